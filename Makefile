@@ -1,0 +1,50 @@
+# Everything a person does here. "make demo" and "make test" need nothing but Python 3.11 or newer.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test check format dist clean
+
+help:
+	@echo "make demo     recognise animals now"
+	@echo "make test     run the tests"
+	@echo "make check    lint, types and import rules, as CI runs them"
+	@echo "make format   put the code in shape"
+	@echo "make dist     build the wheel"
+	@echo "make clean    remove the environment and what was built"
+
+demo: $(VENV)/base
+	@$(BIN)/trailcam demo
+
+test: $(VENV)/dev
+	$(BIN)/pytest
+
+check: $(VENV)/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+dist: $(VENV)/dev
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Trailcam needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Name another: make demo PYTHON=python3.13") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+# An editable install: what runs is this checkout.
+$(VENV)/base: $(VENV)/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,export,dev]'
+	@touch $@ $(VENV)/base

@@ -1,0 +1,1 @@
+"""Measure bundles: latency against the bare interpreter call, memory and accuracy."""

@@ -1,0 +1,134 @@
+"""Latency of a bundle against the floor: the bare interpreter call on a ready input.
+
+Three steps are timed in turn, frame by frame, so that a machine that slows down hurts all alike:
+
+    floor      set_tensor, invoke, get_tensor of the interpreter, as in the shortest script one could write
+    classify   Classifier.classify on a camera frame: crop, resize, invoke, softmax, reject rule
+    decode     read_image on a JPEG of such a frame
+
+The ratio classify / floor is the figure to quote; milliseconds depend on the machine and the hour.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_edge.classifier import Classifier
+from trailcam_edge.interpreters import load_runtime
+from trailcam_edge.preprocessing import Image, decode_image, fit_image
+from trailcam_edge.progress import Progress, silent
+
+__all__ = ["FRAME_HEIGHT_PX", "FRAME_WIDTH_PX", "LatencyBench", "LatencyReport", "Quantiles"]
+
+FRAME_WIDTH_PX, FRAME_HEIGHT_PX = 640, 480
+_WARMUP = 20
+_JPEG_QUALITY = 90
+
+
+@dataclass(frozen=True)
+class Quantiles:
+    """Latency in milliseconds over the frames of one run."""
+
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    worst_ms: float
+
+
+@dataclass(frozen=True)
+class LatencyReport:
+    """One bundle on this machine; ``overhead`` is the median over frames of classify / floor, minus 1."""
+
+    bundle: str
+    scheme: str
+    size_bytes: int
+    threads: int
+    frames: int
+    floor: Quantiles
+    classify: Quantiles
+    decode: Quantiles
+    overhead: float
+
+
+class LatencyBench:
+    """A bundle and its floor, opened and ready to be timed.
+
+    Args:
+        bundle: folder of a bundle, None for the built-in one.
+        threads: threads of one inference.
+
+    Raises:
+        BundleError: the bundle cannot be used.
+    """
+
+    def __init__(self, bundle: Path | None, threads: int) -> None:
+        self._classifier = Classifier.open(bundle, threads)
+        self._threads = threads
+        self._image, self._jpeg = _camera_frame()
+        self._floor = _bare_call(self._classifier, threads, self._image)
+
+    def run(self, frames: int, progress: Progress = silent) -> LatencyReport:
+        """Time ``frames`` synthetic 640x480 camera frames (at least 1), one by one, after a warm-up."""
+        steps: tuple[Callable[[], object], ...] = (
+            self._floor,
+            lambda: self._classifier.classify(self._image),
+            lambda: decode_image(self._jpeg, "frame.jpg", self._classifier.input),
+        )
+        times_ms = np.zeros((frames, len(steps)))
+        for frame in range(-_WARMUP, frames):
+            for column, step in enumerate(steps):
+                start_s = time.perf_counter()
+                step()
+                if frame >= 0:
+                    times_ms[frame, column] = (time.perf_counter() - start_s) * 1e3
+            progress("measuring", max(0, frame + 1), frames)
+        manifest = self._classifier.bundle.manifest
+        return LatencyReport(
+            bundle=f"{manifest.name} {manifest.version}",
+            scheme=manifest.model.scheme,
+            size_bytes=manifest.model.size_bytes,
+            threads=self._threads,
+            frames=frames,
+            floor=_quantiles(times_ms[:, 0]),
+            classify=_quantiles(times_ms[:, 1]),
+            decode=_quantiles(times_ms[:, 2]),
+            overhead=float(np.median(times_ms[:, 1] / times_ms[:, 0]) - 1),
+        )
+
+
+def _bare_call(classifier: Classifier, threads: int, image: Image) -> Callable[[], object]:
+    """Return the shortest way from a ready input to the raw output, on an interpreter of its own."""
+    interpreter = load_runtime().Interpreter(model_path=str(classifier.bundle.model_path), num_threads=threads)
+    interpreter.allocate_tensors()
+    input_index = interpreter.get_input_details()[0]["index"]
+    output_index = interpreter.get_output_details()[0]["index"]
+    ready = fit_image(image, classifier.input)[None]
+
+    def call() -> object:
+        interpreter.set_tensor(input_index, ready)
+        interpreter.invoke()
+        return interpreter.get_tensor(output_index)
+
+    return call
+
+
+def _camera_frame() -> tuple[Image, bytes]:
+    """Return a smooth coloured scene with sensor noise, and its JPEG; the same in every run."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    scene = cv2.resize(coarse, (FRAME_WIDTH_PX, FRAME_HEIGHT_PX), interpolation=cv2.INTER_CUBIC)
+    image = np.clip(scene + rng.normal(0, 6, scene.shape), 0, 255).astype(np.uint8)
+    written, buffer = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    if not written:
+        raise RuntimeError("OpenCV cannot write JPEG")
+    return image, buffer.tobytes()
+
+
+def _quantiles(times_ms: npt.NDArray[np.float64]) -> Quantiles:
+    p50, p90, p99 = np.percentile(times_ms, (50, 90, 99))
+    return Quantiles(float(p50), float(p90), float(p99), float(times_ms.max()))

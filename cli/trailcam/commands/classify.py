@@ -1,0 +1,89 @@
+"""``trailcam classify``: say what is in picture files and folders."""
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from trailcam.commands.answers import answer_record
+from trailcam.commands.opening import add_model_arguments, open_classifier
+from trailcam_edge.classifier import Classification
+from trailcam_edge.errors import SourceError
+from trailcam_edge.sources import list_pictures
+
+__all__ = ["add_arguments", "run"]
+
+Show = Callable[[Path, "Classification | SourceError"], None]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``trailcam classify``."""
+    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="pictures, or folders that are searched")
+    add_model_arguments(parser)
+    parser.add_argument("--top", type=int, default=3, metavar="N", help="candidates to list (default 3)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object per picture and line")
+    form.add_argument("--csv", action="store_true", help="one CSV row per picture")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Classify every picture; one that cannot be read is reported, the rest goes on, and the exit code is 1."""
+    classifier = open_classifier(arguments)
+    show: Show = _show_json if arguments.json else _csv_writer() if arguments.csv else _show_text
+    failures = 0
+    for path, problem in _expand(arguments.paths):
+        answer: Classification | SourceError
+        try:
+            answer = problem or classifier.classify_file(path, max(1, arguments.top))
+        except SourceError as error:
+            answer = error
+        failures += isinstance(answer, SourceError)
+        show(path, answer)
+    return 1 if failures else 0
+
+
+def _expand(paths: list[Path]) -> Iterator[tuple[Path, SourceError | None]]:
+    """Yield each picture; a folder without one is yielded itself, with its error."""
+    for path in paths:
+        if not path.is_dir():
+            yield path, None
+            continue
+        try:
+            for picture in list_pictures(path):
+                yield picture, None
+        except SourceError as error:
+            yield path, error
+
+
+def _show_text(path: Path, answer: Classification | SourceError) -> None:
+    if isinstance(answer, SourceError):
+        print(f"trailcam: {answer}", file=sys.stderr)
+        return
+    best = ", ".join(f"{candidate.label} {candidate.probability:.1%}" for candidate in answer.top)
+    print(f"{path}: {answer.label or 'unknown'}  ({best}; {answer.latency_ms:.1f} ms)", flush=True)
+
+
+def _show_json(path: Path, answer: Classification | SourceError) -> None:
+    record: dict[str, Any] = {"path": str(path)}
+    if isinstance(answer, SourceError):
+        record["error"] = str(answer)
+    else:
+        record |= answer_record(answer)
+    print(json.dumps(record, ensure_ascii=False), flush=True)
+
+
+def _csv_writer() -> Show:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["path", "label", "confidence", "latency_ms", "error"])
+
+    def show(path: Path, answer: Classification | SourceError) -> None:
+        if isinstance(answer, SourceError):
+            writer.writerow([path, "", "", "", answer])
+        else:
+            label = answer.label or "unknown"
+            writer.writerow([path, label, f"{answer.confidence:.6f}", f"{answer.latency_ms:.3f}", ""])
+
+    return show

@@ -1,0 +1,82 @@
+"""``trailcam inspect``: what is in a bundle, is it intact, and does it give the laboratory's answers here."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from trailcam.native_log import quiet_native_log
+from trailcam_edge.classifier import BUILTIN_BUNDLE, Classifier
+from trailcam_edge.golden import GoldenReport
+from trailcam_edge.manifest import Manifest
+
+__all__ = ["add_arguments", "run"]
+
+_CHECK_FAILED = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``trailcam inspect``."""
+    parser.add_argument(
+        "bundle", type=Path, nargs="?", default=BUILTIN_BUNDLE, metavar="BUNDLE", help="default: the built-in one"
+    )
+    parser.add_argument("--json", action="store_true", help="manifest and replay as one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check a bundle and replay its golden vectors; exit code 3 if they give other answers here."""
+    with quiet_native_log():
+        classifier = Classifier.open(arguments.bundle, num_threads=1)
+    manifest = classifier.bundle.manifest
+    report = classifier.replay_golden()
+    if arguments.json:
+        record = {"manifest": asdict(manifest), "golden": asdict(report) | {"passed": report.passed}}
+        print(json.dumps(record, ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(f"{name:<12}{text}" for name, text in _lines(manifest, report)))
+    if report.culprit is not None:
+        print(
+            f"trailcam: the golden vectors give other answers here. Likely culprit: {report.culprit}.", file=sys.stderr
+        )
+        return _CHECK_FAILED
+    return 0
+
+
+def _lines(manifest: Manifest, report: GoldenReport) -> list[tuple[str, str]]:
+    model, spec, output, metrics, drift = (
+        manifest.model,
+        manifest.input,
+        manifest.output,
+        manifest.metrics,
+        manifest.drift,
+    )
+    lines = [
+        ("bundle", f"{manifest.name} {manifest.version}"),
+        ("model", f"{model.file}, {model.scheme}, {model.size_bytes / 1e6:.2f} MB, sha256 {model.sha256[:16]}..."),
+        ("input", f"{spec.width}x{spec.height} px {spec.colour} {spec.dtype}, {spec.fit}, {spec.resize}"),
+        ("labels", f"{len(output.labels)}: {', '.join(output.labels[:20])}{' ...' if len(output.labels) > 20 else ''}"),
+    ]
+    if output.reject is None:
+        lines.append(("unknown", "never answered: this bundle has no reject rule"))
+    else:
+        rule = output.reject
+        risk = f"keeps {rule.animals_kept:.1%} of known pictures (n={rule.n_animals:,})"
+        if rule.others_rejected is not None:
+            risk += f", turns away {rule.others_rejected:.1%} of others (n={rule.n_others:,})"
+        lines.append(("unknown", f"when {rule.score} is below {rule.threshold:.3f}: {risk}"))
+    if metrics is not None:
+        worst = min(range(len(output.labels)), key=lambda class_id: metrics.recall[class_id])
+        interval = f"{metrics.top1_low:.1%} to {metrics.top1_high:.1%}"
+        lines.append(("top-1", f"{metrics.top1:.2%} ({interval}, n={metrics.n:,}) on its test split"))
+        lines.append(("worst", f"{output.labels[worst]}, {metrics.recall[worst]:.1%} recognised"))
+    if drift is not None:
+        lines.append(
+            ("drift", f"{drift.top1_delta:+.2%} top-1 and {drift.top1_agreement:.2%} agreement with its float model")
+        )
+    lines += [(key, value) for key, value in sorted(manifest.provenance.items())]
+    verdict = "reproduced" if report.passed else "NOT reproduced"
+    lines.append(
+        ("golden", f"{report.count} vectors {verdict}, worst {report.worst:.4g} of {report.tolerance:.4g} allowed")
+    )
+    return lines

@@ -1,0 +1,84 @@
+"""Write files and folders so that a reader sees all of them or nothing, even when the power fails.
+
+Everything is written beside its place, flushed to the disk, then renamed; the folder is flushed last, because a rename
+is durable only when its directory is. Source: the "atomic rename" section of the Linux ``fsync(2)`` and ``rename(2)``
+manual pages.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["STAGING_PREFIX", "staged_directory", "sync_directory", "write_file"]
+
+STAGING_PREFIX = ".trailcam-staging-"
+
+
+def sync_directory(path: Path) -> None:
+    """Flush a folder's own entries to the disk.
+
+    Raises:
+        OSError: the folder cannot be opened or flushed.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Put ``content`` at ``path`` in one step; an older file there is replaced, a failure leaves it untouched.
+
+    Raises:
+        OSError: the disk is full, read-only or failing; nothing is left behind.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+@contextmanager
+def staged_directory(path: Path) -> Iterator[Path]:
+    """Give a folder to fill beside ``path``; when the block ends well it becomes ``path``, else it is removed.
+
+    Args:
+        path: where the finished folder will stand; it must not exist yet (a finished folder is immutable).
+
+    Raises:
+        FileExistsError: something stands at ``path``.
+        OSError: the disk is full, read-only or failing; nothing is left at ``path``.
+    """
+    if path.exists() or path.is_symlink():
+        raise FileExistsError(f"{path} exists already")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=path.parent))
+    try:
+        yield staging
+        staging.chmod(0o755)
+        _sync_tree(staging)
+        staging.rename(path)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    sync_directory(path.parent)
+
+
+def _sync_tree(root: Path) -> None:
+    for folder, _, files in os.walk(root):
+        for name in files:
+            with open(Path(folder) / name, "rb") as file:
+                os.fsync(file.fileno())
+        sync_directory(Path(folder))

@@ -1,0 +1,26 @@
+"""Confidence intervals for shares, so that no accuracy is ever reported without its uncertainty."""
+
+from math import sqrt
+
+__all__ = ["wilson_interval"]
+
+_Z_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distribution
+
+
+def wilson_interval(successes: int, n: int) -> tuple[float, float]:
+    """Return the 95 % Wilson score interval of ``successes`` out of ``n``, both ends in 0..1.
+
+    It stays inside 0..1 and is honest for small ``n`` and for shares near 1, where the normal interval is not.
+    With ``n == 0`` nothing is known: (0, 1).
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
+    """
+    if not 0 <= successes <= n:
+        raise ValueError(f"successes must lie in 0..n, got {successes} of {n}")
+    if n == 0:
+        return 0.0, 1.0
+    share = successes / n
+    scale = 1 + _Z_95**2 / n
+    centre = (share + _Z_95**2 / (2 * n)) / scale
+    half = _Z_95 / scale * sqrt(share * (1 - share) / n + _Z_95**2 / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)

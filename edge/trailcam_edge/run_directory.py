@@ -1,0 +1,182 @@
+"""The run directory: what a finished training leaves and an export takes.
+
+    runs/NAME/
+        model.keras        (H, W, 3) uint8 RGB -> K float32 logits, normalisation inside, no augmentation, no softmax
+        labels.json        ordered list of K labels, the order of the logits
+        split.csv          file, sha256, split, class; one row per picture, file relative to the data folder
+        recipe.toml        resolved, with seed and [input] height, width, fit
+        metrics.json       top-1 and per-class figures with n and intervals, temperature, reject rule
+        history.csv        one row per epoch
+        provenance.json    flat table of texts: data folder, versions, start and end, where the weights came from
+        report.html        the same for people
+
+A run is immutable once finished: it is filled beside its place and renamed. Writer and reader share this module.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from trailcam_edge.errors import DataError, TrainError
+from trailcam_edge.labels import check_labels, check_unique
+from trailcam_edge.manifest import FITS, InputSpec
+from trailcam_edge.progress import Progress, silent
+
+__all__ = ["SPLITS", "Run", "SplitRow", "check_pictures", "read_run", "read_split", "split_to_bytes"]
+
+SPLITS = ("train", "validation", "test")
+_SPLIT_HEADER = ["file", "sha256", "split", "class"]
+
+
+@dataclass(frozen=True)
+class SplitRow:
+    """One picture: its path below the data folder with forward slashes, digest, split and label."""
+
+    file: str
+    sha256: str
+    split: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, read and checked; ``metrics`` and ``provenance`` as the files hold them."""
+
+    path: Path
+    labels: tuple[str, ...]
+    input: InputSpec
+    rows: tuple[SplitRow, ...]
+    recipe: dict[str, Any]
+    metrics: dict[str, Any]
+    provenance: dict[str, str]
+
+    @property
+    def model_path(self) -> Path:
+        """The trained Keras model."""
+        return self.path / "model.keras"
+
+    def pictures(self, split: str) -> tuple[SplitRow, ...]:
+        """Return the rows of one split, in the order of the file."""
+        if split not in SPLITS:
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
+        return tuple(row for row in self.rows if row.split == split)
+
+
+def split_to_bytes(rows: Iterable[SplitRow]) -> bytes:
+    """Return the bytes of ``split.csv``."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_SPLIT_HEADER)
+    writer.writerows([row.file, row.sha256, row.split, row.label] for row in rows)
+    return buffer.getvalue().encode("utf-8")
+
+
+def read_split(path: Path) -> tuple[SplitRow, ...]:
+    """Read a ``split.csv``.
+
+    Raises:
+        DataError: missing, another header, a path that leaves the data folder, an unknown split, a picture twice.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read as a split ({error}).") from error
+    if not lines or lines[0] != _SPLIT_HEADER:
+        raise DataError(f"{path}: its first line is {lines[0] if lines else 'missing'}, expected {_SPLIT_HEADER}.")
+    rows = []
+    seen: set[str] = set()
+    for number, fields in enumerate(lines[1:], start=2):
+        if len(fields) != len(_SPLIT_HEADER):
+            raise DataError(f"{path}: line {number} has {len(fields)} fields, expected {len(_SPLIT_HEADER)}.")
+        row = SplitRow(*fields)
+        if row.split not in SPLITS:
+            raise DataError(f"{path}: line {number}: split is {row.split!r}, expected one of {', '.join(SPLITS)}.")
+        place = PurePosixPath(row.file)
+        if place.is_absolute() or ".." in place.parts or not place.parts:
+            raise DataError(f"{path}: line {number}: {row.file!r} leaves the data folder.")
+        if row.file in seen:
+            raise DataError(f"{path}: line {number}: {row.file!r} stands twice.")
+        seen.add(row.file)
+        rows.append(row)
+    return tuple(rows)
+
+
+def check_pictures(rows: Iterable[SplitRow], data: Path, progress: Progress = silent) -> None:
+    """Refuse pictures that are missing or are not those that the split was made of.
+
+    Raises:
+        DataError: naming the first such picture and how many there are.
+    """
+    listed = list(rows)
+    changed = []
+    for done, row in enumerate(listed, start=1):
+        try:
+            digest = hashlib.sha256((data / row.file).read_bytes()).hexdigest()
+        except OSError:
+            digest = ""
+        if digest != row.sha256:
+            changed.append((row.file, "changed" if digest else "missing"))
+        progress("checking pictures", done, len(listed))
+    if changed:
+        file, what = changed[0]
+        raise DataError(
+            f"{data / file}: {what} since the split was made, as are {len(changed) - 1:,} others of {len(listed):,}. "
+            "Name the folder that the split was made of, or train again to make a new split."
+        )
+
+
+def read_run(path: Path) -> Run:
+    """Read a finished run.
+
+    Raises:
+        TrainError: not a finished run, or a file of it is missing or damaged.
+        DataError: its split cannot be read.
+    """
+    if not path.is_dir() or not (path / "model.keras").is_file():
+        raise TrainError(f'{path}: not a finished run (no model.keras). Make one with "trailcam train DATA --recipe cnn".')
+    labels = _read_json(path / "labels.json", list)
+    names = tuple(str(label) for label in labels)
+    check_labels(names, str(path / "labels.json"))
+    check_unique(names, str(path / "labels.json"))
+    recipe_path = path / "recipe.toml"
+    try:
+        recipe = tomllib.loads(recipe_path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TrainError(f"{recipe_path}: cannot be read ({error}).") from error
+    rows = read_split(path / "split.csv")
+    unknown = sorted({row.label for row in rows} - set(names))
+    if unknown:
+        raise TrainError(f"{path}: split.csv has the label {unknown[0]!r}, which labels.json does not list.")
+    return Run(
+        path=path,
+        labels=names,
+        input=_read_input(recipe, recipe_path),
+        rows=rows,
+        recipe=recipe,
+        metrics=_read_json(path / "metrics.json", dict),
+        provenance={str(k): str(v) for k, v in _read_json(path / "provenance.json", dict).items()},
+    )
+
+
+def _read_input(recipe: dict[str, Any], path: Path) -> InputSpec:
+    found = recipe.get("input", {})
+    height, width, fit = found.get("height"), found.get("width"), found.get("fit")
+    if not isinstance(height, int) or not isinstance(width, int) or fit not in FITS:
+        raise TrainError(f"{path}: [input] needs height, width and fit ({', '.join(FITS)}), got {found}.")
+    return InputSpec(height, width, fit)
+
+
+def _read_json(path: Path, kind: type) -> Any:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise TrainError(f"{path}: cannot be read ({error}).") from error
+    if not isinstance(value, kind):
+        raise TrainError(f"{path}: holds a {type(value).__name__}, expected a {kind.__name__}.")
+    return value
