@@ -17,7 +17,6 @@ from trailcam_edge.disk import staged_directory
 from trailcam_edge.errors import BundleError
 from trailcam_edge.golden import GoldenVectors, parse_golden
 from trailcam_edge.interpreters import Model
-from trailcam_edge.labels import check_unique
 from trailcam_edge.manifest import MAX_MANIFEST_BYTES, FileEntry, Manifest, manifest_to_bytes, parse_manifest
 
 __all__ = ["MANIFEST_FILE", "Bundle", "check_model", "describe_file", "file_sha256", "open_bundle", "write_bundle"]
@@ -46,8 +45,11 @@ class Bundle:
             BundleError: they are damaged or do not fit the manifest.
         """
         path = self.path / self.manifest.golden.file
-        output = self.manifest.output
-        return parse_golden(path.read_bytes(), self.manifest.input, len(output.labels), str(path))
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise BundleError(f"{path}: cannot be read ({error.strerror}).") from error
+        return parse_golden(content, self.manifest.input, len(self.manifest.output.labels), str(path))
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -56,15 +58,15 @@ def open_bundle(path: Path) -> Bundle:
     Raises:
         BundleError: not a bundle, or anything in it is missing, foreign, linked, of another size or digest.
     """
-    if not path.is_dir():
-        raise BundleError(_not_a_bundle(path))
     manifest_path = path / MANIFEST_FILE
-    if not manifest_path.exists():
-        raise BundleError(
-            f"{path}: has no {MANIFEST_FILE}, so it is not a bundle. "
-            'Make one with "trailcam export RUN", or name the folder that ends in .bundle.'
-        )
     try:
+        if not path.is_dir():
+            raise BundleError(_not_a_bundle(path))
+        if not manifest_path.exists() and not manifest_path.is_symlink():
+            raise BundleError(
+                f"{path}: has no {MANIFEST_FILE}, so it is not a bundle. "
+                'Make one with "trailcam export RUN", or name the folder that ends in .bundle.'
+            )
         _check_plain_file(manifest_path)
         if manifest_path.stat().st_size > MAX_MANIFEST_BYTES:
             raise BundleError(
@@ -72,7 +74,6 @@ def open_bundle(path: Path) -> Bundle:
                 "It was not read."
             )
         manifest = parse_manifest(manifest_path.read_bytes(), str(manifest_path))
-        check_unique(manifest.output.labels, f"{manifest_path}: output.labels")
         known = {MANIFEST_FILE, manifest.model.file, manifest.golden.file}
         foreign = sorted(item.name for item in path.iterdir() if item.name not in known)
         if foreign:

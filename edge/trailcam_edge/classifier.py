@@ -20,7 +20,7 @@ from trailcam_edge.errors import BundleError
 from trailcam_edge.golden import GoldenReport, replay
 from trailcam_edge.interpreters import TFLiteModel, ValueRange
 from trailcam_edge.labels import read_labels
-from trailcam_edge.manifest import InputSpec, OutputSpec
+from trailcam_edge.manifest import FITS, InputSpec, OutputSpec
 from trailcam_edge.preprocessing import Image, fit_image, read_image
 
 __all__ = ["BUILTIN_BUNDLE", "Classification", "Classifier"]
@@ -34,8 +34,8 @@ _SMALLEST_PROBABILITY = 1e-7
 class Classification:
     """The answer for one picture.
 
-    ``label`` is None for "unknown"; ``confidence`` and ``top`` are probabilities in 0..1; ``latency_ms`` is the time from
-    the decoded image to the answer.
+    ``label`` is None for "unknown"; ``confidence`` and ``top`` are probabilities in 0..1; ``latency_ms`` is the time
+    from the decoded image to the answer.
     """
 
     label: str | None
@@ -74,10 +74,15 @@ class Classifier:
             BundleError: the bundle cannot be trusted or loaded.
             DeviceError: no interpreter is installed.
         """
-        opened = bundle if isinstance(bundle, Bundle) else open_bundle(Path(bundle or BUILTIN_BUNDLE))
+        path = BUILTIN_BUNDLE if bundle is None else bundle
+        opened = path if isinstance(path, Bundle) else open_bundle(Path(path))
         model = TFLiteModel(opened.model_path, num_threads or _default_threads())
         if model.input.dtype != "uint8":
             raise BundleError(f"{opened.model_path}: takes {model.input.dtype}, a bundle's model takes uint8.")
+        if model.gives_probabilities:
+            raise BundleError(
+                f"{opened.model_path}: ends with a softmax, a bundle's model gives logits. Export it again."
+            )
         check_model(model, opened.manifest, str(opened.model_path))
         return cls(model, opened.manifest.input, opened.manifest.output, opened)
 
@@ -106,7 +111,10 @@ class Classifier:
 
         Raises:
             BundleError: the model cannot be loaded, or labels and model disagree.
+            ValueError: ``fit`` is none of these.
         """
+        if fit not in FITS:
+            raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
         opened = TFLiteModel(model, num_threads or _default_threads(), value_range)
         names = _match_labels(read_labels(labels), opened.class_count, background, labels)
         height, width = opened.input_size
@@ -133,9 +141,12 @@ class Classifier:
         """Return the (K,) float32 logits of an (H, W, 3) uint8 RGB image of any size.
 
         Raises:
+            BundleError: the model fails, or gives NaN or infinity.
             ValueError: not such an image.
         """
         scores = self._model.invoke(fit_image(image, self.input)[None])
+        if not np.isfinite(scores).all():
+            raise BundleError("the model gives NaN or infinity for this picture: it is broken. Export it again.")
         if self._probabilities_in:
             return np.log(np.maximum(scores, np.float32(_SMALLEST_PROBABILITY)))
         return scores
@@ -144,6 +155,7 @@ class Classifier:
         """Say what is in an (H, W, 3) uint8 RGB image of any size from 1x1 px.
 
         Raises:
+            BundleError: the model fails, or gives NaN or infinity.
             ValueError: not such an image; ``read_image`` makes one from a file.
         """
         start = time.perf_counter()

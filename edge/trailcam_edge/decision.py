@@ -68,19 +68,23 @@ def fit_reject_rule(logits: Floats, score: str, keep: float) -> float:
         score: see ``reject_score``.
         keep: share in 0..1.
     """
+    if not len(logits) or not 0 <= keep <= 1:
+        raise ValueError(f"expected at least one picture and keep in 0..1, got {len(logits)} pictures and keep {keep}")
     scores = np.sort(reject_score(logits, score))
-    return float(scores[int(np.floor((1 - keep) * len(scores)))])
+    return float(scores[min(len(scores) - 1, int(np.floor((1 - keep) * len(scores))))])
 
 
 def decide(logits: Floats, output: OutputSpec, top_count: int = 3, background: int | None = None) -> Decision:
     """Turn the logits of one picture into an answer.
 
     Args:
-        logits: (K,), in the order of ``output.labels``.
+        logits: (K,), finite, in the order of ``output.labels``.
         output: labels, temperature and reject rule.
-        top_count: how many candidates to list.
+        top_count: how many candidates to list, at least 1.
         background: class that means "nothing there"; its answer is "unknown".
     """
+    if top_count < 1 or logits.shape != (len(output.labels),) or not np.isfinite(logits).all():
+        raise ValueError(f"expected {len(output.labels)} finite logits and top_count of 1 or more, got {logits.shape}")
     shares = probabilities(logits, output.temperature)
     order = np.argsort(-shares, kind="stable")[:top_count]
     top = tuple(Candidate(output.labels[class_id], float(shares[class_id])) for class_id in order)

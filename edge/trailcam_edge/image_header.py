@@ -78,9 +78,8 @@ def _name_foreign(data: bytes) -> str:
         return "empty"
     if data[4:8] == b"ftyp":
         brand = "".join(letter for letter in data[8:12].decode("ascii", "replace") if letter.isalnum())
-        return f"a {brand.upper()} file"
-    name = _FOREIGN.get(data[:4])
-    return f"a {name} file" if name else "no picture"
+        return brand.upper()
+    return _FOREIGN.get(data[:4], "no picture")
 
 
 def _jpeg(data: bytes) -> ImageHeader:

@@ -66,12 +66,18 @@ class TFLiteModel:
     def __init__(self, path: Path, num_threads: int = 1, value_range: ValueRange | None = None) -> None:
         self._path = path
         self._interpreter = _open_interpreter(path, num_threads)
-        self.input = _tensor_info(self._interpreter.get_input_details(), path, "input")
-        self.output = _tensor_info(self._interpreter.get_output_details(), path, "output")
+        inputs, outputs, self._operators = _read_details(self._interpreter, path)
+        self.input = _tensor_info(inputs, path, "input")
+        self.output = _tensor_info(outputs, path, "output")
         self._check_shapes()
-        self._input_index = self._interpreter.get_input_details()[0]["index"]
-        self._output_index = self._interpreter.get_output_details()[0]["index"]
+        self._input_index = inputs[0]["index"]
+        self._output_index = outputs[0]["index"]
         self._table = _input_table(self.input, value_range, path)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -86,9 +92,8 @@ class TFLiteModel:
     @property
     def gives_probabilities(self) -> bool:
         """True when the graph ends with a softmax or sigmoid, read from its operators."""
-        operators = self._interpreter._get_ops_details()  # the runtime has no public way to list them
         tensor = self._output_index
-        for operator in reversed([item for item in operators if item["op_name"] != "DELEGATE"]):
+        for operator in reversed([item for item in self._operators if item["op_name"] != "DELEGATE"]):
             if tensor in operator["outputs"]:
                 if operator["op_name"] in _PROBABILITY_OPS:
                     return True
@@ -101,6 +106,7 @@ class TFLiteModel:
         """Run the model on one (1, height, width, 3) uint8 RGB input and return its (K,) float32 scores.
 
         Raises:
+            BundleError: the model fails while it runs.
             ValueError: the input has another shape or dtype.
         """
         if input_tensor.shape != self.input.shape or input_tensor.dtype != np.uint8:
@@ -109,10 +115,13 @@ class TFLiteModel:
             )
         stored = input_tensor if self._table is None else self._table[input_tensor]
         self._interpreter.set_tensor(self._input_index, stored)
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise BundleError(f"{self._path}: the model fails while it runs: {_first_line(error)}") from error
         scores = self._interpreter.get_tensor(self._output_index).reshape(-1)
         if self.output.scale:
-            return (scores.astype(np.float32) - self.output.zero_point) * np.float32(self.output.scale)
+            scores = (scores.astype(np.float32) - self.output.zero_point) * np.float32(self.output.scale)
         return np.asarray(scores, np.float32)
 
     def _check_shapes(self) -> None:
@@ -137,6 +146,15 @@ def _open_interpreter(path: Path, num_threads: int) -> Any:
     except (ValueError, RuntimeError) as error:
         raise BundleError(f"{path}: the interpreter cannot load this model: {_first_line(error)}") from error
     return interpreter
+
+
+def _read_details(interpreter: Any, path: Path) -> tuple[list[dict[str, Any]], ...]:
+    """Return what the interpreter says of inputs, outputs and operators."""
+    try:
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        return inputs, outputs, interpreter._get_ops_details()  # the runtime has no public way to list operators
+    except ValueError as error:  # a name in the file that is not UTF-8
+        raise BundleError(f"{path}: the model is damaged: {_first_line(error)}") from error
 
 
 def load_runtime() -> Any:
@@ -192,7 +210,7 @@ def _input_table(tensor: TensorInfo, value_range: ValueRange | None, path: Path)
     low, high = value_range
     real = low + levels * ((high - low) / 255)
     if tensor.dtype == "float32":
-        return real.astype(np.float32)
+        return np.asarray(real, np.float32)
     limits = np.iinfo(tensor.dtype)
     stored = np.rint(real / (tensor.scale or 1.0)) + tensor.zero_point
-    return np.clip(stored, limits.min, limits.max).astype(tensor.dtype)
+    return np.asarray(np.clip(stored, limits.min, limits.max), tensor.dtype)

@@ -23,4 +23,4 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     scale = 1 + _Z_95**2 / n
     centre = (share + _Z_95**2 / (2 * n)) / scale
     half = _Z_95 / scale * sqrt(share * (1 - share) / n + _Z_95**2 / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # rounding must not cross the share

@@ -13,7 +13,9 @@ from trailcam_edge.strict_json import JsonObject, canonical_json, parse_object
 
 __all__ = [
     "FITS",
+    "MAX_INPUT_PX",
     "MAX_MANIFEST_BYTES",
+    "MIN_INPUT_PX",
     "REJECT_SCORES",
     "SCHEMA_VERSION",
     "SCHEMES",
@@ -109,7 +111,7 @@ class RejectRule:
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """What the model gives: logits of shape (1, K), in the order of ``labels``; probabilities are softmax(logits / T)."""
+    """What the model gives: logits (1, K) in the order of ``labels``; probabilities: softmax(logits / temperature)."""
 
     labels: tuple[str, ...]
     temperature: float
@@ -159,7 +161,11 @@ def manifest_to_bytes(manifest: Manifest) -> bytes:
     Raises:
         BundleError: the manifest breaks its own rules; nothing that cannot be read is written.
     """
-    readable = _read_manifest(canonical_json(asdict(manifest)), "manifest")  # whole numbers become floats where due
+    try:
+        content = canonical_json(asdict(manifest))
+    except ValueError as error:
+        raise BundleError(f"manifest: holds a number or text that JSON cannot: {error}.") from error
+    readable = _read_manifest(content, "manifest")  # whole numbers become floats where due
     return canonical_json(asdict(readable))
 
 
@@ -285,6 +291,8 @@ def _read_metrics(entry: JsonObject | None, label_count: int) -> Metrics | None:
         recall=entry.numbers("recall", label_count, 0.0, 1.0),
     )
     entry.finish()
+    if not metrics.top1_low <= metrics.top1 <= metrics.top1_high:
+        entry.refuse("top1", metrics.top1, f"{metrics.top1_low:g} to {metrics.top1_high:g}, its own interval")
     return metrics
 
 

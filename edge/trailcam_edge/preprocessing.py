@@ -1,19 +1,24 @@
 """From a picture file or camera frame to what a model takes: the one place where this is done.
 
-Training, calibration, drift checks, benchmarks and the device all call these functions, so a model sees in the field the
-pixels it was trained on. Two steps:
+Training, calibration, drift checks, benchmarks and the device all call these functions, so a model sees in the field
+the pixels it was trained on. Two steps:
 
     decode_image   file bytes            -> image, (H, W, 3) uint8 RGB, upright
     fit_image      image, InputSpec      -> (spec.height, spec.width, 3) uint8 RGB
 
-The resize rule is ``halve_then_bilinear``: average 2x2 pixels as often as the picture stays at least as large as the
-target, then one bilinear step by a factor below two. Plain bilinear from 640x480 to 128 px skips pixels and aliases; full
-area averaging costs several times as much. A JPEG decoder can do the same halvings for nothing, see ``read_image``.
-``docs/adr/0005-resize-rule.md`` has the measurements.
+The resize rule is ``halve_then_bilinear``: average pairs of rows and of columns as often as the picture stays at least
+as large as the target, then one bilinear step by a factor of at most two. Plain bilinear from 640x480 to 128 px skips
+pixels and aliases; full area averaging costs several times as much. A JPEG decoder can do the same halvings for nothing,
+see ``read_image``. ``docs/adr/0005-resize-rule.md`` has the measurements.
+
+The bilinear step is OpenCV's bit-exact one. The ordinary one is handed to other libraries on Arm, which round otherwise
+(https://github.com/kornia/kornia-rs/pull/1005) and have crashed on RGB (https://github.com/opencv/opencv/issues/29794).
 """
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -44,23 +49,30 @@ MAX_DECODED_PX = 64_000_000  # 192 MB as RGB: what a board with 512 MB can bear
 PADDING_LEVEL = 128  # mid-grey for letterbox bars
 _BACKDROP_LEVEL = 255  # transparent pixels are seen on white, as on a page
 _MAX_FILE_BYTES = 256_000_000
-_REDUCED_FLAGS = {0: cv2.IMREAD_COLOR, 1: cv2.IMREAD_REDUCED_COLOR_2, 2: cv2.IMREAD_REDUCED_COLOR_4}
-_REDUCED_FLAGS[3] = cv2.IMREAD_REDUCED_COLOR_8
+_STRIP_ROWS = 256  # of a picture with transparency at a time, to keep the working memory small
+_REDUCED_FLAGS = (
+    cv2.IMREAD_COLOR,
+    cv2.IMREAD_REDUCED_COLOR_2,
+    cv2.IMREAD_REDUCED_COLOR_4,
+    cv2.IMREAD_REDUCED_COLOR_8,
+)
 
 
 @dataclass(frozen=True)
 class Geometry:
     """How one picture size goes into one input size, all in pixels.
 
-    The region (``top``, ``left``, ``region_height``, ``region_width``) of the image is halved ``halvings`` times, resized
-    to ``height`` x ``width`` and put at (``pad_top``, ``pad_left``) of the input.
+    The region (``top``, ``left``, ``region_height``, ``region_width``) of the image has its rows halved
+    ``row_halvings`` times and its columns ``column_halvings`` times, is resized to ``height`` x ``width`` and put at
+    (``pad_top``, ``pad_left``) of the input.
     """
 
     top: int
     left: int
     region_height: int
     region_width: int
-    halvings: int
+    row_halvings: int
+    column_halvings: int
     height: int
     width: int
     pad_top: int
@@ -68,31 +80,36 @@ class Geometry:
 
 
 def plan_geometry(image_height: int, image_width: int, spec: InputSpec) -> Geometry:
-    """Say which part of an image goes where in the input, for any image of at least 1x1 px."""
-    top = left = pad_top = pad_left = 0
-    region_height, region_width = image_height, image_width
+    """Say which part of an image goes where in the input, for any image of at least 1x1 px.
+
+    The plan is made for the image as it is after halving, and the region traced back from there. So an image that a
+    decoder has halved already, its last odd row and column left out, gives the same region.
+    """
+    row_halvings, column_halvings = _plan_halvings(image_height, image_width, spec)
+    rows, columns = image_height >> row_halvings, image_width >> column_halvings
+    region_rows, region_columns = rows, columns
     height, width = spec.height, spec.width
-    wider = image_width * spec.height > image_height * spec.width
-    if spec.fit == "crop":
-        if wider:
-            region_width = max(1, round(image_height * spec.width / spec.height))
-            left = (image_width - region_width) // 2
-        else:
-            region_height = max(1, round(image_width * spec.height / spec.width))
-            top = (image_height - region_height) // 2
+    wider = columns * spec.height > rows * spec.width
+    if spec.fit == "crop" and wider:
+        region_columns = max(1, round(rows * spec.width / spec.height))
+    elif spec.fit == "crop":
+        region_rows = max(1, round(columns * spec.height / spec.width))
+    elif spec.fit == "letterbox" and wider:
+        height = max(1, round(rows * spec.width / columns))
     elif spec.fit == "letterbox":
-        if wider:
-            height = max(1, round(image_height * spec.width / image_width))
-            pad_top = (spec.height - height) // 2
-        else:
-            width = max(1, round(image_width * spec.height / image_height))
-            pad_left = (spec.width - width) // 2
-    elif spec.fit != "stretch":
-        raise ValueError(f"fit must be crop, letterbox or stretch, got {spec.fit!r}")
-    halvings = 0
-    while region_height >> halvings + 1 >= height and region_width >> halvings + 1 >= width:
-        halvings += 1
-    return Geometry(top, left, region_height, region_width, halvings, height, width, pad_top, pad_left)
+        width = max(1, round(columns * spec.height / rows))
+    return Geometry(
+        top=(rows - region_rows) // 2 << row_halvings,
+        left=(columns - region_columns) // 2 << column_halvings,
+        region_height=region_rows << row_halvings,
+        region_width=region_columns << column_halvings,
+        row_halvings=row_halvings,
+        column_halvings=column_halvings,
+        height=height,
+        width=width,
+        pad_top=(spec.height - height) // 2,
+        pad_left=(spec.width - width) // 2,
+    )
 
 
 def fit_image(image: Image, spec: InputSpec) -> Image:
@@ -112,12 +129,9 @@ def fit_image(image: Image, spec: InputSpec) -> Image:
         raise ValueError(f"image must be (H, W, 3) uint8 RGB, got shape {image.shape} and dtype {image.dtype}")
     plan = plan_geometry(image.shape[0], image.shape[1], spec)
     fitted = image[plan.top : plan.top + plan.region_height, plan.left : plan.left + plan.region_width]
-    for _ in range(plan.halvings):
-        rows, columns = fitted.shape[0] // 2, fitted.shape[1] // 2
-        even = fitted[: 2 * rows, : 2 * columns]
-        fitted = cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA)
+    fitted = _halve(fitted, plan.row_halvings, plan.column_halvings)
     if fitted.shape[:2] != (plan.height, plan.width):
-        fitted = cv2.resize(fitted, (plan.width, plan.height), interpolation=cv2.INTER_LINEAR)
+        fitted = _as_levels(cv2.resize(fitted, (plan.width, plan.height), interpolation=cv2.INTER_LINEAR_EXACT))
     if (plan.height, plan.width) != (spec.height, spec.width):
         padded = np.full((spec.height, spec.width, 3), PADDING_LEVEL, np.uint8)
         padded[plan.pad_top : plan.pad_top + plan.height, plan.pad_left : plan.pad_left + plan.width] = fitted
@@ -128,14 +142,15 @@ def fit_image(image: Image, spec: InputSpec) -> Image:
 def decode_image(data: bytes, source: str, spec: InputSpec | None = None) -> Image:
     """Decode a JPEG, PNG, WebP or BMP file to upright RGB.
 
-    Greyscale and palette are expanded, CMYK converted, 16 bit reduced to 8, transparency put on white, and the EXIF
-    orientation applied.
+    Greyscale and palette are expanded, CMYK converted, 16 bit reduced to 8, transparency put on white (the transparent
+    grey level of a greyscale PNG stays grey), and the EXIF orientation applied. Of an animation the first picture
+    counts.
 
     Args:
         data: the whole file.
         source: what messages call it.
-        spec: where given, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as ``fit_image`` with this spec would
-            have halved it as often; the decoder then does these halvings in the frequency domain.
+        spec: where given, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as ``fit_image`` with this spec
+            would have halved it as often; the decoder then does these halvings in the frequency domain.
 
     Returns:
         (H, W, 3) uint8 RGB, C-contiguous, owned by the caller.
@@ -150,21 +165,19 @@ def decode_image(data: bytes, source: str, spec: InputSpec | None = None) -> Ima
     width, height = header.width_px, header.height_px
     if min(width, height) < MIN_SIDE_PX:
         raise SourceError(f"{source}: the picture is {width}x{height} px, expected at least {MIN_SIDE_PX} px a side.")
-    halvings = 0 if spec is None or header.format != "JPEG" else min(3, _fewest_halvings(height, width, spec))
-    decoded_px = (width * height) >> (0 if header.progressive else 2 * halvings)
-    if decoded_px > MAX_DECODED_PX:
+    reduction = _reduction(header, spec)
+    if _decoded_bytes(header, reduction) > 3 * MAX_DECODED_PX:
         raise SourceError(
-            f"{source}: the {header.format} picture is {width:,}x{height:,} px, expected at most "
-            f"{MAX_DECODED_PX // 1_000_000} million pixels. Make a smaller copy of it."
+            f"{source}: the {header.format} picture is {width:,}x{height:,} px, more than memory allows; expected at "
+            f"most {MAX_DECODED_PX // 1_000_000} million pixels. Make a smaller copy of it."
         )
-    buffer = np.frombuffer(data, np.uint8)
     try:
-        decoded = _on_white(buffer, header) if header.alpha else cv2.imdecode(buffer, _REDUCED_FLAGS[halvings])
+        decoded = _decode_pixels(data, header, reduction)
     except cv2.error as error:
         raise SourceError(f"{source}: the {header.format} picture is damaged ({error.err}).") from error
     if decoded is None:
         raise SourceError(f"{source}: the {header.format} picture is damaged or cut off: its pixels do not decode.")
-    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+    return _upright(_as_levels(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)), header.orientation)
 
 
 def read_image(path: Path, spec: InputSpec | None = None) -> Image:
@@ -174,37 +187,97 @@ def read_image(path: Path, spec: InputSpec | None = None) -> Image:
         SourceError: missing, unreadable, or not a picture that can be used.
     """
     try:
-        size_bytes = path.stat().st_size
-        if size_bytes > _MAX_FILE_BYTES:
-            raise SourceError(f"{path}: {size_bytes:,} bytes, expected a picture of at most {_MAX_FILE_BYTES:,} bytes.")
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise SourceError(f"{path}: a folder, expected a picture file.")
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceError(f"{path}: a device or pipe, expected a picture file.")
+        if status.st_size > _MAX_FILE_BYTES:
+            raise SourceError(
+                f"{path}: {status.st_size:,} bytes, expected a picture of at most {_MAX_FILE_BYTES:,} bytes."
+            )
         data = path.read_bytes()
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
     return decode_image(data, str(path), spec)
 
 
-def _fewest_halvings(height: int, width: int, spec: InputSpec) -> int:
-    """Return how often both the picture and its quarter turn are halved (EXIF may ask for a turn)."""
-    return min(plan_geometry(height, width, spec).halvings, plan_geometry(width, height, spec).halvings)
+def _plan_halvings(height: int, width: int, spec: InputSpec) -> tuple[int, int]:
+    """Return how often rows and columns are halved: as often as the picture stays at least as large as the target."""
+    rows, columns = _halvings(height, spec.height), _halvings(width, spec.width)
+    if spec.fit == "stretch":
+        return rows, columns
+    if spec.fit == "crop":
+        both = min(rows, columns)  # the shorter side fills the input
+    elif spec.fit == "letterbox":
+        both = max(rows, columns)  # the longer side does
+    else:
+        raise ValueError(f"fit must be crop, letterbox or stretch, got {spec.fit!r}")
+    return min(both, height.bit_length() - 1), min(both, width.bit_length() - 1)  # at least one pixel is left
 
 
-def _on_white(buffer: npt.NDArray[np.uint8], header: ImageHeader) -> npt.NDArray[np.uint8] | None:
-    """Decode a picture with an alpha channel onto white: (H, W, 3) uint8 BGR, or None if it does not decode."""
-    decoded = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
+def _halvings(size: int, target: int) -> int:
+    count = 0
+    while size >> count + 1 >= target:
+        count += 1
+    return count
+
+
+def _halve(image: Image, row_halvings: int, column_halvings: int) -> Image:
+    """Average pairs of rows and pairs of columns, each so many times; the sides are multiples of these powers of 2."""
+    for step in range(max(row_halvings, column_halvings)):
+        rows = image.shape[0] >> (step < row_halvings)
+        columns = image.shape[1] >> (step < column_halvings)
+        image = _as_levels(cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA))
+    return image
+
+
+def _reduction(header: ImageHeader, spec: InputSpec | None) -> int:
+    """Return how often the JPEG decoder may halve: 0 to 3 times, never more than ``fit_image`` would."""
+    if spec is None or header.format != "JPEG":
+        return 0
+    turned = header.orientation >= 5
+    height, width = (header.width_px, header.height_px) if turned else (header.height_px, header.width_px)
+    plan = plan_geometry(height, width, spec)
+    return min(len(_REDUCED_FLAGS) - 1, plan.row_halvings, plan.column_halvings)
+
+
+def _decoded_bytes(header: ImageHeader, reduction: int) -> int:
+    pixels = header.width_px * header.height_px
+    if header.alpha:
+        return pixels * (8 if header.deep else 4)
+    return 3 * (pixels if header.progressive else pixels >> 2 * reduction)
+
+
+def _decode_pixels(data: bytes, header: ImageHeader, reduction: int) -> npt.NDArray[np.uint8] | None:
+    """Decode as stored, not yet upright: (H, W, 3) uint8 BGR, or None if it does not decode."""
+    buffer = np.frombuffer(data, np.uint8)
+    if header.alpha:
+        decoded = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
+        return None if decoded is None else _on_white(np.asarray(decoded))
+    decoded = cv2.imdecode(buffer, _REDUCED_FLAGS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)
     if decoded is None:
         return None
+    # The decoder rounds up; what halving would leave out goes.
+    return _as_levels(decoded)[: header.height_px >> reduction, : header.width_px >> reduction]
+
+
+def _on_white(decoded: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Put a decoded picture, (H, W), (H, W, 3) or (H, W, 4), uint8 or uint16, on white: (H, W, 3) uint8 BGR."""
     if decoded.dtype == np.uint16:
         decoded = (decoded >> 8).astype(np.uint8)
-    if decoded.ndim == 3 and decoded.shape[2] == 4:
-        alpha = decoded[:, :, 3:].astype(np.float32) / 255
-        mixed = decoded[:, :, :3] * alpha + _BACKDROP_LEVEL * (1 - alpha)
-        decoded = np.rint(mixed).astype(np.uint8)
-    elif decoded.ndim == 2:
-        decoded = cv2.cvtColor(decoded, cv2.COLOR_GRAY2BGR)
-    return _upright(np.asarray(decoded, np.uint8), header.orientation)
+    if decoded.ndim == 2:
+        return _as_levels(cv2.cvtColor(decoded, cv2.COLOR_GRAY2BGR))
+    mixed = np.ascontiguousarray(decoded[:, :, :3])
+    if decoded.shape[2] == 4:
+        for top in range(0, len(decoded), _STRIP_ROWS):
+            strip = decoded[top : top + _STRIP_ROWS].astype(np.uint32)
+            alpha = strip[:, :, 3:]
+            mixed[top : top + _STRIP_ROWS] = (strip[:, :, :3] * alpha + _BACKDROP_LEVEL * (255 - alpha) + 127) // 255
+    return mixed
 
 
-def _upright(image: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
+def _upright(image: Image, orientation: int) -> Image:
     """Undo an EXIF orientation. Source: Exif 2.32, section 4.6.4."""
     if orientation >= 5:
         image = image.transpose(1, 0, 2)
@@ -213,3 +286,8 @@ def _upright(image: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.u
     if orientation in (3, 4, 7, 8):
         image = image[::-1]
     return np.ascontiguousarray(image)
+
+
+def _as_levels(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Say that an array of OpenCV's holds uint8; nothing is copied."""
+    return np.asarray(array, np.uint8)

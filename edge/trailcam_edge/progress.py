@@ -9,8 +9,8 @@ class Progress(Protocol):
     """Called often, from the thread that works."""
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
-        """Say that ``done`` of ``total`` steps of ``stage`` are finished; ``note`` is a short figure to show beside it."""
+        """Say that ``done`` of ``total`` steps of ``stage`` are finished; ``note`` is a short figure to go with it."""
 
 
-def silent(stage: str, done: int, total: int, note: str = "") -> None:  # noqa: ARG001
+def silent(stage: str, done: int, total: int, note: str = "") -> None:
     """Tell nobody."""

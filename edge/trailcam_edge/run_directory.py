@@ -17,21 +17,23 @@ import csv
 import hashlib
 import io
 import json
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeGuard
 
-from trailcam_edge.errors import DataError, TrainError
+from trailcam_edge.errors import BundleError, DataError, TrainError
 from trailcam_edge.labels import check_labels, check_unique
-from trailcam_edge.manifest import FITS, InputSpec
+from trailcam_edge.manifest import FITS, MAX_INPUT_PX, MIN_INPUT_PX, InputSpec
 from trailcam_edge.progress import Progress, silent
 
 __all__ = ["SPLITS", "Run", "SplitRow", "check_pictures", "read_run", "read_split", "split_to_bytes"]
 
 SPLITS = ("train", "validation", "test")
 _SPLIT_HEADER = ["file", "sha256", "split", "class"]
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,17 @@ class Run:
 
 
 def split_to_bytes(rows: Iterable[SplitRow]) -> bytes:
-    """Return the bytes of ``split.csv``."""
+    """Return the bytes of ``split.csv``.
+
+    Raises:
+        DataError: the name of a picture or label has control characters, or is not UTF-8, so that it could not be read
+            back.
+    """
+    rows = tuple(rows)
+    for row in rows:
+        for name in (row.file, row.label):
+            if _UNWRITABLE.search(name):
+                raise DataError(f"{name!r} has control characters in its name, or is not UTF-8. Rename it.")
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(_SPLIT_HEADER)
@@ -84,7 +96,7 @@ def read_split(path: Path) -> tuple[SplitRow, ...]:
         DataError: missing, another header, a path that leaves the data folder, an unknown split, a picture twice.
     """
     try:
-        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8"), newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as a split ({error}).") from error
     if not lines or lines[0] != _SPLIT_HEADER:
@@ -98,8 +110,10 @@ def read_split(path: Path) -> tuple[SplitRow, ...]:
         if row.split not in SPLITS:
             raise DataError(f"{path}: line {number}: split is {row.split!r}, expected one of {', '.join(SPLITS)}.")
         place = PurePosixPath(row.file)
-        if place.is_absolute() or ".." in place.parts or not place.parts:
+        if place.is_absolute() or ".." in place.parts or not place.parts or _UNWRITABLE.search(row.file):
             raise DataError(f"{path}: line {number}: {row.file!r} leaves the data folder.")
+        if not re.fullmatch(r"[0-9a-f]{64}", row.sha256):
+            raise DataError(f"{path}: line {number}: sha256 is {row.sha256[:70]!r}, expected 64 hexadecimal digits.")
         if row.file in seen:
             raise DataError(f"{path}: line {number}: {row.file!r} stands twice.")
         seen.add(row.file)
@@ -139,15 +153,14 @@ def read_run(path: Path) -> Run:
         DataError: its split cannot be read.
     """
     if not path.is_dir() or not (path / "model.keras").is_file():
-        raise TrainError(f'{path}: not a finished run (no model.keras). Make one with "trailcam train DATA --recipe cnn".')
-    labels = _read_json(path / "labels.json", list)
-    names = tuple(str(label) for label in labels)
-    check_labels(names, str(path / "labels.json"))
-    check_unique(names, str(path / "labels.json"))
+        raise TrainError(
+            f'{path}: not a finished run (no model.keras). Make one with "trailcam train DATA --recipe cnn".'
+        )
+    names = _read_run_labels(path / "labels.json")
     recipe_path = path / "recipe.toml"
     try:
         recipe = tomllib.loads(recipe_path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise TrainError(f"{recipe_path}: cannot be read ({error}).") from error
     rows = read_split(path / "split.csv")
     unknown = sorted({row.label for row in rows} - set(names))
@@ -164,18 +177,38 @@ def read_run(path: Path) -> Run:
     )
 
 
+def _read_run_labels(path: Path) -> tuple[str, ...]:
+    labels = _read_json(path, list)
+    if not all(isinstance(label, str) for label in labels):
+        raise TrainError(f"{path}: holds something else than names, expected a list of texts.")
+    try:
+        check_labels(tuple(labels), str(path))
+        check_unique(tuple(labels), str(path))
+    except BundleError as error:
+        raise TrainError(str(error)) from error
+    return tuple(labels)
+
+
 def _read_input(recipe: dict[str, Any], path: Path) -> InputSpec:
-    found = recipe.get("input", {})
-    height, width, fit = found.get("height"), found.get("width"), found.get("fit")
-    if not isinstance(height, int) or not isinstance(width, int) or fit not in FITS:
-        raise TrainError(f"{path}: [input] needs height, width and fit ({', '.join(FITS)}), got {found}.")
+    found = recipe.get("input")
+    table = found if isinstance(found, dict) else {}
+    height, width, fit = table.get("height"), table.get("width"), table.get("fit")
+    if not _is_side(height) or not _is_side(width) or fit not in FITS:
+        raise TrainError(
+            f"{path}: [input] needs height and width, {MIN_INPUT_PX} to {MAX_INPUT_PX} px, and fit "
+            f"({', '.join(FITS)}), got {found}."
+        )
     return InputSpec(height, width, fit)
+
+
+def _is_side(value: Any) -> TypeGuard[int]:
+    return type(value) is int and MIN_INPUT_PX <= value <= MAX_INPUT_PX
 
 
 def _read_json(path: Path, kind: type) -> Any:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise TrainError(f"{path}: cannot be read ({error}).") from error
     if not isinstance(value, kind):
         raise TrainError(f"{path}: holds a {type(value).__name__}, expected a {kind.__name__}.")

@@ -124,7 +124,7 @@ class JsonObject:
         meaning = f"a list of 1 to {max_items:,} different names"
         value = self._take(key, list, meaning)
         if not 1 <= len(value) <= max_items:
-            self.refuse(key, f"a list of {len(value):,}", meaning)
+            self.refuse(key, value, meaning)
         seen: set[str] = set()
         for position, item in enumerate(value):
             name = f"{key}[{position}]"
@@ -142,7 +142,7 @@ class JsonObject:
         meaning = f"a list of {count:,} numbers, each {low:g} to {high:g}"
         value = self._take(key, list, meaning)
         if len(value) != count:
-            self.refuse(key, f"a list of {len(value):,}", meaning)
+            self.refuse(key, value, meaning)
         for position, item in enumerate(value):
             if isinstance(item, bool) or not isinstance(item, int | float) or not low <= item <= high:
                 self.refuse(f"{key}[{position}]", item, f"a number, {low:g} to {high:g}")
@@ -160,23 +160,27 @@ class JsonObject:
         return self.child(key)
 
     def text_table(self, key: str, max_items: int, max_characters: int) -> dict[str, str]:
-        """Take an object whose values are all strings of at most ``max_characters``."""
+        """Take an object whose keys and values are printable strings of at most ``max_characters``, in one line."""
         table = self.child(key)
         if len(table._fields) > max_items:
-            self.refuse(key, f"{len(table._fields):,} entries", f"at most {max_items:,}")
+            self.refuse(key, table._fields, f"at most {max_items:,} keys")
         for name, value in table._fields.items():
-            if not isinstance(value, str) or len(value) > max_characters or len(name) > max_characters:
-                table.refuse(name, value, f"text of at most {max_characters:,} characters")
+            for item in (name, value):
+                if not isinstance(item, str) or len(item) > max_characters or not item.isprintable():
+                    table.refuse(name, item, f"printable text of at most {max_characters:,} characters")
         return dict(table._fields)
 
     def refuse(self, key: str, value: Any, expected: str) -> NoReturn:
         """Raise the error for a field that does not hold what it should."""
-        shown = value if isinstance(value, str) else json.dumps(value, default=str)
-        shown = repr(shown[:_SHOWN_CHARACTERS]) if isinstance(value, str) else shown[:_SHOWN_CHARACTERS]
+        if isinstance(value, dict | list):
+            shown = f"an object of {len(value):,}" if isinstance(value, dict) else f"a list of {len(value):,}"
+        else:
+            shown = repr(value[:_SHOWN_CHARACTERS]) if isinstance(value, str) else json.dumps(value)[:_SHOWN_CHARACTERS]
         raise BundleError(f"{self._source}: {self._name(key)} is {shown}, expected {expected}.")
 
     def _name(self, key: str) -> str:
         key = key[:_SHOWN_CHARACTERS]
+        key = key if key.isprintable() else repr(key)  # an untrusted file must not steer a terminal
         return f"{self._path}.{key}" if self._path else key
 
     def _take_null(self, key: str) -> bool:
