@@ -1,0 +1,115 @@
+"""``trailcam data``: look at a folder of photographs before it costs you a week, or get one."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trailcam.progress import terminal_progress
+
+if TYPE_CHECKING:
+    from trailcam_train.dataset import Dataset
+
+__all__ = ["add_arguments", "run"]
+
+_CHECK_FAILED = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``trailcam data``."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    check = actions.add_parser("check", help="say what is in a folder", description=_CHECK, allow_abbrev=False)
+    check.add_argument("data", type=Path, metavar="DATA", help="folder with one folder of pictures per class")
+    check.add_argument("--json", action="store_true", help="everything as one JSON object")
+    check.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures")
+    check.add_argument(
+        "--quarantine", type=Path, metavar="DIR", help="move unreadable files and needless exact copies there"
+    )
+    check.add_argument(
+        "--label-map",
+        metavar="MAP",
+        help="animals10, none, or a TOML file of folder = label (default: seen from the folders)",
+    )
+    fetch = actions.add_parser("fetch", help="get a data set", description=_FETCH, allow_abbrev=False)
+    fetch.add_argument("name", choices=["animals10"], help="which one")
+    fetch.add_argument(
+        "--to", type=Path, default=Path("animals10"), metavar="DIR", help="where to put it (default: animals10)"
+    )
+    restore = actions.add_parser("restore", help="take a quarantine back", description=_RESTORE, allow_abbrev=False)
+    restore.add_argument("quarantine", type=Path, metavar="DIR", help='folder that "--quarantine" made')
+
+
+_CHECK = (
+    "Read every picture and compare all of them: unreadable and odd files, sizes, class balance, copies within and "
+    "across classes. Nothing is changed without --quarantine. The exit code is 3 if a training would refuse the folder."
+)
+_FETCH = "Download Animals-10 with kagglehub, unpack it and read every picture."
+_RESTORE = "Put every file of a quarantine folder back to where it was."
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, fetch or restore."""
+    actions = {"check": _check, "fetch": _fetch, "restore": _restore}
+    return actions[arguments.action](arguments)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from trailcam_edge.disk import write_file
+    from trailcam_train.data_check import check_data, to_record
+    from trailcam_train.data_check_report import render_html, render_text
+    from trailcam_train.dataset import list_class_folders, survey_dataset
+    from trailcam_train.duplicates import find_duplicates
+    from trailcam_train.label_maps import choose_label_map
+
+    label_map = choose_label_map(list_class_folders(arguments.data), arguments.label_map)
+    if arguments.label_map is None and any(folder != label for folder, label in label_map.items()):
+        print("The folders are those of Animals-10: labels are English (--label-map none keeps them).", file=sys.stderr)
+    with terminal_progress() as progress:
+        dataset = survey_dataset(arguments.data, label_map, progress)
+        check = check_data(dataset, find_duplicates(dataset, progress))
+    if arguments.report is not None:
+        write_file(arguments.report, render_html(check).encode("utf-8"))
+        print(f"Pictures of all this: {arguments.report}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps(to_record(check), ensure_ascii=False, indent=2))
+    else:
+        print(render_text(check))
+    if arguments.quarantine is not None:
+        _quarantine(dataset, arguments.quarantine)
+    return _CHECK_FAILED if check.problems else 0
+
+
+def _quarantine(dataset: "Dataset", folder: Path) -> None:
+    from trailcam_train.quarantine import JOURNAL, move_files, plan_moves
+
+    moves = plan_moves(dataset)
+    if not moves:
+        print("Nothing to move.", file=sys.stderr)
+        return
+    move_files(dataset.root, moves, folder)
+    print(
+        f"Moved {len(moves):,} files to {folder}, listed in {folder / JOURNAL}. "
+        f'Take it back with "trailcam data restore {folder}".',
+        file=sys.stderr,
+    )
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    from trailcam_train.fetch import fetch_animals10, kaggle_download
+
+    with terminal_progress() as progress:
+        dataset = fetch_animals10(arguments.to, kaggle_download, progress)
+    print(f"{arguments.to}: {len(dataset.pictures):,} pictures of {', '.join(dataset.labels)}")
+    if dataset.unreadable:
+        print(f"{len(dataset.unreadable):,} files do not decode; a training leaves them out.", file=sys.stderr)
+    print(f"next: trailcam data check {arguments.to}, then trailcam train {arguments.to} --recipe cnn", file=sys.stderr)
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    from trailcam_train.quarantine import restore_files
+
+    restored = restore_files(arguments.quarantine)
+    print(f"{len(restored):,} files are back in their place")
+    return 0

@@ -1,0 +1,147 @@
+"""``trailcam train``: train a model on folders of photographs."""
+
+import argparse
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trailcam.progress import terminal_progress
+from trailcam_edge.errors import TrainError
+from trailcam_edge.progress import Progress
+
+if TYPE_CHECKING:
+    from trailcam_edge.run_directory import Run
+    from trailcam_train.recipe import Recipe
+
+__all__ = ["add_arguments", "run"]
+
+_INTERRUPTED = 130
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``trailcam train``."""
+    parser.add_argument(
+        "data", type=Path, nargs="?", metavar="DATA", help="folder with one folder of pictures per class"
+    )
+    parser.add_argument(
+        "--recipe", metavar="NAME", help="what to train: cnn, efficientnet_lite0, mobilenet_v2, xception, ..."
+    )
+    parser.add_argument("--name", help="name of the run (default: the recipe and the time)")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs stand (default: runs)"
+    )
+    parser.add_argument("--weights", metavar="PATH", help="backbone weights: a file, imagenet or none")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
+        help="another setting of the recipe, as recipe.toml names it: batch_size=16, phases.whole.epochs=5; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="of the split, the order, the first weights and the augmentation"
+    )
+    parser.add_argument(
+        "--label-map",
+        metavar="MAP",
+        help="animals10, none, or a TOML file of folder = label (default: seen from the folders)",
+    )
+    parser.add_argument("--split", type=Path, metavar="FILE", help="use this split.csv again instead of a new split")
+    parser.add_argument(
+        "--group-by",
+        metavar="WHAT",
+        help="keep pictures of one camera together: folder (DATA/class/camera/), or a CSV file of file and group",
+    )
+    parser.add_argument(
+        "--others", type=Path, metavar="DIR", help="pictures of none of the classes, to fit and judge unknown"
+    )
+    parser.add_argument("--teacher", type=Path, metavar="RUN", help="a stronger run to learn from")
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a training that was stopped")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, or go on with a training, and say what was made."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes about the processor say nothing we can use
+    with terminal_progress() as progress:
+        finished = _resume(arguments, progress) if arguments.resume else _start(arguments, progress)
+    if finished is None:
+        return _INTERRUPTED
+    _show(finished)
+    return 0
+
+
+def _start(arguments: argparse.Namespace, progress: Progress) -> "Run | None":
+    from trailcam_train.recipe import find_recipe, recipe_names
+    from trailcam_train.training import Plan, start_training
+
+    if arguments.data is None or arguments.recipe is None:
+        raise TrainError(
+            "expected a folder of photographs and a recipe, for example "
+            f'"trailcam train photos --recipe cnn"; recipes are {", ".join(recipe_names())}.'
+        )
+    recipe = _adjust(find_recipe(arguments.recipe), arguments)
+    name = arguments.name or f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
+    if Path(name).name != name or name.startswith("."):
+        raise TrainError(f'--name {name}: expected a plain name; choose the folder with "--runs".')
+    target = arguments.runs / name
+    plan = Plan(
+        arguments.data, recipe, target, arguments.label_map, arguments.split, arguments.group_by, arguments.others
+    )
+    try:
+        return start_training(plan, progress)
+    except KeyboardInterrupt:
+        _say_how_to_go_on(target)
+        return None
+
+
+def _resume(arguments: argparse.Namespace, progress: Progress) -> "Run | None":
+    from trailcam_train.training import resume_training
+
+    target = arguments.resume
+    if not target.parent.name and not target.is_dir():
+        target = arguments.runs / target  # a bare name
+    try:
+        return resume_training(target, progress, arguments.data)
+    except KeyboardInterrupt:
+        _say_how_to_go_on(target)
+        return None
+
+
+def _adjust(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
+    from trailcam_train.recipe import override
+
+    settings = list(arguments.settings)
+    if arguments.weights is not None:
+        settings.append(f"weights={arguments.weights}")
+    if arguments.seed is not None:
+        settings.append(f"seed={arguments.seed}")
+    if arguments.teacher is not None:
+        settings.append(f"distillation.teacher={arguments.teacher.resolve()}")
+    return override(recipe, settings)
+
+
+def _say_how_to_go_on(target: Path) -> None:
+    from trailcam_train.workspace import partial_folder
+
+    if partial_folder(target).is_dir():
+        print(f'\ntrailcam: stopped. Go on with "trailcam train --resume {target}".', file=sys.stderr)
+    else:
+        print("\ntrailcam: stopped before the training began; nothing was written.", file=sys.stderr)
+
+
+def _show(run: "Run") -> None:
+    test = run.metrics["test"]
+    worst = min(test["recall"], key=lambda label: float(test["recall"][label]))
+    rule = run.metrics["reject"]
+    print(f"run         {run.path}")
+    print(
+        f"test top-1  {test['top1']:.1%} of {test['n']:,} pictures "
+        f"(95 % interval {test['top1_low']:.1%} to {test['top1_high']:.1%})"
+    )
+    print(f"worst class {worst}: {test['recall'][worst]:.1%}")
+    print(f"unknown     {rule['animals_kept']:.1%} of {rule['n_animals']:,} animals keep their answer", end="")
+    if rule["n_others"]:
+        print(f", {rule['others_rejected']:.1%} of {rule['n_others']:,} others are turned away", end="")
+    print(f"\nreport      {run.path / 'report.html'}")
+    if run.provenance.get("unreadable", "0") != "0":
+        print(f"left out    {run.provenance['unreadable']} unreadable pictures, listed in the report")
+    print(f"next        trailcam export {run.path}")

@@ -1,0 +1,195 @@
+"""Backbones: networks without a head, with weights from a file, put behind raw uint8 pictures as one flat graph.
+
+A flat graph (no model inside the model) is what converters fold well. Shapes: pictures are (N, H, W, 3) uint8 RGB,
+features (N, h, w, C) float. Normalisation is the first layer, so every saved model takes raw pixels.
+"""
+
+import urllib.error
+import urllib.request
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from trailcam_edge.disk import write_file
+from trailcam_edge.errors import TrainError
+
+__all__ = ["ImageNetFile", "behind_pixels", "efficientnet_lite0", "load_weights"]
+
+# Repeats, kernel, stride of the first, expansion, channels. Source: the EfficientNet paper (Tan and Le, ICML 2019,
+# table 1) without squeeze-and-excitation and with ReLU6, as in the EfficientNet-Lite release of 2020.
+_LITE0_STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+_DOWNLOAD_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class ImageNetFile:
+    """The published ImageNet weights of a backbone: their file name, and the address of the folder they lie in."""
+
+    file: str
+    folder_url: str
+
+    @property
+    def place(self) -> Path:
+        """Where the file is looked for and kept: Keras' own folder."""
+        return Path.home() / ".keras" / "models" / self.file
+
+
+class HeldBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras is untyped here
+    """BatchNorm in inference mode for good: its statistics stay as they are, while its scale and shift can learn.
+
+    Calling a plain layer with ``training=False`` does not do it: a functional model that is trained overrides that.
+    It has the weights of a plain layer, in the same order.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:  # noqa: ARG002
+        """Normalise ``inputs`` with the stored statistics."""
+        return super().call(inputs, training=False, mask=mask)
+
+
+def behind_pixels(
+    backbone: keras.Model, height: int, width: int, scale: float, offset: float, trains_statistics: bool
+) -> tuple[Any, Any]:
+    """Rebuild ``backbone`` flat behind raw pixels.
+
+    Args:
+        backbone: functional model from (N, h, w, 3) float to features; its weights are copied.
+        height: of the pictures in px.
+        width: of the pictures in px.
+        scale: the network sees ``pixel * scale + offset``.
+        offset: see ``scale``.
+        trains_statistics: whether its BatchNorm layers follow the training batches; else they are
+            ``HeldBatchNormalization``, which a network to be saved must not have.
+
+    Returns:
+        The symbolic input, (N, height, width, 3) uint8, and the features. Make a ``keras.Model`` of them with a head.
+    """
+    pixels = keras.Input((height, width, 3), dtype="uint8", name="pixels")
+    rescaling = keras.layers.Rescaling(scale, offset, name="rescaling", dtype="float32")
+
+    def copy(layer: Any) -> Any:
+        holds = isinstance(layer, keras.layers.BatchNormalization) and not trains_statistics
+        return (HeldBatchNormalization if holds else type(layer)).from_config(layer.get_config())
+
+    def call(layer: Any, *arguments: Any, **options: Any) -> Any:
+        if arguments and arguments[0] is pixels:
+            arguments = (rescaling(pixels), *arguments[1:])
+        return layer(*arguments, **options)
+
+    flat = keras.models.clone_model(backbone, input_tensors=pixels, clone_function=copy, call_function=call)
+    flat.set_weights(backbone.get_weights())
+    return pixels, flat.output
+
+
+def efficientnet_lite0(height: int, width: int) -> keras.Model:
+    """Return EfficientNet-Lite0 without a head and with fresh weights: (N, height, width, 3) float to 1280 channels."""
+    layers = keras.layers
+    pictures = keras.Input((height, width, 3), name="normalised")
+    x = layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False, name="stem_conv")(pictures)
+    x = layers.BatchNormalization(name="stem_bn")(x)
+    x = layers.ReLU(6.0, name="stem_act")(x)
+    number = 0
+    for repeats, kernel, stride, expansion, channels in _LITE0_STAGES:
+        for repeat in range(repeats):
+            x = _inverted_residual(x, f"block{number}", kernel, 1 if repeat else stride, expansion, channels)
+            number += 1
+    x = layers.Conv2D(1280, 1, use_bias=False, name="top_conv")(x)
+    x = layers.BatchNormalization(name="top_bn")(x)
+    return keras.Model(pictures, layers.ReLU(6.0, name="top_act")(x), name="efficientnet_lite0")
+
+
+def load_weights(backbone: keras.Model, weights: str, imagenet: ImageNetFile | None) -> None:
+    """Give ``backbone`` the weights that a recipe names.
+
+    Args:
+        backbone: changed in place.
+        weights: ``imagenet``, ``none`` or the path of a ``.keras``, ``.h5`` or ``.weights.h5`` file.
+        imagenet: where published weights of this backbone are, if there are any.
+
+    Raises:
+        TrainError: no such file, of another layout, or not to be had without a network.
+    """
+    if weights == "none":
+        return
+    path = _imagenet_path(backbone, imagenet) if weights == "imagenet" else Path(weights)
+    if not path.is_file():
+        raise TrainError(
+            f"{path}: no such file, expected the weights of {backbone.name} without its head (.keras, .weights.h5 or "
+            '.h5). Name one with "--weights PATH", or start from nothing with "--weights none".'
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Keras only warns where it leaves a layer without weights
+            if path.suffix == ".keras":
+                _copy_by_name(keras.models.load_model(path, compile=False), backbone, path)
+            else:
+                backbone.load_weights(path)
+    except (ValueError, OSError, KeyError, TypeError, UserWarning) as error:
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise TrainError(
+            f"{path}: does not hold the weights of {backbone.name} without its head ({first_line[:200]}). "
+            "Name the file that belongs to this recipe."
+        ) from error
+
+
+def _inverted_residual(x: Any, name: str, kernel: int, stride: int, expansion: int, channels: int) -> Any:
+    layers = keras.layers
+    before, entered = x.shape[-1], x
+    if expansion != 1:
+        x = layers.Conv2D(before * expansion, 1, use_bias=False, name=f"{name}_expand_conv")(x)
+        x = layers.BatchNormalization(name=f"{name}_expand_bn")(x)
+        x = layers.ReLU(6.0, name=f"{name}_expand_act")(x)
+    x = layers.DepthwiseConv2D(kernel, stride, padding="same", use_bias=False, name=f"{name}_dw")(x)
+    x = layers.BatchNormalization(name=f"{name}_dw_bn")(x)
+    x = layers.ReLU(6.0, name=f"{name}_act")(x)
+    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project_conv")(x)
+    x = layers.BatchNormalization(name=f"{name}_project_bn")(x)
+    if stride == 1 and before == channels:
+        return layers.Add(name=f"{name}_add")([entered, x])
+    return x
+
+
+def _copy_by_name(source: keras.Model, target: keras.Model, path: Path) -> None:
+    given = {layer.name: layer for layer in source.layers}
+    for layer in target.layers:
+        wanted = layer.get_weights()
+        if not wanted:
+            continue
+        found = given[layer.name].get_weights() if layer.name in given else []
+        if [array.shape for array in found] != [array.shape for array in wanted]:
+            raise TrainError(
+                f"{path}: its layer {layer.name!r} is {[a.shape for a in found] or 'missing'}, expected "
+                f"{[a.shape for a in wanted]} for {target.name}. Name the file that belongs to this recipe."
+            )
+        layer.set_weights(found)
+
+
+def _imagenet_path(backbone: keras.Model, imagenet: ImageNetFile | None) -> Path:
+    if imagenet is None:
+        raise TrainError(
+            f'weights "imagenet": no published Keras file is known for {backbone.name}. '
+            'Name a file with "--weights PATH", or start from nothing with "--weights none".'
+        )
+    if not imagenet.place.is_file():
+        url = f"{imagenet.folder_url}/{imagenet.file}"
+        try:
+            with urllib.request.urlopen(url, timeout=_DOWNLOAD_TIMEOUT_S) as answer:  # noqa: S310 (a constant https address)
+                content = answer.read()
+        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            raise TrainError(
+                f"the ImageNet weights of {backbone.name} cannot be fetched ({error}). Fetch {url} on a machine with a "
+                f'network and put it at {imagenet.place}, or name it with "--weights PATH".'
+            ) from error
+        imagenet.place.parent.mkdir(parents=True, exist_ok=True)
+        write_file(imagenet.place, content)
+    return imagenet.place

@@ -1,0 +1,104 @@
+"""Small charts as SVG text and tables as HTML text, for a page that opens without a network.
+
+Everything that comes from data is escaped here, by the function that puts it into the page.
+"""
+
+import base64
+import html
+from collections.abc import Sequence
+
+import cv2
+
+from trailcam_edge.preprocessing import Image
+
+__all__ = ["COLOURS", "line_chart", "picture", "table"]
+
+COLOURS = ("#1b6ca8", "#d1603d", "#3c8d5a", "#7a5195")  # readable for the colour-blind, and apart in grey
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 460, 260, 52, 12, 26, 36
+_TICKS = 5
+_JPEG_QUALITY = 80
+
+Points = Sequence[tuple[float, float]]
+
+
+def line_chart(
+    title: str,
+    series: Sequence[tuple[str, Points]],
+    x_label: str,
+    y_range: tuple[float, float],
+    x_range: tuple[float, float],
+    diagonal: bool = False,
+) -> str:
+    """Return one chart as SVG.
+
+    Args:
+        title: above the chart.
+        series: name and points of each line, at most four.
+        x_label: below the chart.
+        y_range: values at the lower and upper edge.
+        x_range: values at the left and right edge.
+        diagonal: whether to draw a thin line from corner to corner.
+    """
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across = (x - x_range[0]) / ((x_range[1] - x_range[0]) or 1)
+        up = (y - y_range[0]) / ((y_range[1] - y_range[0]) or 1)
+        up = min(1.0, max(0.0, up))
+        return _LEFT + across * (_WIDTH - _LEFT - _RIGHT), _HEIGHT - _BOTTOM - up * (_HEIGHT - _TOP - _BOTTOM)
+
+    parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"><title>{html.escape(title)}</title>']
+    parts.append(f'<text x="{_LEFT}" y="15" class="title">{html.escape(title)}</text>')
+    for tick in range(_TICKS):
+        value = y_range[0] + (y_range[1] - y_range[0]) * tick / (_TICKS - 1)
+        _, y = place(x_range[0], value)
+        parts.append(f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}" class="grid"/>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.3g}</text>')
+        value = x_range[0] + (x_range[1] - x_range[0]) * tick / (_TICKS - 1)
+        x, _ = place(value, y_range[0])
+        parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 15}" text-anchor="middle">{value:.3g}</text>')
+    parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 4}" text-anchor="middle">{html.escape(x_label)}</text>')
+    if diagonal:
+        (x1, y1), (x2, y2) = place(x_range[0], y_range[0]), place(x_range[1], y_range[1])
+        parts.append(f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="ideal"/>')
+    for number, (name, points) in enumerate(series):
+        colour = COLOURS[number]
+        placed = [place(x, y) for x, y in points]
+        parts.append(
+            f'<polyline fill="none" stroke="{colour}" stroke-width="2" '
+            f'points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in placed)}"/>'
+        )
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in placed]
+        parts.append(
+            f'<text x="{_WIDTH - _RIGHT}" y="{15 + 14 * number}" text-anchor="end" fill="{colour}">'
+            f"{html.escape(name)}</text>"
+        )
+    return "".join(parts) + "</svg>"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], shades: Sequence[Sequence[float]] | None = None) -> str:
+    """Return an HTML table; the first column names the row.
+
+    Args:
+        head: of the columns.
+        rows: cells as text.
+        shades: darkness 0..1 behind each cell but the first of a row, where given.
+    """
+    lines = ["<table><thead><tr>", *(f"<th>{html.escape(cell)}</th>" for cell in head), "</tr></thead><tbody>"]
+    for number, row in enumerate(rows):
+        lines.append(f"<tr><th>{html.escape(row[0])}</th>")
+        for column, cell in enumerate(row[1:]):
+            shade = shades[number][column] if shades else 0.0
+            style = f' style="background:rgba(27,108,168,{shade:.2f})"' if shade else ""
+            lines.append(f"<td{style}>{html.escape(cell)}</td>")
+        lines.append("</tr>")
+    return "".join(lines) + "</tbody></table>"
+
+
+def picture(image: Image, caption: str) -> str:
+    """Return an HTML figure that holds the (H, W, 3) uint8 RGB image itself."""
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    data = base64.b64encode(encoded.tobytes()).decode("ascii")
+    return (
+        f'<figure><img alt="{html.escape(caption)}" src="data:image/jpeg;base64,{data}">'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )

@@ -1,0 +1,201 @@
+"""What a finished model is worth: every figure of ``metrics.json``, each with the number of pictures behind it.
+
+Validation pictures choose the temperature, the reject score and its threshold; test pictures only report.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_edge.decision import fit_reject_rule, reject_score
+from trailcam_edge.errors import DataError, SourceError
+from trailcam_edge.intervals import wilson_interval
+from trailcam_edge.manifest import REJECT_SCORES, InputSpec
+from trailcam_edge.preprocessing import IMAGE_SUFFIXES, fit_image, read_image
+from trailcam_edge.progress import Progress, silent
+from trailcam_train.calibration import (
+    auroc,
+    cross_entropy,
+    expected_calibration_error,
+    fit_temperature,
+    reliability_bins,
+)
+
+__all__ = ["KEEP", "Answers", "Others", "judge", "read_others"]
+
+Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[np.int32]
+
+KEEP = 0.95  # share of pictures of known labels that the reject rule keeps
+_DEFAULT_SCORE = "max_logit"  # Source: Hendrycks et al., ICML 2022: the better simple score on many classes
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A model's (N, K) logits for the N pictures of a split, and their class ids, (N,)."""
+
+    logits: Floats
+    class_ids: Ints
+
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Whether each picture got its label, (N,)."""
+        return np.asarray(self.logits.argmax(axis=1) == self.class_ids)
+
+
+@dataclass(frozen=True)
+class Others:
+    """Logits, (M, K), of pictures of none of the labels, by group: one half to choose a score, the other to report."""
+
+    fit: dict[str, Floats]
+    report: dict[str, Floats]
+
+
+def judge(labels: Sequence[str], validation: Answers, test: Answers, others: Others | None = None) -> dict[str, Any]:
+    """Return the content of ``metrics.json``: plain numbers, texts, lists and tables."""
+    temperature = fit_temperature(validation.logits, validation.class_ids)
+    metrics: dict[str, Any] = {
+        "temperature": temperature,
+        "reject": _judge_reject(validation, test, others),
+        "validation": _judge_split(labels, validation, temperature),
+        "test": _judge_split(labels, test, temperature),
+    }
+    if others is not None:
+        metrics["others"] = _judge_others(metrics["reject"], validation, test, others)
+    return metrics
+
+
+def read_others(model: keras.Model, root: Path, spec: InputSpec, progress: Progress = silent) -> Others:
+    """Run ``model`` over a folder of pictures of none of the labels.
+
+    The folder's own folders are the groups. Every second picture of a group, by name, is in the half to fit.
+
+    Raises:
+        DataError: fewer than two pictures that can be read.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder, expected pictures of none of the labels. Check the path of --others.")
+    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    groups: dict[str, list[Path]] = {}
+    for path in paths:
+        place = path.relative_to(root)
+        groups.setdefault(place.parts[0] if len(place.parts) > 1 else "all", []).append(path)
+    fit: dict[str, Floats] = {}
+    report: dict[str, Floats] = {}
+    done = 0
+    for group, members in groups.items():
+        logits = []
+        for start in range(0, len(members), _BATCH):
+            images = [_try_fit(path, spec) for path in members[start : start + _BATCH]]
+            readable = [image for image in images if image is not None]
+            done += len(images)
+            progress("looking at others", done, len(paths))
+            if readable:
+                logits.append(np.asarray(model.predict_on_batch(np.stack(readable)), np.float32))
+        found = np.concatenate(logits) if logits else np.zeros((0, 1), np.float32)
+        if len(found) >= 2:
+            fit[group], report[group] = found[::2], found[1::2]
+    if not fit:
+        raise DataError(f"{root}: no two readable pictures of others in any folder, expected at least two.")
+    return Others(fit, report)
+
+
+def _judge_split(labels: Sequence[str], answers: Answers, temperature: float) -> dict[str, Any]:
+    n, right = len(answers.class_ids), int(answers.right.sum())
+    low, high = wilson_interval(right, n)
+    confusion = np.zeros((len(labels), len(labels)), int)  # rows: what it is; columns: what was answered
+    np.add.at(confusion, (answers.class_ids, answers.logits.argmax(axis=1)), 1)
+    per_class = {label: _judge_class(confusion, number) for number, label in enumerate(labels)}
+    order = np.argsort(-answers.logits, axis=1)[:, :5]
+    return {
+        "n": n,
+        "top1": right / n,
+        "top1_low": low,
+        "top1_high": high,
+        "top5": float((order == answers.class_ids[:, None]).any(axis=1).mean()),
+        "macro_f1": float(np.mean([row["f1"] for row in per_class.values()])),
+        "cross_entropy": cross_entropy(answers.logits, answers.class_ids, temperature),
+        "recall": {label: row["recall"] for label, row in per_class.items()},
+        "per_class": per_class,
+        "confusion": confusion.tolist(),
+        "ece_before": expected_calibration_error(answers.logits, answers.class_ids),
+        "ece_after": expected_calibration_error(answers.logits, answers.class_ids, temperature),
+        "reliability_before": [asdict(item) for item in reliability_bins(answers.logits, answers.class_ids)],
+        "reliability_after": [
+            asdict(item) for item in reliability_bins(answers.logits, answers.class_ids, temperature)
+        ],
+    }
+
+
+def _judge_class(confusion: npt.NDArray[np.integer[Any]], number: int) -> dict[str, Any]:
+    hits, n = int(confusion[number, number]), int(confusion[number].sum())
+    answered = int(confusion[:, number].sum())
+    recall, precision = hits / n if n else 0.0, hits / answered if answered else 0.0
+    recall_low, recall_high = wilson_interval(hits, n)
+    precision_low, precision_high = wilson_interval(hits, answered)
+    return {
+        "n": n,
+        "recall": recall,
+        "recall_low": recall_low,
+        "recall_high": recall_high,
+        "answered": answered,
+        "precision": precision,
+        "precision_low": precision_low,
+        "precision_high": precision_high,
+        "f1": 2 * hits / (n + answered) if n + answered else 0.0,
+    }
+
+
+def _judge_reject(validation: Answers, test: Answers, others: Others | None) -> dict[str, Any]:
+    """Choose the score on others (their half to fit), the threshold on validation; measure both on what set neither."""
+    score = _DEFAULT_SCORE
+    if others is not None:
+        strange = np.concatenate(list(others.fit.values()))
+        score = max(REJECT_SCORES, key=lambda name: _auroc_of(name, validation.logits, strange))
+    threshold = fit_reject_rule(validation.logits, score, KEEP)
+    reported = np.concatenate(list(others.report.values())) if others is not None else None
+    return {
+        "score": score,
+        "threshold": threshold,
+        "animals_kept": float((reject_score(test.logits, score) >= threshold).mean()),
+        "n_animals": len(test.class_ids),
+        "others_rejected": None if reported is None else float((reject_score(reported, score) < threshold).mean()),
+        "n_others": 0 if reported is None else len(reported),
+    }
+
+
+def _judge_others(rule: dict[str, Any], validation: Answers, test: Answers, others: Others) -> dict[str, Any]:
+    strange = np.concatenate(list(others.fit.values()))
+    groups = {}
+    for group, logits in others.report.items():
+        rejected = int((reject_score(logits, rule["score"]) < rule["threshold"]).sum())
+        low, high = wilson_interval(rejected, len(logits))
+        groups[group] = {
+            "n": len(logits),
+            "rejected": rejected / len(logits),
+            "rejected_low": low,
+            "rejected_high": high,
+            "auroc": _auroc_of(rule["score"], test.logits, logits),
+        }
+    return {
+        "choice": {name: _auroc_of(name, validation.logits, strange) for name in REJECT_SCORES},
+        "n_choice": len(strange),
+        "groups": groups,
+    }
+
+
+def _auroc_of(score: str, familiar: Floats, strange: Floats) -> float:
+    return auroc(reject_score(familiar, score), reject_score(strange, score))
+
+
+def _try_fit(path: Path, spec: InputSpec) -> npt.NDArray[np.uint8] | None:
+    try:
+        return fit_image(read_image(path, spec), spec)
+    except SourceError:
+        return None  # a broken picture of others costs one example, not the run; the counts are reported

@@ -1,0 +1,74 @@
+"""EfficientNet-Lite0 with ImageNet weights: the recipe of the built-in bundle.
+
+    trailcam train DATA --recipe efficientnet_lite0 --weights efficientnet_lite0_imagenet_notop.keras
+
+Hardware, time and accuracy: not measured yet.
+
+First the new head alone, then the whole network at a lower rate with BatchNorm held at its ImageNet statistics, weights
+averaged. The backbone has no squeeze-and-excitation and only ReLU6, so it quantises to int8 without loss worth naming.
+"""
+
+import keras
+
+from trailcam_train.augmentation import Augmentation
+from trailcam_train.backbones import behind_pixels, efficientnet_lite0, load_weights
+from trailcam_train.recipe import ModelInput, Phase, Recipe
+
+__all__ = ["RECIPE", "build"]
+
+_FIRST_LEARNS = "block11_expand_conv"  # the last five of sixteen blocks: most of the weights, little of the work
+
+RECIPE = Recipe(
+    name="efficientnet_lite0",
+    input=ModelInput(height=224, width=224, fit="stretch"),
+    weights="imagenet",
+    batch_norm="inference",
+    batch_size=32,
+    optimizer="adamw",
+    weight_decay=0.001,
+    dropout=0.1,
+    label_smoothing=0.1,
+    ema=0.99,
+    augmentation=Augmentation(
+        flip=0.5,
+        crop_area_min=0.45,
+        zoom=0.15,
+        rotate_deg=5,
+        brightness=0.3,
+        contrast=0.3,
+        saturation=0.4,
+        greyscale=0.12,  # infrared at night
+        blur=0.1,
+        noise=5,
+    ),
+    phases=(
+        Phase("head", epochs=15, learning_rate=2e-3, schedule="cosine", first_layer="head_dropout", views=1),
+        Phase(
+            "top",
+            epochs=6,
+            learning_rate=3e-4,
+            schedule="cosine",
+            warmup_epochs=0.2,
+            first_layer=_FIRST_LEARNS,
+            views=3,
+        ),
+    ),
+)
+
+
+def build(recipe: Recipe, class_count: int) -> keras.Model:
+    """Build the network: (N, H, W, 3) uint8 to (N, class_count) logits."""
+    backbone = efficientnet_lite0(recipe.input.height, recipe.input.width)
+    load_weights(backbone, recipe.weights, imagenet=None)
+    pixels, features = behind_pixels(
+        backbone,
+        recipe.input.height,
+        recipe.input.width,
+        scale=1 / 128,  # Source: the preprocessing the weights were trained with, (x - 127) / 128
+        offset=-127 / 128,
+        trains_statistics=recipe.batch_norm == "train",
+    )
+    x = keras.layers.GlobalAveragePooling2D(name="head")(features)
+    x = keras.layers.Dropout(recipe.dropout, name="head_dropout")(x)
+    logits = keras.layers.Dense(class_count, dtype="float32", name="logits")(x)
+    return keras.Model(pixels, logits, name="efficientnet_lite0")

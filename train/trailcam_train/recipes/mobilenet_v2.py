@@ -1,0 +1,55 @@
+"""MobileNetV2 with ImageNet weights.
+
+    trailcam train DATA --recipe mobilenet_v2
+
+Hardware, time and accuracy: not measured yet.
+
+First the new head alone, then the whole network at a lower rate with BatchNorm held at its ImageNet statistics.
+"""
+
+import keras
+
+from trailcam_train.augmentation import Augmentation
+from trailcam_train.backbones import ImageNetFile, behind_pixels, load_weights
+from trailcam_train.recipe import ModelInput, Phase, Recipe
+
+__all__ = ["RECIPE", "build"]
+
+_IMAGENET = ImageNetFile(
+    "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+    "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2",
+)
+
+RECIPE = Recipe(
+    name="mobilenet_v2",
+    input=ModelInput(height=224, width=224, fit="crop"),
+    weights="imagenet",
+    batch_norm="inference",
+    batch_size=32,
+    optimizer="adamw",
+    weight_decay=0.01,
+    dropout=0.2,
+    label_smoothing=0.1,
+    ema=0.998,
+    augmentation=Augmentation(flip=0.5, crop_area_min=0.4, brightness=0.2, contrast=0.2, saturation=0.2),
+    phases=(
+        Phase("head", epochs=2, learning_rate=1e-3, first_layer="head"),
+        Phase("whole", epochs=10, learning_rate=2e-4, schedule="cosine", warmup_epochs=0.5),
+    ),
+)
+
+
+def build(recipe: Recipe, class_count: int) -> keras.Model:
+    """Build the network: (N, H, W, 3) uint8 to (N, class_count) logits."""
+    size = (recipe.input.height, recipe.input.width)
+    backbone = keras.applications.MobileNetV2(
+        input_shape=(*size, 3), include_top=False, weights=None, name="mobilenet_v2"
+    )
+    load_weights(backbone, recipe.weights, _IMAGENET)
+    pixels, features = behind_pixels(
+        backbone, *size, scale=1 / 127.5, offset=-1.0, trains_statistics=recipe.batch_norm == "train"
+    )
+    x = keras.layers.GlobalAveragePooling2D(name="head")(features)
+    x = keras.layers.Dropout(recipe.dropout, name="head_dropout")(x)
+    logits = keras.layers.Dense(class_count, dtype="float32", name="logits")(x)
+    return keras.Model(pixels, logits, name="mobilenet_v2")

@@ -1,0 +1,51 @@
+"""Xception in two phases, as in the article: 299 px, GlobalAveragePooling, Dense 516, Dense K.
+
+    trailcam train DATA --recipe xception
+
+Hardware, time and accuracy: not measured yet.
+
+Phase one trains the head on the frozen backbone. Phase two trains the whole network at a lower rate with BatchNorm held
+in inference mode: letting its statistics follow small batches of another data set destroys what ImageNet taught it.
+"""
+
+import keras
+
+from trailcam_train.augmentation import ARTICLE
+from trailcam_train.backbones import ImageNetFile, behind_pixels, load_weights
+from trailcam_train.recipe import ModelInput, Phase, Recipe
+
+__all__ = ["RECIPE", "build"]
+
+_IMAGENET = ImageNetFile(
+    "xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    "https://storage.googleapis.com/tensorflow/keras-applications/xception",
+)
+
+RECIPE = Recipe(
+    name="xception",
+    input=ModelInput(height=299, width=299, fit="stretch"),
+    weights="imagenet",
+    batch_norm="inference",
+    batch_size=32,
+    optimizer="adam",
+    augmentation=ARTICLE,
+    phases=(
+        Phase("head", epochs=5, learning_rate=1e-3, first_layer="head", patience=2),
+        Phase("whole", epochs=10, learning_rate=1e-5, patience=3),
+    ),
+)
+
+
+def build(recipe: Recipe, class_count: int) -> keras.Model:
+    """Build the network: (N, H, W, 3) uint8 to (N, class_count) logits."""
+    size = (recipe.input.height, recipe.input.width)
+    backbone = keras.applications.Xception(input_shape=(*size, 3), include_top=False, weights=None, name="xception")
+    load_weights(backbone, recipe.weights, _IMAGENET)
+    pixels, features = behind_pixels(
+        backbone, *size, scale=1 / 127.5, offset=-1.0, trains_statistics=recipe.batch_norm == "train"
+    )
+    x = keras.layers.GlobalAveragePooling2D(name="head")(features)
+    x = keras.layers.Dense(516, activation="relu", name="head_dense")(x)
+    x = keras.layers.Dropout(recipe.dropout, name="head_dropout")(x)
+    logits = keras.layers.Dense(class_count, dtype="float32", name="logits")(x)
+    return keras.Model(pixels, logits, name="xception")

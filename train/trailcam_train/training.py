@@ -1,0 +1,229 @@
+"""From a folder of photographs to a finished run: scan, split, fit, evaluate, report.
+
+Two doors, ``start_training`` and ``resume_training``; both end with the same steps. ``workspace.py`` says what lies in
+the folder meanwhile.
+"""
+
+import csv
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+
+from trailcam_edge.decision import probabilities
+from trailcam_edge.disk import write_file
+from trailcam_edge.errors import DataError, TrainError
+from trailcam_edge.progress import Progress, silent
+from trailcam_edge.run_directory import Run, SplitRow, check_pictures
+from trailcam_train.checkpoints import LAST_FILE, State
+from trailcam_train.dataset import Dataset, list_class_folders, scan_dataset
+from trailcam_train.duplicates import group_near_duplicates
+from trailcam_train.evaluate import Answers, judge, read_others
+from trailcam_train.fit import Task, Teacher, fit, predict_logits
+from trailcam_train.groups import merge_groups, read_groups
+from trailcam_train.label_maps import choose_label_map
+from trailcam_train.networks import build_network, load_network, save_network, training_precision
+from trailcam_train.recipe import Recipe
+from trailcam_train.report import Page, render_report
+from trailcam_train.splits import load_split, make_split
+from trailcam_train.teacher import check_teacher, open_teacher
+from trailcam_train.workspace import (
+    Job,
+    check_free,
+    check_space,
+    create_job,
+    describe_machine,
+    json_bytes,
+    now,
+    partial_folder,
+    publish,
+    read_job,
+    read_unreadable,
+)
+
+__all__ = ["Plan", "resume_training", "start_training"]
+
+_MOST_UNREADABLE = 0.05  # a few broken files happen; more means that something happened to the data
+_LISTED = 10  # names in a message or a provenance entry
+_REPORT_FILE = "report.html"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training to start.
+
+    ``data`` has a folder per class, ``run`` is where the finished run will stand. ``label_map`` as for
+    ``choose_label_map``, ``split`` an earlier ``split.csv`` to use again; otherwise near-duplicates stay
+    together, and with ``group_by`` also what ``read_groups`` makes of it. ``others`` is a folder of pictures of none of
+    the labels.
+    """
+
+    data: Path
+    recipe: Recipe
+    run: Path
+    label_map: str | None = None
+    split: Path | None = None
+    group_by: str | None = None
+    others: Path | None = None
+
+
+def start_training(plan: Plan, progress: Progress = silent) -> Run:
+    """Train from the beginning and return the finished run.
+
+    Raises:
+        DataError: the pictures or the split cannot be used.
+        TrainError: the recipe, backbone file or teacher cannot be used, the run exists, or the loss is not finite.
+        OSError: the disk is full or failing; the checkpoints of the last finished epoch stay.
+    """
+    check_free(plan.run)
+    label_map = choose_label_map(list_class_folders(plan.data), plan.label_map)
+    keras.utils.set_random_seed(plan.recipe.seed)
+    precision = training_precision(plan.recipe)
+    model = build_network(plan.recipe, len(set(label_map.values())), precision)  # first: a wrong weights file shows now
+    check_space(plan.run.parent, model.count_params())
+    dataset = scan_dataset(plan.data, label_map, progress)
+    _check_unreadable(dataset)
+    rows = _make_rows(plan, dataset, progress)
+    provenance = {**_provenance(plan, dataset), "precision": precision}
+    job = Job(partial_folder(plan.run), plan.data, plan.recipe, dataset.labels, rows, provenance, plan.others)
+    teacher = _find_teacher(job)
+    create_job(job, dataset.unreadable)
+    return _work(job, model, teacher, progress)
+
+
+def resume_training(run: Path, progress: Progress = silent, data: Path | None = None) -> Run:
+    """Go on with a training that was stopped and return the finished run.
+
+    Args:
+        run: the run, or its ``.partial`` folder.
+        progress: told of each step.
+        data: where the pictures are now, if they were moved.
+
+    Raises:
+        DataError: the pictures are not those that the split was made of.
+        TrainError: nothing to go on with, or as for ``start_training``.
+        OSError: as for ``start_training``.
+    """
+    folder = partial_folder(run)
+    if not folder.is_dir():
+        finished = folder.with_suffix("")
+        done = f'It is finished: convert it with "trailcam export {finished}".' if finished.is_dir() else ""
+        raise TrainError(f"{folder}: no unfinished run to go on with. {done or 'Check the name.'}")
+    job = read_job(folder, data)
+    if (folder / _REPORT_FILE).exists():
+        return publish(folder)  # it was stopped between the last file and the rename
+    check_pictures(job.rows, job.data, progress)
+    teacher = _find_teacher(job)
+    keras.utils.set_random_seed(job.recipe.seed)
+    begun = (folder / LAST_FILE).exists()  # then the weights come from there and the backbone file is not needed
+    recipe = replace(job.recipe, weights="none") if begun else job.recipe
+    return _work(job, build_network(recipe, len(job.labels), training_precision(recipe)), teacher, progress)
+
+
+def _work(job: Job, model: keras.Model, teacher: Teacher | None, progress: Progress) -> Run:
+    validation = job.plain_stream("validation")
+    state = fit(
+        model, Task(job.recipe, job.training_stream(), validation, job.class_weights(), teacher), job.folder, progress
+    )
+    save_network(model, job.recipe, job.folder / "model.keras")
+    _evaluate(job, state, progress)
+    return publish(job.folder)
+
+
+def _evaluate(job: Job, state: State, progress: Progress) -> None:
+    """Judge the file that was saved, not the model in memory, and write what people and exports read."""
+    model = load_network(job.folder / "model.keras")
+    validation = Answers(*predict_logits(model, job.plain_stream("validation"), progress))
+    test = Answers(*predict_logits(model, job.plain_stream("test"), progress))
+    others = None
+    if job.others is not None:
+        others = read_others(model, job.others, job.recipe.input.spec, progress)
+    metrics = judge(job.labels, validation, test, others)
+    provenance = {
+        **job.provenance,
+        "finished": now(),
+        "epochs": str(state.epoch),
+        "best_epoch": str(state.best_epoch),
+        "training_seconds": f"{sum(row.seconds for row in state.history):.0f}",
+    }
+    rows = (*job.of("validation"), *job.of("test"))
+    write_file(job.folder / "metrics.json", json_bytes(metrics))
+    write_file(
+        job.folder / "predictions.csv", _predictions_to_bytes(job, rows, (validation, test), metrics["temperature"])
+    )
+    write_file(job.folder / "provenance.json", json_bytes(provenance))
+    page = Page(
+        name=job.name,
+        recipe=job.recipe,
+        labels=job.labels,
+        metrics=metrics,
+        history=state.history,
+        provenance=provenance,
+        unreadable=read_unreadable(job.folder),
+        data=job.data,
+        rows=job.of("test"),
+        test=test,
+    )
+    write_file(job.folder / _REPORT_FILE, render_report(page).encode("utf-8"))
+
+
+def _check_unreadable(dataset: Dataset) -> None:
+    broken, total = len(dataset.unreadable), len(dataset.unreadable) + len(dataset.pictures)
+    if broken > _MOST_UNREADABLE * total:
+        listed = "\n".join(f"  {item.file}: {item.reason}" for item in dataset.unreadable[:_LISTED])
+        more = f"\n  and {broken - _LISTED:,} more" if broken > _LISTED else ""
+        raise DataError(
+            f"{dataset.root}: {broken:,} of {total:,} pictures cannot be read, expected at most {_MOST_UNREADABLE:.0%}:"
+            f'\n{listed}{more}\nSee all of them with "trailcam data check {dataset.root}".'
+        )
+
+
+def _make_rows(plan: Plan, dataset: Dataset, progress: Progress) -> tuple[SplitRow, ...]:
+    if plan.split is not None:
+        return load_split(plan.split, dataset)
+    groups = group_near_duplicates(dataset, progress)
+    if plan.group_by is not None:
+        groups = merge_groups(groups, read_groups(plan.group_by, dataset))
+    return make_split(dataset, groups, plan.recipe.seed, plan.recipe.validation, plan.recipe.test)
+
+
+def _find_teacher(job: Job) -> Teacher | None:
+    if not job.recipe.distillation.teacher:
+        return None
+    run = check_teacher(Path(job.recipe.distillation.teacher), job.labels, job.rows)
+    return open_teacher(run, job.data, job.of("train"), job.labels, job.recipe)
+
+
+def _provenance(plan: Plan, dataset: Dataset) -> dict[str, str]:
+    found = {
+        "recipe": plan.recipe.name,
+        "data": str(plan.data.resolve()),
+        "pictures": str(len(dataset.pictures)),
+        "unreadable": str(len(dataset.unreadable)),
+        "started": now(),
+        **describe_machine(plan.recipe.weights),
+    }
+    if dataset.unreadable:
+        more = ", ..." if len(dataset.unreadable) > _LISTED else ""
+        found["unreadable_files"] = ", ".join(item.file for item in dataset.unreadable[:_LISTED]) + more
+    if plan.split is not None:
+        found["split_from"] = str(plan.split.resolve())
+    if plan.others is not None:
+        found["others"] = str(plan.others.resolve())
+    if plan.recipe.distillation.teacher:
+        found["teacher"] = plan.recipe.distillation.teacher
+    return found
+
+
+def _predictions_to_bytes(
+    job: Job, rows: tuple[SplitRow, ...], answers: tuple[Answers, Answers], temperature: float
+) -> bytes:
+    """Return ``predictions.csv``: what was answered for each validation and test picture, and how surely."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["file", "split", "class", "answer", "confidence"])
+    shares = [share for part in answers for share in probabilities(part.logits, temperature)]
+    for row, share in zip(rows, shares, strict=True):
+        writer.writerow([row.file, row.split, row.label, job.labels[int(share.argmax())], f"{share.max():.6f}"])
+    return buffer.getvalue().encode("utf-8")
