@@ -1,0 +1,97 @@
+"""Temperature and reject rule of the very file that ships, because quantisation moves its logits.
+
+Validation pictures set both numbers; the stated shares are measured on test pictures and on others, which did not.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from trailcam_edge.decision import fit_reject_rule, reject_score
+from trailcam_edge.errors import ExportError, SourceError
+from trailcam_edge.manifest import REJECT_SCORES, InputSpec, OutputSpec, RejectRule
+from trailcam_edge.preprocessing import IMAGE_SUFFIXES, read_image
+from trailcam_edge.progress import Progress, silent
+from trailcam_edge.run_directory import Run
+from trailcam_edge.temperature import fit_temperature
+from trailcam_export.drift import ClassIds
+from trailcam_export.pictures import Logits
+
+__all__ = ["KEEP", "choose_score", "find_others", "fit_output"]
+
+KEEP = 0.95  # share of pictures of known labels that keep their answer
+_DEFAULT_SCORE = "max_logit"
+
+
+def choose_score(run: Run) -> str:
+    """Return the reject score that training chose, ``max_logit`` where it chose none.
+
+    Raises:
+        ExportError: metrics.json names a score that no device knows.
+    """
+    rule: Any = run.metrics.get("reject")
+    found = rule.get("score", _DEFAULT_SCORE) if isinstance(rule, dict) else _DEFAULT_SCORE
+    if found not in REJECT_SCORES:
+        raise ExportError(
+            f"{run.path / 'metrics.json'}: reject.score is {found!r}, expected one of {', '.join(REJECT_SCORES)}."
+        )
+    return str(found)
+
+
+def fit_output(
+    labels: tuple[str, ...],
+    score: str,
+    validation: tuple[Logits, ClassIds],
+    test: Logits,
+    others: Logits | None,
+) -> OutputSpec:
+    """Fit both numbers and measure what they do.
+
+    Args:
+        labels: K names.
+        score: see ``trailcam_edge.decision.reject_score``.
+        validation: (N, K) logits and (N,) true classes that set the numbers.
+        test: (M, K) logits of known labels.
+        others: (L, K) logits of pictures of none of the labels, where there are any.
+    """
+    logits, class_ids = validation
+    threshold = fit_reject_rule(logits, score, KEEP)
+    rejected = None if others is None else float((reject_score(others, score) < threshold).mean())
+    rule = RejectRule(
+        score=score,
+        threshold=threshold,
+        animals_kept=float((reject_score(test, score) >= threshold).mean()),
+        n_animals=len(test),
+        others_rejected=rejected,
+        n_others=0 if others is None else len(others),
+    )
+    return OutputSpec(labels, fit_temperature(logits, class_ids), rule)
+
+
+def find_others(root: Path, spec: InputSpec, progress: Progress = silent) -> tuple[list[Path], int]:
+    """List the pictures of none of the labels that may be measured on, and how many files do not decode.
+
+    Training chooses the reject score on every second picture of each folder, by name; these are the ones in between.
+
+    Raises:
+        ExportError: no such folder, or no picture in it.
+    """
+    if not root.is_dir():
+        raise ExportError(f"{root}: no such folder. --others names a folder of pictures of none of the labels.")
+    folders: dict[str, list[Path]] = {}
+    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    unreadable = 0
+    for done, path in enumerate(paths, start=1):
+        parts = path.relative_to(root).parts
+        try:
+            read_image(path, spec)
+        except SourceError:
+            unreadable += 1
+        else:
+            folders.setdefault(parts[0] if len(parts) > 1 else "", []).append(path)
+        progress("looking at others", done, len(paths))
+    chosen = [path for members in folders.values() for path in members[1::2]]
+    if not chosen:
+        raise ExportError(
+            f"{root}: no two readable pictures in a folder of it. --others names pictures of none of the labels."
+        )
+    return chosen, unreadable

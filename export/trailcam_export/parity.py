@@ -1,0 +1,53 @@
+"""Does the converted float file still give the trained model's numbers? Asked right after conversion, on real pictures.
+
+Several failures of a conversion look like success: weights dropped, a graph that was traced in training mode, a batch
+normalisation not folded. All of them change the logits of the first picture.
+"""
+
+import numpy as np
+
+from trailcam_edge.errors import ExportError
+from trailcam_edge.golden import diagnose
+from trailcam_export.answers import Answerer
+from trailcam_export.pictures import Images, Logits
+
+__all__ = ["PARITY_ABSOLUTE", "PARITY_COUNT", "PARITY_RELATIVE", "check_parity", "parity_tolerance"]
+
+PARITY_COUNT = 64  # validation pictures; one would do for most failures
+# TensorFlow and XNNPACK add up in another order, which moves float32 logits in the sixth digit (5e-6 for a MobileNetV2
+# with logits near 5). Twenty to two hundred times that is still far below anything that changes an answer.
+PARITY_ABSOLUTE = 1e-3
+PARITY_RELATIVE = 1e-4
+
+
+def parity_tolerance(logits: Logits) -> float:
+    """Return the largest difference of a float logit that is still the same number."""
+    return PARITY_ABSOLUTE + PARITY_RELATIVE * float(np.abs(logits).max())
+
+
+def check_parity(trained: Answerer, converted: Answerer, images: Images) -> float:
+    """Compare a float file with the model it was made from and return the largest difference of a logit.
+
+    Args:
+        trained: the Keras model.
+        converted: the float32 file.
+        images: (N, H, W, 3) uint8 RGB, real pictures.
+
+    Raises:
+        ExportError: they differ by more than 0.001 + 0.0001 of the largest logit; it names the likely culprit.
+    """
+    expected, got = trained.logits(images), converted.logits(images)
+    if not np.isfinite(expected).all():
+        raise ExportError("The trained model gives NaN or infinity for a real picture. Train the run again.")
+    tolerance = parity_tolerance(expected)
+    with np.errstate(invalid="ignore"):
+        worst = float(np.abs(got - expected).max())
+    if worst <= tolerance:  # false for NaN
+        return worst
+    swapped = converted.logits(np.ascontiguousarray(images[..., ::-1]))
+    culprit = diagnose(expected, got, swapped, tolerance)
+    raise ExportError(
+        f"The converted float32 file disagrees with the trained model: logits differ by up to {worst:.4g} on "
+        f"{len(images)} validation pictures, expected at most {tolerance:.4g}. Likely culprit: {culprit}. Nothing was "
+        "exported. A layer of the model converts wrongly: replace it, or report this with the run's recipe.toml."
+    )

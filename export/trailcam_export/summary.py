@@ -1,0 +1,78 @@
+"""Say what an export gave: as lines for a person and as a record for a program."""
+
+from dataclasses import asdict
+from typing import Any
+
+from trailcam_export.drift import Score
+from trailcam_export.export import ExportReport, VariantReport
+
+__all__ = ["describe_export", "export_record"]
+
+
+def describe_export(report: ExportReport) -> list[str]:
+    """Return the lines to print."""
+    labels = report.variants[0].output.labels
+    rows = [
+        ("", "size", "top-1 on test (95 % interval)", "delta", "agreement", "worst label"),
+        ("trained", "", _share(report.trained), "", "", _worst(report.trained, labels)),
+        *(_row(variant, labels) for variant in report.variants),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines.append(f"n = {report.trained.n:,} test pictures; delta in points, agreement with the trained model")
+    lines += [_rule(variant) for variant in report.variants]
+    lines += [f"{variant.scheme}: {variant.verdict.value}: {variant.reason}" for variant in report.variants]
+    lines += [f"note: {note}" for note in report.notes]
+    lines += [f"wrote {variant.bundle}" for variant in report.variants]
+    if not report.passed:
+        lines.append(
+            "The drift is too large to ship int8: use the float32 bundle, or train longer or with another recipe."
+        )
+    return lines
+
+
+def export_record(report: ExportReport) -> dict[str, Any]:
+    """Return the same as plain dicts, lists, texts and numbers for JSON."""
+    return {
+        "folder": str(report.folder),
+        "trained": asdict(report.trained),
+        "parity": report.parity,
+        "passed": report.passed,
+        "variants": [
+            asdict(variant) | {"bundle": str(variant.bundle), "verdict": variant.verdict.value}
+            for variant in report.variants
+        ],
+        "notes": list(report.notes),
+    }
+
+
+def _row(variant: VariantReport, labels: tuple[str, ...]) -> tuple[str, ...]:
+    return (
+        variant.scheme,
+        f"{variant.size_bytes / 1e6:.2f} MB",
+        _share(variant.score),
+        f"{variant.drift.top1_delta * 100:+.2f}",
+        f"{variant.drift.top1_agreement:.2%}",
+        _worst(variant.score, labels),
+    )
+
+
+def _share(score: Score) -> str:
+    return f"{score.top1:.2%} ({score.top1_low:.1%} to {score.top1_high:.1%})"
+
+
+def _worst(score: Score, labels: tuple[str, ...]) -> str:
+    shown = [(share, label) for share, label in zip(score.recall, labels, strict=True) if share is not None]
+    share, label = min(shown)
+    return f"{label} {share:.1%}"
+
+
+def _rule(variant: VariantReport) -> str:
+    rule = variant.output.reject
+    text = f"{variant.scheme}: temperature {variant.output.temperature:.3f}"
+    if rule is None:
+        return text
+    text += f', "unknown" when {rule.score} is below {rule.threshold:.2f}, which keeps {rule.animals_kept:.1%} of test'
+    if rule.others_rejected is not None:
+        text += f" and turns away {rule.others_rejected:.1%} of {rule.n_others} others"
+    return text
