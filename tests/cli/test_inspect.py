@@ -1,0 +1,47 @@
+"""``trailcam inspect``: tells, checks and replays."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from trailcam.main import main
+from trailcam_edge.classifier import BUILTIN_BUNDLE
+
+
+def test_the_built_in_bundle_is_intact_and_reproduces_its_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["golden"]["passed"] is True
+    assert record["golden"]["count"] >= 4
+
+
+def test_the_built_in_bundle_is_what_was_promised(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "--json"]) == 0
+    manifest = json.loads(capsys.readouterr().out)["manifest"]
+    assert manifest["model"]["scheme"] == "int8"
+    assert sum(path.stat().st_size for path in BUILTIN_BUNDLE.iterdir()) <= 6_000_000
+    assert len(manifest["output"]["labels"]) == 10
+    assert manifest["metrics"]["top1"] >= 0.95
+    assert manifest["metrics"]["n"] >= 1_000
+    assert manifest["drift"]["top1_agreement"] >= 0.98
+    assert manifest["output"]["reject"] is not None
+    assert not any("/" in value and value.startswith("/") for value in manifest["provenance"].values())
+
+
+def test_a_flipped_bit_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy = tmp_path / "copy.bundle"
+    shutil.copytree(BUILTIN_BUNDLE, copy)
+    model = bytearray((copy / "model.tflite").read_bytes())
+    model[len(model) // 2] ^= 1
+    (copy / "model.tflite").write_bytes(model)
+    assert main(["inspect", str(copy)]) == 1
+    assert "SHA-256" in capsys.readouterr().err
+
+
+def test_the_text_says_what_a_person_asks_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect"]) == 0
+    printed = capsys.readouterr().out
+    for word in ("top-1", "labels", "unknown", "drift", "golden"):
+        assert word in printed

@@ -1,0 +1,86 @@
+"""``trailcam watch`` and ``trailcam demo`` to their end."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from trailcam.main import main
+from trailcam_edge.sources import DEMO_FRAMES
+
+
+def test_the_demo_sees_every_animal_and_nothing_on_empty_frames(capsys: pytest.CaptureFixture[str]) -> None:
+    """Held against frames.json, which was written with the frames and not from the answers."""
+    expected = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
+    assert main(["demo", "--json"]) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(answer["frame"], answer["label"]) for answer in answers] == [
+        (entry["file"], entry["expected"]) for entry in expected
+    ]
+    assert len({entry["expected"] for entry in expected} - {None}) >= 4
+    assert sum(entry["expected"] is None for entry in expected) >= 4
+
+
+def test_every_demo_frame_says_where_it_comes_from() -> None:
+    entries = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
+    assert sorted(entry["file"] for entry in entries) == sorted(path.name for path in DEMO_FRAMES.glob("*.jpg"))
+    for entry in entries:
+        assert entry["origin"]
+        assert entry["licence"]
+
+
+def test_the_demo_ends_with_what_was_seen_and_what_to_try_next(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo"]) == 0
+    printed = capsys.readouterr().out
+    assert "sightings" in printed
+    assert "frames/s" in printed
+    assert "trailcam classify PHOTO.jpg" in printed
+
+
+def test_a_video_is_watched_frame_by_frame(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (320, 240))
+    for level in range(5):
+        writer.write(np.full((240, 320, 3), 40 * level, np.uint8))
+    writer.release()
+    assert main(["watch", "--source", str(path), "--json"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [record["sequence"] for record in records] == [0, 1, 2, 3, 4]
+
+
+def test_a_bad_picture_in_a_watched_folder_is_told_and_passed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = sorted(DEMO_FRAMES.glob("*.jpg"))[0].read_bytes()
+    (tmp_path / "1.jpg").write_bytes(frame)
+    (tmp_path / "2.jpg").write_bytes(frame[:500])
+    (tmp_path / "3.jpg").write_bytes(frame)
+    assert main(["watch", "--source", str(tmp_path), "--json"]) == 1
+    printed = capsys.readouterr()
+    assert [json.loads(line)["frame"] for line in printed.out.splitlines()] == ["1.jpg", "3.jpg"]
+    assert "2.jpg" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("nowhere", None, "no such folder or video"),
+        ("broken.mp4", b"not a video", "cannot be opened as a video"),
+        ("one.jpg", b"x", "trailcam classify"),
+    ],
+)
+def test_what_is_no_source_is_named(
+    name: str, content: bytes | None, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert main(["watch", "--source", str(tmp_path / name)]) == 1
+    assert expected in capsys.readouterr().err
+
+
+def test_clips_of_field_cameras_play_to_their_end(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = sorted((shared_data / "cameratrap" / "videos").glob("*"))[0]
+    assert main(["watch", "--source", str(clip), "--json"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) > 1

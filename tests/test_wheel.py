@@ -1,0 +1,42 @@
+"""What is installed on a stranger's machine: the wheel, file by file."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """Names and sizes of the files in a freshly built wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return {item.filename: item.file_size for item in archive.infolist()}
+
+
+def test_the_wheel_has_every_package_and_the_built_in_data(names: dict[str, int]) -> None:
+    for package in ("_edge", "_train", "_export", "_benchmarks", "_deploy", ""):
+        assert f"trailcam{package}/__init__.py" in names
+        assert f"trailcam{package}/py.typed" in names
+    for file in ("manifest.json", "model.tflite", "golden.npz"):
+        assert f"trailcam_edge/data/animals10.bundle/{file}" in names
+    assert "trailcam_edge/data/demo/frames.json" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_wheel_has_nothing_else(names: dict[str, int]) -> None:
+    tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
+    assert tops == {f"trailcam{p}" for p in ("_edge", "_train", "_export", "_benchmarks", "_deploy", "")}
+    suffixes = {Path(name).suffix for name in names if ".dist-info" not in name}
+    assert suffixes <= {".py", ".typed", ".json", ".tflite", ".npz", ".jpg"}
+
+
+def test_the_wheel_is_small_enough_for_a_camera_behind_lte(names: dict[str, int]) -> None:
+    assert sum(names.values()) < 10_000_000
