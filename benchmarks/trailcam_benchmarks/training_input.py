@@ -3,11 +3,11 @@
     python -m trailcam_benchmarks.training_input DATA
 
     trailcam        PictureStream: threads, reduced decoding, one warp; nothing is cached
-    article         Keras' ImageDataGenerator.flow_from_directory, as the article has it (deprecated; needs scipy, pillow)
+    article         Keras' ImageDataGenerator.flow_from_directory, as the article has it; needs scipy and pillow
     keras dataset   image_dataset_from_directory with Keras' augmentation layers on tf.data, parallel and prefetched
 
-All shear by up to 0.2, zoom by up to 0.2, mirror half of the pictures, and give batches of 32 at the same size. The ways
-are timed in turns, several rounds, so that a busy machine hurts all alike; the median of each and its ratio to the
+All shear by up to 0.2, zoom by up to 0.2, mirror half of the pictures, and give batches of 32 at the same size. The
+ways are timed in turns, several rounds, so that a busy machine hurts all alike; the median of each and its ratio to the
 article's is given.
 """
 

@@ -8,8 +8,8 @@ the pixels it was trained on. Two steps:
 
 The resize rule is ``halve_then_bilinear``: average pairs of rows and of columns as often as the picture stays at least
 as large as the target, then one bilinear step by a factor of at most two. Plain bilinear from 640x480 to 128 px skips
-pixels and aliases; full area averaging costs several times as much. A JPEG decoder can do the same halvings for nothing,
-see ``read_image``. ``docs/adr/0005-resize-rule.md`` has the measurements.
+pixels and aliases; full area averaging costs several times as much. A JPEG decoder can do the same halvings for
+nothing, see ``read_image``. ``docs/adr/0005-resize-rule.md`` has the measurements.
 
 The bilinear step is OpenCV's bit-exact one. The ordinary one is handed to other libraries on Arm, which round otherwise
 (https://github.com/kornia/kornia-rs/pull/1005) and have crashed on RGB (https://github.com/opencv/opencv/issues/29794).

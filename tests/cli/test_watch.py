@@ -53,7 +53,7 @@ def test_a_video_is_watched_frame_by_frame(tmp_path: Path, capsys: pytest.Captur
 def test_a_bad_picture_in_a_watched_folder_is_told_and_passed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    frame = sorted(DEMO_FRAMES.glob("*.jpg"))[0].read_bytes()
+    frame = min(DEMO_FRAMES.glob("*.jpg")).read_bytes()
     (tmp_path / "1.jpg").write_bytes(frame)
     (tmp_path / "2.jpg").write_bytes(frame[:500])
     (tmp_path / "3.jpg").write_bytes(frame)
@@ -81,6 +81,6 @@ def test_what_is_no_source_is_named(
 
 
 def test_clips_of_field_cameras_play_to_their_end(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    clip = sorted((shared_data / "cameratrap" / "videos").glob("*"))[0]
+    clip = min((shared_data / "cameratrap" / "videos").glob("*"))
     assert main(["watch", "--source", str(clip), "--json"]) == 0
     assert len(capsys.readouterr().out.splitlines()) > 1

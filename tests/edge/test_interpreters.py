@@ -46,6 +46,13 @@ def test_raw_pixels_give_float_logits_whatever_numbers_the_file_uses(
     assert np.abs(scores - _LOGITS).max() <= tolerance
 
 
+def test_int8_pixels_are_the_same_levels_as_uint8_pixels(models: Path) -> None:
+    signed, unsigned = TFLiteModel(models / "int8_in.tflite"), TFLiteModel(models / "uint8_output.tflite")
+    for level in range(256):
+        image = np.full((1, 32, 32, 3), (level, 0, 255 - level), np.uint8)
+        assert np.array_equal(signed.invoke(image), unsigned.invoke(image))
+
+
 def test_another_value_range_gives_another_answer(models: Path) -> None:
     half = TFLiteModel(models / "float_in.tflite", value_range=(0, 1))
     assert np.abs(_scores(half) - _LOGITS).max() > 1

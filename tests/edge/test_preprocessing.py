@@ -149,6 +149,17 @@ def test_reduced_decoding_keeps_the_orientation_and_never_goes_below_the_target(
         assert difference.mean() < 1.0  # levels; another turn or mirror differs by 30 and more
 
 
+@pytest.mark.parametrize(("height", "width"), [(802, 1046), (1080, 1920), (511, 769), (263, 264)])
+def test_reduced_decoding_of_a_side_that_is_no_multiple_of_8_shows_the_same_region(height: int, width: int) -> None:
+    data = _encode(Pillow.fromarray(_landscape(height, width)), "JPEG", subsampling=0)
+    spec = InputSpec(64, 64, "crop")
+    reduced, full = decode_image(data, "reduced", spec), decode_image(data, "full")
+    halvings = min(3, plan_geometry(height, width, spec).row_halvings)
+    assert reduced.shape == (height >> halvings, width >> halvings, 3)
+    difference = np.abs(fit_image(reduced, spec).astype(int) - fit_image(full, spec))
+    assert difference.mean() < 0.5  # half a pixel of the input beside it, it is 2
+
+
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"progressive": True}], ids=["420", "444", "progressive"])
 def test_reduced_decoding_looks_like_full_decoding(fit: str, options: dict[str, Any]) -> None:
@@ -449,3 +460,56 @@ def test_what_is_no_image_is_a_wrong_call(image: Image) -> None:
 def test_an_unknown_fit_is_a_wrong_call() -> None:
     with pytest.raises(ValueError, match="fit must be crop, letterbox or stretch, got 'squash'"):
         plan_geometry(10, 10, InputSpec(32, 32, "squash"))
+
+
+def _by_the_book(image: Image, spec: InputSpec) -> npt.NDArray[np.float64]:
+    """The rule as ``docs/bundle-format.md`` states it, written anew in plain arrays."""
+
+    def halvings(size: int, target: int) -> int:
+        return max(n for n in range(20) if n == 0 or size >> n >= target)
+
+    rows, columns = halvings(image.shape[0], spec.height), halvings(image.shape[1], spec.width)
+    if spec.fit != "stretch":
+        both = (min if spec.fit == "crop" else max)(rows, columns)
+        rows = max(n for n in range(both + 1) if image.shape[0] >> n >= 1)
+        columns = max(n for n in range(both + 1) if image.shape[1] >> n >= 1)
+    height, width = image.shape[0] >> rows, image.shape[1] >> columns
+    halved = image[: height << rows, : width << columns].astype(np.int64)
+    for step in range(max(rows, columns)):
+        pairs_of_rows = halved[0::2] + halved[1::2] if step < rows else 2 * halved
+        sums = pairs_of_rows[:, 0::2] + pairs_of_rows[:, 1::2] if step < columns else 2 * pairs_of_rows
+        halved = (sums + 2) // 4 if step < min(rows, columns) else np.rint(sums / 4).astype(np.int64)
+    wider = width * spec.height > height * spec.width
+    out_height, out_width = spec.height, spec.width
+    if spec.fit == "crop" and wider:
+        kept = round(height * spec.width / spec.height) or 1
+        halved = halved[:, (width - kept) // 2 :][:, :kept]
+    elif spec.fit == "crop":
+        kept = round(width * spec.height / spec.width) or 1
+        halved = halved[(height - kept) // 2 :][:kept]
+    elif spec.fit == "letterbox" and wider:
+        out_height = round(height * spec.width / width) or 1
+    elif spec.fit == "letterbox":
+        out_width = round(width * spec.height / height) or 1
+    fitted = halved.astype(np.float64)
+    for axis, size in ((0, out_height), (1, out_width)):
+        centres = np.clip((np.arange(size) + 0.5) * fitted.shape[axis] / size - 0.5, 0, fitted.shape[axis] - 1)
+        low = np.floor(centres).astype(int)
+        share = (centres - low).reshape(-1, 1, 1) if axis == 0 else (centres - low).reshape(1, -1, 1)
+        high = np.minimum(low + 1, fitted.shape[axis] - 1)
+        fitted = fitted.take(low, axis) * (1 - share) + fitted.take(high, axis) * share
+    padded = np.full((spec.height, spec.width, 3), 128.0)
+    top, left = (spec.height - out_height) // 2, (spec.width - out_width) // 2
+    padded[top : top + out_height, left : left + out_width] = fitted
+    return padded
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(32, 100), st.integers(32, 100), st.sampled_from(FITS))
+def test_pictures_are_fitted_as_the_specification_says(
+    height: int, width: int, spec_height: int, spec_width: int, fit: str
+) -> None:
+    spec = InputSpec(spec_height, spec_width, fit)
+    image = np.random.default_rng(height * 401 + width).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    # Half a level of rounding at the end, and as much again because the bit-exact step has weights of 8 binary digits.
+    assert np.abs(fit_image(image, spec) - _by_the_book(image, spec)).max() <= 1.5

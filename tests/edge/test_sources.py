@@ -73,17 +73,19 @@ def test_video_delivers_every_frame(tmp_path: Path) -> None:
     assert np.allclose(levels, [0, 80, 160, 240], atol=12)
 
 
-def test_video_that_is_cut_off_delivers_what_it_has_or_says_why(tmp_path: Path) -> None:
+def test_video_that_is_cut_off_delivers_what_it_has(tmp_path: Path) -> None:
     write_video(tmp_path / "clip.avi", [10 * step for step in range(20)])
     whole = (tmp_path / "clip.avi").read_bytes()
-    (tmp_path / "clip.avi").write_bytes(whole[: len(whole) // 2])
-    try:
-        with open_source(str(tmp_path / "clip.avi"), refuse) as source:
-            count = len(list(source.frames()))
-    except SourceError as error:
-        assert "clip.avi" in str(error)
-    else:
-        assert 0 < count < 20
+    (tmp_path / "clip.avi").write_bytes(whole[: len(whole) * 3 // 4])
+    with open_source(str(tmp_path / "clip.avi"), refuse) as source:
+        assert 0 < len(list(source.frames())) <= 20
+
+
+def test_video_without_a_frame_says_so(tmp_path: Path) -> None:
+    write_video(tmp_path / "clip.avi", [10 * step for step in range(20)])
+    (tmp_path / "clip.avi").write_bytes((tmp_path / "clip.avi").read_bytes()[:600])
+    with pytest.raises(SourceError, match=r"clip\.avi"), open_source(str(tmp_path / "clip.avi"), refuse) as source:
+        list(source.frames())
 
 
 def test_demo_is_a_source(tmp_path: Path) -> None:
@@ -93,5 +95,5 @@ def test_demo_is_a_source(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_an_error_with_a_next_step(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="holds no picture.*Name a folder"):
+    with pytest.raises(SourceError, match=r"holds no picture.*Name a folder"):
         open_source(str(tmp_path), refuse)

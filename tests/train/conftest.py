@@ -1,4 +1,4 @@
-"""What the tests of training share: pictures in memory, a network that fits in milliseconds, a folder of tiny photographs."""
+"""What the tests of training share: pictures in memory, a network that fits in milliseconds, a few photographs."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,9 +45,7 @@ class MemoryStream:
         count = len(self.rows)
         return np.random.default_rng([1, number]).permutation(count) if self._shuffle else np.arange(count)
 
-    def epoch(
-        self, number: int, start_batch: int = 0
-    ) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]]:
+    def epoch(self, number: int, start_batch: int = 0) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]]:
         order = self.order(number)
         for start in range(start_batch * self.batch_size, len(order), self.batch_size):
             positions = order[start : start + self.batch_size]

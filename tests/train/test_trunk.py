@@ -82,7 +82,7 @@ def test_a_cut_through_a_shortcut_is_refused(model: keras.Model) -> None:
 
 
 def test_an_unknown_layer_lists_those_there_are(model: keras.Model) -> None:
-    with pytest.raises(TrainError, match="expected one of .*second"):
+    with pytest.raises(TrainError, match=r"expected one of .*second"):
         cut_network(model, "block99")
 
 

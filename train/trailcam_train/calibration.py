@@ -1,6 +1,6 @@
-"""How far a model's probabilities can be believed: temperature, calibration error, and telling others apart.
+"""How far a model's probabilities can be believed, and how well its scores tell other pictures apart.
 
-Logits are (N, K) floats, class ids (N,) integers.
+Logits are (N, K) floats, class ids (N,) integers. The temperature is fitted in ``trailcam_edge.temperature``.
 """
 
 from dataclasses import dataclass
@@ -11,15 +11,12 @@ import numpy.typing as npt
 
 from trailcam_edge.decision import probabilities
 
-__all__ = ["Bin", "auroc", "cross_entropy", "expected_calibration_error", "fit_temperature", "reliability_bins"]
+__all__ = ["Bin", "auroc", "expected_calibration_error", "reliability_bins"]
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.integer[Any]]
 
 _BINS = 15  # Source: Guo et al., "On calibration of modern neural networks", ICML 2017
-_TEMPERATURES = (0.05, 20.0)
-_GOLDEN = 0.6180339887498949  # (sqrt(5) - 1) / 2
-_SEARCH_STEPS = 60  # narrows the range of log(temperature) from 6 to below 1e-11
 
 
 @dataclass(frozen=True)
@@ -31,31 +28,6 @@ class Bin:
     n: int
     confidence: float
     accuracy: float
-
-
-def cross_entropy(logits: Floats, class_ids: Ints, temperature: float = 1.0) -> float:
-    """Return the mean cross-entropy in nats."""
-    shares = probabilities(logits, temperature)[np.arange(len(class_ids)), class_ids]
-    return float(-np.log(np.maximum(shares, np.finfo(np.float64).tiny)).mean())
-
-
-def fit_temperature(logits: Floats, class_ids: Ints) -> float:
-    """Return the temperature that makes these logits least surprised, by golden-section search on its logarithm.
-
-    The answer stays within 0.05 to 20: with all pictures right the best temperature would be 0.
-
-    Source: Guo et al., "On calibration of modern neural networks", ICML 2017.
-    """
-    low, high = np.log(_TEMPERATURES)
-    for _ in range(_SEARCH_STEPS):
-        left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        if cross_entropy(logits, class_ids, float(np.exp(left))) < cross_entropy(
-            logits, class_ids, float(np.exp(right))
-        ):
-            high = right
-        else:
-            low = left
-    return float(np.exp((low + high) / 2))
 
 
 def reliability_bins(logits: Floats, class_ids: Ints, temperature: float = 1.0) -> tuple[Bin, ...]:

@@ -9,6 +9,7 @@ Arrays are stored in the order in which Keras lists the variables; a file of ano
 
 import io
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -152,10 +153,7 @@ def put_variables(
 
 
 def _collect(prefix: str, variables: Sequence[keras.Variable]) -> dict[str, npt.NDArray[Any]]:
-    return {
-        f"{prefix}-{number:05d}": keras.ops.convert_to_numpy(variable.value)
-        for number, variable in enumerate(variables)
-    }
+    return {f"{prefix}-{number:05d}": keras.ops.convert_to_numpy(variable) for number, variable in enumerate(variables)}
 
 
 def _write(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
@@ -166,7 +164,7 @@ def _write(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
 
 def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as found:
             return {name: found[name] for name in found.files}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise TrainError(f"{path}: cannot be read as a checkpoint ({error}). Train again.") from error

@@ -18,13 +18,8 @@ from trailcam_edge.intervals import wilson_interval
 from trailcam_edge.manifest import REJECT_SCORES, InputSpec
 from trailcam_edge.preprocessing import IMAGE_SUFFIXES, fit_image, read_image
 from trailcam_edge.progress import Progress, silent
-from trailcam_train.calibration import (
-    auroc,
-    cross_entropy,
-    expected_calibration_error,
-    fit_temperature,
-    reliability_bins,
-)
+from trailcam_edge.temperature import fit_temperature, negative_log_likelihood
+from trailcam_train.calibration import auroc, expected_calibration_error, reliability_bins
 
 __all__ = ["KEEP", "Answers", "Others", "judge", "read_others"]
 
@@ -120,7 +115,7 @@ def _judge_split(labels: Sequence[str], answers: Answers, temperature: float) ->
         "top1_high": high,
         "top5": float((order == answers.class_ids[:, None]).any(axis=1).mean()),
         "macro_f1": float(np.mean([row["f1"] for row in per_class.values()])),
-        "cross_entropy": cross_entropy(answers.logits, answers.class_ids, temperature),
+        "cross_entropy": negative_log_likelihood(answers.logits, answers.class_ids, temperature),
         "recall": {label: row["recall"] for label, row in per_class.items()},
         "per_class": per_class,
         "confusion": confusion.tolist(),

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from trailcam_edge.disk import write_file
 from trailcam_edge.errors import TrainError
 from trailcam_edge.progress import Progress, silent
-from trailcam_train.calibration import cross_entropy
+from trailcam_edge.temperature import negative_log_likelihood
 from trailcam_train.checkpoints import (
     LAST_FILE,
     EpochRow,
@@ -150,7 +150,7 @@ def _run_epoch(
     loss, accuracy, rate = _train_epoch(model, optimizer, task, state, progress)
     with _averaged(model, optimizer, task.recipe):
         logits, class_ids = predict_logits(model, task.validation)
-    validation_loss = cross_entropy(logits, class_ids)
+    validation_loss = negative_log_likelihood(logits, class_ids, temperature=1.0)
     if not np.isfinite(logits).all() or not math.isfinite(validation_loss):
         raise _not_finite(state, phase, "in validation")
     return EpochRow(

@@ -27,7 +27,6 @@ RECIPE = Recipe(
     optimizer="adamw",
     weight_decay=0.001,
     dropout=0.1,
-    label_smoothing=0.1,
     ema=0.99,
     augmentation=Augmentation(
         flip=0.5,
@@ -45,8 +44,8 @@ RECIPE = Recipe(
         Phase("head", epochs=15, learning_rate=2e-3, schedule="cosine", first_layer="head_dropout", views=1),
         Phase(
             "top",
-            epochs=6,
-            learning_rate=3e-4,
+            epochs=4,
+            learning_rate=2e-4,
             schedule="cosine",
             warmup_epochs=0.2,
             first_layer=_FIRST_LEARNS,
