@@ -42,9 +42,11 @@ $(VENV)/bin/python:
 
 # An editable install: what runs is this checkout.
 $(VENV)/base: $(VENV)/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@echo "Installing what a camera needs (130 MB to fetch, a minute or two) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
 $(VENV)/dev: $(VENV)/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,export,dev]'
+	@echo "Installing what training, export and the tests need (800 MB to fetch, a few minutes) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,export,dev]'
 	@touch $@ $(VENV)/base

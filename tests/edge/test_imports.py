@@ -1,10 +1,9 @@
 """What the device loads: looked up in a fresh process, because this one has loaded far more."""
 
 import json
+import resource
 import subprocess
 import sys
-import time
-from importlib.util import find_spec
 
 import pytest
 
@@ -57,8 +56,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = trailcam_edge.Clasifier
 
 
-@pytest.mark.skipif(find_spec("trailcam.main") is None, reason="the front door is not there")
-def test_help_is_quick_and_loads_nothing_heavy() -> None:
+def test_help_loads_nothing_heavy() -> None:
     loaded = _loaded(
         "from trailcam.main import main\n"
         "import contextlib, io\n"
@@ -68,12 +66,15 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
     assert "trailcam" in loaded
     assert loaded.isdisjoint({"numpy", "cv2", "ai_edge_litert", *_NEVER})
 
-    def seconds(code: str) -> float:
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
-        return time.perf_counter() - start
 
-    # Against a bare interpreter in the same minute, because test machines are slow and shared: 0.15 s on a quiet one.
-    own = min(seconds("from trailcam.main import main; main(['--help'])") for _ in range(3))
-    bare = min(seconds("import argparse") for _ in range(3))
-    assert own < bare + 0.25
+def test_help_is_quick() -> None:
+    def processor_seconds(code: str) -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    # Processor time, the least of three, because test machines are shared; a small board is slow at everything.
+    own = min(processor_seconds("from trailcam.main import main; main(['--help'])") for _ in range(3))
+    bare = min(processor_seconds("pass") for _ in range(3))
+    assert own < max(0.15, 4 * bare)

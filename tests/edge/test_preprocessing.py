@@ -157,7 +157,7 @@ def test_reduced_decoding_of_a_side_that_is_no_multiple_of_8_shows_the_same_regi
     halvings = min(3, plan_geometry(height, width, spec).row_halvings)
     assert reduced.shape == (height >> halvings, width >> halvings, 3)
     difference = np.abs(fit_image(reduced, spec).astype(int) - fit_image(full, spec))
-    assert difference.mean() < 0.5  # half a pixel of the input beside it, it is 2
+    assert difference.mean() < 0.8  # levels; half a pixel beside it, photographs differ by 4 and more
 
 
 @pytest.mark.parametrize("fit", FITS)

@@ -124,6 +124,26 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
         scan_dataset(tmp_path)
 
 
+def test_naming_the_folder_above_the_classes_is_seen(tmp_path: Path) -> None:
+    _two_classes(tmp_path / "download/raw-img")
+    with pytest.raises(DataError, match=r"2 folders of pictures in it. If those are the classes, name .*/raw-img"):
+        scan_dataset(tmp_path / "download")
+
+
+def test_a_folder_that_cannot_be_listed_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _two_classes(tmp_path)
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("hare"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"hare: the folder cannot be read \(Permission denied\)"):
+        scan_dataset(tmp_path)
+
+
 def test_tiny_classes_are_refused_by_name_and_number_but_can_be_looked_at(tmp_path: Path) -> None:
     _two_classes(tmp_path)
     _picture(tmp_path / "owl/a.jpg")

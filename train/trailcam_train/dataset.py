@@ -182,7 +182,7 @@ def survey_dataset(
 def _walk(folder: Path) -> Iterator[Path]:
     """Yield the files below a folder, hidden ones left out; links are followed, but no folder is entered twice."""
     entered: set[tuple[int, int]] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
         status = Path(place).stat()
         if (status.st_dev, status.st_ino) in entered:
             folders.clear()
@@ -192,6 +192,12 @@ def _walk(folder: Path) -> Iterator[Path]:
         for name in sorted(files):
             if not name.startswith("."):
                 yield Path(place) / name
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(
+        f"{error.filename}: the folder cannot be read ({error.strerror}). Correct its permissions."
+    ) from error
 
 
 def _look_at(job: _Job) -> tuple[Picture, npt.NDArray[np.uint8]] | Unreadable:
@@ -224,6 +230,12 @@ def _check_classes(dataset: Dataset) -> None:
         broken = f"; {len(dataset.unreadable):,} files do not decode" if dataset.unreadable else ""
         raise DataError(f"{root}: no readable picture in its class folders{broken}. Add JPEG, PNG, WebP or BMP files.")
     if len(dataset.labels) < 2:
+        inner = {picture.file.rpartition("/")[0] for picture in dataset.pictures}
+        if len(inner) > 1 and all("/" in folder for folder in inner):
+            raise DataError(
+                f"{root}: only one class, {dataset.labels[0]!r}, but {len(inner):,} folders of pictures in it. If "
+                f"those are the classes, name {root / dataset.pictures[0].file.partition('/')[0]} instead."
+            )
         raise DataError(
             f"{root}: only one class, {dataset.labels[0]!r}; a classifier needs at least two. Add a folder of "
             "something else, or of empty scenes."

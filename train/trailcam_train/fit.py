@@ -276,10 +276,21 @@ def _averaged(model: keras.Model, optimizer: keras.optimizers.Optimizer, recipe:
     if not recipe.ema:
         yield
         return
-    before = [keras.ops.convert_to_numpy(variable.value) for variable in model.trainable_variables]
+    trained = _copy_values(model)
     optimizer.finalize_variable_values(model.trainable_variables)
+    _put_values(
+        model, _copy_values(model)
+    )  # JAX frees what a step was given: the optimizer must not share its averages
     try:
         yield
     finally:
-        for variable, array in zip(model.trainable_variables, before, strict=True):
-            variable.assign(array)
+        _put_values(model, trained)
+
+
+def _copy_values(model: keras.Model) -> list[npt.NDArray[Any]]:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.trainable_variables]
+
+
+def _put_values(model: keras.Model, arrays: list[npt.NDArray[Any]]) -> None:
+    for variable, array in zip(model.trainable_variables, arrays, strict=True):
+        variable.assign(array)

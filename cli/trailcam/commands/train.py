@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trailcam.native_log import quiet_native_log
 from trailcam.progress import terminal_progress
 from trailcam_edge.errors import TrainError
 from trailcam_edge.progress import Progress
@@ -60,13 +61,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, or go on with a training, and say what was made."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes about the processor say nothing we can use
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is imported
+    _wake_backend()
     with terminal_progress() as progress:
         finished = _resume(arguments, progress) if arguments.resume else _start(arguments, progress)
     if finished is None:
         return _INTERRUPTED
     _show(finished)
     return 0
+
+
+def _wake_backend() -> None:
+    """Import Keras and use it once: its backend greets with the devices that it did not find."""
+    with quiet_native_log():
+        import keras
+
+        keras.ops.ones(1)
 
 
 def _start(arguments: argparse.Namespace, progress: Progress) -> "Run | None":
