@@ -93,7 +93,7 @@ def write_photos(root: Path, count: int) -> None:
             cv2.imwrite(str(root / label / f"{number}.jpg"), noise)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def eager() -> Iterator[None]:
     """Let TensorFlow compile nothing: for a few steps of a tiny network that takes far longer than the steps."""
     if keras.backend.backend() != "tensorflow":
@@ -106,19 +106,19 @@ def eager() -> Iterator[None]:
     tensorflow.config.run_functions_eagerly(False)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def recipe() -> Recipe:
     """A recipe of two phases for ``make_network``."""
     return RECIPE
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_task() -> Callable[[Recipe], Task]:
     """A function that gives a task of 30 training and 12 validation pictures."""
     return tiny_task
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_network() -> Callable[[], keras.Model]:
     """A function that gives the same small network each time."""
     return tiny_network

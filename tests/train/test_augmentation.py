@@ -56,7 +56,7 @@ def test_halving_before_a_warp_does_not_shift_the_picture(fit: str) -> None:
     image = np.asarray(cv2.resize(_scene(50, 60), (480, 400), interpolation=cv2.INTER_CUBIC), np.uint8)
     spec = InputSpec(50, 60, fit)
     still = augment(image, spec, Augmentation(rotate_deg=1e-6), np.random.default_rng(0))
-    # Without the quarter pixels of the three halvings it is 3.7 levels.
+    # Without the quarter pixels of the three halvings it is about 3 levels.
     assert _mean_difference(still, fit_image(image, spec)) < 1
 
 

@@ -70,6 +70,20 @@ def test_a_training_learns_and_ends_with_the_best_weights(
     assert (tmp_path / HISTORY_FILE).read_text().count("\n") == 7
 
 
+def test_a_phase_starts_from_the_best_weights_of_the_one_before(
+    tmp_path: Path, recipe: Recipe, make_task: MakeTask, make_network: MakeNetwork
+) -> None:
+    ruined = Phase("ruined", 4, 20.0, warmup_epochs=4)  # a rate that climbs until nothing is left of what was learned
+    idle = Phase("idle", 1, 1e-12, first_layer="logits")
+    recipe = replace(recipe, phases=(ruined, idle), optimizer="adam", ema=0.0)
+
+    history = fit(make_network(), make_task(recipe), tmp_path).history
+
+    best = max(history[:4], key=lambda item: item.score)
+    assert best.epoch < 4
+    assert history[4].validation_loss == pytest.approx(best.validation_loss, rel=1e-4)
+
+
 def test_frozen_layers_stay_as_they_are(
     tmp_path: Path, recipe: Recipe, make_task: MakeTask, make_network: MakeNetwork
 ) -> None:

@@ -17,6 +17,8 @@ from trailcam_train import training
 from trailcam_train.fit import fit
 from trailcam_train.networks import load_network
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 TINY = ["--recipe", "cnn", "--set", "input.height=32", "--set", "input.width=32", "--set", "phases.all.epochs=2"]
 
 
@@ -34,7 +36,7 @@ def words(data: Path, root: Path, name: str, *more: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Made:
+def made(eager: None, tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Made:
     root = tmp_path_factory.mktemp("made")
     data = root / "data"
     shutil.copytree(photos, data)

@@ -3,6 +3,8 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,12 +65,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, or go on with a training, and say what was made."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is imported
     _wake_backend()
-    with terminal_progress() as progress:
-        finished = _resume(arguments, progress) if arguments.resume else _start(arguments, progress)
-    if finished is None:
+    train = _plan_resume(arguments) if arguments.resume else _plan_start(arguments)
+    try:
+        with terminal_progress() as progress:
+            finished = train.begin(progress)
+    except KeyboardInterrupt:
+        _say_how_to_go_on(train.run)
         return _INTERRUPTED
     _show(finished)
     return 0
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What to do, and where the finished run will stand."""
+
+    run: Path
+    begin: "Callable[[Progress], Run]"
 
 
 def _wake_backend() -> None:
@@ -79,7 +92,7 @@ def _wake_backend() -> None:
         keras.ops.ones(1)
 
 
-def _start(arguments: argparse.Namespace, progress: Progress) -> "Run | None":
+def _plan_start(arguments: argparse.Namespace) -> _Training:
     from trailcam_train.recipe import find_recipe, recipe_names
     from trailcam_train.training import Plan, start_training
 
@@ -92,28 +105,25 @@ def _start(arguments: argparse.Namespace, progress: Progress) -> "Run | None":
     name = arguments.name or f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
     if Path(name).name != name or name.startswith("."):
         raise TrainError(f'--name {name}: expected a plain name; choose the folder with "--runs".')
-    target = arguments.runs / name
     plan = Plan(
-        arguments.data, recipe, target, arguments.label_map, arguments.split, arguments.group_by, arguments.others
+        data=arguments.data,
+        recipe=recipe,
+        run=arguments.runs / name,
+        label_map=arguments.label_map,
+        split=arguments.split,
+        group_by=arguments.group_by,
+        others=arguments.others,
     )
-    try:
-        return start_training(plan, progress)
-    except KeyboardInterrupt:
-        _say_how_to_go_on(target)
-        return None
+    return _Training(plan.run, lambda progress: start_training(plan, progress))
 
 
-def _resume(arguments: argparse.Namespace, progress: Progress) -> "Run | None":
+def _plan_resume(arguments: argparse.Namespace) -> _Training:
     from trailcam_train.training import resume_training
 
-    target = arguments.resume
+    target: Path = arguments.resume
     if not target.parent.name and not target.is_dir():
         target = arguments.runs / target  # a bare name
-    try:
-        return resume_training(target, progress, arguments.data)
-    except KeyboardInterrupt:
-        _say_how_to_go_on(target)
-        return None
+    return _Training(target, lambda progress: resume_training(target, progress, arguments.data))
 
 
 def _adjust(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
