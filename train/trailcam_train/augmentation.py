@@ -174,20 +174,20 @@ def _draw_matrix(
         sides = _draw_crop(augmentation.crop_area_min, rng)
         low, high = _reach(image_width, image_height, spec, plan)
         centre = rng.uniform(low + sides / 2, high - sides / 2)
-        linear = linear @ np.diag(sides)
+        linear = linear * sides
     if augmentation.rotate_deg:
         angle = math.radians(rng.uniform(-augmentation.rotate_deg, augmentation.rotate_deg))
         linear = linear @ np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     if augmentation.shear:
         linear = linear @ np.array([[1.0, rng.uniform(-augmentation.shear, augmentation.shear)], [0.0, 1.0]])
     if augmentation.zoom:
-        linear = linear @ np.diag(rng.uniform(1 - augmentation.zoom, 1 + augmentation.zoom, 2))
+        linear = linear * rng.uniform(1 - augmentation.zoom, 1 + augmentation.zoom, 2)
     if augmentation.translate:
         centre = centre + rng.uniform(-augmentation.translate, augmentation.translate, 2)
     fitted_per_pixel = np.array([plan.region_width / plan.width, plan.region_height / plan.height])
     pad = np.array([plan.pad_left, plan.pad_top])
     corner = np.array([plan.left, plan.top])
-    whole = np.diag(fitted_per_pixel) @ linear
+    whole = fitted_per_pixel[:, None] * linear
     # Output centre x + 1/2 -> input c + L (x + 1/2 - size/2) -> image corner + (input - pad) * scale, less 1/2.
     offset = corner + fitted_per_pixel * (centre * size - pad) + whole @ (0.5 - size / 2) - 0.5
     return np.column_stack([whole, offset])
