@@ -35,7 +35,7 @@ def build(swing: float = 0.0) -> Body:
             )
         ]
         head += [ball(hx + 0.242, hy - 0.155, 0.024 * side, 0.011, EYE, 0.006)]
-    bones += turned(head, (hx - 0.05, hy, 0.0), 28 + 14 * s)
+    bones += turned(head, (hx - 0.05, hy, 0.0), 14 + 8 * s)
     for side, lead in ((0.14, s), (-0.14, -s)):
         bones += chain([(0.26, 0.5, side, 0.14), (0.27, 0.34, side, 0.07)], WOOL, 0.08)
         bones += chain([(0.27, 0.34, side, 0.05), (0.27 + 0.06 * lead, 0.08, side, 0.032)], FACE, 0.02)

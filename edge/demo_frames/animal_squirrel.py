@@ -1,21 +1,21 @@
-"""A red squirrel sitting up on a log, about 0.25 m high, facing +x; the top of the log is y = 0."""
+"""A grey-brown squirrel sitting up on a log, about 0.25 m high, facing +x; the top of the log is y = 0."""
 
 import numpy as np
 from fur import Coat
 from noise import Array, solid
 from numpy.typing import NDArray
-from sculpt import Body, Bone, ball, chain
+from sculpt import Body, Bone, ball, chain, smooth_knots
 
 FUR, TAIL, EYE, NOSE, NUT, BARK = range(6)
 COAT = Coat(
-    length=0.012,
-    count=42000,
+    length=0.01,
+    count=60000,
     lift=0.3,
     droop=0.1,
-    contrast=0.2,
-    curl=0.35,
+    contrast=0.22,
+    curl=0.5,
     bare=(EYE, NOSE, NUT, BARK),
-    materials_length=((TAIL, 3.4),),
+    materials_length=((TAIL, 3.0),),
 )
 
 
@@ -51,19 +51,16 @@ def build(swing: float = 0.0) -> Body:
             0.008,
         )
     bones += [Bone((0.075, 0.118, 0), (0.08, 0.126, 0), 0.012, 0.009, NUT, 0.002)]
-    bones += chain(
-        [
-            (-0.045, 0.025, 0, 0.016),
-            (-0.085, 0.04, 0, 0.026),
-            (-0.1, 0.09, 0, 0.034),
-            (-0.085 + s, 0.15, 0, 0.037),
-            (-0.075 + s, 0.2, 0, 0.034),
-            (-0.1 + 2 * s, 0.235, 0, 0.026),
-            (-0.13 + 2 * s, 0.235, 0, 0.012),
-        ],
-        TAIL,
-        0.02,
-    )
+    tail = [
+        (-0.045, 0.025, 0.0, 0.016),
+        (-0.085, 0.04, 0.0, 0.026),
+        (-0.1, 0.09, 0.0, 0.033),
+        (-0.085 + s, 0.15, 0.0, 0.036),
+        (-0.078 + s, 0.2, 0.0, 0.034),
+        (-0.1 + 2 * s, 0.235, 0.0, 0.026),
+        (-0.13 + 2 * s, 0.235, 0.0, 0.014),
+    ]
+    bones += chain(smooth_knots(tail, 4), TAIL, 0.02)
     return Body([*bones, *_LOG], _paint, _bark, (0.04, 0.05, 0.9, 0.3, 0.2, 0.02))
 
 
@@ -84,32 +81,22 @@ def _bark(p: Array) -> Array:
     ).astype(np.float32)
 
 
-def _paint(p: Array, n: Array, material: NDArray[np.int64]) -> Array:
-    coat = np.asarray([0.5, 0.33, 0.2]) * (1 + 0.14 * solid(p, 0.02, 3, 3)[:, None])
+def _paint(p: Array, _normals: Array, material: NDArray[np.int64]) -> Array:
+    coat = np.asarray([0.41, 0.335, 0.265]) * (1 + 0.14 * solid(p, 0.02, 3, 3)[:, None])
     front = np.clip((p[:, 0:1] - 0.02 - 0.1 * (p[:, 1:2] - 0.08)) * 60, 0, 1) * np.clip((0.147 - p[:, 1:2]) * 60, 0, 1)
     front *= np.clip((0.03 - np.abs(p[:, 2:3])) * 90, 0, 1)
     coat = coat * (1 - front) + np.asarray([0.93, 0.88, 0.8]) * front
     table = {EYE: (0.02, 0.015, 0.015), NOSE: (0.15, 0.08, 0.08), NUT: (0.45, 0.27, 0.12)}
     for which, colour in table.items():
         coat[material == which] = colour
-    ring = np.clip(
-        1.5
-        - np.linalg.norm(
-            p - np.asarray([0.063, 0.171, 0.0], np.float32) - [[0, 0, 0.0225]] * np.sign(p[:, 2:3]), axis=1
-        )
-        / 0.008,
-        0,
-        1,
-    )
-    coat = np.where(
-        (material == FUR)[:, None], coat + (np.asarray([0.85, 0.76, 0.62]) - coat) * 0.7 * ring[:, None], coat
-    )
+    socket = np.asarray([0.063, 0.171, 0.0225], np.float32)
+    mirrored = np.stack([p[:, 0], p[:, 1], np.abs(p[:, 2])], 1)
+    ring = np.clip(1.5 - np.linalg.norm(mirrored - socket, axis=1) / 0.008, 0, 1)[:, None]
+    ring *= (material == FUR)[:, None]
+    coat = coat + (np.asarray([0.85, 0.76, 0.62]) - coat) * 0.7 * ring
     wood = material == BARK
     grain = np.abs(solid(p[wood] * np.asarray([0.35, 1.6, 1.6], np.float32), 0.03, 5, 3))[:, None]
-    moss = np.clip(solid(p[wood], 0.09, 2, 2)[:, None] * 2 + n[wood, 1:2] - 0.7, 0, 1)
-    coat[wood] = (
-        np.asarray([0.42, 0.33, 0.25]) * (0.55 + 0.8 * grain) * (1 - moss) + np.asarray([0.34, 0.42, 0.16]) * moss
-    )
+    coat[wood] = np.asarray([0.45, 0.36, 0.28]) * (0.55 + 0.8 * grain)
     tail = material == TAIL
-    coat[tail] = np.asarray([0.5, 0.36, 0.25]) * (1 + 0.25 * solid(p[tail], 0.015, 7, 2)[:, None])
+    coat[tail] = np.asarray([0.415, 0.36, 0.315]) * (1 + 0.25 * solid(p[tail], 0.015, 7, 2)[:, None])
     return coat.astype(np.float32)

@@ -1,4 +1,4 @@
-"""What the camera adds: composition, lens, film noise, JPEG."""
+"""What the camera adds: composition, lens, film noise, WebP."""
 
 import cv2
 import numpy as np
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scenery import Place
 
 WIDTH, HEIGHT = 640, 480
+_SOFTNESS_PX = 0.5  # a plain lens; sharp grass would double the bytes
 
 
 def compose(place: Place, colour: Array | None, alpha: Array | None, shadow: Array | None) -> Array:
@@ -50,6 +51,7 @@ def expose(
     if scale < 1:
         picture = cv2.GaussianBlur(picture, (0, 0), 0.32 / scale).astype(np.float32)
     frame = cv2.warpAffine(picture, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    frame = cv2.GaussianBlur(frame, (0, 0), _SOFTNESS_PX)
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     corner = ((x / WIDTH - 0.5) ** 2 + (y / HEIGHT - 0.5) ** 2)[..., None]
     frame = frame * (1 - 0.28 * corner) * (1 + rng.normal(0, 0.008))
@@ -59,9 +61,8 @@ def expose(
 
 
 def encode(frame: NDArray[np.uint8], quality: int) -> bytes:
-    """Compress (H, W, 3) RGB to JPEG bytes."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1, cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
-    ok, data = cv2.imencode(".jpg", frame[:, :, ::-1], options)
+    """Compress (H, W, 3) RGB to the bytes of a lossy WebP file."""
+    ok, data = cv2.imencode(".webp", frame[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, quality])
     if not ok:
-        raise RuntimeError("OpenCV could not encode a JPEG")
+        raise RuntimeError("OpenCV could not encode a WebP file: is this build without libwebp?")
     return bytes(data.tobytes())

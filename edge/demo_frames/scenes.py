@@ -209,9 +209,9 @@ def _flat(picture: Array) -> Place:
 
 
 def _squirrel() -> Iterator[Picture]:
-    view = View((0.0, 0.14, 0.95), (0.0, 0.085, 0.0), 1.65, _W, _H)
+    view = View((0.0, 0.14, 0.95), (0.0, 0.085, 0.0), 1.65, _W, _H).seen_by(30.0)
     place = _flat(bokeh(_H, _W, _WOODS, 97))
-    light = Light(sun=(0.35, 0.8, 0.6))
+    light = Light(sun=(0.35, 0.8, 0.6)).seen_by(30.0)
     log = photograph(animal_squirrel.build_log(), view, light, ground=False)
     for _ in range(2):
         yield Picture("wood", None, OWN, LICENCE, compose(place, log.colour, log.alpha, None))
@@ -222,7 +222,7 @@ def _squirrel() -> Iterator[Picture]:
         yield Picture("wood", "squirrel", OWN, LICENCE, compose(place, colour, alpha, None), 1.0 + 0.03 * number)
 
 
-_WOODS = ((0.26, 0.33, 0.17), (0.36, 0.42, 0.2), (0.18, 0.22, 0.12), (0.5, 0.5, 0.3), (0.36, 0.29, 0.2))
+_WOODS = ((0.37, 0.48, 0.25), (0.52, 0.6, 0.29), (0.26, 0.32, 0.17), (0.7, 0.72, 0.43), (0.5, 0.42, 0.29))
 _GREENS = ((0.3, 0.42, 0.18), (0.42, 0.55, 0.22), (0.2, 0.3, 0.13), (0.6, 0.66, 0.35), (0.5, 0.45, 0.25))
 
 

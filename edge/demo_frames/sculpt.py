@@ -15,6 +15,8 @@ from noise import Array
 from numpy.typing import NDArray
 
 Point = tuple[float, float, float]
+Knot = tuple[float, float, float, float]
+"""x, y, z and radius."""
 Paint = Callable[[Array, Array, NDArray[np.int64]], Array]
 """From points (N, 3), normals (N, 3) and materials (N,) to sRGB colours (N, 3) in 0 to 1."""
 
@@ -33,9 +35,18 @@ class Bone:
     flat: float = 1.0
 
 
-def chain(points: Sequence[tuple[float, float, float, float]], material: int = 0, blend: float = 0.1) -> list[Bone]:
+def chain(points: Sequence[Knot], material: int = 0, blend: float = 0.1) -> list[Bone]:
     """Join (x, y, z, radius) knots into bones."""
     return [Bone(p[:3], q[:3], p[3], q[3], material, blend) for p, q in pairwise(points)]
+
+
+def smooth_knots(points: Sequence[Knot], pieces: int) -> list[Knot]:
+    """Put `pieces` - 1 more knots between each two of a bent limb, on a Catmull-Rom curve."""
+    p = np.asarray([points[0], *points, points[-1]])
+    t = np.linspace(0, 1, pieces, endpoint=False)[None, :, None]
+    a, b, c, d = (p[i : len(p) - 3 + i, None] for i in range(4))
+    curve = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+    return [(float(x), float(y), float(z), float(r)) for x, y, z, r in (*curve.reshape(-1, 4), p[-1])]
 
 
 def ball(x: float, y: float, z: float, r: float, material: int = 0, blend: float = 0.1) -> Bone:

@@ -18,7 +18,7 @@ def photos(tmp_path: Path) -> Path:
     """Two demo frames, a text that calls itself a JPEG, and a JPEG that is cut off."""
     folder = tmp_path / "photos"
     (folder / "deep").mkdir(parents=True)
-    frames = sorted(DEMO_FRAMES.glob("*.jpg"))
+    frames = sorted(DEMO_FRAMES.glob("*.webp"))
     (folder / "a.jpg").write_bytes(frames[0].read_bytes())
     (folder / "deep" / "b.JPG").write_bytes(frames[-1].read_bytes())
     (folder / "c.jpg").write_bytes(b"not a picture")

@@ -25,7 +25,7 @@ def test_the_demo_sees_every_animal_and_nothing_on_empty_frames(capsys: pytest.C
 
 def test_every_demo_frame_says_where_it_comes_from() -> None:
     entries = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
-    assert sorted(entry["file"] for entry in entries) == sorted(path.name for path in DEMO_FRAMES.glob("*.jpg"))
+    assert sorted(entry["file"] for entry in entries) == sorted(path.name for path in DEMO_FRAMES.glob("*.webp"))
     for entry in entries:
         assert entry["origin"]
         assert entry["licence"]
@@ -53,7 +53,7 @@ def test_a_video_is_watched_frame_by_frame(tmp_path: Path, capsys: pytest.Captur
 def test_a_bad_picture_in_a_watched_folder_is_told_and_passed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    frame = min(DEMO_FRAMES.glob("*.jpg")).read_bytes()
+    frame = min(DEMO_FRAMES.glob("*.webp")).read_bytes()
     (tmp_path / "1.jpg").write_bytes(frame)
     (tmp_path / "2.jpg").write_bytes(frame[:500])
     (tmp_path / "3.jpg").write_bytes(frame)
