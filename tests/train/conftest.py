@@ -51,6 +51,11 @@ class MemoryStream:
             positions = order[start : start + self.batch_size]
             yield np.stack([_picture(number, int(p)) for p in positions]), (positions % 3).astype(np.int32)
 
+    def view(self, number: int) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]]:
+        for start in range(0, len(self.rows), self.batch_size):
+            positions = np.arange(start, min(start + self.batch_size, len(self.rows)))
+            yield np.stack([_picture(number, int(p)) for p in positions]), (positions % 3).astype(np.int32)
+
 
 def _picture(epoch: int, position: int) -> npt.NDArray[np.uint8]:
     picture = np.random.default_rng([epoch, position]).integers(0, 200, (8, 8, 3)).astype(np.uint8)

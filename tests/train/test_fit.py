@@ -26,6 +26,21 @@ def row(epoch: int, accuracy: float, loss: float = 1.0) -> EpochRow:
     return EpochRow(epoch, "all", 0.1, 1.0, 0.5, loss, accuracy, 1.0)
 
 
+class Stubborn:
+    """A teacher who says "red" whatever it sees; counts the batches it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def epoch(self, number: int) -> Iterator[Any]:
+        return self.view(number)
+
+    def view(self, number: int) -> Iterator[Any]:
+        for size in (8, 8, 8, 6):
+            self.asked += 1
+            yield np.tile(np.array([[0.0, 0.0, 8.0]], np.float32), (size, 1))
+
+
 def test_a_constant_rate_climbs_in_the_warmup_and_stays() -> None:
     phase = Phase("all", 3, 0.5, warmup_epochs=0.4)
 
@@ -191,17 +206,30 @@ def test_class_weights_change_what_is_learned(
 def test_a_student_follows_its_teacher_rather_than_the_labels(
     tmp_path: Path, recipe: Recipe, make_task: MakeTask, make_network: MakeNetwork
 ) -> None:
-    """The teacher says "red" whatever it sees; with all the weight on it, so does the student."""
+    """With all the weight on a teacher who says "red" whatever it sees, so does the student."""
     distillation = Distillation(teacher="runs/stubborn", weight=1.0, temperature=2.0)
     recipe = replace(recipe, phases=(Phase("all", 4, 0.03),), ema=0.0, distillation=distillation)
 
-    def teach(epoch: int) -> Iterator[Any]:
-        while True:
-            yield np.tile(np.array([[0.0, 0.0, 8.0]], np.float32), (8, 1))
-
     model = make_network()
-    task = replace(make_task(recipe), teacher=teach)
+    task = replace(make_task(recipe), teacher=Stubborn())
     fit(model, task, tmp_path)
 
+    logits, _ = predict_logits(model, task.validation)
+    assert set(logits.argmax(axis=1)) == {2}
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_teacher_with_views_answers_each_picture_once_per_view(
+    cut: bool, tmp_path: Path, recipe: Recipe, make_task: MakeTask, make_network: MakeNetwork
+) -> None:
+    distillation = Distillation(teacher="runs/stubborn", weight=1.0, temperature=2.0, views=0 if cut else 2)
+    phase = Phase("all", 8, 0.03, first_layer="hidden", views=2) if cut else Phase("all", 8, 0.03)
+    recipe = replace(recipe, phases=(phase,), ema=0.0, distillation=distillation)
+    teacher, model = Stubborn(), make_network()
+    task = replace(make_task(recipe), teacher=teacher)
+
+    fit(model, task, tmp_path)
+
+    assert teacher.asked == 2 * 4
     logits, _ = predict_logits(model, task.validation)
     assert set(logits.argmax(axis=1)) == {2}

@@ -64,6 +64,7 @@ def test_settings_reach_every_level_and_keep_their_type() -> None:
         ("validation=0.9", "leave nothing to train on"),
         ("augmentation.flip=2", "flip is 2"),
         ("batch_norm=inference", "trained statistics"),
+        ("sampling=fair", "'fair'.*balanced"),
     ],
 )
 def test_a_setting_that_cannot_work_is_refused(setting: str, message: str) -> None:
@@ -79,6 +80,11 @@ def test_a_recipe_of_another_version_is_refused() -> None:
         recipe_from_table(table, "recipe.toml")
 
 
-def test_a_teacher_is_refused_beside_stored_features() -> None:
-    with pytest.raises(TrainError, match=r"phases\.head\.views.*without a teacher"):
-        override(find_recipe("efficientnet_lite0"), ["distillation.teacher=runs/big"])
+def test_views_need_frozen_layers() -> None:
+    with pytest.raises(TrainError, match=r"phases\.all\.views is 2.*first_layer"):
+        override(find_recipe("cnn"), ["phases.all.views=2"])
+
+
+def test_balancing_twice_is_refused() -> None:
+    with pytest.raises(TrainError, match="counts small classes twice"):
+        override(find_recipe("cnn"), ["sampling=balanced", "class_weights=balanced"])

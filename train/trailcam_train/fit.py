@@ -12,9 +12,9 @@ import csv
 import io
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import asdict, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,10 @@ from trailcam_train.checkpoints import (
     save_best,
     save_last,
 )
-from trailcam_train.networks import jit_setting
-from trailcam_train.recipe import Phase, Recipe
-from trailcam_train.trunk import Stream, cut_network, read_views, remove_views
+from trailcam_train.losses import make_step
+from trailcam_train.phases import Lesson, Task, averaged, begin_phase
+from trailcam_train.recipe import Phase
+from trailcam_train.trunk import Stream, remove_views
 
 __all__ = ["HISTORY_FILE", "Task", "fit", "history_to_bytes", "learning_rate", "predict_logits"]
 
@@ -47,23 +48,6 @@ HISTORY_FILE = "history.csv"
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int32]
-Teacher = Callable[[int], Iterator[Floats]]  # epoch number to the teacher's logits (N, K), batch by batch
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is learned: the pictures, the weight of each class, shape (K,), and a teacher if there is one."""
-
-    recipe: Recipe
-    training: Stream
-    validation: Stream
-    class_weights: npt.NDArray[np.float32]
-    teacher: Teacher | None = None
-
-    @property
-    def batches(self) -> int:
-        """Training batches of an epoch: whole ones only, because BatchNorm learns nothing good from a small rest."""
-        return max(1, len(self.training.rows) // self.recipe.batch_size)
 
 
 def fit(model: keras.Model, task: Task, folder: Path, progress: Progress = silent) -> State:
@@ -85,20 +69,9 @@ def fit(model: keras.Model, task: Task, folder: Path, progress: Progress = silen
         put_variables(arrays, "model", model.variables, folder / LAST_FILE)
     phases = task.recipe.phases
     while not state.finished:
-        phase = phases[state.phase]
-        learner, lesson = _cut(model, task, phase, folder, progress) if phase.views else (model, task)
-        optimizer = _prepare(model, learner, task.recipe, phase)
-        if arrays is not None and any(name.startswith("optimizer-") for name in arrays):
-            put_variables(arrays, "optimizer", optimizer.variables, folder / LAST_FILE)
+        if phases[state.phase].epochs:
+            state = _run_phase(model, task, state, arrays or {}, folder, progress)
         arrays = None
-        while state.phase_epoch < phase.epochs and not (phase.patience and state.stale >= phase.patience):
-            row = _run_epoch(learner, optimizer, lesson, state, progress)
-            state = state.with_epoch(row)
-            with _averaged(learner, optimizer, task.recipe):
-                if state.best_epoch == row.epoch:
-                    save_best(folder, model)
-            save_last(folder, state, model, optimizer)
-            write_file(folder / HISTORY_FILE, history_to_bytes(state.history))
         if state.best is not None:
             load_best(folder, model)
         state = replace(state, phase=state.phase + 1, phase_epoch=0, stale=0)
@@ -142,60 +115,90 @@ def history_to_bytes(history: tuple[EpochRow, ...]) -> bytes:
     return buffer.getvalue().encode("utf-8")
 
 
-def _run_epoch(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer, task: Task, state: State, progress: Progress
-) -> EpochRow:
-    started = time.monotonic()
+def _run_phase(
+    model: keras.Model,
+    task: Task,
+    state: State,
+    arrays: dict[str, npt.NDArray[Any]],
+    folder: Path,
+    progress: Progress,
+) -> State:
+    """Run the epochs of a phase that are left; ``arrays`` hold its optimizer where it was under way."""
     phase = task.recipe.phases[state.phase]
-    loss, accuracy, rate = _train_epoch(model, optimizer, task, state, progress)
-    with _averaged(model, optimizer, task.recipe):
-        logits, class_ids = predict_logits(model, task.validation)
-    validation_loss = negative_log_likelihood(logits, class_ids, temperature=1.0)
-    if not np.isfinite(logits).all() or not math.isfinite(validation_loss):
-        raise _not_finite(state, phase, "in validation")
+    lesson = begin_phase(model, task, phase, folder, progress)
+    if any(name.startswith("optimizer-") for name in arrays):
+        put_variables(arrays, "optimizer", lesson.optimizer.variables, folder / LAST_FILE)
+    while state.phase_epoch < phase.epochs and not (phase.patience and state.stale >= phase.patience):
+        row = _run_epoch(lesson, state, progress)
+        state = state.with_epoch(row)
+        with averaged(lesson):
+            if state.best_epoch == row.epoch:
+                save_best(folder, model)
+        save_last(folder, state, model, lesson.optimizer)
+        write_file(folder / HISTORY_FILE, history_to_bytes(state.history))
+    return state
+
+
+def _run_epoch(lesson: Lesson, state: State, progress: Progress) -> EpochRow:
+    started = time.monotonic()
+    loss, accuracy, rate = _train_epoch(lesson, state, progress)
+    with averaged(lesson):
+        validation_loss, validation_accuracy = _validate(lesson, state)
     return EpochRow(
         epoch=state.epoch + 1,
-        phase=phase.name,
+        phase=lesson.phase.name,
         learning_rate=rate,
         loss=loss,
         accuracy=accuracy,
         validation_loss=validation_loss,
-        validation_accuracy=float((logits.argmax(axis=1) == class_ids).mean()),
+        validation_accuracy=validation_accuracy,
         seconds=time.monotonic() - started,
     )
 
 
-def _train_epoch(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer, task: Task, state: State, progress: Progress
-) -> tuple[float, float, float]:
+def _validate(lesson: Lesson, state: State) -> tuple[float, float]:
+    logits, class_ids = predict_logits(lesson.learner, lesson.task.validation)
+    loss = negative_log_likelihood(logits, class_ids, temperature=1.0)
+    if not np.isfinite(logits).all() or not math.isfinite(loss):
+        raise _not_finite(state, lesson.phase, "in validation")
+    return loss, float((logits.argmax(axis=1) == class_ids).mean())
+
+
+def _train_epoch(lesson: Lesson, state: State, progress: Progress) -> tuple[float, float, float]:
     """Train one epoch; return mean loss, mean accuracy and the last learning rate."""
-    recipe = task.recipe
-    phase = recipe.phases[state.phase]
+    phase, task, recipe = lesson.phase, lesson.task, lesson.task.recipe
     losses, hits = [], []
-    rate = phase.learning_rate
+    rate, count = phase.learning_rate, task.batches
     to_come = sum(later.epochs for later in recipe.phases[state.phase + 1 :]) + phase.epochs - state.phase_epoch
-    done, total = state.epoch * task.batches, (state.epoch + to_come) * task.batches
-    teacher = task.teacher(state.epoch) if task.teacher else None
-    with closing(task.training.epoch(state.epoch)) as batches:  # type: ignore[type-var]
-        for number, (images, class_ids) in enumerate(islice(batches, task.batches)):
-            rate = learning_rate(phase, state.phase_epoch * task.batches + number, task.batches)
-            optimizer.learning_rate = rate
-            targets = _targets(class_ids, recipe.label_smoothing, len(task.class_weights))
-            if teacher is not None:
-                targets = np.concatenate([targets, next(teacher)], axis=1)
-            found = model.train_on_batch(images, targets, task.class_weights[class_ids], return_dict=True)
+    done, total = state.epoch * count, (state.epoch + to_come) * count
+    with ExitStack() as stack:
+        batches = stack.enter_context(closing(task.training.epoch(state.epoch)))  # type: ignore[type-var]
+        teacher = stack.enter_context(closing(task.teacher.epoch(state.epoch))) if task.teacher else None  # type: ignore[type-var]
+        outliers = stack.enter_context(closing(_endless(task.outliers, done))) if task.outliers else None  # type: ignore[type-var]
+        for number, (images, class_ids) in enumerate(islice(batches, count)):
+            rate = learning_rate(phase, state.phase_epoch * count + number, count)
+            lesson.optimizer.learning_rate = rate
+            answers = None if teacher is None else next(teacher)
+            strange = None if outliers is None else next(outliers)
+            step = make_step(recipe, task.class_weights, images, class_ids, answers, strange)
+            found = lesson.learner.train_on_batch(step.images, step.targets, step.weights, return_dict=True)
             losses.append(float(found["loss"]))
-            hits.append(float(found["accuracy"]))
+            hits.append(float(found["accuracy"]) * step.accuracy_scale)
             if not math.isfinite(losses[-1]):
-                raise _not_finite(state, phase, f"in batch {number + 1} of {task.batches}")
+                raise _not_finite(state, phase, f"in batch {number + 1} of {count}")
             progress("training", done + number + 1, total, _note(state, phase, float(np.mean(losses[-50:]))))
     return float(np.mean(losses)), float(np.mean(hits)), rate
 
 
-def _targets(class_ids: Ints, smoothing: float, class_count: int) -> npt.NDArray[np.float32]:
-    """Return target shares, (N, K) float32: one-hot, with ``smoothing`` spread evenly over all classes."""
-    one_hot = np.eye(class_count, dtype=np.float32)[class_ids]
-    return one_hot * np.float32(1 - smoothing) + np.float32(smoothing / class_count)
+def _endless(stream: Stream, first_batch: int) -> Iterator[npt.NDArray[Any]]:
+    """Yield the whole batches of a stream, epoch after epoch, leaving out the first ones."""
+    whole = max(1, len(stream.order(0)) // stream.batch_size)
+    number, start = divmod(first_batch, whole)
+    while True:
+        with closing(stream.epoch(number, start)) as batches:  # type: ignore[type-var]
+            for images, _ in islice(batches, whole - start):
+                yield images
+        number, start = number + 1, 0
 
 
 def _note(state: State, phase: Phase, loss: float) -> str:
@@ -210,87 +213,3 @@ def _not_finite(state: State, phase: Phase, where: str) -> TrainError:
         f"Train again with a lower rate, for example "
         f'"--set phases.{phase.name}.learning_rate={phase.learning_rate / 3:.1g}".'
     )
-
-
-def _cut(model: keras.Model, task: Task, phase: Phase, folder: Path, progress: Progress) -> tuple[keras.Model, Task]:
-    """Return the layers that learn as a network of their own, and the task with the trunk's outputs for pictures."""
-    trunk, rest = cut_network(model, phase.first_layer)
-    training = read_views(trunk, task.training, phase.views, folder, f"{phase.name}-training", progress)
-    validation = read_views(trunk, task.validation, 1, folder, f"{phase.name}-validation", progress)
-    return rest, replace(task, training=training, validation=validation)
-
-
-def _prepare(model: keras.Model, learner: keras.Model, recipe: Recipe, phase: Phase) -> keras.optimizers.Optimizer:
-    """Freeze what the phase does not train; compile ``learner``, the model or its end, with a new optimizer."""
-    names = [layer.name for layer in model.layers]
-    if phase.first_layer and phase.first_layer not in names:
-        raise TrainError(
-            f"phase {phase.name!r}: no layer {phase.first_layer!r} in this network, expected one of {', '.join(names)}."
-        )
-    learns = not phase.first_layer
-    for layer in model.layers:
-        learns = learns or layer.name == phase.first_layer
-        layer.trainable = learns
-    average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
-    if recipe.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(phase.learning_rate, weight_decay=recipe.weight_decay, **average)
-        # Decay pulls weights towards zero; for biases and BatchNorm zero means nothing. Source: He et al., "Bag of
-        # tricks for image classification", CVPR 2019, section 3.1.
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    else:
-        optimizer = keras.optimizers.Adam(phase.learning_rate, **average)
-    optimizer.build(learner.trainable_variables)
-    learner.compile(optimizer, loss=_loss(recipe), metrics=[_accuracy], jit_compile=jit_setting())
-    return optimizer
-
-
-def _loss(recipe: Recipe) -> Callable[[Any, Any], Any]:
-    """Return the loss of (N, K) logits against (N, K) target shares, or (N, 2 K) with the teacher's logits behind."""
-    ops, distillation = keras.ops, recipe.distillation
-
-    def from_labels(targets: Any, logits: Any) -> Any:
-        return -ops.sum(targets * ops.log_softmax(logits), axis=-1)
-
-    def from_teacher(targets: Any, logits: Any) -> Any:
-        shares, teacher = ops.split(targets, 2, axis=-1)
-        warmth = distillation.temperature
-        expected = ops.log_softmax(teacher / warmth)
-        divergence = ops.sum(ops.exp(expected) * (expected - ops.log_softmax(logits / warmth)), axis=-1)
-        return (1 - distillation.weight) * from_labels(shares, logits) + distillation.weight * warmth**2 * divergence
-
-    return from_teacher if distillation.teacher else from_labels
-
-
-def _accuracy(targets: Any, logits: Any) -> Any:
-    ops = keras.ops
-    wanted = ops.argmax(targets[:, : logits.shape[-1]], axis=-1)
-    return ops.cast(ops.equal(wanted, ops.argmax(logits, axis=-1)), "float32")
-
-
-_accuracy.__name__ = "accuracy"  # the key that Keras reports it under
-
-
-@contextmanager
-def _averaged(model: keras.Model, optimizer: keras.optimizers.Optimizer, recipe: Recipe) -> Iterator[None]:
-    """Inside the block the model has the averaged weights, if the recipe averages."""
-    if not recipe.ema:
-        yield
-        return
-    trained = _copy_values(model)
-    optimizer.finalize_variable_values(model.trainable_variables)
-    _put_values(
-        model, _copy_values(model)
-    )  # JAX frees what a step was given: the optimizer must not share its averages
-    try:
-        yield
-    finally:
-        _put_values(model, trained)
-
-
-def _copy_values(model: keras.Model) -> list[npt.NDArray[Any]]:
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.trainable_variables]
-
-
-def _put_values(model: keras.Model, arrays: list[npt.NDArray[Any]]) -> None:
-    for variable, array in zip(model.trainable_variables, arrays, strict=True):
-        variable.assign(array)

@@ -3,8 +3,9 @@
     file -> decode_image -> augment or fit_image -> (N, H, W, 3) uint8
 
 Threads do the work: OpenCV lets go of Python's lock while it decodes and warps, so they keep every core busy without
-the copies and start-up of worker processes. A picture's chance is drawn from (seed, epoch, position in the rows) alone,
-so an epoch is the same with any number of threads, and can be taken up in the middle.
+the copies and start-up of worker processes. A picture's chance is drawn from (seed, view, position in the rows) alone,
+so an epoch is the same with any number of threads, and can be taken up in the middle. Each epoch draws a new view of
+every picture, or takes a fixed number of views in turn.
 """
 
 import os
@@ -24,13 +25,14 @@ from trailcam_edge.manifest import InputSpec
 from trailcam_edge.preprocessing import Image, fit_image, read_image
 from trailcam_edge.run_directory import SplitRow
 from trailcam_train.augmentation import Augmentation, augment, decoding_spec
+from trailcam_train.sampling import SAMPLINGS, balanced_order, natural_order, turns
 
-__all__ = ["DecodedCache", "PictureStream"]
+__all__ = ["Batch", "DecodedCache", "PictureStream"]
 
 Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]  # images (N, H, W, 3) RGB, class_ids (N,)
 
 _BATCHES_AHEAD = 3  # enough to hide one slow batch; more only holds memory
-_EPOCH_STREAM, _PICTURE_STREAM = 0, 1  # first word of each seed, so that order and pictures draw apart
+_PICTURE_STREAM = 1  # first word of each seed, so that pictures draw apart from their order, see sampling.py
 
 
 class DecodedCache:
@@ -69,12 +71,21 @@ class DecodedCache:
 
 
 @dataclass(frozen=True)
+class _Draw:
+    """One view of the picture at ``position`` of the rows; ``turn`` tells apart the times it comes in one epoch."""
+
+    position: int
+    view: int
+    turn: int = 0
+
+
+@dataclass(frozen=True)
 class _Job:
-    """Fill ``images[slots]`` with the pictures at ``positions`` of the rows."""
+    """Fill ``images[slots]`` with ``draws[slots]``."""
 
     images: npt.NDArray[np.uint8]
     slots: range
-    positions: npt.NDArray[np.intp]
+    draws: Sequence[_Draw]
 
 
 class PictureStream:
@@ -91,6 +102,9 @@ class PictureStream:
         augmentation: random changes; None gives what the device would make of each picture.
         threads: that decode; as many as there are cores where None.
         cache: keeps decoded pictures where given.
+        sampling: ``natural`` gives every picture once in an epoch, ``balanced`` every class as often; it needs
+            ``shuffle``.
+        views: so many views of each picture are taken in turn; 0 draws a new one in every epoch.
     """
 
     def __init__(
@@ -105,9 +119,13 @@ class PictureStream:
         augmentation: Augmentation | None = None,
         threads: int | None = None,
         cache: DecodedCache | None = None,
+        sampling: str = "natural",
+        views: int = 0,
     ) -> None:
         if not rows or batch_size < 1 or seed < 0:
             raise ValueError(f"expected rows, batch_size >= 1 and seed >= 0, got {len(rows)}, {batch_size}, {seed}")
+        if sampling not in SAMPLINGS or (sampling == "balanced" and not shuffle):
+            raise ValueError(f"expected sampling of {SAMPLINGS}, balanced with shuffle, got {sampling!r}, {shuffle}")
         class_ids = {label: number for number, label in enumerate(labels)}
         unknown = sorted({row.label for row in rows} - set(class_ids))
         if unknown:
@@ -123,10 +141,12 @@ class PictureStream:
         self._augmentation = augmentation
         self._threads = threads or os.cpu_count() or 1
         self._cache = cache
+        self._sampling = sampling
+        self._views = views
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return -(-len(self._rows) // self._batch_size)
+        return -(-len(self.order(0)) // self._batch_size)
 
     @property
     def rows(self) -> tuple[SplitRow, ...]:
@@ -139,10 +159,12 @@ class PictureStream:
         return self._batch_size
 
     def order(self, number: int) -> npt.NDArray[np.intp]:
-        """Return the positions in ``rows``, (len(rows),), in the order in which epoch ``number`` gives them."""
+        """Return the positions in ``rows``, (M,), in the order in which epoch ``number`` gives them."""
         if not self._shuffle:
             return np.arange(len(self._rows))
-        return np.random.default_rng([_EPOCH_STREAM, self._seed, number]).permutation(len(self._rows))
+        if self._sampling == "balanced":
+            return balanced_order(self._class_ids, self._seed, number)
+        return natural_order(len(self._rows), self._seed, number)
 
     def epoch(self, number: int, start_batch: int = 0) -> Iterator[Batch]:
         """Yield the batches of one epoch.
@@ -157,15 +179,27 @@ class PictureStream:
         Raises:
             DataError: a picture cannot be read.
         """
-        cv2.setNumThreads(1)  # our threads keep the cores busy; OpenCV's own would only get in their way
         order = self.order(number)
-        starts = iter(range(start_batch * self._batch_size, len(order), self._batch_size))
+        repeats = turns(order)
+        if self._views:
+            draws = [_Draw(int(p), (number + int(t)) % self._views) for p, t in zip(order, repeats, strict=True)]
+        else:
+            draws = [_Draw(int(p), number, int(t)) for p, t in zip(order, repeats, strict=True)]
+        return self._give(draws[start_batch * self._batch_size :])
+
+    def view(self, number: int) -> Iterator[Batch]:
+        """Yield view ``number`` of every picture once, in the order of ``rows``; otherwise as ``epoch``."""
+        return self._give([_Draw(position, number) for position in range(len(self._rows))])
+
+    def _give(self, draws: Sequence[_Draw]) -> Iterator[Batch]:
+        cv2.setNumThreads(1)  # our threads keep the cores busy; OpenCV's own would only get in their way
+        starts = iter(range(0, len(draws), self._batch_size))
         waiting: deque[tuple[Batch, list[Future[None]]]] = deque()
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="pictures")
         try:
             while True:
                 while len(waiting) < _BATCHES_AHEAD and (start := next(starts, None)) is not None:
-                    waiting.append(self._begin(pool, number, order[start : start + self._batch_size]))
+                    waiting.append(self._begin(pool, draws[start : start + self._batch_size]))
                 if not waiting:
                     return
                 batch, jobs = waiting.popleft()
@@ -175,22 +209,20 @@ class PictureStream:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _begin(
-        self, pool: ThreadPoolExecutor, epoch: int, positions: npt.NDArray[np.intp]
-    ) -> tuple[Batch, list[Future[None]]]:
-        images = np.empty((len(positions), self._spec.height, self._spec.width, 3), np.uint8)
+    def _begin(self, pool: ThreadPoolExecutor, draws: Sequence[_Draw]) -> tuple[Batch, list[Future[None]]]:
+        images = np.empty((len(draws), self._spec.height, self._spec.width, 3), np.uint8)
         jobs = [
-            pool.submit(self._fill, epoch, _Job(images, range(first, len(positions), self._threads), positions))
-            for first in range(min(self._threads, len(positions)))
+            pool.submit(self._fill, _Job(images, range(first, len(draws), self._threads), draws))
+            for first in range(min(self._threads, len(draws)))
         ]
-        return (images, self._class_ids[positions]), jobs
+        return (images, self._class_ids[[draw.position for draw in draws]]), jobs
 
-    def _fill(self, epoch: int, job: _Job) -> None:
+    def _fill(self, job: _Job) -> None:
         for slot in job.slots:
-            job.images[slot] = self._picture(epoch, int(job.positions[slot]))
+            job.images[slot] = self._picture(job.draws[slot])
 
-    def _picture(self, epoch: int, position: int) -> Image:
-        path = self._root / self._rows[position].file
+    def _picture(self, draw: _Draw) -> Image:
+        path = self._root / self._rows[draw.position].file
         try:
             image = self._cache.read(path, self._decoding) if self._cache else read_image(path, self._decoding)
         except SourceError as error:
@@ -199,5 +231,6 @@ class PictureStream:
             ) from error
         if self._augmentation is None:
             return fit_image(image, self._spec)
-        rng = np.random.default_rng([_PICTURE_STREAM, self._seed, epoch, position])
+        turn = [draw.turn] if draw.turn else []
+        rng = np.random.default_rng([_PICTURE_STREAM, self._seed, draw.view, draw.position, *turn])
         return augment(image, self._spec, self._augmentation, rng)

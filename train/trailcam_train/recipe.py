@@ -17,6 +17,7 @@ import keras
 from trailcam_edge.errors import TrainError
 from trailcam_edge.manifest import FITS, MAX_INPUT_PX, MIN_INPUT_PX, InputSpec
 from trailcam_train.augmentation import OFF, Augmentation
+from trailcam_train.sampling import SAMPLINGS
 
 __all__ = [
     "Distillation",
@@ -39,6 +40,7 @@ _CHOICES = {
     "batch_norm": ("train", "inference"),
     "optimizer": ("adam", "adamw"),
     "class_weights": ("none", "balanced"),
+    "sampling": SAMPLINGS,
     "precision": ("auto", "float32", "mixed_bfloat16"),
     "schedule": ("constant", "cosine"),
 }
@@ -80,15 +82,19 @@ class Phase:
 
 @dataclass(frozen=True)
 class Distillation:
-    """Learning from a stronger run; ``teacher`` is its folder, empty for none.
+    """Learning from stronger runs; ``teacher`` is their folders with commas between, empty for none.
 
     The loss is (1 - weight) * cross-entropy with the labels + weight * temperature^2 * KL(teacher || student), both
-    softened by ``temperature``. Source: Hinton et al., "Distilling the knowledge in a neural network", 2015.
+    softened by ``temperature``; a weight of 1 leaves the labels out. Source: Hinton et al., "Distilling the knowledge
+    in a neural network", 2015. With ``views`` above 0 the teacher answers so many augmented views of every picture
+    once, beforehand, and epochs take them in turn; with 0 it answers new pictures in each epoch. In a phase that has
+    views of its own the teacher answers those.
     """
 
     teacher: str = ""
     weight: float = 0.7
     temperature: float = 3.0
+    views: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,8 +103,11 @@ class Recipe:
 
     ``weights`` is ``imagenet``, ``none`` or the path of a backbone file. ``batch_norm = "inference"`` keeps the
     statistics of a pretrained backbone. ``ema`` is the momentum of an average of the weights, which is then what is
-    validated and saved; 0 turns it off. ``class_weights = "balanced"`` makes each class count alike. ``precision =
-    "auto"`` trains in mixed bfloat16 on a GPU and in float32 elsewhere; the saved model is float32 either way.
+    validated and saved; 0 turns it off. ``class_weights = "balanced"`` makes each class count alike in the loss,
+    ``sampling = "balanced"`` shows each as often, see ``sampling.py``; one of them is enough. With ``outliers_weight``
+    above 0 and a folder of others, ``outliers_per_batch`` pictures of the half that may set the reject rule go into
+    every batch, and the network learns to be undecided about them, see ``losses.py``. ``precision = "auto"`` trains in
+    mixed bfloat16 on a GPU and in float32 elsewhere; the saved model is float32 either way.
     """
 
     name: str
@@ -113,6 +122,9 @@ class Recipe:
     dropout: float = 0.0
     label_smoothing: float = 0.0
     class_weights: str = "none"
+    sampling: str = "natural"
+    outliers_weight: float = 0.0
+    outliers_per_batch: int = 8
     ema: float = 0.0
     precision: str = "auto"
     validation: float = 0.15
@@ -223,11 +235,15 @@ def check_recipe(recipe: Recipe, source: str) -> None:
     if recipe.validation + recipe.test >= 1:
         raise TrainError(f"{source}: validation and test leave nothing to train on; their sum must be below 1.")
     for phase in recipe.phases:
-        if phase.views and (not phase.first_layer or recipe.distillation.teacher):
+        if phase.views and not phase.first_layer:
             raise TrainError(
-                f"{source}: phases.{phase.name}.views is {phase.views}, which needs frozen layers (first_layer) and "
-                "goes without a teacher. Set it to 0."
+                f"{source}: phases.{phase.name}.views is {phase.views}, which needs frozen layers (first_layer). "
+                "Set it to 0."
             )
+    if recipe.sampling == "balanced" and recipe.class_weights == "balanced":
+        raise TrainError(
+            f"{source}: sampling and class_weights are both balanced, which counts small classes twice. Choose one."
+        )
     if recipe.weights == "none" and recipe.batch_norm == "inference":
         raise TrainError(
             f"{source}: weights is none, but batch_norm is inference, which needs trained statistics. "
@@ -286,9 +302,13 @@ def _range(key: str) -> tuple[float, float]:
         return -float("inf"), float("inf")  # Augmentation checks itself
     if last in ("dropout", "label_smoothing", "ema", "validation", "test"):
         return (0.01 if last in ("validation", "test") else 0.0), 0.99999
-    return {"batch_size": (1, 65536), "learning_rate": (1e-12, 100), "weight": (0, 1), "temperature": (0.1, 100)}.get(
-        last, (0, 1e9)
-    )
+    return {
+        "batch_size": (1, 65536),
+        "learning_rate": (1e-12, 100),
+        "weight": (0, 1),
+        "temperature": (0.1, 100),
+        "views": (0, 1000),
+    }.get(last, (0, 1e9))
 
 
 def _write_table(table: dict[str, Any], name: str, lines: list[str]) -> None:

@@ -20,14 +20,14 @@ from trailcam_train.checkpoints import LAST_FILE, State
 from trailcam_train.dataset import Dataset, list_class_folders, scan_dataset
 from trailcam_train.duplicates import group_near_duplicates
 from trailcam_train.evaluate import Answers, judge, read_others
-from trailcam_train.fit import Task, Teacher, fit, predict_logits
+from trailcam_train.fit import Task, fit, predict_logits
 from trailcam_train.groups import merge_groups, read_groups
 from trailcam_train.label_maps import choose_label_map
 from trailcam_train.networks import build_network, load_network, save_network, training_precision
 from trailcam_train.recipe import Recipe
 from trailcam_train.report import Page, render_report
 from trailcam_train.splits import load_split, make_split
-from trailcam_train.teacher import check_teacher, open_teacher
+from trailcam_train.teacher import Teacher, check_teachers, model_digests, open_teacher
 from trailcam_train.workspace import (
     Job,
     check_free,
@@ -87,9 +87,11 @@ def start_training(plan: Plan, progress: Progress = silent) -> Run:
     rows = _make_rows(plan, dataset, progress)
     provenance = {**_provenance(plan, dataset), "precision": precision}
     job = Job(partial_folder(plan.run), plan.data, plan.recipe, dataset.labels, rows, provenance, plan.others)
-    teacher = _find_teacher(job)
+    teachers = _find_teachers(job)
+    if teachers:
+        job = replace(job, provenance={**job.provenance, "teacher_sha256": model_digests(teachers)})
     create_job(job, dataset.unreadable)
-    return _work(job, model, teacher, progress)
+    return _work(job, model, _open_teacher(job, teachers), progress)
 
 
 def resume_training(run: Path, progress: Progress = silent, data: Path | None = None) -> Run:
@@ -114,11 +116,17 @@ def resume_training(run: Path, progress: Progress = silent, data: Path | None = 
     if (folder / _REPORT_FILE).exists():
         return publish(folder)  # it was stopped between the last file and the rename
     check_pictures(job.rows, job.data, progress)
-    teacher = _find_teacher(job)
+    teachers = _find_teachers(job)
+    if teachers and job.provenance.get("teacher_sha256") not in (None, model_digests(teachers)):
+        raise TrainError(
+            f"teacher {job.recipe.distillation.teacher}: changed since this training began, which cannot go on with "
+            "another. Put it back, or train again."
+        )
     keras.utils.set_random_seed(job.recipe.seed)
     begun = (folder / LAST_FILE).exists()  # then the weights come from there and the backbone file is not needed
     recipe = replace(job.recipe, weights="none") if begun else job.recipe
-    return _work(job, build_network(recipe, len(job.labels), training_precision(recipe)), teacher, progress)
+    model = build_network(recipe, len(job.labels), training_precision(recipe))
+    return _work(job, model, _open_teacher(job, teachers), progress)
 
 
 def _work(job: Job, model: keras.Model, teacher: Teacher | None, progress: Progress) -> Run:
@@ -188,11 +196,13 @@ def _make_rows(plan: Plan, dataset: Dataset, progress: Progress) -> tuple[SplitR
     return make_split(dataset, groups, plan.recipe.seed, plan.recipe.validation, plan.recipe.test)
 
 
-def _find_teacher(job: Job) -> Teacher | None:
-    if not job.recipe.distillation.teacher:
-        return None
-    run = check_teacher(Path(job.recipe.distillation.teacher), job.labels, job.rows)
-    return open_teacher(run, job.data, job.of("train"), job.labels, job.recipe)
+def _find_teachers(job: Job) -> tuple[Run, ...]:
+    named = job.recipe.distillation.teacher
+    return check_teachers(named, job.labels, job.rows) if named else ()
+
+
+def _open_teacher(job: Job, runs: tuple[Run, ...]) -> Teacher | None:
+    return open_teacher(runs, job.data, job.of("train"), job.labels, job.recipe) if runs else None
 
 
 def _provenance(plan: Plan, dataset: Dataset) -> dict[str, str]:

@@ -20,6 +20,7 @@ from trailcam_edge.errors import TrainError
 from trailcam_edge.progress import Progress, silent
 from trailcam_edge.run_directory import SplitRow
 from trailcam_train.networks import jit_setting
+from trailcam_train.sampling import pick, turns
 
 __all__ = ["FeatureStream", "Stream", "cut_network", "read_views", "remove_views"]
 
@@ -49,6 +50,9 @@ class Stream(Protocol):
     def order(self, number: int) -> npt.NDArray[np.intp]:
         """Return the positions in ``rows`` in the order in which epoch ``number`` gives them."""
 
+    def view(self, number: int) -> Iterator[Batch]:
+        """Yield view ``number`` of every picture once, in the order of ``rows``."""
+
 
 class FeatureStream:
     """A stream of pictures, with what the trunk made of them in their place.
@@ -56,7 +60,7 @@ class FeatureStream:
     Args:
         pictures: gives order and class ids.
         views: one array of trunk outputs per augmented view, each in the order of ``pictures.rows``; epochs take them
-            in turn.
+            in turn, and so do the times that a picture comes in one epoch.
         class_ids: (pictures,) int32, in the order of ``pictures.rows``.
     """
 
@@ -85,11 +89,17 @@ class FeatureStream:
 
     def epoch(self, number: int, start_batch: int = 0) -> Iterator[Batch]:
         """Yield features (N, h, w, C) float32 and class_ids (N,) int32."""
-        features = self._views[number % len(self._views)]
         order, step = self.order(number), self.batch_size
+        numbers = (number + turns(order)) % len(self._views)
         for start in range(start_batch * step, len(order), step):
             positions = order[start : start + step]
-            yield features[positions].astype(np.float32), self._class_ids[positions]
+            yield pick(self._views, numbers[start : start + step], positions), self._class_ids[positions]
+
+    def view(self, number: int) -> Iterator[Batch]:
+        """Yield view ``number`` of every picture once, in the order of ``rows``."""
+        for start in range(0, len(self.rows), self.batch_size):
+            positions = np.arange(start, min(start + self.batch_size, len(self.rows)))
+            yield pick(self._views, np.full(len(positions), number), positions), self._class_ids[positions]
 
 
 def cut_network(model: keras.Model, first_layer: str) -> tuple[keras.Model, keras.Model]:
@@ -118,7 +128,7 @@ def read_views(
 
     Args:
         trunk: pictures (N, H, W, 3) uint8 to features.
-        pictures: epoch 0 is the first view, epoch 1 the second.
+        pictures: give the views.
         count: of views.
         folder: where the features are kept until ``remove_views``.
         name: tells streams apart in that folder.
@@ -149,15 +159,13 @@ def _write_view(trunk: keras.Model, pictures: Stream, view: int, path: Path, pro
     class_ids = np.zeros(len(pictures.rows), np.int32)
     unfinished = path.with_suffix(".unfinished")
     features = _map_new(unfinished, shape)
-    order = pictures.order(view)
     done = 0
-    with closing(pictures.epoch(view)) as batches:  # type: ignore[type-var]
-        for number, (images, ids) in enumerate(batches, start=1):
-            positions = order[done : done + len(ids)]
-            features[positions] = np.asarray(trunk.predict_on_batch(images), np.float16)
-            class_ids[positions] = ids
+    with closing(pictures.view(view)) as batches:  # type: ignore[type-var]
+        for images, ids in batches:
+            features[done : done + len(ids)] = np.asarray(trunk.predict_on_batch(images), np.float16)
+            class_ids[done : done + len(ids)] = ids
             done += len(ids)
-            progress("frozen layers", number, len(pictures), path.stem)
+            progress("frozen layers", done, len(pictures.rows), path.stem)
     features.flush()
     np.save(path.with_name(f"{path.stem.rpartition('-')[0]}-classes.npy"), class_ids)
     unfinished.replace(path)

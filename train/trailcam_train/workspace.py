@@ -33,6 +33,7 @@ from trailcam_train.checkpoints import BEST_FILE, LAST_FILE
 from trailcam_train.dataset import Unreadable
 from trailcam_train.pipeline import PictureStream
 from trailcam_train.recipe import Recipe, recipe_from_table, recipe_to_toml
+from trailcam_train.teacher import ANSWERS_PREFIX
 
 __all__ = [
     "Job",
@@ -79,8 +80,9 @@ class Job:
         return tuple(row for row in self.rows if row.split == split)
 
     def training_stream(self) -> PictureStream:
-        """Return the training pictures, shuffled and changed at random."""
+        """Return the training pictures, shuffled and changed at random; for a teacher with views, in these views."""
         recipe = self.recipe
+        views = recipe.distillation.views if recipe.distillation.teacher else 0
         return PictureStream(
             self.data,
             self.of("train"),
@@ -90,6 +92,8 @@ class Job:
             recipe.seed,
             shuffle=True,
             augmentation=recipe.augmentation,
+            sampling=recipe.sampling,
+            views=views,
         )
 
     def plain_stream(self, split: str) -> PictureStream:
@@ -194,8 +198,8 @@ def publish(folder: Path) -> Run:
         OSError: the disk is failing; the unfinished run stays and can go on.
     """
     finished = folder.with_name(folder.name.removesuffix(PARTIAL_SUFFIX))
-    for name in (LAST_FILE, BEST_FILE):
-        (folder / name).unlink(missing_ok=True)
+    for path in [folder / LAST_FILE, folder / BEST_FILE, *folder.glob(f"{ANSWERS_PREFIX}*.npy")]:
+        path.unlink(missing_ok=True)
     sync_directory(folder)
     folder.rename(finished)
     sync_directory(finished.parent)

@@ -57,7 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--others", type=Path, metavar="DIR", help="pictures of none of the classes, to fit and judge unknown"
     )
-    parser.add_argument("--teacher", type=Path, metavar="RUN", help="a stronger run to learn from")
+    parser.add_argument(
+        "--teacher", metavar="RUN[,RUN]", help="a stronger run to learn from, or several that answer as one"
+    )
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a training that was stopped")
 
 
@@ -135,7 +137,8 @@ def _adjust(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
     if arguments.seed is not None:
         settings.append(f"seed={arguments.seed}")
     if arguments.teacher is not None:
-        settings.append(f"distillation.teacher={arguments.teacher.resolve()}")
+        folders = [str(Path(name.strip()).resolve()) for name in arguments.teacher.split(",")]
+        settings.append(f"distillation.teacher={','.join(folders)}")
     return override(recipe, settings)
 
 
