@@ -12,7 +12,6 @@ from trailcam_train.backbones import (
     HeldBatchNormalization,
     ImageNetFile,
     behind_pixels,
-    efficientnet_lite0,
     load_weights,
 )
 from trailcam_train.networks import build_network, load_network, save_network
@@ -154,13 +153,6 @@ def test_a_network_with_held_statistics_is_saved_with_plain_layers(
     loaded = load_network(tmp_path / "model.keras")
     assert type(loaded.get_layer("stem_bn")) is keras.layers.BatchNormalization
     np.testing.assert_allclose(loaded(PIXELS), model(PIXELS), atol=1e-6)
-
-
-def test_lite0_has_the_published_size() -> None:
-    model = efficientnet_lite0(32, 32)
-
-    assert model.count_params() == 3_413_024  # Source: the published file of ImageNet weights
-    assert model.output_shape == (None, 1, 1, 1280)
 
 
 def test_a_keras_file_gives_its_weights_by_layer_name_and_another_is_refused(tmp_path: Path) -> None:

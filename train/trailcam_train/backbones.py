@@ -16,19 +16,8 @@ import keras
 from trailcam_edge.disk import write_file
 from trailcam_edge.errors import TrainError
 
-__all__ = ["ImageNetFile", "behind_pixels", "efficientnet_lite0", "load_weights"]
+__all__ = ["ImageNetFile", "behind_pixels", "load_weights"]
 
-# Repeats, kernel, stride of the first, expansion, channels. Source: the EfficientNet paper (Tan and Le, ICML 2019,
-# table 1) without squeeze-and-excitation and with ReLU6, as in the EfficientNet-Lite release of 2020.
-_LITE0_STAGES = (
-    (1, 3, 1, 1, 16),
-    (2, 3, 2, 6, 24),
-    (2, 5, 2, 6, 40),
-    (3, 3, 2, 6, 80),
-    (3, 5, 1, 6, 112),
-    (4, 5, 2, 6, 192),
-    (1, 3, 1, 6, 320),
-)
 _DOWNLOAD_TIMEOUT_S = 30
 
 
@@ -91,23 +80,6 @@ def behind_pixels(
     return pixels, flat.output
 
 
-def efficientnet_lite0(height: int, width: int) -> keras.Model:
-    """Return EfficientNet-Lite0 without a head and with fresh weights: (N, height, width, 3) float to 1280 channels."""
-    layers = keras.layers
-    pictures = keras.Input((height, width, 3), name="normalised")
-    x = layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False, name="stem_conv")(pictures)
-    x = layers.BatchNormalization(name="stem_bn")(x)
-    x = layers.ReLU(6.0, name="stem_act")(x)
-    number = 0
-    for repeats, kernel, stride, expansion, channels in _LITE0_STAGES:
-        for repeat in range(repeats):
-            x = _inverted_residual(x, f"block{number}", kernel, 1 if repeat else stride, expansion, channels)
-            number += 1
-    x = layers.Conv2D(1280, 1, use_bias=False, name="top_conv")(x)
-    x = layers.BatchNormalization(name="top_bn")(x)
-    return keras.Model(pictures, layers.ReLU(6.0, name="top_act")(x), name="efficientnet_lite0")
-
-
 def load_weights(backbone: keras.Model, weights: str, imagenet: ImageNetFile | None) -> None:
     """Give ``backbone`` the weights that a recipe names.
 
@@ -140,23 +112,6 @@ def load_weights(backbone: keras.Model, weights: str, imagenet: ImageNetFile | N
             f"{path}: does not hold the weights of {backbone.name} without its head ({first_line[:200]}). "
             "Name the file that belongs to this recipe."
         ) from error
-
-
-def _inverted_residual(x: Any, name: str, kernel: int, stride: int, expansion: int, channels: int) -> Any:
-    layers = keras.layers
-    before, entered = x.shape[-1], x
-    if expansion != 1:
-        x = layers.Conv2D(before * expansion, 1, use_bias=False, name=f"{name}_expand_conv")(x)
-        x = layers.BatchNormalization(name=f"{name}_expand_bn")(x)
-        x = layers.ReLU(6.0, name=f"{name}_expand_act")(x)
-    x = layers.DepthwiseConv2D(kernel, stride, padding="same", use_bias=False, name=f"{name}_dw")(x)
-    x = layers.BatchNormalization(name=f"{name}_dw_bn")(x)
-    x = layers.ReLU(6.0, name=f"{name}_act")(x)
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project_conv")(x)
-    x = layers.BatchNormalization(name=f"{name}_project_bn")(x)
-    if stride == 1 and before == channels:
-        return layers.Add(name=f"{name}_add")([entered, x])
-    return x
 
 
 def _copy_by_name(source: keras.Model, target: keras.Model, path: Path) -> None:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -25,6 +24,7 @@ from trailcam_edge.disk import write_file
 from trailcam_edge.errors import TrainError
 from trailcam_edge.progress import Progress, silent
 from trailcam_edge.run_directory import Run, SplitRow, read_run
+from trailcam_train.forward import Forward, freeze_forward
 from trailcam_train.networks import load_network
 from trailcam_train.pipeline import Batch, PictureStream
 from trailcam_train.recipe import Recipe
@@ -63,7 +63,7 @@ class _Look:
     """What teachers of one input see, and these: each a model and where it has the student's labels, (K,)."""
 
     stream: PictureStream
-    models: tuple[tuple[keras.Model, list[int]], ...]
+    models: tuple[tuple[Forward, list[int]], ...]
 
 
 class LiveTeacher:
@@ -86,9 +86,9 @@ class LiveTeacher:
             for batches in zip(*seen, strict=True):
                 yield combine(
                     [
-                        np.asarray(model.predict_on_batch(images), np.float32)[:, columns]
+                        forward(images)[:, columns]
                         for look, (images, _) in zip(self._looks, batches, strict=True)
-                        for model, columns in look.models
+                        for forward, columns in look.models
                     ]
                 )
 
@@ -154,7 +154,7 @@ def open_teacher(
             sampling=recipe.sampling,
         )
         models = [
-            (load_network(run.model_path), [run.labels.index(label) for label in labels])
+            (freeze_forward(load_network(run.model_path)), [run.labels.index(label) for label in labels])
             for run in runs
             if run.input == spec
         ]

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from trailcam_edge.errors import TrainError
 from trailcam_edge.progress import Progress, silent
 from trailcam_edge.run_directory import SplitRow
-from trailcam_train.networks import jit_setting
+from trailcam_train.forward import freeze_forward
 from trailcam_train.sampling import pick, turns
 
 __all__ = ["FeatureStream", "Stream", "cut_network", "read_views", "remove_views"]
@@ -117,7 +117,6 @@ def cut_network(model: keras.Model, first_layer: str) -> tuple[keras.Model, kera
     except ValueError as error:
         raise TrainError(f"the network cannot be cut before {first_layer!r}: a connection leads around it.") from error
     trunk = keras.Model(model.inputs[0], cut)
-    trunk.compile(jit_compile=jit_setting())
     return trunk, rest
 
 
@@ -159,10 +158,11 @@ def _write_view(trunk: keras.Model, pictures: Stream, view: int, path: Path, pro
     class_ids = np.zeros(len(pictures.rows), np.int32)
     unfinished = path.with_suffix(".unfinished")
     features = _map_new(unfinished, shape)
+    forward = freeze_forward(trunk)
     done = 0
     with closing(pictures.view(view)) as batches:  # type: ignore[type-var]
         for images, ids in batches:
-            features[done : done + len(ids)] = np.asarray(trunk.predict_on_batch(images), np.float16)
+            features[done : done + len(ids)] = forward(images).astype(np.float16)
             class_ids[done : done + len(ids)] = ids
             done += len(ids)
             progress("frozen layers", done, len(pictures.rows), path.stem)

@@ -17,7 +17,8 @@ squeeze-and-excitation and only ReLU6, so it quantises to int8 without loss wort
 import keras
 
 from trailcam_train.augmentation import Augmentation
-from trailcam_train.backbones import behind_pixels, efficientnet_lite0, load_weights
+from trailcam_train.backbones import behind_pixels
+from trailcam_train.efficientnet_lite import LITE0, OFFSET, SCALE, build_lite, load_lite_weights
 from trailcam_train.recipe import ModelInput, Phase, Recipe
 
 __all__ = ["RECIPE", "build"]
@@ -63,14 +64,14 @@ RECIPE = Recipe(
 
 def build(recipe: Recipe, class_count: int) -> keras.Model:
     """Build the network: (N, H, W, 3) uint8 to (N, class_count) logits."""
-    backbone = efficientnet_lite0(recipe.input.height, recipe.input.width)
-    load_weights(backbone, recipe.weights, imagenet=None)
+    backbone = build_lite(LITE0, recipe.input.height, recipe.input.width)
+    load_lite_weights(backbone, recipe.weights, LITE0)
     pixels, features = behind_pixels(
         backbone,
         recipe.input.height,
         recipe.input.width,
-        scale=1 / 128,  # Source: the preprocessing the weights were trained with, (x - 127) / 128
-        offset=-127 / 128,
+        scale=SCALE,
+        offset=OFFSET,
         trains_statistics=recipe.batch_norm == "train",
     )
     x = keras.layers.GlobalAveragePooling2D(name="head")(features)

