@@ -163,7 +163,7 @@ def test_a_checkpoint_cut_short_is_refused(kept: float) -> None:
     whole = torch_file({"a.weight": np.arange(100, dtype=np.float32)})
     np.testing.assert_array_equal(read_torch_file(whole, "x.pth")["a.weight"], np.arange(100))
 
-    with pytest.raises(TrainError, match="x.pth: cannot be read"):
+    with pytest.raises(TrainError, match=r"x\.pth: cannot be read"):
         read_torch_file(whole[: int(kept * len(whole)) if kept < 1 else int(kept)], "x.pth")
 
 

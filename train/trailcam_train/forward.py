@@ -1,8 +1,9 @@
 """Answers of a network that does not learn, as fast as this machine can.
 
-On a processor, TensorFlow's own kernels need five times as long for a mobile network as LiteRT's XNNPACK (EfficientNet-Lite0
-at 224 px on 2 cores: 29 against 5 ms per picture). So where Keras runs on TensorFlow without a GPU, a frozen network
-is converted to a float32 TFLite model in memory and run with one interpreter per core. Elsewhere Keras runs it.
+On a processor, TensorFlow's own kernels need five times as long for a mobile network as LiteRT's XNNPACK
+(EfficientNet-Lite0 at 224 px on 2 cores: 29 against 5 ms per picture). So where Keras runs on TensorFlow without a GPU,
+a frozen network is converted to a float32 TFLite model in memory and run with one interpreter per core. Elsewhere
+Keras runs it.
 """
 
 import os

