@@ -2,7 +2,7 @@
 
     for each phase:    freeze, compile with a new optimizer
         for each epoch:    train on every batch, validate, keep the best, write best.npz, last.npz and history.csv
-        go on from the best weights so far
+        blend, if the phase asks for it, and go on from the best weights so far
 
 An epoch is a function of (weights, optimizer, random state, epoch number), and all of these are in ``last.npz``. A
 training that was killed redoes the epoch it was in and ends as if nothing had happened.
@@ -29,13 +29,16 @@ from trailcam_edge.progress import Progress, silent
 from trailcam_edge.temperature import negative_log_likelihood
 from trailcam_train.checkpoints import (
     LAST_FILE,
+    BlendRow,
     EpochRow,
     State,
+    blend_best,
     load_best,
     load_last,
     put_variables,
     save_best,
     save_last,
+    save_start,
 )
 from trailcam_train.losses import make_step
 from trailcam_train.phases import Lesson, Task, averaged, begin_phase
@@ -76,6 +79,7 @@ def fit(model: keras.Model, task: Task, folder: Path, progress: Progress = silen
             load_best(folder, model)
         state = replace(state, phase=state.phase + 1, phase_epoch=0, stale=0)
         state = replace(state, finished=state.phase == len(phases))
+        write_file(folder / HISTORY_FILE, history_to_bytes(state))
         save_last(folder, state, model, None)
         remove_views(folder)
     load_best(folder, model)
@@ -104,14 +108,21 @@ def predict_logits(model: keras.Model, stream: Stream, progress: Progress = sile
     return np.concatenate(logits), np.concatenate(class_ids)
 
 
-def history_to_bytes(history: tuple[EpochRow, ...]) -> bytes:
-    """Return the bytes of ``history.csv``."""
+def history_to_bytes(state: State) -> bytes:
+    """Return the bytes of ``history.csv``: a row per epoch, and one after each phase that was blended.
+
+    The column ``blend`` is the share of trained weights, 1 in an epoch. A blend is no epoch: what only an epoch has is
+    left empty in its row, and its epoch is the one whose weights went in.
+    """
+    names = [item.name for item in fields(EpochRow)]
+    names.insert(names.index("phase") + 1, "blend")
+    rows: list[dict[str, Any]] = [{**asdict(row), "blend": 1.0} for row in state.history]
+    for done, blend in enumerate(state.blends):
+        rows.insert(blend.after + done, {key: value for key, value in asdict(blend).items() if key in names})
     buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, [item.name for item in fields(EpochRow)], lineterminator="\n")
+    writer = csv.DictWriter(buffer, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(
-        {key: f"{v:.7g}" if isinstance(v, float) else v for key, v in asdict(row).items()} for row in history
-    )
+    writer.writerows({key: f"{v:.7g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows)
     return buffer.getvalue().encode("utf-8")
 
 
@@ -128,14 +139,21 @@ def _run_phase(
     lesson = begin_phase(model, task, phase, folder, progress)
     if any(name.startswith("optimizer-") for name in arrays):
         put_variables(arrays, "optimizer", lesson.optimizer.variables, folder / LAST_FILE)
+    if phase.blend < 1 and state.phase_epoch == 0:
+        save_start(folder, model)
     while state.phase_epoch < phase.epochs and not (phase.patience and state.stale >= phase.patience):
-        row = _run_epoch(lesson, state, progress)
-        state = state.with_epoch(row)
+        epoch = _run_epoch(lesson, state, progress)
+        state = state.with_epoch(epoch)
         with averaged(lesson):
-            if state.best_epoch == row.epoch:
+            if state.best_epoch == epoch.epoch:
                 save_best(folder, model)
         save_last(folder, state, model, lesson.optimizer)
-        write_file(folder / HISTORY_FILE, history_to_bytes(state.history))
+        write_file(folder / HISTORY_FILE, history_to_bytes(state))
+    if phase.blend < 1 and state.improved:
+        blend_best(folder, model, phase.blend, state.phase)
+        loss, accuracy = _validate(lesson, state)
+        row = BlendRow(state.best_epoch, state.epoch, phase.name, phase.blend, loss, accuracy)
+        state = replace(state, blends=(*state.blends, row))
     return state
 
 

@@ -68,6 +68,11 @@ class Phase:
     ``warmup_epochs`` to ``learning_rate`` and then stays or falls along a half cosine to zero. ``patience`` stops the
     phase after so many epochs without a better validation; 0 never does. ``epochs = 0`` leaves the phase out. With
     ``views`` above 0 the frozen layers are run once over that many augmented views of every picture, see ``trunk.py``.
+
+    With ``blend`` below 1 the phase ends with (1 - blend) * the weights it began with + blend * its best, whether or
+    not they validate better: that keeps what a pretrained backbone knows of other pictures than those it was tuned on.
+    If no epoch of the phase was better than all before, it ends with the best before. Source: Wortsman et al., "Robust
+    fine-tuning of zero-shot models", CVPR 2022 (WiSE-FT), section 3.
     """
 
     name: str
@@ -78,6 +83,7 @@ class Phase:
     first_layer: str = ""
     patience: int = 0
     views: int = 0
+    blend: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -308,6 +314,9 @@ def _range(key: str) -> tuple[float, float]:
         "weight": (0, 1),
         "temperature": (0.1, 100),
         "views": (0, 1000),
+        "blend": (0, 1),
+        "outliers_per_batch": (1, 65536),
+        "outliers_weight": (0, 100),
     }.get(last, (0, 1e9))
 
 

@@ -6,7 +6,7 @@ the folder meanwhile.
 
 import csv
 import io
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
@@ -24,6 +24,7 @@ from trailcam_train.fit import Task, fit, predict_logits
 from trailcam_train.groups import merge_groups, read_groups
 from trailcam_train.label_maps import choose_label_map
 from trailcam_train.networks import build_network, load_network, save_network, training_precision
+from trailcam_train.outliers import check_outliers, choose_outliers
 from trailcam_train.recipe import Recipe
 from trailcam_train.report import Page, render_report
 from trailcam_train.splits import load_split, make_split
@@ -86,7 +87,8 @@ def start_training(plan: Plan, progress: Progress = silent) -> Run:
     _check_unreadable(dataset)
     rows = _make_rows(plan, dataset, progress)
     provenance = {**_provenance(plan, dataset), "precision": precision}
-    job = Job(partial_folder(plan.run), plan.data, plan.recipe, dataset.labels, rows, provenance, plan.others)
+    outliers = _choose_outliers(plan, progress)
+    job = Job(partial_folder(plan.run), plan.data, plan.recipe, dataset.labels, rows, provenance, plan.others, outliers)
     teachers = _find_teachers(job)
     if teachers:
         job = replace(job, provenance={**job.provenance, "teacher_sha256": model_digests(teachers)})
@@ -116,6 +118,8 @@ def resume_training(run: Path, progress: Progress = silent, data: Path | None = 
     if (folder / _REPORT_FILE).exists():
         return publish(folder)  # it was stopped between the last file and the rename
     check_pictures(job.rows, job.data, progress)
+    if job.outliers and job.others is not None:
+        check_outliers(job.outliers, job.others, job.recipe.input.spec, progress)
     teachers = _find_teachers(job)
     if teachers and job.provenance.get("teacher_sha256") not in (None, model_digests(teachers)):
         raise TrainError(
@@ -131,9 +135,8 @@ def resume_training(run: Path, progress: Progress = silent, data: Path | None = 
 
 def _work(job: Job, model: keras.Model, teacher: Teacher | None, progress: Progress) -> Run:
     validation = job.plain_stream("validation")
-    state = fit(
-        model, Task(job.recipe, job.training_stream(), validation, job.class_weights(), teacher), job.folder, progress
-    )
+    task = Task(job.recipe, job.training_stream(), validation, job.class_weights(), teacher, job.outlier_stream())
+    state = fit(model, task, job.folder, progress)
     save_network(model, job.recipe, job.folder / "model.keras")
     _evaluate(job, state, progress)
     return publish(job.folder)
@@ -148,6 +151,8 @@ def _evaluate(job: Job, state: State, progress: Progress) -> None:
     if job.others is not None:
         others = read_others(model, job.others, job.recipe.input.spec, progress)
     metrics = judge(job.labels, validation, test, others)
+    if state.blends:
+        metrics["blends"] = [asdict(row) for row in state.blends]
     provenance = {
         **job.provenance,
         "finished": now(),
@@ -194,6 +199,17 @@ def _make_rows(plan: Plan, dataset: Dataset, progress: Progress) -> tuple[SplitR
     if plan.group_by is not None:
         groups = merge_groups(groups, read_groups(plan.group_by, dataset))
     return make_split(dataset, groups, plan.recipe.seed, plan.recipe.validation, plan.recipe.test)
+
+
+def _choose_outliers(plan: Plan, progress: Progress) -> tuple[SplitRow, ...]:
+    if not plan.recipe.outliers_weight:
+        return ()
+    if plan.others is None:
+        raise TrainError(
+            f"recipe {plan.recipe.name}: outliers_weight is {plan.recipe.outliers_weight:g}, which needs pictures of "
+            'none of the classes. Add "--others DIR", or "--set outliers_weight=0".'
+        )
+    return choose_outliers(plan.others, plan.recipe.input.spec, progress)
 
 
 def _find_teachers(job: Job) -> tuple[Run, ...]:
