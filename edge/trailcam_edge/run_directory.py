@@ -10,6 +10,7 @@
         outliers.csv       in the form of split.csv: pictures of none of the labels that were shown in training, if any
         provenance.json    flat table of texts: data folder, versions, start and end, where the weights came from
         report.html        the same for people
+        tensorboard/       logs of the training for TensorBoard
 
 A run is immutable once finished: it is filled beside its place and renamed. Writer and reader share this module.
 """

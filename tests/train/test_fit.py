@@ -9,6 +9,7 @@ import pytest
 
 from trailcam_edge.errors import TrainError
 from trailcam_train.checkpoints import BEST_FILE, LAST_FILE, EpochRow, State
+from trailcam_train.event_log import LOG_FOLDER
 from trailcam_train.fit import HISTORY_FILE, Task, fit, learning_rate, predict_logits
 from trailcam_train.recipe import Distillation, Phase, Recipe
 
@@ -158,7 +159,7 @@ def test_a_full_disk_leaves_the_older_checkpoint_and_nothing_half_written(
     import trailcam_edge.disk as disk
 
     fit(make_network(), make_task(replace(recipe, phases=(Phase("all", 1, 0.01),))), tmp_path)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     (tmp_path / LAST_FILE).unlink()
 
     def full(descriptor: int) -> None:
@@ -168,7 +169,7 @@ def test_a_full_disk_leaves_the_older_checkpoint_and_nothing_half_written(
     with pytest.raises(OSError, match="No space left"):
         fit(make_network(), make_task(recipe), tmp_path)
 
-    assert {path.name for path in tmp_path.iterdir()} == {BEST_FILE, HISTORY_FILE}
+    assert {path.name for path in tmp_path.iterdir()} == {BEST_FILE, HISTORY_FILE, LOG_FOLDER}
     assert (tmp_path / BEST_FILE).read_bytes() == before[BEST_FILE]
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from trailcam_edge.errors import TrainError
 from trailcam_train.checkpoints import BEST_FILE, LAST_FILE, load_last
+from trailcam_train.event_log import LOG_FOLDER
 from trailcam_train.fit import HISTORY_FILE, Task, fit
 from trailcam_train.recipe import Recipe
 
@@ -111,7 +112,7 @@ def test_a_power_cut_at_any_write_changes_nothing(
 
     assert cuts == 5
     assert read_history(folder) == read_history(whole)
-    assert {path.name for path in folder.iterdir()} == {LAST_FILE, BEST_FILE, HISTORY_FILE}
+    assert {path.name for path in folder.iterdir()} == {LAST_FILE, BEST_FILE, HISTORY_FILE, LOG_FOLDER}
     for found, expected in zip(final_weights(folder), final_weights(whole), strict=True):
         np.testing.assert_array_equal(found, expected)
 

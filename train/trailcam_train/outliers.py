@@ -65,14 +65,16 @@ def check_outliers(rows: tuple[SplitRow, ...], root: Path, spec: InputSpec, prog
 def outlier_stream(rows: tuple[SplitRow, ...], root: Path, recipe: Recipe) -> PictureStream:
     """Return a stream of outliers, shuffled and changed at random like the training pictures.
 
-    Its batches are what goes into each step: ``recipe.outliers_per_batch`` pictures, or all where there are fewer.
+    Its batches are what goes into each step: ``recipe.outliers_per_batch`` pictures; where there are fewer, they come
+    several times, each time changed in another way.
     """
+    times = -(-recipe.outliers_per_batch // len(rows))
     return PictureStream(
         root,
-        rows,
+        rows * times,
         (_LABEL,),
         recipe.input.spec,
-        min(recipe.outliers_per_batch, len(rows)),
+        recipe.outliers_per_batch,
         recipe.seed,
         shuffle=True,
         augmentation=recipe.augmentation,

@@ -7,6 +7,7 @@ or of another type is refused, with the names that exist.
 
 import importlib
 import pkgutil
+import re
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
@@ -20,6 +21,7 @@ from trailcam_train.augmentation import OFF, Augmentation
 from trailcam_train.sampling import SAMPLINGS
 
 __all__ = [
+    "AUTO",
     "Distillation",
     "ModelInput",
     "Phase",
@@ -35,13 +37,15 @@ __all__ = [
 
 Builder = Callable[["Recipe", int], keras.Model]  # recipe and number of classes to a model from uint8 to logits
 
+AUTO = "auto"
+
 _CHOICES = {
     "input.fit": FITS,
     "batch_norm": ("train", "inference"),
     "optimizer": ("adam", "adamw"),
     "class_weights": ("none", "balanced"),
     "sampling": SAMPLINGS,
-    "precision": ("auto", "float32", "mixed_bfloat16"),
+    "precision": (AUTO, "float32", "mixed_bfloat16"),
     "schedule": ("constant", "cosine"),
 }
 
@@ -113,7 +117,8 @@ class Recipe:
     ``sampling = "balanced"`` shows each as often, see ``sampling.py``; one of them is enough. With ``outliers_weight``
     above 0 and a folder of others, ``outliers_per_batch`` pictures of the half that may set the reject rule go into
     every batch, and the network learns to be undecided about them, see ``losses.py``. ``precision = "auto"`` trains in
-    mixed bfloat16 on a GPU and in float32 elsewhere; the saved model is float32 either way.
+    mixed bfloat16 on a GPU and in float32 elsewhere; the saved model is float32 either way. ``devices`` is how many
+    share each batch, a number or ``auto`` for all that can, see ``devices.py``.
     """
 
     name: str
@@ -133,6 +138,7 @@ class Recipe:
     outliers_per_batch: int = 8
     ema: float = 0.0
     precision: str = "auto"
+    devices: str = "auto"
     validation: float = 0.15
     test: float = 0.15
     augmentation: Augmentation = OFF
@@ -236,6 +242,8 @@ def check_recipe(recipe: Recipe, source: str) -> None:
         low, high = _range(key)
         if isinstance(value, int | float) and not low <= value <= high:
             raise TrainError(f"{source}: {key} is {value:g}, expected {low:g} to {high:g}.")
+    if recipe.devices != AUTO and not re.fullmatch("[1-9][0-9]{0,3}", recipe.devices):
+        raise TrainError(f"{source}: devices is {recipe.devices!r}, expected auto or a number from 1.")
     if not any(phase.epochs for phase in recipe.phases):
         raise TrainError(f"{source}: no phase has an epoch, expected at least one.")
     if recipe.validation + recipe.test >= 1:

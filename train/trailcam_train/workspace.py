@@ -31,6 +31,7 @@ from trailcam_edge.errors import TrainError
 from trailcam_edge.run_directory import OUTLIERS_FILE, Run, SplitRow, read_run, read_split, split_to_bytes
 from trailcam_train.checkpoints import BEST_FILE, LAST_FILE, START_FILE
 from trailcam_train.dataset import Unreadable
+from trailcam_train.lock import LOCK_FILE
 from trailcam_train.outliers import outlier_stream
 from trailcam_train.pipeline import PictureStream
 from trailcam_train.recipe import Recipe, recipe_from_table, recipe_to_toml
@@ -161,8 +162,10 @@ def create_job(job: Job, unreadable: Sequence[Unreadable]) -> None:
     """Write the folder of a training that is about to start.
 
     Raises:
+        TrainError: another training took the name meanwhile.
         OSError: the disk is full or read-only; nothing is left.
     """
+    check_free(job.folder.with_name(job.name))
     with staged_directory(job.folder) as staging:
         (staging / "labels.json").write_bytes(json_bytes(list(job.labels)))
         (staging / "split.csv").write_bytes(split_to_bytes(job.rows))
@@ -210,7 +213,8 @@ def publish(folder: Path) -> Run:
         OSError: the disk is failing; the unfinished run stays and can go on.
     """
     finished = folder.with_name(folder.name.removesuffix(PARTIAL_SUFFIX))
-    for path in [folder / LAST_FILE, folder / BEST_FILE, folder / START_FILE, *folder.glob(f"{ANSWERS_PREFIX}*.npy")]:
+    names = (LAST_FILE, BEST_FILE, START_FILE, LOCK_FILE)
+    for path in [*(folder / name for name in names), *folder.glob(f"{ANSWERS_PREFIX}*.npy")]:
         path.unlink(missing_ok=True)
     sync_directory(folder)
     folder.rename(finished)
