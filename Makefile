@@ -47,6 +47,6 @@ $(VENV)/base: $(VENV)/bin/python pyproject.toml
 	@touch $@
 
 $(VENV)/dev: $(VENV)/bin/python pyproject.toml
-	@echo "Installing what training, export and the tests need (800 MB to fetch, a few minutes) ..."
+	@echo "Installing what training, export and the tests need (930 MB to fetch, a few minutes) ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,export,dev]'
 	@touch $@ $(VENV)/base

@@ -31,7 +31,7 @@ _DISK_ERRORS = {
     errno.EDQUOT: "your disk quota is used up. Free some space and run the command again",
     errno.EROFS: "the disk is read-only. Choose another place",
 }
-_EXTRAS = {"tensorflow": "train,export", "keras": "train,export", "kagglehub": "data"}
+_EXTRAS = {"tensorflow": "train,export", "keras": "train,export", "tensorboard": "train", "kagglehub": "data"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,9 +6,11 @@
         split.csv          file, sha256, split, class; one row per picture, file relative to the data folder
         recipe.toml        resolved, with seed and [input] height, width, fit
         metrics.json       top-1 and per-class figures with n and intervals, temperature, reject rule
-        history.csv        one row per epoch
+        history.csv        one row per epoch, and one after each phase whose weights were blended
+        outliers.csv       in the form of split.csv: pictures of none of the labels that were shown in training, if any
         provenance.json    flat table of texts: data folder, versions, start and end, where the weights came from
         report.html        the same for people
+        tensorboard/       logs of the training for TensorBoard
 
 A run is immutable once finished: it is filled beside its place and renamed. Writer and reader share this module.
 """
@@ -29,9 +31,10 @@ from trailcam_edge.labels import check_labels, check_unique
 from trailcam_edge.manifest import FITS, MAX_INPUT_PX, MIN_INPUT_PX, InputSpec
 from trailcam_edge.progress import Progress, silent
 
-__all__ = ["SPLITS", "Run", "SplitRow", "check_pictures", "read_run", "read_split", "split_to_bytes"]
+__all__ = ["OUTLIERS_FILE", "SPLITS", "Run", "SplitRow", "check_pictures", "read_run", "read_split", "split_to_bytes"]
 
 SPLITS = ("train", "validation", "test")
+OUTLIERS_FILE = "outliers.csv"
 _SPLIT_HEADER = ["file", "sha256", "split", "class"]
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -48,7 +51,10 @@ class SplitRow:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run, read and checked; ``metrics`` and ``provenance`` as the files hold them."""
+    """A finished run, read and checked; ``metrics`` and ``provenance`` as the files hold them.
+
+    ``outliers`` are the digests of the pictures of none of the labels that were shown in training.
+    """
 
     path: Path
     labels: tuple[str, ...]
@@ -57,6 +63,7 @@ class Run:
     recipe: dict[str, Any]
     metrics: dict[str, Any]
     provenance: dict[str, str]
+    outliers: frozenset[str] = frozenset()
 
     @property
     def model_path(self) -> Path:
@@ -150,7 +157,7 @@ def read_run(path: Path) -> Run:
 
     Raises:
         TrainError: not a finished run, or a file of it is missing or damaged.
-        DataError: its split cannot be read.
+        DataError: its split or its outliers cannot be read.
     """
     if not path.is_dir() or not (path / "model.keras").is_file():
         raise TrainError(
@@ -163,6 +170,7 @@ def read_run(path: Path) -> Run:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise TrainError(f"{recipe_path}: cannot be read ({error}).") from error
     rows = read_split(path / "split.csv")
+    outliers = path / OUTLIERS_FILE
     unknown = sorted({row.label for row in rows} - set(names))
     if unknown:
         raise TrainError(f"{path}: split.csv has the label {unknown[0]!r}, which labels.json does not list.")
@@ -174,6 +182,7 @@ def read_run(path: Path) -> Run:
         recipe=recipe,
         metrics=_read_json(path / "metrics.json", dict),
         provenance={str(k): str(v) for k, v in _read_json(path / "provenance.json", dict).items()},
+        outliers=frozenset(row.sha256 for row in read_split(outliers)) if outliers.exists() else frozenset(),
     )
 
 

@@ -3,13 +3,15 @@
 Validation pictures set both numbers; the stated shares are measured on test pictures and on others, which did not.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 from trailcam_edge.decision import fit_reject_rule, reject_score
-from trailcam_edge.errors import ExportError, SourceError
+from trailcam_edge.errors import DataError, ExportError, SourceError
 from trailcam_edge.manifest import REJECT_SCORES, InputSpec, OutputSpec, RejectRule
-from trailcam_edge.preprocessing import IMAGE_SUFFIXES, read_image
+from trailcam_edge.others import REPORT_HALF, group_others
+from trailcam_edge.preprocessing import read_image
 from trailcam_edge.progress import Progress, silent
 from trailcam_edge.run_directory import Run
 from trailcam_edge.temperature import fit_temperature
@@ -67,31 +69,44 @@ def fit_output(
     return OutputSpec(labels, fit_temperature(logits, class_ids), rule)
 
 
-def find_others(root: Path, spec: InputSpec, progress: Progress = silent) -> tuple[list[Path], int]:
+def find_others(
+    root: Path, spec: InputSpec, progress: Progress = silent, learned: frozenset[str] = frozenset()
+) -> tuple[list[Path], int]:
     """List the pictures of none of the labels that may be measured on, and how many files do not decode.
 
-    Training chooses the reject score on every second picture of each folder, by name; these are the ones in between.
+    Args:
+        root: folder of others; training chooses the reject score on one half of it, these are of the other.
+        spec: the model's input.
+        progress: told of each picture.
+        learned: digests of others that were shown in training; they are left out wherever they lie now.
 
     Raises:
         ExportError: no such folder, or no picture in it.
     """
-    if not root.is_dir():
-        raise ExportError(f"{root}: no such folder. --others names a folder of pictures of none of the labels.")
-    folders: dict[str, list[Path]] = {}
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-    unreadable = 0
-    for done, path in enumerate(paths, start=1):
-        parts = path.relative_to(root).parts
-        try:
-            read_image(path, spec)
-        except SourceError:
-            unreadable += 1
-        else:
-            folders.setdefault(parts[0] if len(parts) > 1 else "", []).append(path)
-        progress("looking at others", done, len(paths))
-    chosen = [path for members in folders.values() for path in members[1::2]]
+    try:
+        groups = group_others(root)
+    except DataError as error:
+        raise ExportError(str(error)) from error
+    total = sum(map(len, groups.values()))
+    chosen: list[Path] = []
+    unreadable = done = 0
+    for members in groups.values():
+        readable = []
+        for path in members:
+            done += 1
+            try:
+                read_image(path, spec)
+            except SourceError:
+                unreadable += 1
+            else:
+                readable.append(path)
+            progress("looking at others", done, total)
+        chosen += readable[REPORT_HALF]
+    if learned:
+        chosen = [path for path in chosen if hashlib.sha256(path.read_bytes()).hexdigest() not in learned]
     if not chosen:
         raise ExportError(
-            f"{root}: no two readable pictures in a folder of it. --others names pictures of none of the labels."
+            f"{root}: no two readable pictures in a folder of it. --others names pictures of none of the labels, other "
+            "ones than those shown in training."
         )
-    return chosen, unreadable
+    return sorted(chosen), unreadable

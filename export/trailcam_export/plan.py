@@ -92,7 +92,7 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> Plan:
     golden_files = choose_golden_files(run, data, request.golden)
     rows: list[SplitRow] = [*calibration.rows, *run.pictures("validation"), *run.pictures("test")]
     check_pictures(rows, data, progress)
-    others, unreadable = find_others(request.others, run.input, progress) if request.others else ([], 0)
+    others, unreadable = find_others(request.others, run.input, progress, run.outliers) if request.others else ([], 0)
     return Plan(
         run=run,
         data=data,

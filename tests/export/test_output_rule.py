@@ -1,5 +1,6 @@
 """Temperature and reject rule are those of the file that ships."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,17 @@ def test_others_are_the_half_that_training_did_not_choose_by(tiny: Any, tmp_path
         "things/d.png",
     ]
     assert unreadable == 1
+
+
+def test_others_that_training_was_shown_are_not_measured_on_wherever_they_lie_now(tiny: Any, tmp_path: Path) -> None:
+    for number, name in enumerate("abcd"):
+        (tmp_path / f"{name}.png").write_bytes((tiny.data / "red" / f"test-{number % 2}.png").read_bytes())
+    digest = hashlib.sha256((tmp_path / "b.png").read_bytes()).hexdigest()
+    (tmp_path / "d.png").write_bytes((tiny.data / "blue" / "test-0.png").read_bytes())
+
+    found, _ = find_others(tmp_path, SPEC, learned=frozenset({digest}))
+
+    assert [path.name for path in found] == ["d.png"]
 
 
 def test_a_missing_or_empty_folder_of_others_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from trailcam_edge.errors import TrainError
 from trailcam_train.checkpoints import BEST_FILE, LAST_FILE, EpochRow, State
+from trailcam_train.event_log import LOG_FOLDER
 from trailcam_train.fit import HISTORY_FILE, Task, fit, learning_rate, predict_logits
 from trailcam_train.recipe import Distillation, Phase, Recipe
 
@@ -158,7 +159,7 @@ def test_a_full_disk_leaves_the_older_checkpoint_and_nothing_half_written(
     import trailcam_edge.disk as disk
 
     fit(make_network(), make_task(replace(recipe, phases=(Phase("all", 1, 0.01),))), tmp_path)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     (tmp_path / LAST_FILE).unlink()
 
     def full(descriptor: int) -> None:
@@ -168,7 +169,7 @@ def test_a_full_disk_leaves_the_older_checkpoint_and_nothing_half_written(
     with pytest.raises(OSError, match="No space left"):
         fit(make_network(), make_task(recipe), tmp_path)
 
-    assert {path.name for path in tmp_path.iterdir()} == {BEST_FILE, HISTORY_FILE}
+    assert {path.name for path in tmp_path.iterdir()} == {BEST_FILE, HISTORY_FILE, LOG_FOLDER}
     assert (tmp_path / BEST_FILE).read_bytes() == before[BEST_FILE]
 
 
@@ -223,7 +224,7 @@ def test_a_teacher_with_views_answers_each_picture_once_per_view(
     cut: bool, tmp_path: Path, recipe: Recipe, make_task: MakeTask, make_network: MakeNetwork
 ) -> None:
     distillation = Distillation(teacher="runs/stubborn", weight=1.0, temperature=2.0, views=0 if cut else 2)
-    phase = Phase("all", 8, 0.03, first_layer="hidden", views=2) if cut else Phase("all", 8, 0.03)
+    phase = Phase("all", 4, 0.05, first_layer="hidden", views=2) if cut else Phase("all", 4, 0.05)
     recipe = replace(recipe, phases=(phase,), ema=0.0, distillation=distillation)
     teacher, model = Stubborn(), make_network()
     task = replace(make_task(recipe), teacher=teacher)
@@ -233,3 +234,78 @@ def test_a_teacher_with_views_answers_each_picture_once_per_view(
     assert teacher.asked == 2 * 4
     logits, _ = predict_logits(model, task.validation)
     assert set(logits.argmax(axis=1)) == {2}
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_outliers_make_the_network_undecided_about_them(
+    cut: bool, tmp_path: Path, recipe: Recipe, make_task: MakeTask, make_network: MakeNetwork
+) -> None:
+    """The outliers are white; without them it would answer white with one of its labels."""
+
+    class Strange:
+        rows, batch_size = make_task(recipe).training.rows[:5], 4
+
+        def __len__(self) -> int:
+            return 2
+
+        def order(self, number: int) -> Any:
+            return np.random.default_rng(number).permutation(5)
+
+        def epoch(self, number: int, start_batch: int = 0) -> Any:
+            order = self.order(number)
+            for start in range(4 * start_batch, 5, 4):
+                yield np.full((len(order[start : start + 4]), 8, 8, 3), 255, np.uint8), order[start : start + 4] * 0
+
+        def view(self, number: int) -> Any:
+            yield np.full((5, 8, 8, 3), 255, np.uint8), np.zeros(5, np.int32)
+
+    def spread(weight: float) -> float:
+        phase = Phase("all", 4, 0.05, first_layer="hidden" if cut else "", views=2 if cut else 0)
+        changed = replace(recipe, phases=(phase,), ema=0.0, outliers_weight=weight)
+        folder = tmp_path / str(weight)
+        folder.mkdir()
+        model, task = make_network(), make_task(changed)
+        fit(model, replace(task, outliers=Strange() if weight else None), folder)
+        return float(np.ptp(model.predict_on_batch(np.full((1, 8, 8, 3), 255, np.uint8))))
+
+    assert spread(3.0) < 0.6 * spread(0.0)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_blend_lies_between_the_start_of_the_phase_and_its_best(
+    cut: bool, tmp_path: Path, recipe: Recipe, make_task: MakeTask, make_network: MakeNetwork
+) -> None:
+    def train(blend: float) -> tuple[State, keras.Model]:
+        phase = Phase("all", 2, 0.03, first_layer="hidden", views=1 if cut else 0, blend=blend)
+        changed = replace(recipe, phases=(phase,), ema=0.8)
+        folder = tmp_path / str(blend)
+        folder.mkdir()
+        model = make_network()
+        return fit(model, make_task(changed), folder), model
+
+    (plain, trained), (state, blended), start = train(1.0), train(0.25), make_network()
+
+    for layer in ("stem", "stem_bn", "hidden", "logits"):
+        sets = zip(weights_of(start, layer), weights_of(trained, layer), weights_of(blended, layer), strict=True)
+        for first, last, found in sets:
+            np.testing.assert_allclose(found, first + 0.25 * (last - first), rtol=1e-5, atol=1e-6)
+    assert [item.validation_loss for item in state.history] == [item.validation_loss for item in plain.history]
+    logits, class_ids = predict_logits(blended, make_task(recipe).validation)
+    assert state.best == state.blends[0]
+    assert state.blends[0].validation_accuracy == pytest.approx(float((logits.argmax(axis=1) == class_ids).mean()))
+    rows = [line.split(",") for line in (tmp_path / "0.25" / HISTORY_FILE).read_text().splitlines()]
+    assert rows[0][:6] == ["epoch", "phase", "blend", "learning_rate", "loss", "accuracy"]
+    assert [row[2] for row in rows[1:]] == ["1", "1", "0.25"]
+    assert rows[3][3:6] == ["", "", ""]
+
+
+def test_a_phase_without_a_better_epoch_is_not_blended(
+    tmp_path: Path, recipe: Recipe, make_task: MakeTask, make_network: MakeNetwork
+) -> None:
+    phases = (Phase("all", 3, 0.03), Phase("ruin", 1, 50.0, blend=0.5))
+    recipe = replace(recipe, phases=phases, optimizer="adam", ema=0.0)
+
+    state = fit(make_network(), make_task(recipe), tmp_path)
+
+    assert state.best_epoch <= 3
+    assert state.blends == ()

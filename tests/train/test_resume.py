@@ -3,6 +3,7 @@
 import csv
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from trailcam_edge.errors import TrainError
 from trailcam_train.checkpoints import BEST_FILE, LAST_FILE, load_last
+from trailcam_train.event_log import LOG_FOLDER
 from trailcam_train.fit import HISTORY_FILE, Task, fit
 from trailcam_train.recipe import Recipe
 
@@ -110,8 +112,45 @@ def test_a_power_cut_at_any_write_changes_nothing(
 
     assert cuts == 5
     assert read_history(folder) == read_history(whole)
-    assert {path.name for path in folder.iterdir()} == {LAST_FILE, BEST_FILE, HISTORY_FILE}
+    assert {path.name for path in folder.iterdir()} == {LAST_FILE, BEST_FILE, HISTORY_FILE, LOG_FOLDER}
     for found, expected in zip(final_weights(folder), final_weights(whole), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_power_cut_at_any_write_blends_once(
+    tmp_path: Path,
+    recipe: Recipe,
+    make_task: Callable[[Recipe], Task],
+    make_network: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe = replace(recipe, phases=(replace(recipe.phases[1], epochs=1, blend=0.5), replace(recipe.phases[0])))
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    fit(make_network(), make_task(recipe), tmp_path / "whole")
+    rename = os.replace
+    left = 0
+
+    def cut(source: Any, target: Any) -> None:
+        nonlocal left
+        if left == 0:
+            raise Killed
+        left -= 1
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", cut)
+    for allowed in range(20):
+        left = allowed
+        try:
+            fit(make_network(), make_task(recipe), tmp_path / "cut")
+            break
+        except Killed:
+            continue
+
+    assert allowed > 3
+    assert (tmp_path / "cut" / HISTORY_FILE).read_text().count("\n") == 4
+    assert read_history(tmp_path / "cut") == read_history(tmp_path / "whole")
+    for found, expected in zip(final_weights(tmp_path / "cut"), final_weights(tmp_path / "whole"), strict=True):
         np.testing.assert_array_equal(found, expected)
 
 

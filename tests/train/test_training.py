@@ -62,6 +62,7 @@ def test_a_run_has_everything_that_its_readers_expect(made: Made) -> None:
         "recipe.toml",
         "report.html",
         "split.csv",
+        "tensorboard",
         "unreadable.csv",
     ]
     assert run.labels == ("blue", "green", "red")

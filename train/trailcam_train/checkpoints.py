@@ -2,7 +2,8 @@
 
     RUN.partial/
         last.npz     weights, random state and optimizer after the last finished epoch, and where the training stands
-        best.npz     weights with the best validation so far
+        best.npz     weights with the best validation so far, or what a phase with ``blend`` made of them
+        start.npz    weights at the start of a phase with ``blend``
 
 Arrays are stored in the order in which Keras lists the variables; a file of another network is refused by their shapes.
 """
@@ -22,10 +23,29 @@ import numpy.typing as npt
 from trailcam_edge.disk import write_file
 from trailcam_edge.errors import TrainError
 
-__all__ = ["BEST_FILE", "LAST_FILE", "EpochRow", "State", "load_best", "load_last", "save_best", "save_last"]
+__all__ = [
+    "BEST_FILE",
+    "LAST_FILE",
+    "START_FILE",
+    "BlendRow",
+    "EpochRow",
+    "State",
+    "blend_best",
+    "load_best",
+    "load_last",
+    "put_variables",
+    "save_best",
+    "save_last",
+    "save_start",
+]
 
 LAST_FILE = "last.npz"
 BEST_FILE = "best.npz"
+START_FILE = "start.npz"
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+_BLENDED = "blended"  # the array of best.npz that says after which phase it was blended
 
 
 @dataclass(frozen=True)
@@ -52,6 +72,26 @@ class EpochRow:
 
 
 @dataclass(frozen=True)
+class BlendRow:
+    """The weights that a phase with ``blend`` ended with: no epoch, so without a training loss.
+
+    ``epoch`` is that of the best weights that went in, ``after`` how many epochs were finished.
+    """
+
+    epoch: int
+    after: int
+    phase: str
+    blend: float
+    validation_loss: float
+    validation_accuracy: float
+
+    @property
+    def score(self) -> tuple[float, float]:
+        """What a later epoch has to beat, as for ``EpochRow``."""
+        return self.validation_accuracy, -self.validation_loss
+
+
+@dataclass(frozen=True)
 class State:
     """Where a training stands, after whole epochs only.
 
@@ -65,6 +105,7 @@ class State:
     best_epoch: int = 0
     finished: bool = False
     history: tuple[EpochRow, ...] = ()
+    blends: tuple[BlendRow, ...] = ()
 
     @property
     def epoch(self) -> int:
@@ -72,9 +113,16 @@ class State:
         return len(self.history)
 
     @property
-    def best(self) -> EpochRow | None:
-        """The best epoch so far."""
+    def best(self) -> EpochRow | BlendRow | None:
+        """The best epoch so far, or what was made of it at the end of its phase."""
+        if self.blends and self.blends[-1].epoch == self.best_epoch:
+            return self.blends[-1]
         return self.history[self.best_epoch - 1] if self.best_epoch else None
+
+    @property
+    def improved(self) -> bool:
+        """Whether the best epoch so far is one of the phase that is under way."""
+        return self.best_epoch > self.epoch - self.phase_epoch
 
     def with_epoch(self, row: EpochRow) -> "State":
         """Return the state after one more epoch of the same phase."""
@@ -101,7 +149,7 @@ def save_last(folder: Path, state: State, model: keras.Model, optimizer: keras.o
     _write(folder / LAST_FILE, {"state": np.frombuffer(text, np.uint8), **arrays})
 
 
-def load_last(folder: Path) -> tuple[State, dict[str, npt.NDArray[Any]]]:
+def load_last(folder: Path) -> tuple[State, Arrays]:
     """Read ``last.npz``: the state, and the arrays for ``put_model`` and ``put_optimizer``.
 
     Raises:
@@ -110,7 +158,11 @@ def load_last(folder: Path) -> tuple[State, dict[str, npt.NDArray[Any]]]:
     arrays = _read(folder / LAST_FILE)
     try:
         found = json.loads(arrays.pop("state").tobytes())
-        state = State(**{**found, "history": tuple(EpochRow(**row) for row in found["history"])})
+        rows = {
+            "history": tuple(EpochRow(**row) for row in found["history"]),
+            "blends": tuple(BlendRow(**row) for row in found["blends"]),
+        }
+        state = State(**{**found, **rows})
     except (KeyError, TypeError, ValueError) as error:
         raise TrainError(f"{folder / LAST_FILE}: not a checkpoint of this version ({error}). Train again.") from error
     return state, arrays
@@ -134,9 +186,44 @@ def load_best(folder: Path, model: keras.Model) -> None:
     put_variables(_read(folder / BEST_FILE), "model", model.variables, folder / BEST_FILE)
 
 
-def put_variables(
-    arrays: dict[str, npt.NDArray[Any]], prefix: str, variables: Sequence[keras.Variable], source: Path
-) -> None:
+def save_start(folder: Path, model: keras.Model) -> None:
+    """Write ``start.npz``.
+
+    Raises:
+        OSError: the disk is full or failing.
+    """
+    _write(folder / START_FILE, _collect("model", model.variables))
+
+
+def blend_best(folder: Path, model: keras.Model, share: float, phase: int) -> None:
+    """Put start + share * (best - start) into ``model`` and write it as the best; a second call changes nothing.
+
+    Whole numbers, such as the state of a random generator, are taken from the best weights.
+
+    Args:
+        folder: with ``start.npz`` and ``best.npz``.
+        model: of these weights.
+        share: of the best weights, 0 to 1.
+        phase: position of the phase that ends, written into the file: a training that was killed right afterwards must
+            not blend again.
+
+    Raises:
+        TrainError: a file is missing, damaged, or of another network.
+        OSError: the disk is full or failing; the older checkpoint stays.
+    """
+    best = _read(folder / BEST_FILE)
+    if _BLENDED not in best or int(best[_BLENDED]) != phase:
+        start = _read(folder / START_FILE)
+        put_variables(start, "model", model.variables, folder / START_FILE)
+        for name, array in start.items():
+            if array.dtype.kind == "f" and name in best:
+                best[name] = array + np.float32(share) * (best[name] - array)
+        best[_BLENDED] = np.array(phase)
+        _write(folder / BEST_FILE, best)
+    put_variables(best, "model", model.variables, folder / BEST_FILE)
+
+
+def put_variables(arrays: Arrays, prefix: str, variables: Sequence[keras.Variable], source: Path) -> None:
     """Put stored arrays into the variables they were collected from.
 
     Raises:
@@ -152,17 +239,17 @@ def put_variables(
         variable.assign(array)
 
 
-def _collect(prefix: str, variables: Sequence[keras.Variable]) -> dict[str, npt.NDArray[Any]]:
+def _collect(prefix: str, variables: Sequence[keras.Variable]) -> Arrays:
     return {f"{prefix}-{number:05d}": keras.ops.convert_to_numpy(variable) for number, variable in enumerate(variables)}
 
 
-def _write(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
+def _write(path: Path, arrays: Arrays) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes the names for allow_pickle
     write_file(path, buffer.getvalue())
 
 
-def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
+def _read(path: Path) -> Arrays:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as found:
             return {name: found[name] for name in found.files}

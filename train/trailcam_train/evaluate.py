@@ -16,7 +16,8 @@ from trailcam_edge.decision import fit_reject_rule, reject_score
 from trailcam_edge.errors import DataError, SourceError
 from trailcam_edge.intervals import wilson_interval
 from trailcam_edge.manifest import REJECT_SCORES, InputSpec
-from trailcam_edge.preprocessing import IMAGE_SUFFIXES, fit_image, read_image
+from trailcam_edge.others import FIT_HALF, REPORT_HALF, group_others
+from trailcam_edge.preprocessing import fit_image, read_image
 from trailcam_edge.progress import Progress, silent
 from trailcam_edge.temperature import fit_temperature, negative_log_likelihood
 from trailcam_train.calibration import auroc, expected_calibration_error, reliability_bins
@@ -69,18 +70,13 @@ def judge(labels: Sequence[str], validation: Answers, test: Answers, others: Oth
 def read_others(model: keras.Model, root: Path, spec: InputSpec, progress: Progress = silent) -> Others:
     """Run ``model`` over a folder of pictures of none of the labels.
 
-    The folder's own folders are the groups. Every second picture of a group, by name, is in the half to fit.
+    ``trailcam_edge.others`` says what the groups and halves are.
 
     Raises:
-        DataError: fewer than two pictures that can be read.
+        DataError: no such folder, or fewer than two pictures that can be read.
     """
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder, expected pictures of none of the labels. Check the path of --others.")
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-    groups: dict[str, list[Path]] = {}
-    for path in paths:
-        place = path.relative_to(root)
-        groups.setdefault(place.parts[0] if len(place.parts) > 1 else "all", []).append(path)
+    groups = group_others(root)
+    total = sum(map(len, groups.values()))
     fit: dict[str, Floats] = {}
     report: dict[str, Floats] = {}
     done = 0
@@ -90,12 +86,12 @@ def read_others(model: keras.Model, root: Path, spec: InputSpec, progress: Progr
             images = [_try_fit(path, spec) for path in members[start : start + _BATCH]]
             readable = [image for image in images if image is not None]
             done += len(images)
-            progress("looking at others", done, len(paths))
+            progress("looking at others", done, total)
             if readable:
                 logits.append(np.asarray(model.predict_on_batch(np.stack(readable)), np.float32))
         found = np.concatenate(logits) if logits else np.zeros((0, 1), np.float32)
         if len(found) >= 2:
-            fit[group], report[group] = found[::2], found[1::2]
+            fit[group], report[group] = found[FIT_HALF], found[REPORT_HALF]
     if not fit:
         raise DataError(f"{root}: no two readable pictures of others in any folder, expected at least two.")
     return Others(fit, report)

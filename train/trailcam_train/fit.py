@@ -1,8 +1,8 @@
 """The training loop: phases of epochs over a stream of pictures, with a checkpoint after each epoch.
 
     for each phase:    freeze, compile with a new optimizer
-        for each epoch:    train on every batch, validate, keep the best, write best.npz, last.npz and history.csv
-        go on from the best weights so far
+        for each epoch:    train on every batch, validate, keep the best, write best.npz, logs, last.npz and history.csv
+        blend, if the phase asks for it, and go on from the best weights so far
 
 An epoch is a function of (weights, optimizer, random state, epoch number), and all of these are in ``last.npz``. A
 training that was killed redoes the epoch it was in and ends as if nothing had happened.
@@ -29,14 +29,18 @@ from trailcam_edge.progress import Progress, silent
 from trailcam_edge.temperature import negative_log_likelihood
 from trailcam_train.checkpoints import (
     LAST_FILE,
+    BlendRow,
     EpochRow,
     State,
+    blend_best,
     load_best,
     load_last,
     put_variables,
     save_best,
     save_last,
+    save_start,
 )
+from trailcam_train.event_log import StepRow, log_blend, log_epoch
 from trailcam_train.losses import make_step
 from trailcam_train.phases import Lesson, Task, averaged, begin_phase
 from trailcam_train.recipe import Phase
@@ -76,6 +80,7 @@ def fit(model: keras.Model, task: Task, folder: Path, progress: Progress = silen
             load_best(folder, model)
         state = replace(state, phase=state.phase + 1, phase_epoch=0, stale=0)
         state = replace(state, finished=state.phase == len(phases))
+        write_file(folder / HISTORY_FILE, history_to_bytes(state))
         save_last(folder, state, model, None)
         remove_views(folder)
     load_best(folder, model)
@@ -104,14 +109,21 @@ def predict_logits(model: keras.Model, stream: Stream, progress: Progress = sile
     return np.concatenate(logits), np.concatenate(class_ids)
 
 
-def history_to_bytes(history: tuple[EpochRow, ...]) -> bytes:
-    """Return the bytes of ``history.csv``."""
+def history_to_bytes(state: State) -> bytes:
+    """Return the bytes of ``history.csv``: a row per epoch, and one after each phase that was blended.
+
+    The column ``blend`` is the share of trained weights, 1 in an epoch. A blend is no epoch: what only an epoch has is
+    left empty in its row, and its epoch is the one whose weights went in.
+    """
+    names = [item.name for item in fields(EpochRow)]
+    names.insert(names.index("phase") + 1, "blend")
+    rows: list[dict[str, Any]] = [{**asdict(row), "blend": 1.0} for row in state.history]
+    for done, blend in enumerate(state.blends):
+        rows.insert(blend.after + done, {key: value for key, value in asdict(blend).items() if key in names})
     buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, [item.name for item in fields(EpochRow)], lineterminator="\n")
+    writer = csv.DictWriter(buffer, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(
-        {key: f"{v:.7g}" if isinstance(v, float) else v for key, v in asdict(row).items()} for row in history
-    )
+    writer.writerows({key: f"{v:.7g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows)
     return buffer.getvalue().encode("utf-8")
 
 
@@ -128,32 +140,42 @@ def _run_phase(
     lesson = begin_phase(model, task, phase, folder, progress)
     if any(name.startswith("optimizer-") for name in arrays):
         put_variables(arrays, "optimizer", lesson.optimizer.variables, folder / LAST_FILE)
+    if phase.blend < 1 and state.phase_epoch == 0:
+        save_start(folder, model)
     while state.phase_epoch < phase.epochs and not (phase.patience and state.stale >= phase.patience):
-        row = _run_epoch(lesson, state, progress)
-        state = state.with_epoch(row)
+        epoch, steps = _run_epoch(lesson, state, progress)
+        state = state.with_epoch(epoch)
         with averaged(lesson):
-            if state.best_epoch == row.epoch:
+            if state.best_epoch == epoch.epoch:
                 save_best(folder, model)
+        log_epoch(folder, epoch, steps)
         save_last(folder, state, model, lesson.optimizer)
-        write_file(folder / HISTORY_FILE, history_to_bytes(state.history))
+        write_file(folder / HISTORY_FILE, history_to_bytes(state))
+    if phase.blend < 1 and state.improved:
+        blend_best(folder, model, phase.blend, state.phase)
+        loss, accuracy = _validate(lesson, state)
+        row = BlendRow(state.best_epoch, state.epoch, phase.name, phase.blend, loss, accuracy)
+        log_blend(folder, row)
+        state = replace(state, blends=(*state.blends, row))
     return state
 
 
-def _run_epoch(lesson: Lesson, state: State, progress: Progress) -> EpochRow:
+def _run_epoch(lesson: Lesson, state: State, progress: Progress) -> tuple[EpochRow, list[StepRow]]:
     started = time.monotonic()
-    loss, accuracy, rate = _train_epoch(lesson, state, progress)
+    trained = _train_epoch(lesson, state, progress)
     with averaged(lesson):
         validation_loss, validation_accuracy = _validate(lesson, state)
-    return EpochRow(
+    row = EpochRow(
         epoch=state.epoch + 1,
         phase=lesson.phase.name,
-        learning_rate=rate,
-        loss=loss,
-        accuracy=accuracy,
+        learning_rate=trained[-1].learning_rate,
+        loss=float(np.mean([step.loss for step in trained])),
+        accuracy=float(np.mean([step.accuracy for step in trained])),
         validation_loss=validation_loss,
         validation_accuracy=validation_accuracy,
         seconds=time.monotonic() - started,
     )
+    return row, trained
 
 
 def _validate(lesson: Lesson, state: State) -> tuple[float, float]:
@@ -164,13 +186,13 @@ def _validate(lesson: Lesson, state: State) -> tuple[float, float]:
     return loss, float((logits.argmax(axis=1) == class_ids).mean())
 
 
-def _train_epoch(lesson: Lesson, state: State, progress: Progress) -> tuple[float, float, float]:
-    """Train one epoch; return mean loss, mean accuracy and the last learning rate."""
+def _train_epoch(lesson: Lesson, state: State, progress: Progress) -> list[StepRow]:
+    """Train one epoch; return what each step gave."""
     phase, task, recipe = lesson.phase, lesson.task, lesson.task.recipe
-    losses, hits = [], []
-    rate, count = phase.learning_rate, task.batches
+    count = task.batches
     to_come = sum(later.epochs for later in recipe.phases[state.phase + 1 :]) + phase.epochs - state.phase_epoch
     done, total = state.epoch * count, (state.epoch + to_come) * count
+    rows: list[StepRow] = []
     with ExitStack() as stack:
         batches = stack.enter_context(closing(task.training.epoch(state.epoch)))  # type: ignore[type-var]
         teacher = stack.enter_context(closing(task.teacher.epoch(state.epoch))) if task.teacher else None  # type: ignore[type-var]
@@ -182,12 +204,12 @@ def _train_epoch(lesson: Lesson, state: State, progress: Progress) -> tuple[floa
             strange = None if outliers is None else next(outliers)
             step = make_step(recipe, task.class_weights, images, class_ids, answers, strange)
             found = lesson.learner.train_on_batch(step.images, step.targets, step.weights, return_dict=True)
-            losses.append(float(found["loss"]))
-            hits.append(float(found["accuracy"]) * step.accuracy_scale)
-            if not math.isfinite(losses[-1]):
+            loss, accuracy = float(found["loss"]), float(found["accuracy"]) * step.accuracy_scale
+            if not math.isfinite(loss):
                 raise _not_finite(state, phase, f"in batch {number + 1} of {count}")
-            progress("training", done + number + 1, total, _note(state, phase, float(np.mean(losses[-50:]))))
-    return float(np.mean(losses)), float(np.mean(hits)), rate
+            rows.append(StepRow(done + number + 1, time.time(), loss, accuracy, rate))
+            progress("training", done + number + 1, total, _note(state, phase, rows))
+    return rows
 
 
 def _endless(stream: Stream, first_batch: int) -> Iterator[npt.NDArray[Any]]:
@@ -201,7 +223,8 @@ def _endless(stream: Stream, first_batch: int) -> Iterator[npt.NDArray[Any]]:
         number, start = number + 1, 0
 
 
-def _note(state: State, phase: Phase, loss: float) -> str:
+def _note(state: State, phase: Phase, rows: list[StepRow]) -> str:
+    loss = np.mean([row.loss for row in rows[-50:]])
     best = f", best validation {state.best.validation_accuracy:.1%}" if state.best else ""
     return f"{phase.name} epoch {state.phase_epoch + 1} of {phase.epochs}, loss {loss:.3f}{best}"
 

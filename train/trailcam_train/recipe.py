@@ -7,6 +7,7 @@ or of another type is refused, with the names that exist.
 
 import importlib
 import pkgutil
+import re
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
@@ -20,6 +21,7 @@ from trailcam_train.augmentation import OFF, Augmentation
 from trailcam_train.sampling import SAMPLINGS
 
 __all__ = [
+    "AUTO",
     "Distillation",
     "ModelInput",
     "Phase",
@@ -35,13 +37,15 @@ __all__ = [
 
 Builder = Callable[["Recipe", int], keras.Model]  # recipe and number of classes to a model from uint8 to logits
 
+AUTO = "auto"
+
 _CHOICES = {
     "input.fit": FITS,
     "batch_norm": ("train", "inference"),
     "optimizer": ("adam", "adamw"),
     "class_weights": ("none", "balanced"),
     "sampling": SAMPLINGS,
-    "precision": ("auto", "float32", "mixed_bfloat16"),
+    "precision": (AUTO, "float32", "mixed_bfloat16"),
     "schedule": ("constant", "cosine"),
 }
 
@@ -68,6 +72,11 @@ class Phase:
     ``warmup_epochs`` to ``learning_rate`` and then stays or falls along a half cosine to zero. ``patience`` stops the
     phase after so many epochs without a better validation; 0 never does. ``epochs = 0`` leaves the phase out. With
     ``views`` above 0 the frozen layers are run once over that many augmented views of every picture, see ``trunk.py``.
+
+    With ``blend`` below 1 the phase ends with (1 - blend) * the weights it began with + blend * its best, whether or
+    not they validate better: that keeps what a pretrained backbone knows of other pictures than those it was tuned on.
+    If no epoch of the phase was better than all before, it ends with the best before. Source: Wortsman et al., "Robust
+    fine-tuning of zero-shot models", CVPR 2022 (WiSE-FT), section 3.
     """
 
     name: str
@@ -78,6 +87,7 @@ class Phase:
     first_layer: str = ""
     patience: int = 0
     views: int = 0
+    blend: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +117,8 @@ class Recipe:
     ``sampling = "balanced"`` shows each as often, see ``sampling.py``; one of them is enough. With ``outliers_weight``
     above 0 and a folder of others, ``outliers_per_batch`` pictures of the half that may set the reject rule go into
     every batch, and the network learns to be undecided about them, see ``losses.py``. ``precision = "auto"`` trains in
-    mixed bfloat16 on a GPU and in float32 elsewhere; the saved model is float32 either way.
+    mixed bfloat16 on a GPU and in float32 elsewhere; the saved model is float32 either way. ``devices`` is how many
+    share each batch, a number or ``auto`` for all that can, see ``devices.py``.
     """
 
     name: str
@@ -127,6 +138,7 @@ class Recipe:
     outliers_per_batch: int = 8
     ema: float = 0.0
     precision: str = "auto"
+    devices: str = "auto"
     validation: float = 0.15
     test: float = 0.15
     augmentation: Augmentation = OFF
@@ -230,6 +242,8 @@ def check_recipe(recipe: Recipe, source: str) -> None:
         low, high = _range(key)
         if isinstance(value, int | float) and not low <= value <= high:
             raise TrainError(f"{source}: {key} is {value:g}, expected {low:g} to {high:g}.")
+    if recipe.devices != AUTO and not re.fullmatch("[1-9][0-9]{0,3}", recipe.devices):
+        raise TrainError(f"{source}: devices is {recipe.devices!r}, expected auto or a number from 1.")
     if not any(phase.epochs for phase in recipe.phases):
         raise TrainError(f"{source}: no phase has an epoch, expected at least one.")
     if recipe.validation + recipe.test >= 1:
@@ -308,6 +322,9 @@ def _range(key: str) -> tuple[float, float]:
         "weight": (0, 1),
         "temperature": (0.1, 100),
         "views": (0, 1000),
+        "blend": (0, 1),
+        "outliers_per_batch": (1, 65536),
+        "outliers_weight": (0, 100),
     }.get(last, (0, 1e9))
 
 

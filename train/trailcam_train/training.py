@@ -6,7 +6,7 @@ the folder meanwhile.
 
 import csv
 import io
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
@@ -18,12 +18,15 @@ from trailcam_edge.progress import Progress, silent
 from trailcam_edge.run_directory import Run, SplitRow, check_pictures
 from trailcam_train.checkpoints import LAST_FILE, State
 from trailcam_train.dataset import Dataset, list_class_folders, scan_dataset
+from trailcam_train.devices import data_parallel
 from trailcam_train.duplicates import group_near_duplicates
 from trailcam_train.evaluate import Answers, judge, read_others
 from trailcam_train.fit import Task, fit, predict_logits
 from trailcam_train.groups import merge_groups, read_groups
 from trailcam_train.label_maps import choose_label_map
+from trailcam_train.lock import locked
 from trailcam_train.networks import build_network, load_network, save_network, training_precision
+from trailcam_train.outliers import check_outliers, choose_outliers
 from trailcam_train.recipe import Recipe
 from trailcam_train.report import Page, render_report
 from trailcam_train.splits import load_split, make_split
@@ -80,18 +83,23 @@ def start_training(plan: Plan, progress: Progress = silent) -> Run:
     label_map = choose_label_map(list_class_folders(plan.data), plan.label_map)
     keras.utils.set_random_seed(plan.recipe.seed)
     precision = training_precision(plan.recipe)
-    model = build_network(plan.recipe, len(set(label_map.values())), precision)  # first: a wrong weights file shows now
-    check_space(plan.run.parent, model.count_params())
-    dataset = scan_dataset(plan.data, label_map, progress)
-    _check_unreadable(dataset)
-    rows = _make_rows(plan, dataset, progress)
-    provenance = {**_provenance(plan, dataset), "precision": precision}
-    job = Job(partial_folder(plan.run), plan.data, plan.recipe, dataset.labels, rows, provenance, plan.others)
-    teachers = _find_teachers(job)
-    if teachers:
-        job = replace(job, provenance={**job.provenance, "teacher_sha256": model_digests(teachers)})
-    create_job(job, dataset.unreadable)
-    return _work(job, model, _open_teacher(job, teachers), progress)
+    with data_parallel(plan.recipe) as devices:
+        # Before the pictures are looked at: a wrong weights file shows now.
+        model = build_network(plan.recipe, len(set(label_map.values())), precision)
+        check_space(plan.run.parent, model.count_params())
+        dataset = scan_dataset(plan.data, label_map, progress)
+        _check_unreadable(dataset)
+        rows = _make_rows(plan, dataset, progress)
+        provenance = {**_provenance(plan, dataset), "precision": precision, "devices": str(devices)}
+        outliers = _choose_outliers(plan, progress)
+        folder = partial_folder(plan.run)
+        job = Job(folder, plan.data, plan.recipe, dataset.labels, rows, provenance, plan.others, outliers)
+        teachers = _find_teachers(job)
+        if teachers:
+            job = replace(job, provenance={**job.provenance, "teacher_sha256": model_digests(teachers)})
+        create_job(job, dataset.unreadable)
+        with locked(job.folder):
+            return _work(job, model, _open_teacher(job, teachers), progress)
 
 
 def resume_training(run: Path, progress: Progress = silent, data: Path | None = None) -> Run:
@@ -112,28 +120,32 @@ def resume_training(run: Path, progress: Progress = silent, data: Path | None = 
         finished = folder.with_suffix("")
         done = f'It is finished: convert it with "trailcam export {finished}".' if finished.is_dir() else ""
         raise TrainError(f"{folder}: no unfinished run to go on with. {done or 'Check the name.'}")
-    job = read_job(folder, data)
-    if (folder / _REPORT_FILE).exists():
-        return publish(folder)  # it was stopped between the last file and the rename
-    check_pictures(job.rows, job.data, progress)
-    teachers = _find_teachers(job)
-    if teachers and job.provenance.get("teacher_sha256") not in (None, model_digests(teachers)):
-        raise TrainError(
-            f"teacher {job.recipe.distillation.teacher}: changed since this training began, which cannot go on with "
-            "another. Put it back, or train again."
-        )
-    keras.utils.set_random_seed(job.recipe.seed)
-    begun = (folder / LAST_FILE).exists()  # then the weights come from there and the backbone file is not needed
-    recipe = replace(job.recipe, weights="none") if begun else job.recipe
-    model = build_network(recipe, len(job.labels), training_precision(recipe))
-    return _work(job, model, _open_teacher(job, teachers), progress)
+    with locked(folder):
+        job = read_job(folder, data)
+        if (folder / _REPORT_FILE).exists():
+            return publish(folder)  # it was stopped between the last file and the rename
+        check_pictures(job.rows, job.data, progress)
+        if job.outliers and job.others is not None:
+            check_outliers(job.outliers, job.others, job.recipe.input.spec, progress)
+        teachers = _find_teachers(job)
+        if teachers and job.provenance.get("teacher_sha256") not in (None, model_digests(teachers)):
+            raise TrainError(
+                f"teacher {job.recipe.distillation.teacher}: changed since this training began, which cannot go on "
+                "with another. Put it back, or train again."
+            )
+        keras.utils.set_random_seed(job.recipe.seed)
+        begun = (folder / LAST_FILE).exists()  # then the weights come from there and the backbone file is not needed
+        recipe = replace(job.recipe, weights="none") if begun else job.recipe
+        precision = job.provenance.get("precision") or training_precision(recipe)
+        with data_parallel(recipe):
+            model = build_network(recipe, len(job.labels), precision)
+            return _work(job, model, _open_teacher(job, teachers), progress)
 
 
 def _work(job: Job, model: keras.Model, teacher: Teacher | None, progress: Progress) -> Run:
     validation = job.plain_stream("validation")
-    state = fit(
-        model, Task(job.recipe, job.training_stream(), validation, job.class_weights(), teacher), job.folder, progress
-    )
+    task = Task(job.recipe, job.training_stream(), validation, job.class_weights(), teacher, job.outlier_stream())
+    state = fit(model, task, job.folder, progress)
     save_network(model, job.recipe, job.folder / "model.keras")
     _evaluate(job, state, progress)
     return publish(job.folder)
@@ -148,6 +160,8 @@ def _evaluate(job: Job, state: State, progress: Progress) -> None:
     if job.others is not None:
         others = read_others(model, job.others, job.recipe.input.spec, progress)
     metrics = judge(job.labels, validation, test, others)
+    if state.blends:
+        metrics["blends"] = [asdict(row) for row in state.blends]
     provenance = {
         **job.provenance,
         "finished": now(),
@@ -194,6 +208,17 @@ def _make_rows(plan: Plan, dataset: Dataset, progress: Progress) -> tuple[SplitR
     if plan.group_by is not None:
         groups = merge_groups(groups, read_groups(plan.group_by, dataset))
     return make_split(dataset, groups, plan.recipe.seed, plan.recipe.validation, plan.recipe.test)
+
+
+def _choose_outliers(plan: Plan, progress: Progress) -> tuple[SplitRow, ...]:
+    if not plan.recipe.outliers_weight:
+        return ()
+    if plan.others is None:
+        raise TrainError(
+            f"recipe {plan.recipe.name}: outliers_weight is {plan.recipe.outliers_weight:g}, which needs pictures of "
+            'none of the classes. Add "--others DIR", or "--set outliers_weight=0".'
+        )
+    return choose_outliers(plan.others, plan.recipe.input.spec, progress)
 
 
 def _find_teachers(job: Job) -> tuple[Run, ...]:

@@ -28,9 +28,11 @@ import numpy.typing as npt
 
 from trailcam_edge.disk import staged_directory, sync_directory
 from trailcam_edge.errors import TrainError
-from trailcam_edge.run_directory import Run, SplitRow, read_run, read_split, split_to_bytes
-from trailcam_train.checkpoints import BEST_FILE, LAST_FILE
+from trailcam_edge.run_directory import OUTLIERS_FILE, Run, SplitRow, read_run, read_split, split_to_bytes
+from trailcam_train.checkpoints import BEST_FILE, LAST_FILE, START_FILE
 from trailcam_train.dataset import Unreadable
+from trailcam_train.lock import LOCK_FILE
+from trailcam_train.outliers import outlier_stream
 from trailcam_train.pipeline import PictureStream
 from trailcam_train.recipe import Recipe, recipe_from_table, recipe_to_toml
 from trailcam_train.teacher import ANSWERS_PREFIX
@@ -59,7 +61,8 @@ _SPARE_BYTES = 50_000_000  # report, predictions and what the file system needs
 class Job:
     """What a training works with, whether it starts or goes on; ``folder`` is the unfinished run.
 
-    ``others`` is a folder of pictures of none of the labels, to choose and judge the reject rule.
+    ``others`` is a folder of pictures of none of the labels, to choose and judge the reject rule; ``outliers`` are
+    those of them that training shows.
     """
 
     folder: Path
@@ -69,6 +72,7 @@ class Job:
     rows: tuple[SplitRow, ...]
     provenance: dict[str, str]
     others: Path | None = None
+    outliers: tuple[SplitRow, ...] = ()
 
     @property
     def name(self) -> str:
@@ -101,6 +105,12 @@ class Job:
         return PictureStream(
             self.data, self.of(split), self.labels, self.recipe.input.spec, self.recipe.batch_size, 0, shuffle=False
         )
+
+    def outlier_stream(self) -> PictureStream | None:
+        """Return the pictures of none of the labels that training shows, if it shows any."""
+        if not self.outliers or self.others is None:
+            return None
+        return outlier_stream(self.outliers, self.others, self.recipe)
 
     def class_weights(self) -> npt.NDArray[np.float32]:
         """Return the weight of each class in the loss, (K,): 1, or such that every class counts alike."""
@@ -152,8 +162,10 @@ def create_job(job: Job, unreadable: Sequence[Unreadable]) -> None:
     """Write the folder of a training that is about to start.
 
     Raises:
+        TrainError: another training took the name meanwhile.
         OSError: the disk is full or read-only; nothing is left.
     """
+    check_free(job.folder.with_name(job.name))
     with staged_directory(job.folder) as staging:
         (staging / "labels.json").write_bytes(json_bytes(list(job.labels)))
         (staging / "split.csv").write_bytes(split_to_bytes(job.rows))
@@ -164,6 +176,8 @@ def create_job(job: Job, unreadable: Sequence[Unreadable]) -> None:
             [("file", "reason"), *((u.file, u.reason) for u in unreadable)]
         )
         (staging / "unreadable.csv").write_bytes(buffer.getvalue().encode("utf-8"))
+        if job.outliers:
+            (staging / OUTLIERS_FILE).write_bytes(split_to_bytes(job.outliers))
 
 
 def read_job(folder: Path, data: Path | None = None) -> Job:
@@ -182,7 +196,8 @@ def read_job(folder: Path, data: Path | None = None) -> Job:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainError(f"{folder}: cannot go on, it is damaged ({error}). Train again.") from error
     recipe = recipe_from_table(table, str(folder / "recipe.toml"))
-    return Job(folder, place, recipe, tuple(labels), read_split(folder / "split.csv"), provenance, others)
+    outliers = read_split(folder / OUTLIERS_FILE) if (folder / OUTLIERS_FILE).exists() else ()
+    return Job(folder, place, recipe, tuple(labels), read_split(folder / "split.csv"), provenance, others, outliers)
 
 
 def read_unreadable(folder: Path) -> tuple[Unreadable, ...]:
@@ -198,7 +213,8 @@ def publish(folder: Path) -> Run:
         OSError: the disk is failing; the unfinished run stays and can go on.
     """
     finished = folder.with_name(folder.name.removesuffix(PARTIAL_SUFFIX))
-    for path in [folder / LAST_FILE, folder / BEST_FILE, *folder.glob(f"{ANSWERS_PREFIX}*.npy")]:
+    names = (LAST_FILE, BEST_FILE, START_FILE, LOCK_FILE)
+    for path in [*(folder / name for name in names), *folder.glob(f"{ANSWERS_PREFIX}*.npy")]:
         path.unlink(missing_ok=True)
     sync_directory(folder)
     folder.rename(finished)

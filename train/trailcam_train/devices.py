@@ -1,0 +1,70 @@
+"""Data-parallel training: every device holds the whole network and takes an equal part of each batch.
+
+That is Keras' own distribution, which Keras has for JAX alone. Its documentation sends TensorFlow to
+``tf.distribute.MirroredStrategy`` and torch to ``DistributedDataParallel``, each around a loop of its own; this loop
+does not run in them, so on these two backends a training takes one device.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+
+from trailcam_edge.errors import TrainError
+from trailcam_train.recipe import AUTO, Recipe
+
+__all__ = ["choose_devices", "data_parallel"]
+
+
+def choose_devices(devices: str, found: int, sizes: tuple[int, ...]) -> int:
+    """Return how many devices to use.
+
+    Args:
+        devices: ``auto`` for as many as can share the batch evenly, or a number.
+        found: how many there are.
+        sizes: numbers of pictures that have to be shared evenly.
+
+    Raises:
+        TrainError: there are fewer devices, or they cannot share the batch evenly.
+    """
+    if devices == AUTO:
+        return max(count for count in range(1, found + 1) if all(size % count == 0 for size in sizes))
+    wanted = int(devices)
+    if wanted > found:
+        raise TrainError(f"devices is {wanted}, but there {'is' if found == 1 else 'are'} {found} here. Ask for fewer.")
+    uneven = [size for size in sizes if size % wanted]
+    if uneven:
+        raise TrainError(
+            f"devices is {wanted}, which cannot share {uneven[0]} pictures evenly. Choose a batch_size, and an "
+            f"outliers_per_batch, that {wanted} divides."
+        )
+    return wanted
+
+
+@contextmanager
+def data_parallel(recipe: Recipe) -> Iterator[int]:
+    """Inside the block networks are built and trained on all the devices that the recipe asks for; give their number.
+
+    Raises:
+        TrainError: the backend cannot do it, or as for ``choose_devices``.
+    """
+    if keras.backend.backend() != "jax":
+        if recipe.devices not in (AUTO, "1"):
+            raise TrainError(
+                f"devices is {recipe.devices}: on {keras.backend.backend()} a training takes one. "
+                'Set KERAS_BACKEND=jax for more, or "--set devices=auto".'
+            )
+        yield 1
+        return
+    names = keras.distribution.list_devices()
+    sizes = (recipe.batch_size, *([recipe.outliers_per_batch] if recipe.outliers_weight else []))
+    count = choose_devices(recipe.devices, len(names), sizes)
+    if count == 1:
+        yield 1
+        return
+    before = keras.distribution.distribution()
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names[:count]))
+    try:
+        yield count
+    finally:
+        keras.distribution.set_distribution(before)
