@@ -29,7 +29,7 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     for heads in range(1, min(only_first, only_second) + 1):
         ways = ways * (pairs - heads + 1) // heads
         total += ways
-    return min(1.0, 2 * total / 2**pairs)
+    return min(1.0, 2 * total / (1 << pairs))
 
 
 def bootstrap_delta(
