@@ -158,7 +158,7 @@ class _Shifted(keras.Model):  # type: ignore[misc]  # Keras is untyped here
 
 
 def _gradient(head: keras.Model, features: Floats, wanted: Floats) -> Floats:
-    """Return the gradient, (N, h, w, C), of each picture's wanted logit by its features; ``wanted`` is (N, K) one-hot."""
+    """Return the gradient, (N, h, w, C), of each picture's wanted logit by its features; ``wanted``: (N, K) one-hot."""
     probe = _Shifted(head, features.shape)
     probe.compile(
         keras.optimizers.SGD(learning_rate=float(len(features))),  # Keras minimises the mean; the rate makes it the sum

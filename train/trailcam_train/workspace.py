@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from trailcam_edge.disk import staged_directory, sync_directory
 from trailcam_edge.errors import TrainError
-from trailcam_edge.run_directory import Run, SplitRow, read_run, read_split, split_to_bytes
+from trailcam_edge.run_directory import PARTIAL_SUFFIX, Run, SplitRow, read_run, read_split, split_to_bytes
 from trailcam_train.checkpoints import BEST_FILE, LAST_FILE
 from trailcam_train.dataset import Unreadable
 from trailcam_train.pipeline import PictureStream
@@ -48,7 +48,6 @@ __all__ = [
     "read_unreadable",
 ]
 
-PARTIAL_SUFFIX = ".partial"
 # Weights, Adam's two averages and one of the weights, each 4 bytes; all of it twice while a checkpoint is replaced.
 _BYTES_PER_PARAMETER = 32
 _SPARE_BYTES = 50_000_000  # report, predictions and what the file system needs
