@@ -1,10 +1,11 @@
 """A comparison of two runs for people, as lines for a terminal, and for programs, as a record for JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from trailcam_train.compare import Comparison, Figure, Pairing, Side
+from trailcam_train.compare import Comparison, Side
+from trailcam_train.pairing import Figure, Pairing
 
 __all__ = ["comparison_record", "render_comparison"]
 
@@ -100,12 +101,13 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return lines
 
 
-_COSTS = (
+_Shows = tuple[tuple[str, Callable[[Side], str]], ...]  # title of a line, and what it says of a run
+_COSTS: _Shows = (
     ("model.keras", lambda side: f"{side.model_bytes / 1e6:.1f} MB"),
     ("epochs", _epochs),
     ("training time", _duration),
 )
-_FIGURES = (
+_FIGURES: _Shows = (
     ("top-1", lambda side: _share(side.top1)),
     ("top-5", lambda side: _share(side.top5)),
     ("macro-F1", lambda side: _plain(side.macro_f1)),

@@ -117,7 +117,7 @@ def _trace(model: keras.Model) -> _Graph:
 
 def _has_places(tensor: Any) -> bool:
     """Whether a symbolic tensor is (N, h, w, C) with more than one place."""
-    shape = getattr(tensor, "shape", ())
+    shape: Any = getattr(tensor, "shape", ())
     return len(shape) == 4 and (shape[1] or 0) * (shape[2] or 0) > 1
 
 

@@ -49,7 +49,7 @@ class Pictures:
     @property
     def answers(self) -> Positions:
         """The class id answered for each, (N,)."""
-        return self.shares.argmax(axis=1)
+        return np.asarray(self.shares.argmax(axis=1))
 
     @property
     def confidence(self) -> Floats:
@@ -175,7 +175,8 @@ def _from_sure_to_unsure(test: Pictures) -> Positions:
     """Return the positions of a few right answers, evenly spread over the confidence they had."""
     right = np.flatnonzero(test.answers == test.class_ids)
     ordered = right[np.argsort(-test.confidence[right], kind="stable")]
-    return ordered[np.linspace(0, len(ordered) - 1, min(_EXPLAINED, len(ordered))).round().astype(int)]
+    chosen = np.linspace(0, len(ordered) - 1, min(_EXPLAINED, len(ordered))).round().astype(int)
+    return np.asarray(ordered[chosen])
 
 
 def _shrink(image: Image) -> Image:

@@ -1,7 +1,7 @@
 """Pairing the answers of two runs."""
 
 from trailcam_edge.run_directory import SplitRow
-from trailcam_train.compare import pair_answers
+from trailcam_train.pairing import pair_answers
 from trailcam_train.predictions import Prediction
 
 
