@@ -90,6 +90,22 @@ def test_the_map_lies_where_the_picture_speaks_for_the_class() -> None:
     assert maps[1].max() == 0
 
 
+def test_compiled_it_gives_the_same() -> None:
+    model = network(*body(), layers.Flatten(), layers.Dense(2))
+    one_by_one = grad_cam(model, IMAGES, CLASS_IDS)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.run_functions_eagerly(False)
+    try:
+        compiled = grad_cam(model, IMAGES, CLASS_IDS)
+    finally:
+        if keras.backend.backend() == "tensorflow":
+            tensorflow.config.run_functions_eagerly(True)
+
+    np.testing.assert_allclose(compiled, one_by_one, atol=1e-5)
+
+
 def test_the_model_stays_as_it_was() -> None:
     model = network(*body(), layers.BatchNormalization(), layers.Flatten(), layers.Dense(2))
     before = [np.array(array) for array in model.get_weights()]

@@ -147,7 +147,7 @@ class _Shifted(keras.Model):  # type: ignore[misc]  # Keras is untyped here
     """A frozen head, in inference mode, behind a shift of its input that is zero and can learn."""
 
     def __init__(self, head: keras.Model, shape: tuple[int, ...]) -> None:
-        super().__init__()
+        super().__init__(name="shifted_head")  # TensorFlow's graphs take no name of a private class
         head.trainable = False
         self.head = head
         self.shift = self.add_weight(shape=shape, initializer="zeros", name="shift")
