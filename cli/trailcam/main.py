@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from trailcam import __version__
 from trailcam_edge.errors import TrailcamError
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["ACTIONS", "COMMANDS", "main"]
 
 COMMANDS = {
     "demo": "recognise animals now, with the built-in bundle and built-in frames",
@@ -25,6 +25,9 @@ COMMANDS = {
     "export": "turn a run into bundles and measure what that cost",
     "inspect": "say what is in a bundle and whether it is intact",
     "benchmark": "measure a bundle against the bare interpreter call",
+}
+ACTIONS = {  # of a command whose first word may as well be a folder: the action wins, ./compare is the folder
+    "train compare": "say which of two runs is better, on the same test pictures",
 }
 _DISK_ERRORS = {
     errno.ENOSPC: "the disk is full. Free some space and run the command again",
@@ -49,12 +52,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    if " ".join(words[:2]) in ACTIONS:
+        return _run(" ".join(words[:2]), words[2:])
     return _run(words[0], words[1:])
 
 
 def _overview() -> str:
-    width = max(map(len, COMMANDS)) + 2
-    rows = "\n".join(f"  {name:<{width}}{meaning}" for name, meaning in COMMANDS.items())
+    meanings = COMMANDS | ACTIONS
+    width = max(map(len, meanings)) + 2
+    names = [name for command in COMMANDS for name in (command, *(a for a in ACTIONS if a.split()[0] == command))]
+    rows = "\n".join(f"  {name:<{width}}{meanings[name]}" for name in names)
     return (
         "usage: trailcam COMMAND [OPTIONS]\n\n"
         "From a folder of photos to animal recognition that is proven to work on a field camera.\n\n"
@@ -64,10 +71,10 @@ def _overview() -> str:
 
 
 def _run(name: str, words: list[str]) -> int:
-    command = importlib.import_module(f"trailcam.commands.{name}")
+    command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '_')}")
     parser = argparse.ArgumentParser(
         prog=f"trailcam {name}",
-        description=f"{COMMANDS[name].capitalize()}.",
+        description=f"{(COMMANDS | ACTIONS)[name].capitalize()}.",
         allow_abbrev=False,
     )
     command.add_arguments(parser)

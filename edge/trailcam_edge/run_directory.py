@@ -7,12 +7,14 @@
         recipe.toml        resolved, with seed and [input] height, width, fit
         metrics.json       top-1 and per-class figures with n and intervals, temperature, reject rule
         history.csv        one row per epoch, and one after each phase whose weights were blended
+        predictions.csv    answer and confidence for each validation and test picture
         outliers.csv       in the form of split.csv: pictures of none of the labels that were shown in training, if any
         provenance.json    flat table of texts: data folder, versions, start and end, where the weights came from
         report.html        the same for people
         tensorboard/       logs of the training for TensorBoard
 
-A run is immutable once finished: it is filled beside its place and renamed. Writer and reader share this module.
+A run is immutable once finished: it is filled as ``runs/NAME.partial`` and renamed. Writer and reader share this
+module.
 """
 
 import csv
@@ -31,8 +33,19 @@ from trailcam_edge.labels import check_labels, check_unique
 from trailcam_edge.manifest import FITS, MAX_INPUT_PX, MIN_INPUT_PX, InputSpec
 from trailcam_edge.progress import Progress, silent
 
-__all__ = ["OUTLIERS_FILE", "SPLITS", "Run", "SplitRow", "check_pictures", "read_run", "read_split", "split_to_bytes"]
+__all__ = [
+    "OUTLIERS_FILE",
+    "PARTIAL_SUFFIX",
+    "SPLITS",
+    "Run",
+    "SplitRow",
+    "check_pictures",
+    "read_run",
+    "read_split",
+    "split_to_bytes",
+]
 
+PARTIAL_SUFFIX = ".partial"  # of the folder of an unfinished run
 SPLITS = ("train", "validation", "test")
 OUTLIERS_FILE = "outliers.csv"
 _SPLIT_HEADER = ["file", "sha256", "split", "class"]
@@ -159,6 +172,9 @@ def read_run(path: Path) -> Run:
         TrainError: not a finished run, or a file of it is missing or damaged.
         DataError: its split or its outliers cannot be read.
     """
+    partial = path.with_name(path.name.removesuffix(PARTIAL_SUFFIX) + PARTIAL_SUFFIX)
+    if path == partial or (partial.is_dir() and not path.is_dir()):
+        raise TrainError(f'{partial}: this training is not finished. Go on with "trailcam train --resume {path}".')
     if not path.is_dir() or not (path / "model.keras").is_file():
         raise TrainError(
             f'{path}: not a finished run (no model.keras). Make one with "trailcam train DATA --recipe cnn".'

@@ -28,14 +28,14 @@ def test_help_imports_nothing_heavy() -> None:
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert front_door.main(["--help"]) == 0
     printed = capsys.readouterr().out
-    for name in front_door.COMMANDS:
+    for name in [*front_door.COMMANDS, *front_door.ACTIONS]:
         assert f"  {name} " in printed
 
 
-@pytest.mark.parametrize("name", sorted(front_door.COMMANDS))
+@pytest.mark.parametrize("name", sorted([*front_door.COMMANDS, *front_door.ACTIONS]))
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        front_door.main([name, "--help"])
+        front_door.main([*name.split(), "--help"])
     assert stopped.value.code == 0
     assert f"usage: trailcam {name}" in capsys.readouterr().out
 
@@ -104,7 +104,7 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
 
 def test_the_readme_names_every_command() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    for name in front_door.COMMANDS:
+    for name in [*front_door.COMMANDS, *front_door.ACTIONS]:
         assert f"trailcam {name}" in readme
 
 

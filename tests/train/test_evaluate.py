@@ -5,9 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
+from trailcam_edge.decision import probabilities
 from trailcam_edge.errors import DataError
 from trailcam_edge.manifest import InputSpec
-from trailcam_train.calibration import auroc, expected_calibration_error, reliability_bins
+from trailcam_train.calibration import auroc, calibration_error, reliability_bins
 from trailcam_train.evaluate import Answers, Others, judge, read_others
 
 RNG = np.random.default_rng(0)
@@ -24,16 +25,21 @@ def calibrated(count: int, spread: float = 2.0) -> tuple[Any, Any]:
     return logits, (shares.cumsum(axis=1) < RNG.random((count, 1))).sum(axis=1)
 
 
+def error(logits: Any, class_ids: Any, temperature: float = 1.0) -> float:
+    shares = probabilities(logits, temperature)
+    return calibration_error(shares.max(axis=1), shares.argmax(axis=1) == class_ids)
+
+
 def test_calibration_error_is_small_for_calibrated_logits_and_falls_with_the_temperature() -> None:
     logits, class_ids = calibrated(20_000)
 
-    assert expected_calibration_error(logits, class_ids) < 0.02
-    assert expected_calibration_error(logits * 3, class_ids) > 0.1
-    assert expected_calibration_error(logits * 3, class_ids, temperature=3) < 0.02
+    assert error(logits, class_ids) < 0.02
+    assert error(logits * 3, class_ids) > 0.1
+    assert error(logits * 3, class_ids, temperature=3) < 0.02
 
 
 def test_bins_hold_every_picture_once_even_at_full_confidence() -> None:
-    bins = reliability_bins(np.array([[1000.0, 0.0], [0.0, 0.1]]), np.array([0, 0]))
+    bins = reliability_bins(np.array([1.0, 0.52]), np.array([True, False]))
 
     assert sum(item.n for item in bins) == 2
     assert bins[-1].accuracy == 1.0
@@ -60,6 +66,16 @@ def test_figures_of_a_split_are_what_one_counts_by_hand() -> None:
     assert 0.1 <= judge(("a", "b", "c"), validation, test)["temperature"] < 1  # validation is all right
     assert (found["per_class"]["a"]["n"], found["per_class"]["a"]["answered"]) == (3, 2)
     assert found["macro_f1"] == pytest.approx((0.8 + 0 + 0.8) / 3)
+
+
+@pytest.mark.parametrize("key", ["top1", "top5", "macro_f1", "ece_before", "ece_after"])
+def test_every_figure_of_a_split_lies_in_its_interval(key: str) -> None:
+    logits, class_ids = calibrated(300)
+    found = judge(tuple("abcd"), Answers(logits, class_ids), Answers(logits * 2, class_ids))["test"]
+
+    assert found[f"{key}_low"] <= found[key] <= found[f"{key}_high"]
+    assert key == "top5" or found[f"{key}_low"] < found[f"{key}_high"]  # four classes are always among five
+    assert found["top5_low"] > 0.98
 
 
 def test_the_reject_rule_is_set_on_validation_and_measured_on_test() -> None:

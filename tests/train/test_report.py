@@ -4,16 +4,19 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
 from trailcam_edge.run_directory import SplitRow
-from trailcam_train.charts import line_chart, table
+from trailcam_train.charts import line_chart, picture, pictures_in_a_row, table
 from trailcam_train.checkpoints import EpochRow
 from trailcam_train.dataset import Unreadable
 from trailcam_train.evaluate import Answers, Others, judge
-from trailcam_train.recipe import find_recipe
+from trailcam_train.recipe import find_recipe, override
 from trailcam_train.report import Page, render_report
+
+pytestmark = pytest.mark.usefixtures("eager")
 
 LABELS = ("fox & <hare>", "hare", "owl")
 
@@ -26,12 +29,14 @@ class Tags(HTMLParser):
         self.open: list[str] = []
         self.pictures = 0
         self.addresses: list[str] = []
+        self.texts: list[str] = []  # instead of each picture
         self.feed(page)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         if tag not in ("meta", "img"):
             self.open.append(tag)
         self.pictures += tag == "img"
+        self.texts += [value or "" for key, value in attributes if tag == "img" and key == "alt"]
         self.addresses += [value or "" for key, value in attributes if key in ("src", "href")]
 
     def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
@@ -41,26 +46,53 @@ class Tags(HTMLParser):
         assert self.open.pop() == tag
 
 
+def network(*body: keras.layers.Layer) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    return keras.Sequential(
+        [
+            keras.Input((32, 32, 3), dtype="uint8"),
+            keras.layers.Rescaling(1 / 255),
+            *body,
+            keras.layers.Flatten(),
+            keras.layers.Dense(3),
+        ]
+    )
+
+
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
-    rows = tuple(SplitRow(f"{n}.png", "0" * 64, "test", LABELS[n % 3]) for n in range(9))
+    rows = tuple(SplitRow(f"v{n}.png", "0" * 64, "validation", LABELS[n % 3]) for n in range(9))
+    rows += tuple(SplitRow(f"{n}.png", "0" * 64, "test", LABELS[n % 3]) for n in range(9))
     for row in rows:
-        cv2.imwrite(str(tmp_path / row.file), np.full((40, 30, 3), 99, np.uint8))
+        noise = np.random.default_rng(len(row.file)).integers(0, 256, (40, 30, 3))
+        cv2.imwrite(str(tmp_path / row.file), noise.astype(np.uint8))
+    class_ids = np.array([n % 3 for n in range(9)], np.int32)
     logits = np.eye(3)[[0, 1, 2, 0, 1, 2, 1, 2, 0]] * 4.0  # the last three are wrong
-    test = Answers(logits, np.array([n % 3 for n in range(9)], np.int32))
+    test = Answers(logits, class_ids)
+    # Answered unsurely, so that a class is usually met with less confidence than the mistakes on the test have.
+    validation = Answers(np.eye(3)[class_ids] * 1.0, class_ids)
     others = Others({"cars": np.zeros((3, 3))}, {"cars": np.zeros((3, 3))})
     return Page(
         name="cnn-1",
-        recipe=find_recipe("cnn"),
+        recipe=override(find_recipe("cnn"), ["input.height=32", "input.width=32"]),
         labels=LABELS,
-        metrics=judge(LABELS, test, test, others),
+        metrics=judge(LABELS, validation, test, others),
         history=tuple(EpochRow(n, "all", 0.1, 1 / n, 0.5, 1 / n, 0.6, 1.0) for n in (1, 2, 3)),
         provenance={"data": "/photos", "keras": "3"},
         unreadable=(Unreadable("fox/broken.jpg", "cut off"),),
         data=tmp_path,
         rows=rows,
+        validation=validation,
         test=test,
+        model=network(
+            keras.layers.Conv2D(40, 3, name="edges"), keras.layers.MaxPooling2D(4), keras.layers.Conv2D(4, 3)
+        ),
     )
+
+
+def section(text: str, title: str) -> str:
+    """Return what stands under a heading."""
+    return text.partition(f"<h2>{title}</h2>")[2].partition("<h2>")[0]
 
 
 def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere(page: Page) -> None:
@@ -73,19 +105,76 @@ def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere(page: Page) ->
 
 
 def test_every_mistake_is_shown_as_a_picture_with_both_labels(page: Page) -> None:
-    text = render_report(page)
+    text = section(render_report(page), "Its most confident mistakes")
 
     assert Tags(text).pictures == 3
     assert re.search(r"owl, answered fox &amp; &lt;hare&gt; \d+%: 8\.png", text)
 
 
+def test_confident_answers_against_the_label_are_shown_as_likely_label_errors(page: Page) -> None:
+    text = section(render_report(page), "Likely label errors")
+
+    assert "3 of 18 validation and test pictures" in text
+    assert Tags(text).texts[0].startswith("fox & <hare> ")
+    assert re.search(r"rather hare \d+%: 6\.png", text)
+
+
+def test_wrong_answers_are_explained_for_the_answer_and_the_label_and_right_ones_for_the_answer(page: Page) -> None:
+    text = section(render_report(page), "What it looks at")
+
+    texts = Tags(text).texts
+    assert len(texts) == 3 * 3 + 6 * 2  # the picture itself, and one map per class asked for
+    assert sum(t.endswith(": for hare") for t in texts) == 2 + 2
+    assert "from the surest to the least sure" in text
+
+
+def test_the_first_layers_are_shown_with_their_size(page: Page) -> None:
+    text = section(render_report(page), "What its first layers see")
+
+    assert Tags(text).pictures == 3
+    assert "After the first convolution, layer edges: the first 32 of 40 channels of 30 x 30 px" in text
+    assert "channels of 7 x 7 px" in text
+
+
+def test_a_network_without_convolution_says_so_in_words(page: Page) -> None:
+    text = render_report(replace(page, model=network()))
+
+    assert "so there is no Grad-CAM" in text
+    assert "so there are no feature maps" in text
+
+
+def test_a_network_without_pooling_says_so_in_words(page: Page) -> None:
+    text = render_report(replace(page, model=network(keras.layers.Conv2D(2, 3))))
+
+    assert "no pooling layer but" in text
+    assert Tags(section(text, "What its first layers see")).pictures == 2
+
+
+def test_every_picture_has_words_in_its_place(page: Page) -> None:
+    tags = Tags(render_report(page))
+
+    assert len(tags.texts) == tags.pictures
+    assert all(tags.texts)
+
+
 def test_a_model_without_mistakes_says_so(page: Page) -> None:
     right = Answers(np.eye(3)[page.test.class_ids] * 4.0, page.test.class_ids)
 
-    text = render_report(replace(page, test=right, metrics=judge(LABELS, right, right)))
+    text = render_report(replace(page, validation=right, test=right, metrics=judge(LABELS, right, right)))
 
     assert "None on the test pictures" in text
+    assert "0 of 18 validation and test pictures are suspected" in text
+    assert "Wrong answers" not in text
     assert "was not measured" in text
+
+
+def test_a_model_without_a_right_answer_can_be_drawn(page: Page) -> None:
+    wrong = Answers(np.eye(3)[(page.test.class_ids + 1) % 3] * 4.0, page.test.class_ids)
+
+    text = render_report(replace(page, test=wrong, metrics=judge(LABELS, page.validation, wrong)))
+
+    assert Tags(text).open == []
+    assert "Right answers" not in text
 
 
 def test_labels_are_escaped(page: Page) -> None:
@@ -116,3 +205,15 @@ def test_a_table_shades_the_cells_it_is_told_to() -> None:
     text = table(["", "x", "y"], [["a", "1", "2"]], [[0.5, 0.0]])
 
     assert text.count("background") == 1
+
+
+def test_a_dark_cell_has_light_letters() -> None:
+    assert table(["", "x", "y"], [["a", "1", "2"]], [[0.9, 0.2]]).count('class="dark"') == 1
+
+
+def test_captions_of_pictures_are_escaped() -> None:
+    image = np.zeros((4, 4, 3), np.uint8)
+
+    for text in (picture(image, "<b>"), pictures_in_a_row([(image, "<b>")], "<b>")):
+        assert "<b>" not in text
+        assert Tags(text).open == []

@@ -1,6 +1,6 @@
 """How far a model's probabilities can be believed, and how well its scores tell other pictures apart.
 
-Logits are (N, K) floats, class ids (N,) integers. The temperature is fitted in ``trailcam_edge.temperature``.
+Confidence is the probability of the answer, in 0..1. The temperature is fitted in ``trailcam_edge.temperature``.
 """
 
 from dataclasses import dataclass
@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_edge.decision import probabilities
-
-__all__ = ["Bin", "auroc", "expected_calibration_error", "reliability_bins"]
+__all__ = ["BIN_COUNT", "Bin", "auroc", "calibration_error", "place_in_bins", "reliability_bins"]
 
 Floats = npt.NDArray[np.floating[Any]]
-Ints = npt.NDArray[np.integer[Any]]
+Flags = npt.NDArray[np.bool_]
 
-_BINS = 15  # Source: Guo et al., "On calibration of modern neural networks", ICML 2017
+BIN_COUNT = 15  # Source: Guo et al., "On calibration of modern neural networks", ICML 2017
 
 
 @dataclass(frozen=True)
@@ -30,25 +28,37 @@ class Bin:
     accuracy: float
 
 
-def reliability_bins(logits: Floats, class_ids: Ints, temperature: float = 1.0) -> tuple[Bin, ...]:
-    """Return the filled ones of 15 equally wide bins of confidence."""
-    shares = probabilities(logits, temperature)
-    confidence = shares.max(axis=1)
-    right = shares.argmax(axis=1) == class_ids
-    place = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+def place_in_bins(confidence: Floats) -> npt.NDArray[np.intp]:
+    """Return the bin of each confidence in 0..1: (N,) floats to (N,) numbers below ``BIN_COUNT``."""
+    return np.minimum((confidence * BIN_COUNT).astype(np.intp), BIN_COUNT - 1)
+
+
+def reliability_bins(confidence: Floats, right: Flags) -> tuple[Bin, ...]:
+    """Return the filled ones of 15 equally wide bins of confidence; both arguments are (N,)."""
+    place = place_in_bins(confidence)
     bins = []
-    for number in range(_BINS):
+    for number in range(BIN_COUNT):
         inside = place == number
         if inside.any():
             mean, accuracy = float(confidence[inside].mean()), float(right[inside].mean())
-            bins.append(Bin(number / _BINS, (number + 1) / _BINS, int(inside.sum()), mean, accuracy))
+            bins.append(Bin(number / BIN_COUNT, (number + 1) / BIN_COUNT, int(inside.sum()), mean, accuracy))
     return tuple(bins)
 
 
-def expected_calibration_error(logits: Floats, class_ids: Ints, temperature: float = 1.0) -> float:
-    """Return the mean gap between confidence and accuracy over the bins, weighted by their pictures; 0 is best."""
-    bins = reliability_bins(logits, class_ids, temperature)
-    return sum(item.n * abs(item.confidence - item.accuracy) for item in bins) / len(class_ids)
+def calibration_error(confidence: Floats, right: Flags) -> float:
+    """Return the expected calibration error: the gap between confidence and accuracy per bin, weighted by its pictures.
+
+    Args:
+        confidence: (N,), N at least 1.
+        right: (N,) whether the answer was.
+
+    Returns:
+        A share in 0..1; 0 is best.
+
+    Source: Guo et al., as for the number of bins.
+    """
+    gaps = np.bincount(place_in_bins(confidence), confidence - right, BIN_COUNT)
+    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def auroc(familiar: Floats, strange: Floats) -> float:

@@ -1,6 +1,7 @@
-"""Small charts as SVG text and tables as HTML text, for a page that opens without a network.
+"""Small charts as SVG text, tables and pictures as HTML text, for a page that opens without a network.
 
-Everything that comes from data is escaped here, by the function that puts it into the page.
+Everything that comes from data is escaped here, by the function that puts it into the page. Colours are in
+``page.py``.
 """
 
 import base64
@@ -11,12 +12,12 @@ import cv2
 
 from trailcam_edge.preprocessing import Image
 
-__all__ = ["COLOURS", "line_chart", "picture", "table"]
+__all__ = ["line_chart", "picture", "pictures_in_a_row", "table"]
 
-COLOURS = ("#1b6ca8", "#d1603d", "#3c8d5a", "#7a5195")  # readable for the colour-blind, and apart in grey
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 460, 260, 52, 12, 26, 36
 _TICKS = 5
 _JPEG_QUALITY = 80
+_DARK = 0.55  # shade from which white letters are easier to read
 
 Points = Sequence[tuple[float, float]]
 
@@ -61,44 +62,65 @@ def line_chart(
         (x1, y1), (x2, y2) = place(x_range[0], y_range[0]), place(x_range[1], y_range[1])
         parts.append(f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="ideal"/>')
     for number, (name, points) in enumerate(series):
-        colour = COLOURS[number]
+        colour = f"var(--line-{number})"
         placed = [place(x, y) for x, y in points]
         parts.append(
-            f'<polyline fill="none" stroke="{colour}" stroke-width="2" '
+            f'<polyline fill="none" style="stroke:{colour}" stroke-width="2" '
             f'points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in placed)}"/>'
         )
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in placed]
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" style="fill:{colour}"/>' for x, y in placed]
         parts.append(
-            f'<text x="{_WIDTH - _RIGHT}" y="{15 + 14 * number}" text-anchor="end" fill="{colour}">'
+            f'<text x="{_WIDTH - _RIGHT}" y="{15 + 14 * number}" text-anchor="end" style="fill:{colour}">'
             f"{html.escape(name)}</text>"
         )
     return "".join(parts) + "</svg>"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], shades: Sequence[Sequence[float]] | None = None) -> str:
+def table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    shades: Sequence[Sequence[float]] | None = None,
+    texts: bool = False,
+) -> str:
     """Return an HTML table; the first column names the row.
 
     Args:
         head: of the columns.
         rows: cells as text.
         shades: darkness 0..1 behind each cell but the first of a row, where given.
+        texts: whether the cells are texts, not numbers.
     """
-    lines = ["<table><thead><tr>", *(f"<th>{html.escape(cell)}</th>" for cell in head), "</tr></thead><tbody>"]
+    opening = '<div class="scroll"><table class="texts">' if texts else '<div class="scroll"><table>'
+    lines = [opening, "<thead><tr>", *(f"<th>{html.escape(cell)}</th>" for cell in head), "</tr></thead><tbody>"]
     for number, row in enumerate(rows):
         lines.append(f"<tr><th>{html.escape(row[0])}</th>")
         for column, cell in enumerate(row[1:]):
             shade = shades[number][column] if shades else 0.0
-            style = f' style="background:rgba(27,108,168,{shade:.2f})"' if shade else ""
-            lines.append(f"<td{style}>{html.escape(cell)}</td>")
+            style = f' style="background:rgba(var(--shade),{shade:.2f})"' if shade else ""
+            dark = ' class="dark"' if shade > _DARK else ""
+            lines.append(f"<td{dark}{style}>{html.escape(cell)}</td>")
         lines.append("</tr>")
-    return "".join(lines) + "</tbody></table>"
+    return "".join(lines) + "</tbody></table></div>"
 
 
-def picture(image: Image, caption: str) -> str:
-    """Return an HTML figure that holds the (H, W, 3) uint8 RGB image itself."""
+def picture(image: Image, caption: str, kind: str = "") -> str:
+    """Return an HTML figure that holds the (H, W, 3) uint8 RGB image itself; ``kind`` is small, wide or nothing."""
+    shape = f' class="{kind}"' if kind else ""
+    return f"<figure{shape}>{_embed(image, caption)}<figcaption>{html.escape(caption)}</figcaption></figure>"
+
+
+def pictures_in_a_row(images: Sequence[tuple[Image, str]], caption: str) -> str:
+    """Return a wide HTML figure of images side by side, each (H, W, 3) uint8 RGB with a caption of its own."""
+    cells = "".join(f"<span>{_embed(image, f'{caption}: {text}')}{html.escape(text)}</span>" for image, text in images)
+    return (
+        f'<figure class="wide"><div class="row">{cells}</div><figcaption>{html.escape(caption)}</figcaption></figure>'
+    )
+
+
+def _embed(image: Image, description: str) -> str:
     _, encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     data = base64.b64encode(encoded.tobytes()).decode("ascii")
+    height, width = image.shape[:2]
     return (
-        f'<figure><img alt="{html.escape(caption)}" src="data:image/jpeg;base64,{data}">'
-        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        f'<img width="{width}" height="{height}" alt="{html.escape(description)}" src="data:image/jpeg;base64,{data}">'
     )

@@ -8,6 +8,7 @@ from trailcam_edge.manifest import InputSpec
 from trailcam_edge.preprocessing import fit_image, read_image
 from trailcam_train.charts import picture, table
 from trailcam_train.data_check import CopyGroup, DataCheck, Spread
+from trailcam_train.page import render_page
 
 __all__ = ["render_html", "render_text"]
 
@@ -16,15 +17,6 @@ _LISTED = 10  # files per list in the terminal
 _SHOWN_GROUPS = 60  # groups of copies with pictures; each picture is about 3 kB of the page
 _SHOWN_FILES = 12  # pictures per group, and of small or extreme ones
 _SHOWN_NAMES = 500
-_STYLE = """
-body{font:15px/1.45 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#222}
-h2{margin-top:2em;border-bottom:1px solid #ccc}
-table{border-collapse:collapse;font-size:13px}th,td{padding:3px 8px;text-align:right}
-th:first-child,td:last-child{text-align:left}tbody tr:nth-child(odd){background:#f6f6f4}
-figure{display:inline-block;width:104px;margin:4px;vertical-align:top;font-size:11px}
-figcaption{overflow-wrap:anywhere}img{max-width:100%}.group{border-left:4px solid #bbb;margin:8px 0;padding-left:8px}
-.wrong{border-color:#d1603d}
-"""
 
 
 def render_text(check: DataCheck) -> str:
@@ -59,7 +51,6 @@ def render_html(check: DataCheck) -> str:
     Raises:
         SourceError: a picture that was read a moment ago can no longer be read.
     """
-    title = html.escape(f"Data check of {check.root.name}")
     classes = [
         [item.label, f"{item.pictures:,}", f"{item.pictures / max(1, check.pictures):.1%}", f"{item.scenes:,}"]
         for item in check.classes
@@ -70,7 +61,7 @@ def render_html(check: DataCheck) -> str:
     ]
     within = [group for group in check.copies if not group.crosses_classes]
     parts = [
-        f"<h1>{title}</h1><p>{check.pictures:,} readable pictures in {len(check.classes):,} classes.</p>",
+        f"<p>{check.pictures:,} readable pictures in {len(check.classes):,} classes.</p>",
         _texts(check.problems, "Problems: training would refuse this folder"),
         _texts(check.notes, "Notes"),
         "<h2>Classes</h2>" + table(["class", "pictures", "share", "scenes, copies counted once"], classes),
@@ -82,10 +73,7 @@ def render_html(check: DataCheck) -> str:
         _pictures(check.root, check.extreme, "Very long or very tall pictures"),
         _groups(check.root, within, "Copies within a class"),
     ]
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
-        f"</head><body>{''.join(parts)}</body></html>\n"
-    )
+    return render_page(f"Data check of {check.root.name}", parts)
 
 
 def _spreads(check: DataCheck) -> list[tuple[str, Spread, str]]:
@@ -118,7 +106,7 @@ def _names(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> st
     if not rows:
         return ""
     more = f"<p>The first {_SHOWN_NAMES:,} of them:</p>" if len(rows) > _SHOWN_NAMES else ""
-    return f"<h2>{title} ({len(rows):,})</h2>{more}{table(head, rows[:_SHOWN_NAMES])}"
+    return f"<h2>{title} ({len(rows):,})</h2>{more}{table(head, rows[:_SHOWN_NAMES], texts=True)}"
 
 
 def _pictures(root: Path, files: Sequence[str], title: str) -> str:
@@ -144,4 +132,4 @@ def _groups(root: Path, groups: Sequence[CopyGroup], title: str) -> str:
 
 
 def _thumbnails(root: Path, files: Iterable[str]) -> str:
-    return "".join(picture(fit_image(read_image(root / file, _THUMBNAIL), _THUMBNAIL), file) for file in files)
+    return "".join(picture(fit_image(read_image(root / file, _THUMBNAIL), _THUMBNAIL), file, "small") for file in files)

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_edge.decision import fit_reject_rule, reject_score
+from trailcam_edge.decision import fit_reject_rule, probabilities, reject_score
 from trailcam_edge.errors import DataError, SourceError
 from trailcam_edge.intervals import wilson_interval
 from trailcam_edge.manifest import REJECT_SCORES, InputSpec
@@ -20,7 +20,8 @@ from trailcam_edge.others import FIT_HALF, REPORT_HALF, group_others
 from trailcam_edge.preprocessing import fit_image, read_image
 from trailcam_edge.progress import Progress, silent
 from trailcam_edge.temperature import fit_temperature, negative_log_likelihood
-from trailcam_train.calibration import auroc, expected_calibration_error, reliability_bins
+from trailcam_train.bootstrap import calibration_error_interval, macro_f1_interval
+from trailcam_train.calibration import auroc, calibration_error, reliability_bins
 
 __all__ = ["KEEP", "Answers", "Others", "judge", "read_others"]
 
@@ -104,23 +105,38 @@ def _judge_split(labels: Sequence[str], answers: Answers, temperature: float) ->
     np.add.at(confusion, (answers.class_ids, answers.logits.argmax(axis=1)), 1)
     per_class = {label: _judge_class(confusion, number) for number, label in enumerate(labels)}
     order = np.argsort(-answers.logits, axis=1)[:, :5]
+    among_five = int((order == answers.class_ids[:, None]).any(axis=1).sum())
+    top5_low, top5_high = wilson_interval(among_five, n)
+    macro_f1_low, macro_f1_high = macro_f1_interval(confusion)
     return {
         "n": n,
         "top1": right / n,
         "top1_low": low,
         "top1_high": high,
-        "top5": float((order == answers.class_ids[:, None]).any(axis=1).mean()),
+        "top5": among_five / n,
+        "top5_low": top5_low,
+        "top5_high": top5_high,
         "macro_f1": float(np.mean([row["f1"] for row in per_class.values()])),
+        "macro_f1_low": macro_f1_low,
+        "macro_f1_high": macro_f1_high,
         "cross_entropy": negative_log_likelihood(answers.logits, answers.class_ids, temperature),
         "recall": {label: row["recall"] for label, row in per_class.items()},
         "per_class": per_class,
         "confusion": confusion.tolist(),
-        "ece_before": expected_calibration_error(answers.logits, answers.class_ids),
-        "ece_after": expected_calibration_error(answers.logits, answers.class_ids, temperature),
-        "reliability_before": [asdict(item) for item in reliability_bins(answers.logits, answers.class_ids)],
-        "reliability_after": [
-            asdict(item) for item in reliability_bins(answers.logits, answers.class_ids, temperature)
-        ],
+        **_judge_confidence(answers, 1.0, "before"),
+        **_judge_confidence(answers, temperature, "after"),
+    }
+
+
+def _judge_confidence(answers: Answers, temperature: float, when: str) -> dict[str, Any]:
+    """Return calibration error and bins; ``when`` says whether that is before or after temperature scaling."""
+    confidence = probabilities(answers.logits, temperature).max(axis=1)
+    low, high = calibration_error_interval(confidence, answers.right)
+    return {
+        f"ece_{when}": calibration_error(confidence, answers.right),
+        f"ece_{when}_low": low,
+        f"ece_{when}_high": high,
+        f"reliability_{when}": [asdict(item) for item in reliability_bins(confidence, answers.right)],
     }
 
 

@@ -8,39 +8,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from trailcam_edge.decision import probabilities
-from trailcam_edge.manifest import InputSpec
-from trailcam_edge.preprocessing import fit_image, read_image
 from trailcam_edge.run_directory import SplitRow
-from trailcam_train.charts import line_chart, picture, table
+from trailcam_train.charts import line_chart, table
 from trailcam_train.checkpoints import EpochRow
 from trailcam_train.dataset import Unreadable
 from trailcam_train.evaluate import KEEP, Answers
+from trailcam_train.page import render_page
 from trailcam_train.recipe import Recipe, recipe_to_toml
+from trailcam_train.report_pictures import (
+    Pictures,
+    show_attention,
+    show_first_layers,
+    show_label_errors,
+    show_mistakes,
+)
 
 __all__ = ["Page", "render_report"]
 
-_THUMBNAIL = InputSpec(128, 128, "letterbox")
-_MISTAKES = 24
 _LISTED = 100  # unreadable files shown; unreadable.csv has all
-_STYLE = """
-body{font:15px/1.45 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#222}
-h1{margin-bottom:0}h2{margin-top:2em;border-bottom:1px solid #ccc}
-table{border-collapse:collapse;font-size:13px}th,td{padding:3px 8px;text-align:right}th:first-child{text-align:left}
-tbody tr:nth-child(odd){background:#f6f6f4}
-.charts{display:flex;flex-wrap:wrap;gap:16px}svg{width:460px;max-width:100%;font:11px system-ui,sans-serif}
-svg .title{font-weight:bold;font-size:13px}svg .grid{stroke:#e2e2e2}svg .ideal{stroke:#999;stroke-dasharray:4 4}
-figure{display:inline-block;width:140px;margin:6px;vertical-align:top;font-size:12px}
-figcaption{overflow-wrap:anywhere}img{max-width:100%}
-.lead{font-size:19px}pre{background:#f6f6f4;padding:1em;overflow:auto}.scroll{overflow-x:auto}
-"""
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a report is made of; ``test`` answers ``rows``, in order, which are relative to ``data``."""
+    """What a report is made of.
+
+    ``rows`` are the validation and then the test pictures, relative to ``data``; ``validation`` and ``test`` answer
+    them in that order. ``model`` is the network that did.
+    """
 
     name: str
     recipe: Recipe
@@ -51,39 +49,59 @@ class Page:
     unreadable: tuple[Unreadable, ...]
     data: Path
     rows: tuple[SplitRow, ...]
+    validation: Answers
     test: Answers
+    model: keras.Model
+
+    @property
+    def held_out(self) -> Pictures:
+        """All pictures that the model was not trained on."""
+        logits = np.concatenate([self.validation.logits, self.test.logits])
+        class_ids = np.concatenate([self.validation.class_ids, self.test.class_ids])
+        return Pictures(
+            self.data, self.labels, self.rows, class_ids, probabilities(logits, self.metrics["temperature"])
+        )
+
+    @property
+    def tested(self) -> Pictures:
+        """The test pictures."""
+        every, first = self.held_out, len(self.validation.class_ids)
+        return Pictures(self.data, self.labels, every.rows[first:], every.class_ids[first:], every.shares[first:])
 
 
 def render_report(page: Page) -> str:
     """Return the page as HTML text.
 
     Raises:
-        SourceError: a picture that was a mistake can no longer be read.
+        SourceError: a picture that is shown can no longer be read.
     """
+    tested, spec = page.tested, page.recipe.input.spec
     parts = [
-        f"<h1>{html.escape(page.name)}</h1>",
         _summary(page),
         "<h2>Training</h2>",
         _curves(page),
         "<h2>Classes</h2>",
         _classes(page),
         "<h2>Confusion</h2><p>Rows: what a picture shows. Columns: what was answered.</p>",
-        f'<div class="scroll">{_confusion(page)}</div>',
+        _confusion(page),
         "<h2>Can its confidence be believed?</h2>",
         _reliability(page),
         "<h2>Unknown is an answer</h2>",
         _reject(page),
         "<h2>Its most confident mistakes</h2>",
-        _mistakes(page),
+        show_mistakes(tested),
+        "<h2>Likely label errors</h2>",
+        show_label_errors(page.held_out),
+        "<h2>What it looks at</h2>",
+        show_attention(tested, page.model, spec),
+        "<h2>What its first layers see</h2>",
+        show_first_layers(tested, page.model, spec),
         _unreadable(page),
         "<h2>Where it comes from</h2>",
-        table(["", ""], [[key, value] for key, value in page.provenance.items()]),
+        table(["", ""], [[key, value] for key, value in page.provenance.items()], texts=True),
         f"<h2>Recipe</h2><pre>{html.escape(recipe_to_toml(page.recipe).decode('utf-8'))}</pre>",
     ]
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(page.name)}</title>'
-        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
-    )
+    return render_page(page.name, parts)
 
 
 def _share(value: float) -> str:
@@ -100,9 +118,12 @@ def _summary(page: Page) -> str:
     row = test["per_class"][worst]
     return (
         f'<p class="lead">Right on <b>{_share(test["top1"])}</b> of {test["n"]:,} test pictures '
-        f"(95 % interval {_interval(test['top1_low'], test['top1_high'])}); macro-F1 {test['macro_f1']:.3f}. "
+        f"(95 % interval {_interval(test['top1_low'], test['top1_high'])}). "
         f"Its worst class is <b>{html.escape(worst)}</b>: {_share(row['recall'])} of {row['n']:,} found "
         f"({_interval(row['recall_low'], row['recall_high'])}).</p>"
+        f"<p>Among its five likeliest answers on {_share(test['top5'])} "
+        f"({_interval(test['top5_low'], test['top5_high'])}); macro-F1 {test['macro_f1']:.3f} "
+        f"({test['macro_f1_low']:.3f} to {test['macro_f1_high']:.3f}).</p>"
         f"<p>Validation: {_share(validation['top1'])} of {validation['n']:,}. Validation pictures chose the best "
         "epoch, the temperature and the reject rule; test pictures chose nothing.</p>"
     )
@@ -169,9 +190,14 @@ def _reliability(page: Page) -> str:
     chart = line_chart("Accuracy by confidence", series, "confidence", (0, 1), (0, 1), diagonal=True)
     return (
         f"<p>Temperature {page.metrics['temperature']:.3f}, fitted on validation. Calibration error on test: "
-        f"{test['ece_before']:.3f} as trained, {test['ece_after']:.3f} with the temperature.</p>"
+        f"{_error(test, 'before')} as trained, {_error(test, 'after')} with the temperature. A point below the dashed "
+        "line: surer than it is right.</p>"
         f'<div class="charts">{chart}</div>'
     )
+
+
+def _error(test: dict[str, Any], when: str) -> str:
+    return f"{test[f'ece_{when}']:.3f} ({test[f'ece_{when}_low']:.3f} to {test[f'ece_{when}_high']:.3f})"
 
 
 def _reject(page: Page) -> str:
@@ -196,23 +222,9 @@ def _reject(page: Page) -> str:
     return text + table(["others", "pictures", "turned away", "95 % interval", "AUROC"], rows)
 
 
-def _mistakes(page: Page) -> str:
-    shares = probabilities(page.test.logits, page.metrics["temperature"])
-    confidence = shares.max(axis=1)
-    wrong = np.flatnonzero(~page.test.right)
-    if not len(wrong):
-        return "<p>None on the test pictures.</p>"
-    figures = []
-    for position in wrong[np.argsort(-confidence[wrong], kind="stable")][:_MISTAKES]:
-        row = page.rows[position]
-        answer = page.labels[int(shares[position].argmax())]
-        image = fit_image(read_image(page.data / row.file, _THUMBNAIL), _THUMBNAIL)
-        figures.append(picture(image, f"{row.label}, answered {answer} {confidence[position]:.0%}: {row.file}"))
-    return "".join(figures)
-
-
 def _unreadable(page: Page) -> str:
     if not page.unreadable:
         return ""
     rows = [[item.file, item.reason] for item in page.unreadable[:_LISTED]]
-    return f"<h2>Left out: {len(page.unreadable):,} pictures that cannot be read</h2>" + table(["file", "reason"], rows)
+    title = f"<h2>Left out: {len(page.unreadable):,} pictures that cannot be read</h2>"
+    return title + table(["file", "reason"], rows, texts=True)

@@ -4,12 +4,11 @@ Two doors, ``start_training`` and ``resume_training``; both end with the same st
 the folder meanwhile.
 """
 
-import csv
-import io
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from trailcam_edge.decision import probabilities
 from trailcam_edge.disk import write_file
@@ -27,6 +26,7 @@ from trailcam_train.label_maps import choose_label_map
 from trailcam_train.lock import locked
 from trailcam_train.networks import build_network, load_network, save_network, training_precision
 from trailcam_train.outliers import check_outliers, choose_outliers
+from trailcam_train.predictions import PREDICTIONS_FILE, predictions_to_bytes
 from trailcam_train.recipe import Recipe
 from trailcam_train.report import Page, render_report
 from trailcam_train.splits import load_split, make_split
@@ -171,9 +171,8 @@ def _evaluate(job: Job, state: State, progress: Progress) -> None:
     }
     rows = (*job.of("validation"), *job.of("test"))
     write_file(job.folder / "metrics.json", json_bytes(metrics))
-    write_file(
-        job.folder / "predictions.csv", _predictions_to_bytes(job, rows, (validation, test), metrics["temperature"])
-    )
+    shares = probabilities(np.concatenate([validation.logits, test.logits]), metrics["temperature"])
+    write_file(job.folder / PREDICTIONS_FILE, predictions_to_bytes(rows, shares, job.labels))
     write_file(job.folder / "provenance.json", json_bytes(provenance))
     page = Page(
         name=job.name,
@@ -184,8 +183,10 @@ def _evaluate(job: Job, state: State, progress: Progress) -> None:
         provenance=provenance,
         unreadable=read_unreadable(job.folder),
         data=job.data,
-        rows=job.of("test"),
+        rows=rows,
+        validation=validation,
         test=test,
+        model=model,
     )
     write_file(job.folder / _REPORT_FILE, render_report(page).encode("utf-8"))
 
@@ -249,16 +250,3 @@ def _provenance(plan: Plan, dataset: Dataset) -> dict[str, str]:
     if plan.recipe.distillation.teacher:
         found["teacher"] = plan.recipe.distillation.teacher
     return found
-
-
-def _predictions_to_bytes(
-    job: Job, rows: tuple[SplitRow, ...], answers: tuple[Answers, Answers], temperature: float
-) -> bytes:
-    """Return ``predictions.csv``: what was answered for each validation and test picture, and how surely."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["file", "split", "class", "answer", "confidence"])
-    shares = [share for part in answers for share in probabilities(part.logits, temperature)]
-    for row, share in zip(rows, shares, strict=True):
-        writer.writerow([row.file, row.split, row.label, job.labels[int(share.argmax())], f"{share.max():.6f}"])
-    return buffer.getvalue().encode("utf-8")

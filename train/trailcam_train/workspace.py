@@ -28,7 +28,15 @@ import numpy.typing as npt
 
 from trailcam_edge.disk import staged_directory, sync_directory
 from trailcam_edge.errors import TrainError
-from trailcam_edge.run_directory import OUTLIERS_FILE, Run, SplitRow, read_run, read_split, split_to_bytes
+from trailcam_edge.run_directory import (
+    OUTLIERS_FILE,
+    PARTIAL_SUFFIX,
+    Run,
+    SplitRow,
+    read_run,
+    read_split,
+    split_to_bytes,
+)
 from trailcam_train.checkpoints import BEST_FILE, LAST_FILE, START_FILE
 from trailcam_train.dataset import Unreadable
 from trailcam_train.lock import LOCK_FILE
@@ -51,7 +59,6 @@ __all__ = [
     "read_unreadable",
 ]
 
-PARTIAL_SUFFIX = ".partial"
 # Weights, Adam's two averages and one of the weights, each 4 bytes; all of it twice while a checkpoint is replaced.
 _BYTES_PER_PARAMETER = 32
 _SPARE_BYTES = 50_000_000  # report, predictions and what the file system needs

@@ -25,6 +25,7 @@ _INTERRUPTED = 130
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam train``."""
+    parser.epilog = '"trailcam train compare RUN RUN" says which of two finished runs is better.'
     parser.add_argument(
         "data", type=Path, nargs="?", metavar="DATA", help="folder with one folder of pictures per class"
     )
