@@ -58,7 +58,7 @@ class CaptureSource:
         if not self._capture.isOpened():
             self._capture.release()
             raise cannot_open()
-        self._backlog_until_s = time.monotonic() + _BACKLOG_S if skip_backlog else 0.0
+        self._skip_backlog = skip_backlog
 
     def frames(self) -> Iterator[Frame]:
         """Yield what comes, for ever; a camera has no end.
@@ -68,6 +68,7 @@ class CaptureSource:
         """
         pool = BufferPool()
         sequence = 0
+        backlog = _Backlog(self._capture.get(cv2.CAP_PROP_FPS)) if self._skip_backlog else None
         while True:
             asked_s = time.monotonic()
             taken, decoded = self._capture.read(pool.take())
@@ -77,24 +78,15 @@ class CaptureSource:
                     f"{self._name}: no picture came after frame {sequence}; the camera stopped, was unplugged, or the "
                     "network is gone."
                 )
-            if self._is_backlog(asked_s, arrived_s):
-                pool.give_back(decoded)
-                continue
+            if backlog is not None:
+                if backlog.holds(asked_s, arrived_s):
+                    pool.give_back(decoded)
+                    continue
+                backlog = None
             pixels = PackedPixels(decoded, "BGR", self._view)
             name = f"{self._name} #{sequence}"
             yield Frame(pixels, arrived_s, sequence, name, give_back=partial(pool.give_back, decoded))
             sequence += 1
-
-    def _is_backlog(self, asked_s: float, arrived_s: float) -> bool:
-        """A frame that was there at once had been waiting; the first one that had to be waited for is new."""
-        if arrived_s >= self._backlog_until_s:
-            return False
-        rate_hz = float(self._capture.get(cv2.CAP_PROP_FPS))
-        period_s = 1 / (rate_hz if 1 <= rate_hz <= 240 else _LIKELY_RATE_HZ)
-        if arrived_s - asked_s < period_s / 2:
-            return True
-        self._backlog_until_s = 0.0
-        return False
 
     def __enter__(self) -> Self:
         """The capture is open already."""
@@ -105,6 +97,22 @@ class CaptureSource:
     ) -> None:
         """Close the capture."""
         self._capture.release()
+
+
+class _Backlog:
+    """Says which frames had been waiting: those that were there at once.
+
+    A busy machine makes one frame in ten slow to read, so the end is two in a row that had to be waited for.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        self._wait_s = 0.5 / (rate_hz if 1 <= rate_hz <= 240 else _LIKELY_RATE_HZ)
+        self._until_s = time.monotonic() + _BACKLOG_S
+        self._waited = 0
+
+    def holds(self, asked_s: float, arrived_s: float) -> bool:
+        self._waited = self._waited + 1 if arrived_s - asked_s >= self._wait_s else 0
+        return self._waited < 2 and arrived_s < self._until_s
 
 
 def usb_source(
