@@ -50,7 +50,7 @@ class MjpegServer:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 - the name is the protocol's
+            def do_GET(self) -> None:
                 outer.connections += 1
                 self.send_response(200)
                 self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")

@@ -1,5 +1,6 @@
 """From answers to visits: the rules, and what must hold for any sequence of answers."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -198,7 +199,7 @@ def test_visits_of_one_label_are_a_cool_down_apart_unless_the_first_was_cut(sequ
     found = play(sequence)
     for label in {visit.label for visit in found}:
         own = [visit for visit in found if visit.label == label]
-        for before, after in zip(own, own[1:], strict=False):
+        for before, after in itertools.pairwise(own):
             cut = after.started_s - before.started_s > RULES.longest_s
             assert after.started_s > before.seen_s
             assert after.started_s - before.seen_s >= RULES.cool_down_s or cut

@@ -1,6 +1,7 @@
 """Each way in which the camera of a Raspberry Pi fails has its own message and cure."""
 
 import errno
+import itertools
 
 import pytest
 
@@ -10,7 +11,7 @@ from trailcam_edge.sources.camera_errors import explain_camera
 
 def chained(*errors: Exception) -> Exception:
     """Return the first error, caused by the second, and so on."""
-    for outer, inner in zip(errors, errors[1:], strict=False):
+    for outer, inner in itertools.pairwise(errors):
         outer.__cause__ = inner
     return errors[0]
 
@@ -29,7 +30,7 @@ INIT = RuntimeError("Camera __init__ sequence did not complete.")
         (ModuleNotFoundError("No module named 'prctl'", name="prctl"), "prctl cannot be imported"),
         (ValueError("numpy.dtype size changed, may indicate binary incompatibility"), "pip uninstall -y numpy"),
         (ImportError("numpy.core.multiarray failed to import"), "pip uninstall -y numpy"),
-        (RuntimeError("No camera number 0 found - use \"rpicam-hello\""), "ribbon cable"),
+        (RuntimeError('No camera number 0 found - use "rpicam-hello"'), "ribbon cable"),
         (IndexError("list index out of range"), "ribbon cable"),
         (chained(INIT, RuntimeError("Failed to acquire camera: Device or resource busy")), "another program has it"),
         (chained(INIT, RuntimeError("camera.acquire() returned unexpected code: -16")), "another program has it"),

@@ -75,9 +75,10 @@ def test_the_first_frame_of_a_stream_is_not_one_that_was_collected_while_it_was_
 
 def test_a_stream_that_the_other_side_closes_is_lost_not_ended() -> None:
     with MjpegServer(SCENE, rate_hz=100, pictures=40) as server, network_source(server.address) as source:
+        frames = list(itertools.islice(source.frames(), 5))
+        assert len(frames) == 5
         with pytest.raises(SourceError, match="no picture came after frame"):
-            for frame in source.frames():
-                frame.give_back()
+            list(source.frames())
 
 
 def test_an_address_where_nobody_answers_says_so_without_the_password() -> None:
@@ -102,12 +103,15 @@ def test_buffers_that_were_given_back_are_read_into_again() -> None:
 def test_other_sizes_in_the_middle_are_delivered_as_they_are() -> None:
     sizes = [(48, 64), (48, 64), (24, 32), (96, 128), (48, 64)]
     source = source_of(FakeCapture([np.zeros((*size, 3), np.uint8) for size in sizes]))
+    frames = source.frames()
     found = []
-    with pytest.raises(SourceError, match="after frame 5"):
-        for frame in source.frames():
-            found.append(frame.image.shape[:2])
-            frame.give_back()
+    for _ in sizes:
+        frame = next(frames)
+        found.append(frame.image.shape[:2])
+        frame.give_back()
     assert found == sizes
+    with pytest.raises(SourceError, match="after frame 5"):
+        next(frames)
 
 
 def test_frames_that_waited_while_the_stream_was_opened_are_let_go() -> None:
