@@ -18,14 +18,19 @@ _READ_TIMEOUT_MS = 5_000
 OpenCapture = Callable[[], Any]  # gives a cv2.VideoCapture, or something that reads like one
 
 
-def open_ffmpeg(name: str | Path) -> Any:
-    """Return a ``cv2.VideoCapture`` of a file or address; it may not be open, which only ``isOpened`` says."""
+def open_ffmpeg(name: str | Path, threads: int | None = None) -> Any:
+    """Return a ``cv2.VideoCapture`` of a file or address; it may not be open, which only ``isOpened`` says.
+
+    ``threads`` decode; FFmpeg gives each of them a frame of its own, so each beyond the first delays the stream.
+    """
     limits = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
         _OPEN_TIMEOUT_MS,
         cv2.CAP_PROP_READ_TIMEOUT_MSEC,
         _READ_TIMEOUT_MS,
     ]
+    if threads is not None:
+        limits += [cv2.CAP_PROP_N_THREADS, threads]
     return cv2.VideoCapture(str(name), cv2.CAP_FFMPEG, limits)
 
 

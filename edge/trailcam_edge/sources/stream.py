@@ -153,7 +153,7 @@ def network_source(address: str, view: View | None = None) -> CaptureSource:
             f'is on: "ffprobe {shown}" says more.'
         )
 
-    return CaptureSource(shown, partial(open_ffmpeg, address), cannot_open, view, skip_backlog=True)
+    return CaptureSource(shown, partial(open_ffmpeg, address, threads=1), cannot_open, view, skip_backlog=True)
 
 
 def _without_password(address: str) -> str:
