@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": "recognise animals now, with the built-in bundle and built-in frames",
     "classify": "say what is in picture files and folders",
     "watch": "live recognition, frame by frame",
+    "cameras": "list the cameras of this machine, and what keeps others from being seen",
     "data": "look at a folder of photographs before it costs you a week",
     "train": "train a model on folders of photographs",
     "export": "turn a run into bundles and measure what that cost",

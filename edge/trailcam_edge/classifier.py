@@ -133,6 +133,13 @@ class Classifier:
         return self._bundle
 
     @property
+    def name(self) -> str:
+        """What names the model in events: the bundle's name and version, or the file of a bare model."""
+        if self._bundle is None:
+            return self._model.path.name
+        return f"{self._bundle.manifest.name} {self._bundle.manifest.version}"
+
+    @property
     def model(self) -> TFLiteModel:
         """The open model, for callers who measure or compare."""
         return self._model
@@ -144,12 +151,7 @@ class Classifier:
             BundleError: the model fails, or gives NaN or infinity.
             ValueError: not such an image.
         """
-        scores = self._model.invoke(fit_image(image, self.input)[None])
-        if not np.isfinite(scores).all():
-            raise BundleError("the model gives NaN or infinity for this picture: it is broken. Export it again.")
-        if self._probabilities_in:
-            return np.log(np.maximum(scores, np.float32(_SMALLEST_PROBABILITY)))
-        return scores
+        return self._logits_of(fit_image(image, self.input))
 
     def classify(self, image: Image, top_count: int = 3) -> Classification:
         """Say what is in an (H, W, 3) uint8 RGB image of any size from 1x1 px.
@@ -158,9 +160,24 @@ class Classifier:
             BundleError: the model fails, or gives NaN or infinity.
             ValueError: not such an image; ``read_image`` makes one from a file.
         """
-        start = time.perf_counter()
-        answer = decide(self.logits(image), self.output, top_count, self._background)
-        latency_ms = (time.perf_counter() - start) * 1e3
+        start_s = time.perf_counter()
+        return self.classify_input(fit_image(image, self.input), top_count, start_s)
+
+    def classify_input(self, fitted: Image, top_count: int = 3, start_s: float | None = None) -> Classification:
+        """Say what is in a picture that ``fit_image`` has brought to this classifier's input.
+
+        Args:
+            fitted: (height, width, 3) uint8 RGB as ``input`` says.
+            top_count: candidates to list.
+            start_s: ``time.perf_counter`` from which the latency counts; from now where not given.
+
+        Raises:
+            BundleError: the model fails, or gives NaN or infinity.
+            ValueError: another size.
+        """
+        start_s = time.perf_counter() if start_s is None else start_s
+        answer = decide(self._logits_of(fitted), self.output, top_count, self._background)
+        latency_ms = (time.perf_counter() - start_s) * 1e3
         return Classification(answer.label, answer.confidence, answer.top, latency_ms)
 
     def classify_file(self, path: Path | str, top_count: int = 3) -> Classification:
@@ -179,6 +196,14 @@ class Classifier:
         """
         manifest = self.bundle.manifest
         return replay(self._model, self.bundle.read_golden(), manifest.input, manifest.golden)
+
+    def _logits_of(self, fitted: Image) -> npt.NDArray[np.float32]:
+        scores = self._model.invoke(fitted[None])
+        if not np.isfinite(scores).all():
+            raise BundleError("the model gives NaN or infinity for this picture: it is broken. Export it again.")
+        if self._probabilities_in:
+            return np.log(np.maximum(scores, np.float32(_SMALLEST_PROBABILITY)))
+        return scores
 
 
 def _default_threads() -> int:

@@ -1,39 +1,274 @@
-"""The live loop: take a frame, classify it, say what was seen."""
+"""The live loop: take the newest frame, classify it, and say what visited.
 
+    camera --capture thread--> slot --newest--> motion gate --> classifier --> vote --> visits
+
+Pictures of a folder and frames of a recording wait, so each is looked at in turn; a live source does not, so only its
+newest frame is, and the answer is never about the past. ``docs/adr/0006-live-loop.md`` has the reasons and figures.
+"""
+
+import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
+import cv2
+
+from trailcam_edge.capture import CaptureThread
 from trailcam_edge.classifier import Classification, Classifier
-from trailcam_edge.sources import Frame, Source
+from trailcam_edge.clock import Clock, SystemClock
+from trailcam_edge.errors import SourceError
+from trailcam_edge.events import BLANK, PERSON, UNKNOWN, BlindTime, Visit
+from trailcam_edge.motion import MotionGate
+from trailcam_edge.preprocessing import Image, fit_image
+from trailcam_edge.slot import NewestFrameSlot
+from trailcam_edge.sources import CameraWishes, Delivery, Frame, OnBadFrame, Source, open_source
+from trailcam_edge.visits import Look, Track, VisitState, advance, finish, name_outcome, outcome_of, wait_until
+from trailcam_edge.watch_settings import WatchSettings
 
-__all__ = ["Observation", "watch"]
+__all__ = ["Happening", "Observation", "open_configured", "sharpness", "watch"]
 
 _RATE_SMOOTHING = 0.2  # weight of the newest frame in the frame rate that is shown
+_TICK_S = 0.25  # how soon a stop is noticed while no frame comes
 
 
 @dataclass(frozen=True)
 class Observation:
-    """One frame and its answer; ``rate_hz`` is the smoothed frame rate of the whole loop, 0 until it is known."""
+    """One frame and its answer; the frame may be used until the next happening is asked for.
+
+    ``answer`` is None where the motion gate kept the model from being asked. ``outcome`` is what the frame counts as: a
+    label, "unknown", "blank" or "person", None without an answer. ``age_ms`` is the time from the frame's timestamp to
+    now, ``rate_hz`` the smoothed frame rate of the whole loop, 0 until it is known, ``dropped`` how many frames nobody
+    had time for since the beginning, ``open_labels`` whose visits are under way.
+    """
 
     frame: Frame
-    answer: Classification
+    answer: Classification | None
     rate_hz: float
+    outcome: str | None = None
+    age_ms: float = 0.0
+    dropped: int = 0
+    open_labels: tuple[str, ...] = ()
 
 
-def watch(source: Source, classifier: Classifier) -> Iterator[Observation]:
-    """Classify the frames of a source one by one, each before the next is taken.
+Happening = Observation | Visit | BlindTime
+
+
+def _tell_nobody(message: str) -> None:
+    """Let a message go."""
+
+
+def watch(
+    reopen: Callable[[], Source],
+    classifier: Classifier,
+    settings: WatchSettings | None = None,
+    stop: threading.Event | None = None,
+    clock: Clock | None = None,
+    report: Callable[[str], None] = _tell_nobody,
+) -> Iterator[Happening]:
+    """Classify what a source delivers; yield an observation per frame, and visits and blind times as they end.
+
+    Pictures of a folder have no time between them, so they give no visits. When the source ends, or ``stop`` is set,
+    the open visits are yielded and the iteration ends.
+
+    Args:
+        reopen: opens the source; called again when a live one is lost.
+        classifier: answers; it is used by the calling thread only.
+        settings: see ``WatchSettings``; what concerns the camera itself is the business of ``reopen``.
+        stop: set by anybody, in any thread, to end the watch.
+        clock: dates what happens.
+        report: told in words when a live source is lost and when it is back; called by another thread.
 
     Raises:
-        SourceError: the source cannot deliver.
+        SourceError: the source cannot be opened or delivers nothing; a live one has been silent for ``give_up_s``. The
+            open visits were yielded before.
+        BundleError: the model fails while it runs.
     """
-    rate_hz = 0.0
-    previous_s: float | None = None
-    for frame in source.frames():
-        answer = classifier.classify(frame.image)
+    settings = settings or WatchSettings()
+    loop = _Loop(classifier, settings, clock or SystemClock(), stop or threading.Event())
+    source = reopen()
+    if source.delivery == "live":
+        return loop.newest(source, reopen, report)
+    return loop.every(source)
+
+
+def open_configured(settings: WatchSettings, on_bad_frame: OnBadFrame) -> Source:
+    """Open the source that the settings name, hung as they say.
+
+    Raises:
+        SourceError: there is no such source, or it cannot be opened.
+    """
+    camera = settings.camera
+    wishes = CameraWishes(
+        camera.picture_size_px, camera.small_size_px, camera.frame_rate_hz, camera.focus_m, settings.recovery.stall_s
+    )
+    return open_source(camera.source, on_bad_frame, camera.view, wishes, camera.fast)
+
+
+def sharpness(image: Image) -> float:
+    """Return how sharp an (H, W, 3) uint8 RGB picture is, comparable between pictures of one size.
+
+    The variance of the Laplacian. Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a
+    comparative study", ICPR 2000.
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    return float(deviation[0, 0]) ** 2
+
+
+class _Loop:
+    def __init__(self, classifier: Classifier, settings: WatchSettings, clock: Clock, stop: threading.Event) -> None:
+        self._classifier = classifier
+        self._settings = settings
+        self._clock = clock
+        self._stop = stop
+        self._gate = MotionGate(settings.motion) if settings.motion.enabled else None
+        self._visits = VisitState()
+        self._pictures: dict[str, Image] = {}  # best picture of each track, by label
+        self._rate_hz = 0.0
+        self._previous_s: float | None = None
+
+    def every(self, source: Source) -> Iterator[Happening]:
+        """Take frames that wait, each in turn."""
+        with source:
+            for frame in source.frames():
+                try:
+                    yield from self._observe(frame, source.delivery)
+                finally:
+                    frame.give_back()
+                if self._stop.is_set():
+                    break
+        yield from self._end()
+
+    def newest(
+        self, source: Source, reopen: Callable[[], Source], report: Callable[[str], None]
+    ) -> Iterator[Happening]:
+        """Take the newest frame of a source that does not wait."""
+        slot = NewestFrameSlot()
+        recovery = self._settings.recovery
+        capture = CaptureThread(source, reopen, slot, recovery, self._clock, report)
+        capture.start()
+        due_s, silent = 0.0, False
+        try:
+            while not self._stop.is_set() and not slot.ended and capture.silent_s <= recovery.give_up_s:
+                if self._settings.rate_hz is not None:
+                    self._stop.wait(max(0.0, due_s - time.monotonic()))
+                frame = slot.take(_TICK_S)
+                yield from capture.take_blind_times()
+                if frame is None:
+                    if not silent and capture.silent_s > recovery.stall_s:
+                        silent = True
+                        report(
+                            f"no frame for {recovery.stall_s:g} s; ending after {recovery.give_up_s:g} s without one."
+                        )
+                    yield from self._let_time_pass(self._clock.monotonic_s())
+                    continue
+                silent = False
+                due_s = time.monotonic() + (0.0 if self._settings.rate_hz is None else 1 / self._settings.rate_hz)
+                try:
+                    yield from self._observe(frame, source.delivery, slot.dropped)
+                finally:
+                    frame.give_back()
+            blind = capture.blind_now()
+        finally:
+            capture.stop()
+        yield from capture.take_blind_times()
+        if blind is not None:
+            yield blind
+        yield from self._end()
+        if capture.error is not None:
+            raise capture.error
+        if blind is not None and not self._stop.is_set():
+            last = f" Its last error: {capture.problem}" if capture.problem else ""
+            raise SourceError(
+                f"{self._settings.camera.source}: no frame for {capture.silent_s:.0f} s. Ending, so that the service "
+                f"manager can start everything afresh; check cable, power and network.{last}"
+            )
+
+    def _observe(self, frame: Frame, delivery: Delivery, dropped: int = 0) -> Iterator[Happening]:
+        """Look at one frame if it is worth it; yield the visits that ended before it, then what it shows."""
+        answer: Classification | None = None
+        outcome: str | None = None
+        if delivery == "stills":
+            answer = self._classify(frame)[0]
+            outcome = name_outcome(answer, self._settings.visits)
+        elif self._is_worth_a_look(frame):
+            answer, outcome, ended = self._look(frame)
+            yield from ended
+        else:
+            yield from self._let_time_pass(frame.timestamp_s)
         now_s = time.monotonic()
-        if previous_s is not None and now_s > previous_s:
-            newest_hz = 1 / (now_s - previous_s)
-            rate_hz = newest_hz if rate_hz == 0 else rate_hz + _RATE_SMOOTHING * (newest_hz - rate_hz)
-        previous_s = now_s
-        yield Observation(frame, answer, rate_hz)
+        self._measure_rate(now_s)
+        age_ms = (now_s - frame.timestamp_s) * 1e3 if delivery == "live" else 0.0
+        yield Observation(frame, answer, self._rate_hz, outcome, age_ms, dropped, self._visits.open_labels)
+
+    def _is_worth_a_look(self, frame: Frame) -> bool:
+        """While anything is on its way to be a visit every frame is looked at, even of an animal that keeps still."""
+        if self._gate is None:
+            return True
+        return self._gate.passes(frame.pixels.luma(), frame.timestamp_s) or bool(self._visits.tracks)
+
+    def _classify(self, frame: Frame) -> tuple[Classification, Image]:
+        """Return the answer, and the picture as the model saw it."""
+        start_s = time.perf_counter()
+        fitted = fit_image(frame.image, self._classifier.input)
+        return self._classifier.classify_input(fitted, start_s=start_s), fitted
+
+    def _look(self, frame: Frame) -> tuple[Classification, str, tuple[Visit, ...]]:
+        """Classify a frame and let it vote; return the visits that ended before it as well."""
+        answer, fitted = self._classify(frame)
+        rules = self._settings.visits
+        label = name_outcome(answer, rules)
+        look = Look(frame.timestamp_s, frame.sequence, label, answer.confidence, 0.0, answer.latency_ms)
+        outcome = outcome_of(look, self._visits, rules)
+        if outcome not in (UNKNOWN, BLANK):
+            look = replace(look, sharpness=sharpness(fitted))
+        self._visits, ended = advance(self._visits, look, rules)
+        visits = tuple(map(self._visit, ended))
+        self._keep_picture(frame)
+        return answer, outcome, visits
+
+    def _let_time_pass(self, now_s: float) -> Iterator[Visit]:
+        self._visits, ended = wait_until(self._visits, now_s, self._settings.visits)
+        yield from map(self._visit, ended)
+        self._forget_pictures()
+
+    def _end(self) -> Iterator[Visit]:
+        tracks = finish(self._visits)
+        self._visits = VisitState()
+        yield from map(self._visit, tracks)
+
+    def _keep_picture(self, frame: Frame) -> None:
+        """Keep the picture of this frame for the tracks whose best it is, and those of tracks that ended no longer."""
+        self._forget_pictures()
+        picture: Image | None = None
+        for track in self._visits.tracks:
+            hidden = track.label == PERSON and not self._settings.visits.keep_person_pictures
+            if track.best.sequence == frame.sequence and not hidden:
+                picture = frame.picture() if picture is None else picture
+                self._pictures[track.label] = picture
+
+    def _forget_pictures(self) -> None:
+        if self._pictures:
+            labels = {track.label for track in self._visits.tracks}
+            self._pictures = {label: picture for label, picture in self._pictures.items() if label in labels}
+
+    def _visit(self, track: Track) -> Visit:
+        return Visit(
+            visit_id=uuid.uuid4().hex,
+            label=track.label,
+            started=self._clock.moment(track.started_s),
+            ended=self._clock.moment(track.seen_s),
+            confidence=track.best.confidence,
+            votes=track.votes,
+            frames=track.frames,
+            best_frame=self._pictures.get(track.label),
+            bundle=self._classifier.name,
+            latency_ms=track.latency_sum_ms / track.frames,
+        )
+
+    def _measure_rate(self, now_s: float) -> None:
+        if self._previous_s is not None and now_s > self._previous_s:
+            newest_hz = 1 / (now_s - self._previous_s)
+            self._rate_hz += (1.0 if self._rate_hz == 0 else _RATE_SMOOTHING) * (newest_hz - self._rate_hz)
+        self._previous_s = now_s

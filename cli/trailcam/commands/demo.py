@@ -1,11 +1,13 @@
 """``trailcam demo``: recognise animals now, with the built-in bundle and built-in frames."""
 
 import argparse
+from functools import partial
 
 from trailcam.commands.opening import add_model_arguments
 from trailcam.commands.watch import follow
 from trailcam_edge.errors import SourceError
 from trailcam_edge.sources import open_source
+from trailcam_edge.watch_settings import WatchSettings
 
 __all__ = ["add_arguments", "run"]
 
@@ -28,8 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     def refuse(error: SourceError) -> None:
         raise error
 
-    with open_source("demo", refuse) as source:
-        follow(source, arguments)
+    follow(partial(open_source, "demo", refuse), arguments, WatchSettings())
     if not arguments.json:
         print(_NEXT)
     return 0

@@ -3,12 +3,13 @@
 import argparse
 import os
 from pathlib import Path
+from typing import NoReturn
 
 from trailcam.native_log import quiet_native_log
 from trailcam_edge.classifier import Classifier
 from trailcam_edge.manifest import FITS
 
-__all__ = ["add_model_arguments", "open_classifier"]
+__all__ = ["add_model_arguments", "open_classifier", "usage_error"]
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,13 +36,13 @@ def open_classifier(arguments: argparse.Namespace) -> Classifier:
     if arguments.model is None:
         for name in ("labels", "background", "value_range", "fit"):
             if getattr(arguments, name) is not None:
-                _usage(f"--{name.replace('_', '-')} belongs to --model; a bundle says it itself")
+                usage_error(f"--{name.replace('_', '-')} belongs to --model; a bundle says it itself")
         with quiet_native_log():
             return Classifier.open(arguments.bundle, arguments.threads)
     if arguments.bundle is not None:
-        _usage("--bundle and --model exclude each other")
+        usage_error("--bundle and --model exclude each other")
     if arguments.labels is None:
-        _usage("--model needs --labels FILE, one label per line in the order of the model's outputs")
+        usage_error("--model needs --labels FILE, one label per line in the order of the model's outputs")
     with quiet_native_log():
         return Classifier.open_model(
             arguments.model,
@@ -60,5 +61,6 @@ def _positive(text: str) -> int:
     return value
 
 
-def _usage(message: str) -> None:
+def usage_error(message: str) -> NoReturn:
+    """End with a usage message on stderr and exit code 2."""
     argparse.ArgumentParser(prog="trailcam", add_help=False, usage="trailcam COMMAND [OPTIONS]").error(message)

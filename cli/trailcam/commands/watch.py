@@ -1,32 +1,46 @@
-"""``trailcam watch``: live recognition in a terminal, frame by frame."""
+"""``trailcam watch``: live recognition in a terminal."""
 
 import argparse
-import json
 import sys
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 
-from trailcam.commands.answers import answer_record
-from trailcam.commands.opening import add_model_arguments, open_classifier
-from trailcam_edge.classifier import Classification
+from trailcam.commands.opening import add_model_arguments, open_classifier, usage_error
+from trailcam.commands.watch_output import JsonOutput, TextOutput
+from trailcam.signals import stop_on_signals
 from trailcam_edge.errors import SourceError
-from trailcam_edge.sightings import find_sightings
-from trailcam_edge.sources import Source, open_source
-from trailcam_edge.watch import Observation, watch
+from trailcam_edge.events import PERSON, UNKNOWN
+from trailcam_edge.sources import Source
+from trailcam_edge.sources.view import ROTATIONS_DEG
+from trailcam_edge.watch import open_configured, watch
+from trailcam_edge.watch_settings import CameraSettings, MotionSettings, VisitSettings, WatchSettings
 
 __all__ = ["add_arguments", "follow", "run"]
-
-_BAR_CHARACTERS = 20
-
-Seen = list[tuple[int, Classification]]  # sequence number and answer of each frame
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam watch``."""
     parser.add_argument(
-        "--source", default="demo", metavar="SOURCE", help='"demo", a folder of pictures or a video file (default demo)'
+        "--source",
+        default="demo",
+        metavar="SOURCE",
+        help='"demo" (default), a folder of pictures, a video file, picamera2, a USB camera (0 or /dev/video0), or an '
+        "rtsp:// or http:// address",
     )
     add_model_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object per frame and line")
+    parser.add_argument("--json", action="store_true", help="one JSON object per frame, visit or blind time and line")
+    parser.add_argument("--visits", action="store_true", help="print visits, not every frame")
+    parser.add_argument("--unknown", action="store_true", help="something unknown is a visit too; best with --motion")
+    parser.add_argument("--motion", action="store_true", help="look only at frames in which something moved")
+    parser.add_argument("--rate", type=float, metavar="HZ", help="frames a second to classify at most")
+    camera = parser.add_argument_group("camera")
+    camera.add_argument("--fast", action="store_true", help="a video file as fast as possible, every frame of it")
+    camera.add_argument("--flip", action="store_true", help="mirror left to right")
+    camera.add_argument("--rotate", type=int, default=0, choices=ROTATIONS_DEG, help="turn clockwise, in degrees")
+    camera.add_argument("--roi", type=_shares, metavar="X,Y,W,H", help="region that counts, as shares from 0 to 1")
+    camera.add_argument("--picture-size", type=_size, metavar="WxH", help="of pictures that are kept (1920x1080)")
+    camera.add_argument("--fps", type=float, metavar="HZ", help="frame rate to ask the camera for")
+    camera.add_argument("--focus", type=float, metavar="METRES", help="fixed focus (default: autofocus, if it can)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,48 +51,74 @@ def run(arguments: argparse.Namespace) -> int:
         bad_frames.append(error)
         print(f"trailcam: {error}", file=sys.stderr)
 
-    with open_source(arguments.source, report) as source:
-        follow(source, arguments)
+    settings = _settings(arguments)
+    follow(partial(open_configured, settings, report), arguments, settings)
     return 1 if bad_frames else 0
 
 
-def follow(source: Source, arguments: argparse.Namespace) -> None:
-    """Print the answer for every frame; then, also after Ctrl-C, what was seen."""
-    classifier = open_classifier(arguments)
-    seen: Seen = []
+def follow(reopen: Callable[[], Source], arguments: argparse.Namespace, settings: WatchSettings) -> None:
+    """Print what happens until the source ends or somebody stops it; then, in either case, what was seen.
+
+    Raises:
+        KeyboardInterrupt: it was stopped with Ctrl-C; everything has been printed.
+    """
+    visits_only = getattr(arguments, "visits", False)
+    output = JsonOutput(visits_only) if arguments.json else TextOutput(visits_only)
+    with stop_on_signals() as stop:
+        source = reopen()  # before the model: a wrong name is told at once
+        with output:
+            classifier = open_classifier(arguments)
+            for happening in watch(_first(source, reopen), classifier, settings, stop.event, report=_tell):
+                output.show(happening)
+    if stop.interrupted:
+        raise KeyboardInterrupt
+
+
+def _first(source: Source, reopen: Callable[[], Source]) -> Callable[[], Source]:
+    """Return an opener that hands out ``source`` first, which is open already."""
+    waiting = [source]
+    return lambda: waiting.pop() if waiting else reopen()
+
+
+def _tell(message: str) -> None:
+    print(f"trailcam: {message}", file=sys.stderr, flush=True)
+
+
+def _settings(arguments: argparse.Namespace) -> WatchSettings:
+    """Turn the options into settings; a value that makes no sense is a usage error."""
+    sizes = {} if arguments.picture_size is None else {"picture_size_px": arguments.picture_size}
+    outcomes = (PERSON, UNKNOWN) if arguments.unknown else (PERSON,)
     try:
-        for observation in watch(source, classifier):
-            seen.append((observation.frame.sequence, observation.answer))
-            (_print_json if arguments.json else _print_line)(observation)
-    finally:
-        if seen and not arguments.json:
-            _print_summary(seen)
+        return WatchSettings(
+            camera=CameraSettings(
+                source=arguments.source,
+                fast=arguments.fast,
+                flip=arguments.flip,
+                rotate_deg=arguments.rotate,
+                roi=arguments.roi,
+                frame_rate_hz=arguments.fps,
+                focus_m=arguments.focus,
+                **sizes,
+            ),
+            motion=MotionSettings(enabled=arguments.motion),
+            visits=VisitSettings(reported_outcomes=outcomes),
+            rate_hz=arguments.rate,
+        )
+    except ValueError as error:
+        usage_error(str(error))
 
 
-def _print_line(observation: Observation) -> None:
-    frame, answer = observation.frame, observation.answer
-    label = answer.label or "-"
-    bar = "█" * round(answer.confidence * _BAR_CHARACTERS) if answer.label else ""
-    share = f"{answer.confidence:.0%}" if answer.label else ""
-    print(
-        f"{frame.sequence:>5}  {label:<14} {share:>4} {bar:<{_BAR_CHARACTERS}} {answer.latency_ms:>7.1f} ms"
-        f" {observation.rate_hz:>6.1f} frames/s  {Path(frame.name).name}",
-        flush=True,
-    )
+def _shares(text: str) -> tuple[float, float, float, float]:
+    try:
+        x, y, width, height = map(float, text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected four shares, for example 0.25,0,0.5,1") from error
+    return x, y, width, height
 
 
-def _print_summary(seen: Seen) -> None:
-    sightings = find_sightings((sequence, answer.label, answer.confidence) for sequence, answer in seen)
-    latencies_ms = sorted(answer.latency_ms for _, answer in seen)
-    unknown = sum(answer.label is None for _, answer in seen)
-    print(f"\n{len(seen)} frames: {len(sightings)} sightings, and {unknown} frames with nothing known in them.")
-    for sighting in sightings:
-        frames = "frame" if sighting.frames == 1 else "frames"
-        print(f"  {sighting.label:<14} {sighting.frames:>4} {frames:<7} best confidence {sighting.confidence:.0%}")
-    print(f"Latency per frame: p50 {latencies_ms[len(latencies_ms) // 2]:.1f} ms, worst {latencies_ms[-1]:.1f} ms.")
-
-
-def _print_json(observation: Observation) -> None:
-    frame = observation.frame
-    record = {"sequence": frame.sequence, "frame": frame.name, "timestamp_s": round(frame.timestamp_s, 6)}
-    print(json.dumps(record | answer_record(observation.answer), ensure_ascii=False), flush=True)
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = map(int, text.lower().split("x"))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected width and height, for example 1280x720") from error
+    return width, height

@@ -1,0 +1,33 @@
+"""``trailcam cameras``: which cameras this machine has, and what keeps others from being seen."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from trailcam_edge.sources.listing import list_cameras
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``trailcam cameras``."""
+    parser.add_argument("--json", action="store_true", help="cameras and problems as one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List the cameras; what is wrong with others goes to stderr, and is no failure."""
+    cameras, problems = list_cameras()
+    if arguments.json:
+        record = {"cameras": [asdict(camera) for camera in cameras], "problems": [str(error) for error in problems]}
+        print(json.dumps(record, ensure_ascii=False))
+        return 0
+    for camera in cameras:
+        print(f"{camera.source:<14}{camera.name}")
+    for error in problems:
+        print(f"trailcam: {error}", file=sys.stderr)
+    if cameras:
+        print(f'Watch one with "trailcam watch --source {cameras[0].source}".')
+    else:
+        print('No camera was found. Network cameras are not looked for: "trailcam watch --source rtsp://...".')
+    return 0

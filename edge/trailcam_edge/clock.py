@@ -1,0 +1,67 @@
+"""Time on a machine that may not know the date.
+
+A Raspberry Pi without network starts with the date of its last shutdown. So what happens is dated by the monotonic
+clock and the identity of this start of the machine; the date is added where it can be trusted.
+"""
+
+import ctypes
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from trailcam_edge.events import Moment
+
+__all__ = ["Clock", "SystemClock", "date_is_known", "read_boot_id"]
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_BOARD = Path("/proc/device-tree/model")  # small boards have it, PCs and virtual machines do not
+_HARDWARE_CLOCK = Path("/sys/class/rtc/rtc0")
+_TIMEX_BYTES = 512  # struct timex has 208 on 64-bit Linux
+_TIME_ERROR = 5  # clock not synchronised, adjtimex(2)
+
+
+class Clock(Protocol):
+    """Where the live loop reads time."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds that only grow, as in a frame's timestamp."""
+
+    def moment(self, monotonic_s: float) -> Moment:
+        """Return the moment at which the monotonic clock showed, or will show, ``monotonic_s``."""
+
+
+class SystemClock:
+    """This machine's clocks."""
+
+    def __init__(self, known: Callable[[], bool] | None = None) -> None:
+        self._known = known or date_is_known
+        self._boot_id = read_boot_id()
+
+    def monotonic_s(self) -> float:
+        """Return seconds since the machine was started."""
+        return time.monotonic()
+
+    def moment(self, monotonic_s: float) -> Moment:
+        """Return a moment of this start of the machine, dated if the date is known now."""
+        wall = None
+        if self._known():
+            wall = datetime.now().astimezone() + timedelta(seconds=monotonic_s - time.monotonic())
+        return Moment(monotonic_s, wall, self._boot_id)
+
+
+def read_boot_id(path: Path = _BOOT_ID) -> str:
+    """Return what names this start of the machine; where the kernel does not say, when it was started."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return f"started-{round(time.time() - time.monotonic())}"
+
+
+def date_is_known(board: Path = _BOARD, hardware_clock: Path = _HARDWARE_CLOCK) -> bool:
+    """Say whether the date can be trusted: no small board, one with a hardware clock, or one in step with a network."""
+    if not board.exists() or hardware_clock.exists():
+        return True
+    libc = ctypes.CDLL(None)
+    return bool(libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)) != _TIME_ERROR)

@@ -1,0 +1,29 @@
+"""Where frames come from, behind one small protocol: folders, videos, cameras, network streams, the built-in demo.
+
+    open_source("demo" | FOLDER | VIDEO | "0" | "/dev/video0" | "picamera2" | "rtsp://..." | "http://...")
+
+A source is a context manager; ``frames`` yields until it ends. What each frame carries is in ``frame``, how its pixels
+lie in memory in ``pixels``. A source that is lost raises; whether and when it is opened again is not its business but
+that of ``trailcam_edge.capture``.
+"""
+
+from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource, list_pictures
+from trailcam_edge.sources.frame import Delivery, Frame, OnBadFrame, Source
+from trailcam_edge.sources.opening import open_source
+from trailcam_edge.sources.picamera import CameraWishes
+from trailcam_edge.sources.video import VideoSource
+from trailcam_edge.sources.view import View
+
+__all__ = [
+    "DEMO_FRAMES",
+    "CameraWishes",
+    "Delivery",
+    "FolderSource",
+    "Frame",
+    "OnBadFrame",
+    "Source",
+    "VideoSource",
+    "View",
+    "list_pictures",
+    "open_source",
+]

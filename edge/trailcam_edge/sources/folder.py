@@ -1,0 +1,70 @@
+"""Pictures of a folder as a source of frames, and the built-in demo, which is one."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from trailcam_edge.errors import SourceError
+from trailcam_edge.preprocessing import IMAGE_SUFFIXES, read_image
+from trailcam_edge.sources.frame import Delivery, Frame, OnBadFrame
+from trailcam_edge.sources.pixels import PackedPixels
+from trailcam_edge.sources.view import UNCHANGED, View
+
+__all__ = ["DEMO_FRAMES", "FolderSource", "list_pictures"]
+
+DEMO_FRAMES = Path(__file__).parents[1] / "data" / "demo"
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Return the picture files below ``folder``, by their suffix, sorted by path; hidden ones are left out.
+
+    Raises:
+        SourceError: there is none, or the folder cannot be read.
+    """
+    if not folder.is_dir():
+        raise SourceError(f"{folder}: no such folder.")
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+    if not found:
+        suffixes = " ".join(sorted(IMAGE_SUFFIXES))
+        raise SourceError(f"{folder}: holds no picture ({suffixes}). Name a folder with photographs in it.")
+    return found
+
+
+class FolderSource:
+    """The pictures of a folder, sorted by path; one that cannot be read is reported and left out."""
+
+    delivery: Delivery = "stills"
+
+    def __init__(self, folder: Path, on_bad_frame: OnBadFrame, view: View | None = None) -> None:
+        self._folder = folder
+        self._paths = list_pictures(folder)
+        self._on_bad_frame = on_bad_frame
+        self._view = view or UNCHANGED
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield one frame per readable picture."""
+        for sequence, path in enumerate(self._paths):
+            try:
+                image = read_image(path)
+            except SourceError as error:
+                self._on_bad_frame(error)
+                continue
+            name = str(path.relative_to(self._folder))
+            yield Frame(PackedPixels(image, "RGB", self._view), time.monotonic(), sequence, name)
+
+    def __enter__(self) -> Self:
+        """Nothing to take hold of: files are opened one by one."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to let go of."""

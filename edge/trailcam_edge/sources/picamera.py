@@ -1,0 +1,272 @@
+"""The Raspberry Pi's own camera, through Picamera2 and libcamera.
+
+Two streams are asked for: ``lores`` is classified, ``main`` is the picture for people; both as YUV420, because that is
+what the hardware gives without another pass and what takes half the memory of RGB. What comes is read back, never
+assumed: format, size, stride and colour space. A frame holds one of the camera's few buffers until it is given back;
+its pixels are converted straight from there, and only if somebody looks.
+
+Facts about Picamera2 0.3.38 that this relies on: "RGB888" is stored B, G, R (manual, section 4.2.2);
+``capture_request(wait=seconds)`` raises ``TimeoutError`` when the camera has stopped; ``flush=True`` reads the key
+``ExposureTime``, which not every pipeline reports, so it is not used: frames are taken all the time instead.
+"""
+
+import importlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from trailcam_edge.errors import SourceError
+from trailcam_edge.preprocessing import Image
+from trailcam_edge.sources.camera_errors import CAMERA_ERRORS, explain_camera
+from trailcam_edge.sources.frame import Delivery, Frame
+from trailcam_edge.sources.pixels import ColourSpace, PackedPixels, Pixels, PlanarPixels, Plane
+from trailcam_edge.sources.view import UNCHANGED, View
+
+__all__ = ["CameraWishes", "PiCamera", "PicameraSource", "open_picamera2"]
+
+# One waits in the slot, one is being classified, one is in the hands of the capture thread, two are in the camera.
+_BUFFERS = 5
+_PACKED = {"RGB888": "BGR", "BGR888": "RGB", "XRGB8888": "BGRX", "XBGR8888": "RGBX"}
+_PLANAR = {"YUV420": "I420", "YVU420": "YV12", "NV12": "NV12", "NV21": "NV21"}
+_AF_MODE_MANUAL, _AF_MODE_CONTINUOUS = 0, 2  # libcamera's AfModeEnum
+_RETURN_S = 5.0  # for the frame that is being classified; its memory goes with the camera
+_OLDEST_TIMESTAMP_S = 10.0  # above this the sensor's clock is another one than ours
+_COLOUR_SPACES = {
+    "SMPTE170M": ColourSpace(),
+    "sYCC": ColourSpace(full_range=True),
+    "Rec709": ColourSpace(kr=0.2126, kb=0.0722),
+    "Rec2020": ColourSpace(kr=0.2627, kb=0.0593),
+}
+
+
+@dataclass(frozen=True)
+class CameraWishes:
+    """What a camera is asked for; what it cannot do is left out, but for a ``focus_m``, which is then an error.
+
+    ``frame_rate_hz`` None leaves the rate to the camera. ``focus_m`` is a distance in metres for cameras with a motor;
+    None is continuous autofocus where there is one.
+    """
+
+    picture_size_px: tuple[int, int] = (1920, 1080)
+    small_size_px: tuple[int, int] = (640, 480)
+    frame_rate_hz: float | None = None
+    focus_m: float | None = None
+    stall_s: float = 5.0
+
+
+@dataclass(frozen=True)
+class PiCamera:
+    """What is needed of Picamera2 and libcamera: an open camera, its ``MappedArray``, and the colour space to ask for.
+
+    ``colour_space`` is libcamera's SMPTE 170M, the one that OpenCV converts itself.
+    """
+
+    camera: Any
+    mapped_array: Callable[..., Any]
+    colour_space: Any
+
+
+def open_picamera2(number: int) -> PiCamera:
+    """Import Picamera2, which is a second's work, and open its camera ``number``.
+
+    Raises:
+        SourceError: Picamera2 cannot be used here, there is no such camera, or it is busy; with the cure.
+    """
+    try:
+        picamera2 = importlib.import_module("picamera2")
+        libcamera = importlib.import_module("libcamera")
+        camera = picamera2.Picamera2(number)
+    except CAMERA_ERRORS as error:
+        raise explain_camera(error) from error
+    return PiCamera(camera, picamera2.MappedArray, libcamera.ColorSpace.Smpte170m())
+
+
+class PicameraSource:
+    """A camera of Picamera2 as a source.
+
+    Args:
+        name: what messages and frames call it.
+        open_camera: opens it.
+        wishes: sizes, rate and focus to ask for.
+        view: how the camera hangs.
+
+    Raises:
+        SourceError: the camera cannot be opened, configured or started; with the cure.
+    """
+
+    delivery: Delivery = "live"
+
+    def __init__(
+        self, name: str, open_camera: Callable[[], PiCamera], wishes: CameraWishes, view: View | None = None
+    ) -> None:
+        self._name = name
+        self._wishes = wishes
+        self._view = view or UNCHANGED
+        self._lent = 0
+        self._returned = threading.Condition()
+        self._pi = open_camera()
+        try:
+            self._pi.camera.configure(self._configuration())
+            self._streams = self._read_back()
+            self._pi.camera.start()
+        except BaseException as error:
+            self._pi.camera.close()
+            if isinstance(error, CAMERA_ERRORS):
+                raise explain_camera(error) from error
+            raise
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield what comes, for ever; a camera has no end.
+
+        Raises:
+            SourceError: no frame came within ``stall_s``, or the camera failed.
+        """
+        sequence = 0
+        while True:
+            try:
+                request = self._pi.camera.capture_request(wait=self._wishes.stall_s)
+                exposed_s = _timestamp_s(request.get_metadata(), time.monotonic())
+            except CAMERA_ERRORS as error:
+                raise explain_camera(error) from error
+            small, large = (_MappedPixels(self._pi, request, stream) for stream in self._streams)
+            give_back = partial(self._take_back, request)
+            with self._returned:
+                self._lent += 1
+            yield Frame(small, exposed_s, sequence, f"{self._name} #{sequence}", large, give_back)
+            sequence += 1
+
+    def _take_back(self, request: Any) -> None:
+        with self._returned:
+            request.release()
+            self._lent -= 1
+            self._returned.notify()
+
+    def _configuration(self) -> Any:
+        camera, wishes = self._pi.camera, self._wishes
+        controls: dict[str, Any] = {}
+        if wishes.frame_rate_hz is not None and "FrameDurationLimits" in camera.camera_controls:
+            period_us = round(1e6 / wishes.frame_rate_hz)
+            controls["FrameDurationLimits"] = (period_us, period_us)
+        if wishes.focus_m is not None:
+            if "LensPosition" not in camera.camera_controls:
+                raise SourceError(f"{self._name}: has no focus motor, so --focus has no effect. Leave it out.")
+            controls |= {"AfMode": _AF_MODE_MANUAL, "LensPosition": 1 / wishes.focus_m}  # in dioptres
+        elif "AfMode" in camera.camera_controls:
+            controls["AfMode"] = _AF_MODE_CONTINUOUS
+        small_size_px = tuple(map(min, wishes.small_size_px, wishes.picture_size_px))
+        return camera.create_video_configuration(
+            main={"size": wishes.picture_size_px, "format": "YUV420"},
+            lores={"size": small_size_px, "format": "YUV420"},
+            raw=None,  # its buffers would be the largest of all
+            colour_space=self._pi.colour_space,
+            buffer_count=_BUFFERS,
+            controls=controls,
+        )
+
+    def _read_back(self) -> tuple["_Stream", "_Stream"]:
+        """Return what the camera made of the wishes: the small stream, then the large one."""
+        configuration = self._pi.camera.camera_configuration()
+        colour_space = _colour_space(configuration.get("colour_space"))
+        main = _stream("main", configuration["main"], colour_space, self._view)
+        lores = configuration.get("lores")
+        return (main if lores is None else _stream("lores", lores, colour_space, self._view)), main
+
+    def __enter__(self) -> Self:
+        """The camera is open already."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait until nobody looks at a frame any more, then stop and close the camera."""
+        with self._returned:
+            self._returned.wait_for(lambda: self._lent == 0, _RETURN_S)
+        try:
+            self._pi.camera.stop()
+        finally:
+            self._pi.camera.close()
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """One stream as it was read back; ``stride`` is in bytes."""
+
+    name: str
+    format: str
+    width: int
+    height: int
+    stride: int
+    colour_space: ColourSpace
+    view: View
+
+    def pixels(self, buffer: Any) -> Pixels:
+        """Lay the stream's form over a one-dimensional uint8 buffer; nothing is copied."""
+        if self.format in _PLANAR:
+            rows = self.height * 3 // 2
+            array = buffer[: rows * self.stride].reshape(rows, self.stride)
+            return PlanarPixels(array, self.width, _PLANAR[self.format], self.colour_space, self.view)
+        order = _PACKED[self.format]
+        samples = len(order)
+        rows = buffer[: self.height * self.stride].reshape(self.height, self.stride)
+        packed = rows[:, : self.width * samples].reshape(self.height, self.width, samples)
+        return PackedPixels(packed, order, self.view)
+
+
+@dataclass(frozen=True, eq=False)
+class _MappedPixels:
+    """One stream of a request that the camera has lent us."""
+
+    pi: PiCamera
+    request: Any
+    stream: _Stream
+
+    def image(self) -> Image:
+        with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
+            image = self.stream.pixels(mapped.array).image()
+            # Only RGB that needs no conversion is still the camera's own memory.
+            return image.copy() if np.shares_memory(image, mapped.array) else image
+
+    def luma(self) -> Plane:
+        with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
+            return self.stream.pixels(mapped.array).luma()
+
+
+def _stream(name: str, found: dict[str, Any], colour_space: ColourSpace, view: View) -> _Stream:
+    if found["format"] not in _PLANAR and found["format"] not in _PACKED:
+        known = ", ".join([*_PLANAR, *_PACKED])
+        raise SourceError(
+            f"the camera gives its {name} stream as {found['format']}, expected one of {known}. If it is a USB camera, "
+            'use "--source 0" for it.'
+        )
+    width, height = found["size"]
+    return _Stream(name, found["format"], int(width), int(height), int(found["stride"]), colour_space, view)
+
+
+def _colour_space(found: Any) -> ColourSpace:
+    """Return what a libcamera colour space means for conversion; one that is not stated is the one we asked for.
+
+    libcamera writes it as a name, or as "primaries/transfer/encoding/range" where it has none.
+    """
+    text = "SMPTE170M" if found is None else str(found)
+    for name, colour_space in _COLOUR_SPACES.items():
+        if name in text and "/" not in text:
+            return colour_space
+    encoding = _COLOUR_SPACES.get(next((name for name in ("Rec709", "Rec2020") if f"/{name}/" in text), "SMPTE170M"))
+    assert encoding is not None  # noqa: S101 - both names are keys of the table
+    return ColourSpace(encoding.kr, encoding.kb, full_range=text.rpartition("/")[2].startswith("Full"))
+
+
+def _timestamp_s(metadata: dict[str, Any], now_s: float) -> float:
+    """Return when the frame was exposed, on our monotonic clock, or ``now_s`` where the camera does not say.
+
+    libcamera's ``SensorTimestamp`` counts nanoseconds since the start of the machine, as our clock does on one that
+    never sleeps.
+    """
+    exposed_s = metadata.get("SensorTimestamp", 0) / 1e9
+    return exposed_s if 0 <= now_s - exposed_s <= _OLDEST_TIMESTAMP_S else now_s

@@ -1,0 +1,156 @@
+"""Pixels as a camera leaves them in memory, and how they become RGB.
+
+    PackedPixels    (H, W, 3) or (H, W, 4): B, G, R from OpenCV; "RGB888" of libcamera is stored B, G, R as well
+    PlanarPixels    luma above chroma, rows padded to a stride: YUV420 (I420, YV12) and NV12 or NV21
+
+Conversion happens when somebody looks, so a frame that nobody looks at costs nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_edge.preprocessing import Image
+from trailcam_edge.sources.view import UNCHANGED, View
+
+__all__ = ["PACKED_ORDERS", "PLANAR_LAYOUTS", "ColourSpace", "PackedPixels", "Pixels", "PlanarPixels", "Plane"]
+
+Plane = npt.NDArray[np.uint8]  # (H, W)
+
+PACKED_ORDERS = {
+    "RGB": (3, None, cv2.COLOR_RGB2GRAY),
+    "BGR": (3, cv2.COLOR_BGR2RGB, cv2.COLOR_BGR2GRAY),
+    "RGBX": (4, cv2.COLOR_RGBA2RGB, cv2.COLOR_RGBA2GRAY),
+    "BGRX": (4, cv2.COLOR_BGRA2RGB, cv2.COLOR_BGRA2GRAY),
+}
+PLANAR_LAYOUTS = {
+    "I420": cv2.COLOR_YUV2RGB_I420,
+    "YV12": cv2.COLOR_YUV2RGB_YV12,
+    "NV12": cv2.COLOR_YUV2RGB_NV12,
+    "NV21": cv2.COLOR_YUV2RGB_NV21,
+}
+_LUMA_WIDTH_PX = 80  # an animal is still a few pixels wide, sensor noise is averaged away
+
+
+class Pixels(Protocol):
+    """One picture, in whatever form the source has it."""
+
+    def image(self) -> Image:
+        """Return (H, W, 3) uint8 RGB, upright, cropped to the region of interest, sharing no memory with a camera."""
+
+    def luma(self) -> Plane:
+        """Return brightness, (H, W) uint8, about 80 px wide, cropped, not turned, sharing no memory with a camera."""
+
+
+@dataclass(frozen=True)
+class ColourSpace:
+    """How luma and chroma were made of red, green and blue: ``kr`` and ``kb`` of the standard, and the range.
+
+    Sources: ITU-R BT.601-7, section 2.5; BT.709-6, section 3; BT.2020-2, table 4; JFIF 1.02 for the full range.
+    """
+
+    kr: float = 0.299
+    kb: float = 0.114
+    full_range: bool = False
+
+    @property
+    def matrix(self) -> npt.NDArray[np.float32]:
+        """(3, 4) float32 that takes (Y, Cb, Cr, 1), in 0..255, to (R, G, B)."""
+        kr, kb = self.kr, self.kb
+        kg = 1 - kr - kb
+        luma = 1.0 if self.full_range else 255 / 219
+        chroma = 1.0 if self.full_range else 255 / 224
+        black = 0.0 if self.full_range else 16.0
+        red = (luma, 0.0, 2 * (1 - kr) * chroma)
+        green = (luma, -2 * kb * (1 - kb) / kg * chroma, -2 * kr * (1 - kr) / kg * chroma)
+        blue = (luma, 2 * (1 - kb) * chroma, 0.0)
+        rows = [(*row, -black * row[0] - 128 * (row[1] + row[2])) for row in (red, green, blue)]
+        return np.array(rows, np.float32)
+
+
+_BT601 = ColourSpace()
+
+
+@dataclass(frozen=True, eq=False)
+class PackedPixels:
+    """``array`` is (H, W, 3 or 4) uint8 in one of ``PACKED_ORDERS``, rows may be padded.
+
+    An array in RGB order is handed on as it is, so it must not be a camera's own buffer.
+    """
+
+    array: npt.NDArray[np.uint8]
+    order: str
+    view: View = UNCHANGED
+
+    def image(self) -> Image:
+        """Reorder the colours of the region, if they need it."""
+        region = self.view.crop(self.array)
+        _, conversion, _ = PACKED_ORDERS[self.order]
+        if conversion is not None:
+            region = np.asarray(cv2.cvtColor(region, conversion), np.uint8)
+        return self.view.upright(region)
+
+    def luma(self) -> Plane:
+        """Shrink, then make grey: cheaper than the other way round."""
+        small = _shrunken(self.view.crop(self.array))
+        return np.asarray(cv2.cvtColor(small, PACKED_ORDERS[self.order][2]), np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class PlanarPixels:
+    """YUV 4:2:0 with padded rows.
+
+    ``array`` is (height * 3 / 2, stride) uint8: ``height`` rows of luma, then the chroma in ``layout``. Of each row the
+    first ``width`` pixels count. Height is even.
+    """
+
+    array: npt.NDArray[np.uint8]
+    width: int
+    layout: str
+    colour_space: ColourSpace = _BT601
+    view: View = UNCHANGED
+
+    @property
+    def height(self) -> int:
+        """Rows of the picture."""
+        return int(self.array.shape[0]) * 2 // 3
+
+    def image(self) -> Image:
+        """Convert at the width of the stride, then drop the padding: the chroma planes are padded in proportion."""
+        if self.colour_space == _BT601:  # OpenCV's own conversion is for this one only
+            whole = np.asarray(cv2.cvtColor(self.array, PLANAR_LAYOUTS[self.layout]), np.uint8)
+        else:
+            whole = np.asarray(cv2.transform(self._full_chroma(), self.colour_space.matrix), np.uint8)
+        return self.view.upright(self.view.crop(whole[:, : self.width]))
+
+    def luma(self) -> Plane:
+        """Shrink the luma plane; chroma is not looked at."""
+        plane = self.view.crop(self.array[: self.height, : self.width])
+        small = _shrunken(plane)
+        return small.copy() if small is plane else small
+
+    def _full_chroma(self) -> npt.NDArray[np.uint8]:
+        """Return (height, stride, 3) uint8 Y, Cb, Cr, each chroma sample doubled in both directions."""
+        height, stride = self.height, self.array.shape[1]
+        chroma = self.array[height:]
+        if self.layout in ("I420", "YV12"):
+            first, second = chroma.reshape(2, height // 2, stride // 2)
+        else:
+            pairs = chroma.reshape(height // 2, stride // 2, 2)
+            first, second = np.ascontiguousarray(pairs[..., 0]), np.ascontiguousarray(pairs[..., 1])
+        if self.layout in ("YV12", "NV21"):
+            first, second = second, first
+        planes = [cv2.resize(half, (stride, height), interpolation=cv2.INTER_NEAREST) for half in (first, second)]
+        return np.asarray(cv2.merge([self.array[:height], *planes]), np.uint8)
+
+
+def _shrunken(region: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Average whole blocks of pixels, down to about ``_LUMA_WIDTH_PX``; a small picture is returned as it is."""
+    step = max(1, region.shape[1] // _LUMA_WIDTH_PX)
+    if step == 1:
+        return region
+    size = (region.shape[1] // step, max(1, region.shape[0] // step))
+    return np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,76 @@
+"""How a camera hangs: which way is up, and which part of what it sees counts."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["ROTATIONS_DEG", "UNCHANGED", "Roi", "View"]
+
+ROTATIONS_DEG = (0, 90, 180, 270)
+_ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+_EPSILON = 1e-9  # rounding of x + width, when somebody writes thirds
+
+Roi = tuple[float, float, float, float]  # x, y, width, height as shares (0..1) of the upright picture
+
+
+@dataclass(frozen=True)
+class View:
+    """Turn clockwise by ``rotate_deg``, then mirror left to right if ``flip``, then keep the region ``roi``.
+
+    Raises:
+        ValueError: an angle that is no quarter turn, or a region that leaves the picture or is empty.
+    """
+
+    flip: bool = False
+    rotate_deg: int = 0
+    roi: Roi | None = None
+
+    def __post_init__(self) -> None:
+        if self.rotate_deg not in ROTATIONS_DEG:
+            raise ValueError(f"rotate_deg is {self.rotate_deg}, expected one of 0, 90, 180, 270")
+        if self.roi is not None:
+            if len(self.roi) != 4 or not all(np.isfinite(share) for share in self.roi):
+                raise ValueError(f"roi is {self.roi}, expected x, y, width, height as shares of the picture")
+            x, y, width, height = self.roi
+            if min(x, y) < 0 or min(width, height) <= 0 or max(x + width, y + height) > 1 + _EPSILON:
+                raise ValueError(f"roi is {self.roi}, expected x, y, width, height as shares from 0 to 1, inside of it")
+
+    def region(self, height: int, width: int) -> tuple[slice, slice]:
+        """Return the rows and columns of a picture as the camera gives it, at least one each, that hold the region."""
+        if self.roi is None:
+            return slice(0, height), slice(0, width)
+        x, y, wide, high = self.roi
+        if self.flip:
+            x = 1 - x - wide
+        for _ in range(self.rotate_deg // 90):  # undo one clockwise quarter turn
+            x, y, wide, high = y, 1 - x - wide, high, wide
+        return _span(y, high, height), _span(x, wide, width)
+
+    def crop(self, array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return the region of an (H, W) or (H, W, 3) picture as the camera gives it; nothing is copied."""
+        if self.roi is None:
+            return array
+        return array[self.region(array.shape[0], array.shape[1])]
+
+    def upright(self, array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Turn and mirror an (H, W) or (H, W, 3) picture; without a turn it is returned as it is."""
+        if self.rotate_deg == 180 and self.flip:
+            return _levels(cv2.flip(array, 0))
+        if self.rotate_deg:
+            array = _levels(cv2.rotate(array, _ROTATIONS[self.rotate_deg]))
+        return _levels(cv2.flip(array, 1)) if self.flip else array
+
+
+UNCHANGED = View()
+
+
+def _span(start: float, share: float, size: int) -> slice:
+    first = min(size - 1, round(start * size))
+    return slice(first, max(first + 1, min(size, round((start + share) * size))))
+
+
+def _levels(array: Any) -> npt.NDArray[np.uint8]:
+    return np.asarray(array, np.uint8)

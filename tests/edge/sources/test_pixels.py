@@ -1,0 +1,117 @@
+"""Pixels in every layout of a camera become the same RGB."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from trailcam_edge.sources.pixels import PACKED_ORDERS, PLANAR_LAYOUTS, ColourSpace, PackedPixels, PlanarPixels
+from trailcam_edge.sources.view import View
+
+Image = npt.NDArray[np.uint8]
+
+SPACES = {
+    "BT.601": ColourSpace(),
+    "JFIF": ColourSpace(full_range=True),
+    "BT.709": ColourSpace(kr=0.2126, kb=0.0722),
+}
+
+
+def picture(height: int = 48, width: int = 64) -> Image:
+    """Four plain quarters, so that chroma at half size loses nothing: red, green, blue and a mixed colour."""
+    image = np.empty((height, width, 3), np.uint8)
+    image[: height // 2, : width // 2] = (200, 30, 40)
+    image[: height // 2, width // 2 :] = (30, 180, 60)
+    image[height // 2 :, : width // 2] = (20, 50, 210)
+    image[height // 2 :, width // 2 :] = (120, 140, 90)
+    return image
+
+
+def planar(image: Image, layout: str, padding: int, space: ColourSpace) -> Image:
+    """Make what a camera would leave in memory, by the definition of Y, Cb and Cr rather than by inverting a matrix."""
+    red, green, blue = (image[..., channel] / 255 for channel in range(3))
+    y = space.kr * red + (1 - space.kr - space.kb) * green + space.kb * blue
+    cb, cr = (blue - y) / (2 * (1 - space.kb)), (red - y) / (2 * (1 - space.kr))
+    low, luma, chroma = (0, 255, 255) if space.full_range else (16, 219, 224)
+    planes = [np.rint(low + luma * y)] + [np.rint(128 + chroma * plane) for plane in (cb, cr)]
+    height, width = image.shape[:2]
+    stride = width + padding
+    rubbish = np.random.default_rng(0)
+    buffer = rubbish.integers(0, 256, (height * 3 // 2, stride)).astype(np.uint8)
+    buffer[:height, :width] = planes[0]
+    halves = [plane[::2, ::2].astype(np.uint8) for plane in planes[1:]]
+    if layout in ("YV12", "NV21"):
+        halves.reverse()
+    if layout in ("NV12", "NV21"):
+        buffer[height:, :width] = np.stack(halves, axis=-1).reshape(height // 2, width)
+    else:
+        chroma_planes = buffer[height:].reshape(2, height // 2, stride // 2)
+        for number, half in enumerate(halves):
+            chroma_planes[number, :, : width // 2] = half
+    return buffer
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("padding", [0, 32])
+@pytest.mark.parametrize("layout", PLANAR_LAYOUTS)
+def test_planes_become_rgb_whatever_their_layout_padding_and_colour_space(
+    layout: str, padding: int, space: str
+) -> None:
+    image = picture()
+    found = PlanarPixels(planar(image, layout, padding, SPACES[space]), 64, layout, SPACES[space]).image()
+    assert found.shape == image.shape
+    assert found.dtype == np.uint8
+    assert np.abs(found.astype(int) - image).max() <= 3  # rounding of 8-bit chroma
+
+
+@pytest.mark.parametrize("space", ["JFIF", "BT.709"])
+def test_another_colour_space_is_not_taken_for_the_usual_one(space: str) -> None:
+    buffer = planar(picture(), "I420", 0, SPACES[space])
+    wrong = PlanarPixels(buffer, 64, "I420").image()
+    assert np.abs(wrong.astype(int) - picture()).max() > 8
+
+
+@pytest.mark.parametrize("order", PACKED_ORDERS)
+def test_every_order_of_colours_becomes_rgb(order: str) -> None:
+    image = picture()
+    stored = image[..., ::-1] if order.startswith("BGR") else image
+    if order.endswith("X"):
+        stored = np.dstack([stored, np.full(image.shape[:2], 77, np.uint8)])
+    assert np.array_equal(PackedPixels(np.ascontiguousarray(stored), order).image(), image)
+
+
+def test_padded_rows_of_packed_pixels_are_not_looked_at() -> None:
+    padded = np.full((48, 80, 3), 99, np.uint8)
+    padded[:, :64] = picture()[..., ::-1]
+    assert np.array_equal(PackedPixels(padded[:, :64], "BGR").image(), picture())
+
+
+@pytest.mark.parametrize("view", [View(rotate_deg=90), View(flip=True), View(roi=(0.5, 0, 0.5, 0.5), rotate_deg=180)])
+def test_planes_and_packed_pixels_hang_the_same_way(view: View) -> None:
+    image = picture()
+    packed = PackedPixels(image[..., ::-1].copy(), "BGR", view).image()
+    yuv = PlanarPixels(planar(image, "NV12", 32, ColourSpace()), 64, "NV12", ColourSpace(), view).image()
+    assert yuv.shape == packed.shape
+    assert np.abs(yuv.astype(int) - packed).max() <= 3
+
+
+@pytest.mark.parametrize("size", [(48, 64), (480, 640), (1080, 1920)])
+def test_luma_is_small_and_the_same_from_planes_and_packed_pixels(size: tuple[int, int]) -> None:
+    image = picture(*size)
+    grey = PackedPixels(image[..., ::-1].copy(), "BGR").luma()
+    plane = PlanarPixels(planar(image, "I420", 32, SPACES["JFIF"]), size[1], "I420", SPACES["JFIF"]).luma()
+    assert grey.shape == plane.shape
+    assert 40 <= grey.shape[1] <= 120
+    assert np.abs(grey.astype(int) - plane).max() <= 2
+
+
+def test_luma_is_not_the_cameras_memory() -> None:
+    buffer = planar(picture(), "I420", 0, ColourSpace())
+    luma = PlanarPixels(buffer, 64, "I420").luma()
+    assert not np.shares_memory(luma, buffer)
+
+
+def test_opencv_agrees_on_the_usual_colour_space() -> None:
+    noise = np.random.default_rng(1).integers(60, 200, (72, 64)).astype(np.uint8)
+    ours = cv2.transform(PlanarPixels(noise, 64, "I420")._full_chroma(), ColourSpace().matrix)
+    assert np.abs(ours.astype(int) - PlanarPixels(noise, 64, "I420").image()).max() <= 2
