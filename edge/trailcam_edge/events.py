@@ -1,0 +1,58 @@
+"""What the live loop tells the rest of the house: visits, and times when the camera was blind."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trailcam_edge.preprocessing import Image
+
+__all__ = ["BLANK", "PERSON", "UNKNOWN", "BlindTime", "Moment", "Visit"]
+
+BLANK = "blank"  # the model says that nothing is there
+UNKNOWN = "unknown"  # something that the model does not know, or is not sure of
+PERSON = "person"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A point in time on a machine that may not know the date.
+
+    ``monotonic_s`` counts within one start of the machine, which ``boot_id`` names; ``wall`` (with time zone) is None
+    as long as nobody has set the clock.
+    """
+
+    monotonic_s: float
+    wall: datetime | None
+    boot_id: str
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One animal's stay in front of the camera: one event.
+
+    ``label`` is a label of the model, or the outcome "unknown", "blank" or "person". ``started`` and ``ended`` are the
+    first and last of its ``frames``; ``votes`` of these were far enough apart to count. ``confidence`` (0..1,
+    calibrated) is that of ``best_frame``, (H, W, 3) uint8 RGB and owned by the visit, or None where no picture is to
+    be kept. ``bundle`` names the model, ``latency_ms`` is the mean time from a frame to its answer.
+    """
+
+    visit_id: str
+    label: str
+    started: Moment
+    ended: Moment
+    confidence: float
+    votes: int
+    frames: int
+    best_frame: "Image | None" = field(repr=False, compare=False)
+    bundle: str
+    latency_ms: float
+
+
+@dataclass(frozen=True)
+class BlindTime:
+    """A time in which the camera could not see, and why."""
+
+    reason: str
+    started: Moment
+    ended: Moment
