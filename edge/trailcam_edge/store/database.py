@@ -64,7 +64,7 @@ class Database:
         """
         try:
             yield
-        except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.DataError) as error:
+        except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError) as error:
             raise ValueError(f"it does not fit the tables: {error}") from error
         except (sqlite3.Error, OSError) as error:
             raise explain(error, self._folder / DATABASE_FILE) from error

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from trailcam_edge.disk import sync_directory
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.store.database import Database, moment_columns, open_or_replace
 from trailcam_edge.store.exif import add_exif
@@ -60,6 +61,9 @@ class EventStore:
         try:
             self._room = Room(folder, limits, self._database, self._pictures)
             self._sweep(report)
+            with self._database.translated():  # a new folder is as durable as its name
+                sync_directory(folder)
+                sync_directory(folder.absolute().parent)
         except BaseException:
             self.close()
             raise

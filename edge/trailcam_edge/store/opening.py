@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from trailcam_edge.errors import DeviceError
+from trailcam_edge.store.pictures import size_on_disk
 from trailcam_edge.store.problems import StoreCorruptError, explain
 from trailcam_edge.store.schema import APPLICATION_ID, MIGRATIONS, migrate
 
@@ -130,7 +131,7 @@ def _check(connection: sqlite3.Connection, path: Path, newest: int, thorough: bo
 
 
 def set_aside(folder: Path, report: Callable[[str], None], max_bytes: int, why: str) -> Path:
-    """Move database and pictures to ``set-aside/NUMBER-DATE``, so that a new store can be started; nothing is deleted by it.
+    """Move database and pictures to ``set-aside/NUMBER-DATE``, so that a new store can be started.
 
     Pictures go first: a new database beside old pictures would take them for orphans.
 
@@ -165,5 +166,6 @@ def set_aside(folder: Path, report: Callable[[str], None], max_bytes: int, why: 
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the size of all files below a folder; 0 if there is none."""
-    return sum((Path(place) / name).lstat().st_size for place, _, names in os.walk(folder) for name in names)
+    """Return the room that all files below a folder take; 0 if there is none."""
+    paths = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
+    return sum(size_on_disk(path.lstat().st_size) for path in paths)

@@ -40,7 +40,13 @@ def encode_jpeg(image: "Image", quality: int) -> bytes:
     """
     import cv2  # only the device writes pictures; who lists events needs no OpenCV
 
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != "uint8" or not 0 < min(image.shape) or max(image.shape) > 65_535:
+    if (
+        image.ndim != 3
+        or image.shape[2] != 3
+        or image.dtype != "uint8"
+        or min(image.shape) == 0
+        or max(image.shape) > 65_535
+    ):
         raise ValueError(f"an image of shape {image.shape} and type {image.dtype}, expected (H, W, 3) uint8")
     done, data = cv2.imencode(_SUFFIX, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:

@@ -199,8 +199,10 @@ class Recorder:
                 store.add_blind_time(job)
             else:
                 store.add_visit(job)
-        except ValueError as error:
-            self._report(f"An event cannot be stored as it is ({error}): {job!r}.")
+        except (StoreUnavailableError, StoreCorruptError):
+            raise
+        except Exception as error:  # the supervisor of storing: whatever is wrong with one event ends with it
+            self._report(f"An event cannot be stored as it is ({type(error).__name__}: {error}): {job!r}.")
             if isinstance(job, Visit) and job.best_frame is not None:
                 self._store_job(store, replace(job, best_frame=None))
             else:

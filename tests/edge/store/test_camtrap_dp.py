@@ -159,9 +159,7 @@ def test_nothing_to_write_is_an_error_and_leaves_no_file(write: Write, tmp_path:
     assert not (tmp_path / "package.zip").exists()
 
 
-def test_a_failure_leaves_the_older_package(
-    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_leaves_the_older_package(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "package.zip").write_bytes(b"older")
     monkeypatch.setattr(zipfile.ZipFile, "writestr", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
     with pytest.raises(OSError, match="No space left"):

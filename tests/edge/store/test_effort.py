@@ -50,24 +50,16 @@ def test_bounds_are_not_passed_off_as_known_times() -> None:
     assert not effort.times_known
 
 
-spans = st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 300)), max_size=8)
+# Multiples of ten: a pause between two watches is then none at all, or long enough to count.
+spans = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 30)), max_size=8)
 
 
 @given(spans.filter(bool), spans)
-def test_watched_time_is_what_a_count_second_by_second_says(
-    watched: list[tuple[int, int]], blind: list[tuple[int, int]]
-) -> None:
-    watches = [_watch(start, start + length) for start, length in watched]
-    effort = summarise_effort(watches, [_blind("x", start, start + length) for start, length in blind])
-    seen = {second for start, length in watched for second in range(start, start + length)}
-    # A pause of a second between two watches is no interruption.
-    for start, length in watched:
-        if start - 1 in seen or any(start == other + more + 1 for other, more in watched):
-            seen.add(start - 1)
-    seen -= {second for start, length in blind for second in range(start, start + length)}
-    first = min(start for start, _ in watched)
-    if effort is None:
-        assert not {second for start, length in watched for second in range(start, start + length)} or not seen
-    else:
-        counted = {second for second in seen if first <= second < effort.end_s}
-        assert abs(effort.watched_s - len(counted)) <= len(watched)
+def test_watched_time_is_what_counting_gives(watched: list[tuple[int, int]], blind: list[tuple[int, int]]) -> None:
+    effort = summarise_effort(
+        [_watch(10 * start, 10 * (start + length)) for start, length in watched],
+        [_blind("x", 10 * start, 10 * (start + length)) for start, length in blind],
+    )
+    seen = {ten for start, length in watched for ten in range(start, start + length)}
+    seen -= {ten for start, length in blind for ten in range(start, start + length)}
+    assert (0 if effort is None else effort.watched_s) == 10 * len(seen)

@@ -40,7 +40,9 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(tmp_path: Pa
     open_database(tmp_path).close()
     connection = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
     connection.execute("INSERT INTO boots VALUES (NULL, 'a', 1.0)")
-    migrate(connection, [*MIGRATIONS, "ALTER TABLE boots ADD COLUMN note TEXT;\nCREATE TABLE extra (id INTEGER) STRICT;"])
+    migrate(
+        connection, [*MIGRATIONS, "ALTER TABLE boots ADD COLUMN note TEXT;\nCREATE TABLE extra (id INTEGER) STRICT;"]
+    )
     assert connection.execute("SELECT boot_id, note FROM boots").fetchall() == [("a", None)]
     assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
     connection.close()
@@ -82,7 +84,7 @@ def test_somebody_elses_database_is_refused_and_left_alone(tmp_path: Path) -> No
 
 
 def test_no_store_is_said_with_the_option_to_name_one(tmp_path: Path) -> None:
-    with pytest.raises(DeviceError, match='no events here.*"--store"'):
+    with pytest.raises(DeviceError, match=r'no events here.*"--store"'):
         open_read_only(tmp_path)
 
 

@@ -25,10 +25,17 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_after_a_power_cut_everything_acknowledged_is_there_and_nothing_is_broken(shim: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(FOLDER / "rehearse.py"), str(tmp_path), "40"]
+    command = [sys.executable, str(FOLDER / "rehearse.py"), str(tmp_path), "30"]
     done = subprocess.run(command, env=os.environ | {"LD_PRELOAD": str(shim)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert result["kills"] == 40
-    assert result["kills_in_recovery"] > 20
-    assert sum(result["acknowledged"].values()) > 40
+    assert result["kills"] == 30
+    assert result["kills_in_recovery"] > 15
+    assert sum(result["acknowledged"].values()) > 30
+
+
+def test_killed_at_random_moments_the_camera_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    command = [sys.executable, str(FOLDER / "rehearse_kills.py"), str(tmp_path), "5"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["kills"] == 5

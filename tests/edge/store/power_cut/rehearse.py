@@ -1,7 +1,7 @@
 """Kill a store at every write, in every way that ``power_cut.c`` knows, and look at what is left.
 
-Run under ``LD_PRELOAD=power_cut.so``; ``python rehearse.py FOLDER [POINTS]`` prints one JSON object. Without POINTS every
-point is tried; with it, that many random ones, each followed by a second kill during the recovery.
+Run under ``LD_PRELOAD=power_cut.so``; ``python rehearse.py FOLDER [POINTS]`` prints one JSON object. Without POINTS
+every point is tried; with it, that many random ones, each followed by a second kill during the recovery.
 """
 
 import argparse
@@ -138,13 +138,11 @@ def rehearse(base: Path, points: int | None) -> dict[str, object]:
     assert not died
     total = int(said.pop().removeprefix("points "))
     inspect(folder, said, first + 1000)
-    chance = random.Random(0)  # noqa: S311 - a rehearsal, not a secret
+    chance = random.Random(0)
     if points is None:
         plan = [(at, mode, 0) for mode in MODES for at in range(1, total + 1)]
     else:
-        plan = [
-            (chance.randint(1, total), chance.choice(list(MODES)), chance.randint(1, 12)) for _ in range(points)
-        ]
+        plan = [(chance.randint(1, total), chance.choice(list(MODES)), chance.randint(1, 12)) for _ in range(points)]
     acknowledged: Counter[str] = Counter()
     again = 0
     for at, mode, at_again in plan:
