@@ -3,8 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+POWER_CUT := tests/edge/store/power_cut
+REHEARSAL := .rehearsal
 
-.PHONY: help demo test check format dist clean
+.PHONY: help demo test check format dist clean rehearse-store
 
 help:
 	@echo "make demo     recognise animals now"
@@ -12,6 +14,7 @@ help:
 	@echo "make check    lint, types and import rules, as CI runs them"
 	@echo "make format   put the code in shape"
 	@echo "make dist     build the wheel"
+	@echo "make rehearse-store   cut the power of an event store at every write, then 200 times at random"
 	@echo "make clean    remove the environment and what was built"
 
 demo: $(VENV)/base
@@ -33,8 +36,14 @@ format: $(VENV)/dev
 dist: $(VENV)/dev
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
+rehearse-store: $(VENV)/dev
+	mkdir -p $(REHEARSAL) && $(CC) -O1 -shared -fPIC -o $(REHEARSAL)/power_cut.so $(POWER_CUT)/power_cut.c -ldl
+	rm -rf $(REHEARSAL)/writes $(REHEARSAL)/kills && mkdir $(REHEARSAL)/writes
+	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python $(POWER_CUT)/rehearse.py $(REHEARSAL)/writes
+	$(BIN)/python $(POWER_CUT)/rehearse_kills.py $(REHEARSAL)/kills 200
+
 clean:
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(REHEARSAL) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Trailcam needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Name another: make demo PYTHON=python3.13") if sys.version_info < (3, 11) else None'

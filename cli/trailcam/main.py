@@ -21,6 +21,7 @@ COMMANDS = {
     "classify": "say what is in picture files and folders",
     "watch": "live recognition, frame by frame",
     "cameras": "list the cameras of this machine, and what keeps others from being seen",
+    "events": "what the camera saw: list, filter, export",
     "data": "look at a folder of photographs before it costs you a week",
     "train": "train a model on folders of photographs",
     "export": "turn a run into bundles and measure what that cost",
@@ -35,7 +36,13 @@ _DISK_ERRORS = {
     errno.EDQUOT: "your disk quota is used up. Free some space and run the command again",
     errno.EROFS: "the disk is read-only. Choose another place",
 }
-_EXTRAS = {"tensorflow": "train,export", "keras": "train,export", "tensorboard": "train", "kagglehub": "data"}
+_EXTRAS = {
+    "tensorflow": "train,export",
+    "keras": "train,export",
+    "tensorboard": "train",
+    "kagglehub": "data",
+    "paho": "mqtt",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

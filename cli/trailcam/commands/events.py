@@ -1,0 +1,199 @@
+"""``trailcam events``: what the camera saw, from its store: listed, filtered, exported."""
+
+import argparse
+import csv
+import json
+import re
+import sys
+import tomllib
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from trailcam_edge.errors import DataError
+from trailcam_edge.store.camtrap_dp import SAMPLING_DESIGNS, Deployment, Project, write_camtrap_dp
+from trailcam_edge.store.reader import StoreReader, open_reader
+from trailcam_edge.store.records import CSV_HEADER, EventRecord, csv_row, event_json, iso_time
+
+__all__ = ["DEFAULT_STORE", "add_arguments", "run"]
+
+DEFAULT_STORE = Path("/var/lib/trailcam")
+_AGO = re.compile(r"(\d{1,6})([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``trailcam events``."""
+    parser.add_argument(
+        "--store", type=Path, default=DEFAULT_STORE, metavar="DIR", help=f"the event store (default {DEFAULT_STORE})"
+    )
+    parser.add_argument("--label", metavar="LABEL", help="only visits with this label")
+    when = 'a date or time, or an age such as "24h" or "7d"'
+    parser.add_argument("--since", type=_time, metavar="TIME", help=f"only what started then or later: {when}")
+    parser.add_argument("--until", type=_time, metavar="TIME", help="only what started before")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="only the last N")
+    parser.add_argument("--blind", action="store_true", help="list when the camera could not see, and why")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object per event and line")
+    form.add_argument("--csv", action="store_true", help="one CSV row per event")
+    form.add_argument("--camtrap-dp", type=Path, metavar="FILE.zip", help="write a Camera Trap Data Package")
+    package = parser.add_argument_group("for --camtrap-dp")
+    package.add_argument("--latitude", type=float, metavar="DEGREES", help="WGS84; needed")
+    package.add_argument("--longitude", type=float, metavar="DEGREES", help="WGS84; needed")
+    package.add_argument("--contributor", metavar="NAME", help="the person or organisation to ask; needed")
+    package.add_argument("--project", default="Camera trap project", metavar="TITLE", help="what it is part of")
+    package.add_argument("--sampling-design", choices=SAMPLING_DESIGNS, default="opportunistic", metavar="DESIGN")
+    package.add_argument("--licence", metavar="NAME", help='for data and pictures, such as "CC-BY-4.0"')
+    package.add_argument(
+        "--taxa", type=Path, metavar="FILE.toml", help='scientific names: squirrel = "Sciurus vulgaris"'
+    )
+    package.add_argument("--camera-id", metavar="ID", help="the camera, such as its serial number")
+    package.add_argument("--deployment-id", metavar="ID", help="default: made of location, camera and place")
+    package.add_argument("--location-id", metavar="ID")
+    package.add_argument("--location-name", metavar="NAME")
+    package.add_argument("--uncertainty", type=_positive, metavar="METRES", help="of the coordinates, if rounded")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read the store and print or write what was asked for."""
+    with open_reader(arguments.store) as reader:
+        if arguments.camtrap_dp is not None:
+            return _write_package(arguments, reader)
+        if arguments.blind:
+            _print_blind(arguments, reader)
+            return 0
+        events = _chosen(arguments, reader)
+        if arguments.json:
+            for event in events:
+                print(json.dumps(event_json(event), ensure_ascii=False))
+        elif arguments.csv:
+            writer = csv.writer(sys.stdout, lineterminator="\n")
+            writer.writerow(CSV_HEADER)
+            writer.writerows(csv_row(event) for event in events)
+        else:
+            _print_table(events)
+    return 0
+
+
+def _chosen(arguments: argparse.Namespace, reader: StoreReader) -> Iterator[EventRecord]:
+    events = reader.events(arguments.label, _unix(arguments.since), _unix(arguments.until))
+    return events if arguments.limit is None else iter(deque(events, arguments.limit))
+
+
+def _print_table(events: Iterator[EventRecord]) -> None:
+    number = 0
+    for number, event in enumerate(events, start=1):  # noqa: B007 - the last one is the count
+        picture = event.picture or ""
+        print(
+            f"{_when(event.started.unix_s, event.started.basis):<27} {event.duration_s:>6.1f} s  {event.label:<14} "
+            f"{event.confidence:>4.0%}  {picture}"
+        )
+    print(f"{number} visits.")
+
+
+def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
+    rows = csv.writer(sys.stdout, lineterminator="\n")
+    if arguments.csv:
+        rows.writerow(["reason", "start", "end"])
+    for blind in reader.blind_times(_unix(arguments.since), _unix(arguments.until)):
+        start_s, end_s = blind.started.unix_s, blind.ended.unix_s
+        record = {"reason": blind.reason, "start": iso_time(start_s), "end": iso_time(end_s)}
+        if arguments.json:
+            print(json.dumps(record | {"time_basis": blind.started.basis}, ensure_ascii=False))
+        elif arguments.csv:
+            rows.writerow(record.values())
+        else:
+            print(f"{_when(start_s, blind.started.basis)} to {_when(end_s, blind.ended.basis)}  {blind.reason}")
+
+
+def _when(unix_s: float | None, basis: str) -> str:
+    """Return a time as people on this machine read it; a bound is marked as one."""
+    if unix_s is None:
+        return "at an unknown time"
+    mark = {"not before": ">", "not after": "<"}.get(basis, "")
+    return mark + datetime.fromtimestamp(unix_s).astimezone().isoformat(" ", "seconds")
+
+
+def _write_package(arguments: argparse.Namespace, reader: StoreReader) -> int:
+    missing = [f"--{name}" for name in ("latitude", "longitude", "contributor") if getattr(arguments, name) is None]
+    if missing:
+        raise DataError(f"A Camera Trap Data Package must say where and by whom: add {', '.join(missing)}.")
+    if arguments.limit is not None or arguments.blind:
+        raise DataError("--limit and --blind cannot go with --camtrap-dp; choose by --label, --since and --until.")
+    place = f"{arguments.latitude:.5f}_{arguments.longitude:.5f}"
+    parts = [part for part in (arguments.location_id, arguments.camera_id, place) if part]
+    try:
+        deployment = Deployment(
+            arguments.deployment_id or "_".join(parts),
+            arguments.latitude,
+            arguments.longitude,
+            arguments.camera_id,
+            arguments.location_id,
+            arguments.location_name,
+            arguments.uncertainty,
+        )
+    except ValueError as error:
+        raise DataError(f"{error}.") from error
+    project = Project(
+        arguments.project,
+        arguments.contributor,
+        arguments.sampling_design,
+        arguments.licence,
+        {} if arguments.taxa is None else _read_taxa(arguments.taxa),
+    )
+    summary = write_camtrap_dp(
+        arguments.camtrap_dp,
+        reader,
+        arguments.store,
+        deployment,
+        project,
+        arguments.label,
+        _unix(arguments.since),
+        _unix(arguments.until),
+    )
+    print(f"{arguments.camtrap_dp}: {summary.observations} observations, {summary.media} pictures.")
+    if summary.effort is not None:
+        print(f"The camera watched {summary.effort.watched_s / 3600:.2f} h in it.")
+    if summary.undated:
+        print(
+            f"trailcam: {summary.undated} visits are left out: the clock was never set, neither then nor later.",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _read_taxa(path: Path) -> dict[str, str]:
+    try:
+        names = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(
+            f'{path}: cannot be read ({error}); expected lines such as squirrel = "Sciurus vulgaris".'
+        ) from error
+    for label, name in names.items():
+        if not isinstance(name, str) or not name.strip():
+            raise DataError(f"{path}: {label} is {name!r}, expected a scientific name in quotes.")
+    return names
+
+
+def _time(text: str) -> datetime:
+    """Read a time: ISO 8601, without a zone in that of this machine, or an age."""
+    ago = _AGO.fullmatch(text)
+    try:
+        if ago:
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no time, expected such as "2026-05-01", "2026-05-01T18:30", "24h" or "7d"'
+        ) from error
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number of at least 1")
+    return int(text)
+
+
+def _unix(time: datetime | None) -> float | None:
+    return None if time is None else time.timestamp()

@@ -1,0 +1,80 @@
+"""Events as JSON lines in a file that is rotated by size."""
+
+import json
+import os
+from pathlib import Path
+
+from trailcam_edge.disk import sync_directory
+from trailcam_edge.sinks.delivery import SinkError
+from trailcam_edge.store.records import EventRecord, event_json
+
+__all__ = ["JsonLinesSink"]
+
+_TAIL_BYTES = 65_536  # longer than any line
+
+
+class JsonLinesSink:
+    """Appends to ``path``; at ``max_bytes`` it becomes ``path.1``, that ``path.2``, up to ``keep`` old ones."""
+
+    def __init__(self, path: Path, max_bytes: int = 10_000_000, keep: int = 3) -> None:
+        """Name the file; nothing is opened yet, because the disk may not be there."""
+        if max_bytes < _TAIL_BYTES or keep < 0:
+            raise ValueError(f"max_bytes must be at least {_TAIL_BYTES:,} and keep 0 or more")
+        self._path = path
+        self._max_bytes = max_bytes
+        self._keep = keep
+        self._checked = False
+
+    @property
+    def name(self) -> str:
+        """The file's name makes the sink's."""
+        return f"json lines {self._path}"
+
+    def deliver(self, event: EventRecord) -> None:
+        """Append one whole line and flush it to the disk.
+
+        Raises:
+            SinkError: the disk is full, read-only or failing.
+        """
+        line = json.dumps(event_json(event), ensure_ascii=False).encode("utf-8") + b"\n"
+        try:
+            if not self._checked:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                _cut_half_line(self._path)
+                self._checked = True
+            if self._path.exists() and self._path.stat().st_size + len(line) > self._max_bytes:
+                self._rotate()
+            with open(self._path, "ab", buffering=0) as file:
+                if file.write(line) != len(line):
+                    raise OSError("only a part of the line was written")
+                os.fsync(file.fileno())
+        except OSError as error:
+            self._checked = False  # a part of the line may be there
+            raise SinkError(f"{self._path}: cannot be written ({error}).") from error
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _rotate(self) -> None:
+        old = [self._path.with_name(f"{self._path.name}.{number}") for number in range(1, self._keep + 1)]
+        for older, newer in zip(reversed(old), [*reversed(old[:-1]), self._path], strict=False):
+            if newer.exists():
+                newer.replace(older)
+        if not old:
+            self._path.unlink()
+        sync_directory(self._path.parent)
+
+
+def _cut_half_line(path: Path) -> None:
+    """Cut off what a power cut left of a last line; its event was not acknowledged and comes again."""
+    if not path.exists():
+        return
+    with open(path, "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        start = max(0, size - _TAIL_BYTES)
+        file.seek(start)
+        tail = file.read()
+        whole = tail.rfind(b"\n") + 1
+        if whole != len(tail) and (whole or start == 0):
+            file.truncate(start + whole)
+            os.fsync(file.fileno())

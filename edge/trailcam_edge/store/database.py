@@ -1,0 +1,117 @@
+"""The writer's connection: transactions that are on the disk when they end, errors in our words, moments noted."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+from trailcam_edge.events import Moment
+from trailcam_edge.store.opening import DATABASE_FILE, PICTURES_FOLDER, open_database, set_aside
+from trailcam_edge.store.pictures import size_on_disk
+from trailcam_edge.store.problems import StoreCorruptError, explain
+from trailcam_edge.store.wall_time import is_plausible
+
+__all__ = ["Database", "moment_columns", "open_or_replace"]
+
+_OFFSET_NEWS_S = 0.5  # a clock reading that moves the offset by less says nothing new
+
+
+def moment_columns(moment: Moment) -> tuple[str, float, float | None]:
+    """Return the three columns of a moment; a wall clock that nobody can have set is NULL."""
+    wall_s = None if moment.wall is None else moment.wall.astimezone(UTC).timestamp()
+    return moment.boot_id, moment.monotonic_s, wall_s if wall_s is not None and is_plausible(wall_s) else None
+
+
+def open_or_replace(folder: Path, set_aside_bytes: int, report: Callable[[str], None]) -> sqlite3.Connection:
+    """Open the database; one that is damaged, or lost while its pictures are there, is set aside for a new one.
+
+    Raises:
+        StoreUnavailableError: the disk is full, read-only or failing.
+        DeviceError: it is of a newer Trailcam, or not Trailcam's.
+    """
+    path = folder / DATABASE_FILE
+    try:
+        lost = not path.exists() or path.stat().st_size == 0
+        if lost and any((folder / PICTURES_FOLDER).glob("*.jpg")):
+            set_aside(folder, report, set_aside_bytes, f"{folder}: there are pictures, but their database is gone.")
+        try:
+            return open_database(folder)
+        except StoreCorruptError as error:
+            set_aside(folder, report, set_aside_bytes, str(error))
+            return open_database(folder)
+    except OSError as error:
+        raise explain(error, folder) from error
+
+
+class Database:
+    """One connection in autocommit mode; the caller sees to it that one thread at a time uses it."""
+
+    def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
+        """Take over a connection that ``opening`` made."""
+        self.connection = connection
+        self._folder = folder
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn what SQLite and the system raise into our errors.
+
+        Raises:
+            StoreUnavailableError: the disk is full, read-only or failing.
+            StoreCorruptError: the database is damaged.
+            ValueError: what was to be stored does not fit the tables.
+        """
+        try:
+            yield
+        except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError) as error:
+            raise ValueError(f"it does not fit the tables: {error}") from error
+        except (sqlite3.Error, OSError) as error:
+            raise explain(error, self._folder / DATABASE_FILE) from error
+
+    @contextmanager
+    def transaction(self, moments: Sequence[Moment] = ()) -> Iterator[sqlite3.Connection]:
+        """Commit what the block does, with the boots and clock readings of these moments, or nothing of it."""
+        with self.translated():
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+                for moment in moments:
+                    self._note(moment)
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    def one(self, query: str, *values: object) -> Any:
+        """Return the first column of the first row, None where there is no row."""
+        with self.translated():
+            row = self.connection.execute(query, values).fetchone()
+        return None if row is None else row[0]
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return all rows."""
+        with self.translated():
+            return self.connection.execute(query, values).fetchall()
+
+    def bytes_on_disk(self) -> int:
+        """Return the room that the database and its log take."""
+        paths = [self._folder / (DATABASE_FILE + suffix) for suffix in ("", "-wal", "-shm")]
+        return sum(size_on_disk(path.stat().st_size) for path in paths if path.exists())
+
+    def _note(self, moment: Moment) -> None:
+        boot_id, monotonic_s, wall_s = moment_columns(moment)
+        self.connection.execute(
+            "INSERT INTO boots VALUES (NULL, ?, ?) ON CONFLICT (boot_id) DO UPDATE SET "
+            "last_monotonic_s = max(last_monotonic_s, excluded.last_monotonic_s)",
+            (boot_id, monotonic_s),
+        )
+        if wall_s is None:
+            return
+        newest = self.connection.execute(
+            "SELECT wall_s - monotonic_s FROM clock_readings WHERE boot_id = ? ORDER BY reading_id DESC LIMIT 1",
+            (boot_id,),
+        ).fetchone()
+        if newest is None or abs(newest[0] - (wall_s - monotonic_s)) > _OFFSET_NEWS_S:
+            self.connection.execute("INSERT INTO clock_readings VALUES (NULL, ?, ?, ?)", (boot_id, monotonic_s, wall_s))

@@ -1,0 +1,239 @@
+"""Write events so that what was acknowledged is there after a power cut, and so that the disk never fills up.
+
+A picture is written beside, flushed and renamed before its row is committed, so a row never names a picture that is
+missing or half. A row is committed with a full flush before its number is returned. What is deleted for room goes the
+other way: rows first, then files. Files that no row knows are swept when the store is opened.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from trailcam_edge.disk import sync_directory
+from trailcam_edge.events import BlindTime, Moment, Visit
+from trailcam_edge.store.database import Database, moment_columns, open_or_replace
+from trailcam_edge.store.exif import add_exif
+from trailcam_edge.store.opening import PICTURES_FOLDER, Lock
+from trailcam_edge.store.pictures import PictureFolder, encode_jpeg
+from trailcam_edge.store.problems import DISK_FULL, StoreUnavailableError, explain
+from trailcam_edge.store.reader import StoreReader
+from trailcam_edge.store.records import EventRecord
+from trailcam_edge.store.room import Room, StoreLimits, StoreUsage
+from trailcam_edge.store.wall_time import is_plausible
+
+__all__ = ["EventStore"]
+
+
+class EventStore:
+    """The one writer of a store. Its methods may be called from any thread; each waits for the disk.
+
+    All of them raise ``StoreUnavailableError`` when the disk is full, read-only or failing (try again later), and
+    ``StoreCorruptError`` when the database is damaged (close the store and open it again: it will be set aside).
+    """
+
+    def __init__(self, folder: Path, limits: StoreLimits, report: Callable[[str], None]) -> None:
+        """Open a store, make it, or recover it after a power cut.
+
+        Args:
+            folder: made if it is not there.
+            limits: how much room it may take.
+            report: told what a person should know: a damaged database set aside, pictures gone.
+
+        Raises:
+            StoreUnavailableError: the disk is full, read-only or failing.
+            DeviceError: another process writes here, or the database is of a newer Trailcam or not Trailcam's.
+        """
+        self.folder = folder
+        self._quality = limits.jpeg_quality
+        self._guard = threading.RLock()
+        self._pictures = PictureFolder(folder / PICTURES_FOLDER)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = Lock(folder)
+        except OSError as error:
+            raise explain(error, folder) from error
+        try:
+            self._database = Database(open_or_replace(folder, limits.max_set_aside_bytes, report), folder)
+        except BaseException:
+            self._lock.release()
+            raise
+        try:
+            self._room = Room(folder, limits, self._database, self._pictures)
+            self._sweep(report)
+            with self._database.translated():  # a new folder is as durable as its name
+                sync_directory(folder)
+                sync_directory(folder.absolute().parent)
+        except BaseException:
+            self.close()
+            raise
+
+    def add_visit(self, visit: Visit) -> int:
+        """Store a visit and return its event number; from then on it survives a power cut.
+
+        A visit that is stored already is not stored twice. Where there is no room for its picture it is stored without.
+
+        Raises:
+            ValueError: an identifier that is no file name, an image that cannot be encoded, values of a wrong type.
+        """
+        with self._guard:
+            known = self._database.one("SELECT event_id FROM visits WHERE visit_id = ?", visit.visit_id)
+            if known is not None:
+                return int(known)
+            picture_bytes, state = self._write_picture(visit)
+            try:
+                return self._insert(visit, picture_bytes, state)
+            except StoreUnavailableError as error:
+                if error.reason != DISK_FULL or not picture_bytes:
+                    raise
+                self._pictures.remove(visit.visit_id)  # the picture goes first: its room may be enough for the row
+                return self._insert(visit, 0, "dropped")
+
+    def add_blind_time(self, blind: BlindTime) -> None:
+        """Store a time in which the camera could not see."""
+        with self._guard, self._database.transaction([blind.started, blind.ended]) as connection:
+            connection.execute(
+                "INSERT INTO blind_times VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
+                (blind.reason, *moment_columns(blind.started), *moment_columns(blind.ended)),
+            )
+
+    def note_clock(self, moment: Moment) -> None:
+        """Remember what the wall clock shows; earlier and later moments of this boot get their time from it."""
+        with self._guard, self._database.transaction([moment]):
+            pass
+
+    def begin_watch(self, moment: Moment, bundle: str) -> int:
+        """Remember that the camera watches from now on, and return the number to move this on with."""
+        columns = moment_columns(moment)
+        with self._guard, self._database.transaction([moment]) as connection:
+            cursor = connection.execute(
+                "INSERT INTO watches VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, 0)", (bundle, *columns, *columns)
+            )
+            return int(cursor.lastrowid or 0)
+
+    def move_watch_on(self, watch_id: int, moment: Moment, frames: int) -> None:
+        """Say that the camera still watches and has seen that many frames; also keeps the disk above its floor.
+
+        A power cut loses at most the effort since the last call: once a minute is often enough.
+        """
+        with self._guard:
+            self._room.make_for_picture(0)
+            with self._database.transaction([moment]) as connection:
+                connection.execute(
+                    "UPDATE watches SET ended_boot_id = ?, ended_monotonic_s = ?, ended_wall_s = ?, frames = ? "
+                    "WHERE watch_id = ?",
+                    (*moment_columns(moment), frames, watch_id),
+                )
+
+    def events_after(self, event_id: int, limit: int) -> list[EventRecord]:
+        """Return the events stored after this one, oldest first, at most ``limit``."""
+        with self._guard, self._database.translated():
+            return list(StoreReader(self._database.connection).events(after_event_id=event_id, limit=limit))
+
+    def last_event_id(self) -> int:
+        """Return the newest event's number, 0 where there is none."""
+        with self._guard:
+            return int(self._database.one("SELECT coalesce(max(event_id), 0) FROM visits"))
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of stored events of each label."""
+        with self._guard:
+            return dict(self._database.rows("SELECT label, count(*) FROM visits GROUP BY label ORDER BY label"))
+
+    def acknowledged(self, sink: str) -> int | None:
+        """Return the last event that a sink has taken, or None if it has never taken one."""
+        with self._guard:
+            found = self._database.one("SELECT event_id FROM sinks WHERE name = ?", sink)
+            return None if found is None else int(found)
+
+    def acknowledge(self, sink: str, event_id: int) -> None:
+        """Remember that a sink has taken everything up to this event."""
+        with self._guard, self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO sinks VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET event_id = excluded.event_id",
+                (sink, event_id),
+            )
+
+    def usage(self) -> StoreUsage:
+        """Return how much room is taken and left."""
+        with self._guard, self._database.translated():
+            return self._room.usage()
+
+    def close(self) -> None:
+        """Close the database and let go of the lock."""
+        with self._guard:
+            self._database.connection.close()
+            self._lock.release()
+
+    def _sweep(self, report: Callable[[str], None]) -> None:
+        known = dict(self._database.rows("SELECT visit_id, picture_bytes FROM visits WHERE picture_bytes > 0"))
+        with self._database.translated():
+            swept = self._pictures.sweep(known)
+        if swept.missing:
+            report(f"{self._pictures.path}: {len(swept.missing)} pictures are gone; their events are still listed.")
+            with self._database.transaction() as connection:
+                connection.executemany(
+                    "UPDATE visits SET picture_bytes = 0, picture_state = 'missing' WHERE visit_id = ?",
+                    [(visit_id,) for visit_id in swept.missing],
+                )
+
+    def _write_picture(self, visit: Visit) -> tuple[int, str]:
+        """Put the picture on the disk and return its size and state; a picture that finds no room is dropped."""
+        self._pictures.place(visit.visit_id)  # refuses a bad name also where there is no picture
+        if visit.best_frame is None:
+            return 0, "none"
+        facts = {
+            "visit_id": visit.visit_id,
+            "label": visit.label,
+            "confidence": round(float(visit.confidence), 4),
+            "bundle": visit.bundle,
+            "boot_id": visit.started.boot_id,
+            "monotonic_s": round(float(visit.started.monotonic_s), 3),
+        }
+        content = add_exif(
+            encode_jpeg(visit.best_frame, self._quality),
+            visit.label,
+            f"Trailcam, {visit.bundle}",
+            _wall_of_start(visit),
+            facts,
+        )
+        try:
+            if not self._room.make_for_picture(len(content)):
+                return 0, "dropped"
+            self._pictures.write(visit.visit_id, content)
+        except (OSError, StoreUnavailableError):
+            return 0, "dropped"
+        return len(content), "kept"
+
+    def _insert(self, visit: Visit, picture_bytes: int, state: str) -> int:
+        self._room.make_for_rows()
+        with self._database.transaction([visit.started, visit.ended]) as connection:
+            cursor = connection.execute(
+                "INSERT INTO visits VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    visit.visit_id,
+                    visit.label,
+                    *moment_columns(visit.started),
+                    *moment_columns(visit.ended),
+                    float(visit.confidence),  # SQLite knows none of NumPy's numbers
+                    int(visit.votes),
+                    int(visit.frames),
+                    visit.bundle,
+                    float(visit.latency_ms),
+                    picture_bytes,
+                    state,
+                ),
+            )
+        return int(cursor.lastrowid or 0)
+
+
+def _wall_of_start(visit: Visit) -> datetime | None:
+    """Return when a visit started; the clock may have been set while it lasted."""
+    for moment in (visit.started, visit.ended):
+        if (
+            moment.wall is not None
+            and moment.boot_id == visit.started.boot_id
+            and is_plausible(moment.wall.timestamp())
+        ):
+            return moment.wall - timedelta(seconds=moment.monotonic_s - visit.started.monotonic_s)
+    return None

@@ -1,0 +1,109 @@
+"""The tables of ``events.db`` and how an older database becomes a newer one.
+
+``PRAGMA user_version`` is the schema's version. Each migration runs in one transaction together with the new version,
+so a power cut leaves the old schema or the new one.
+
+Every moment is three columns: ``*_boot_id``, ``*_monotonic_s`` and ``*_wall_s``, the wall clock as it was then, NULL
+while nobody had set it. These are never changed afterwards. What became known later is in ``clock_readings``, and
+``wall_time`` puts both together when somebody reads.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "migrate"]
+
+APPLICATION_ID = 0x54434D31  # "TCM1", so that "file" and we know whose database this is
+
+_VERSION_1 = """
+CREATE TABLE boots (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,   -- order of the starts
+    boot_id TEXT NOT NULL UNIQUE,
+    last_monotonic_s REAL NOT NULL              -- the latest moment that is known of it
+) STRICT;
+CREATE TABLE clock_readings (
+    reading_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    boot_id TEXT NOT NULL REFERENCES boots (boot_id),
+    monotonic_s REAL NOT NULL,
+    wall_s REAL NOT NULL                        -- Unix time
+) STRICT;
+CREATE TABLE visits (
+    event_id INTEGER PRIMARY KEY AUTOINCREMENT, -- order of storing; sinks remember it
+    visit_id TEXT NOT NULL UNIQUE,
+    label TEXT NOT NULL,
+    started_boot_id TEXT NOT NULL REFERENCES boots (boot_id),
+    started_monotonic_s REAL NOT NULL,
+    started_wall_s REAL,
+    ended_boot_id TEXT NOT NULL REFERENCES boots (boot_id),
+    ended_monotonic_s REAL NOT NULL,
+    ended_wall_s REAL,
+    confidence REAL NOT NULL,
+    votes INTEGER NOT NULL,
+    frames INTEGER NOT NULL,
+    bundle TEXT NOT NULL,
+    latency_ms REAL NOT NULL,
+    picture_bytes INTEGER NOT NULL,             -- 0 where there is none
+    picture_state TEXT NOT NULL                 -- kept, none, dropped (never written), expired (for room), missing
+) STRICT;
+CREATE INDEX visits_by_label ON visits (label, event_id);
+CREATE INDEX pictures_kept ON visits (event_id, label, picture_bytes) WHERE picture_bytes > 0;
+CREATE TABLE blind_times (
+    blind_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    reason TEXT NOT NULL,
+    started_boot_id TEXT NOT NULL REFERENCES boots (boot_id),
+    started_monotonic_s REAL NOT NULL,
+    started_wall_s REAL,
+    ended_boot_id TEXT NOT NULL REFERENCES boots (boot_id),
+    ended_monotonic_s REAL NOT NULL,
+    ended_wall_s REAL
+) STRICT;
+CREATE TABLE watches (                          -- effort: from when to when the camera watched
+    watch_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    bundle TEXT NOT NULL,
+    started_boot_id TEXT NOT NULL REFERENCES boots (boot_id),
+    started_monotonic_s REAL NOT NULL,
+    started_wall_s REAL,
+    ended_boot_id TEXT NOT NULL REFERENCES boots (boot_id),  -- so far: moved on by every heartbeat
+    ended_monotonic_s REAL NOT NULL,
+    ended_wall_s REAL,
+    frames INTEGER NOT NULL
+) STRICT;
+CREATE TABLE sinks (
+    name TEXT PRIMARY KEY,
+    event_id INTEGER NOT NULL                   -- the last event that it has taken
+) STRICT;
+"""
+
+MIGRATIONS = (_VERSION_1,)  # the n-th takes a database from version n - 1 to n
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Bring a database to the newest schema, one version at a time; ``connection`` must be in autocommit mode.
+
+    Raises:
+        sqlite3.Error: the disk is full, read-only or failing; the version it had, or one in between, is complete.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    for number in range(version, len(migrations)):
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in _statements(migrations[number]):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _statements(script: str) -> list[str]:
+    """Split a script in which every statement ends its line; ``executescript`` would commit what is open."""
+    found, statement = [], ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            found.append(statement)
+            statement = ""
+    return found

@@ -1,0 +1,115 @@
+"""From what a machine without a clock battery knows to wall time: a pure function of boots and clock readings.
+
+A moment is a boot and seconds of that boot's monotonic clock. A reading says what the wall clock showed at such a
+moment once somebody had set it. The readings of one boot are one offset, wall minus monotonic, that holds for the whole
+boot, before the reading as well as after it. When readings of one boot contradict each other the clock was corrected,
+and the newest is believed. A boot without any reading is placed between its neighbours.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+__all__ = ["EARLIEST_WALL_S", "Boot", "ClockReading", "Timeline", "WallTime", "is_plausible"]
+
+EARLIEST_WALL_S = 1_735_689_600.0  # 2025-01-01: this code is younger, so an earlier clock is one that nobody has set
+_STEP_S = 5.0  # offsets that differ by more were a step of the clock, not drift
+_DRIFT = 200e-6  # twice what the worst common crystal does (100 ppm)
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One start of the machine and the latest moment known of it; boots are listed in the order of their start."""
+
+    boot_id: str
+    last_monotonic_s: float
+
+
+@dataclass(frozen=True)
+class ClockReading:
+    """At ``monotonic_s`` of this boot a clock that had been set showed ``wall_s`` (Unix time)."""
+
+    boot_id: str
+    monotonic_s: float
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class WallTime:
+    """A Unix time and how it is known.
+
+    ``basis`` is "clock" (right as far as the clock was), "not before" or "not after" (this boot's clock was never set;
+    the time is the bound that the neighbouring boots give), or "unknown", with ``unix_s`` None.
+    """
+
+    unix_s: float | None
+    basis: str
+
+    @property
+    def known(self) -> bool:
+        """True if a clock that had been set says so."""
+        return self.basis == "clock"
+
+
+def is_plausible(wall_s: float) -> bool:
+    """Return whether a wall time can be one that somebody set, rather than where a clock without battery starts."""
+    return wall_s >= EARLIEST_WALL_S
+
+
+class Timeline:
+    """Wall time for every moment of every boot."""
+
+    def __init__(self, boots: Sequence[Boot], readings: Iterable[ClockReading]) -> None:
+        """Take the boots in the order of their start, and the readings of each boot in the order they were taken."""
+        taken: dict[str, list[ClockReading]] = {boot.boot_id: [] for boot in boots}
+        for reading in readings:
+            if is_plausible(reading.wall_s) and reading.boot_id in taken:
+                taken[reading.boot_id].append(reading)
+        self._readings = {boot_id: _agreeing(found) for boot_id, found in taken.items()}
+        self._start_s: dict[str, WallTime] = {}
+        self._bound_from_before(boots)
+        self._bound_from_after(boots)
+
+    def resolve(self, boot_id: str, monotonic_s: float) -> WallTime:
+        """Return the wall time of a moment; "unknown" for a boot that is not listed."""
+        readings = self._readings.get(boot_id)
+        if readings:
+            place = bisect_left([reading.monotonic_s for reading in readings], monotonic_s)
+            near = min(readings[max(0, place - 1) : place + 1], key=lambda r: abs(r.monotonic_s - monotonic_s))
+            return WallTime(near.wall_s - near.monotonic_s + monotonic_s, "clock")
+        start = self._start_s.get(boot_id, WallTime(None, "unknown"))
+        return start if start.unix_s is None else WallTime(start.unix_s + monotonic_s, start.basis)
+
+    def _bound_from_before(self, boots: Sequence[Boot]) -> None:
+        """A boot starts after the last moment of the one before it, which lasted at least as long as is known."""
+        earliest_s: float | None = None
+        for boot in boots:
+            if not self._readings[boot.boot_id] and earliest_s is not None:
+                self._start_s[boot.boot_id] = WallTime(earliest_s, "not before")
+            end_s = self.resolve(boot.boot_id, boot.last_monotonic_s).unix_s
+            earliest_s = end_s if end_s is not None else earliest_s
+
+    def _bound_from_after(self, boots: Sequence[Boot]) -> None:
+        """Before the first clock that was set there is only the other bound: a boot ends before the next one starts."""
+        latest_s: float | None = None
+        for boot in reversed(boots):
+            if self._readings[boot.boot_id]:
+                latest_s = self.resolve(boot.boot_id, 0.0).unix_s
+            elif boot.boot_id not in self._start_s and latest_s is not None:
+                latest_s -= boot.last_monotonic_s
+                self._start_s[boot.boot_id] = WallTime(latest_s, "not after")
+
+
+def _agreeing(readings: list[ClockReading]) -> list[ClockReading]:
+    """Keep the newest reading and those that agree with it, sorted by monotonic time."""
+    if not readings:
+        return []
+    newest = readings[-1]
+    offset_s = newest.wall_s - newest.monotonic_s
+    kept = [
+        reading
+        for reading in readings
+        if abs(reading.wall_s - reading.monotonic_s - offset_s)
+        <= _STEP_S + _DRIFT * abs(reading.monotonic_s - newest.monotonic_s)
+    ]
+    return sorted(kept, key=lambda reading: reading.monotonic_s)

@@ -1,0 +1,195 @@
+"""The webhook against real servers that fail, stall and lie."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from trailcam_edge.sinks.delivery import Delivery, SinkError, SinkRejectedError
+from trailcam_edge.sinks.webhook import WebhookSink
+from trailcam_edge.store.event_store import EventStore
+
+from .conftest import event, wait_until
+
+
+class Server(ThreadingHTTPServer):
+    """Answers with what a test says, and keeps what it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.got: list[tuple[str, dict[str, str], bytes]] = []
+        self.answer: Callable[[Handler], None] = lambda handler: handler.say(204)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/hook?key=secret"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.got.append((self.path, dict(self.headers), body))
+        self.server.answer(self)
+
+    def do_GET(self) -> None:
+        self.server.got.append(("GET", {}, b""))
+        self.say(200)
+
+    def say(self, status: int, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        """Be quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as opened:
+        thread = threading.Thread(target=opened.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield opened
+        opened.shutdown()
+        thread.join()
+
+
+@contextmanager
+def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server that speaks no HTTP of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65_536)
+                try:
+                    talk(connection)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        thread.join(5)
+
+
+def test_an_event_is_posted_as_json_with_its_token(server: Server) -> None:
+    WebhookSink(server.url, token="t0p").deliver(event(1, label="Lüchs"))
+    path, headers, body = server.got[0]
+    assert path == "/hook?key=secret"
+    assert headers["Authorization"] == "Bearer t0p"
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Idempotency-Key"] == "visit-1"
+    assert json.loads(body)["label"] == "Lüchs"
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 429, 401, 403, 404, 408])
+def test_an_answer_that_may_change_is_tried_again(server: Server, status: int) -> None:
+    server.answer = lambda handler: handler.say(status, Retry_After="120")
+    with pytest.raises(SinkError, match=str(status)) as stopped:
+        WebhookSink(server.url).deliver(event(1))
+    assert not isinstance(stopped.value, SinkRejectedError)
+    assert stopped.value.retry_after_s == 120
+
+
+@pytest.mark.parametrize("status", [400, 410, 413, 422])
+def test_an_event_that_will_never_be_taken_is_rejected(server: Server, status: int) -> None:
+    server.answer = lambda handler: handler.say(status)
+    with pytest.raises(SinkRejectedError, match=str(status)):
+        WebhookSink(server.url).deliver(event(1))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307])
+def test_a_redirect_is_not_taken_for_delivery(server: Server, status: int) -> None:
+    server.answer = lambda handler: handler.say(status, Location="/elsewhere")
+    with pytest.raises(SinkError, match="Redirects are not followed"):
+        WebhookSink(server.url).deliver(event(1))
+    assert len(server.got) == 1
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        b"",
+        b"220 mail.example.org ESMTP\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe",
+        b"HTTP/1.1 999999 Fine\r\n\r\n",
+        b"\x00" * 70_000,
+    ],
+)
+def test_a_server_that_lies_is_not_believed(lie: bytes) -> None:
+    with (
+        raw_server(lambda connection: connection.sendall(lie)) as url,
+        pytest.raises(SinkError, match="no whole answer"),
+    ):
+        WebhookSink(url, timeout_s=2).deliver(event(1))
+
+
+def test_a_server_that_stalls_or_drips_is_hung_up_on() -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        for _ in range(500):
+            connection.sendall(b"x")
+            time.sleep(0.02)
+
+    for talk in (lambda connection: time.sleep(1.0), drip):
+        with raw_server(talk) as url, pytest.raises(SinkError, match="no whole answer in time"):
+            WebhookSink(url, timeout_s=0.3).deliver(event(1))
+
+
+def test_an_endless_answer_is_enough_at_some_point() -> None:
+    def pour(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            connection.sendall(bytes(65_536))
+
+    with raw_server(pour) as url:
+        WebhookSink(url, timeout_s=5).deliver(event(1))
+
+
+def test_nobody_there_is_an_outage() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(SinkError, match="refused"):
+        WebhookSink(f"http://127.0.0.1:{port}/").deliver(event(1))
+
+
+def test_an_outage_costs_no_event(
+    server: Server, deliver: Callable[..., Delivery], add: Callable[..., None], store: EventStore
+) -> None:
+    tries = iter(range(1000))
+    server.answer = lambda handler: handler.say(500 if next(tries) % 3 else 200)
+    sink = WebhookSink(server.url)
+    add(range(6))
+    deliver(sink)
+    wait_until(lambda: store.acknowledged(sink.name) == 6)
+    seen = [json.loads(body)["visit_id"] for _, _, body in server.got]
+    assert list(dict.fromkeys(seen)) == [f"visit-{number}" for number in range(6)]
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org/", "example.org", "http://", "http://me:secret@example.org/"])
+def test_other_addresses_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="expected http"):
+        WebhookSink(url)
+
+
+def test_the_name_has_no_secret_in_it(server: Server) -> None:
+    assert "secret" not in WebhookSink(server.url, token="secret").name

@@ -1,0 +1,232 @@
+"""The recorder: never waits, never forgets what it can keep, says how long it could not."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trailcam_edge.errors import DeviceError
+from trailcam_edge.events import BlindTime, Moment
+from trailcam_edge.store.event_store import EventStore
+from trailcam_edge.store.problems import DISK_FULL, StoreCorruptError, StoreUnavailableError
+from trailcam_edge.store.reader import open_reader
+from trailcam_edge.store.recorder import Recorder, RecorderLimits
+
+from .conftest import SMALL, MakeVisit, moment_at
+
+QUICK = RecorderLimits(waiting=50, pictures_waiting=2, retry_s=0.01, watch_s=10.0)
+
+
+class MoodyStore(EventStore):
+    """A real store on a disk that can be told to misbehave."""
+
+    trouble: Exception | None = None
+    hold: threading.Event | None = None
+
+    def add_visit(self, visit: Any) -> int:
+        if MoodyStore.hold is not None:
+            MoodyStore.hold.wait(10)
+        if MoodyStore.trouble is not None:
+            raise MoodyStore.trouble
+        return super().add_visit(visit)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.second = 0.0
+
+    def __call__(self) -> Moment:
+        return moment_at(self.second)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def start(tmp_path: Path, reports: list[str], clock: Clock) -> Iterator[Callable[..., Recorder]]:
+    """Return a function that starts a recorder on a moody store."""
+    MoodyStore.trouble = MoodyStore.hold = None
+    started: list[Recorder] = []
+
+    def start_one(limits: RecorderLimits = QUICK) -> Recorder:
+        opener = lambda: MoodyStore(tmp_path / "store", SMALL, reports.append)  # noqa: E731
+        started.append(Recorder(opener, clock, reports.append, limits))
+        return started[-1]
+
+    yield start_one
+    MoodyStore.trouble = None
+    if MoodyStore.hold is not None:
+        MoodyStore.hold.set()
+    for recorder in started:
+        recorder.close()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < end_s, "waited too long"
+        time.sleep(0.002)
+
+
+def test_what_was_given_is_stored_at_the_latest_when_it_is_closed(
+    start: Callable[..., Recorder], make_visit: MakeVisit, tmp_path: Path
+) -> None:
+    recorder = start()
+    for number in range(10):
+        recorder.visit(make_visit(number, best_frame=None))
+    recorder.blind(BlindTime("updating", moment_at(3), moment_at(4)))
+    recorder.watching(moment_at(30), "tiny-1.0.0", 300)
+    assert recorder.close()
+    with open_reader(tmp_path / "store") as reader:
+        assert len(list(reader.events())) == 10
+        assert [blind.reason for blind in reader.blind_times()] == ["updating"]
+        assert [(watch.bundle, watch.frames) for watch in reader.watches()] == [("tiny-1.0.0", 300)]
+
+
+def test_the_caller_never_waits_for_the_disk(start: Callable[..., Recorder], make_visit: MakeVisit) -> None:
+    MoodyStore.hold = threading.Event()
+    recorder = start()
+    for number in range(QUICK.waiting + 20):
+        recorder.visit(make_visit(number))  # would hang here if it did
+        recorder.watching(moment_at(number), "tiny-1.0.0", number)
+    health = recorder.health()
+    assert health.waiting == QUICK.waiting
+    assert health.lost == 20
+    assert health.pictures_dropped > 0
+    MoodyStore.hold.set()
+
+
+def test_few_pictures_wait_and_many_events(
+    start: Callable[..., Recorder], make_visit: MakeVisit, tmp_path: Path
+) -> None:
+    MoodyStore.hold = threading.Event()
+    recorder = start()
+    for number in range(9):
+        recorder.visit(make_visit(number))
+    MoodyStore.hold.set()
+    recorder.close()
+    with open_reader(tmp_path / "store") as reader:
+        assert [event.picture is not None for event in reader.events()] == [True, True] + [False] * 7
+
+
+def test_a_full_disk_is_waited_out_and_becomes_a_blind_time(
+    start: Callable[..., Recorder], make_visit: MakeVisit, clock: Clock, reports: list[str], tmp_path: Path
+) -> None:
+    recorder = start()
+    clock.second = 100
+    MoodyStore.trouble = StoreUnavailableError("the disk is full.", DISK_FULL)
+    for number in range(5):
+        recorder.visit(make_visit(number))
+    wait_until(lambda: recorder.health().problem == DISK_FULL)
+    clock.second = 160
+    MoodyStore.trouble = None
+    wait_until(lambda: recorder.health().problem is None)
+    assert recorder.close()
+    with open_reader(tmp_path / "store") as reader:
+        assert len(list(reader.events())) == 5
+        (blind,) = reader.blind_times()
+    assert blind.reason == DISK_FULL
+    assert blind.ended.unix_s is not None
+    assert blind.started.unix_s is not None
+    assert blind.ended.unix_s - blind.started.unix_s == 60
+    assert len(reports) == 2  # said once, and once that it is over
+    assert "tries again" in reports[0]
+
+
+def test_a_damaged_database_is_replaced_and_the_event_stored_in_the_new_one(
+    start: Callable[..., Recorder], make_visit: MakeVisit, reports: list[str], tmp_path: Path
+) -> None:
+    recorder = start()
+    recorder.visit(make_visit(0))
+    wait_until(lambda: recorder.health().stored == 1)
+    connection = recorder.store._database.connection  # type: ignore[union-attr]
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path = tmp_path / "store" / "events.db"
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    path.write_bytes(content)
+    connection.execute("PRAGMA shrink_memory")
+    MoodyStore.trouble = StoreCorruptError("events.db: the database is damaged.")
+    recorder.visit(make_visit(1))
+    wait_until(lambda: any("set aside" in report for report in reports))
+    MoodyStore.trouble = None
+    assert recorder.close()
+    with open_reader(tmp_path / "store") as reader:
+        assert [event.visit_id for event in reader.events()] == ["boot-0-00001"]
+    assert len(list((tmp_path / "store" / "set-aside").iterdir())) >= 1
+
+
+def test_a_camera_starts_on_a_disk_that_is_not_to_be_had(make_visit: MakeVisit, clock: Clock, tmp_path: Path) -> None:
+    tries: list[int] = []
+
+    def open_third_time() -> EventStore:
+        tries.append(1)
+        if len(tries) < 3:
+            raise StoreUnavailableError("the disk is read-only.", "disk read-only")
+        return EventStore(tmp_path / "store", SMALL, print)
+
+    recorder = Recorder(open_third_time, clock, lambda text: None, QUICK)
+    recorder.visit(make_visit(1))
+    wait_until(lambda: recorder.health().stored == 1)
+    assert recorder.close()
+
+
+def test_a_store_in_use_is_an_error_at_the_start(start: Callable[..., Recorder]) -> None:
+    start()
+    with pytest.raises(DeviceError, match="another process"):
+        start()
+
+
+def test_a_wrong_event_does_not_hold_up_the_others(
+    start: Callable[..., Recorder], make_visit: MakeVisit, reports: list[str], tmp_path: Path
+) -> None:
+    recorder = start(RecorderLimits(retry_s=0.01))
+    recorder.visit(make_visit(0, best_frame=make_visit(0).best_frame[0]))  # type: ignore[index]
+    recorder.visit(make_visit(1, visit_id="../evil"))
+    recorder.visit(make_visit(2))
+    assert not recorder.close()
+    assert recorder.health().lost == 1
+    with open_reader(tmp_path / "store") as reader:
+        assert [(event.visit_id, event.picture is not None) for event in reader.events()] == [
+            ("boot-0-00000", False),
+            ("boot-0-00002", True),
+        ]
+
+
+def test_effort_is_written_now_and_then_and_a_new_bundle_begins_a_new_watch(
+    start: Callable[..., Recorder], tmp_path: Path
+) -> None:
+    recorder = start()
+    for second in range(25):
+        recorder.watching(moment_at(second), "tiny-1.0.0" if second < 12 else "tiny-2.0.0", second)
+        time.sleep(0.001)
+    assert recorder.close()
+    with open_reader(tmp_path / "store") as reader:
+        watches = list(reader.watches())
+    assert watches[-1].bundle == "tiny-2.0.0"
+    assert watches[-1].frames == 24
+
+
+def test_listeners_are_told_that_there_is_something_new(start: Callable[..., Recorder], make_visit: MakeVisit) -> None:
+    told = threading.Event()
+    recorder = start()
+    recorder.subscribe(told.set)
+    recorder.visit(make_visit(0))
+    assert told.wait(10)
+
+
+def test_what_could_not_be_stored_before_the_end_is_said(
+    start: Callable[..., Recorder], make_visit: MakeVisit, reports: list[str]
+) -> None:
+    recorder = start()
+    MoodyStore.trouble = StoreUnavailableError("the disk is full.", DISK_FULL)
+    recorder.visit(make_visit(0))
+    assert not recorder.close()
+    assert "1 events could not be stored before the end" in reports[-1]

@@ -1,0 +1,82 @@
+"""Wall time from boots and clock readings, whatever the clock did."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline, WallTime, is_plausible
+
+SUMMER_S = datetime(2026, 6, 1, tzinfo=UTC).timestamp()
+HOUR_S = 3600.0
+
+
+def test_a_reading_dates_what_came_before_and_after_it() -> None:
+    timeline = Timeline([Boot("a", 500)], [ClockReading("a", 100, SUMMER_S)])
+    assert timeline.resolve("a", 40) == WallTime(SUMMER_S - 60, "clock")
+    assert timeline.resolve("a", 400) == WallTime(SUMMER_S + 300, "clock")
+
+
+def test_a_clock_that_starts_in_1970_says_nothing() -> None:
+    timeline = Timeline([Boot("a", 500)], [ClockReading("a", 100, 100.0)])
+    assert timeline.resolve("a", 40) == WallTime(None, "unknown")
+    assert not is_plausible(0.0)
+
+
+def test_1970_becomes_2026_for_the_whole_boot_once_the_clock_is_set() -> None:
+    readings = [ClockReading("a", 10, 10.0), ClockReading("a", 600, SUMMER_S)]
+    assert Timeline([Boot("a", 700)], readings).resolve("a", 10) == WallTime(SUMMER_S - 590, "clock")
+
+
+@pytest.mark.parametrize("jump_s", [-30 * 24 * HOUR_S, -HOUR_S, HOUR_S, 400 * 24 * HOUR_S])
+def test_a_corrected_clock_is_believed_and_order_is_kept(jump_s: float) -> None:
+    readings = [ClockReading("a", 100, SUMMER_S), ClockReading("a", 200, SUMMER_S + 100 + jump_s)]
+    timeline = Timeline([Boot("a", 300)], readings)
+    times = [timeline.resolve("a", second).unix_s for second in (50, 150, 199, 201, 300)]
+    assert times == [SUMMER_S + jump_s + second - 100 for second in (50, 150, 199, 201, 300)]
+
+
+def test_slow_drift_is_followed_instead_of_called_a_correction() -> None:
+    month_s = 30 * 24 * HOUR_S
+    readings = [ClockReading("a", 0, SUMMER_S), ClockReading("a", month_s, SUMMER_S + month_s + 50)]
+    timeline = Timeline([Boot("a", month_s)], readings)
+    assert timeline.resolve("a", 60) == WallTime(SUMMER_S + 60, "clock")
+    assert timeline.resolve("a", month_s - 60) == WallTime(SUMMER_S + month_s - 10, "clock")
+
+
+def test_a_boot_without_clock_stands_after_the_one_before() -> None:
+    boots = [Boot("a", 1000), Boot("b", 500), Boot("c", 50)]
+    timeline = Timeline(boots, [ClockReading("a", 1000, SUMMER_S)])
+    assert timeline.resolve("b", 20) == WallTime(SUMMER_S + 20, "not before")
+    assert timeline.resolve("c", 7) == WallTime(SUMMER_S + 507, "not before")
+
+
+def test_a_first_boot_without_clock_stands_before_the_next() -> None:
+    boots = [Boot("a", 1000), Boot("b", 500), Boot("c", 50)]
+    timeline = Timeline(boots, [ClockReading("c", 50, SUMMER_S)])
+    assert timeline.resolve("b", 500) == WallTime(SUMMER_S - 50, "not after")
+    assert timeline.resolve("a", 1000) == WallTime(SUMMER_S - 550, "not after")
+
+
+def test_nothing_known_is_said_to_be_unknown() -> None:
+    assert Timeline([Boot("a", 9)], []).resolve("a", 3) == WallTime(None, "unknown")
+    assert Timeline([], []).resolve("never seen", 3) == WallTime(None, "unknown")
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1e6), st.floats(-1e9, 4e9)), max_size=12),
+    st.lists(st.floats(0, 1e6), min_size=2, max_size=12),
+)
+def test_time_never_runs_backwards_by_more_than_the_clock_was_corrected(
+    readings: list[tuple[float, float]], seconds: list[float]
+) -> None:
+    timeline = Timeline([Boot("a", 1e6)], [ClockReading("a", *reading) for reading in readings])
+    times = [timeline.resolve("a", second) for second in sorted(seconds)]
+    assert len({time.basis for time in times}) == 1
+    for second, earlier, later_second, later in zip(
+        sorted(seconds), times, sorted(seconds)[1:], times[1:], strict=False
+    ):
+        if earlier.unix_s is not None and later.unix_s is not None:
+            allowed_s = 2 * (5 + 200e-6 * 1e6)  # both ends may rest on readings that drift explains
+            assert abs((later.unix_s - earlier.unix_s) - (later_second - second)) <= allowed_s
