@@ -21,7 +21,6 @@ from trailcam_edge.errors import TrainError
 __all__ = ["read_torch_file"]
 
 _MAGIC = 0x1950A86A20F9469CFC6C
-_DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 _MAX_VALUES = 1 << 31
 _DAMAGE = (
     pickle.UnpicklingError,
@@ -102,7 +101,8 @@ def _place(storage: tuple[str, np.dtype[Any]], offset: int, shape: Any, strides:
 _KNOWN: dict[tuple[str, str], Callable[..., Any] | np.dtype[Any]] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor_v2"): _place,
-    **{("torch", name): dtype for name, dtype in _DTYPES.items()},
+    ("torch", "FloatStorage"): np.dtype("<f4"),
+    ("torch", "LongStorage"): np.dtype("<i8"),
 }
 
 
