@@ -138,9 +138,9 @@ def _cut_head(graph: _Graph) -> tuple[Any, keras.Model] | None:
 
 
 def _run(pixels: Any, wanted: Any, images: npt.NDArray[np.uint8]) -> Floats:
-    part = keras.Model(pixels, wanted)
-    part.compile(jit_compile=jit_setting())
-    return np.asarray(part.predict_on_batch(images), np.float32)
+    """Compute one tensor of the graph; it is called once, which is not worth compiling."""
+    found = keras.Model(pixels, wanted)(keras.ops.convert_to_tensor(images), training=False)
+    return np.asarray(keras.ops.convert_to_numpy(found), np.float32)
 
 
 class _Shifted(keras.Model):  # type: ignore[misc]  # Keras is untyped here
