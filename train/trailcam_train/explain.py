@@ -3,7 +3,7 @@
 Grad-CAM needs the gradient of a logit by the last activation that still has places, (N, h, w, C). ``keras.ops`` has no
 gradient, but every backend's training step has one. So the layers behind that activation, the head, are put behind a
 shift that is zero and is all there is to train; one step of plain gradient descent with rate 1 on minus the logit then
-leaves the gradient in the shift. The same code is exact on TensorFlow, JAX and torch.
+leaves the gradient in the shift, exactly. Tests run it on TensorFlow and JAX; no backend is named here.
 """
 
 from dataclasses import dataclass
