@@ -6,6 +6,7 @@ Everything that comes from data is escaped here, by the function that puts it in
 
 import base64
 import html
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -15,7 +16,8 @@ from trailcam_edge.preprocessing import Image
 __all__ = ["line_chart", "picture", "pictures_in_a_row", "table"]
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 460, 260, 52, 12, 26, 36
-_TICKS = 5
+_LEGEND_HEIGHT = 14  # of the name of one line; the first stands beside the title
+_MOST_TICKS = 6
 _JPEG_QUALITY = 80
 _DARK = 0.55  # shade from which white letters are easier to read
 
@@ -40,21 +42,21 @@ def line_chart(
         x_range: values at the left and right edge.
         diagonal: whether to draw a thin line from corner to corner.
     """
+    above = _TOP + _LEGEND_HEIGHT * (len(series) - 1)
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = (x - x_range[0]) / ((x_range[1] - x_range[0]) or 1)
         up = (y - y_range[0]) / ((y_range[1] - y_range[0]) or 1)
         up = min(1.0, max(0.0, up))
-        return _LEFT + across * (_WIDTH - _LEFT - _RIGHT), _HEIGHT - _BOTTOM - up * (_HEIGHT - _TOP - _BOTTOM)
+        return _LEFT + across * (_WIDTH - _LEFT - _RIGHT), _HEIGHT - _BOTTOM - up * (_HEIGHT - above - _BOTTOM)
 
     parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"><title>{html.escape(title)}</title>']
     parts.append(f'<text x="{_LEFT}" y="15" class="title">{html.escape(title)}</text>')
-    for tick in range(_TICKS):
-        value = y_range[0] + (y_range[1] - y_range[0]) * tick / (_TICKS - 1)
+    for value in _ticks(*y_range):
         _, y = place(x_range[0], value)
         parts.append(f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}" class="grid"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.3g}</text>')
-        value = x_range[0] + (x_range[1] - x_range[0]) * tick / (_TICKS - 1)
+    for value in _ticks(*x_range):
         x, _ = place(value, y_range[0])
         parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 15}" text-anchor="middle">{value:.3g}</text>')
     parts.append(f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 4}" text-anchor="middle">{html.escape(x_label)}</text>')
@@ -70,7 +72,7 @@ def line_chart(
         )
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" style="fill:{colour}"/>' for x, y in placed]
         parts.append(
-            f'<text x="{_WIDTH - _RIGHT}" y="{15 + 14 * number}" text-anchor="end" style="fill:{colour}">'
+            f'<text x="{_WIDTH - _RIGHT}" y="{15 + _LEGEND_HEIGHT * number}" text-anchor="end" style="fill:{colour}">'
             f"{html.escape(name)}</text>"
         )
     return "".join(parts) + "</svg>"
@@ -103,6 +105,15 @@ def table(
     return "".join(lines) + "</tbody></table></div>"
 
 
+def _ticks(low: float, high: float) -> list[float]:
+    """Return the multiples of 1, 2 or 5 times a power of ten that lie in a range, at most six."""
+    width = high - low or 1.0
+    power = 10.0 ** math.floor(math.log10(width / _MOST_TICKS))
+    step = next(s for s in (power, 2 * power, 5 * power, 10 * power) if width / s <= _MOST_TICKS - 1)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
 def picture(image: Image, caption: str, kind: str = "") -> str:
     """Return an HTML figure that holds the (H, W, 3) uint8 RGB image itself; ``kind`` is small, wide or nothing."""
     shape = f' class="{kind}"' if kind else ""
@@ -110,10 +121,11 @@ def picture(image: Image, caption: str, kind: str = "") -> str:
 
 
 def pictures_in_a_row(images: Sequence[tuple[Image, str]], caption: str) -> str:
-    """Return a wide HTML figure of images side by side, each (H, W, 3) uint8 RGB with a caption of its own."""
+    """Return an HTML figure of two or three images side by side, each (H, W, 3) uint8 RGB with a caption of its own."""
     cells = "".join(f"<span>{_embed(image, f'{caption}: {text}')}{html.escape(text)}</span>" for image, text in images)
+    kind = "pair" if len(images) == 2 else "wide"
     return (
-        f'<figure class="wide"><div class="row">{cells}</div><figcaption>{html.escape(caption)}</figcaption></figure>'
+        f'<figure class="{kind}"><div class="row">{cells}</div><figcaption>{html.escape(caption)}</figcaption></figure>'
     )
 
 

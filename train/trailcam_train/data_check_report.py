@@ -121,7 +121,7 @@ def _groups(root: Path, groups: Sequence[CopyGroup], title: str) -> str:
         return ""
     shown = []
     for group in groups[:_SHOWN_GROUPS]:
-        kind = "equal files" if group.exact else f"likeness of the weakest link {group.likeness:.2f}"
+        kind = "Equal files" if group.exact else f"Likeness of the weakest link {group.likeness:.2f}"
         kind += ", one is mirrored" if group.mirrored else ""
         more = f" The first {_SHOWN_FILES} of {len(group.files):,}." if len(group.files) > _SHOWN_FILES else ""
         wrong = " wrong" if group.crosses_classes else ""

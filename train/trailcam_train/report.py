@@ -4,6 +4,7 @@ It says first what the model is worth and on how many pictures, then where it fa
 """
 
 import html
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,7 @@ def _curves(page: Page) -> str:
         (0.0, top),
         epochs,
     )
+    worst = min((min(row.accuracy, row.validation_accuracy) for row in page.history), default=0.0)
     accuracy = line_chart(
         "Accuracy",
         [
@@ -149,7 +151,7 @@ def _curves(page: Page) -> str:
             ("validation", [(row.epoch, row.validation_accuracy) for row in page.history]),
         ],
         "epoch",
-        (0.0, 1.0),
+        (min(0.9, math.floor(10 * worst) / 10), 1.0),
         epochs,
     )
     return f'<div class="charts">{loss}{accuracy}</div>'
