@@ -87,9 +87,9 @@ def test_every_frame_of_a_recording_is_looked_at_and_visits_run_in_its_time() ->
 
 
 def test_a_visit_is_told_before_the_frame_that_ended_it() -> None:
-    found = run(recording(*["red"] * 5, *["grey"] * 5))
+    found = run(recording(*["red"] * 5, *["grey"] * 5, step_s=0.15))
     place = next(number for number, item in enumerate(found) if isinstance(item, Visit))
-    assert place == 6  # five frames, and the first 0.2 s after the last of these
+    assert place == 6  # five frames, and one within the cool-down of 0.2 s
     following = found[place + 1]
     assert isinstance(following, Observation)
     assert following.open_labels == ()
