@@ -6,9 +6,9 @@
 
 ``overhead`` watches 640x480 frames of one animal that wait in memory, so the loop does all that it does in the field:
 conversion to RGB, crop and resize, softmax, votes, sharpness, an open visit. Invoke is timed inside, so both figures
-are of the same frame. ``age`` reads the time that the camera stamped into the picture; a naive ``VideoCapture`` loop
-with the same model runs after it. ``memory`` has a model that answers at once, without looking; the loop around it is
-the real one.
+are of the same frame, in processor time of one thread. ``age`` reads the time that the camera stamped into the picture;
+a naive ``VideoCapture`` loop with the same model runs after it. ``memory`` has a model that answers at once, without
+looking; the loop around it is the real one.
 """
 
 import argparse
@@ -80,17 +80,17 @@ class AgeReport:
 
 
 class _TimedModel(TFLiteModel):
-    """Notes how long each invoke took; thinks for at least ``least_s``."""
+    """Notes the processor time of the last invoke; takes at least ``least_s`` for each."""
 
     least_s = 0.0
-    took_s = 0.0
+    cpu_s = 0.0
 
     def invoke(self, input_tensor: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        start_s = time.perf_counter()
+        start_s, start_cpu_s = time.perf_counter(), time.thread_time()
         scores = super().invoke(input_tensor)
+        self.cpu_s = time.thread_time() - start_cpu_s
         if self.least_s:
             time.sleep(max(0.0, self.least_s - (time.perf_counter() - start_s)))
-        self.took_s = time.perf_counter() - start_s
         return scores
 
 
@@ -129,9 +129,9 @@ class _Repeat:
         """Nothing to let go of."""
 
 
-def _open(kind: type[_TimedModel], bundle: Path, threads: int) -> tuple[Classifier, _TimedModel]:
+def _open(kind: type[_TimedModel], bundle: Path) -> tuple[Classifier, _TimedModel]:
     opened = open_bundle(bundle)
-    model = kind(opened.model_path, threads)
+    model = kind(opened.model_path, num_threads=1)
     return Classifier(model, opened.manifest.input, opened.manifest.output, opened), model
 
 
@@ -148,16 +148,17 @@ def _layouts(image: Image) -> dict[str, Pixels]:
     return {"BGR": PackedPixels(bgr, "BGR"), "YUV420": PlanarPixels(yuv, image.shape[1], "I420")}
 
 
-def measure_overhead(bundle: Path, frames: int, threads: int = 1) -> list[OverheadReport]:
-    """Time the loop around the model, in all combinations of pixels and motion gate, in turns.
+def measure_overhead(bundle: Path, frames: int) -> list[OverheadReport]:
+    """Time the loop around the model, in all combinations of pixels and motion gate, in turns, with one thread.
+
+    It is processor time, which other work on the machine does not inflate; so the model must run in this thread.
 
     Args:
         bundle: folder of the bundle.
         frames: of each combination, at least 1.
-        threads: of one inference, and of OpenCV.
     """
-    cv2.setNumThreads(threads)
-    classifier, model = _open(_TimedModel, bundle, threads)
+    cv2.setNumThreads(1)
+    classifier, model = _open(_TimedModel, bundle)
     cases = list(itertools.product(_layouts(_animal()).items(), (False, True)))
     loops = [
         watch(
@@ -169,12 +170,12 @@ def measure_overhead(bundle: Path, frames: int, threads: int = 1) -> list[Overhe
     ]
     times_s = np.zeros((frames, len(cases), 2))
     for number, (column, loop) in itertools.product(range(-_WARMUP, frames), enumerate(loops)):
-        start_s = time.perf_counter()
+        start_s = time.thread_time()
         happening = next(loop)
-        whole_s = time.perf_counter() - start_s
+        whole_s = time.thread_time() - start_s
         assert isinstance(happening, Observation)  # noqa: S101 - the animal never leaves
         if number >= 0:
-            times_s[number, column] = model.took_s, whole_s - model.took_s
+            times_s[number, column] = model.cpu_s, whole_s - model.cpu_s
     medians_ms = np.median(times_s, axis=0) * 1e3
     ratios = np.median(times_s[..., 1] / times_s[..., 0], axis=0)
     return [
@@ -185,7 +186,7 @@ def measure_overhead(bundle: Path, frames: int, threads: int = 1) -> list[Overhe
 
 def measure_age(bundle: Path, model_s: float, seconds: float) -> list[AgeReport]:
     """Measure how old answers are, from a camera with 30 frames a second under a model that takes ``model_s``."""
-    classifier, model = _open(_TimedModel, bundle, 1)
+    classifier, model = _open(_TimedModel, bundle)
     model.least_s = model_s
     with MjpegServer(_animal()[..., ::-1], _CAMERA_HZ) as server:
         return [
@@ -237,19 +238,17 @@ def _age_report(loop: str, found: Iterator[tuple[float, float]]) -> AgeReport:
     )
 
 
-def measure_memory(bundle: Path, frames: int) -> list[tuple[int, float]]:
-    """Return (frame number, resident MB) at eleven places of a watch over ``frames`` frames (at least 10)."""
-    classifier, _ = _open(_PromptModel, bundle, 1)
+def measure_memory(bundle: Path, frames: int) -> Iterator[tuple[int, float]]:
+    """Yield (frame number, resident MB) at eleven places of a watch over ``frames`` frames (at least 10)."""
+    classifier, _ = _open(_PromptModel, bundle)
     settings = WatchSettings(motion=MotionSettings(enabled=True, changed_share=0.0))
     wanted = {round(frames * place / (_SAMPLES - 1)) for place in range(1, _SAMPLES)} | {frames // 100}
-    found = []
     number = 0
     for item in watch(lambda: _Repeat(_layouts(_animal())["YUV420"], frames), classifier, settings):
         if isinstance(item, Observation):
             number += 1
             if number in wanted:
-                found.append((number, _resident_mb()))
-    return found
+                yield number, _resident_mb()
 
 
 def _resident_mb() -> float:
@@ -263,20 +262,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=["overhead", "age", "memory"], help="what to measure")
     parser.add_argument("--bundle", type=Path, default=BUILTIN_BUNDLE, metavar="DIR", help="default: the built-in one")
     parser.add_argument("--frames", type=int, metavar="N", help="default: 300 for overhead, 100000 for memory")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="overhead: threads of one inference (1)")
     parser.add_argument("--model-ms", type=float, default=100, metavar="MS", help="age: what the model takes (100)")
     parser.add_argument("--seconds", type=float, default=30, metavar="S", help="age: of each loop (30)")
     arguments = parser.parse_args(argv)
     try:
         if arguments.what == "overhead":
-            for cost in measure_overhead(arguments.bundle, arguments.frames or 300, arguments.threads):
+            for cost in measure_overhead(arguments.bundle, arguments.frames or 300):
                 print(json.dumps(asdict(cost)))
         elif arguments.what == "age":
             for age in measure_age(arguments.bundle, arguments.model_ms / 1e3, arguments.seconds):
                 print(json.dumps(asdict(age)))
         else:
             for frame, resident_mb in measure_memory(arguments.bundle, arguments.frames or 100_000):
-                print(json.dumps({"frame": frame, "resident_mb": round(resident_mb, 1)}))
+                print(json.dumps({"frame": frame, "resident_mb": round(resident_mb, 1)}), flush=True)
     except TrailcamError as error:
         print(f"live_loop: {error}", file=sys.stderr)
         return 1

@@ -20,7 +20,7 @@ from trailcam_edge.clock import Clock, SystemClock
 from trailcam_edge.errors import SourceError
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN, BlindTime, Visit
 from trailcam_edge.motion import MotionGate
-from trailcam_edge.preprocessing import Image, fit_image
+from trailcam_edge.preprocessing import Image
 from trailcam_edge.slot import NewestFrameSlot
 from trailcam_edge.sources import CameraWishes, Delivery, Frame, OnBadFrame, Source, open_source
 from trailcam_edge.visits import Look, Track, VisitState, advance, finish, name_outcome, outcome_of, wait_until
@@ -111,7 +111,8 @@ def sharpness(image: Image) -> float:
     The variance of the Laplacian. Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a
     comparative study", ICPR 2000.
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # less noise, and a third of the time
+    grey = cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)
     _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
     return float(deviation[0, 0]) ** 2
 
@@ -211,7 +212,7 @@ class _Loop:
     def _classify(self, frame: Frame) -> tuple[Classification, Image]:
         """Return the answer, and the picture as the model saw it."""
         start_s = time.perf_counter()
-        fitted = fit_image(frame.image, self._classifier.input)
+        fitted = frame.fitted(self._classifier.input)
         return self._classifier.classify_input(fitted, start_s=start_s), fitted
 
     def _look(self, frame: Frame) -> tuple[Classification, str, tuple[Visit, ...]]:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from trailcam_edge.errors import SourceError
+from trailcam_edge.manifest import InputSpec
 from trailcam_edge.preprocessing import Image
 from trailcam_edge.sources.pixels import Pixels
 
@@ -44,6 +45,10 @@ class Frame:
     def image(self) -> Image:
         """(H, W, 3) uint8 RGB, upright, converted on first use; it outlives ``give_back``."""
         return self.pixels.image()
+
+    def fitted(self, spec: InputSpec) -> Image:
+        """Return ``image`` as ``fit_image`` brings it to a model's input, bit for bit; it outlives ``give_back``."""
+        return self.pixels.fitted(spec)
 
     def picture(self) -> Image:
         """Return the largest picture of this moment, (H, W, 3) uint8 RGB, upright; it outlives ``give_back``."""

@@ -22,6 +22,7 @@ from typing import Any, Self
 import numpy as np
 
 from trailcam_edge.errors import SourceError
+from trailcam_edge.manifest import InputSpec
 from trailcam_edge.preprocessing import Image
 from trailcam_edge.sources.camera_errors import CAMERA_ERRORS, explain_camera
 from trailcam_edge.sources.frame import Delivery, Frame
@@ -228,13 +229,20 @@ class _MappedPixels:
 
     def image(self) -> Image:
         with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
-            image = self.stream.pixels(mapped.array).image()
-            # Only RGB that needs no conversion is still the camera's own memory.
-            return image.copy() if np.shares_memory(image, mapped.array) else image
+            return _own(self.stream.pixels(mapped.array).image(), mapped.array)
+
+    def fitted(self, spec: InputSpec) -> Image:
+        with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
+            return _own(self.stream.pixels(mapped.array).fitted(spec), mapped.array)
 
     def luma(self) -> Plane:
         with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
             return self.stream.pixels(mapped.array).luma()
+
+
+def _own(image: Image, lent: Any) -> Image:
+    """Copy what is still the camera's own memory: only RGB that needs no conversion is."""
+    return image.copy() if np.shares_memory(image, lent) else image
 
 
 def _stream(name: str, found: dict[str, Any], colour_space: ColourSpace, view: View) -> _Stream:

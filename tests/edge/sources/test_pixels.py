@@ -5,6 +5,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from trailcam_edge.manifest import InputSpec
+from trailcam_edge.preprocessing import fit_image
 from trailcam_edge.sources.pixels import PACKED_ORDERS, PLANAR_LAYOUTS, ColourSpace, PackedPixels, PlanarPixels
 from trailcam_edge.sources.view import View
 
@@ -103,6 +105,16 @@ def test_luma_is_small_and_the_same_from_planes_and_packed_pixels(size: tuple[in
     assert grey.shape == plane.shape
     assert 40 <= grey.shape[1] <= 120
     assert np.abs(grey.astype(int) - plane).max() <= 2
+
+
+@pytest.mark.parametrize("view", [View(), View(rotate_deg=90, flip=True, roi=(0.1, 0.2, 0.7, 0.6))])
+@pytest.mark.parametrize("fit", ["crop", "stretch", "letterbox"])
+@pytest.mark.parametrize("order", PACKED_ORDERS)
+def test_fitting_before_the_colours_are_reordered_changes_no_bit(order: str, fit: str, view: View) -> None:
+    noise = np.random.default_rng(2).integers(0, 256, (203, 301, len(order))).astype(np.uint8)
+    pixels = PackedPixels(noise, order, view)
+    spec = InputSpec(40, 48, fit)
+    assert np.array_equal(pixels.fitted(spec), fit_image(pixels.image(), spec))
 
 
 def test_luma_is_not_the_cameras_memory() -> None:
