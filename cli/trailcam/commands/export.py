@@ -33,6 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--others", type=Path, metavar="DIR", help='pictures of none of the labels, to measure "unknown" on'
     )
+    parser.add_argument(
+        "--gate",
+        default="mlperf-99",
+        metavar="NAME|FILE",
+        help="how much drift is too much: mlperf-99 (default), mlperf-98, strict, or a TOML file of your own bars",
+    )
+    parser.add_argument(
+        "--gate-inconclusive",
+        choices=("pass", "fail"),
+        default="pass",
+        help="whether what too few test pictures cannot decide gives exit code 3 (default: pass)",
+    )
+    parser.add_argument(
+        "--fix", action="store_true", help="when int8 does not pass, keep the layers that hurt in float until it does"
+    )
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")
 
 
@@ -42,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     with _quiet_progress() as progress:
         from trailcam_export.export import export_run
         from trailcam_export.plan import ExportRequest
+        from trailcam_export.presets import find_preset
 
         report = export_run(
             ExportRequest(
@@ -52,6 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
                 version=arguments.version,
                 golden=arguments.golden,
                 others=arguments.others,
+                gate=find_preset(arguments.gate),
+                inconclusive_fails=arguments.gate_inconclusive == "fail",
+                fix=arguments.fix,
             ),
             progress,
         )
