@@ -11,6 +11,7 @@ from trailcam.native_log import quiet_native_log
 from trailcam.progress import terminal_progress
 from trailcam_edge.errors import TrailcamError
 from trailcam_edge.progress import Progress
+from trailcam_export.presets import DEFAULT_PRESET, PRESETS, find_preset
 
 __all__ = ["add_arguments", "run"]
 
@@ -35,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--gate",
-        default="mlperf-99",
+        default=DEFAULT_PRESET,
         metavar="NAME|FILE",
-        help="how much drift is too much: mlperf-99 (default), mlperf-98, strict, or a TOML file of your own bars",
+        help=f"how much drift is too much: {', '.join(PRESETS)}, or a TOML file of your own (default {DEFAULT_PRESET})",
     )
     parser.add_argument(
         "--gate-inconclusive",
@@ -57,7 +58,6 @@ def run(arguments: argparse.Namespace) -> int:
     with _quiet_progress() as progress:
         from trailcam_export.export import export_run
         from trailcam_export.plan import ExportRequest
-        from trailcam_export.presets import find_preset
 
         report = export_run(
             ExportRequest(
