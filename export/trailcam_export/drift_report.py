@@ -112,7 +112,7 @@ def _verdict(findings: Findings, variant: VariantFindings) -> str:
         f'<section class="verdict {gate.verdict.value}">'
         f"<h3>{html.escape(variant.name)} {badge(gate.verdict.value)}</h3>"
         f"<p>{html.escape(_sentence(gate.reason))}</p>{note}"
-        + (f"<p>No bar asks about it, but:</p><ul>{warnings}</ul>" if warnings else "")
+        + (f"<p>No bar failed, but:</p><ul>{warnings}</ul>" if warnings and gate.verdict is not Verdict.FAIL else "")
         + "</section>"
     )
 

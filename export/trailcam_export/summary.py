@@ -25,7 +25,10 @@ def describe_export(report: ExportReport) -> list[str]:
     lines += [_rule(variant) for variant in report.variants]
     lines += [f"{variant.scheme}: {variant.verdict.value}: {variant.reason}" for variant in report.variants]
     lines += [
-        f"warning: {variant.name}: {text}" for variant in report.findings.variants for text in variant.gate.warnings
+        f"warning: {variant.name}: {text}"
+        for variant in report.findings.variants
+        if variant.gate.verdict is not Verdict.FAIL  # which has said worse already
+        for text in variant.gate.warnings
     ]
     lines += [_fixed(report.findings.fix)] if report.findings.fix is not None else []
     lines += [f"note: {note}" for note in report.notes]
