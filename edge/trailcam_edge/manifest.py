@@ -34,7 +34,7 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 MAX_MANIFEST_BYTES = 8_000_000  # 100,000 labels with room to spare; a ten-class manifest has 3,000
-SCHEMES = ("float32", "int8")
+SCHEMES = ("float32", "int8", "mixed_int8")
 FORMATS = ("tflite",)
 FITS = ("crop", "letterbox", "stretch")
 RESIZE_RULE = "halve_then_bilinear"

@@ -21,6 +21,8 @@ _FORBIDDEN = {
     "MULTINOMIAL": "it draws random numbers, so augmentation or dropout is still in it",
 }
 _ENDING_OPS = ("SOFTMAX", "LOG_SOFTMAX", "LOGISTIC")
+# In a mixed file the last operator may be of either kind.
+_OUTPUTS = {"float32": ("float32",), "int8": ("int8",), "mixed_int8": ("float32", "int8")}
 _PASSING_OPS = ("RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE")
 
 
@@ -29,7 +31,7 @@ def check_graph(content: bytes, scheme: str, input_shape: tuple[int, ...], class
 
     Args:
         content: the file.
-        scheme: ``float32`` or ``int8``.
+        scheme: ``float32``, ``int8`` or ``mixed_int8``.
         input_shape: (H, W, 3).
         class_count: K.
 
@@ -84,11 +86,12 @@ def _check_sizes(
     interpreter: Any, tensors: dict[int, dict[str, Any]], scheme: str, input_shape: tuple[int, ...], class_count: int
 ) -> None:
     taken, given = interpreter.get_input_details(), interpreter.get_output_details()
-    expected = [((1, *input_shape), "uint8")], [((1, class_count), "float32" if scheme == "float32" else "int8")]
-    for role, found, wanted in (("input", taken, expected[0]), ("output", given, expected[1])):
+    expected = ((1, *input_shape), ("uint8",)), ((1, class_count), _OUTPUTS[scheme])
+    for role, found, (shape, dtypes) in (("input", taken, expected[0]), ("output", given, expected[1])):
         seen = [(tuple(int(size) for size in item["shape_signature"]), item["dtype"].__name__) for item in found]
-        if seen != wanted:
-            raise ExportError(f"The converted {scheme} file has the {role} {seen}, expected {wanted}.")
+        if len(seen) != 1 or seen[0][0] != shape or seen[0][1] not in dtypes:
+            wanted = f"{shape} {' or '.join(dtypes)}"
+            raise ExportError(f"The converted {scheme} file has the {role} {seen}, expected one of {wanted}.")
     for item in tensors.values():
         if -1 in item["shape_signature"]:
             raise ExportError(

@@ -7,6 +7,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from trailcam_edge.decision import fit_reject_rule, reject_score
 from trailcam_edge.errors import DataError, ExportError, SourceError
 from trailcam_edge.manifest import REJECT_SCORES, InputSpec, OutputSpec, RejectRule
@@ -54,8 +56,17 @@ def fit_output(
         validation: (N, K) logits and (N,) true classes that set the numbers.
         test: (M, K) logits of known labels.
         others: (L, K) logits of pictures of none of the labels, where there are any.
+
+    Raises:
+        ExportError: the file gives NaN or infinity for a validation picture.
     """
     logits, class_ids = validation
+    broken = int((~np.isfinite(logits).all(axis=1)).sum())
+    if broken:
+        raise ExportError(
+            f"A converted file gives NaN or infinity for {broken:,} of {len(logits):,} validation pictures. A layer "
+            "overflows in these numbers: leave this variant out, or train the run again."
+        )
     threshold = fit_reject_rule(logits, score, KEEP)
     rejected = None if others is None else float((reject_score(others, score) < threshold).mean())
     rule = RejectRule(

@@ -15,6 +15,7 @@ from trailcam_export.calibration import CALIBRATION_COUNT, CalibrationSet, choos
 from trailcam_export.golden_vectors import choose_golden_files
 from trailcam_export.output_rule import choose_score, find_others
 from trailcam_export.parity import PARITY_COUNT
+from trailcam_export.presets import DEFAULT_PRESET, PRESETS, Preset
 
 __all__ = ["ExportRequest", "Plan", "make_plan"]
 
@@ -25,7 +26,9 @@ class ExportRequest:
 
     ``run`` is a finished run and ``data`` the folder of its pictures, by default where training found them. The bundles
     go to ``out``/``name``, by default the run's own name. ``golden`` is a folder of up to eight pictures that travel in
-    the bundles, ``others`` one of pictures of none of the labels.
+    the bundles, ``others`` one of pictures of none of the labels. ``gate`` has the bars of the drift gate;
+    ``inconclusive_fails`` says that what the gate cannot decide may not ship; ``fix`` that an int8 which does not pass
+    is to be mended by keeping its worst operators in float.
     """
 
     run: Path
@@ -36,6 +39,9 @@ class ExportRequest:
     golden: Path | None = None
     others: Path | None = None
     calibration_count: int = CALIBRATION_COUNT
+    gate: Preset = PRESETS[DEFAULT_PRESET]
+    inconclusive_fails: bool = False
+    fix: bool = False
 
 
 @dataclass(frozen=True)

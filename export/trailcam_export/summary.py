@@ -5,6 +5,8 @@ from typing import Any
 
 from trailcam_export.drift import Score
 from trailcam_export.export import ExportReport, VariantReport
+from trailcam_export.findings import FixFindings
+from trailcam_export.gate import Verdict
 
 __all__ = ["describe_export", "export_record"]
 
@@ -22,12 +24,20 @@ def describe_export(report: ExportReport) -> list[str]:
     lines.append(f"n = {report.trained.n:,} test pictures; delta in points, agreement with the trained model")
     lines += [_rule(variant) for variant in report.variants]
     lines += [f"{variant.scheme}: {variant.verdict.value}: {variant.reason}" for variant in report.variants]
+    lines += [
+        f"warning: {variant.name}: {text}"
+        for variant in report.findings.variants
+        if variant.gate.verdict is not Verdict.FAIL  # which has said worse already
+        for text in variant.gate.warnings
+    ]
+    lines += [_fixed(report.findings.fix)] if report.findings.fix is not None else []
     lines += [f"note: {note}" for note in report.notes]
     lines += [f"wrote {variant.bundle}" for variant in report.variants]
+    lines.append(
+        f"wrote {report.folder / 'report.html'}, drift.json, drift.junit.xml; gate {report.findings.preset.name}"
+    )
     if not report.passed:
-        lines.append(
-            "The drift is too large to ship int8: use the float32 bundle, or train longer or with another recipe."
-        )
+        lines.append(_advice(report))
     return lines
 
 
@@ -38,12 +48,37 @@ def export_record(report: ExportReport) -> dict[str, Any]:
         "trained": asdict(report.trained),
         "parity": report.parity,
         "passed": report.passed,
+        "gate": report.findings.preset.name,
+        "fixed": report.findings.fixed,
         "variants": [
             asdict(variant) | {"bundle": str(variant.bundle), "verdict": variant.verdict.value}
             for variant in report.variants
         ],
         "notes": list(report.notes),
     }
+
+
+def _fixed(found: FixFindings) -> str:
+    times = ", ".join(f"{name} {value:.2f} ms" for name, value in found.latency_ms.items())
+    chosen = found.fix.chosen
+    if chosen is None:
+        return f"fix: nothing short of float32 satisfies the gate on validation; one thread here: {times}"
+    worst = ", ".join(operator.short_name for operator in chosen.in_float[:4]) or "none"
+    return (
+        f"fix: {len(chosen.in_float)} of {len(found.fix.ranking)} operators stay in float ({worst}"
+        f"{', ...' if len(chosen.in_float) > 4 else ''}); one thread here: {times}"
+    )
+
+
+def _advice(report: ExportReport) -> str:
+    if any(variant.verdict is Verdict.FAIL for variant in report.variants):
+        tried = report.findings.fix is not None
+        return "The drift is too large to ship: use the float32 bundle, " + (
+            "or train longer or with another recipe."
+            if tried
+            else 'or try "--fix", which keeps the worst layers in float.'
+        )
+    return "Not proven, and --gate-inconclusive fail asks for a proof: measure on more test pictures."
 
 
 def _row(variant: VariantReport, labels: tuple[str, ...]) -> tuple[str, ...]:

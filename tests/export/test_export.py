@@ -1,9 +1,11 @@
 """A run becomes bundles, or nothing at all."""
 
 import errno
+import json
 import shutil
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -12,8 +14,8 @@ from trailcam_edge.bundle import open_bundle
 from trailcam_edge.classifier import Classifier
 from trailcam_edge.errors import DataError, ExportError, TrailcamError, TrainError
 from trailcam_edge.preprocessing import read_image
-from trailcam_export.drift import Verdict
 from trailcam_export.export import ExportReport, export_run
+from trailcam_export.gate import Verdict
 from trailcam_export.plan import ExportRequest
 
 LABELS = ("blue", "green", "red")
@@ -66,13 +68,28 @@ def test_the_float_bundle_scores_exactly_what_the_trained_model_scores(exported:
 def test_few_test_pictures_are_inconclusive(exported: ExportReport) -> None:
     int8 = exported.variants[1]
     assert int8.verdict is Verdict.INCONCLUSIVE
-    assert "30 test pictures" in int8.reason
+    assert "test pictures would decide" in int8.reason
     assert exported.passed
 
 
-def test_only_the_bundles_are_left(exported: ExportReport) -> None:
-    assert sorted(path.name for path in exported.folder.iterdir()) == ["float32.bundle", "int8.bundle"]
+def test_only_bundles_and_reports_are_left(exported: ExportReport) -> None:
+    assert sorted(path.name for path in exported.folder.iterdir()) == [
+        "drift.json",
+        "drift.junit.xml",
+        "float32.bundle",
+        "int8.bundle",
+        "report.html",
+    ]
     assert [path for path in exported.folder.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_the_files_beside_the_bundles_say_what_the_report_says(exported: ExportReport) -> None:
+    record = json.loads((exported.folder / "drift.json").read_text())
+    assert (record["schema_version"], record["n"], record["trained"]["top1"]) == (1, 30, exported.trained.top1)
+    assert [variant["verdict"] for variant in record["variants"]] == ["pass", "inconclusive"]
+    suites = ElementTree.parse(exported.folder / "drift.junit.xml").getroot()
+    assert [suite.get("name") for suite in suites] == ["colours float32", "colours int8"]
+    assert "inconclusive" in (exported.folder / "report.html").read_text()
 
 
 def test_an_existing_export_is_refused_and_untouched(exported: ExportReport, tiny: Any) -> None:

@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import trailcam_export.export
 from trailcam.main import main
-from trailcam_edge.manifest import Drift
+from trailcam_export.convert import convert_int8
 from trailcam_export.export import ExportReport
 from trailcam_export.summary import describe_export
 
@@ -36,11 +37,35 @@ def test_the_command_writes_bundles_and_prints_a_report(
 def test_a_drift_that_is_too_large_gives_exit_code_3(
     tiny: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trailcam_export.export, "compare", lambda *_: Drift(400, -0.05, 0.93))
-    assert main(["export", str(tiny.path), "--out", str(tmp_path / "out")]) == 3
+    """The mistake of a popular exporter: it calibrates on black pictures and reports success."""
+    black = [np.zeros((32, 32, 3), np.uint8)] * 8
+    monkeypatch.setattr(trailcam_export.export, "convert_int8", lambda model, _: convert_int8(model, black))
+    assert main(["export", str(tiny.path), "--out", str(tmp_path / "out"), "--gate", "mlperf-98"]) == 3
     out = capfd.readouterr().out
-    assert "int8: fail: agreement 93.0% is below 98%" in out
-    assert "too large to ship int8" in out
+    assert "int8: fail: top-1 -" in out
+    assert "black frames" in out
+    assert "too large to ship" in out
+    assert "--fix" in out
+    junit = (tmp_path / "out" / "colours" / "drift.junit.xml").read_text()
+    assert "<failure" in junit
+
+
+def test_what_cannot_be_decided_gives_exit_code_3_only_where_that_is_asked_for(
+    tiny: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    gate = tmp_path / "ours.toml"
+    gate.write_text("min_agreement = 0.99\n")
+    arguments = ["export", str(tiny.path), "--out", str(tmp_path), "--gate", str(gate)]
+    assert main([*arguments, "--name", "pass"]) == 0
+    assert main([*arguments, "--name", "fail", "--gate-inconclusive", "fail"]) == 3
+    assert "more test pictures" in capfd.readouterr().out
+    assert "<failure" in (tmp_path / "fail" / "drift.junit.xml").read_text()
+    assert "<failure" not in (tmp_path / "pass" / "drift.junit.xml").read_text()
+
+
+def test_an_unknown_gate_is_refused_before_anything_is_done(tiny: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(tiny.path), "--gate", "loose"]) == 1
+    assert "expected mlperf-99, mlperf-98, strict, or a .toml file" in capfd.readouterr().err
 
 
 def test_an_error_is_one_line_without_native_chatter(
@@ -72,3 +97,4 @@ def test_the_report_for_people_lines_up(exported: ExportReport) -> None:
     assert "n = 30 test pictures" in lines[4]
     assert "note: a note" in lines
     assert lines[-1].startswith("wrote ")
+    assert "report.html" in lines[-1]

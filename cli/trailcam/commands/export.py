@@ -11,6 +11,7 @@ from trailcam.native_log import quiet_native_log
 from trailcam.progress import terminal_progress
 from trailcam_edge.errors import TrailcamError
 from trailcam_edge.progress import Progress
+from trailcam_export.presets import DEFAULT_PRESET, PRESETS, find_preset
 
 __all__ = ["add_arguments", "run"]
 
@@ -33,6 +34,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--others", type=Path, metavar="DIR", help='pictures of none of the labels, to measure "unknown" on'
     )
+    parser.add_argument(
+        "--gate",
+        default=DEFAULT_PRESET,
+        metavar="NAME|FILE",
+        help=f"how much drift is too much: {', '.join(PRESETS)}, or a TOML file of your own (default {DEFAULT_PRESET})",
+    )
+    parser.add_argument(
+        "--gate-inconclusive",
+        choices=("pass", "fail"),
+        default="pass",
+        help="whether what too few test pictures cannot decide gives exit code 3 (default: pass)",
+    )
+    parser.add_argument(
+        "--fix", action="store_true", help="when int8 does not pass, keep the layers that hurt in float until it does"
+    )
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")
 
 
@@ -52,6 +68,9 @@ def run(arguments: argparse.Namespace) -> int:
                 version=arguments.version,
                 golden=arguments.golden,
                 others=arguments.others,
+                gate=find_preset(arguments.gate),
+                inconclusive_fails=arguments.gate_inconclusive == "fail",
+                fix=arguments.fix,
             ),
             progress,
         )
