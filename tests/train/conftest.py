@@ -76,13 +76,13 @@ def tiny_network() -> keras.Model:
     return keras.Sequential(
         [
             keras.Input((8, 8, 3), dtype="uint8"),
-            layers.Rescaling(1 / 255),
+            layers.Rescaling(1 / 255, dtype="float32"),
             layers.Conv2D(4, 3, strides=2, name="stem"),
             layers.BatchNormalization(name="stem_bn"),
             layers.Flatten(name="flatten"),
             layers.Dense(8, activation="relu", name="hidden"),
             layers.Dropout(0.3, name="dropout"),
-            layers.Dense(3, name="logits"),
+            layers.Dense(3, name="logits", dtype="float32"),
         ]
     )
 

@@ -309,3 +309,33 @@ def test_a_phase_without_a_better_epoch_is_not_blended(
 
     assert state.best_epoch <= 3
     assert state.blends == ()
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+@pytest.mark.parametrize("views", [0, 2])
+def test_mixed_precision_frozen_layers_averages_and_a_blend_go_together(
+    views: int, ema: float, tmp_path: Path, recipe: Recipe, make_task: MakeTask, make_network: MakeNetwork
+) -> None:
+    phases = (
+        Phase("head", 2, 0.03, first_layer="hidden", views=views, blend=0.6),
+        Phase("whole", 1, 0.003, blend=0.5),
+    )
+    recipe = replace(recipe, phases=phases, ema=ema, label_smoothing=0.1, sampling="balanced")
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = make_network()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.get_layer("hidden").compute_dtype == "bfloat16"
+    task = make_task(recipe)
+
+    state = fit(model, task, tmp_path)
+
+    assert state.epoch == 3
+    assert all(np.isfinite([row.loss, row.validation_loss]).all() for row in state.history)
+    assert state.blends
+    assert state.best is not None
+    logits, class_ids = predict_logits(model, task.validation)
+    assert logits.dtype == np.float32
+    assert float((logits.argmax(axis=1) == class_ids).mean()) == pytest.approx(state.best.validation_accuracy)
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}

@@ -156,6 +156,56 @@ def test_ctrl_c_keeps_the_epochs_and_the_training_goes_on(
     assert not partial.exists()
 
 
+def test_a_student_of_two_teachers_that_is_also_shown_outliers_goes_on_after_ctrl_c(
+    made: Made, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, big = made.root / "runs" / "first", tmp_path / "big"
+    shutil.copytree(first, big)
+    settings = [
+        "distillation.views=2",
+        "distillation.weight=1",
+        "outliers_weight=0.5",
+        "outliers_per_batch=4",
+        "sampling=balanced",
+        "batch_size=8",
+        "phases.all.blend=0.5",
+    ]
+    more = ["--split", str(first / "split.csv"), "--teacher", f"{first},{big}", "--others", str(photos / "red")]
+    for setting in settings:
+        more += ["--set", setting]
+
+    def interrupted(model: Any, task: Any, folder: Path, progress: Any) -> Any:
+        def stop(stage: str, done: int, total: int, note: str = "") -> None:
+            if stage == "training" and done == task.batches + 1:
+                raise KeyboardInterrupt
+
+        return fit(model, task, folder, stop)
+
+    monkeypatch.setattr(training, "fit", interrupted)
+    assert main(words(made.data, tmp_path, "student", *more)) == 130
+    monkeypatch.undo()
+    partial = tmp_path / "runs" / "student.partial"
+    assert {path.name for path in partial.glob("teacher-*")} == {"teacher-0.npy", "teacher-1.npy"}
+
+    model = (big / "model.keras").read_bytes()
+    (big / "model.keras").write_bytes(model + b"0")
+    assert main(["train", "--resume", str(partial)]) == 1
+    assert "changed since this training began" in capsys.readouterr().err
+    (big / "model.keras").write_bytes(model)
+    assert main(["train", "--resume", str(partial)]) == 0
+
+    run = read_run(tmp_path / "runs" / "student")
+    shown = read_split(run.path / "outliers.csv")
+    assert [row.file for row in shown] == sorted(path.name for path in (photos / "red").iterdir())[::2]
+    assert run.outliers == {row.sha256 for row in shown}
+    assert [row["blend"] for row in run.metrics["blends"]] == [0.5]
+    with open(run.path / "history.csv", newline="") as file:
+        assert [row["blend"] for row in csv.DictReader(file)] == ["1", "1", "0.5"]
+    assert len(run.provenance["teacher_sha256"].split(",")) == 2
+    left = {path.name for path in run.path.iterdir()}
+    assert not {name for name in left if name.endswith((".npz", ".npy")) or name == "lock"}
+
+
 def test_a_full_disk_at_the_end_leaves_a_training_that_can_be_finished(
     made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,6 +278,7 @@ def test_data_that_cannot_be_used_is_refused_and_nothing_is_written(
         (["--set", "epochs=3"], "phases.all.epochs"),
         (["--name", "../run"], "plain name"),
         (["--teacher", "nowhere"], "not a finished run"),
+        (["--set", "outliers_weight=0.5"], "--others DIR"),
     ],
 )
 def test_options_that_cannot_work_are_refused_and_nothing_is_written(

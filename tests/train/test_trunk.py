@@ -1,5 +1,6 @@
 """The frozen part of a network, run once per view."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,20 @@ def test_finished_views_are_taken_up_after_a_stop_and_unfinished_ones_are_not(
     assert pictures.views == [1]
     remove_views(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_an_error_before_the_first_picture_and_leaves_nothing(
+    model: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, offset: int, length: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    pictures = Pictures()
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        read_views(cut_network(model, "second")[0], pictures, 1, tmp_path, "top-training")
+
+    assert str(tmp_path) in str(caught.value.filename)
+    assert pictures.views == []
+    assert not list(tmp_path.iterdir())

@@ -174,6 +174,10 @@ def _write_view(trunk: keras.Model, pictures: Stream, view: int, path: Path, pro
 def _map_new(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.float16]]":
     """Return a new float16 array in a file with its blocks reserved: a full disk is an error now, not a crash later."""
     array = np.lib.format.open_memmap(path, "w+", np.float16, shape)
-    with open(path, "r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    try:
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        path.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from error
     return array
