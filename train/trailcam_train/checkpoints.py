@@ -160,7 +160,7 @@ def load_last(folder: Path) -> tuple[State, Arrays]:
         found = json.loads(arrays.pop("state").tobytes())
         rows = {
             "history": tuple(EpochRow(**row) for row in found["history"]),
-            "blends": tuple(BlendRow(**row) for row in found["blends"]),
+            "blends": tuple(BlendRow(**row) for row in found.get("blends", [])),
         }
         state = State(**{**found, **rows})
     except (KeyError, TypeError, ValueError) as error:

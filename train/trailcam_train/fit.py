@@ -42,6 +42,7 @@ from trailcam_train.checkpoints import (
 )
 from trailcam_train.event_log import StepRow, log_blend, log_epoch
 from trailcam_train.losses import make_step
+from trailcam_train.networks import seed_epoch
 from trailcam_train.phases import Lesson, Task, averaged, begin_phase
 from trailcam_train.recipe import Phase
 from trailcam_train.trunk import Stream, remove_views
@@ -193,6 +194,7 @@ def _train_epoch(lesson: Lesson, state: State, progress: Progress) -> list[StepR
     to_come = sum(later.epochs for later in recipe.phases[state.phase + 1 :]) + phase.epochs - state.phase_epoch
     done, total = state.epoch * count, (state.epoch + to_come) * count
     rows: list[StepRow] = []
+    seed_epoch(recipe.seed, state.epoch)
     with ExitStack() as stack:
         batches = stack.enter_context(closing(task.training.epoch(state.epoch)))  # type: ignore[type-var]
         teacher = stack.enter_context(closing(task.teacher.epoch(state.epoch))) if task.teacher else None  # type: ignore[type-var]

@@ -12,7 +12,15 @@ import keras
 from trailcam_edge.disk import STAGING_PREFIX, sync_directory
 from trailcam_train.recipe import Recipe, find_builder
 
-__all__ = ["build_network", "has_gpu", "jit_setting", "load_network", "save_network", "training_precision"]
+__all__ = [
+    "build_network",
+    "has_gpu",
+    "jit_setting",
+    "load_network",
+    "save_network",
+    "seed_epoch",
+    "training_precision",
+]
 
 
 def training_precision(recipe: Recipe) -> str:
@@ -70,6 +78,17 @@ def jit_setting() -> str | bool:
     Keras chooses XLA there, which made a training step of EfficientNet-Lite0 at 160 px six times slower (2 cores).
     """
     return False if keras.backend.backend() == "tensorflow" and not has_gpu() else "auto"
+
+
+def seed_epoch(seed: int, epoch: int) -> None:
+    """Make the chance of an epoch depend on its number alone, on the backend where the network does not see to that.
+
+    Keras' dropout keeps its random state in a variable of the network, which checkpoints hold; on torch, where nobody
+    gave it a seed, it draws from torch's own generator instead. Source: ``dropout`` in Keras' torch backend, its
+    "unseeded" path.
+    """
+    if keras.backend.backend() == "torch":
+        keras.utils.set_random_seed((seed * 100_003 + epoch) % 2**32)
 
 
 def has_gpu() -> bool:
