@@ -51,11 +51,15 @@ def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., R
     return make
 
 
-class Mean:
-    """A model whose logits are the mean of each channel, however large the picture."""
+def mean(images: Any) -> Any:
+    """Answer with the mean of each channel, however large the picture."""
+    return images.mean(axis=(1, 2))
 
-    def predict_on_batch(self, images: Any) -> Any:
-        return images.mean(axis=(1, 2))
+
+@pytest.fixture
+def teachers_answer_with_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teacher, "load_network", lambda path: None)
+    monkeypatch.setattr(teacher, "freeze_forward", lambda network: mean)
 
 
 def test_a_teacher_with_other_labels_is_refused_with_both_sides(photos: Path, make_run: Callable[..., Run]) -> None:
@@ -81,13 +85,13 @@ def test_teachers_with_the_same_split_are_taken(photos: Path, make_run: Callable
     assert check_teachers("big, big", LABELS, rows_of(photos)) == (run, run)
 
 
+@pytest.mark.usefixtures("teachers_answer_with_means")
 def test_teacher_and_student_see_the_same_pictures_each_at_its_own_size(
-    photos: Path, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    photos: Path, make_run: Callable[..., Run]
 ) -> None:
     augmentation = Augmentation(flip=0.5, zoom=0.2, shear=0.2, crop_area_min=0.5, brightness=0.4)
     recipe = replace(find_recipe("cnn"), batch_size=8, augmentation=augmentation)
     rows = rows_of(photos)
-    monkeypatch.setattr(teacher, "load_network", lambda path: Mean())
     student = student_of(photos, recipe)
 
     found = open_teacher([make_run(LABELS, rows, size_px=64)], photos, rows, LABELS, recipe)
@@ -98,11 +102,9 @@ def test_teacher_and_student_see_the_same_pictures_each_at_its_own_size(
             np.testing.assert_allclose(theirs, ours, atol=4)  # levels of 255: the sizes interpolate differently
 
 
-def test_the_teacher_s_logits_come_in_the_student_s_order(
-    photos: Path, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("teachers_answer_with_means")
+def test_the_teacher_s_logits_come_in_the_student_s_order(photos: Path, make_run: Callable[..., Run]) -> None:
     rows = rows_of(photos)
-    monkeypatch.setattr(teacher, "load_network", lambda path: Mean())
     recipe = replace(find_recipe("cnn"), batch_size=36, augmentation=Augmentation())
 
     same = next(iter(open_teacher([make_run(LABELS, rows)], photos, rows, LABELS, recipe).epoch(0)))
@@ -112,14 +114,14 @@ def test_the_teacher_s_logits_come_in_the_student_s_order(
     np.testing.assert_array_equal(turned, same[:, [1, 2, 0]])
 
 
+@pytest.mark.usefixtures("teachers_answer_with_means")
 @pytest.mark.parametrize("sampling", ["natural", "balanced"])
 def test_stored_answers_are_those_for_the_very_pixels_that_the_student_sees(
-    sampling: str, photos: Path, make_run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sampling: str, photos: Path, make_run: Callable[..., Run], tmp_path: Path
 ) -> None:
     """Two blue pictures are left: a balanced epoch shows each several times, and each time in its own view."""
     augmentation = Augmentation(flip=0.5, zoom=0.3, brightness=0.4, noise=20, erase=0.5)
     recipe = replace(find_recipe("cnn"), batch_size=5, augmentation=augmentation, sampling=sampling)
-    monkeypatch.setattr(teacher, "load_network", lambda path: Mean())
     rows = tuple(row for n, row in enumerate(rows_of(photos)) if row.label != "blue" or n % 6 == 0)
     student = PictureStream(
         photos, rows, LABELS, InputSpec(32, 32, "crop"), 5, 0, True, augmentation, sampling=sampling, views=2
@@ -135,11 +137,11 @@ def test_stored_answers_are_those_for_the_very_pixels_that_the_student_sees(
             np.testing.assert_allclose(answers, expected - expected.max(axis=1, keepdims=True), atol=0.05)  # float16
 
 
+@pytest.mark.usefixtures("teachers_answer_with_means")
 def test_answers_are_taken_up_view_by_view_after_a_stop(
-    photos: Path, make_run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: Path, make_run: Callable[..., Run], tmp_path: Path
 ) -> None:
     recipe = replace(find_recipe("cnn"), batch_size=16)
-    monkeypatch.setattr(teacher, "load_network", lambda path: Mean())
     rows = rows_of(photos)
     student = student_of(photos, recipe, views=2)
 
@@ -166,12 +168,12 @@ def test_answers_are_taken_up_view_by_view_after_a_stop(
     assert counting.views == [0, 1, 1, 2]
 
 
+@pytest.mark.usefixtures("teachers_answer_with_means")
 def test_several_teachers_answer_with_the_mean_of_their_probabilities(
-    photos: Path, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    photos: Path, make_run: Callable[..., Run]
 ) -> None:
     rows = rows_of(photos)
     recipe = replace(find_recipe("cnn"), batch_size=36, augmentation=Augmentation())
-    monkeypatch.setattr(teacher, "load_network", lambda path: Mean())
     runs = [make_run(LABELS, rows), make_run(("red", "blue", "green"), rows, size_px=48)]
 
     both = next(iter(open_teacher(runs, photos, rows, LABELS, recipe).epoch(0)))
