@@ -26,7 +26,7 @@ from trailcam_edge.sources import CameraWishes, Delivery, Frame, OnBadFrame, Sou
 from trailcam_edge.visits import Look, Track, VisitState, advance, finish, name_outcome, outcome_of, wait_until
 from trailcam_edge.watch_settings import WatchSettings
 
-__all__ = ["Happening", "Observation", "open_configured", "sharpness", "watch"]
+__all__ = ["Happening", "Observation", "Renewal", "open_configured", "sharpness", "watch"]
 
 _RATE_SMOOTHING = 0.2  # weight of the newest frame in the frame rate that is shown
 _TICK_S = 0.25  # how soon a stop is noticed while no frame comes
@@ -54,8 +54,21 @@ class Observation:
 Happening = Observation | Visit | BlindTime
 
 
+@dataclass(frozen=True)
+class Renewal:
+    """Another model and other rules, from the next frame on; the source stays as it is."""
+
+    classifier: Classifier
+    settings: WatchSettings
+
+
 def _tell_nobody(message: str) -> None:
     """Let a message go."""
+
+
+def _stay() -> Renewal | None:
+    """Go on as before."""
+    return None
 
 
 def watch(
@@ -65,6 +78,7 @@ def watch(
     stop: threading.Event | None = None,
     clock: Clock | None = None,
     report: Callable[[str], None] = _tell_nobody,
+    renew: Callable[[], Renewal | None] = _stay,
 ) -> Iterator[Happening]:
     """Classify what a source delivers; yield an observation per frame, and visits and blind times as they end.
 
@@ -78,6 +92,8 @@ def watch(
         stop: set by anybody, in any thread, to end the watch.
         clock: dates what happens.
         report: told in words when a live source is lost and when it is back; called by another thread.
+        renew: asked before every frame. With another model the open visits end, and are yielded, before it answers.
+            Settings of camera and recovery are not renewed: they belong to the open source.
 
     Raises:
         SourceError: the source cannot be opened or delivers nothing; a live one has been silent for ``give_up_s``. The
@@ -85,7 +101,7 @@ def watch(
         BundleError: the model fails while it runs.
     """
     settings = settings or WatchSettings()
-    loop = _Loop(classifier, settings, clock or SystemClock(), stop or threading.Event())
+    loop = _Loop(classifier, settings, clock or SystemClock(), stop or threading.Event(), renew)
     source = reopen()
     if source.delivery == "live":
         return loop.newest(source, reopen, report)
@@ -117,7 +133,15 @@ def sharpness(image: Image) -> float:
 
 
 class _Loop:
-    def __init__(self, classifier: Classifier, settings: WatchSettings, clock: Clock, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        settings: WatchSettings,
+        clock: Clock,
+        stop: threading.Event,
+        renew: Callable[[], Renewal | None],
+    ) -> None:
+        self._renew = renew
         self._classifier = classifier
         self._settings = settings
         self._clock = clock
@@ -187,6 +211,11 @@ class _Loop:
 
     def _observe(self, frame: Frame, delivery: Delivery, dropped: int = 0) -> Iterator[Happening]:
         """Look at one frame if it is worth it; yield the visits that ended before it, then what it shows."""
+        if (renewal := self._renew()) is not None:
+            yield from self._end()
+            self._pictures = {}
+            self._classifier, self._settings = renewal.classifier, renewal.settings
+            self._gate = MotionGate(renewal.settings.motion) if renewal.settings.motion.enabled else None
         answer: Classification | None = None
         outcome: str | None = None
         if delivery == "stills":
