@@ -283,7 +283,8 @@ class _Parser:
 
     def _line_of(self, path: tuple[str, ...]) -> int:
         """Return the line of a key, or of the nearest section around it; tomllib does not say it."""
-        best, section, depth = 1, (), 0
+        best, depth = 1, 0
+        section: tuple[str, ...] = ()
         for number, line in enumerate(self._lines, start=1):
             if header := re.match(r"\s*\[+([^\]]+)\]", line):
                 section = _names(header[1])

@@ -92,8 +92,8 @@ def watch(
         stop: set by anybody, in any thread, to end the watch.
         clock: dates what happens.
         report: told in words when a live source is lost and when it is back; called by another thread.
-        renew: asked before every frame. With another model the open visits end, and are yielded, before it answers.
-            Settings of camera and recovery are not renewed: they belong to the open source.
+        renew: asked before every frame, and while none comes. With another model the open visits end, and are yielded,
+            before it answers. Settings of camera and recovery are not renewed: they belong to the open source.
 
     Raises:
         SourceError: the source cannot be opened or delivers nothing; a live one has been silent for ``give_up_s``. The
@@ -157,6 +157,7 @@ class _Loop:
         with source:
             for frame in source.frames():
                 try:
+                    yield from self._take_renewal()
                     yield from self._observe(frame, source.delivery)
                 finally:
                     frame.give_back()
@@ -179,6 +180,7 @@ class _Loop:
                     self._stop.wait(max(0.0, due_s - time.monotonic()))
                 frame = slot.take(_TICK_S)
                 yield from capture.take_blind_times()
+                yield from self._take_renewal()
                 if frame is None:
                     if not silent and capture.silent_s > recovery.stall_s:
                         silent = True
@@ -211,11 +213,6 @@ class _Loop:
 
     def _observe(self, frame: Frame, delivery: Delivery, dropped: int = 0) -> Iterator[Happening]:
         """Look at one frame if it is worth it; yield the visits that ended before it, then what it shows."""
-        if (renewal := self._renew()) is not None:
-            yield from self._end()
-            self._pictures = {}
-            self._classifier, self._settings = renewal.classifier, renewal.settings
-            self._gate = MotionGate(renewal.settings.motion) if renewal.settings.motion.enabled else None
         answer: Classification | None = None
         outcome: str | None = None
         if delivery == "stills":
@@ -230,6 +227,16 @@ class _Loop:
         self._measure_rate(now_s)
         age_ms = (now_s - frame.timestamp_s) * 1e3 if delivery == "live" else 0.0
         yield Observation(frame, answer, self._rate_hz, outcome, age_ms, dropped, self._visits.open_labels)
+
+    def _take_renewal(self) -> Iterator[Visit]:
+        """Go on with another model and other rules, if there are any; visits of the old model end with it."""
+        renewal = self._renew()
+        if renewal is None:
+            return
+        yield from self._end()
+        self._pictures = {}
+        self._classifier, self._settings = renewal.classifier, renewal.settings
+        self._gate = MotionGate(renewal.settings.motion) if renewal.settings.motion.enabled else None
 
     def _is_worth_a_look(self, frame: Frame) -> bool:
         """While anything is on its way to be a visit every frame is looked at, even of an animal that keeps still."""
