@@ -116,6 +116,8 @@ class Runner:
                 self._frames += isinstance(happening, Observation)
                 self._output.show(happening)
                 station.take(happening, self._classifier.name)
+            if self._next is None:
+                self._notifier.stopping()
 
     def _renew(self) -> Renewal | None:
         """Read everything again if somebody asked for it; whatever is wrong with the new leaves the old in place."""

@@ -40,7 +40,7 @@ __all__ = [
 
 _MAX_CONFIG_BYTES = 1_000_000
 _MAX_SECRET_BYTES = 4_096
-_OTHERS_MAY_READ = 0o044
+_OTHERS_MAY_READ = 0o004
 _TYPES = {str: "text in quotes", bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
 
 
@@ -213,7 +213,7 @@ def read_secret(path: Path, what: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: the {what} cannot be read ({error}).") from error
     if mode & _OTHERS_MAY_READ:
-        raise ConfigError(f'{path}: others may read the {what} in it. Close it: "chmod 600 {path}".')
+        raise ConfigError(f'{path}: others may read the {what} in it. Close it: "chmod o= {path}".')
     if not text or len(content) > _MAX_SECRET_BYTES or not text.isprintable():
         raise ConfigError(f"{path}: expected the {what} on one line, and nothing else.")
     return text

@@ -82,7 +82,7 @@ class Station:
         self._recorder: Recorder | None = None
         self._server: LiveServer | None = None
         with ExitStack() as undo:  # what was opened is closed again if the rest cannot be
-            undo.callback(self._close)
+            undo.callback(self.close)
             if config.store is not None:
                 limits = StoreLimits(config.store.max_bytes, config.store.min_free_bytes, config.store.jpeg_quality)
                 opener = partial(EventStore, config.store.folder, limits, report)
@@ -119,8 +119,14 @@ class Station:
 
     def close(self) -> None:
         """End everything; returns when what waited is stored, or cannot be."""
-        self._notifier.stopping()
-        self._close()
+        self._pulse()
+        self._view.close()
+        if self._server is not None:
+            self._server.stop()
+        for delivery in self._deliveries:
+            delivery.close()
+        if self._recorder is not None:
+            self._recorder.close()
 
     def __enter__(self) -> "Station":
         """It is open already."""
@@ -151,16 +157,6 @@ class Station:
         if self._recorder is not None:
             self._recorder.visit(visit)
         self._tally.add(visit, has_picture=self._recorder is not None and visit.best_frame is not None)
-
-    def _close(self) -> None:
-        self._pulse()
-        self._view.close()
-        if self._server is not None:
-            self._server.stop()
-        for delivery in self._deliveries:
-            delivery.close()
-        if self._recorder is not None:
-            self._recorder.close()
 
     def _serve(self, live: LiveConfig, report: Callable[[str], None]) -> LiveServer:
         address = parse_address(live.address)

@@ -158,7 +158,8 @@ class _Loop:
             for frame in source.frames():
                 try:
                     yield from self._take_renewal()
-                    yield from self._observe(frame, source.delivery)
+                    if not self._stop.is_set():
+                        yield from self._observe(frame, source.delivery)
                 finally:
                     frame.give_back()
                 if self._stop.is_set():
@@ -181,6 +182,9 @@ class _Loop:
                 frame = slot.take(_TICK_S)
                 yield from capture.take_blind_times()
                 yield from self._take_renewal()
+                if self._stop.is_set() and frame is not None:
+                    frame.give_back()
+                    break
                 if frame is None:
                     if not silent and capture.silent_s > recovery.stall_s:
                         silent = True

@@ -1,5 +1,6 @@
 """``trailcam watch`` with a store, a page and a service manager: signals, reloads, bad input."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,14 +11,18 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from trailcam.main import main
+from trailcam_edge.bundle import open_bundle
 from trailcam_edge.classifier import BUILTIN_BUNDLE
+from trailcam_edge.golden import golden_to_bytes
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.schema import MIGRATIONS, migrate
+from trailcam_edge.strict_json import canonical_json
 
 CONFIG = """
 [model]
@@ -33,6 +38,21 @@ min_free_bytes = 0
 [live]
 address = "127.0.0.1:0"
 """
+
+
+def make_bundle(path: Path, shift: float) -> None:
+    """Copy the built-in bundle as version 9.9.9, with half of the golden logits too high by ``shift``."""
+    shutil.copytree(BUILTIN_BUNDLE, path)
+    bundle = open_bundle(path)
+    golden = bundle.read_golden()
+    logits = golden.logits.copy()
+    logits[:, ::2] += shift
+    content = golden_to_bytes(replace(golden, logits=logits))
+    (path / "golden.npz").write_bytes(content)
+    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    manifest["version"] = "9.9.9"
+    manifest["golden"] |= {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+    (path / "manifest.json").write_bytes(canonical_json(manifest))
 
 
 class Watch:
@@ -115,13 +135,7 @@ def test_sigterm_in_the_middle_of_a_visit_stores_it(watch: Watch) -> None:
 
 def test_a_reload_takes_another_bundle_over_and_the_visit_under_way_is_stored(watch: Watch) -> None:
     watch.wait_for_a_visit()
-    other = watch.folder / "other.bundle"
-    shutil.copytree(BUILTIN_BUNDLE, other)
-    manifest = json.loads((other / "manifest.json").read_text(encoding="utf-8"))
-    manifest["version"] = "9.9.9"
-    (other / "manifest.json").write_text(
-        json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False), encoding="utf-8"
-    )
+    make_bundle(watch.folder / "other.bundle", shift=0.0)
     watch.config.write_text(CONFIG.replace("threads = 1", 'bundle = "other.bundle"'), encoding="utf-8")
     watch.process.send_signal(signal.SIGHUP)
     watch.hear("RELOADING=1")
@@ -133,7 +147,18 @@ def test_a_reload_takes_another_bundle_over_and_the_visit_under_way_is_stored(wa
     assert watch.end() == 0
 
 
-def test_a_bundle_that_fails_and_a_file_with_a_mistake_leave_everything_as_it_was(watch: Watch) -> None:
+def test_a_bundle_that_gives_other_answers_than_in_the_laboratory_is_not_taken_over(watch: Watch) -> None:
+    make_bundle(watch.folder / "other.bundle", shift=30.0)
+    watch.config.write_text(CONFIG.replace("threads = 1", 'bundle = "other.bundle"'), encoding="utf-8")
+    watch.process.send_signal(signal.SIGHUP)
+    watch.hear("RELOADING=1")
+    watch.hear("READY=1")
+    assert "RELOAD REFUSED, everything goes on as before" in watch.words()
+    assert "fails its golden vectors on this machine" in watch.words()
+    assert watch.status()["bundle"] == "animals10 1.0.0"
+
+
+def test_a_bundle_that_is_not_there_and_a_file_with_a_mistake_leave_everything_as_it_was(watch: Watch) -> None:
     for text, words in [
         (CONFIG.replace("threads = 1", 'bundle = "none.bundle"'), "none.bundle"),
         (CONFIG + "\nspeed = 3\n", "unknown 'speed' in [live]"),

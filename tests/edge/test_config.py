@@ -122,7 +122,7 @@ def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("a-long-enough-secret\n", encoding="utf-8")
     path.chmod(0o644)
-    with pytest.raises(ConfigError, match="chmod 600"):
+    with pytest.raises(ConfigError, match="chmod o="):
         read_secret(path, "token")
     path.chmod(0o600)
     assert read_secret(path, "token") == "a-long-enough-secret"

@@ -134,7 +134,7 @@ def test_a_token_from_a_file_is_not_said(tmp_path: Path) -> None:
         pass
     assert "correct-horse" not in "".join(said)
     path.chmod(0o644)
-    with pytest.raises(ConfigError, match="chmod 600"):
+    with pytest.raises(ConfigError, match="chmod o="):
         Station(Config(live=LiveConfig("0.0.0.0:0", path)), "1.0", said.append)
 
 
