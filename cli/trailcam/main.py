@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": "recognise animals now, with the built-in bundle and built-in frames",
     "classify": "say what is in picture files and folders",
     "watch": "live recognition, frame by frame",
+    "service": "run the camera from power-on, as a systemd service",
     "cameras": "list the cameras of this machine, and what keeps others from being seen",
     "events": "what the camera saw: list, filter, export",
     "data": "look at a folder of photographs before it costs you a week",

@@ -64,4 +64,5 @@ def date_is_known(board: Path = _BOARD, hardware_clock: Path = _HARDWARE_CLOCK) 
     if not board.exists() or hardware_clock.exists():
         return True
     libc = ctypes.CDLL(None)
-    return bool(libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)) != _TIME_ERROR)
+    state = int(libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)))
+    return 0 <= state < _TIME_ERROR  # -1: the call was not allowed, so nobody knows

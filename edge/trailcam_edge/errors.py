@@ -4,6 +4,7 @@
     ├── BundleError     a bundle, manifest, label list or model file cannot be trusted or used
     ├── SourceError     frames or pictures cannot be read
     ├── DeviceError     this machine lacks something: an interpreter, memory, disk
+    ├── ConfigError     a configuration file cannot be used
     ├── UpdateError     a release cannot be fetched, verified or activated
     ├── DataError       a dataset cannot be used as it is
     ├── TrainError      a training cannot start or go on
@@ -29,6 +30,10 @@ class SourceError(TrailcamError):
 
 class DeviceError(TrailcamError):
     """This machine lacks something that the task needs."""
+
+
+class ConfigError(TrailcamError):
+    """A configuration file, or a file that it names, cannot be used."""
 
 
 class UpdateError(TrailcamError):

@@ -26,7 +26,7 @@ from trailcam_edge.sources import CameraWishes, Delivery, Frame, OnBadFrame, Sou
 from trailcam_edge.visits import Look, Track, VisitState, advance, finish, name_outcome, outcome_of, wait_until
 from trailcam_edge.watch_settings import WatchSettings
 
-__all__ = ["Happening", "Observation", "open_configured", "sharpness", "watch"]
+__all__ = ["Happening", "Observation", "Renewal", "open_configured", "sharpness", "watch"]
 
 _RATE_SMOOTHING = 0.2  # weight of the newest frame in the frame rate that is shown
 _TICK_S = 0.25  # how soon a stop is noticed while no frame comes
@@ -54,8 +54,21 @@ class Observation:
 Happening = Observation | Visit | BlindTime
 
 
+@dataclass(frozen=True)
+class Renewal:
+    """Another model and other rules, from the next frame on; the source stays as it is."""
+
+    classifier: Classifier
+    settings: WatchSettings
+
+
 def _tell_nobody(message: str) -> None:
     """Let a message go."""
+
+
+def _stay() -> Renewal | None:
+    """Go on as before."""
+    return None
 
 
 def watch(
@@ -65,6 +78,7 @@ def watch(
     stop: threading.Event | None = None,
     clock: Clock | None = None,
     report: Callable[[str], None] = _tell_nobody,
+    renew: Callable[[], Renewal | None] = _stay,
 ) -> Iterator[Happening]:
     """Classify what a source delivers; yield an observation per frame, and visits and blind times as they end.
 
@@ -78,6 +92,8 @@ def watch(
         stop: set by anybody, in any thread, to end the watch.
         clock: dates what happens.
         report: told in words when a live source is lost and when it is back; called by another thread.
+        renew: asked before every frame, and while none comes. With another model the open visits end, and are yielded,
+            before it answers. Settings of camera and recovery are not renewed: they belong to the open source.
 
     Raises:
         SourceError: the source cannot be opened or delivers nothing; a live one has been silent for ``give_up_s``. The
@@ -85,7 +101,7 @@ def watch(
         BundleError: the model fails while it runs.
     """
     settings = settings or WatchSettings()
-    loop = _Loop(classifier, settings, clock or SystemClock(), stop or threading.Event())
+    loop = _Loop(classifier, settings, clock or SystemClock(), stop or threading.Event(), renew)
     source = reopen()
     if source.delivery == "live":
         return loop.newest(source, reopen, report)
@@ -118,7 +134,15 @@ def sharpness(image: Image) -> float:
 
 
 class _Loop:
-    def __init__(self, classifier: Classifier, settings: WatchSettings, clock: Clock, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        settings: WatchSettings,
+        clock: Clock,
+        stop: threading.Event,
+        renew: Callable[[], Renewal | None],
+    ) -> None:
+        self._renew = renew
         self._classifier = classifier
         self._settings = settings
         self._clock = clock
@@ -134,7 +158,9 @@ class _Loop:
         with source:
             for frame in source.frames():
                 try:
-                    yield from self._observe(frame, source.delivery)
+                    yield from self._take_renewal()
+                    if not self._stop.is_set():
+                        yield from self._observe(frame, source.delivery)
                 finally:
                     frame.give_back()
                 if self._stop.is_set():
@@ -156,6 +182,10 @@ class _Loop:
                     self._stop.wait(max(0.0, due_s - time.monotonic()))
                 frame = slot.take(_TICK_S)
                 yield from capture.take_blind_times()
+                yield from self._take_renewal()
+                if self._stop.is_set() and frame is not None:
+                    frame.give_back()
+                    break
                 if frame is None:
                     if not silent and capture.silent_s > recovery.stall_s:
                         silent = True
@@ -202,6 +232,16 @@ class _Loop:
         self._measure_rate(now_s)
         age_ms = (now_s - frame.timestamp_s) * 1e3 if delivery == "live" else 0.0
         yield Observation(frame, answer, self._rate_hz, outcome, age_ms, dropped, self._visits.open_labels)
+
+    def _take_renewal(self) -> Iterator[Visit]:
+        """Go on with another model and other rules, if there are any; visits of the old model end with it."""
+        renewal = self._renew()
+        if renewal is None:
+            return
+        yield from self._end()
+        self._pictures = {}
+        self._classifier, self._settings = renewal.classifier, renewal.settings
+        self._gate = MotionGate(renewal.settings.motion) if renewal.settings.motion.enabled else None
 
     def _is_worth_a_look(self, frame: Frame) -> bool:
         """While anything is on its way to be a visit every frame is looked at, even of an animal that keeps still."""

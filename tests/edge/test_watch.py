@@ -40,7 +40,7 @@ def _load_fakes() -> ModuleType:
 fakes = _load_fakes()
 QUICK = WatchSettings(
     recovery=RecoverySettings(stall_s=0.3, first_wait_s=0.02, longest_wait_s=0.1, give_up_s=1.0),
-    visits=VisitSettings(vote_spacing_s=0.02, cool_down_s=0.2, vote_age_s=5.0, longest_s=60.0),
+    visits=VisitSettings(vote_spacing_s=0.02, cool_down_s=0.199, vote_age_s=5.0, longest_s=60.0),
 )
 
 

@@ -1,19 +1,28 @@
-"""``trailcam watch``: live recognition in a terminal."""
+"""``trailcam watch``: live recognition, in a terminal or as a service."""
 
 import argparse
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Any
 
 from trailcam.commands.opening import add_model_arguments, open_classifier, usage_error
 from trailcam.commands.watch_output import JsonOutput, TextOutput
-from trailcam.signals import stop_on_signals
+from trailcam.signals import hangups, stop_on_signals
+from trailcam.watching import Runner, first_open, open_notifier, tell
+from trailcam_edge.classifier import Classifier
+from trailcam_edge.config import Config, LiveConfig, StoreConfig, read_config
 from trailcam_edge.errors import SourceError
 from trailcam_edge.events import PERSON, UNKNOWN
 from trailcam_edge.sources import Source
+from trailcam_edge.sources.demo_loop import DEMO_LOOP
 from trailcam_edge.sources.view import ROTATIONS_DEG
-from trailcam_edge.watch import open_configured, watch
-from trailcam_edge.watch_settings import CameraSettings, MotionSettings, VisitSettings, WatchSettings
+from trailcam_edge.watch import watch
+from trailcam_edge.watch_settings import WatchSettings
 
 __all__ = ["add_arguments", "follow", "run"]
 
@@ -21,11 +30,22 @@ __all__ = ["add_arguments", "follow", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam watch``."""
     parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="configuration; options go before it, SIGHUP reads it again"
+    )
+    parser.add_argument(
         "--source",
-        default="demo",
         metavar="SOURCE",
         help='"demo" (default), a folder of pictures, a video file, picamera2, a USB camera (0 or /dev/video0), or an '
         "rtsp:// or http:// address",
+    )
+    parser.add_argument("--store", type=Path, metavar="DIR", help="keep visits and pictures here, see trailcam events")
+    parser.add_argument(
+        "--live",
+        nargs="?",
+        const=LiveConfig().address,
+        metavar="HOST:PORT",
+        help=f"show a page with pictures, visits and health ({LiveConfig().address}); elsewhere than on this machine "
+        "it needs a token",
     )
     add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per frame, visit or blind time and line")
@@ -36,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     camera = parser.add_argument_group("camera")
     camera.add_argument("--fast", action="store_true", help="a video file as fast as possible, every frame of it")
     camera.add_argument("--flip", action="store_true", help="mirror left to right")
-    camera.add_argument("--rotate", type=int, default=0, choices=ROTATIONS_DEG, help="turn clockwise, in degrees")
+    camera.add_argument("--rotate", type=int, choices=ROTATIONS_DEG, help="turn clockwise, in degrees")
     camera.add_argument("--roi", type=_shares, metavar="X,Y,W,H", help="region that counts, as shares from 0 to 1")
     camera.add_argument("--picture-size", type=_size, metavar="WxH", help="of pictures that are kept (1920x1080)")
     camera.add_argument("--fps", type=float, metavar="HZ", help="frame rate to ask the camera for")
@@ -51,8 +71,20 @@ def run(arguments: argparse.Namespace) -> int:
         bad_frames.append(error)
         print(f"trailcam: {error}", file=sys.stderr)
 
-    settings = _settings(arguments)
-    follow(partial(open_configured, settings, report), arguments, settings)
+    # Without a file there is nothing to read again, and a terminal that closes should end the watch.
+    listening = nullcontext(Event()) if arguments.config is None else hangups()
+    with stop_on_signals() as stop, listening as hangup:
+        Runner(
+            partial(_configure, arguments),
+            partial(_open_model, arguments),
+            _output(arguments),
+            report,
+            stop,
+            hangup,
+            open_notifier(),
+        ).run()
+    if stop.interrupted:
+        raise KeyboardInterrupt
     return 1 if bad_frames else 0
 
 
@@ -62,50 +94,63 @@ def follow(reopen: Callable[[], Source], arguments: argparse.Namespace, settings
     Raises:
         KeyboardInterrupt: it was stopped with Ctrl-C; everything has been printed.
     """
-    visits_only = getattr(arguments, "visits", False)
-    output = JsonOutput(visits_only) if arguments.json else TextOutput(visits_only)
     with stop_on_signals() as stop:
         source = reopen()  # before the model: a wrong name is told at once
-        with output:
+        with _output(arguments) as output:
             classifier = open_classifier(arguments)
-            for happening in watch(_first(source, reopen), classifier, settings, stop.event, report=_tell):
+            for happening in watch(first_open(source, reopen), classifier, settings, stop.event, report=tell):
                 output.show(happening)
     if stop.interrupted:
         raise KeyboardInterrupt
 
 
-def _first(source: Source, reopen: Callable[[], Source]) -> Callable[[], Source]:
-    """Return an opener that hands out ``source`` first, which is open already."""
-    waiting = [source]
-    return lambda: waiting.pop() if waiting else reopen()
+def _output(arguments: argparse.Namespace) -> JsonOutput | TextOutput:
+    visits_only = getattr(arguments, "visits", False)
+    return JsonOutput(visits_only) if arguments.json else TextOutput(visits_only)
 
 
-def _tell(message: str) -> None:
-    print(f"trailcam: {message}", file=sys.stderr, flush=True)
+def _open_model(arguments: argparse.Namespace, config: Config) -> Classifier:
+    """Open what the options name, or else the file."""
+    chosen = dict(vars(arguments))
+    if arguments.model is None:
+        chosen["bundle"] = arguments.bundle or config.model.bundle
+    chosen["threads"] = arguments.threads or config.model.threads
+    return open_classifier(argparse.Namespace(**chosen))
 
 
-def _settings(arguments: argparse.Namespace) -> WatchSettings:
-    """Turn the options into settings; a value that makes no sense is a usage error."""
-    sizes = {} if arguments.picture_size is None else {"picture_size_px": arguments.picture_size}
-    outcomes = (PERSON, UNKNOWN) if arguments.unknown else (PERSON,)
+def _configure(arguments: argparse.Namespace) -> Config:
+    """Read the file, if one is named, and let the options go before it; a senseless value is a usage error."""
+    config = Config() if arguments.config is None else read_config(arguments.config)
+    wished: dict[str, Any] = {
+        "source": arguments.source,
+        "fast": arguments.fast or None,
+        "flip": arguments.flip or None,
+        "rotate_deg": arguments.rotate,
+        "roi": arguments.roi,
+        "picture_size_px": arguments.picture_size,
+        "frame_rate_hz": arguments.fps,
+        "focus_m": arguments.focus,
+    }
     try:
-        return WatchSettings(
-            camera=CameraSettings(
-                source=arguments.source,
-                fast=arguments.fast,
-                flip=arguments.flip,
-                rotate_deg=arguments.rotate,
-                roi=arguments.roi,
-                frame_rate_hz=arguments.fps,
-                focus_m=arguments.focus,
-                **sizes,
-            ),
-            motion=MotionSettings(enabled=arguments.motion),
-            visits=VisitSettings(reported_outcomes=outcomes),
-            rate_hz=arguments.rate,
-        )
+        camera = replace(config.camera, **{name: value for name, value in wished.items() if value is not None})
+        changed: dict[str, Any] = {"camera": camera}
+        if arguments.motion:
+            changed["motion"] = replace(config.motion, enabled=True)
+        if arguments.unknown:
+            outcomes = tuple(dict.fromkeys((*config.visits.reported_outcomes, PERSON, UNKNOWN)))
+            changed["visits"] = replace(config.visits, reported_outcomes=outcomes)
+        if arguments.rate is not None:
+            changed["watch"] = replace(config.watch, rate_hz=arguments.rate)
+        if arguments.store is not None:
+            changed["store"] = replace(config.store or StoreConfig(), folder=arguments.store)
+        if arguments.live is not None:
+            changed["live"] = replace(config.live or LiveConfig(), address=arguments.live)
+        config = replace(config, **changed)
     except ValueError as error:
         usage_error(str(error))
+    if config.live is not None and config.camera.source == "demo":
+        return replace(config, camera=replace(config.camera, source=DEMO_LOOP))  # a page needs something that lasts
+    return config
 
 
 def _shares(text: str) -> tuple[float, float, float, float]:

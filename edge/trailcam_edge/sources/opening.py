@@ -6,6 +6,7 @@ from pathlib import Path
 
 from trailcam_edge.errors import SourceError
 from trailcam_edge.preprocessing import IMAGE_SUFFIXES
+from trailcam_edge.sources.demo_loop import DEMO_LOOP, DemoLoopSource
 from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource
 from trailcam_edge.sources.frame import OnBadFrame, Source
 from trailcam_edge.sources.picamera import CameraWishes, PicameraSource, open_picamera2
@@ -16,8 +17,8 @@ from trailcam_edge.sources.view import View
 __all__ = ["SOURCES", "open_source"]
 
 SOURCES = (
-    '"demo", a folder of pictures, a video file, "picamera2" (or "picamera2:1"), a USB camera ("0" or /dev/video0), or '
-    "an rtsp:// or http:// address"
+    '"demo" (or "demo:loop", for ever), a folder of pictures, a video file, "picamera2" (or "picamera2:1"), a USB '
+    'camera ("0" or /dev/video0), or an rtsp:// or http:// address'
 )
 _USB = re.compile(r"(?:/dev/video)?([0-9]{1,3})")
 _PICAMERA = re.compile(r"picamera2(?::([0-9]))?")
@@ -46,6 +47,8 @@ def open_source(
     wishes = wishes or CameraWishes()
     if name == "demo":
         return FolderSource(DEMO_FRAMES, on_bad_frame, view)
+    if name == DEMO_LOOP:
+        return DemoLoopSource(view)
     if camera := _PICAMERA.fullmatch(name):
         return PicameraSource(name, partial(open_picamera2, int(camera[1] or 0)), wishes, view)
     if _ADDRESS.fullmatch(name):

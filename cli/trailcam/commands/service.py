@@ -1,0 +1,130 @@
+"""``trailcam service``: run ``trailcam watch`` from power-on, as a systemd service."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from trailcam_edge.config import parse_config
+from trailcam_edge.errors import DeviceError
+from trailcam_edge.service import (
+    CONFIG_PATH,
+    UNIT_PATH,
+    Change,
+    install,
+    render_config,
+    render_unit,
+    uninstall,
+    unreachable_folder,
+)
+
+__all__ = ["add_arguments", "run"]
+
+_UNIT = UNIT_PATH.name
+_NOT_ACTIVE = 3  # exit code: a check did not pass
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions and options of ``trailcam service``."""
+    parser.add_argument("action", choices=("install", "uninstall", "status"))
+    parser.add_argument("--root", type=Path, metavar="DIR", help="write into the root of another system: an image")
+    parser.add_argument("--source", default="picamera2", metavar="SOURCE", help="camera for a new configuration")
+    parser.add_argument(
+        "--program", metavar="PATH", help="trailcam as the service will find it (default: this one); of use with --root"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked for; exit code 3 if the service does not run."""
+    if arguments.action == "status":
+        return _status(arguments.root)
+    if arguments.root is None and os.geteuid() != 0:
+        raise DeviceError(f'A service belongs to the system: "sudo {sys.argv[0]} service {arguments.action}".')
+    if arguments.action == "uninstall":
+        return _uninstall(arguments.root)
+    return _install(arguments)
+
+
+def _install(arguments: argparse.Namespace) -> int:
+    program = arguments.program or _this_program()
+    if arguments.root is None:
+        _check_program(Path(program))
+    config = render_config(arguments.source)
+    parse_config(config, "--source", Path("/etc/trailcam"))  # a source with a quote in it would break the file
+    unit = render_unit(program, program.startswith(("/home/", "/root/")))
+    _tell(install(arguments.root or Path("/"), unit, config))
+    if arguments.root is not None:
+        print("In that system: systemd-sysusers at its first start makes the user; enable trailcam.service.")
+        return 0
+    _system("systemd-sysusers", "trailcam.conf")
+    _system("systemctl", "daemon-reload")
+    _system("systemctl", "enable", _UNIT)
+    print(f'Look at /{CONFIG_PATH}, then: "systemctl start trailcam"; how it goes: "trailcam service status".')
+    return 0
+
+
+def _uninstall(root: Path | None) -> int:
+    if root is None and Path("/", UNIT_PATH).exists():
+        _system("systemctl", "disable", "--now", _UNIT)
+    changes = uninstall(root or Path("/"))
+    _tell(changes)
+    if root is None and changes:
+        _system("systemctl", "daemon-reload")
+    if not any(change.done == "removed" for change in changes):
+        print("No service was installed.")
+    return 0
+
+
+def _status(root: Path | None) -> int:
+    if not Path(root or "/", UNIT_PATH).exists():
+        print('Not installed; "trailcam service install" does it.')
+        return _NOT_ACTIVE
+    if root is not None:
+        print("Installed.")
+        return 0
+    if shutil.which("systemctl") is None:
+        raise DeviceError("This machine has no systemd, so nothing starts the service.")
+    shown = subprocess.run(["systemctl", "--no-pager", "--lines=5", "status", _UNIT], check=False)
+    return 0 if shown.returncode == 0 else _NOT_ACTIVE
+
+
+def _check_program(program: Path) -> None:
+    """Find out now what systemd would say as "203/EXEC" later."""
+    if not os.access(program, os.X_OK):
+        raise DeviceError(f"{program}: no such program. Name it with --program.")
+    closed = unreachable_folder(program)
+    if closed is not None:
+        raise DeviceError(
+            f"{closed}: the service's own user may not pass this folder on the way to {program}. "
+            f'"chmod o+x {closed}", or install Trailcam in /opt/trailcam.'
+        )
+
+
+def _this_program() -> str:
+    """Return the path of the command that is running; "python -m trailcam" has one beside its interpreter."""
+    called = Path(sys.argv[0])
+    if called.name == "trailcam" and called.exists():
+        return str(called.absolute())
+    return str(Path(sys.executable).absolute().parent / "trailcam")
+
+
+def _system(*command: str) -> None:
+    """Run a tool of systemd.
+
+    Raises:
+        DeviceError: it is not there, or failed.
+    """
+    if shutil.which(command[0]) is None:
+        raise DeviceError(
+            f'This machine has no {command[0]}: Trailcam\'s service needs systemd. For an image: "--root".'
+        )
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise DeviceError(f'"{" ".join(command)}" failed: {done.stderr.strip() or done.returncode}.')
+
+
+def _tell(changes: list[Change]) -> None:
+    for change in changes:
+        print(f"{change.done:<10} {change.path}")

@@ -1,0 +1,123 @@
+"""How the machine is: temperature, throttling, clock rate, memory, disk. What a machine does not tell is None."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["HealthSnapshot", "Throttling", "parse_throttled", "read_health"]
+
+_FIRMWARE = Path("sys/devices/platform/soc/soc:firmware/get_throttled")
+_THERMAL = Path("sys/class/thermal")
+_CLOCK = Path("sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")  # in kHz
+_STATM = Path("proc/self/statm")
+_VCGENCMD = ("vcgencmd", "get_throttled")
+_VCGENCMD_S = 2.0
+_THROTTLED = re.compile(r"(?:throttled=)?(?:0x)?([0-9a-fA-F]{1,8})\s*")
+_COLDEST_C, _HOTTEST_C = -60.0, 150.0  # a sensor that is not connected says something outside
+
+
+@dataclass(frozen=True)
+class Throttling:
+    """Why a Raspberry Pi slows itself down, now and since it was started, in words."""
+
+    now: tuple[str, ...]
+    since_start: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HealthSnapshot:
+    """The machine at one moment; ``memory_bytes`` is the resident memory of this process."""
+
+    temperature_c: float | None = None
+    throttling: Throttling | None = None
+    clock_hz: int | None = None
+    memory_bytes: int | None = None
+    disk_free_bytes: int | None = None
+
+
+_BITS = {0: "under-voltage", 1: "clock rate capped", 2: "throttled", 3: "soft temperature limit"}
+_SINCE_START = 16  # the same bits again, 16 places higher
+
+
+def parse_throttled(text: str) -> Throttling | None:
+    """Read what the firmware says: "throttled=0x50005" of vcgencmd, or "50005" of the kernel; None for anything else.
+
+    Source: Raspberry Pi documentation, "Operating system", vcgencmd, get_throttled.
+    """
+    found = _THROTTLED.fullmatch(text)
+    if found is None:
+        return None
+    value = int(found[1], 16)
+    return Throttling(
+        tuple(name for bit, name in _BITS.items() if value >> bit & 1),
+        tuple(name for bit, name in _BITS.items() if value >> (bit + _SINCE_START) & 1),
+    )
+
+
+def _ask_firmware() -> str | None:
+    """Return what vcgencmd prints, or None where there is none, or it fails or hangs."""
+    if shutil.which(_VCGENCMD[0]) is None:
+        return None
+    try:
+        asked = subprocess.run(_VCGENCMD, capture_output=True, text=True, timeout=_VCGENCMD_S, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return asked.stdout if asked.returncode == 0 else None
+
+
+def read_health(
+    folder: Path | None = None, root: Path = Path("/"), ask_firmware: Callable[[], str | None] = _ask_firmware
+) -> HealthSnapshot:
+    """Look at this machine; takes a millisecond where the kernel answers, some 10 ms where vcgencmd is asked.
+
+    Args:
+        folder: whose disk counts, or None.
+        root: where ``/sys`` and ``/proc`` are.
+        ask_firmware: asked for throttling where the kernel does not say.
+    """
+    throttled = _read(root / _FIRMWARE) or ask_firmware()
+    clock_khz = _number(_read(root / _CLOCK))
+    pages = _number((_read(root / _STATM) or "").split(" ")[1:2])
+    return HealthSnapshot(
+        _temperature_c(root / _THERMAL),
+        None if throttled is None else parse_throttled(throttled),
+        None if clock_khz is None else clock_khz * 1000,
+        None if pages is None else pages * os.sysconf("SC_PAGE_SIZE"),
+        _free_bytes(folder),
+    )
+
+
+def _temperature_c(zones: Path) -> float | None:
+    """Return the hottest believable zone: a board has one, a PC several."""
+    read = (_number(_read(zone / "temp")) for zone in sorted(zones.glob("thermal_zone*")))
+    believable = [value / 1000 for value in read if value is not None and _COLDEST_C < value / 1000 < _HOTTEST_C]
+    return max(believable, default=None)
+
+
+def _free_bytes(folder: Path | None) -> int | None:
+    if folder is None:
+        return None
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="ascii").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _number(text: str | list[str] | None) -> int | None:
+    """Return a whole number, or None for what is none."""
+    first = (text[0] if text else None) if isinstance(text, list) else text
+    try:
+        return None if first is None else int(first)
+    except ValueError:
+        return None

@@ -1,0 +1,49 @@
+"""The built-in frames as a camera that never ends: for the live page without a camera."""
+
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from trailcam_edge.preprocessing import read_image
+from trailcam_edge.sources.folder import DEMO_FRAMES, list_pictures
+from trailcam_edge.sources.frame import Delivery, Frame
+from trailcam_edge.sources.pixels import PackedPixels
+from trailcam_edge.sources.view import UNCHANGED, View
+
+__all__ = ["DEMO_LOOP", "DemoLoopSource"]
+
+DEMO_LOOP = "demo:loop"
+_RATE_HZ = 5.0
+_FRAMES_PER_PICTURE = 5  # a second each: long enough for votes, and each animal comes back after its cool-down
+
+
+class DemoLoopSource:
+    """Shows each built-in picture for a second, in turn, for ever; a frame nobody takes is dropped, as by a camera."""
+
+    delivery: Delivery = "live"
+
+    def __init__(self, view: View | None = None) -> None:
+        self._paths = list_pictures(DEMO_FRAMES)
+        self._view = view or UNCHANGED
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield five frames a second."""
+        sequence = 0
+        start_s = time.monotonic()
+        while True:
+            for path in self._paths:
+                pixels = PackedPixels(read_image(path), "RGB", self._view)
+                for _ in range(_FRAMES_PER_PICTURE):
+                    time.sleep(max(0.0, start_s + sequence / _RATE_HZ - time.monotonic()))
+                    yield Frame(pixels, time.monotonic(), sequence, path.name)
+                    sequence += 1
+
+    def __enter__(self) -> Self:
+        """Nothing to take hold of."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,235 @@
+"""``trailcam watch`` with a store, a page and a service manager: signals, reloads, bad input."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from trailcam.main import main
+from trailcam_edge.bundle import open_bundle
+from trailcam_edge.classifier import BUILTIN_BUNDLE
+from trailcam_edge.golden import golden_to_bytes
+from trailcam_edge.store.reader import open_reader
+from trailcam_edge.store.schema import MIGRATIONS, migrate
+from trailcam_edge.strict_json import canonical_json
+
+CONFIG = """
+[model]
+threads = 1
+
+[camera]
+source = "demo:loop"
+
+[store]
+folder = "store"
+min_free_bytes = 0
+
+[live]
+address = "127.0.0.1:0"
+"""
+
+
+def make_bundle(path: Path, shift: float) -> None:
+    """Copy the built-in bundle as version 9.9.9, with half of the golden logits too high by ``shift``."""
+    shutil.copytree(BUILTIN_BUNDLE, path)
+    bundle = open_bundle(path)
+    golden = bundle.read_golden()
+    logits = golden.logits.copy()
+    logits[:, ::2] += shift
+    content = golden_to_bytes(replace(golden, logits=logits))
+    (path / "golden.npz").write_bytes(content)
+    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    manifest["version"] = "9.9.9"
+    manifest["golden"] |= {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+    (path / "manifest.json").write_bytes(canonical_json(manifest))
+
+
+class Watch:
+    """A running ``trailcam watch`` and what it says."""
+
+    def __init__(self, folder: Path, text: str = CONFIG) -> None:
+        self.folder = folder
+        self.config = folder / "trailcam.toml"
+        self.config.write_text(text, encoding="utf-8")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(folder / "notify"))
+        self.socket.settimeout(60)
+        self.said = folder / "said"
+        command = [sys.executable, "-m", "trailcam", "watch", "--config", str(self.config), "--visits"]
+        environment = os.environ | {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "1000000"}
+        with open(self.said, "wb") as said:
+            self.process = subprocess.Popen(command, stdout=said, stderr=said, env=environment)
+
+    def wait_for(self, done: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 60
+        while not done():
+            assert self.process.poll() is None, self.words()
+            assert time.monotonic() < deadline, self.words()
+            time.sleep(0.05)
+
+    def hear(self, word: str) -> None:
+        """Wait until the service manager is told this."""
+        while word not in self.socket.recv(4096).decode().splitlines():
+            pass
+
+    def words(self) -> str:
+        return self.said.read_text(encoding="utf-8")
+
+    def page(self) -> str:
+        self.wait_for(lambda: "live page: " in self.words())
+        return self.words().rpartition("live page: ")[2].split()[0]
+
+    def status(self) -> dict[str, object]:
+        with urllib.request.urlopen(f"{self.page()}status.json", timeout=20) as answer:
+            found: dict[str, object] = json.loads(answer.read())
+        return found
+
+    def wait_for_a_visit(self) -> None:
+        """Wait until some visit is under way: votes have been counted."""
+        self.wait_for(lambda: self._open())
+
+    def _open(self) -> bool:
+        with urllib.request.urlopen(f"{self.page()}frame.jpg?viewer=t", timeout=20) as answer:
+            return answer.status == 200 and bool(json.loads(answer.headers["X-Trailcam"])["open"])
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def labels(self) -> list[str]:
+        with open_reader(self.folder / "store") as reader:
+            return [event.label for event in reader.events()]
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Watch]:
+    made = Watch(tmp_path)
+    try:
+        made.hear("READY=1")
+        yield made
+    finally:
+        made.process.kill()
+        made.process.wait()
+        made.socket.close()
+
+
+def test_sigterm_in_the_middle_of_a_visit_stores_it(watch: Watch) -> None:
+    watch.hear("WATCHDOG=1")
+    watch.wait_for_a_visit()
+    assert watch.end() == 0
+    watch.hear("STOPPING=1")
+    assert watch.labels() == ["butterfly"]
+    assert "Traceback" not in watch.words()
+
+
+def test_a_reload_takes_another_bundle_over_and_the_visit_under_way_is_stored(watch: Watch) -> None:
+    watch.wait_for_a_visit()
+    make_bundle(watch.folder / "other.bundle", shift=0.0)
+    watch.config.write_text(CONFIG.replace("threads = 1", 'bundle = "other.bundle"'), encoding="utf-8")
+    watch.process.send_signal(signal.SIGHUP)
+    watch.hear("RELOADING=1")
+    watch.hear("READY=1")
+    assert "reloaded: animals10 9.9.9" in watch.words(), watch.words()
+    watch.wait_for(lambda: watch.labels() == ["butterfly"])
+    assert watch.status()["bundle"] == "animals10 9.9.9"
+    assert watch.words().count("live page: ") == 1  # nothing was closed
+    assert watch.end() == 0
+
+
+def test_a_bundle_that_gives_other_answers_than_in_the_laboratory_is_not_taken_over(watch: Watch) -> None:
+    make_bundle(watch.folder / "other.bundle", shift=30.0)
+    watch.config.write_text(CONFIG.replace("threads = 1", 'bundle = "other.bundle"'), encoding="utf-8")
+    watch.process.send_signal(signal.SIGHUP)
+    watch.hear("RELOADING=1")
+    watch.hear("READY=1")
+    assert "RELOAD REFUSED, everything goes on as before" in watch.words()
+    assert "fails its golden vectors on this machine" in watch.words()
+    assert watch.status()["bundle"] == "animals10 1.0.0"
+
+
+def test_a_bundle_that_is_not_there_and_a_file_with_a_mistake_leave_everything_as_it_was(watch: Watch) -> None:
+    for text, words in [
+        (CONFIG.replace("threads = 1", 'bundle = "none.bundle"'), "none.bundle"),
+        (CONFIG + "\nspeed = 3\n", "unknown 'speed' in [live]"),
+    ]:
+        watch.config.write_text(text, encoding="utf-8")
+        watch.process.send_signal(signal.SIGHUP)
+        watch.hear("RELOADING=1")
+        watch.hear("READY=1")
+        assert "RELOAD REFUSED, everything goes on as before" in watch.words()
+        assert words in watch.words()
+    assert watch.status()["alive"]
+    assert watch.end() == 0
+
+
+def test_what_is_open_is_opened_again_and_if_it_cannot_be_the_former_goes_on(watch: Watch) -> None:
+    watch.wait_for_a_visit()
+    watch.config.write_text(CONFIG.replace('"store"', '"other"'), encoding="utf-8")
+    watch.process.send_signal(signal.SIGHUP)
+    watch.hear("RELOADING=1")
+    watch.hear("READY=1")
+    assert watch.labels() == ["butterfly"]  # stored where it belonged
+    assert (watch.folder / "other" / "events.db").is_file()
+    watch.config.write_text(CONFIG.replace("demo:loop", "/nonexistent"), encoding="utf-8")
+    watch.process.send_signal(signal.SIGHUP)
+    watch.hear("RELOADING=1")
+    watch.hear("READY=1")
+    assert "THE NEW CONFIGURATION DOES NOT WORK, the former one goes on: /nonexistent" in watch.words()
+    assert watch.status()["alive"]
+    assert watch.end() == 0
+
+
+def test_options_go_before_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "trailcam.toml"
+    path.write_text('[camera]\nsource = "/nonexistent"\n[store]\nfolder = "a"\nmin_free_bytes = 0\n', encoding="utf-8")
+    words = ["watch", "--config", str(path), "--source", "demo", "--store", str(tmp_path / "b"), "--json"]
+    assert main(words) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 46
+    assert (tmp_path / "b" / "events.db").is_file()
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_mistake_in_the_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "trailcam.toml"
+    path.write_text("[camera]\n\nflipp = true\n", encoding="utf-8")
+    assert main(["watch", "--config", str(path)]) == 1
+    told = capsys.readouterr().err
+    assert f"{path}, line 3: unknown 'flipp' in [camera]; keys are source, fast, flip" in told
+    assert len(told.splitlines()) == 1
+
+
+def test_a_port_in_use_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main(["watch", "--live", f"127.0.0.1:{taken.getsockname()[1]}"]) == 1
+    told = capsys.readouterr().err
+    assert "the port is in use by another program" in told
+    assert len(told.splitlines()) == 1
+
+
+def test_a_newer_database_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import sqlite3
+
+    connection = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
+    migrate(connection, MIGRATIONS)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    assert main(["watch", "--store", str(tmp_path)]) == 1
+    told = capsys.readouterr().err
+    assert "its schema is version 99" in told
+    assert "Update Trailcam" in told
+
+
+def test_a_second_watch_on_the_same_store_is_refused(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["watch", "--store", str(watch.folder / "store")]) == 1
+    assert "another process stores its events here" in capsys.readouterr().err

@@ -1,0 +1,92 @@
+"""Who may look at the live page."""
+
+import socket
+
+import pytest
+
+from trailcam_edge.errors import ConfigError
+from trailcam_edge.live.access import Access, Address, new_token, parse_address
+
+TOKEN = "correct-horse-battery"
+HERE = Address("127.0.0.1", 8080)
+EVERYWHERE = Address("0.0.0.0", 8080)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1", 8080),
+        ("8081", "127.0.0.1", 8081),
+        ("camera.local", "camera.local", 8080),
+        ("0.0.0.0:80", "0.0.0.0", 80),
+        ("[::1]:9000", "::1", 9000),
+        ("[::]", "::", 8080),
+        ("host:", "host", 8080),
+    ],
+)
+def test_an_address_is_read(text: str, host: str, port: int) -> None:
+    assert parse_address(text) == Address(host, port)
+
+
+@pytest.mark.parametrize("text", ["", ":8080", "host:x", "a b:1", "host:99999", "1.2.3.4:80:80", "http://x"])
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="expected such as"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"), [("127.0.0.1", True), ("127.8.0.1", True), ("::1", True), ("localhost", True), ("::", False)]
+)
+def test_loopback_is_known(host: str, loopback: bool) -> None:
+    assert Address(host, 1).is_loopback is loopback
+
+
+def test_others_need_a_token_and_a_long_one() -> None:
+    with pytest.raises(ConfigError, match="needs a token"):
+        Access(EVERYWHERE, None)
+    with pytest.raises(ConfigError, match="5 characters"):
+        Access(EVERYWHERE, "short")
+    assert Access(HERE, None).allows(None, None)
+    assert not Access(HERE, TOKEN).allows(None, None)
+    assert new_token() != new_token()
+    Access(EVERYWHERE, new_token())
+
+
+def test_cookie_and_bearer_let_in_and_nothing_else_does() -> None:
+    access = Access(EVERYWHERE, TOKEN)
+    assert access.allows(f"other=1; trailcam={access.cookie}", None)
+    assert access.allows(None, f"Bearer {TOKEN}")
+    assert TOKEN not in access.cookie
+    for cookies, authorization in [
+        (None, None),
+        ("trailcam=", None),
+        (f"trailcam={TOKEN}", None),
+        (f"trailcam={Access(EVERYWHERE, TOKEN + 'x').cookie}", None),
+        ("trailcam=ü", None),
+        (";;;=", None),
+        (None, "Bearer "),
+        (None, "Bearer ünïcode-token-of-some-length"),
+        (None, f"Basic {TOKEN}"),
+        (f"trailcam={access.cookie}", "Bearer wrong"),
+    ]:
+        assert not access.allows(cookies, authorization)
+
+
+@pytest.mark.parametrize(
+    ("host", "here", "everywhere"),
+    [
+        ("127.0.0.1:8080", True, True),
+        ("localhost", True, True),
+        ("[::1]:8080", True, True),
+        ("192.168.1.7:8080", False, True),
+        (f"{socket.gethostname()}.local:8080", False, True),
+        ("evil.example", False, False),
+        ("127.0.0.1.evil.example", False, False),
+        ("", False, False),
+        (None, False, False),
+        ("oak.example:443", False, True),
+    ],
+)
+def test_only_names_of_this_machine_are_answered_to(host: str | None, here: bool, everywhere: bool) -> None:
+    assert Access(HERE, None).knows_host(host) is here
+    assert Access(EVERYWHERE, TOKEN, ("Oak.example",)).knows_host(host) is everywhere

@@ -1,0 +1,316 @@
+"""The live page's server: real sockets on this machine."""
+
+import http.client
+import json
+import re
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from trailcam_edge.errors import DeviceError
+from trailcam_edge.live import handler, server
+from trailcam_edge.live.access import Access, Address
+from trailcam_edge.live.page import read_page
+from trailcam_edge.live.server import LiveServer, Viewers, serve_live
+from trailcam_edge.live.view import LiveView
+from trailcam_edge.sources.frame import Frame
+from trailcam_edge.sources.pixels import PackedPixels
+from trailcam_edge.watch import Observation
+
+TOKEN = "correct-horse-battery"
+LOCAL = Address("127.0.0.1", 0)
+
+
+class FakeReports:
+    def __init__(self) -> None:
+        self.well = True
+        self.pictures: dict[str, Path] = {}
+
+    def status(self) -> dict[str, Any]:
+        return {"bundle": "ü"}
+
+    def metrics(self) -> str:
+        return "trailcam_frames_total 1\n"
+
+    def alive(self) -> bool:
+        return self.well
+
+    def visit_picture(self, visit_id: str) -> Path | None:
+        return self.pictures.get(visit_id)
+
+
+class Bench:
+    """A server and what is behind it."""
+
+    def __init__(self, token: str | None = None, viewers: int = 10) -> None:
+        self.view, self.reports = LiveView(), FakeReports()
+        self.access = Access(LOCAL, token)
+        self.server: LiveServer = serve_live(LOCAL, self.access, viewers, self.view, self.reports)
+        self.frames = 0
+
+    def show(self, level: int = 90, size: tuple[int, int] = (48, 64)) -> None:
+        frame = Frame(PackedPixels(np.full((*size, 3), level, np.uint8), "RGB"), 0.0, self.frames, "f")
+        self.frames += 1
+        self.view.show(Observation(frame, None, 5.0, "cow", 12.0, 3, ("cow",)))
+
+    def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        answer = connection.getresponse()
+        answer.content = answer.read()  # type: ignore[attr-defined]
+        connection.close()
+        return answer
+
+    def raw(self, text: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", self.server.port), timeout=20) as line:
+            line.sendall(text)
+            return line.recv(65_536)
+
+
+@pytest.fixture(autouse=True)
+def stops_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_POLL_S", 0.02)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench()
+    yield made
+    made.view.close()
+    made.server.stop()
+
+
+@pytest.fixture
+def guarded() -> Iterator[Bench]:
+    made = Bench(TOKEN)
+    yield made
+    made.view.close()
+    made.server.stop()
+
+
+def content(answer: http.client.HTTPResponse) -> bytes:
+    return answer.content  # type: ignore[attr-defined, no-any-return]
+
+
+def test_the_page_may_run_nothing_but_itself_and_names_no_other_place(bench: Bench) -> None:
+    answer = bench.ask("GET", "/")
+    assert answer.status == 200
+    text = content(answer).decode()
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
+    assert not re.search(r"\son[a-z]+=|\sstyle=", text)
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert len(re.findall(r"script-src 'sha256-", policy)) == 1
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert "Python" not in answer.headers["Server"]
+
+
+def test_a_picture_comes_as_soon_as_there_is_a_newer_one_with_its_answer(bench: Bench) -> None:
+    def later() -> None:
+        time.sleep(0.2)
+        bench.show(level=200)
+
+    threading.Thread(target=later).start()
+    answer = bench.ask("GET", "/frame.jpg?viewer=a")
+    assert answer.status == 200
+    shown = json.loads(answer.headers["X-Trailcam"])
+    assert (shown["outcome"], shown["sequence"], shown["dropped"], shown["open"]) == ("cow", 0, 3, ["cow"])
+    image = cv2.imdecode(np.frombuffer(content(answer), np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert image.shape == (48, 64, 3)
+    assert abs(int(image.mean()) - 200) < 3
+
+
+def test_nothing_is_kept_or_encoded_while_nobody_looks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.show()
+    assert bench.view._image is None
+    bench.view.picture(-1, 0.0)  # somebody looks
+    bench.show()
+    assert bench.view._image is not None
+    assert bench.view._picture is None  # the loop encodes nothing
+    assert bench.view.picture(-1, 0.0) is bench.view.picture(-1, 0.0)  # one encoding for all
+    monkeypatch.setattr("trailcam_edge.live.view._INTEREST_S", -1.0)
+    bench.show()
+    assert bench.view._image is None
+
+
+def test_a_large_picture_is_shrunk(bench: Bench) -> None:
+    bench.view.picture(-1, 0.0)
+    bench.show(size=(1080, 1920))
+    picture = bench.view.picture(-1, 0.0)
+    assert picture is not None
+    image = cv2.imdecode(np.frombuffer(picture.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert image.shape[:2] == (540, 960)
+
+
+def test_no_new_picture_is_no_content(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler, "_PICTURE_WAIT_S", 0.1)
+    assert bench.ask("GET", "/frame.jpg?after=999").status == 204
+    assert bench.ask("GET", "/frame.jpg?after=nonsense").status == 204
+
+
+def test_the_eleventh_viewer_is_told_so_in_words(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler, "_PICTURE_WAIT_S", 0.01)
+    for number in range(10):
+        assert bench.ask("GET", f"/frame.jpg?viewer=v{number}").status == 204
+    answer = bench.ask("GET", "/frame.jpg?viewer=v10")
+    assert answer.status == 503
+    assert b"10 people are looking already" in content(answer)
+    assert answer.headers["Retry-After"]
+    assert bench.ask("GET", "/frame.jpg?viewer=v3").status == 204
+
+
+def test_a_viewer_who_stops_asking_makes_room() -> None:
+    viewers = Viewers(1)
+    assert viewers.admit("a", 0.0)
+    assert not viewers.admit("b", 14.0)
+    assert viewers.admit("b", 15.1)
+    assert viewers.count(16.0) == 1
+
+
+def test_too_many_connections_are_refused_at_once_and_leave_no_trace(bench: Bench) -> None:
+    lines = [socket.create_connection(("127.0.0.1", bench.server.port), timeout=20) for _ in range(32)]
+    for line in lines:
+        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert line.recv(15) == b"HTTP/1.1 200 OK"
+    assert bench.raw(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.1 503")
+    for line in lines:
+        line.close()
+    deadline = time.monotonic() + 20
+    while bench.ask("GET", "/healthz").status != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_request_that_drips_is_hung_up_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler, "_IDLE_S", 0.3)
+    with socket.create_connection(("127.0.0.1", bench.server.port), timeout=20) as line:
+        sent = 0
+        while not select.select([line], [], [], 0.05)[0]:  # readable when the other side hung up
+            line.sendall(b"G")
+            sent += 1
+            assert sent < 200
+        assert line.recv(1) == b""
+    assert sent > 2
+
+
+@pytest.mark.parametrize(
+    ("request_text", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", b"421"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"421"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nabcde", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", b"400"),
+        (b"POST /login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
+        (b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n", b"413"),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", b"405"),
+        (b"DELETE / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"501"),
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", b"414"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 200 + b"\r\n", b"431"),
+        (b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", b"404"),
+        (b"GET /pictures/../events.db HTTP/1.1\r\nHost: localhost\r\n\r\n", b"404"),
+        (b"GET /pictures/unknown.jpg HTTP/1.1\r\nHost: localhost\r\n\r\n", b"404"),
+        (b"GET /?" + b"a=1&" * 50 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", b"200"),
+        (b"nonsense\r\n\r\n", b"400"),
+    ],
+)
+def test_odd_requests_get_their_status_and_the_server_lives_on(
+    bench: Bench, request_text: bytes, status: bytes
+) -> None:
+    answer = bench.raw(request_text)
+    assert answer.split(b" ")[1].startswith(status) or status in answer.split(b"\r\n")[0]
+    assert bench.ask("GET", "/healthz").status == 200
+
+
+def test_status_metrics_and_pictures_are_served(bench: Bench, tmp_path: Path) -> None:
+    assert json.loads(content(bench.ask("GET", "/status.json"))) == {"bundle": "ü"}
+    answer = bench.ask("GET", "/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert content(answer) == b"trailcam_frames_total 1\n"
+    bench.reports.pictures["abc"] = tmp_path / "abc.jpg"
+    assert bench.ask("GET", "/pictures/abc.jpg").status == 404  # deleted for room
+    (tmp_path / "abc.jpg").write_bytes(b"jpeg")
+    assert content(bench.ask("GET", "/pictures/abc.jpg")) == b"jpeg"
+    head = bench.ask("HEAD", "/")
+    assert head.status == 200
+    assert content(head) == b""
+
+
+def test_health_says_when_no_frames_come(bench: Bench) -> None:
+    assert bench.ask("GET", "/healthz").status == 200
+    bench.reports.well = False
+    assert bench.ask("GET", "/healthz").status == 503
+
+
+def test_without_the_token_nothing_but_the_form_is_shown(guarded: Bench) -> None:
+    answer = guarded.ask("GET", "/")
+    assert answer.status == 401
+    assert b"<form" in content(answer)
+    for path in ("/frame.jpg", "/status.json", "/metrics", "/pictures/a.jpg", "/nothing", "/frame.jpg?token=" + TOKEN):
+        assert guarded.ask("GET", path).status == 401
+    assert guarded.ask("GET", "/healthz").status == 200
+    assert guarded.ask("GET", "/?token=wrong").status == 401
+
+
+def test_the_link_and_the_form_give_a_cookie_that_lets_in(guarded: Bench) -> None:
+    for answer in (
+        guarded.ask("GET", f"/?token={TOKEN}"),
+        guarded.ask("POST", "/login", f"token={TOKEN}", Content_Type="application/x-www-form-urlencoded"),
+    ):
+        assert answer.status == 303
+        assert answer.headers["Location"] == "/"
+        cookie = answer.headers["Set-Cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Lax" in cookie
+        assert TOKEN not in cookie
+        assert guarded.ask("GET", "/", Cookie=cookie.split(";")[0]).status == 200
+    assert guarded.ask("GET", "/metrics", Authorization=f"Bearer {TOKEN}").status == 200
+
+
+def test_a_wrong_token_in_the_form_is_slow_and_said(guarded: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(handler.time, "sleep", waited.append)
+    answer = guarded.ask("POST", "/login", "token=guess")
+    assert answer.status == 403
+    assert b"This token is wrong." in content(answer)
+    assert waited == [1.0]
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_a_port_in_use_is_said_with_another_to_take(bench: Bench) -> None:
+    taken = Address("127.0.0.1", bench.server.port)
+    with pytest.raises(DeviceError, match=rf"the port is in use .*--live 127\.0\.0\.1:{taken.port + 1}"):
+        serve_live(taken, Access(taken, None), 10, LiveView(), FakeReports())
+
+
+def test_an_address_of_another_machine_is_said() -> None:
+    address = Address("192.0.2.1", 8080)
+    with pytest.raises(DeviceError, match="no such address"):
+        serve_live(address, Access(address, TOKEN), 10, LiveView(), FakeReports())
+
+
+def test_closing_the_view_lets_waiting_viewers_go(bench: Bench) -> None:
+    found: list[object] = []
+    waiting = threading.Thread(target=lambda: found.append(bench.view.picture(-1, 30.0)))
+    waiting.start()
+    bench.view.close()
+    waiting.join(20)
+    assert found == [None]
+
+
+def test_the_message_on_the_form_is_escaped() -> None:
+    assert b"&lt;b&gt;" in read_page().login("<b>")
+    assert server._MAX_CONNECTIONS == 32
