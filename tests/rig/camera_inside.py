@@ -31,7 +31,7 @@ from trailcam_edge.watch_settings import CameraSettings, RecoverySettings, Watch
 _FRAMES = Path("/frames")
 _WISHES = CameraWishes(picture_size_px=(1280, 960), small_size_px=(640, 480), stall_s=2.0)
 _PERIOD_S = 1 / 30  # the virtual pipeline does not pace itself
-_SAME_PICTURE = 8.0  # mean difference of levels: JPEG and chroma at half size cost 2 to 4, another picture 20 and more
+_SAME_PICTURE = 6.0  # mean difference of levels: JPEG and chroma at half size cost 2 to 4, another picture 20 and more
 
 
 class VirtualPicamera2(picamera2.Picamera2):
@@ -62,8 +62,16 @@ def open_camera(view: View | None = None, wishes: CameraWishes = _WISHES) -> Sou
 
 
 def references() -> list[np.ndarray]:
-    """The replayed pictures, 640x480 RGB."""
-    return [read_image(_FRAMES / f"{number}.jpg") for number in range(len(list(_FRAMES.glob("*.jpg"))))]
+    """The replayed pictures, 640x480 RGB, as they are seen by somebody who believes what the camera says of itself."""
+    return [_as_stated(read_image(_FRAMES / f"{number}.jpg")) for number in range(len(list(_FRAMES.glob("*.jpg"))))]
+
+
+def _as_stated(image: np.ndarray) -> np.ndarray:
+    """The virtual pipeline states Rec. 709 of limited range, and delivers the JPEG's own full-range BT.601."""
+    y, cr, cb = np.moveaxis(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb).astype(np.float32), -1, 0)
+    y, cr, cb = (y - 16) * 255 / 219, (cr - 128) * 255 / 224, (cb - 128) * 255 / 224
+    rgb = np.stack([y + 1.5748 * cr, y - 0.1873 * cb - 0.4681 * cr, y + 1.8556 * cb], axis=-1)  # BT.709-6, section 3
+    return np.rint(np.clip(rgb, 0, 255)).astype(np.uint8)
 
 
 def which(image: np.ndarray, pictures: list[np.ndarray]) -> tuple[int, float]:
@@ -83,6 +91,7 @@ def rehearse_frames(checks: Checks, pictures: list[np.ndarray], labels: list[str
             name: (found[name]["format"], found[name]["size"], found[name]["stride"]) for name in ("main", "lores")
         }
         checks.figure("what the camera made of main and lores", str(streams))
+        checks.figure("the colour space that it states", str(found["colour_space"]))
         checks.check("NV12 came where YUV420 was asked for, and is read", {s[0] for s in streams.values()} == {"NV12"})
         started_s = time.monotonic()
         for frame in source.frames():
@@ -217,7 +226,7 @@ def main(job: str) -> int:
             print(error, file=sys.stderr)
         return 0
     checks = Checks()
-    pictures, labels = references(), json.loads((_FRAMES / "labels.json").read_text())
+    pictures, labels = references(), json.loads(Path("/labels.json").read_text())
     rehearse_frames(checks, pictures, labels)
     rehearse_views(checks, pictures)
     rehearse_trouble(checks)

@@ -13,14 +13,12 @@ _QUALITY = 95
 
 
 def write_jpegs(folder: Path) -> list[str | None]:
-    """Write 0.jpg, 1.jpg, ... and return the expected labels; None where there is no animal."""
+    """Write 0.jpg, 1.jpg, ... and nothing else; return the expected labels, None where there is no animal."""
     folder.mkdir(parents=True, exist_ok=True)
     records = json.loads((_FOLDER / "frames.json").read_text(encoding="utf-8"))
     for number, record in enumerate(records):
         (folder / f"{number}.jpg").write_bytes(jpeg(cv2.imread(str(_FOLDER / record["file"]))))
-    labels = [record["expected"] for record in records]
-    (folder / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
-    return labels
+    return [record["expected"] for record in records]
 
 
 def jpeg(bgr: npt.NDArray[np.uint8]) -> bytes:

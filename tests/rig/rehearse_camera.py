@@ -4,6 +4,7 @@ It replays our demonstration frames; ``camera_inside.py`` is what runs in the ro
 ``python tests/rig/rehearse_camera.py``, or ``make rehearse-camera``.
 """
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -29,14 +30,16 @@ def main() -> int:
     root = roots.cached(recipes.CAMERA)
     with roots.scratch_folder() as scratch:
         wheel = roots.build_wheel(scratch / "wheel")
-        write_jpegs(scratch / "frames")
-        binds = [(roots.HERE, "/rig"), (wheel.parent, "/wheel"), (scratch / "frames", "/frames")]
+        # Not in the folder of the frames: the virtual pipeline takes every file there for a picture.
+        (scratch / "labels.json").write_text(json.dumps(write_jpegs(scratch / "frames")))
+        binds = [(roots.HERE, "/rig"), (wheel.parent, "/wheel"), (scratch / "labels.json", "/labels.json")]
+        binds.append((scratch / "frames", "/frames"))
         camera = [*binds, (roots.HERE / "virtual.yaml", _PIPELINE)]
         _run(root, scratch, binds, ["sh", "-euc", _PREPARE.format(python=_PYTHON)]).check_returncode()
         found = _run(root, scratch, camera, _inside("main"), capture=False)
         checks.check("everything inside of the root", found.returncode == 0, f"exit code {found.returncode}")
         listed = _run(
-            root, scratch, camera, ["env", "LD_PRELOAD=/tmp/fakedma.so", _PYTHON, "-m", "trailcam", "cameras"]
+            root, scratch, camera, ["env", "PYTHONPATH=/rig", "LD_PRELOAD=/tmp/fakedma.so", _PYTHON, "-m", "trailcam", "cameras"]
         )
         checks.check('"trailcam cameras" lists the camera', "picamera2" in listed.stdout, _short(listed))
         none = _run(root, scratch, binds, _inside("open"))
@@ -46,8 +49,6 @@ def main() -> int:
             checks.skip("without a DMA heap the cure is told", "this kernel has one")
         else:
             checks.check("without a DMA heap the cure is told", "no DMA heap" in bare.stderr, _short(bare))
-        blind = _run(root, scratch, camera, ["env", "PYTHONPATH=/rig", "/usr/bin/python3", "-c", "import picamera2"])
-        checks.check("outside of the environment there is no Picamera2", "No module named" in blind.stderr)
     return checks.finish("rehearse-camera")
 
 
@@ -61,7 +62,7 @@ def _run(
     root: Path, scratch: Path, binds: list[tuple[Path, str]], command: list[str], capture: bool = True
 ) -> subprocess.CompletedProcess[str]:
     entered = roots.entered(root, command, scratch / "overlay", binds)
-    return subprocess.run(entered, stdin=subprocess.DEVNULL, capture_output=capture, text=True, timeout=600)
+    return subprocess.run(entered, stdin=subprocess.DEVNULL, capture_output=capture, text=True, timeout=300)
 
 
 def _short(found: subprocess.CompletedProcess[str]) -> str:
