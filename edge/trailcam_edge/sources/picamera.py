@@ -116,10 +116,15 @@ class PicameraSource:
             self._pi.camera.configure(self._configuration())
             self._streams = self._read_back()
             self._pi.camera.start()
-        except BaseException as error:
+        except CAMERA_ERRORS as error:
+            problem: BaseException = error
+            try:
+                self._pi.camera.close()
+            except CAMERA_ERRORS as closing_error:  # Picamera2 opens the DMA heap once more to close the camera
+                problem = closing_error
+            raise explain_camera(problem) from problem
+        except BaseException:
             self._pi.camera.close()
-            if isinstance(error, CAMERA_ERRORS):
-                raise explain_camera(error) from error
             raise
 
     def frames(self) -> Iterator[Frame]:
@@ -185,13 +190,20 @@ class PicameraSource:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait until nobody looks at a frame any more, then stop and close the camera."""
+        """Wait until nobody looks at a frame any more, then stop and close the camera.
+
+        Raises:
+            SourceError: the camera failed at that; if it was lost before, the reason of that.
+        """
         with self._returned:
             self._returned.wait_for(lambda: self._lent == 0, _RETURN_S)
         try:
-            self._pi.camera.stop()
-        finally:
-            self._pi.camera.close()
+            try:
+                self._pi.camera.stop()
+            finally:
+                self._pi.camera.close()
+        except CAMERA_ERRORS as closing_error:
+            raise explain_camera(closing_error) from closing_error
 
 
 @dataclass(frozen=True)

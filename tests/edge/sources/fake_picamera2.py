@@ -65,6 +65,7 @@ class FakeCamera:
 
     def close(self) -> None:
         self.closed = True
+        self._fail("close")
 
     def _fail(self, where: str) -> None:
         if where in self.errors:

@@ -189,6 +189,21 @@ def test_a_camera_that_fails_while_it_starts_is_closed_and_explained(where: str)
     assert camera.closed
 
 
+def test_a_camera_that_fails_to_close_as_well_is_still_explained() -> None:
+    camera = planar_camera()
+    camera.errors["configure"] = RuntimeError("Failed to allocate buffers: No buffer space available")
+    camera.errors["close"] = RuntimeError("Could not open any dmaHeap device")
+    with pytest.raises(SourceError, match="no DMA heap"):
+        open_camera(camera)
+
+
+def test_a_lost_camera_that_fails_to_close_is_explained_by_its_loss() -> None:
+    camera = planar_camera(frames=0)
+    camera.errors["close"] = RuntimeError("Could not open any dmaHeap device")
+    with pytest.raises(SourceError, match="delivers no more frames"), open_camera(camera) as source:
+        next(source.frames())
+
+
 def test_a_capture_that_never_returns_is_an_error_after_its_time() -> None:
     with open_camera(planar_camera(frames=1)) as source:
         frames = source.frames()

@@ -1,0 +1,42 @@
+"""The roots that the rehearsals need."""
+
+from roots import Recipe, base_wheels
+
+CAMERA = Recipe(
+    name="camera",
+    suite="trixie",
+    # The GStreamer packages are for the RTSP server of rehearse_streams.py.
+    packages=(
+        *("python3", "python3-venv", "python3-dev", "gcc", "libc6-dev", "ca-certificates"),
+        *("python3-numpy", "python3-pil", "python3-prctl", "libgomp1"),
+        *("python3-gst-1.0", "gir1.2-gst-rtsp-server-1.0"),
+        *("gstreamer1.0-plugins-base", "gstreamer1.0-plugins-good", "gstreamer1.0-plugins-ugly"),
+    ),
+    # trixie's own libcamera 0.4.0 leaves the metadata of the virtual pipeline's frames empty.
+    newer=("python3-libcamera", "libcamera-tools", "libcamera-ipa"),
+    wheels=("picamera2==0.3.38", *base_wheels()),
+    sees_apt=True,
+)
+
+DEVICE = Recipe(
+    name="device",
+    suite="trixie",
+    packages=(
+        *("python3", "python3-venv", "ca-certificates", "libgomp1"),
+        *("systemd", "systemd-sysv", "dbus", "udev", "procps", "iproute2"),
+    ),
+    wheels=base_wheels(),
+    setup="""
+        systemctl mask systemd-networkd.service systemd-resolved.service
+        : > /etc/fstab
+        echo trailcam-rehearsal > /etc/hostname
+    """,
+)
+
+ARM64 = Recipe(
+    name="arm64",
+    suite="bookworm",
+    architecture="arm64",
+    packages=("python3", "python3-venv", "ca-certificates", "libgomp1"),
+    wheels=base_wheels(),
+)
