@@ -1,7 +1,7 @@
 """Run a TFLite model: raw uint8 RGB in, float32 scores out, whatever numbers the file uses inside.
 
-``runtimes`` says which interpreter that is. Quantised inputs and outputs are converted here, at the number, from the scale and zero point
-that the file carries.
+``runtimes`` says which interpreter that is. Quantised inputs and outputs are converted here, at the number, from the
+scale and zero point that the file carries.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from trailcam_export.drift import Score
+from trailcam_export.drift import Score, Verdict
 from trailcam_export.export import ExportReport, VariantReport
 
 __all__ = ["describe_export", "export_record"]
@@ -21,12 +21,16 @@ def describe_export(report: ExportReport) -> list[str]:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.append(f"n = {report.trained.n:,} test pictures; delta in points, agreement with the trained model")
     lines += [_rule(variant) for variant in report.variants]
-    lines += [f"{variant.scheme}: {variant.verdict.value}: {variant.reason}" for variant in report.variants]
+    lines += [f"{variant.variant}: {variant.verdict.value}: {variant.reason}" for variant in report.variants]
     lines += [f"note: {note}" for note in report.notes]
+    pictures = f", {report.calibration_count} calibration pictures" if report.calibration_count else ""
+    lines.append(f"peak memory {report.peak_memory_mb:,.0f} MB{pictures}")
     lines += [f"wrote {variant.bundle}" for variant in report.variants]
-    if not report.passed:
+    failed = [variant.variant for variant in report.variants if variant.verdict is Verdict.FAIL]
+    if failed:
         lines.append(
-            "The drift is too large to ship int8: use the float32 bundle, or train longer or with another recipe."
+            f"The drift is too large to ship {', '.join(failed)}: use another bundle, or train longer or with another "
+            "recipe."
         )
     return lines
 
@@ -36,7 +40,8 @@ def export_record(report: ExportReport) -> dict[str, Any]:
     return {
         "folder": str(report.folder),
         "trained": asdict(report.trained),
-        "parity": report.parity,
+        "calibration_count": report.calibration_count,
+        "peak_memory_mb": report.peak_memory_mb,
         "passed": report.passed,
         "variants": [
             asdict(variant) | {"bundle": str(variant.bundle), "verdict": variant.verdict.value}
@@ -48,7 +53,7 @@ def export_record(report: ExportReport) -> dict[str, Any]:
 
 def _row(variant: VariantReport, labels: tuple[str, ...]) -> tuple[str, ...]:
     return (
-        variant.scheme,
+        variant.variant,
         f"{variant.size_bytes / 1e6:.2f} MB",
         _share(variant.score),
         f"{variant.drift.top1_delta * 100:+.2f}",
@@ -69,7 +74,7 @@ def _worst(score: Score, labels: tuple[str, ...]) -> str:
 
 def _rule(variant: VariantReport) -> str:
     rule = variant.output.reject
-    text = f"{variant.scheme}: temperature {variant.output.temperature:.3f}"
+    text = f"{variant.variant}: temperature {variant.output.temperature:.3f}"
     if rule is None:
         return text
     text += f', "unknown" when {rule.score} is below {rule.threshold:.2f}, which keeps {rule.animals_kept:.1%} of test'

@@ -43,10 +43,12 @@ class TinyRun:
 
 
 def _draw(random: np.random.Generator, channel: int) -> npt.NDArray[np.uint8]:
-    """A noisy (40, 48, 3) RGB picture in which one channel is the brightest, often by little."""
-    noise = random.integers(0, 160, (40, 48, 3))
-    noise[..., channel] += int(random.integers(8, 90))
-    return np.clip(noise, 0, 255).astype(np.uint8)
+    """A (40, 48, 3) RGB picture of soft blotches in which one channel is the brightest, often by little."""
+    blotches = random.integers(0, 176, (10, 12, 3)).astype(np.float32)
+    picture = cv2.resize(blotches, (48, 40), interpolation=cv2.INTER_LINEAR)
+    picture[..., channel] += float(random.integers(8, 90))
+    picture += random.normal(0, 3, picture.shape)
+    return np.clip(picture, 0, 255).astype(np.uint8)
 
 
 def _build() -> keras.Model:
