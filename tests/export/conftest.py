@@ -17,6 +17,7 @@ from trailcam_edge.run_directory import SplitRow, split_to_bytes
 from trailcam_export.export import ExportReport, export_run
 from trailcam_export.pictures import fit_file
 from trailcam_export.plan import ExportRequest
+from trailcam_export.variants import ALL_VARIANTS
 
 LABELS = ("blue", "green", "red")
 SPEC = InputSpec(32, 32, "crop")
@@ -121,6 +122,13 @@ def exported(tiny: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> ExportR
     """Its export, made once."""
     out = tmp_path_factory.mktemp("out")
     return export_run(ExportRequest(run=tiny.path, out=out, others=None))
+
+
+@pytest.fixture(scope="session")
+def all_exported(tiny: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> ExportReport:
+    """An export of every variant, made once."""
+    out = tmp_path_factory.mktemp("all")
+    return export_run(ExportRequest(run=tiny.path, out=out, variants=ALL_VARIANTS, calibration_count=12))
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,16 @@ INPUTS = {"model": "a" * 64}
 LOGITS = {"test": np.arange(6, dtype=np.float32).reshape(2, 3)}
 
 
-def _interrupted(out: Path, inputs: dict[str, str] = INPUTS) -> None:
-    with pytest.raises(KeyboardInterrupt), open_work_folder(out, "mine", inputs) as work:
+def _work(out: Path, inputs: dict[str, str]) -> None:
+    with open_work_folder(out, "mine", inputs) as work:
         found = work.save_converted("int8", "tflite", b"TFL3 model", None, 1.5)
         work.save_logits("int8", found.sha256, LOGITS)
         raise KeyboardInterrupt
+
+
+def _interrupted(out: Path, inputs: dict[str, str] = INPUTS) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _work(out, inputs)
 
 
 def test_finished_parts_of_a_killed_export_are_found_again(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 import argparse
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trailcam.native_log import quiet_native_log
 from trailcam.progress import terminal_progress
@@ -13,9 +15,13 @@ from trailcam_edge.errors import TrailcamError
 from trailcam_edge.manifest import FITS
 from trailcam_edge.progress import Progress
 
+if TYPE_CHECKING:
+    from trailcam_export.export import ExportReport
+
 __all__ = ["add_arguments", "run"]
 
 _CHECK_FAILED = 3
+_WORK_PREFIX = ".trailcam-export-"  # of trailcam_export.work_folder, which would load TensorFlow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +79,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Export, print the report, and return 3 if the drift of a variant is too large."""
     _check(arguments)
+    try:
+        report = _export(arguments)
+    except (OSError, KeyboardInterrupt, TrailcamError):
+        _say_what_is_kept(arguments)
+        raise
+    from trailcam_export.summary import describe_export, export_record
+
+    if arguments.json:
+        print(json.dumps(export_record(report), ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(describe_export(report)))
+    return 0 if report.passed else _CHECK_FAILED
+
+
+def _export(arguments: argparse.Namespace) -> "ExportReport":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is imported
     with _quiet_progress() as progress:
         from trailcam_export.calibration import CALIBRATION_COUNT
@@ -85,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.model is not None:
             value_range = tuple(arguments.input_range) if arguments.input_range else None
             plain = PlainModel(arguments.model, arguments.labels, arguments.fit or "stretch", value_range)
-        report = export_run(
+        return export_run(
             ExportRequest(
                 run=arguments.run,
                 data=arguments.data,
@@ -102,13 +123,18 @@ def run(arguments: argparse.Namespace) -> int:
             ),
             progress,
         )
-    from trailcam_export.summary import describe_export, export_record
 
-    if arguments.json:
-        print(json.dumps(export_record(report), ensure_ascii=False, indent=2))
-    else:
-        print("\n".join(describe_export(report)))
-    return 0 if report.passed else _CHECK_FAILED
+
+def _say_what_is_kept(arguments: argparse.Namespace) -> None:
+    """Tell on stderr where the finished parts of an export are that did not end."""
+    own = arguments.run.resolve().name if arguments.run is not None else arguments.model.stem
+    folder = arguments.out / f"{_WORK_PREFIX}{arguments.name or own}"
+    if folder.is_dir():
+        print(
+            f"trailcam: finished parts are kept in {folder}; the same command goes on from there. "
+            "Delete that folder to start afresh.",
+            file=sys.stderr,
+        )
 
 
 def _check(arguments: argparse.Namespace) -> None:
