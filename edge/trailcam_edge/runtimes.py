@@ -62,18 +62,19 @@ def load_onnxruntime() -> Any:
 
 
 def find_runtime(model_format: str) -> Runtime:
-    """Return the interpreter that ``tflite`` or ``onnx`` files run on here.
+    """Return the interpreter that ``tflite`` or ``onnx`` files run on here; its version is 9999 where pip knows none.
 
     Raises:
         DeviceError: none is installed.
     """
     if model_format == "onnx":
         return Runtime("onnxruntime", str(load_onnxruntime().__version__))
-    name, package = _TFLITE_RUNTIMES[load_runtime().__name__]
+    module = load_runtime()
+    name, package = _TFLITE_RUNTIMES[module.__name__]
     try:
         return Runtime(name, version(package))
-    except PackageNotFoundError as error:
-        raise DeviceError(f"{package} can be imported but is not installed properly: install it with pip.") from error
+    except PackageNotFoundError:  # built from source, or a nightly build under another name: a newer one than any
+        return Runtime(name, "9999")
 
 
 def check_runtime(entry: ModelEntry, runtime: Runtime, source: str) -> None:

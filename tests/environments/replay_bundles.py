@@ -3,8 +3,8 @@
     make check-tflite-runtime EXPORT=exports/NAME
     make check-onnxruntime EXPORT=exports/NAME
 
-A bundle passes when it gives the laboratory's answers, or when its manifest says that this runtime cannot run it and the
-device says so too. A bundle that is let in and gives other answers is what this is here to find.
+A bundle passes when it gives the laboratory's answers, or when its manifest says that this runtime cannot run it and
+the device says so too. A bundle that is let in and gives other answers is what this is here to find.
 """
 
 import sys
