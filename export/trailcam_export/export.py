@@ -206,8 +206,7 @@ def _make_files(
         files[variant] = maker.make(variant)
         progress(f"converting to {variant.name}", 1, 1)
         _measure_file(variant, files[variant], plan, work, progress)
-        keras.utils.clear_session(free_memory=False)
-        gc.collect()
+        gc.collect()  # graphs hold each other in circles
     return files
 
 
