@@ -31,8 +31,8 @@ from trailcam_export.pictures import fit_file
 
 __all__ = ["CALIBRATION_COUNT", "POOL_FACTOR", "CalibrationSet", "FieldFrame", "choose_pool", "spread_out"]
 
-CALIBRATION_COUNT = 200
-POOL_FACTOR = 4  # candidates for each picture that is taken: room to spread, two minutes of features at most
+CALIBRATION_COUNT = 100
+POOL_FACTOR = 4  # candidates for each picture that is taken: room to spread
 _HEADER = ["file", "sha256", "source"]
 
 

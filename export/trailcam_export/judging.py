@@ -42,6 +42,7 @@ def measure(
     plan: Plan,
     work: WorkFolder,
     progress: Progress = silent,
+    without: str | None = None,
 ) -> Measured:
     """Return a model's logits on validation, test and others; what was measured before is taken as it is.
 
@@ -53,21 +54,22 @@ def measure(
         plan: of the export.
         work: where they are kept.
         progress: told after each batch.
+        without: one of the three that is not wanted.
 
     Raises:
         SourceError: a picture cannot be read.
         BundleError: the file cannot be loaded or run.
         OSError: the disk is full or read-only.
     """
+    shown = {"validation": plan.files("validation"), "test": plan.files("test"), "others": list(plan.others_files)}
+    shown = {what: paths for what, paths in shown.items() if paths and what != without}
     kept = work.load_logits(name, sha256)
-    if kept is not None:
+    if kept is not None and shown.keys() <= kept.keys():
         return kept
     asked = {name: open_answerer()}
-    shown = {"validation": plan.files("validation"), "test": plan.files("test"), "others": list(plan.others_files)}
     logits = {
         what: collect_logits(paths, plan.run.input, asked, f"measuring {title} on {what}", progress)[name]
         for what, paths in shown.items()
-        if paths
     }
     work.save_logits(name, sha256, logits)
     return logits
@@ -93,7 +95,7 @@ def judge_files(
         files: in the order in which they are told of.
         measured: logits of each.
         trained: asked again about a few pictures when a file fails, to find out why.
-        of_trained: its logits.
+        of_trained: its logits; those on validation may be missing where a float32 file gives the same numbers.
         fix: what ``--fix`` tried, where it did.
         plan: of the export.
         preset: the bars.
@@ -105,7 +107,8 @@ def judge_files(
         fitted = (found["validation"], validation_ids)
         return Answers(test, fit_output(plan.run.labels, plan.reject_score, fitted, test, others), others)
 
-    judge_by = _Judge(plan, preset, trained, answers(of_trained), test_ids)
+    same = next((measured[variant] for variant in files if variant.scheme == "float32"), {})
+    judge_by = _Judge(plan, preset, trained, answers({**same, **of_trained}), test_ids)
     return Findings(
         name=plan.draft.name,
         version=plan.draft.version,

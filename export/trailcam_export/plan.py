@@ -146,13 +146,18 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> Plan:
                 "Train again with a share for each split."
             )
     calibrated = any(variant.needs_calibration for variant in request.variants)
+    if request.calibration is not None and not calibrated:
+        raise ExportError(
+            f"--calibration {request.calibration}: none of the variants "
+            f"{', '.join(variant.name for variant in request.variants)} is calibrated. Leave it out, or add int8."
+        )
     seed = run.recipe.get("seed", 0)
     pool = (
         choose_pool(run, request.calibration_count * POOL_FACTOR, seed if isinstance(seed, int) and seed >= 0 else 0)
         if calibrated
         else ()
     )
-    frames = find_frames(request.calibration) if request.calibration is not None and calibrated else ()
+    frames = find_frames(request.calibration) if request.calibration is not None else ()
     golden_files = choose_golden_files(run, data, request.golden)
     if request.plain is None:  # those of a plain model were read a moment ago
         check_pictures([*pool, *run.pictures("validation"), *run.pictures("test")], data, progress)

@@ -25,6 +25,7 @@ from trailcam_export.export import ExportReport, export_run
 from trailcam_export.gate import Verdict
 from trailcam_export.plain_run import PlainModel
 from trailcam_export.plan import ExportRequest
+from trailcam_export.variants import parse_variants
 
 LABELS = ("blue", "green", "red")
 
@@ -181,6 +182,13 @@ def test_a_plain_keras_model_is_exported_with_a_split_of_its_own(tiny: Any, tmp_
     assert {row.split for row in rows} == {"train", "validation", "test"}
     used = {line.split(",")[0] for line in (report.folder / "calibration.csv").read_text().splitlines()[1:]}
     assert used <= {row.file for row in rows if row.split == "train"}
+
+
+def test_field_frames_that_nothing_would_use_are_refused(tiny: Any, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="none of the variants float32 is calibrated"):
+        export_run(
+            ExportRequest(run=tiny.path, out=tmp_path, calibration=tiny.data, variants=parse_variants(["float32"]))
+        )
 
 
 def test_a_request_names_a_run_or_a_plain_model(tiny: Any, tmp_path: Path) -> None:

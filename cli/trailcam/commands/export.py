@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibration", type=Path, metavar="DIR", help="frames from the field that calibrate beside training pictures"
     )
     parser.add_argument(
-        "--calibration-count", type=_count, metavar="N", help="training pictures that calibrate (default 200)"
+        "--calibration-count", type=_count, metavar="N", help="training pictures that calibrate (default 100)"
     )
     parser.add_argument("--out", type=Path, default=Path("exports"), metavar="DIR", help="default: exports")
     parser.add_argument("--name", metavar="NAME", help="name of the bundles (default: the run's name)")
