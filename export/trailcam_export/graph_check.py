@@ -21,6 +21,7 @@ _FORBIDDEN = {
     "RANDOM_STANDARD_NORMAL": "it draws random numbers, so augmentation or dropout is still in it",
     "MULTINOMIAL": "it draws random numbers, so augmentation or dropout is still in it",
 }
+_CUSTOM_HINT = "A custom (Flex) operator would need all of TensorFlow on the device; replace the layer that needs it."
 _ENDING_OPS = ("SOFTMAX", "LOG_SOFTMAX", "LOGISTIC")
 _PASSING_OPS = ("RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE")
 # float32 for the other schemes; in a mixed file the last operator may be of either kind
@@ -48,10 +49,8 @@ def check_graph(content: bytes, scheme: str, input_shape: tuple[int, ...], class
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ExportError(
-            f"The converted {scheme} file does not load: {reason}. A custom (Flex) operator would need all of "
-            "TensorFlow on the device; replace the layer that needs it."
-        ) from error
+        hint = "Try the other --quantizer." if "custom op" not in reason else _CUSTOM_HINT
+        raise ExportError(f"The converted {scheme} file does not load: {reason}. {hint}") from error
     operators = interpreter._get_ops_details()  # the runtime has no public way to list them
     tensors = {item["index"]: item for item in interpreter.get_tensor_details()}
     _check_operators(operators, scheme)

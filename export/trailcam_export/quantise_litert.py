@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools import flatbuffer_utils
 from litert_quantizer import quantizer, recipe
 from litert_quantizer.calibrator import CalibrationMode, Calibrator
 from litert_quantizer.recipe_manager import RecipeManager
 from litert_quantizer.utils.qsv_utils import min_max_update
 
 from trailcam_edge.errors import ExportError
+from trailcam_export.flatbuffer import read_tflite, write_tflite
 from trailcam_export.pictures import core_count
 
 __all__ = ["INPUT", "SIGNATURE", "quantise_file", "with_signature"]
@@ -103,14 +103,14 @@ def _rule(operation: str, algorithm: str, config: dict[str, Any]) -> dict[str, A
 
 def with_signature(content: bytes) -> bytearray:
     """Return a TFLite file whose input and output the signature ``SIGNATURE`` names; what it had before is replaced."""
-    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    model = read_tflite(content)
     graph = model.subgraphs[0]
     signature = schema.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = SIGNATURE.encode(), 0
     signature.inputs = [_tensor_map(INPUT, graph.inputs[0])]
     signature.outputs = [_tensor_map("logits", graph.outputs[0])]
     model.signatureDefs = [signature]
-    return bytearray(flatbuffer_utils.convert_object_to_bytearray(model))
+    return bytearray(write_tflite(model))
 
 
 def _tensor_map(name: str, index: int) -> Any:

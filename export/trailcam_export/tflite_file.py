@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools import flatbuffer_utils
 
 from trailcam_edge.errors import ExportError
+from trailcam_export.flatbuffer import read_tflite, write_tflite
 
 __all__ = ["check_weights", "kernel_size", "runtime_min", "take_uint8"]
 
@@ -41,7 +41,7 @@ def check_weights(content: bytes, scheme: str, kernels: int) -> None:
     Raises:
         ExportError: saying how many are missing, or naming the operator.
     """
-    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    model = read_tflite(content)
     graph = model.subgraphs[0]
     constant = {index for index, tensor in enumerate(graph.tensors) if _is_constant(model, tensor)}
     found = sum(_size(graph.tensors[index]) for index in constant if len(_shape(graph.tensors[index])) >= 2)
@@ -66,7 +66,7 @@ def runtime_min(content: bytes) -> dict[str, str | None]:
     layer, which need 2.17; activations quantised while the model runs, with a scale per channel of a convolution, are
     in 2.14 already.
     """
-    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    model = read_tflite(content)
     graph = model.subgraphs[0]
     stated: tuple[int, ...] = (0,)
     for entry in model.metadata or []:
@@ -83,7 +83,7 @@ def runtime_min(content: bytes) -> dict[str, str | None]:
 
 def take_uint8(content: bytes) -> bytes:
     """Put a cast from uint8 before the float32 input of a file."""
-    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    model = read_tflite(content)
     graph = model.subgraphs[0]
     before = int(graph.inputs[0])
     levels = schema.TensorT()
@@ -108,7 +108,7 @@ def take_uint8(content: bytes) -> bytes:
     for signature in model.signatureDefs or []:
         for entry in signature.inputs:
             entry.tensorIndex = len(graph.tensors) - 1
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return write_tflite(model)
 
 
 def _check_fused(model: Any, graph: Any, constant: set[int], scheme: str) -> None:

@@ -15,8 +15,10 @@ import zipfile
 from collections.abc import Mapping, Sequence
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools import flatbuffer_utils
+
+from trailcam_export.flatbuffer import read_tflite, write_tflite
 
 __all__ = ["LABELS_FILE", "METADATA_NAME", "add_tflite_metadata"]
 
@@ -51,16 +53,16 @@ def add_tflite_metadata(
         labels: in the order of the scores.
         extra: further files to append, by name.
     """
-    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    model = read_tflite(content)
     entries = [entry for entry in model.metadata or [] if bytes(entry.name) != METADATA_NAME]
     buffer = schema.BufferT()
-    buffer.data = list(_model_metadata(name, version, input_size, sorted(extra)))
+    buffer.data = np.frombuffer(_model_metadata(name, version, input_size, sorted(extra)), np.uint8)
     model.buffers.append(buffer)
     entry = schema.MetadataT()
     entry.name, entry.buffer = METADATA_NAME, len(model.buffers) - 1
     model.metadata = [*entries, entry]
     files = {LABELS_FILE: "".join(f"{label}\n" for label in labels).encode(), **extra}
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model)) + _archive(files)
+    return write_tflite(model) + _archive(files)
 
 
 def _archive(files: Mapping[str, bytes]) -> bytes:

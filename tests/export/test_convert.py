@@ -12,9 +12,12 @@ from ai_edge_litert.interpreter import Interpreter
 
 from trailcam_edge.errors import ExportError
 from trailcam_edge.interpreters import TFLiteModel
+from trailcam_edge.manifest import InputSpec
 from trailcam_export.answers import FileAnswerer, KerasAnswerer
 from trailcam_export.convert import convert_float16, convert_float32
+from trailcam_export.flatbuffer import read_tflite
 from trailcam_export.graph_check import check_graph
+from trailcam_export.model_card import ModelCard, write_tflite_card
 from trailcam_export.quantise import QUANTIZERS, quantise
 from trailcam_export.tflite_file import check_weights, kernel_size, runtime_min
 
@@ -64,6 +67,19 @@ def test_int8_holds_no_float_tensor_and_weights_have_a_scale_per_channel(tiny: A
     assert not [item["name"] for item in tensors if item["dtype"] in (np.float32, np.float16)]
     scales = [len(item["quantization_parameters"]["scales"]) for item in tensors if len(item["shape"]) == 4]
     assert 8 in scales
+
+
+def test_a_quantised_file_whose_weights_lie_behind_it_stays_whole_when_it_is_changed(
+    images: Images, tmp_path: Path
+) -> None:
+    model = _model_of(keras.layers.Conv2D(128, 3))  # 345,600 weights: litert-quantizer packs from 256 kB on
+    content = quantise(model, "int8", iter(images), "litert")
+    assert read_tflite(content).buffers[1].offset == 0
+    card = ModelCard("large", "1.0.0", ("a", "b", "c"), InputSpec(32, 32, "crop"), "0" * 64)
+    changed = write_tflite_card(content, card)
+    check_graph(changed, "int8", (32, 32, 3), 3)
+    check_weights(changed, "int8", kernel_size(model))
+    assert np.array_equal(_answers(changed, tmp_path, images), _answers(content, tmp_path, images))
 
 
 def test_pale_calibration_pictures_leave_the_input_at_raw_levels(tiny: Any, tmp_path: Path) -> None:
