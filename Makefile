@@ -6,13 +6,17 @@ BIN := $(VENV)/bin
 POWER_CUT := tests/edge/store/power_cut
 REHEARSAL := .rehearsal
 
-.PHONY: help demo test check format dist clean rehearse-store
+.PHONY: help demo test check format dist clean rehearse-store check-tflite-runtime check-litert check-onnxruntime check-mediapipe
 
 help:
 	@echo "make demo     recognise animals now"
 	@echo "make test     run the tests"
 	@echo "make check    lint, types and import rules, as CI runs them"
 	@echo "make format   put the code in shape"
+	@echo "make check-tflite-runtime EXPORT=exports/NAME   replay an export on tflite-runtime 2.14 (Python 3.11)"
+	@echo "make check-litert EXPORT=exports/NAME           ... on the oldest LiteRT"
+	@echo "make check-onnxruntime EXPORT=exports/NAME      ... on the oldest ONNX Runtime"
+	@echo "make check-mediapipe BUNDLE=exports/NAME/int8.bundle PICTURES=DIR   labels in MediaPipe Tasks"
 	@echo "make dist     build the wheel"
 	@echo "make rehearse-store   cut the power of an event store at every write, then 200 times at random"
 	@echo "make clean    remove the environment and what was built"
@@ -42,8 +46,30 @@ rehearse-store: $(VENV)/dev
 	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python $(POWER_CUT)/rehearse.py $(REHEARSAL)/writes
 	$(BIN)/python $(POWER_CUT)/rehearse_kills.py $(REHEARSAL)/kills 200
 
+# Old and foreign interpreters, each in an environment of its own. Where a wheel is not to be had, the check says so and
+# is skipped. numpy below 2 is what the oldest were built for, and OpenCV 4.11 the last that takes it.
+EXPORT ?=
+BUNDLE ?=
+PICTURES ?=
+OLD := numpy\<2 opencv-python-headless==4.11.0.86 tqdm
+in_environment = $(PYTHON) -m venv $(VENV)-$(1) && { $(VENV)-$(1)/bin/pip install --quiet --disable-pip-version-check $(2) \
+	|| { echo "skipped: $(1) has no wheel for this Python and machine"; exit 0; }; } \
+	&& PYTHONPATH=edge $(VENV)-$(1)/bin/python $(3)
+
+check-tflite-runtime:
+	@$(call in_environment,tflite-runtime,tflite-runtime==2.14.0 $(OLD),tests/environments/replay_bundles.py tflite $(EXPORT))
+
+check-litert:
+	@$(call in_environment,litert,ai-edge-litert==2.1.0 $(OLD),tests/environments/replay_bundles.py tflite $(EXPORT))
+
+check-onnxruntime:
+	@$(call in_environment,onnxruntime,onnxruntime==1.17.3 ai-edge-litert==2.1.0 $(OLD),tests/environments/replay_bundles.py onnx $(EXPORT))
+
+check-mediapipe:
+	@$(call in_environment,mediapipe,mediapipe ai-edge-litert tqdm,tests/environments/mediapipe_labels.py $(BUNDLE) $(PICTURES))
+
 clean:
-	rm -rf $(VENV) $(REHEARSAL) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-* $(REHEARSAL) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Trailcam needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Name another: make demo PYTHON=python3.13") if sys.version_info < (3, 11) else None'

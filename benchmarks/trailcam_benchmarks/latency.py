@@ -2,7 +2,8 @@
 
 Three steps are timed in turn, frame by frame, so that a machine that slows down hurts all alike:
 
-    floor      set_tensor, invoke, get_tensor of the interpreter, as in the shortest script one could write
+    floor      set_tensor, invoke, get_tensor of the interpreter, as in the shortest script one could write (or ONNX
+               Runtime's run)
     classify   Classifier.classify on a camera frame: crop, resize, invoke, softmax, reject rule
     decode     read_image on a JPEG of such a frame
 
@@ -19,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_edge.classifier import Classifier
-from trailcam_edge.interpreters import load_runtime
 from trailcam_edge.preprocessing import Image, decode_image, fit_image
 from trailcam_edge.progress import Progress, silent
+from trailcam_edge.runtimes import load_onnxruntime, load_runtime
 
 __all__ = ["FRAME_HEIGHT_PX", "FRAME_WIDTH_PX", "LatencyBench", "LatencyReport", "Quantiles"]
 
@@ -103,11 +104,19 @@ class LatencyBench:
 
 def _bare_call(classifier: Classifier, threads: int, image: Image) -> Callable[[], object]:
     """Return the shortest way from a ready input to the raw output, on an interpreter of its own."""
-    interpreter = load_runtime().Interpreter(model_path=str(classifier.bundle.model_path), num_threads=threads)
+    ready = fit_image(image, classifier.input)[None]
+    path = classifier.bundle.model_path
+    if path.suffix == ".onnx":
+        runtime = load_onnxruntime()
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        return lambda: session.run(None, {name: ready})
+    interpreter = load_runtime().Interpreter(model_path=str(path), num_threads=threads)
     interpreter.allocate_tensors()
     input_index = interpreter.get_input_details()[0]["index"]
     output_index = interpreter.get_output_details()[0]["index"]
-    ready = fit_image(image, classifier.input)[None]
 
     def call() -> object:
         interpreter.set_tensor(input_index, ready)

@@ -21,7 +21,9 @@ from trailcam_edge.golden import GoldenReport, replay
 from trailcam_edge.interpreters import TFLiteModel, ValueRange
 from trailcam_edge.labels import read_labels
 from trailcam_edge.manifest import FITS, InputSpec, OutputSpec
+from trailcam_edge.models import FileModel, open_model
 from trailcam_edge.preprocessing import Image, fit_image, read_image
+from trailcam_edge.runtimes import check_runtime, find_runtime
 
 __all__ = ["BUILTIN_BUNDLE", "Classification", "Classifier"]
 
@@ -49,7 +51,7 @@ class Classifier:
 
     def __init__(
         self,
-        model: TFLiteModel,
+        model: FileModel,
         input_spec: InputSpec,
         output_spec: OutputSpec,
         bundle: Bundle | None = None,
@@ -72,11 +74,13 @@ class Classifier:
 
         Raises:
             BundleError: the bundle cannot be trusted or loaded.
-            DeviceError: no interpreter is installed.
+            DeviceError: no interpreter for it is installed, or one that is too old.
         """
         path = BUILTIN_BUNDLE if bundle is None else bundle
         opened = path if isinstance(path, Bundle) else open_bundle(Path(path))
-        model = TFLiteModel(opened.model_path, num_threads or _default_threads())
+        entry = opened.manifest.model
+        check_runtime(entry, find_runtime(entry.format), str(opened.model_path))
+        model = open_model(opened.model_path, num_threads or _default_threads())
         if model.input.dtype != "uint8":
             raise BundleError(f"{opened.model_path}: takes {model.input.dtype}, a bundle's model takes uint8.")
         if model.gives_probabilities:
@@ -140,7 +144,7 @@ class Classifier:
         return f"{self._bundle.manifest.name} {self._bundle.manifest.version}"
 
     @property
-    def model(self) -> TFLiteModel:
+    def model(self) -> FileModel:
         """The open model, for callers who measure or compare."""
         return self._model
 

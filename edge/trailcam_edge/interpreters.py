@@ -1,11 +1,9 @@
 """Run a TFLite model: raw uint8 RGB in, float32 scores out, whatever numbers the file uses inside.
 
-The interpreter is LiteRT (``ai-edge-litert``), or ``tflite-runtime`` where that is the only one installed; both are the
-same code under two names. Quantised inputs and outputs are converted here, at the number, from the scale and zero point
-that the file carries.
+``runtimes`` says which interpreter that is. Quantised inputs and outputs are converted here, at the number, from the
+scale and zero point that the file carries.
 """
 
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,11 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_edge.errors import BundleError, DeviceError
+from trailcam_edge.errors import BundleError
+from trailcam_edge.runtimes import load_runtime
 
 __all__ = ["Model", "TFLiteModel", "TensorInfo", "ValueRange", "load_runtime"]
 
-_RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 _PROBABILITY_OPS = frozenset({"SOFTMAX", "LOGISTIC"})
 _SHAPE_ONLY_OPS = frozenset({"RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE"})
 
@@ -155,23 +153,6 @@ def _read_details(interpreter: Any, path: Path) -> tuple[list[dict[str, Any]], .
         return inputs, outputs, interpreter._get_ops_details()  # the runtime has no public way to list operators
     except ValueError as error:  # a name in the file that is not UTF-8
         raise BundleError(f"{path}: the model is damaged: {_first_line(error)}") from error
-
-
-def load_runtime() -> Any:
-    """Return the interpreter module: LiteRT's, or the one of ``tflite-runtime``.
-
-    Raises:
-        DeviceError: neither is installed, or one is installed without what it needs.
-    """
-    for name in _RUNTIMES:
-        try:
-            return importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name not in (name, name.split(".")[0]):
-                raise DeviceError(f"{name} is installed but lacks {error.name}: install it with pip.") from error
-    raise DeviceError(
-        'no TFLite interpreter is installed: "pip install ai-edge-litert" (64-bit Raspberry Pi OS, Linux or macOS).'
-    )
 
 
 def _first_line(error: Exception) -> str:

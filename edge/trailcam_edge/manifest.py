@@ -13,14 +13,19 @@ from trailcam_edge.strict_json import JsonObject, canonical_json, parse_object
 
 __all__ = [
     "FITS",
+    "FORMATS",
+    "FORMAT_RUNTIMES",
+    "FORMAT_SCHEMES",
     "MAX_INPUT_PX",
     "MAX_MANIFEST_BYTES",
     "MIN_INPUT_PX",
     "REJECT_SCORES",
     "SCHEMA_VERSION",
     "SCHEMES",
+    "VERDICTS",
     "Drift",
     "FileEntry",
+    "Gate",
     "GoldenEntry",
     "InputSpec",
     "Manifest",
@@ -34,8 +39,11 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 MAX_MANIFEST_BYTES = 8_000_000  # 100,000 labels with room to spare; a ten-class manifest has 3,000
-SCHEMES = ("float32", "int8", "mixed_int8")
-FORMATS = ("tflite",)
+SCHEMES = ("float32", "float16", "dynamic_int8", "int8", "mixed_int8", "int16x8")
+FORMATS = ("tflite", "onnx")
+FORMAT_SCHEMES = {"tflite": SCHEMES, "onnx": ("float32", "float16", "int8")}
+FORMAT_RUNTIMES = {"tflite": ("litert", "tflite_runtime"), "onnx": ("onnxruntime",)}
+VERDICTS = ("pass", "fail", "inconclusive")
 FITS = ("crop", "letterbox", "stretch")
 RESIZE_RULE = "halve_then_bilinear"
 REJECT_SCORES = ("max_logit", "energy", "max_probability")
@@ -48,6 +56,8 @@ _NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
 _VERSION = r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}([.+-][0-9A-Za-z.+-]{1,40})?"
 _FILE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _SHA256 = r"[0-9a-f]{64}"
+_PRESET = r"[a-z0-9][a-z0-9._-]{0,63}"
+_RUNTIME_VERSION = r"[0-9]{1,4}(\.[0-9]{1,4}){0,2}"
 _HUGE = 1e9
 
 
@@ -62,10 +72,15 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class ModelEntry(FileEntry):
-    """The model file. ``format`` is its file format, ``scheme`` its number scheme."""
+    """The model file. ``format`` is its file format, ``scheme`` its number scheme.
+
+    ``runtime_min`` is the oldest version of each runtime of the format that can run the file, null for a runtime that
+    cannot; None where the bundle does not say.
+    """
 
     format: str
     scheme: str
+    runtime_min: dict[str, str | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -131,12 +146,24 @@ class Metrics:
 
 
 @dataclass(frozen=True)
+class Gate:
+    """What the drift gate says of this model file: the ``preset`` of limits and the ``verdict`` it came to."""
+
+    preset: str
+    verdict: str
+
+
+@dataclass(frozen=True)
 class Drift:
-    """This model file against the float model it was made from, on the same n pictures."""
+    """This model file against the float model it was made from, on the same n pictures; None where nothing judged it.
+
+    A bundle without a gate, or one whose verdict is ``fail``, was not found fit to ship.
+    """
 
     n: int
     top1_delta: float
     top1_agreement: float
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True)
@@ -162,11 +189,11 @@ def manifest_to_bytes(manifest: Manifest) -> bytes:
         BundleError: the manifest breaks its own rules; nothing that cannot be read is written.
     """
     try:
-        content = canonical_json(asdict(manifest))
+        content = canonical_json(_to_fields(manifest))
     except ValueError as error:
         raise BundleError(f"manifest: holds a number or text that JSON cannot: {error}.") from error
     readable = _read_manifest(content, "manifest")  # whole numbers become floats where due
-    return canonical_json(asdict(readable))
+    return canonical_json(_to_fields(readable))
 
 
 def parse_manifest(content: bytes, source: str = "manifest.json") -> Manifest:
@@ -180,12 +207,21 @@ def parse_manifest(content: bytes, source: str = "manifest.json") -> Manifest:
         BundleError: not canonical JSON, unknown schema or key, or a field out of its range. The message names it.
     """
     manifest = _read_manifest(content, source)
-    if canonical_json(asdict(manifest)) != content:
+    if canonical_json(_to_fields(manifest)) != content:
         raise BundleError(
             f"{source}: not in canonical form (keys sorted, no white space, one newline at the end). "
             "It was edited by hand or written by another tool: export the bundle again."
         )
     return manifest
+
+
+def _to_fields(manifest: Manifest) -> dict[str, Any]:
+    """Return the fields as they stand in the file: an optional key that says nothing is left out, never null."""
+    fields = asdict(manifest)
+    for part, key in (("model", "runtime_min"), ("drift", "gate")):
+        if fields[part] is not None and fields[part][key] is None:
+            del fields[part][key]
+    return fields
 
 
 def _read_manifest(content: bytes, source: str) -> Manifest:
@@ -223,12 +259,22 @@ def _read_file(entry: JsonObject, max_bytes: int) -> dict[str, Any]:
 def _read_model(entry: JsonObject) -> ModelEntry:
     model_format = entry.choice("format", FORMATS)
     model = ModelEntry(
-        **_read_file(entry, MAX_MODEL_BYTES), format=model_format, scheme=entry.choice("scheme", SCHEMES)
+        **_read_file(entry, MAX_MODEL_BYTES),
+        format=model_format,
+        scheme=entry.choice("scheme", FORMAT_SCHEMES[model_format]),
+        runtime_min=_read_runtimes(entry.child("runtime_min"), model_format) if entry.has("runtime_min") else None,
     )
     entry.finish()
     if model.file != f"model.{model_format}":
         entry.refuse("file", model.file, f"model.{model_format}")
     return model
+
+
+def _read_runtimes(entry: JsonObject, model_format: str) -> dict[str, str | None]:
+    names = FORMAT_RUNTIMES[model_format]
+    found = {name: entry.optional_text(name, _RUNTIME_VERSION, "a version such as 2.14, or null") for name in names}
+    entry.finish()
+    return found
 
 
 def _read_golden(entry: JsonObject) -> GoldenEntry:
@@ -303,6 +349,15 @@ def _read_drift(entry: JsonObject | None) -> Drift | None:
         n=entry.integer("n", 1, 1_000_000_000),
         top1_delta=entry.number("top1_delta", -1.0, 1.0),
         top1_agreement=entry.number("top1_agreement", 0.0, 1.0),
+        gate=_read_gate(entry.child("gate")) if entry.has("gate") else None,
     )
     entry.finish()
     return drift
+
+
+def _read_gate(entry: JsonObject) -> Gate:
+    gate = Gate(
+        preset=entry.text("preset", _PRESET, "1 to 64 of a-z 0-9 . _ -"), verdict=entry.choice("verdict", VERDICTS)
+    )
+    entry.finish()
+    return gate

@@ -85,12 +85,22 @@ class JsonObject:
                 f"{self._source}: unknown key {keys}. It may come from a newer Trailcam: update this one."
             )
 
+    def has(self, key: str) -> bool:
+        """Say whether an optional key is there and was not taken yet."""
+        return key in self._fields
+
     def text(self, key: str, pattern: str, meaning: str) -> str:
         """Take a string that matches the whole of ``pattern``; ``meaning`` says it in words."""
         value = self._take(key, str, meaning)
         if not re.fullmatch(pattern, value):
             self.refuse(key, value, meaning)
         return str(value)
+
+    def optional_text(self, key: str, pattern: str, meaning: str) -> str | None:
+        """Take a string that matches the whole of ``pattern``, or null; the key itself must be there."""
+        if self._take_null(key):
+            return None
+        return self.text(key, pattern, meaning)
 
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
         """Take one of ``choices``."""

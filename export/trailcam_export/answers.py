@@ -1,4 +1,4 @@
-"""Ask models about pictures: the trained Keras model in batches, a TFLite file as the device runs it."""
+"""Ask models about pictures: the trained Keras model in batches, a converted file as the device runs it."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trailcam_edge.interpreters import TFLiteModel
 from trailcam_edge.manifest import InputSpec
+from trailcam_edge.models import open_model
 from trailcam_edge.progress import Progress, silent
 from trailcam_export.pictures import Images, Logits, core_count, stream_batches
 
-__all__ = ["Answerer", "KerasAnswerer", "TFLiteAnswerer", "collect_logits"]
+__all__ = ["Answerer", "FileAnswerer", "KerasAnswerer", "collect_logits"]
 
 
 class Answerer(Protocol):
@@ -36,15 +36,15 @@ class KerasAnswerer:
         return np.asarray(self._call(tf.constant(images)).numpy(), np.float32)
 
 
-class TFLiteAnswerer:
-    """A TFLite file, one picture at a time as on the device, with an interpreter of one thread per core.
+class FileAnswerer:
+    """A TFLite or ONNX file, one picture at a time as on the device, with an interpreter of one thread per core.
 
     Raises:
         BundleError: the file cannot be loaded or run.
     """
 
     def __init__(self, path: Path) -> None:
-        self._models = [TFLiteModel(path, num_threads=1) for _ in range(core_count())]
+        self._models = [open_model(path, num_threads=1) for _ in range(core_count())]
 
     def logits(self, images: Images) -> Logits:
         """Return (N, K) float32 logits of (N, H, W, 3) uint8 RGB inputs."""
@@ -82,7 +82,7 @@ def collect_logits(
 
     Raises:
         SourceError: a picture cannot be read.
-        BundleError: a TFLite model fails while it runs.
+        BundleError: a file fails while it runs.
     """
     found: dict[str, list[Logits]] = {name: [] for name in answerers}
     done = 0

@@ -1,90 +1,63 @@
-"""From a trained Keras model to the bytes of a TFLite file.
+"""From a trained Keras model to the bytes of a TFLite file in float.
 
-Both ways freeze the weights into the graph as constants before the converter sees it. ``from_concrete_functions`` on a
-graph that still holds variables can drop them without an error; a frozen graph has none to drop.
+The weights are frozen into the graph as constants before the converter sees it. ``from_concrete_functions`` on a graph
+that still holds variables can drop them without an error; a frozen graph has none to drop.
 
 float32    uint8 in, cast inside the graph, float32 logits out.
-int8       uint8 in, int8 inside with weights per channel, int8 logits out, nothing float: see ``convert_int8``.
+float16    the same with weights in half precision; the runtime turns them into float32 when it loads the file.
 
-``docs/adr/0003-normalisation-inside-the-graph.md`` has the reasons and measurements.
+``docs/adr/0003-normalisation-inside-the-graph.md`` has the reasons and measurements; ``quantise`` makes integer files.
 """
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from trailcam_edge.errors import ExportError
 from trailcam_edge.preprocessing import Image
-from trailcam_export.graph_check import check_graph
 
-__all__ = ["convert_float32", "convert_int8"]
+__all__ = ["check_copy", "convert_float16", "convert_float32", "freeze", "run_converter", "with_float_input"]
 
 _CLONE_TOLERANCE = 1e-4  # relative, of a logit: the same float32 operations, only the first cast is gone
 
 
-def convert_float32(model: keras.Model) -> bytes:
+def convert_float32(model: keras.Model, dtype: str = "uint8") -> bytes:
     """Convert to float32 with a fixed batch of one and builtin operators only.
 
     Args:
-        model: (N, H, W, 3) uint8 RGB to (N, K) float32 logits.
+        model: (N, H, W, 3) RGB of ``dtype`` to (N, K) float32 logits.
+        dtype: ``uint8`` for what ships; ``float32`` for what a quantiser takes, see ``with_float_input``.
 
     Raises:
-        ExportError: it needs an operator that TFLite lacks, or the file is not what was asked for.
+        ExportError: it needs an operator that TFLite lacks.
     """
-    content = _convert(_converter(_freeze(model, "uint8")))
-    check_graph(content, "float32", tuple(model.input_shape[1:]), model.output_shape[-1])
-    return content
+    return run_converter(freeze(model, dtype))
 
 
-def convert_int8(model: keras.Model, calibration: Iterable[Image]) -> bytes:
-    """Convert to full-integer int8 that takes raw pixel levels.
-
-    The converter quantises what is float, so it is given a copy of the model whose input is float32; asking for uint8
-    then turns the input into one QUANTIZE with a scale of 1 and a zero point of 0, for which level and value are the
-    same. A cast inside the graph would stay a float island instead. The scale comes from the range that calibration
-    saw, so one black and one white pixel are put into the first picture.
+def convert_float16(model: keras.Model) -> bytes:
+    """Convert to float16 weights with a fixed batch of one and builtin operators only.
 
     Args:
         model: (N, H, W, 3) uint8 RGB to (N, K) float32 logits.
-        calibration: (H, W, 3) uint8 RGB pictures, at least one; read once, one at a time.
 
     Raises:
-        ExportError: no calibration picture, an operator that TFLite lacks in int8, or anything float in the result.
+        ExportError: it needs an operator that TFLite lacks.
     """
-    copy = _with_float_input(model)
-    converter = _converter(_freeze(copy, "float32"))
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.uint8
-    converter.inference_output_type = tf.int8
-    pictures = iter(calibration)
-    first = next(pictures, None)
-    if first is None:
-        raise ExportError("No calibration picture: int8 needs some to find the range of each layer.")
-    _check_copy(model, copy, first)
-    converter.representative_dataset = lambda: _calibration_inputs(first, pictures)
-    content = _convert(converter)
-    check_graph(content, "int8", tuple(model.input_shape[1:]), model.output_shape[-1])
-    return content
+    return run_converter(freeze(model, "uint8"), optimizations=[tf.lite.Optimize.DEFAULT], supported_types=[tf.float16])
 
 
-def _calibration_inputs(first: Image, others: Iterable[Image]) -> Iterator[list[npt.NDArray[np.float32]]]:
-    """Give (1, H, W, 3) float32 inputs in 0..255; both ends of that range occur."""
-    spanning = first.copy()
-    spanning[0, 0], spanning[0, 1] = 0, 255
-    yield [spanning[None].astype(np.float32)]
-    for image in others:
-        yield [image[None].astype(np.float32)]
+def with_float_input(model: keras.Model) -> keras.Model:
+    """Return a copy of ``model`` that takes the same levels, 0 to 255, as float32, batch of one.
 
+    Quantisers turn only what is float into integers; the cast at the start of ``model`` would stay a float island.
 
-def _with_float_input(model: keras.Model) -> keras.Model:
-    """Return a copy of ``model`` that takes the same levels as float32, batch of one."""
+    Raises:
+        ExportError: the model cannot be rebuilt.
+    """
     taken = keras.Input(batch_shape=(1, *model.input_shape[1:]), dtype="float32")
     try:
         copy = keras.models.clone_model(model, input_tensors=taken)
@@ -99,7 +72,12 @@ def _with_float_input(model: keras.Model) -> keras.Model:
     return copy
 
 
-def _check_copy(model: keras.Model, copy: keras.Model, image: Image) -> None:
+def check_copy(model: keras.Model, copy: keras.Model, image: Image) -> None:
+    """Refuse a copy of ``with_float_input`` whose logits of an (H, W, 3) uint8 RGB image are not the model's.
+
+    Raises:
+        ExportError: saying by how much they differ.
+    """
     expected = np.asarray(model(tf.constant(image[None]), training=False).numpy())
     got = np.asarray(copy(tf.constant(image[None], tf.float32), training=False).numpy())
     worst = float(np.abs(got - expected).max())
@@ -110,8 +88,12 @@ def _check_copy(model: keras.Model, copy: keras.Model, image: Image) -> None:
         )
 
 
-def _freeze(model: keras.Model, dtype: str) -> Any:
-    """Return a concrete function of one (1, H, W, 3) input whose weights are constants."""
+def freeze(model: keras.Model, dtype: str) -> Any:
+    """Return a concrete function of one (1, H, W, 3) input named ``image`` whose weights are constants.
+
+    Raises:
+        ExportError: a weight stays a variable.
+    """
     signature = [tf.TensorSpec((1, *model.input_shape[1:]), dtype, name="image")]
     function = tf.function(lambda image: model(image, training=False), input_signature=signature)
     frozen = convert_variables_to_constants_v2(function.get_concrete_function())
@@ -121,12 +103,23 @@ def _freeze(model: keras.Model, dtype: str) -> Any:
     return frozen
 
 
-def _converter(frozen: Any) -> Any:
+def run_converter(frozen: Any, supported_types: list[Any] | None = None, **settings: Any) -> bytes:
+    """Run ``TFLiteConverter`` on what ``freeze`` gave, with these attributes of it set.
+
+    Raises:
+        ExportError: the model needs an operator that TFLite lacks; the message names it.
+    """
     # The empty module is what owns the variables, none; without it the converter takes a path its makers gave up.
-    return tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
-
-
-def _convert(converter: Any) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
+    # One scale per dense layer and not per output: the same answers to within noise (docs/adr/0006-quantiser.md), and
+    # TFLite older than 2.17 reads only the first scale, which makes its answers wrong without an error.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    if supported_types is not None:
+        converter.target_spec.supported_types = supported_types
+    operators = settings.pop("supported_ops", [tf.lite.OpsSet.TFLITE_BUILTINS])
+    converter.target_spec.supported_ops = operators
+    for name, value in settings.items():
+        setattr(converter, name, value)
     try:
         return bytes(converter.convert())
     except (ConverterError, ValueError, RuntimeError) as error:

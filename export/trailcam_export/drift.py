@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from trailcam_edge.decision import probabilities, reject_score
 from trailcam_edge.intervals import wilson_interval
-from trailcam_edge.manifest import Drift, Metrics, OutputSpec
+from trailcam_edge.manifest import Drift, Gate, Metrics, OutputSpec
 from trailcam_edge.paired import bootstrap_delta, mcnemar_exact
 from trailcam_export.paired_share import PairedShare, pair_up
 from trailcam_export.pictures import Logits
 
-__all__ = ["Answers", "DriftStatistics", "Score", "compare", "divergence", "measure_drift", "score", "to_class_ids"]
+__all__ = ["Answers", "DriftStatistics", "Score", "divergence", "measure_drift", "score", "to_class_ids"]
 
 ClassIds = npt.NDArray[np.intp]  # (N,)
 Floats = npt.NDArray[np.float64]
@@ -97,6 +97,10 @@ class DriftStatistics:
         """Share of pictures with the same answer."""
         return self.agreeing / self.n
 
+    def as_drift(self, gate: Gate) -> Drift:
+        """Return what the manifest says."""
+        return Drift(self.n, self.right.delta, self.agreement, gate)
+
 
 def score(logits: Logits, class_ids: ClassIds) -> Score:
     """Return the score of (N, K) logits against (N,) true classes; N at least 1."""
@@ -107,13 +111,6 @@ def score(logits: Logits, class_ids: ClassIds) -> Score:
         for class_id in range(logits.shape[1])
     ]
     return Score(n, hits / n, *wilson_interval(hits, n), tuple(recall))
-
-
-def compare(reference: Logits, variant: Logits, class_ids: ClassIds) -> Drift:
-    """Return what a manifest says of drift: (N, K) logits of both, (N,) true classes, N at least 1."""
-    first, second = _answers(reference), _answers(variant)
-    delta = int((second == class_ids).sum()) - int((first == class_ids).sum())
-    return Drift(len(class_ids), delta / len(class_ids), float((first == second).mean()))
 
 
 def measure_drift(reference: Answers, variant: Answers, class_ids: ClassIds, seed: int = 0) -> DriftStatistics:

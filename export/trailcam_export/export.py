@@ -1,15 +1,22 @@
-"""From a finished run to bundles: convert, check against the trained model, measure, write.
+"""From a trained model to bundles: convert, check against the trained model, measure, judge, write.
 
-    run + pictures -> plan -> convert each scheme -> parity of float32 -> logits of every file on validation and test
-                   -> temperature, reject rule, scores, drift, gate, golden vectors -> NAME/<scheme>.bundle
-                   -> NAME/drift.json, NAME/drift.junit.xml, NAME/report.html
+    run + pictures -> plan -> calibration pictures -> logits of the trained model
+        for each variant: convert -> look into the file -> parity of floats -> logits on validation, test and others
+        -> --fix, where int8 drifts too far -> temperature, reject rule, scores, drift, gate
+        -> golden vectors -> NAME/<variant>.bundle, NAME/drift.json, NAME/drift.junit.xml, NAME/report.html
 
-All files of an export appear together, or none does.
+All files of an export appear together, or none does. What is finished of an export that was killed is kept beside
+them (``work_folder``), and the same command goes on from there.
 """
 
-import shutil
-from collections.abc import Mapping
+import gc
+import hashlib
+import resource
+import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import keras
@@ -18,38 +25,50 @@ import numpy as np
 from trailcam_edge.bundle import check_model, describe_file, write_bundle
 from trailcam_edge.disk import staged_directory
 from trailcam_edge.golden import golden_to_bytes
-from trailcam_edge.interpreters import TFLiteModel
-from trailcam_edge.manifest import Drift, GoldenEntry, Manifest, ModelEntry, OutputSpec
+from trailcam_edge.manifest import Drift, Gate, GoldenEntry, Manifest, ModelEntry, OutputSpec
+from trailcam_edge.models import open_model
+from trailcam_edge.preprocessing import Image
 from trailcam_edge.progress import Progress, silent
-from trailcam_export.answers import Answerer, KerasAnswerer, TFLiteAnswerer, collect_logits
-from trailcam_export.convert import convert_float32, convert_int8
-from trailcam_export.diagnosis import SWAP_COUNT, Swapped, diagnose
-from trailcam_export.drift import Answers, ClassIds, Score, compare, measure_drift, score, to_class_ids
+from trailcam_edge.run_directory import split_to_bytes
+from trailcam_export.answers import Answerer, FileAnswerer, KerasAnswerer
+from trailcam_export.calibration import CalibrationSet
+from trailcam_export.choose_calibration import Choice, choose_calibration, feature_function
+from trailcam_export.drift import Score
 from trailcam_export.drift_record import drift_to_bytes
 from trailcam_export.drift_report import render_drift_report
 from trailcam_export.findings import Findings, FixFindings, VariantFindings
-from trailcam_export.gate import GateResult, Verdict, judge, pass_by_parity, with_cause
+from trailcam_export.gate import Verdict
 from trailcam_export.golden_vectors import GoldenPictures, make_golden, read_golden_pictures
+from trailcam_export.judging import Measured, judge_files, measure, true_classes
 from trailcam_export.junit import junit_to_bytes
-from trailcam_export.output_rule import fit_output
-from trailcam_export.parity import PARITY_COUNT, check_parity
-from trailcam_export.pictures import Logits, fit_file
+from trailcam_export.make_file import FileMaker, find_runtime_min
+from trailcam_export.pictures import fit_file
+from trailcam_export.plain_model import open_plain_model
 from trailcam_export.plan import ExportRequest, Plan, make_plan
-from trailcam_export.presets import Preset
-from trailcam_export.repair import MIXED, repair_int8
-from trailcam_export.trained import open_trained_model
+from trailcam_export.quantise import QUANTIZER_OF
+from trailcam_export.repair import repair_int8
+from trailcam_export.trained import check_trained_model, open_trained_model
+from trailcam_export.variants import FIX_NEEDS, MIXED_INT8, Variant
+from trailcam_export.work_folder import Converted, WorkFolder, open_work_folder
 
-__all__ = ["SCHEMES", "ExportReport", "VariantReport", "export_run"]
+__all__ = ["CALIBRATION_FILE", "SPLIT_FILE", "ExportReport", "VariantReport", "export_run"]
 
-SCHEMES = ("float32", "int8")
-_TRAINED = "trained"  # the Keras model, beside the schemes
-_WORK = "work"
+CALIBRATION_FILE = "calibration.csv"
+SPLIT_FILE = "split.csv"
+_TRAINED = "trained"  # the Keras model, beside the variants
+_PACKAGES = {"litert": "litert-quantizer", "tensorflow": "tensorflow"}
 
 
 @dataclass(frozen=True)
 class VariantReport:
-    """One bundle: what it scored on the test split, its drift, and what the gate says of it and why."""
+    """One bundle: what it scored on the test split, its drift, and what the gate says of it and why.
 
+    ``variant`` is its name (``int8``, ``onnx-int8``), ``scheme`` the numbers inside, ``parity`` the largest difference
+    of a logit to the trained model (None for integers), ``conversion_s`` how long making it took, with the search of
+    ``--fix`` where that made it.
+    """
+
+    variant: str
     scheme: str
     bundle: Path
     size_bytes: int
@@ -58,173 +77,174 @@ class VariantReport:
     output: OutputSpec
     verdict: Verdict
     reason: str
+    parity: float | None
+    conversion_s: float
 
 
 @dataclass(frozen=True)
 class ExportReport:
     """A finished export.
 
-    ``parity`` is the largest difference of a logit between float32 and the trained model, ``findings`` is all that the
-    drift gate found, ``passed`` is true when no variant failed it but one that a fixed variant stands in for.
+    ``findings`` is all that the drift gate found, ``passed`` is true when no variant failed it but one that a fixed
+    variant stands in for, ``peak_memory_mb`` is the most that this process ever held.
     """
 
     folder: Path
     trained: Score
-    parity: float
     variants: tuple[VariantReport, ...]
     notes: tuple[str, ...]
     findings: Findings
     passed: bool
+    calibration_count: int
+    peak_memory_mb: float
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """Logits of each model, by name, and the true classes."""
+class _Made:
+    """The files of an export and the logits of each."""
 
-    validation: Mapping[str, Logits]
-    validation_ids: ClassIds
-    test: Mapping[str, Logits]
-    test_ids: ClassIds
-    others: Mapping[str, Logits]
+    files: dict[Variant, Converted]
+    measured: dict[Variant, Measured]
 
 
 def export_run(request: ExportRequest, progress: Progress = silent) -> ExportReport:
-    """Export a run; the bundles stand at ``request.out``/NAME when this returns, also where the gate says fail.
+    """Export a model; the bundles stand at ``request.out``/NAME when this returns, also where the gate says fail.
 
     Raises:
         TrainError: not a finished run.
         DataError: its pictures cannot be used.
         SourceError: a picture cannot be read.
-        ExportError: the model cannot be converted, or the float32 file disagrees with it.
-        OSError: the disk is full or read-only; nothing is left behind.
+        ExportError: the model cannot be converted, a float file disagrees with it, or calibration pictures are unfit.
+        OSError: the disk is full or read-only; no bundle is left behind, finished parts stay for the next try.
     """
     plan = make_plan(request, progress)
     progress("opening the trained model", 0, 1)
-    model = open_trained_model(plan.run.model_path, plan.run.input, plan.run.labels)
+    model = _open_model(plan)
     progress("opening the trained model", 1, 1)
     golden = read_golden_pictures(plan.golden_files, plan.run.input)
-    with staged_directory(plan.folder) as staging:
-        work = staging / _WORK
-        work.mkdir()
+    with open_work_folder(request.out, plan.draft.name, plan.inputs) as work:
         trained = KerasAnswerer(model)
-        files, parity = _convert(model, trained, plan, work, progress)
-        measured, fix = _measure(trained, files, plan, request, progress)
-        findings = _judge(trained, files, parity, measured, fix, plan, request.gate)
-        variants = []
-        for done, found in enumerate(findings.variants):
-            progress("writing bundles", done, len(files))
-            variants.append(_write_variant(found, files[found.name], plan, measured, golden, staging))
-        progress("writing bundles", len(files), len(files))
-        _write_findings(findings, staging, request.inconclusive_fails)
-        shutil.rmtree(work)
-    whole = score(measured.test[_TRAINED], measured.test_ids)
-    passed = findings.passed(request.inconclusive_fails)
-    notes = _notes(plan, whole)
-    if request.fix and fix is None:
-        notes += ("int8 satisfies the gate on validation pictures, so --fix left it as it is",)
-    return ExportReport(plan.folder, whole, parity, tuple(variants), notes, findings, passed)
-
-
-def _convert(
-    model: keras.Model, trained: Answerer, plan: Plan, work: Path, progress: Progress
-) -> tuple[dict[str, Path], float]:
-    """Write each scheme's file; float32 must agree with the trained model before anything else is done."""
-    files = {scheme: work / f"{scheme}.tflite" for scheme in SCHEMES}
-    progress("converting to float32", 0, 1)
-    files["float32"].write_bytes(convert_float32(model))
-    images = np.stack([fit_file(path, plan.run.input) for path in plan.parity_files()])
-    parity = check_parity(trained, TFLiteAnswerer(files["float32"]), images)
-    progress("converting to float32", 1, 1)
-    calibration = plan.calibration.stream(plan.data, plan.run.input, progress)
-    files["int8"].write_bytes(convert_int8(model, calibration))
-    return files, parity
-
-
-def _measure(
-    trained: Answerer, files: dict[str, Path], plan: Plan, request: ExportRequest, progress: Progress
-) -> tuple[_Measured, FixFindings | None]:
-    """Ask every file about every picture; the file that ``--fix`` makes in between is added to ``files``."""
-    run = plan.run
-
-    def ids(split: str) -> ClassIds:
-        return to_class_ids(run.labels, [row.label for row in run.pictures(split)])
-
-    def ask(paths: list[Path], answerers: Mapping[str, Answerer], stage: str) -> dict[str, Logits]:
-        return collect_logits(paths, run.input, answerers, stage, progress)
-
-    converted: dict[str, Answerer] = {scheme: TFLiteAnswerer(path) for scheme, path in files.items()}
-    validation = ask(plan.files("validation"), converted, "measuring on validation")
-    fix = repair_int8(files, validation, ids("validation"), plan, request.gate, progress) if request.fix else None
-    if fix is not None and fix.fix.chosen is not None:
-        files[MIXED] = files["int8"].with_name(f"{MIXED}.tflite")
-        converted[MIXED] = TFLiteAnswerer(files[MIXED])
-        validation |= ask(plan.files("validation"), {MIXED: converted[MIXED]}, "measuring on validation")
-    test = ask(plan.files("test"), {_TRAINED: trained, **converted}, "measuring on test")
-    strange = list(plan.others_files)
-    others = ask(strange, {_TRAINED: trained, **converted}, "measuring on others") if strange else {}
-    return _Measured(validation, ids("validation"), test, ids("test"), others), fix
-
-
-def _judge(
-    trained: Answerer,
-    files: Mapping[str, Path],
-    parity: float,
-    measured: _Measured,
-    fix: FixFindings | None,
-    plan: Plan,
-    preset: Preset,
-) -> Findings:
-    """Compare every file with the trained model, whose reject rule is fitted as if it shipped, and judge it."""
-
-    def answers(name: str) -> Answers:
-        validation = measured.validation["float32" if name == _TRAINED else name]  # parity: the same numbers
-        others = measured.others.get(name)
-        fitted = (validation, measured.validation_ids)
-        return Answers(
-            measured.test[name],
-            fit_output(plan.run.labels, plan.reject_score, fitted, measured.test[name], others),
-            others,
+        choice = _choose_calibration(plan, model, work, progress)
+        # a float32 file gives the same numbers on validation, or parity would stop the export
+        spared = "validation" if any(variant.scheme == "float32" for variant in plan.variants) else None
+        of_trained = measure(
+            _TRAINED, plan.model_sha256, "the trained model", lambda: trained, plan, work, progress, spared
         )
-
-    reference = answers(_TRAINED)
-    variants = []
-    for name, file in files.items():
-        ours = answers(name)
-        drift = measure_drift(reference, ours, measured.test_ids)
-        gate = judge(drift, preset, plan.run.labels)
-        if name == "float32":
-            gate = pass_by_parity(parity, min(PARITY_COUNT, len(measured.validation_ids)), preset)
-        elif gate.verdict is Verdict.FAIL:
-            gate = _explain(gate, trained, TFLiteAnswerer(file), reference.logits, ours.logits, plan)
-        variants.append(VariantFindings(name, f"{name}.bundle", file.stat().st_size, ours, drift, gate))
-    fixed = next((found.name for found in variants if found.name == MIXED), None)
-    return Findings(
-        name=plan.draft.name,
-        version=plan.draft.version,
-        labels=plan.run.labels,
-        preset=preset,
-        data=plan.data,
-        rows=plan.run.pictures("test"),
-        class_ids=measured.test_ids,
-        reference=reference,
+        maker = _file_maker(plan, model, trained, choice.pictures, work, progress)
+        made = _make_files(plan, maker, work, progress)
+        fix = _mend_int8(made, maker, choice.pictures, plan, request, work, progress) if request.fix else None
+        findings = judge_files(made.files, made.measured, trained, of_trained, fix, plan, request.gate)
+        with staged_directory(plan.folder) as staging:
+            variants = []
+            for done, (found, (variant, file)) in enumerate(zip(findings.variants, made.files.items(), strict=True)):
+                progress("writing bundles", done, len(made.files))
+                variants.append(_write_variant(found, variant, file, plan, choice, golden, staging, work))
+            progress("writing bundles", len(made.files), len(made.files))
+            _write_findings(findings, staging, request.inconclusive_fails)
+            if len(choice.pictures):
+                (staging / CALIBRATION_FILE).write_bytes(choice.pictures.to_csv())
+            if plan.is_plain:
+                (staging / SPLIT_FILE).write_bytes(split_to_bytes(plan.run.rows))
+    whole = findings.variants[0].drift.reference
+    return ExportReport(
+        folder=plan.folder,
+        trained=whole,
         variants=tuple(variants),
-        fix=fix,
-        fixed=fixed,
+        notes=(*plan.notes, *choice.notes, *_notes(plan, whole, request.fix and fix is None)),
+        findings=findings,
+        passed=findings.passed(request.inconclusive_fails),
+        calibration_count=len(choice.pictures),
+        peak_memory_mb=_peak_memory_mb(),
     )
 
 
-def _explain(
-    gate: GateResult, trained: Answerer, file: Answerer, reference: Logits, variant: Logits, plan: Plan
-) -> GateResult:
-    """Add the likely cause of a fail; some pictures are asked again with red and blue exchanged."""
-    images = np.stack([fit_file(path, plan.run.input) for path in plan.files("test")[:: _stride(len(reference))]])
-    exchanged = file.logits(np.ascontiguousarray(images[..., ::-1]))
-    swapped = Swapped(trained.logits(images), file.logits(images), exchanged)
-    return with_cause(gate, diagnose(reference, variant, plan.run.labels, swapped))
+def _open_model(plan: Plan) -> keras.Model:
+    if not plan.is_plain:
+        return open_trained_model(plan.model_path, plan.run.input, plan.run.labels)
+    model = open_plain_model(plan.model_path, plan.run.labels, plan.value_range)
+    check_trained_model(model, plan.model_path, plan.run.input, plan.run.labels)
+    return model
 
 
-def _stride(count: int) -> int:
-    return max(1, -(-count // SWAP_COUNT))
+def _choose_calibration(plan: Plan, model: keras.Model, work: WorkFolder, progress: Progress) -> Choice:
+    """Choose the calibration pictures, or take those that an unfinished export chose."""
+    if not plan.pool:
+        return Choice(CalibrationSet(()), ())
+    kept = work.load_choice(plan.pool, plan.frames)
+    if kept is None:
+        kept = choose_calibration(
+            feature_function(model),
+            plan.pool,
+            plan.frames,
+            plan.held_out(),
+            plan.data,
+            plan.run.input,
+            plan.calibration_count,
+            progress,
+        )
+        work.save_choice(kept)
+    return kept
+
+
+def _file_maker(
+    plan: Plan,
+    model: keras.Model,
+    trained: Answerer,
+    pictures: CalibrationSet,
+    work: WorkFolder,
+    progress: Progress,
+) -> FileMaker:
+    def calibration(name: str) -> Iterator[Image]:
+        return pictures.stream(plan.data, plan.run.input, progress, f"calibrating {name}")
+
+    images = np.stack([fit_file(path, plan.run.input) for path in plan.parity_files()])
+    return FileMaker(model, trained, plan.card, calibration, images, plan.quantizer, work)
+
+
+def _make_files(plan: Plan, maker: FileMaker, work: WorkFolder, progress: Progress) -> _Made:
+    """Convert and measure one variant after the other; of one only its logits are held while the next is made."""
+    made = _Made({}, {})
+    for variant in plan.variants:
+        progress(f"converting to {variant.name}", 0, 1)
+        file = maker.make(variant)
+        progress(f"converting to {variant.name}", 1, 1)
+        _add(made, variant, file, plan, work, progress)
+        gc.collect()  # graphs hold each other in circles
+    return made
+
+
+def _add(made: _Made, variant: Variant, file: Converted, plan: Plan, work: WorkFolder, progress: Progress) -> None:
+    made.files[variant] = file
+    made.measured[variant] = measure(
+        variant.name, file.sha256, variant.name, lambda: FileAnswerer(file.path), plan, work, progress
+    )
+
+
+def _mend_int8(
+    made: _Made,
+    maker: FileMaker,
+    pictures: CalibrationSet,
+    plan: Plan,
+    request: ExportRequest,
+    work: WorkFolder,
+    progress: Progress,
+) -> FixFindings | None:
+    """Return what ``--fix`` tried, None where int8 needs none; the file that it found is added to ``made``."""
+    start_s = time.monotonic()
+    needed = {variant.name: variant for variant in made.files if variant.name in FIX_NEEDS}
+    fix = repair_int8(
+        {name: made.files[variant].path for name, variant in needed.items()},
+        {name: made.measured[variant]["validation"] for name, variant in needed.items()},
+        true_classes(plan, "validation"),
+        pictures,
+        plan,
+        request.gate,
+        progress,
+    )
+    if fix is not None and fix.fix.content is not None:
+        file = maker.finish(MIXED_INT8, fix.fix.content, time.monotonic() - start_s)
+        _add(made, MIXED_INT8, file, plan, work, progress)
+    return fix
 
 
 def _write_findings(findings: Findings, staging: Path, inconclusive_fails: bool) -> None:
@@ -234,46 +254,80 @@ def _write_findings(findings: Findings, staging: Path, inconclusive_fails: bool)
 
 
 def _write_variant(
-    found: VariantFindings, file: Path, plan: Plan, measured: _Measured, golden: GoldenPictures, staging: Path
+    found: VariantFindings,
+    variant: Variant,
+    file: Converted,
+    plan: Plan,
+    choice: Choice,
+    golden: GoldenPictures,
+    staging: Path,
+    work: WorkFolder,
 ) -> VariantReport:
     """Write one bundle into ``staging`` and report on it as it will stand in its final place."""
-    scheme = found.name
-    variant_score = found.drift.variant
-    drift = compare(measured.test[_TRAINED], measured.test[scheme], measured.test_ids)
-    vectors, tolerance = make_golden(file, golden, plan.run.input)
+    statistics = found.drift
+    drift = statistics.as_drift(Gate(found.gate.preset, found.gate.verdict.value))
+    vectors, tolerance = make_golden(file.path, golden, plan.run.input, variant.scheme)
     content = golden_to_bytes(vectors)
-    golden_file = file.with_suffix(".npz")
+    golden_file = work.path / "golden.npz"
     golden_file.write_bytes(content)
-    model_entry = describe_file(file, "model.tflite")
+    model_entry = describe_file(file.path, f"model.{variant.format}")
     golden_entry = describe_file(golden_file, "golden.npz")
+    runtimes = find_runtime_min(variant, file.path)
     manifest: Manifest = replace(
         plan.draft,
-        model=ModelEntry(model_entry.file, model_entry.sha256, model_entry.size_bytes, "tflite", scheme),
+        model=ModelEntry(**vars(model_entry), format=variant.format, scheme=variant.scheme, runtime_min=runtimes),
         golden=GoldenEntry(golden_entry.file, golden_entry.sha256, golden_entry.size_bytes, tolerance),
         output=found.answers.output,
-        metrics=variant_score.as_metrics(),
+        metrics=statistics.variant.as_metrics(),
         drift=drift,
+        provenance=plan.draft.provenance | _made_with(variant, plan, choice),
     )
-    check_model(TFLiteModel(file), manifest, scheme)
-    name = f"{scheme}.bundle"
-    write_bundle(staging / name, manifest, file, content)
+    check_model(open_model(file.path), manifest, variant.name)
+    write_bundle(staging / found.bundle, manifest, file.path, content)
     return VariantReport(
-        scheme,
-        plan.folder / name,
-        model_entry.size_bytes,
-        variant_score,
-        drift,
-        found.answers.output,
-        found.gate.verdict,
-        found.gate.reason,
+        variant=variant.name,
+        scheme=variant.scheme,
+        bundle=plan.folder / found.bundle,
+        size_bytes=model_entry.size_bytes,
+        score=statistics.variant,
+        drift=drift,
+        output=found.answers.output,
+        verdict=found.gate.verdict,
+        reason=found.gate.reason,
+        parity=file.parity,
+        conversion_s=file.conversion_s,
     )
 
 
-def _notes(plan: Plan, whole: Score) -> tuple[str, ...]:
+def _made_with(variant: Variant, plan: Plan, choice: Choice) -> dict[str, str]:
+    """Return what provenance says of one variant: the trained model, converter, quantiser and calibration pictures."""
+    made = {"source_sha256": plan.model_sha256}
+    if variant.format == "onnx":
+        made["tf2onnx"] = version("tf2onnx")
+    if variant.needs_calibration:
+        made["calibration_count"] = str(len(choice.pictures))
+        made["calibration_sha256"] = hashlib.sha256(choice.pictures.to_csv()).hexdigest()
+    if variant.format == "onnx" and variant.scheme == "int8":
+        made["quantizer"] = f"onnxruntime {version('onnxruntime')}"
+    elif not variant.is_float:
+        chosen = "litert" if variant == MIXED_INT8 else plan.quantizer or QUANTIZER_OF[variant.scheme]
+        made["quantizer"] = f"{_PACKAGES[chosen]} {version(_PACKAGES[chosen])}"
+    return made
+
+
+def _notes(plan: Plan, whole: Score, nothing_to_fix: bool) -> tuple[str, ...]:
     notes = []
     missing = [label for label, share in zip(plan.run.labels, whole.recall, strict=True) if share is None]
     if missing:
         notes.append(f"the test split shows no {', '.join(missing)}, so the manifests state no scores")
     if plan.others_unreadable:
         notes.append(f"{plan.others_unreadable} files of --others do not decode and were left out")
+    if nothing_to_fix:
+        notes.append("int8 satisfies the gate on validation pictures, so --fix left it as it is")
     return tuple(notes)
+
+
+def _peak_memory_mb() -> float:
+    """Return the largest resident size of this process; macOS counts in bytes, Linux in kilobytes (getrusage(2))."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

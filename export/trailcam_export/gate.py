@@ -76,15 +76,17 @@ def judge(drift: DriftStatistics, preset: Preset, labels: Sequence[str]) -> Gate
     return GateResult(preset.name, verdict, reason, tuple(bars), _warn(drift, labels, preset.confidence))
 
 
-def pass_by_parity(worst: float, n: int, preset: Preset) -> GateResult:
+def pass_by_parity(worst: float, n: int, preset: Preset, scheme: str = "float32") -> GateResult:
     """Return the verdict on a float file whose logits were compared one by one and were the same numbers.
 
     Args:
         worst: the largest difference of a logit.
         n: pictures that were compared.
         preset: whose bars need no statistics here.
+        scheme: ``float32`` or ``float16``.
     """
-    reason = f"logits within {worst:.1g} of the trained model's on {n} pictures: the same numbers"
+    numbers = "the same numbers" if scheme == "float32" else "the same numbers in half precision"
+    reason = f"logits within {worst:.1g} of the trained model's on {n} pictures: {numbers}"
     rule = "a float file gives the trained model's logits"
     return GateResult(
         preset.name, Verdict.PASS, reason, (BarResult("parity", rule, 0.0, worst, 0.0, worst, n, Verdict.PASS, reason),)

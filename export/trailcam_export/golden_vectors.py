@@ -1,16 +1,19 @@
 """Make the golden vectors of a bundle and find out how closely another machine must match them.
 
 The expected logits are those of the file that ships, run as the device runs it. How far honest machines differ is
-measured: the same file with one thread, with two, and without XNNPACK, whose kernels are other code with other rounding
-and so the best stand-in for another processor. Twice the worst difference seen is allowed, and never less than:
+measured: the same file with one thread, with two, and on other kernels: without XNNPACK (TFLite), without any
+optimisation of the graph (ONNX), which is other code with other rounding and so the best stand-in for another
+processor. Twice the worst difference seen is allowed, and never less than:
 
-float32    0.001 and 0.0001 of the largest logit, what parity with Keras allows (sums in another order). Measured on
-           EfficientNet-Lite0 at 224 px, 60 pictures: 0.00002.
-int8       two quanta of the output. Measured there: threads 0, XNNPACK against builtin kernels up to 5 quanta (0.4 of a
-           logit), so 10 are allowed; exchanging red and blue moved half the pictures by 19 quanta or more.
+float32        0.001 and 0.0001 of the largest logit, what parity with Keras allows (sums in another order). Measured on
+               EfficientNet-Lite0 at 224 px, 60 pictures: 0.00002.
+float16        what parity allows it: processors with arithmetic in half precision may use it
+int8           two quanta of the output. Measured there: threads 0, XNNPACK against builtin kernels up to 5 quanta (0.4
+               of a logit), so 10 are allowed; exchanging red and blue moved half the pictures by 19 quanta or more.
+other integer  0.01 and 0.01 of the largest logit
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +23,11 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from trailcam_edge.errors import ExportError
 from trailcam_edge.golden import GoldenVectors
-from trailcam_edge.interpreters import TFLiteModel
 from trailcam_edge.manifest import InputSpec
+from trailcam_edge.models import FileModel, open_model
 from trailcam_edge.preprocessing import IMAGE_SUFFIXES, Image, fit_image, read_image
 from trailcam_edge.run_directory import Run
+from trailcam_edge.runtimes import load_onnxruntime
 from trailcam_export.parity import parity_tolerance
 from trailcam_export.pictures import Images, Logits, fit_file
 
@@ -33,6 +37,7 @@ GOLDEN_COUNT = 8
 _SOURCE_PX = 320  # longer side of the picture that replays preprocessing: room for a halving and a bilinear step
 _SAFETY = 2.0
 _INT8_QUANTA = 2.0
+_INTEGER_ABSOLUTE = _INTEGER_RELATIVE = 0.01
 
 
 @dataclass(frozen=True)
@@ -79,37 +84,61 @@ def read_golden_pictures(files: Sequence[Path], spec: InputSpec) -> GoldenPictur
     return GoldenPictures(np.stack([fit_file(file, spec) for file in files]), source)
 
 
-def make_golden(path: Path, pictures: GoldenPictures, spec: InputSpec) -> tuple[GoldenVectors, float]:
-    """Run a TFLite file on the pictures; return its golden vectors and the tolerance of a logit.
+def make_golden(
+    path: Path, pictures: GoldenPictures, spec: InputSpec, scheme: str = "float32"
+) -> tuple[GoldenVectors, float]:
+    """Run a TFLite or ONNX file on the pictures; return its golden vectors and the tolerance of a logit.
 
     Raises:
         BundleError: the file cannot be loaded or run.
     """
-    model = TFLiteModel(path, num_threads=1)
+    model = open_model(path, num_threads=1)
     logits = _run(model, pictures.images)
-    others = [_run(TFLiteModel(path, num_threads=2), pictures.images), _run_plain(path, model, pictures.images)]
+    plain = _plain_onnx(path) if path.suffix == ".onnx" else _plain_tflite(path, model)
+    others = [
+        _run(open_model(path, num_threads=2), pictures.images),
+        np.stack([plain(item) for item in pictures.images]),
+    ]
     worst = max(float(np.abs(other - logits).max()) for other in others)
-    least = _INT8_QUANTA * model.output.scale if model.output.scale else parity_tolerance(logits)
     golden = GoldenVectors(pictures.images, logits, pictures.source, fit_image(pictures.source, spec))
-    return golden, max(least, _SAFETY * worst)
+    return golden, max(_least_tolerance(model, logits, scheme), _SAFETY * worst)
 
 
-def _run(model: TFLiteModel, images: Images) -> Logits:
+def _least_tolerance(model: FileModel, logits: Logits, scheme: str) -> float:
+    if model.output.scale:
+        return _INT8_QUANTA * model.output.scale
+    if scheme in ("float32", "float16"):
+        return parity_tolerance(logits, scheme)
+    return _INTEGER_ABSOLUTE + _INTEGER_RELATIVE * float(np.abs(logits).max())
+
+
+def _run(model: FileModel, images: Images) -> Logits:
     return np.stack([model.invoke(image[None]) for image in images])
 
 
-def _run_plain(path: Path, model: TFLiteModel, images: Images) -> Logits:
-    """Run the file without XNNPACK."""
+def _plain_tflite(path: Path, model: FileModel) -> Callable[[Image], Logits]:
+    """Return what runs one picture without XNNPACK."""
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(model_path=str(path), experimental_op_resolver_type=resolver, num_threads=1)
     interpreter.allocate_tensors()
     taken, given = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-    answers = []
-    for image in images:
+
+    def answer(image: Image) -> Logits:
         interpreter.set_tensor(taken, image[None])
         interpreter.invoke()
-        answers.append(interpreter.get_tensor(given)[0].astype(np.float32))
-    stored = np.stack(answers)
-    if model.output.scale:
-        stored = (stored - model.output.zero_point) * np.float32(model.output.scale)
-    return np.asarray(stored, np.float32)
+        stored = interpreter.get_tensor(given)[0].astype(np.float32)
+        if model.output.scale:
+            stored = (stored - model.output.zero_point) * np.float32(model.output.scale)
+        return np.asarray(stored, np.float32)
+
+    return answer
+
+
+def _plain_onnx(path: Path) -> Callable[[Image], Logits]:
+    """Return what runs one picture with every operator on its own, integers as the floats that they stand for."""
+    runtime = load_onnxruntime()
+    options = runtime.SessionOptions()
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda image: np.asarray(session.run(None, {name: image[None]})[0][0], np.float32)

@@ -9,21 +9,21 @@ import numpy as np
 from trailcam_edge.interpreters import TFLiteModel
 from trailcam_edge.manifest import OutputSpec
 from trailcam_edge.progress import Progress, silent
-from trailcam_export.answers import TFLiteAnswerer, collect_logits
+from trailcam_export.answers import FileAnswerer, collect_logits
+from trailcam_export.calibration import CalibrationSet
 from trailcam_export.drift import Answers, ClassIds, measure_drift
 from trailcam_export.findings import FixFindings
 from trailcam_export.fix import RANKING_COUNT, Trial, measure_latency_ms, rank_operators, satisfies, search_fix
 from trailcam_export.gate import GateResult, judge
-from trailcam_export.graph_check import check_graph
 from trailcam_export.output_rule import fit_output
 from trailcam_export.pictures import Images, Logits
 from trailcam_export.plan import Plan
 from trailcam_export.presets import Preset
 from trailcam_export.selective import SelectiveQuantiser
+from trailcam_export.variants import MIXED_INT8
 
-__all__ = ["MIXED", "repair_int8"]
+__all__ = ["repair_int8"]
 
-MIXED = "mixed_int8"
 _BROKEN = "int8"
 
 
@@ -31,27 +31,29 @@ def repair_int8(
     files: Mapping[str, Path],
     validation: Mapping[str, Logits],
     class_ids: ClassIds,
+    calibration: CalibrationSet,
     plan: Plan,
     preset: Preset,
     progress: Progress = silent,
 ) -> FixFindings | None:
-    """Look for a mixed int8 file where int8 does not satisfy the gate on validation pictures, and write it.
+    """Look for a mixed int8 file where int8 does not satisfy the gate on validation pictures.
 
     Args:
-        files: of ``float32`` and ``int8``; the new file goes beside them as ``mixed_int8.tflite``.
+        files: of ``float32`` and ``int8``; what is tried stands beside them for a while.
         validation: (N, K) logits of both.
         class_ids: (N,) true classes of the validation pictures.
+        calibration: the pictures that set the ranges, at least one.
         plan: of the export.
         preset: the bars.
         progress: told at each step.
 
     Returns:
-        What was tried, None where int8 is good as it is. The file is there when ``fix.chosen`` is.
+        What was tried and the file that was found, None where int8 is good as it is.
 
     Raises:
         SourceError: a picture cannot be read.
         BundleError: a file that the quantiser made cannot be run.
-        ExportError: the file that was found is not what a bundle may hold.
+        OSError: the disk is full or read-only.
     """
     ours = _answers(validation["float32"], class_ids, plan)
     perfect = judge(measure_drift(ours, ours, class_ids), preset, plan.run.labels)
@@ -66,31 +68,35 @@ def repair_int8(
 
     if good(look(validation[_BROKEN]).gate):
         return None
-    target = files["float32"].with_name(f"{MIXED}.tflite")
+    name = MIXED_INT8.name
+    trial = files["float32"].with_name(f"{name}.trial.tflite")
 
     def ask(content: bytes, images: Images) -> Logits:
-        target.write_bytes(content)
-        return TFLiteAnswerer(target).logits(images)
+        trial.write_bytes(content)
+        return FileAnswerer(trial).logits(images)
 
     def try_file(content: bytes) -> Trial:
-        target.write_bytes(content)
-        answerers = {MIXED: TFLiteAnswerer(target)}
+        trial.write_bytes(content)
+        answerers = {name: FileAnswerer(trial)}
         found = collect_logits(plan.files("validation"), plan.run.input, answerers, "trying mixed int8", progress)
-        return look(found[MIXED])
+        return look(found[name])
 
     quantiser = SelectiveQuantiser(
-        files["float32"].read_bytes(), plan.calibration.stream(plan.data, plan.run.input, progress)
+        files["float32"].read_bytes(),
+        calibration.stream(plan.data, plan.run.input, progress, f"calibrating {name}"),
     )
-    images = np.stack(list(islice(plan.calibration.stream(plan.data, plan.run.input), RANKING_COUNT)))
-    reference = TFLiteAnswerer(files["float32"]).logits(images)
-    ranking = rank_operators(quantiser, ask, reference, images, progress)
-    fix = search_fix(quantiser, ranking, try_file, good)
-    target.unlink(missing_ok=True)
-    if fix.content is not None:
-        check_graph(fix.content, MIXED, images.shape[1:], len(plan.run.labels))
-        target.write_bytes(fix.content)
-    timed = {name: path for name, path in {**files, MIXED: target}.items() if path.is_file()}
-    return FixFindings(_BROKEN, fix, _time(timed, images))
+    images = np.stack(list(islice(calibration.stream(plan.data, plan.run.input), RANKING_COUNT)))
+    reference = FileAnswerer(files["float32"]).logits(images)
+    try:
+        ranking = rank_operators(quantiser, ask, reference, images, progress)
+        fix = search_fix(quantiser, ranking, try_file, good)
+        timed = dict(files)
+        if fix.content is not None:
+            trial.write_bytes(fix.content)
+            timed[name] = trial
+        return FixFindings(_BROKEN, fix, _time(timed, images))
+    finally:
+        trial.unlink(missing_ok=True)
 
 
 def _answers(logits: Logits, class_ids: ClassIds, plan: Plan) -> Answers:

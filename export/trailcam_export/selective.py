@@ -22,6 +22,7 @@ from litert_quantizer.utils import qsv_utils
 
 from trailcam_edge.errors import ExportError
 from trailcam_edge.preprocessing import Image
+from trailcam_export.quantise_litert import INPUT, SIGNATURE, with_signature
 
 __all__ = ["Operator", "SelectiveQuantiser"]
 
@@ -55,7 +56,7 @@ class SelectiveQuantiser:
     """
 
     def __init__(self, float_file: bytes, calibration: Iterable[Image]) -> None:
-        self._content = float_file
+        self._content = bytes(with_signature(float_file))
         self._recipe = recipe_manager.RecipeManager()
         self._recipe.add_static_config(".*", _EVERY, activation_num_bits=8, weight_num_bits=8)
         # One scale for a dense layer: the library leaves operator versions at 1, so an interpreter from before scales
@@ -94,7 +95,6 @@ class SelectiveQuantiser:
     def _calibrate(self, pictures: Iterable[Image]) -> dict[str, Any]:
         with _silence():
             work = calibrator.Calibrator(self._content, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
-        signature, argument = _signature(self._content)
         seen = False
         for image in pictures:
             if not seen:  # both ends of the levels occur, so that a level and its int8 value are one step apart
@@ -102,16 +102,10 @@ class SelectiveQuantiser:
                 image[0, 0], image[0, 1] = 0, 255
             seen = True
             with _silence():
-                work.calibrate({signature: [{argument: image[None]}]}, self._recipe)
+                work.calibrate({SIGNATURE: [{INPUT: image[None]}]}, self._recipe)
         if not seen:
             raise ExportError("No calibration picture: int8 needs some to find the range of each layer.")
         return dict(work.get_model_qsvs())
-
-
-def _signature(content: bytes) -> tuple[str, str]:
-    """Return the names of the file's signature and of its input."""
-    ((signature, found),) = Interpreter(model_content=content).get_signature_list().items()
-    return str(signature), str(found["inputs"][0])
 
 
 def _list_operators(content: bytes) -> tuple[Operator, ...]:

@@ -23,7 +23,7 @@ def describe_export(report: ExportReport) -> list[str]:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.append(f"n = {report.trained.n:,} test pictures; delta in points, agreement with the trained model")
     lines += [_rule(variant) for variant in report.variants]
-    lines += [f"{variant.scheme}: {variant.verdict.value}: {variant.reason}" for variant in report.variants]
+    lines += [f"{variant.variant}: {variant.verdict.value}: {variant.reason}" for variant in report.variants]
     lines += [
         f"warning: {variant.name}: {text}"
         for variant in report.findings.variants
@@ -32,6 +32,8 @@ def describe_export(report: ExportReport) -> list[str]:
     ]
     lines += [_fixed(report.findings.fix)] if report.findings.fix is not None else []
     lines += [f"note: {note}" for note in report.notes]
+    pictures = f", {report.calibration_count} calibration pictures" if report.calibration_count else ""
+    lines.append(f"peak memory {report.peak_memory_mb:,.0f} MB{pictures}")
     lines += [f"wrote {variant.bundle}" for variant in report.variants]
     lines.append(
         f"wrote {report.folder / 'report.html'}, drift.json, drift.junit.xml; gate {report.findings.preset.name}"
@@ -46,7 +48,8 @@ def export_record(report: ExportReport) -> dict[str, Any]:
     return {
         "folder": str(report.folder),
         "trained": asdict(report.trained),
-        "parity": report.parity,
+        "calibration_count": report.calibration_count,
+        "peak_memory_mb": report.peak_memory_mb,
         "passed": report.passed,
         "gate": report.findings.preset.name,
         "fixed": report.findings.fixed,
@@ -71,19 +74,25 @@ def _fixed(found: FixFindings) -> str:
 
 
 def _advice(report: ExportReport) -> str:
-    if any(variant.verdict is Verdict.FAIL for variant in report.variants):
-        tried = report.findings.fix is not None
-        return "The drift is too large to ship: use the float32 bundle, " + (
-            "or train longer or with another recipe."
-            if tried
-            else 'or try "--fix", which keeps the worst layers in float.'
+    findings = report.findings
+    replaced = findings.fix.of if findings.fix is not None and findings.fixed is not None else None
+    failed = [
+        variant.variant
+        for variant in report.variants
+        if variant.verdict is Verdict.FAIL and variant.variant != replaced
+    ]
+    if failed:
+        return f"The drift is too large to ship {', '.join(failed)}: use another bundle, " + (
+            'or try "--fix", which keeps the layers that int8 hurts in float.'
+            if "int8" in failed and findings.fix is None
+            else "or train longer or with another recipe."
         )
     return "Not proven, and --gate-inconclusive fail asks for a proof: measure on more test pictures."
 
 
 def _row(variant: VariantReport, labels: tuple[str, ...]) -> tuple[str, ...]:
     return (
-        variant.scheme,
+        variant.variant,
         f"{variant.size_bytes / 1e6:.2f} MB",
         _share(variant.score),
         f"{variant.drift.top1_delta * 100:+.2f}",
@@ -104,7 +113,7 @@ def _worst(score: Score, labels: tuple[str, ...]) -> str:
 
 def _rule(variant: VariantReport) -> str:
     rule = variant.output.reject
-    text = f"{variant.scheme}: temperature {variant.output.temperature:.3f}"
+    text = f"{variant.variant}: temperature {variant.output.temperature:.3f}"
     if rule is None:
         return text
     text += f', "unknown" when {rule.score} is below {rule.threshold:.2f}, which keeps {rule.animals_kept:.1%} of test'

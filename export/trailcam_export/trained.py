@@ -10,7 +10,7 @@ import keras
 from trailcam_edge.errors import ExportError
 from trailcam_edge.manifest import InputSpec
 
-__all__ = ["open_trained_model"]
+__all__ = ["check_trained_model", "load_keras", "open_trained_model", "walk_layers"]
 
 _LOADING_ERRORS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, zipfile.BadZipFile)
 
@@ -26,6 +26,17 @@ def open_trained_model(path: Path, spec: InputSpec, labels: tuple[str, ...]) -> 
     Raises:
         ExportError: damaged, of other shapes or dtypes, half precision, or with weights that are not finite.
     """
+    model = load_keras(path)
+    check_trained_model(model, path, spec, labels)
+    return model
+
+
+def load_keras(path: Path) -> keras.Model:
+    """Load a Keras model, whatever it takes and gives.
+
+    Raises:
+        ExportError: Keras runs on another backend than TensorFlow, or the file is damaged or holds something else.
+    """
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
             f"Keras runs on {keras.backend.backend()} here, but only TensorFlow can convert to TFLite. "
@@ -35,13 +46,21 @@ def open_trained_model(path: Path, spec: InputSpec, labels: tuple[str, ...]) -> 
         model = keras.models.load_model(path, compile=False)
     except _LOADING_ERRORS as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ExportError(f"{path}: cannot be loaded as a Keras model ({reason}). Train the run again.") from error
+        raise ExportError(f"{path}: cannot be loaded as a Keras model ({reason}). Save or train it again.") from error
     if not isinstance(model, keras.Sequential) and not isinstance(model, keras.models.Model):
         raise ExportError(f"{path}: holds a {type(model).__name__}, expected a Keras model.")
+    return model
+
+
+def check_trained_model(model: keras.Model, path: Path, spec: InputSpec, labels: tuple[str, ...]) -> None:
+    """Refuse a model that is not what ``open_trained_model`` promises; ``path`` is what messages call it.
+
+    Raises:
+        ExportError: see there.
+    """
     _check_tensors(model, path, spec, labels)
     _check_precision(model, path)
     _check_weights(model, path)
-    return model
 
 
 def _check_tensors(model: keras.Model, path: Path, spec: InputSpec, labels: tuple[str, ...]) -> None:
@@ -61,15 +80,16 @@ def _check_tensors(model: keras.Model, path: Path, spec: InputSpec, labels: tupl
         )
 
 
-def _layers(model: Any) -> Iterator[Any]:
+def walk_layers(model: Any) -> Iterator[Any]:
+    """Give every layer of a model, those of nested models too."""
     for layer in model.layers:
         yield layer
         if hasattr(layer, "layers"):
-            yield from _layers(layer)
+            yield from walk_layers(layer)
 
 
 def _check_precision(model: keras.Model, path: Path) -> None:
-    for layer in _layers(model):
+    for layer in walk_layers(model):
         if layer.compute_dtype not in ("float32", "uint8"):
             raise ExportError(
                 f"{path}: layer {layer.name!r} computes in {layer.compute_dtype}, expected float32. "

@@ -43,5 +43,5 @@ def test_a_flipped_bit_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_the_text_says_what_a_person_asks_first(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect"]) == 0
     printed = capsys.readouterr().out
-    for word in ("top-1", "labels", "unknown", "drift", "golden"):
+    for word in ("top-1", "labels", "runs on", "unknown", "drift", "gate", "golden"):
         assert word in printed

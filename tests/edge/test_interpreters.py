@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from trailcam_edge import interpreters
+from trailcam_edge import runtimes
 from trailcam_edge.errors import BundleError, DeviceError
 from trailcam_edge.interpreters import TFLiteModel, ValueRange
 
@@ -139,7 +139,7 @@ def test_without_an_interpreter_the_message_says_what_to_install(models: Path, m
     def find_none(name: str) -> None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-    monkeypatch.setattr(interpreters.importlib, "import_module", find_none)
+    monkeypatch.setattr(runtimes.importlib, "import_module", find_none)
     with pytest.raises(DeviceError, match="pip install ai-edge-litert"):
         TFLiteModel(models / "uint8_logits.tflite")
 
@@ -148,7 +148,7 @@ def test_an_interpreter_that_lacks_something_is_not_passed_over(models: Path, mo
     def find_half(name: str) -> None:
         raise ModuleNotFoundError("No module named 'flatbuffers'", name="flatbuffers")
 
-    monkeypatch.setattr(interpreters.importlib, "import_module", find_half)
+    monkeypatch.setattr(runtimes.importlib, "import_module", find_half)
     with pytest.raises(DeviceError, match=r"ai_edge_litert\.interpreter is installed but lacks flatbuffers"):
         TFLiteModel(models / "uint8_logits.tflite")
 

@@ -14,6 +14,7 @@ from trailcam_edge.manifest import (
     REJECT_SCORES,
     SCHEMES,
     Drift,
+    Gate,
     GoldenEntry,
     InputSpec,
     Manifest,
@@ -144,8 +145,8 @@ def test_every_valid_manifest_reads_back_equal_and_has_one_form(manifest: Manife
         ("model.sha256", "A" * 64, "model.sha256 is 'AAAA"),
         ("model.size_bytes", 0, "model.size_bytes is 0, expected 1 to 2,000,000,000"),
         ("model.size_bytes", 12_345.0, "model.size_bytes is 12345.0, expected a whole number"),
-        ("model.format", "onnx", "model.format is 'onnx', expected one of tflite"),
-        ("model.scheme", "int4", "model.scheme is 'int4', expected one of float32, int8"),
+        ("model.format", "pb", "model.format is 'pb', expected one of tflite, onnx"),
+        ("model.scheme", "int4", "model.scheme is 'int4', expected one of float32, float16"),
         ("golden.file", "model.tflite", "golden.file is 'model.tflite', expected golden.npz"),
         ("golden.size_bytes", 64_000_001, "golden.size_bytes is 64000001, expected 1 to 64,000,000"),
         ("golden.tolerance", -0.1, "golden.tolerance is -0.1, expected 0 to 1000"),
@@ -231,4 +232,58 @@ def test_what_could_not_be_read_is_not_written(broken: Manifest, message: str) -
 
 
 def test_the_dataclasses_and_the_bytes_name_the_same_fields() -> None:
-    assert json.loads(GOLDEN_BYTES) == json.loads(json.dumps(asdict(MANIFEST)))
+    fields = json.loads(json.dumps(asdict(MANIFEST)))
+    assert (fields["model"].pop("runtime_min"), fields["drift"].pop("gate")) == (None, None)
+    assert json.loads(GOLDEN_BYTES) == fields
+
+
+def test_optional_keys_stand_in_the_file_only_when_they_say_something() -> None:
+    assert b"runtime_min" not in GOLDEN_BYTES
+    assert b"gate" not in GOLDEN_BYTES
+    stated = replace(
+        MANIFEST,
+        model=replace(MANIFEST.model, runtime_min={"litert": "1.0", "tflite_runtime": None}),
+        drift=replace(MANIFEST.drift, gate=Gate("mlperf-99", "inconclusive")),
+    )
+    content = manifest_to_bytes(stated)
+    assert b'"gate":{"preset":"mlperf-99","verdict":"inconclusive"}' in content
+    assert b'"runtime_min":{"litert":"1.0","tflite_runtime":null}' in content
+    assert parse_manifest(content) == stated
+
+
+def test_an_onnx_model_is_read() -> None:
+    entry = replace(MANIFEST.model, file="model.onnx", format="onnx", runtime_min={"onnxruntime": "1.17"})
+    assert parse_manifest(manifest_to_bytes(replace(MANIFEST, model=entry))).model == entry
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("model.runtime_min", None, "model.runtime_min is null, expected an object"),
+        ("model.runtime_min", {}, "model.runtime_min.litert is missing"),
+        ("model.runtime_min", {"litert": "1.0"}, "model.runtime_min.tflite_runtime is missing"),
+        ("model.runtime_min", {"litert": "new", "tflite_runtime": None}, "litert is 'new', expected a version"),
+        ("model.runtime_min", {"litert": 1.0, "tflite_runtime": None}, "litert is 1.0, expected a version"),
+        (
+            "model.runtime_min",
+            {"litert": "1.0", "tflite_runtime": None, "onnxruntime": "1.17"},
+            "unknown key 'model.runtime_min.onnxruntime'",
+        ),
+        ("drift.gate", None, "drift.gate is null, expected an object"),
+        ("drift.gate", {"preset": "strict", "verdict": "maybe"}, "verdict is 'maybe', expected one of pass, fail"),
+        ("drift.gate", {"preset": "Mine!", "verdict": "pass"}, "preset is 'Mine!', expected 1 to 64 of"),
+        ("drift.gate", {"verdict": "pass"}, "drift.gate.preset is missing"),
+        ("model.format", "onnx", "model.file is 'model.tflite', expected model.onnx"),
+        ("model.scheme", "int4", "expected one of float32, float16, dynamic_int8, int8, mixed_int8, int16x8"),
+    ],
+)
+def test_an_optional_key_is_read_as_strictly_as_the_others(path: str, value: object, message: str) -> None:
+    with pytest.raises(BundleError) as caught:
+        parse_manifest(_changed(path, value))
+    assert message in str(caught.value)
+
+
+def test_a_scheme_that_the_format_does_not_have_is_refused() -> None:
+    entry = replace(MANIFEST.model, file="model.onnx", format="onnx", scheme="int16x8")
+    with pytest.raises(BundleError, match="scheme is 'int16x8', expected one of float32, float16, int8"):
+        manifest_to_bytes(replace(MANIFEST, model=entry))

@@ -17,6 +17,7 @@ from trailcam_edge.run_directory import SplitRow, split_to_bytes
 from trailcam_export.export import ExportReport, export_run
 from trailcam_export.pictures import fit_file
 from trailcam_export.plan import ExportRequest
+from trailcam_export.variants import ALL_VARIANTS
 
 LABELS = ("blue", "green", "red")
 SPEC = InputSpec(32, 32, "crop")
@@ -43,10 +44,12 @@ class TinyRun:
 
 
 def _draw(random: np.random.Generator, channel: int) -> npt.NDArray[np.uint8]:
-    """A noisy (40, 48, 3) RGB picture in which one channel is the brightest, often by little."""
-    noise = random.integers(0, 160, (40, 48, 3))
-    noise[..., channel] += int(random.integers(8, 90))
-    return np.clip(noise, 0, 255).astype(np.uint8)
+    """A (40, 48, 3) RGB picture of soft blotches in which one channel is the brightest, often by little."""
+    blotches = random.integers(0, 176, (10, 12, 3)).astype(np.float32)
+    picture = cv2.resize(blotches, (48, 40), interpolation=cv2.INTER_LINEAR)
+    picture[..., channel] += float(random.integers(8, 90))
+    picture += random.normal(0, 3, picture.shape)
+    return np.clip(picture, 0, 255).astype(np.uint8)
 
 
 def _build() -> keras.Model:
@@ -119,6 +122,13 @@ def exported(tiny: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> ExportR
     """Its export, made once."""
     out = tmp_path_factory.mktemp("out")
     return export_run(ExportRequest(run=tiny.path, out=out, others=None))
+
+
+@pytest.fixture(scope="session")
+def all_exported(tiny: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> ExportReport:
+    """An export of every variant, made once."""
+    out = tmp_path_factory.mktemp("all")
+    return export_run(ExportRequest(run=tiny.path, out=out, variants=ALL_VARIANTS, calibration_count=12))
 
 
 @pytest.fixture(scope="session")

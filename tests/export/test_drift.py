@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_edge.manifest import Drift
-from trailcam_export.drift import compare, score, to_class_ids
+from trailcam_edge.manifest import Drift, Gate, OutputSpec
+from trailcam_export.drift import Answers, measure_drift, score, to_class_ids
 
 
 def _logits(answers: list[int], classes: int = 3) -> npt.NDArray[np.float32]:
@@ -28,8 +28,10 @@ def test_a_label_that_was_never_shown_has_no_recall_and_the_manifest_no_metrics(
 
 def test_drift_is_signed_and_counts_agreement_also_on_wrong_answers() -> None:
     truth = np.array([0, 1, 2, 0])
-    drift = compare(_logits([0, 1, 2, 1]), _logits([0, 1, 0, 1]), truth)
-    assert drift == Drift(4, -0.25, 0.75)
+    output = OutputSpec(("a", "b", "c"), 1.0, None)
+    statistics = measure_drift(Answers(_logits([0, 1, 2, 1]), output), Answers(_logits([0, 1, 0, 1]), output), truth)
+    gate = Gate("strict", "fail")
+    assert statistics.as_drift(gate) == Drift(4, -0.25, 0.75, gate)
 
 
 def test_labels_become_class_numbers_in_the_order_of_the_run() -> None:

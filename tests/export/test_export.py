@@ -1,22 +1,31 @@
 """A run becomes bundles, or nothing at all."""
 
 import errno
+import hashlib
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
+import onnxruntime
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 import trailcam_export.export
+import trailcam_export.make_file
 from trailcam_edge.bundle import open_bundle
 from trailcam_edge.classifier import Classifier
 from trailcam_edge.errors import DataError, ExportError, TrailcamError, TrainError
 from trailcam_edge.preprocessing import read_image
+from trailcam_edge.run_directory import read_split
 from trailcam_export.export import ExportReport, export_run
 from trailcam_export.gate import Verdict
+from trailcam_export.plain_run import PlainModel
 from trailcam_export.plan import ExportRequest
+from trailcam_export.variants import parse_variants
 
 LABELS = ("blue", "green", "red")
 
@@ -61,7 +70,8 @@ def test_the_float_bundle_scores_exactly_what_the_trained_model_scores(exported:
     float32 = exported.variants[0]
     assert float32.score == exported.trained
     assert float32.drift.top1_agreement == 1.0
-    assert exported.parity < 1e-4
+    assert float32.parity is not None
+    assert float32.parity < 1e-4
     assert exported.trained.top1 > 0.8
 
 
@@ -72,8 +82,9 @@ def test_few_test_pictures_are_inconclusive(exported: ExportReport) -> None:
     assert exported.passed
 
 
-def test_only_bundles_and_reports_are_left(exported: ExportReport) -> None:
+def test_only_bundles_reports_and_the_list_of_calibration_pictures_are_left(exported: ExportReport, tiny: Any) -> None:
     assert sorted(path.name for path in exported.folder.iterdir()) == [
+        "calibration.csv",
         "drift.json",
         "drift.junit.xml",
         "float32.bundle",
@@ -81,6 +92,110 @@ def test_only_bundles_and_reports_are_left(exported: ExportReport) -> None:
         "report.html",
     ]
     assert [path for path in exported.folder.parent.iterdir() if path.name.startswith(".")] == []
+    content = (exported.folder / "calibration.csv").read_bytes()
+    rows = content.decode().splitlines()
+    assert rows[0] == "file,sha256,source"
+    assert len(rows) == 25  # all training pictures of the tiny run
+    provenance = open_bundle(exported.folder / "int8.bundle").manifest.provenance
+    assert provenance["calibration_sha256"] == hashlib.sha256(content).hexdigest()
+    assert provenance["calibration_count"] == "24"
+    assert "calibration_sha256" not in open_bundle(exported.folder / "float32.bundle").manifest.provenance
+
+
+def test_every_variant_opens_replays_and_agrees(all_exported: ExportReport, tiny: Any) -> None:
+    image = read_image(tiny.data / "red" / "test-1.png")
+    found = {}
+    for variant in all_exported.variants:
+        classifier = Classifier.open(variant.bundle)
+        manifest = classifier.bundle.manifest
+        assert classifier.replay_golden().passed
+        assert classifier.classify(image).top[0].label == "red"
+        assert variant.drift.top1_agreement > 0.9
+        assert variant.bundle.name == f"{variant.variant}.bundle"
+        assert manifest.drift is not None
+        assert manifest.drift.gate is not None
+        assert manifest.drift.gate.verdict == variant.verdict.value
+        assert manifest.drift.gate.preset == all_exported.findings.preset.name
+        found[variant.variant] = (manifest.model.format, manifest.model.scheme, manifest.model.runtime_min)
+    tflite = {"litert": "2.1", "tflite_runtime": "2.14"}
+    assert found == {
+        **{scheme: ("tflite", scheme, tflite) for scheme in ("float32", "float16", "dynamic_int8", "int8", "int16x8")},
+        **{f"onnx-{scheme}": ("onnx", scheme, {"onnxruntime": "1.17"}) for scheme in ("float32", "float16", "int8")},
+    }
+    assert all_exported.peak_memory_mb > 100
+
+
+def test_a_tflite_file_alone_gives_the_manifests_answers_in_a_plain_interpreter(all_exported: ExportReport) -> None:
+    for variant in all_exported.variants[:5]:
+        bundle = open_bundle(variant.bundle)
+        golden = bundle.read_golden()
+        interpreter = Interpreter(model_path=str(bundle.model_path))
+        interpreter.allocate_tensors()
+        (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+        with zipfile.ZipFile(bundle.model_path) as archive:
+            labels = tuple(archive.read("labels.txt").decode().split())
+            card = json.loads(archive.read("trailcam.json"))
+        assert labels == bundle.manifest.output.labels
+        assert card["input"] == vars(bundle.manifest.input)
+        assert card["source_sha256"] == bundle.manifest.provenance["source_sha256"]
+        for image, expected in zip(golden.images, golden.logits, strict=True):
+            interpreter.set_tensor(taken["index"], image[None])
+            interpreter.invoke()
+            stored = interpreter.get_tensor(given["index"])[0].astype(np.float32)
+            scale, zero_point = given["quantization"]
+            scores = (stored - zero_point) * np.float32(scale) if scale else stored
+            assert np.abs(scores - expected).max() <= bundle.manifest.golden.tolerance
+
+
+def test_an_onnx_file_alone_gives_the_manifests_answers_in_plain_onnx_runtime(all_exported: ExportReport) -> None:
+    for variant in all_exported.variants[5:]:
+        bundle = open_bundle(variant.bundle)
+        golden = bundle.read_golden()
+        session = onnxruntime.InferenceSession(str(bundle.model_path), providers=["CPUExecutionProvider"])
+        card = session.get_modelmeta().custom_metadata_map
+        assert tuple(json.loads(card["trailcam.labels"])) == bundle.manifest.output.labels
+        name = session.get_inputs()[0].name
+        for image, expected in zip(golden.images, golden.logits, strict=True):
+            scores = session.run(None, {name: image[None]})[0][0]
+            assert np.abs(scores - expected).max() <= bundle.manifest.golden.tolerance
+
+
+def test_five_test_pictures_decide_nothing(tiny: Any, tmp_path: Path) -> None:
+    run = _copy(tiny, tmp_path)
+    lines = (run / "split.csv").read_text().splitlines()
+    kept = [line for line in lines if ",test," not in line] + [line for line in lines if ",test," in line][::6]
+    (run / "split.csv").write_text("\n".join(kept) + "\n")
+    report = export_run(ExportRequest(run=run, out=tmp_path / "out"))
+    assert report.trained.n == 5
+    assert report.variants[1].verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_plain_keras_model_is_exported_with_a_split_of_its_own(tiny: Any, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("\n".join(LABELS))
+    plain = PlainModel(tiny.path / "model.keras", tmp_path / "labels.txt", "crop")
+    report = export_run(ExportRequest(plain=plain, data=tiny.data, out=tmp_path / "out", name="theirs"))
+    manifest = open_bundle(report.folder / "int8.bundle").manifest
+    assert Classifier.open(report.folder / "int8.bundle").replay_golden().passed
+    assert manifest.provenance["split"].startswith("calibration, validation and test pictures were split from")
+    assert any("may be too good" in note for note in report.notes)
+    rows = read_split(report.folder / "split.csv")
+    assert {row.split for row in rows} == {"train", "validation", "test"}
+    used = {line.split(",")[0] for line in (report.folder / "calibration.csv").read_text().splitlines()[1:]}
+    assert used <= {row.file for row in rows if row.split == "train"}
+
+
+def test_field_frames_that_nothing_would_use_are_refused(tiny: Any, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="none of the variants float32 is calibrated"):
+        export_run(
+            ExportRequest(run=tiny.path, out=tmp_path, calibration=tiny.data, variants=parse_variants(["float32"]))
+        )
+
+
+def test_a_request_names_a_run_or_a_plain_model(tiny: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="one of run and plain"):
+        export_run(ExportRequest(out=tmp_path))
+    with pytest.raises(ValueError, match="quantizer must be one of"):
+        export_run(ExportRequest(run=tiny.path, out=tmp_path, quantizer="mine"))
 
 
 def test_the_files_beside_the_bundles_say_what_the_report_says(exported: ExportReport) -> None:
@@ -150,7 +265,9 @@ def test_a_damaged_model_is_refused_and_nothing_is_written(tiny: Any, tmp_path: 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_full_disk_leaves_nothing(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_bundle_and_keeps_what_is_finished(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written = trailcam_export.export.write_bundle
 
     def full(path: Path, *rest: object) -> object:
@@ -161,12 +278,46 @@ def test_a_full_disk_leaves_nothing(tiny: Any, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(trailcam_export.export, "write_bundle", full)
     with pytest.raises(OSError, match="No space left"):
         export_run(ExportRequest(run=tiny.path, out=tmp_path / "out"))
-    assert _left_over(tmp_path) == []
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".trailcam-export-colours"]
 
 
-def test_ctrl_c_leaves_nothing(tiny: Any, tmp_path: Path) -> None:
+def test_a_read_only_folder_leaves_nothing(tiny: Any, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file where the folder should be")
+    with pytest.raises(OSError, match="out"):
+        export_run(ExportRequest(run=tiny.path, out=tmp_path / "out"))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_killed_export_goes_on_where_it_was(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stages: list[str] = []
+
     def interrupt(stage: str, done: int, total: int, note: str = "") -> None:
+        stages.append(stage)
         if stage == "calibrating int8" and done == 3:
+            raise KeyboardInterrupt
+
+    request = ExportRequest(run=tiny.path, out=tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        export_run(request, interrupt)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".trailcam-export-colours"]
+    assert {"measuring the trained model on test", "measuring float32 on test"} <= {*stages}
+    stages.clear()
+
+    def refuse(*_: object) -> bytes:
+        raise AssertionError("float32 was converted before")
+
+    monkeypatch.setattr(trailcam_export.make_file, "convert_float32", refuse)
+    report = export_run(request, lambda stage, *_: stages.append(stage))
+    assert [variant.variant for variant in report.variants] == ["float32", "int8"]
+    done = {"choosing calibration pictures", "measuring the trained model on test", "measuring float32 on test"}
+    assert not done & {*stages}
+    assert {"calibrating int8", "measuring int8 on test"} <= {*stages}
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["colours"]
+
+
+def test_ctrl_c_before_anything_is_finished_leaves_nothing(tiny: Any, tmp_path: Path) -> None:
+    def interrupt(stage: str, done: int, total: int, note: str = "") -> None:
+        if stage == "checking calibration candidates":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

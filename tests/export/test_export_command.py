@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import trailcam_export.export
+import trailcam_export.make_file
 from trailcam.main import main
-from trailcam_export.convert import convert_int8
 from trailcam_export.export import ExportReport
+from trailcam_export.quantise import quantise
 from trailcam_export.summary import describe_export
 
 
@@ -39,7 +40,9 @@ def test_a_drift_that_is_too_large_gives_exit_code_3(
 ) -> None:
     """The mistake of a popular exporter: it calibrates on black pictures and reports success."""
     black = [np.zeros((32, 32, 3), np.uint8)] * 8
-    monkeypatch.setattr(trailcam_export.export, "convert_int8", lambda model, _: convert_int8(model, black))
+    monkeypatch.setattr(
+        trailcam_export.make_file, "quantise", lambda model, scheme, _, quantizer: quantise(model, scheme, black)
+    )
     assert main(["export", str(tiny.path), "--out", str(tmp_path / "out"), "--gate", "mlperf-98"]) == 3
     out = capfd.readouterr().out
     assert "int8: fail: top-1 -" in out
@@ -98,3 +101,42 @@ def test_the_report_for_people_lines_up(exported: ExportReport) -> None:
     assert "note: a note" in lines
     assert lines[-1].startswith("wrote ")
     assert "report.html" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "name either RUN or --model FILE"),
+        (["run", "--model", "m.keras"], "name either RUN or --model FILE"),
+        (["run", "--labels", "l.txt"], "--labels belongs to --model"),
+        (["run", "--input-range", "0", "1"], "--input-range belongs to --model"),
+        (["--model", "m.keras"], "--model needs --labels FILE and --data DIR"),
+        (["run", "--calibration-count", "0"], "expected 1 to 100000"),
+        (["run", "--quantizer", "mine"], "invalid choice: 'mine'"),
+    ],
+)
+def test_options_that_make_no_sense_together_are_a_usage_error(
+    words: list[str], message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["export", *words])
+    assert caught.value.code == 2
+    assert message in capfd.readouterr().err
+
+
+def test_an_unknown_variant_lists_the_valid_ones(tiny: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(tiny.path), "--out", str(tmp_path / "out"), "--variants", "int4"]) == 1
+    assert "no variant 'int4'; there are: float32, float16" in capfd.readouterr().err
+
+
+def test_an_interrupted_export_says_what_it_keeps(
+    tiny: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trailcam_export.export, "_write_variant", interrupt)
+    assert main(["export", str(tiny.path), "--out", str(tmp_path / "out"), "--variants", "float32"]) == 130
+    err = capfd.readouterr().err
+    assert f"finished parts are kept in {tmp_path / 'out' / '.trailcam-export-colours'}" in err
+    assert "the same command goes on from there" in err

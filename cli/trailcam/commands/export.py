@@ -1,27 +1,54 @@
-"""``trailcam export``: turn a run into bundles and measure what that cost."""
+"""``trailcam export``: turn a run, or a Keras model from elsewhere, into bundles and measure what that cost."""
 
 import argparse
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trailcam.native_log import quiet_native_log
 from trailcam.progress import terminal_progress
 from trailcam_edge.errors import TrailcamError
+from trailcam_edge.manifest import FITS
 from trailcam_edge.progress import Progress
 from trailcam_export.presets import DEFAULT_PRESET, PRESETS, find_preset
+
+if TYPE_CHECKING:
+    from trailcam_export.export import ExportReport
 
 __all__ = ["add_arguments", "run"]
 
 _CHECK_FAILED = 3
+_WORK_PREFIX = ".trailcam-export-"  # of trailcam_export.work_folder, which would load TensorFlow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam export``."""
-    parser.add_argument("run", type=Path, metavar="RUN", help='a finished run, as "trailcam train" leaves it')
+    parser.add_argument(
+        "run", type=Path, nargs="?", metavar="RUN", help='a finished run, as "trailcam train" leaves it'
+    )
     parser.add_argument("--data", type=Path, metavar="DIR", help="its pictures (default: where training found them)")
+    parser.add_argument(
+        "--variants",
+        default="float32,int8",
+        metavar="LIST",
+        help="what to make, with commas: float32, float16, dynamic_int8, int8, int16x8, onnx-float32, onnx-float16, "
+        "onnx-int8, or all (default float32,int8)",
+    )
+    parser.add_argument(
+        "--quantizer",
+        choices=("litert", "tensorflow"),
+        help="make integer TFLite files with this one (default: the better one)",
+    )
+    parser.add_argument(
+        "--calibration", type=Path, metavar="DIR", help="frames from the field that calibrate beside training pictures"
+    )
+    parser.add_argument(
+        "--calibration-count", type=_count, metavar="N", help="training pictures that calibrate (default 100)"
+    )
     parser.add_argument("--out", type=Path, default=Path("exports"), metavar="DIR", help="default: exports")
     parser.add_argument("--name", metavar="NAME", help="name of the bundles (default: the run's name)")
     parser.add_argument("--version", default="1.0.0", metavar="X.Y.Z", help="version of the bundles (default 1.0.0)")
@@ -49,17 +76,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fix", action="store_true", help="when int8 does not pass, keep the layers that hurt in float until it does"
     )
+    plain = parser.add_argument_group("a Keras model that was trained elsewhere, in place of RUN")
+    plain.add_argument("--model", type=Path, metavar="FILE", help=".keras or .h5 file")
+    plain.add_argument("--labels", type=Path, metavar="FILE", help="one label per line in the order of its outputs")
+    plain.add_argument(
+        "--input-range",
+        type=float,
+        nargs=2,
+        metavar=("BLACK", "WHITE"),
+        help="what black and white pixels were in training, where the model does not say: 0 255, 0 1 or -1 1",
+    )
+    plain.add_argument(
+        "--fit", choices=FITS, help="how pictures of another aspect were fitted in training (default stretch)"
+    )
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Export, print the report, and return 3 if the drift of a variant is too large."""
+    _check(arguments)
+    try:
+        report = _export(arguments)
+    except (OSError, KeyboardInterrupt, TrailcamError):
+        _say_what_is_kept(arguments)
+        raise
+    from trailcam_export.summary import describe_export, export_record
+
+    if arguments.json:
+        print(json.dumps(export_record(report), ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(describe_export(report)))
+    return 0 if report.passed else _CHECK_FAILED
+
+
+def _export(arguments: argparse.Namespace) -> "ExportReport":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is imported
     with _quiet_progress() as progress:
+        from trailcam_export.calibration import CALIBRATION_COUNT
         from trailcam_export.export import export_run
+        from trailcam_export.plain_run import PlainModel
         from trailcam_export.plan import ExportRequest
+        from trailcam_export.variants import parse_variants
 
-        report = export_run(
+        plain = None
+        if arguments.model is not None:
+            value_range = tuple(arguments.input_range) if arguments.input_range else None
+            plain = PlainModel(arguments.model, arguments.labels, arguments.fit or "stretch", value_range)
+        return export_run(
             ExportRequest(
                 run=arguments.run,
                 data=arguments.data,
@@ -68,19 +131,54 @@ def run(arguments: argparse.Namespace) -> int:
                 version=arguments.version,
                 golden=arguments.golden,
                 others=arguments.others,
+                calibration_count=arguments.calibration_count or CALIBRATION_COUNT,
+                variants=parse_variants(arguments.variants.split(",")),
+                quantizer=arguments.quantizer,
+                calibration=arguments.calibration,
+                plain=plain,
                 gate=find_preset(arguments.gate),
                 inconclusive_fails=arguments.gate_inconclusive == "fail",
                 fix=arguments.fix,
             ),
             progress,
         )
-    from trailcam_export.summary import describe_export, export_record
 
-    if arguments.json:
-        print(json.dumps(export_record(report), ensure_ascii=False, indent=2))
-    else:
-        print("\n".join(describe_export(report)))
-    return 0 if report.passed else _CHECK_FAILED
+
+def _say_what_is_kept(arguments: argparse.Namespace) -> None:
+    """Tell on stderr where the finished parts of an export are that did not end."""
+    own = arguments.run.resolve().name if arguments.run is not None else arguments.model.stem
+    folder = arguments.out / f"{_WORK_PREFIX}{arguments.name or own}"
+    if folder.is_dir():
+        print(
+            f"trailcam: finished parts are kept in {folder}; the same command goes on from there. "
+            "Delete that folder to start afresh.",
+            file=sys.stderr,
+        )
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse options that make no sense together, as a usage error (exit code 2)."""
+    if (arguments.run is None) == (arguments.model is None):
+        _usage("name either RUN or --model FILE")
+    if arguments.model is None:
+        for name in ("labels", "input_range", "fit"):
+            if getattr(arguments, name) is not None:
+                _usage(f"--{name.replace('_', '-')} belongs to --model; a run says it itself")
+    elif arguments.labels is None or arguments.data is None:
+        _usage("--model needs --labels FILE and --data DIR, with a folder of pictures for each label")
+
+
+def _usage(message: str) -> None:
+    argparse.ArgumentParser(prog="trailcam export", add_help=False, usage="trailcam export RUN [OPTIONS]").error(
+        message
+    )
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 100_000:
+        raise argparse.ArgumentTypeError(f"{value}: expected 1 to 100000")
+    return value
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from trailcam.native_log import quiet_native_log
 from trailcam_edge.classifier import BUILTIN_BUNDLE, Classifier
 from trailcam_edge.golden import GoldenReport
-from trailcam_edge.manifest import Manifest
+from trailcam_edge.manifest import Manifest, ModelEntry
 
 __all__ = ["add_arguments", "run"]
 
@@ -54,6 +54,7 @@ def _lines(manifest: Manifest, report: GoldenReport) -> list[tuple[str, str]]:
     lines = [
         ("bundle", f"{manifest.name} {manifest.version}"),
         ("model", f"{model.file}, {model.scheme}, {model.size_bytes / 1e6:.2f} MB, sha256 {model.sha256[:16]}..."),
+        ("runs on", _runtimes(model)),
         ("input", f"{spec.width}x{spec.height} px {spec.colour} {spec.dtype}, {spec.fit}, {spec.resize}"),
         ("labels", f"{len(output.labels)}: {', '.join(output.labels[:20])}{' ...' if len(output.labels) > 20 else ''}"),
     ]
@@ -71,12 +72,21 @@ def _lines(manifest: Manifest, report: GoldenReport) -> list[tuple[str, str]]:
         lines.append(("top-1", f"{metrics.top1:.2%} ({interval}, n={metrics.n:,}) on its test split"))
         lines.append(("worst", f"{output.labels[worst]}, {metrics.recall[worst]:.1%} recognised"))
     if drift is not None:
-        lines.append(
-            ("drift", f"{drift.top1_delta:+.2%} top-1 and {drift.top1_agreement:.2%} agreement with its float model")
-        )
+        gate = "no gate" if drift.gate is None else f"{drift.gate.verdict} by the gate {drift.gate.preset!r}"
+        figures = f"{drift.top1_delta:+.2%} top-1 and {drift.top1_agreement:.2%} agreement with its float model"
+        lines.append(("drift", f"{figures}: {gate}"))
     lines += [(key, value) for key, value in sorted(manifest.provenance.items())]
     verdict = "reproduced" if report.passed else "NOT reproduced"
     lines.append(
         ("golden", f"{report.count} vectors {verdict}, worst {report.worst:.4g} of {report.tolerance:.4g} allowed")
     )
     return lines
+
+
+def _runtimes(model: ModelEntry) -> str:
+    if model.runtime_min is None:
+        return "not stated"
+    return ", ".join(
+        f"{name} {least} or newer" if least is not None else f"not on {name}"
+        for name, least in sorted(model.runtime_min.items())
+    )

@@ -10,14 +10,14 @@ import pytest
 from trailcam_edge.errors import ExportError
 from trailcam_edge.manifest import InputSpec
 from trailcam_edge.run_directory import read_run
-from trailcam_export.answers import Answerer, KerasAnswerer, TFLiteAnswerer
-from trailcam_export.convert import convert_int8
+from trailcam_export.answers import Answerer, FileAnswerer, KerasAnswerer
 from trailcam_export.diagnosis import Swapped, diagnose
 from trailcam_export.drift import Answers, measure_drift, to_class_ids
 from trailcam_export.gate import GateResult, Verdict, judge, with_cause
 from trailcam_export.output_rule import fit_output
 from trailcam_export.pictures import Images, fit_file
 from trailcam_export.presets import PRESETS
+from trailcam_export.quantise import quantise
 
 LABELS = ("blue", "green", "red")
 
@@ -55,8 +55,8 @@ def _judge(tiny: Any, pictures: tuple[Images, Any], file: Answerer) -> GateResul
 def test_a_healthy_int8_file_does_not_fail_and_is_not_accused(
     tiny: Any, pictures: tuple[Images, Any], images: Images, tmp_path: Path
 ) -> None:
-    (tmp_path / "model.tflite").write_bytes(convert_int8(tiny.model, images))
-    result = _judge(tiny, pictures, TFLiteAnswerer(tmp_path / "model.tflite"))
+    (tmp_path / "model.tflite").write_bytes(quantise(tiny.model, "int8", images))
+    result = _judge(tiny, pictures, FileAnswerer(tmp_path / "model.tflite"))
     assert (result.verdict, result.cause) == (Verdict.INCONCLUSIVE, None)
 
 
@@ -83,8 +83,8 @@ def test_colour_order_swapped(tiny: Any, pictures: tuple[Images, Any]) -> None:
 
 def test_calibrated_on_black_images(tiny: Any, pictures: tuple[Images, Any], tmp_path: Path) -> None:
     black = [np.zeros((32, 32, 3), np.uint8)] * 8
-    (tmp_path / "model.tflite").write_bytes(convert_int8(tiny.model, black))
-    result = _judge(tiny, pictures, TFLiteAnswerer(tmp_path / "model.tflite"))
+    (tmp_path / "model.tflite").write_bytes(quantise(tiny.model, "int8", black))
+    result = _judge(tiny, pictures, FileAnswerer(tmp_path / "model.tflite"))
     assert result.verdict is Verdict.FAIL
     assert result.cause is not None
     assert "black frames" in result.cause

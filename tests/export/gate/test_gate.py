@@ -178,6 +178,9 @@ def test_a_reference_that_is_never_right_gives_nothing_to_keep(cases: Any) -> No
 
 def test_parity_needs_no_statistics_and_a_cause_is_added_to_the_reason(cases: Any) -> None:
     result = pass_by_parity(1.2e-5, 64, PRESETS["strict"])
+    half = pass_by_parity(0.05, 64, PRESETS["strict"], "float16")
+    assert half.verdict is Verdict.PASS
+    assert half.reason.endswith("the same numbers in half precision")
     assert (result.verdict, result.preset) == (Verdict.PASS, "strict")
     assert with_cause(result, None) is result
     failed = with_cause(_judge(cases, "strict", 100, lost=50), "label order")

@@ -6,6 +6,7 @@ ones vanish: the classical failure of depthwise networks.
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from trailcam_edge.bundle import open_bundle
 from trailcam_edge.classifier import Classifier
+from trailcam_edge.errors import ExportError
 from trailcam_export.convert import convert_float32
 from trailcam_export.export import ExportReport, export_run
 from trailcam_export.gate import Verdict
@@ -22,6 +24,7 @@ from trailcam_export.plan import ExportRequest
 from trailcam_export.presets import PRESETS
 from trailcam_export.selective import SelectiveQuantiser
 from trailcam_export.summary import describe_export, export_record
+from trailcam_export.variants import parse_variants
 
 _LOUD = np.array([3000, 3000, 1, 1, 1, 1, 1, 1], np.float32)
 
@@ -72,12 +75,22 @@ def test_the_loud_layer_and_its_readers_are_the_ones_left_in_float(fixed: Export
 def test_the_mixed_bundle_is_a_bundle_like_any_other(fixed: ExportReport) -> None:
     path = fixed.folder / "mixed_int8.bundle"
     manifest = open_bundle(path).manifest
-    assert manifest.model.scheme == "mixed_int8"
+    assert (manifest.model.format, manifest.model.scheme) == ("tflite", "mixed_int8")
+    assert manifest.model.runtime_min == {"litert": "2.1", "tflite_runtime": "2.14"}
+    assert manifest.provenance["quantizer"].startswith("litert-quantizer ")
+    assert manifest.provenance["calibration_count"] == "24"
     assert manifest.output.reject is not None
     assert manifest.drift is not None
     assert manifest.drift.n == 30
+    assert manifest.drift.gate is not None
+    assert manifest.drift.gate.verdict != "fail"
+    with zipfile.ZipFile(path / "model.tflite") as archive:
+        assert tuple(archive.read("labels.txt").decode().split()) == manifest.output.labels
     assert Classifier.open(path).replay_golden().passed
     int8 = open_bundle(fixed.folder / "int8.bundle").manifest
+    assert int8.drift is not None
+    assert int8.drift.gate is not None
+    assert int8.drift.gate.verdict == "fail"
     assert manifest.output.temperature != int8.output.temperature
 
 
@@ -94,6 +107,15 @@ def test_the_trade_is_written_down(fixed: ExportReport) -> None:
     assert "too large to ship" not in text
     assert json.dumps(export_record(fixed))
     assert "replaced by mixed_int8" in (fixed.folder / "drift.junit.xml").read_text()
+
+
+@pytest.mark.parametrize(("names", "missing"), [(["int8"], "float32"), (["onnx-int8"], "float32 and int8")])
+def test_a_fix_without_what_it_works_on_is_refused_at_once(
+    tiny: Any, tmp_path: Path, names: list[str], missing: str
+) -> None:
+    with pytest.raises(ExportError, match=f"--fix needs {missing} among --variants"):
+        export_run(ExportRequest(run=tiny.path, out=tmp_path / "out", fix=True, variants=parse_variants(names)))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_int8_that_is_good_is_left_alone(tiny: Any, tmp_path: Path) -> None:

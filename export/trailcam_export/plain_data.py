@@ -1,0 +1,107 @@
+"""Split a folder of labelled pictures for a model that was trained elsewhere, to calibrate it and to measure it.
+
+    DATA/
+        fox/    one folder for each name in the label file, and no other
+        hare/
+
+Of each label about a fifth calibrates, a fifth sets temperature and threshold, the rest is measured on. Pictures that
+are nearly the same stay together. The split depends on the pictures alone: the same folder always gives the same.
+
+Which pictures the model was trained on is not known. If they are in the folder, everything measured looks better than
+it is; the export says so.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_edge.errors import ExportError, SourceError
+from trailcam_edge.manifest import InputSpec
+from trailcam_edge.preprocessing import IMAGE_SUFFIXES
+from trailcam_edge.progress import Progress, silent
+from trailcam_edge.run_directory import SplitRow
+from trailcam_export.picture_check import NEAR_BITS, picture_hash, stack_hashes
+from trailcam_export.pictures import fit_file
+
+__all__ = ["split_folder"]
+
+_TURNS = ("train", "validation", "test", "test", "test")  # what a fifth each is for; "train" calibrates
+
+
+def split_folder(
+    data: Path, labels: tuple[str, ...], spec: InputSpec, progress: Progress = silent
+) -> tuple[tuple[SplitRow, ...], int]:
+    """Return a row for each readable picture, ordered by file, and how many do not decode.
+
+    Args:
+        data: see above.
+        labels: the names of its folders.
+        spec: the model's input.
+        progress: told after each picture.
+
+    Raises:
+        ExportError: the folders are not the labels, or a split stays empty.
+    """
+    _check_folders(data, labels)
+    found: list[tuple[str, str, str]] = []  # file, sha256, label
+    hashes = []
+    unreadable = 0
+    paths = [(label, path) for label in labels for path in _pictures(data / label)]
+    for done, (label, path) in enumerate(paths, start=1):
+        try:
+            image = fit_file(path, spec)
+        except SourceError:
+            unreadable += 1
+        else:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            found.append((path.relative_to(data).as_posix(), digest, label))
+            hashes.append(picture_hash(image))
+        progress("reading pictures", done, len(paths))
+    groups = _group(hashes)
+    turns: dict[int, str] = {}
+    for label in labels:
+        own = {groups[place] for place in range(len(found)) if found[place][2] == label} - set(turns)
+        # ordered by the digest of its first picture, which no name or clock can change
+        for number, group in enumerate(sorted(own, key=lambda group: found[group][1])):
+            turns[group] = _TURNS[number % len(_TURNS)]
+    rows = [
+        SplitRow(file, digest, turns[group], label) for (file, digest, label), group in zip(found, groups, strict=True)
+    ]
+    for split in dict.fromkeys(_TURNS):
+        if not any(row.split == split for row in rows):
+            raise ExportError(
+                f"{data}: {len(found)} readable pictures that differ are too few to calibrate, set thresholds and "
+                "measure: expected 3 or more of each label, and 200 in all for a verdict."
+            )
+    return tuple(sorted(rows, key=lambda row: row.file)), unreadable
+
+
+def _check_folders(data: Path, labels: tuple[str, ...]) -> None:
+    if not data.is_dir():
+        raise ExportError(f"{data}: no such folder of pictures. --data names one with a folder for each label.")
+    folders = {item.name for item in data.iterdir() if item.is_dir() and not item.name.startswith(".")}
+    missing, unknown = sorted(set(labels) - folders), sorted(folders - set(labels))
+    if missing or unknown:
+        what = f"no folder for the label {missing[0]!r}" if missing else f"the folder {unknown[0]!r} is no label"
+        raise ExportError(
+            f"{data}: {what} ({len(missing)} labels without a folder, {len(unknown)} folders without a label). Name "
+            "each folder exactly as its line in --labels."
+        )
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+
+
+def _group(hashes: Sequence[npt.NDArray[np.bool_]]) -> list[int]:
+    """Return for each picture the place of the first one that is nearly the same, itself where there is none."""
+    stacked = stack_hashes(hashes)
+    groups: list[int] = []
+    for place, one in enumerate(stacked):
+        before = (stacked[:place] ^ one).sum(axis=1)
+        near = np.flatnonzero(before <= NEAR_BITS)
+        groups.append(groups[int(near[0])] if len(near) else place)
+    return groups

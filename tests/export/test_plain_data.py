@@ -1,0 +1,89 @@
+"""A folder of labelled pictures is split so that nothing leaks, and always the same way."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from trailcam_edge.errors import BundleError, ExportError
+from trailcam_edge.manifest import InputSpec
+from trailcam_export.plain_data import split_folder
+from trailcam_export.plain_run import PlainModel, read_plain_run
+
+LABELS = ("blue", "green", "red")
+SPEC = InputSpec(32, 32, "stretch")
+
+
+def _labels(folder: Path, names: tuple[str, ...] = LABELS) -> Path:
+    path = folder / "labels.txt"
+    path.write_text("\n".join(names) + "\n")
+    return path
+
+
+def test_each_label_is_split_into_fifths(tiny: Any) -> None:
+    rows, unreadable = split_folder(tiny.data, LABELS, SPEC)
+    assert unreadable == 0
+    assert len(rows) == 78
+    counts = Counter((row.label, row.split) for row in rows)
+    for label in LABELS:
+        assert counts[label, "train"] == 6
+        assert counts[label, "validation"] == 5
+        assert counts[label, "test"] == 15
+
+
+def test_the_same_folder_gives_the_same_split_wherever_it_lies(tiny: Any, tmp_path: Path) -> None:
+    copy = shutil.copytree(tiny.data, tmp_path / "elsewhere")
+    assert split_folder(Path(copy), LABELS, SPEC) == split_folder(tiny.data, LABELS, SPEC)
+
+
+def test_copies_of_a_picture_stay_together_also_under_another_label(tiny: Any, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(tiny.data, tmp_path / "photos"))
+    for number in range(6):
+        image = cv2.imread(str(data / "red" / f"test-{number}.png"))
+        brighter = np.clip(image.astype(int) + 4, 0, 255).astype(np.uint8)
+        cv2.imwrite(str(data / "red" / f"copy-{number}.png"), brighter)
+        shutil.copy(data / "red" / f"test-{number}.png", data / "blue" / f"wrong-{number}.png")
+    splits = {row.file: row.split for row in split_folder(data, LABELS, SPEC)[0]}
+    for number in range(6):
+        assert len({splits[f"red/{name}-{number}.png"] for name in ("test", "copy")}) == 1
+        assert splits[f"blue/wrong-{number}.png"] == splits[f"red/test-{number}.png"]
+
+
+def test_folders_that_are_not_the_labels_are_refused(tiny: Any) -> None:
+    with pytest.raises(ExportError, match="no folder for the label 'yellow'"):
+        split_folder(tiny.data, (*LABELS, "yellow"), SPEC)
+    with pytest.raises(ExportError, match="the folder 'red' is no label"):
+        split_folder(tiny.data, LABELS[:2], SPEC)
+
+
+def test_too_few_pictures_are_refused_and_files_that_do_not_decode_counted(tiny: Any, tmp_path: Path) -> None:
+    for label in LABELS:
+        (tmp_path / label).mkdir()
+    shutil.copy(tiny.data / "red" / "test-0.png", tmp_path / "red" / "a.png")
+    with pytest.raises(ExportError, match="too few"):
+        split_folder(tmp_path, LABELS, SPEC)
+    data = Path(shutil.copytree(tiny.data, tmp_path / "photos"))
+    (data / "red" / "broken.png").write_bytes(b"no picture")
+    assert split_folder(data, LABELS, SPEC)[1] == 1
+
+
+def test_a_plain_model_becomes_a_run_that_says_where_its_split_comes_from(tiny: Any, tmp_path: Path) -> None:
+    plain = PlainModel(tiny.path / "model.keras", _labels(tmp_path))
+    run, notes = read_plain_run(plain, tiny.data)
+    assert (run.labels, run.input) == (LABELS, SPEC)
+    assert "split from the given folder by this export" in notes[0]
+    assert run.provenance["split"] == notes[0]
+
+
+def test_labels_with_duplicates_and_a_missing_folder_are_refused(tiny: Any, tmp_path: Path) -> None:
+    model = tiny.path / "model.keras"
+    with pytest.raises(BundleError, match="'red' stands on lines 1 and 3"):
+        read_plain_run(PlainModel(model, _labels(tmp_path, ("red", "green", "red"))), tiny.data)
+    with pytest.raises(ExportError, match="needs --data DIR"):
+        read_plain_run(PlainModel(model, _labels(tmp_path)), None)
+    with pytest.raises(ExportError, match="no such folder"):
+        read_plain_run(PlainModel(model, _labels(tmp_path)), tmp_path / "nowhere")
