@@ -65,6 +65,7 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         self._connections = threading.BoundedSemaphore(_MAX_CONNECTIONS)
         self._deadlines: dict[socket.socket, float] = {}
+        self._open: set[socket.socket] = set()
         super().__init__((address.host, address.port), handler)
         self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_S,), name="live page", daemon=True)
 
@@ -78,10 +79,12 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop answering; connections end with the process."""
+        """Stop answering and hang up: a browser that asks again shall find whoever listens here next."""
         self.shutdown()
         self.server_close()
         self._thread.join()
+        for connection in list(self._open):
+            _hang_up(connection)
 
     def expect_by(self, connection: socket.socket, deadline_s: float | None) -> None:
         """Hang up on a connection at ``deadline_s`` (monotonic) unless this is called again; None lets it be."""
@@ -114,10 +117,12 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Serve one connection to its end."""
+        self._open.add(request)
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._deadlines.pop(request, None)
+            self._open.discard(request)
             self._connections.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:

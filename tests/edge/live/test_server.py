@@ -311,6 +311,15 @@ def test_closing_the_view_lets_waiting_viewers_go(bench: Bench) -> None:
     assert found == [None]
 
 
+def test_a_connection_that_is_kept_open_ends_with_the_server() -> None:
+    bench = Bench()
+    with socket.create_connection(("127.0.0.1", bench.server.port), timeout=20) as line:
+        line.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert line.recv(65_536).startswith(b"HTTP/1.1 200")
+        bench.server.stop()
+        assert line.recv(65_536) == b""
+
+
 def test_the_message_on_the_form_is_escaped() -> None:
     assert b"&lt;b&gt;" in read_page().login("<b>")
     assert server._MAX_CONNECTIONS == 32

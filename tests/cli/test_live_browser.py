@@ -1,0 +1,181 @@
+"""The live page in a real browser: Chromium without a screen, driven by Playwright. Nothing leaves this machine."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from trailcam_edge.classifier import Classifier
+from trailcam_edge.config import Config, LiveConfig, StoreConfig
+from trailcam_edge.events import Moment, Visit
+from trailcam_edge.preprocessing import read_image
+from trailcam_edge.sources import DEMO_FRAMES
+from trailcam_edge.sources.frame import Frame
+from trailcam_edge.sources.pixels import PackedPixels
+from trailcam_edge.station import Station
+from trailcam_edge.watch import Observation
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+TOKEN = "correct-horse-battery"
+WAIT_MS = 60_000.0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright, from the extra dev")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("needs Chromium, which this machine does not have: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        # Without the sandbox, because test machines run as root in containers; only our own page is opened.
+        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def elephant() -> Observation:
+    """An answer of the built-in bundle to a frame of the demo."""
+    entries = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
+    name = next(entry["file"] for entry in entries if entry["expected"] == "elephant")
+    image = read_image(DEMO_FRAMES / name)
+    answer = Classifier.open(num_threads=1).classify(image)
+    frame = Frame(PackedPixels(image, "RGB"), time.monotonic(), 0, name)
+    return Observation(frame, answer, 5.0, answer.label, 12.0, 3, ("elephant",))
+
+
+class Camera:
+    """A station and a browser's page that looks at it; every request of the page is noted."""
+
+    def __init__(self, station: Station, browser: "Browser", width: int = 1180, **context: Any) -> None:
+        self.station = station
+        self.place = f"http://127.0.0.1:{station.live_port}/"
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, **context)
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(WAIT_MS)
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+
+    def show_until(self, observation: Observation, script: str) -> None:
+        """Let frames come until the page says that ``script`` holds."""
+        deadline = time.monotonic() + WAIT_MS / 1000
+        while not self.page.evaluate(script):
+            assert time.monotonic() < deadline, self.complaints
+            self.station.take(observation, "animals10 1.0.0")
+            self.page.wait_for_timeout(50)
+
+
+def wanted(folder: Path, token_file: Path | None = None) -> Config:
+    return Config(store=StoreConfig(folder, min_free_bytes=0), live=LiveConfig("127.0.0.1:0", token_file))
+
+
+def visit(station: Station, observation: Observation, name: str = "first") -> Visit:
+    start, end = station._now(), station._now()
+    end = Moment(end.monotonic_s + 4, end.wall, end.boot_id)
+    return Visit(name, "elephant", start, end, 0.98, 4, 20, observation.frame.image, "animals10 1.0.0", 15.0)
+
+
+def test_picture_label_visit_chart_and_health_appear_and_nothing_leaves_the_machine(
+    tmp_path: Path, browser: "Browser", elephant: Observation
+) -> None:
+    with Station(wanted(tmp_path), "1.0", print) as station:
+        camera = Camera(station, browser)
+        camera.page.goto(camera.place)
+        camera.show_until(elephant, "document.querySelector('#label').textContent === 'elephant'")
+        assert camera.page.evaluate("document.querySelector('#picture').naturalWidth") == 640
+        assert "elephant" in str(camera.page.get_attribute("#picture", "alt"))
+        assert camera.page.inner_text("#confidence").endswith("%")
+        station.take(visit(station, elephant), "animals10 1.0.0")
+        camera.show_until(elephant, "document.querySelectorAll('#visits b').length === 1")
+        assert "elephant" in camera.page.inner_text("#visits")
+        assert "1 today" in camera.page.inner_text("#today")
+        assert camera.page.locator("#hours rect").count() == 1
+        assert camera.page.locator("#days rect").count() == 1
+        assert "1 visits. elephant 1" in str(camera.page.get_attribute("#hours svg", "aria-label"))
+        assert "Memory" in camera.page.inner_text("#health")
+        response = camera.context.request.get(camera.place + f"pictures/{'first'}.jpg")
+        assert response.status == 200
+        assert all(url.startswith((camera.place, "blob:", "data:")) for url in camera.asked), camera.asked
+        assert camera.complaints == []
+        camera.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_it_without_scrolling_sideways(
+    tmp_path: Path, browser: "Browser", elephant: Observation, scheme: str
+) -> None:
+    with Station(wanted(tmp_path), "1.0", print) as station:
+        station.take(visit(station, elephant), "animals10 1.0.0")
+        camera = Camera(station, browser, width=390, is_mobile=True, color_scheme=scheme)
+        camera.page.goto(camera.place)
+        camera.show_until(elephant, "document.querySelectorAll('#hours rect').length === 1")
+        assert camera.page.evaluate("document.documentElement.scrollWidth") == 390
+        assert camera.page.evaluate(CONTRAST) >= 4.5  # WCAG 2.2, success criterion 1.4.3
+        camera.context.close()
+
+
+CONTRAST = """() => {
+  const light = colour => {
+    const parts = colour.match(/[0-9.]+/g).slice(0, 3).map(n => n / 255)
+      .map(n => n <= .04045 ? n / 12.92 : ((n + .055) / 1.055) ** 2.4);
+    return .2126 * parts[0] + .7152 * parts[1] + .0722 * parts[2];
+  };
+  const behind = element => {
+    for (; element; element = element.parentElement) {
+      const colour = getComputedStyle(element).backgroundColor;
+      if (!colour.endsWith(", 0)")) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const texts = [...document.querySelectorAll("h1, h2, p, span, dt, dd, b, time, a, li")].filter(e => e.textContent);
+  return Math.min(...texts.map(element => {
+    const pair = [light(getComputedStyle(element).color), light(behind(element))].sort((a, b) => b - a);
+    return (pair[0] + .05) / (pair[1] + .05);
+  }));
+}"""
+
+
+def test_the_token_is_asked_for_once(tmp_path: Path, browser: "Browser", elephant: Observation) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN, encoding="utf-8")
+    token.chmod(0o600)
+    with Station(wanted(tmp_path / "store", token), "1.0", print) as station:
+        camera = Camera(station, browser)
+        camera.page.goto(camera.place)
+        assert camera.page.locator("#picture").count() == 0
+        camera.page.fill("#token", "a-wrong-token-of-some-length")
+        camera.page.click("button")
+        camera.page.wait_for_selector("text=This token is wrong.")
+        camera.page.fill("#token", TOKEN)
+        camera.page.click("button")
+        camera.page.wait_for_selector("#picture")
+        camera.show_until(elephant, "document.querySelector('#label').textContent === 'elephant'")
+        camera.page.goto(camera.place)
+        assert camera.page.locator("#picture").count() == 1
+        camera.context.close()
+        other = Camera(station, browser)
+        other.page.goto(f"{other.place}?token={TOKEN}")
+        other.page.wait_for_selector("#picture")
+        assert other.page.url == other.place  # the token is gone from the address bar
+        other.context.close()
+
+
+def test_an_animals_name_cannot_bring_a_script_along(tmp_path: Path, browser: "Browser", elephant: Observation) -> None:
+    name = "<img src=x onerror=window.broken=1>"
+    with Station(wanted(tmp_path), "1.0", print) as station:
+        station.take(Visit("v", name, station._now(), station._now(), 0.9, 3, 9, None, "b", 1.0), "b")
+        camera = Camera(station, browser)
+        camera.page.goto(camera.place)
+        camera.show_until(elephant, "document.querySelectorAll('#visits b').length === 1")
+        assert camera.page.inner_text("#visits b") == name
+        assert camera.page.evaluate("window.broken") is None
+        camera.context.close()
