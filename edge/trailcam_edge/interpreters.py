@@ -6,6 +6,7 @@ that the file carries.
 """
 
 import importlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -169,6 +170,11 @@ def load_runtime() -> Any:
         except ModuleNotFoundError as error:
             if error.name not in (name, name.split(".")[0]):
                 raise DeviceError(f"{name} is installed but lacks {error.name}: install it with pip.") from error
+    if sys.maxsize < 2**32:  # a 64-bit kernel may run a 32-bit Python, so the kernel is not asked
+        raise DeviceError(
+            "this Python is a 32-bit one, for which there is no LiteRT. Write the 64-bit Raspberry Pi OS on the card: "
+            "every Raspberry Pi from the Zero 2 W and the 3 on runs it."
+        )
     raise DeviceError(
         'no TFLite interpreter is installed: "pip install ai-edge-litert" (64-bit Raspberry Pi OS, Linux or macOS).'
     )

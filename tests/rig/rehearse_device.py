@@ -116,9 +116,10 @@ def _install_service(checks: Checks, device: Device) -> bool:
     checks.figure("systemd-analyze security", " ".join(exposure).strip())
     device.write(_config_path(device), _CONFIG)
     checks.check("it is enabled", device.say("systemctl", "is-enabled", _UNIT) == "enabled")
-    shown = _show(device, "Type", "WatchdogUSec", "User", "MemoryMax", "Restart", "ProtectSystem")
-    has_watchdog = shown["WatchdogUSec"] not in ("", "0", "infinity")
-    checks.check("its type is notify, with a watchdog", shown["Type"] == "notify" and has_watchdog, shown)
+    watchdog = re.search(r"^WatchdogSec=(.+)$", device.say("systemctl", "cat", _UNIT), re.MULTILINE)
+    shown = _show(device, "Type", "User", "MemoryMax", "Restart", "ProtectSystem")
+    notifies = shown["Type"] == "notify" and watchdog is not None
+    checks.check("its type is notify, with a watchdog", notifies, f"{watchdog and watchdog[0]} {shown}")
     device.run("mkdir", "-p", f"/etc/systemd/system/{_UNIT}.d")
     device.write(f"/etc/systemd/system/{_UNIT}.d/rehearsal.conf", _IMPATIENT)
     device.run("systemctl", "daemon-reload")
