@@ -38,7 +38,7 @@ cool_down_s = 2.0
 folder = "{_STORE}"
 """
 # The unit's own times are minutes; everything else of it stays as it is.
-_IMPATIENT = "[Service]\nWatchdogSec=15s\nRestartSec=1s\n"
+_IMPATIENT = "[Service]\nWatchdogSec=40s\nRestartSec=1s\n"
 _LOOK_AT_STORE = f"""
 import json, sqlite3
 database = sqlite3.connect("file:{_STORE}/events.db?mode=ro", uri=True)
