@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 POWER_CUT := tests/edge/store/power_cut
 REHEARSAL := .rehearsal
 
-.PHONY: help demo test check format dist clean rehearse-store check-tflite-runtime check-litert check-onnxruntime check-mediapipe
+.PHONY: help demo test check format dist clean rehearse-store rehearse-camera rehearse-streams rehearse-device \
+	rehearse-arm64 check-tflite-runtime check-litert check-onnxruntime check-mediapipe
 
 help:
 	@echo "make demo     recognise animals now"
@@ -19,6 +20,10 @@ help:
 	@echo "make check-mediapipe BUNDLE=exports/NAME/int8.bundle PICTURES=DIR   labels in MediaPipe Tasks"
 	@echo "make dist     build the wheel"
 	@echo "make rehearse-store   cut the power of an event store at every write, then 200 times at random"
+	@echo "make rehearse-camera  the real Picamera2 on a virtual camera; this and the next three as root, see docs/rehearsal.md"
+	@echo "make rehearse-streams RTSP and Motion JPEG from real servers, which are killed and come back"
+	@echo "make rehearse-device  the service in a booted system: watchdog, network loss, power cut"
+	@echo "make rehearse-arm64   a Raspberry Pi's userland under qemu: the same answers"
 	@echo "make clean    remove the environment and what was built"
 
 demo: $(VENV)/base
@@ -46,6 +51,9 @@ rehearse-store: $(VENV)/dev
 	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python $(POWER_CUT)/rehearse.py $(REHEARSAL)/writes
 	$(BIN)/python $(POWER_CUT)/rehearse_kills.py $(REHEARSAL)/kills 200
 
+rehearse-camera rehearse-streams rehearse-device rehearse-arm64: $(VENV)/dev
+	$(BIN)/python tests/rig/$(subst -,_,$@).py
+
 # Old and foreign interpreters, each in an environment of its own. Where a wheel is not to be had, the check says so and
 # is skipped. numpy below 2 is what the oldest were built for, and OpenCV 4.11 the last that takes it.
 EXPORT ?=
@@ -72,6 +80,7 @@ clean:
 	rm -rf $(VENV) $(VENV)-* $(REHEARSAL) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Trailcam needs a 64-bit system, and this Python is a 32-bit one: install the 64-bit Raspberry Pi OS.") if sys.maxsize < 2**32 else None'
 	@$(PYTHON) -c 'import sys; sys.exit("Trailcam needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Name another: make demo PYTHON=python3.13") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 

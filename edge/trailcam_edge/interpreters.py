@@ -14,7 +14,7 @@ import numpy.typing as npt
 from trailcam_edge.errors import BundleError
 from trailcam_edge.runtimes import load_runtime
 
-__all__ = ["Model", "TFLiteModel", "TensorInfo", "ValueRange", "load_runtime"]
+__all__ = ["Model", "TFLiteModel", "TensorInfo", "ValueRange"]
 
 _PROBABILITY_OPS = frozenset({"SOFTMAX", "LOGISTIC"})
 _SHAPE_ONLY_OPS = frozenset({"RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE"})

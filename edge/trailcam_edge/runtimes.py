@@ -6,6 +6,7 @@ a file is opened.
 """
 
 import importlib
+import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
@@ -41,6 +42,11 @@ def load_runtime() -> Any:
         module = _try_import(name)
         if module is not None:
             return module
+    if sys.maxsize < 2**32:  # a 64-bit kernel may run a 32-bit Python, so the kernel is not asked
+        raise DeviceError(
+            "this Python is a 32-bit one, for which there is no LiteRT. Write the 64-bit Raspberry Pi OS on the card: "
+            "every Raspberry Pi from the Zero 2 W and the 3 on runs it."
+        )
     raise DeviceError(
         'no TFLite interpreter is installed: "pip install ai-edge-litert" (64-bit Raspberry Pi OS, Linux or macOS).'
     )

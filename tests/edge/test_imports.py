@@ -21,7 +21,7 @@ def test_the_device_code_loads_no_training_framework() -> None:
         "import importlib, pkgutil, trailcam_edge\n"
         "for module in pkgutil.walk_packages(trailcam_edge.__path__, 'trailcam_edge.'):\n"
         "    importlib.import_module(module.name)\n"
-        "from trailcam_edge.interpreters import load_runtime\n"
+        "from trailcam_edge.runtimes import load_runtime\n"
         "load_runtime()"
     )
     assert {"trailcam_edge", "numpy", "cv2", "ai_edge_litert"} <= loaded

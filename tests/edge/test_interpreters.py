@@ -144,6 +144,16 @@ def test_without_an_interpreter_the_message_says_what_to_install(models: Path, m
         TFLiteModel(models / "uint8_logits.tflite")
 
 
+def test_a_32_bit_python_is_told_no(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_nothing(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(runtimes.importlib, "import_module", find_nothing)
+    monkeypatch.setattr(runtimes.sys, "maxsize", 2**31 - 1)
+    with pytest.raises(DeviceError, match=r"32-bit.*64-bit Raspberry Pi OS"):
+        TFLiteModel(models / "uint8_logits.tflite")
+
+
 def test_an_interpreter_that_lacks_something_is_not_passed_over(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def find_half(name: str) -> None:
         raise ModuleNotFoundError("No module named 'flatbuffers'", name="flatbuffers")

@@ -30,7 +30,7 @@ class Device:
         """Wait until the start is over; return what systemd says of itself: "running", or "degraded"."""
         deadline_s = time.monotonic() + _BOOT_S
         while time.monotonic() < deadline_s and self.is_on:
-            self._leader = self._leader or _child(self._process.pid)
+            self._leader = _init_below(self._process.pid)
             if self._leader:
                 state = self.say("systemctl", "is-system-running")
                 if state in ("running", "degraded"):
@@ -133,10 +133,15 @@ def in_disk(root: Path, scratch: Path, command: list[str]) -> "subprocess.Comple
     return subprocess.run(entered, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
 
 
-def _child(parent: int) -> int:
+def _init_below(parent: int) -> int:
+    """Return the process id of the device's systemd, 0 while there is none: others come before it."""
     children = Path(f"/proc/{parent}/task/{parent}/children")
     words = children.read_text().split() if children.exists() else []
-    return int(words[0]) if words else 0
+    for word in words:
+        name = Path(f"/proc/{word}/comm")
+        if name.exists() and name.read_text().strip() == "systemd":
+            return int(word)
+    return 0
 
 
 def _ip(*words: str, check: bool = True) -> None:

@@ -39,7 +39,10 @@ def main() -> int:
         found = _run(root, scratch, camera, _inside("main"), capture=False)
         checks.check("everything inside of the root", found.returncode == 0, f"exit code {found.returncode}")
         listed = _run(
-            root, scratch, camera, ["env", "PYTHONPATH=/rig", "LD_PRELOAD=/tmp/fakedma.so", _PYTHON, "-m", "trailcam", "cameras"]
+            root,
+            scratch,
+            camera,
+            ["env", "PYTHONPATH=/rig", "LD_PRELOAD=/tmp/fakedma.so", _PYTHON, "-m", "trailcam", "cameras"],
         )
         checks.check('"trailcam cameras" lists the camera', "picamera2" in listed.stdout, _short(listed))
         none = _run(root, scratch, binds, _inside("open"))

@@ -37,6 +37,8 @@ cool_down_s = 2.0
 [store]
 folder = "{_STORE}"
 """
+# The unit's own times are minutes; everything else of it stays as it is.
+_IMPATIENT = "[Service]\nWatchdogSec=40s\nRestartSec=1s\n"
 _LOOK_AT_STORE = f"""
 import json, sqlite3
 database = sqlite3.connect("file:{_STORE}/events.db?mode=ro", uri=True)
@@ -113,18 +115,19 @@ def _install_service(checks: Checks, device: Device) -> bool:
     exposure = device.say("systemd-analyze", "security", "--no-pager", _UNIT).splitlines()[-1:]
     checks.figure("systemd-analyze security", " ".join(exposure).strip())
     device.write(_config_path(device), _CONFIG)
-    device.run("systemctl", "enable", _UNIT)
+    checks.check("it is enabled", device.say("systemctl", "is-enabled", _UNIT) == "enabled")
+    watchdog = re.search(r"^WatchdogSec=(.+)$", device.say("systemctl", "cat", _UNIT), re.MULTILINE)
+    shown = _show(device, "Type", "User", "MemoryMax", "Restart", "ProtectSystem")
+    notifies = shown["Type"] == "notify" and watchdog is not None
+    checks.check("its type is notify, with a watchdog", notifies, f"{watchdog and watchdog[0]} {shown}")
+    device.run("mkdir", "-p", f"/etc/systemd/system/{_UNIT}.d")
+    device.write(f"/etc/systemd/system/{_UNIT}.d/rehearsal.conf", _IMPATIENT)
+    device.run("systemctl", "daemon-reload")
     started = device.run("systemctl", "restart", _UNIT)
     checks.check(
         "the service starts, and says so itself",
         started.returncode == 0,
         _journal(device, 3) if started.returncode else "",
-    )
-    shown = _show(device, "Type", "WatchdogUSec", "User", "MemoryMax", "Restart", "ProtectSystem")
-    checks.check(
-        "its type is notify, with a watchdog",
-        shown["Type"] == "notify" and shown["WatchdogUSec"] not in ("0", "infinity"),
-        shown,
     )
     uid = device.say("stat", "-c", "%u", f"/proc/{_pid(device)}")
     checks.check("it does not run as root", uid not in ("", "0"), f"user {uid}")

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_edge.interpreters import load_runtime
+from trailcam_edge.runtimes import load_runtime
 from trailcam_train.networks import has_gpu
 
 __all__ = ["Forward", "freeze_forward"]
