@@ -198,9 +198,14 @@ class Station:
 
     def status(self) -> dict[str, Any]:
         """Return what the page shows."""
-        date_known = self._now().wall is not None
         return status_record(
-            self._snapshot(), self._tally, datetime.now().astimezone(), date_known, self.alive(), self._read_health()
+            self._snapshot(),
+            self._tally,
+            datetime.now().astimezone(),
+            self._now().wall is not None,
+            self.alive(),
+            self._read_health(),
+            None if self._recorder is None else self._recorder.health().problem,
         )
 
     def metrics(self) -> str:

@@ -22,6 +22,7 @@ def status_record(
     date_known: bool,
     alive: bool,
     health: HealthSnapshot,
+    store_problem: str | None = None,
 ) -> dict[str, Any]:
     """Return the object that ``/status.json`` is.
 
@@ -32,6 +33,7 @@ def status_record(
         date_known: False on a machine whose clock nobody has set.
         alive: True while frames come.
         health: the machine.
+        store_problem: why nothing can be stored now.
     """
     return {
         "bundle": snapshot.bundle,
@@ -42,11 +44,11 @@ def status_record(
         "visits": [_visit(seen, now) for seen in tally.recent()],
         "hours": _chart(tally.hours(now)),
         "days": _chart(tally.days(now)),
-        "health": health_rows(snapshot, health),
+        "health": health_rows(snapshot, health, store_problem),
     }
 
 
-def health_rows(snapshot: MetricsSnapshot, health: HealthSnapshot) -> list[Row]:
+def health_rows(snapshot: MetricsSnapshot, health: HealthSnapshot, store_problem: str | None = None) -> list[Row]:
     """Return name, value in words, and whether it is well, of everything that is known."""
     rows: list[Row] = [
         ("Frame rate", f"{snapshot.frame_rate_hz or 0:.1f} frames/s", True),
@@ -71,6 +73,8 @@ def health_rows(snapshot: MetricsSnapshot, health: HealthSnapshot) -> list[Row]:
     if snapshot.store_bytes is not None and snapshot.store_max_bytes is not None:
         full = f"{snapshot.store_bytes / 1e6:.0f} of {snapshot.store_max_bytes / 1e6:.0f} MB"
         rows.append(("Store", full, True))
+    if store_problem is not None:
+        rows.append(("Store", f"nothing can be stored: {store_problem}", False))
     if snapshot.events_waiting or snapshot.events_lost:
         rows.append(("Not stored", f"{snapshot.events_waiting} waiting, {snapshot.events_lost} lost", False))
     for reason, seconds in sorted(snapshot.blind_s.items()):

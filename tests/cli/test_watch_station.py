@@ -1,5 +1,6 @@
 """``trailcam watch`` with a store, a page and a service manager: signals, reloads, bad input."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -64,7 +65,7 @@ class Watch:
         self.config.write_text(text, encoding="utf-8")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(folder / "notify"))
-        self.socket.settimeout(60)
+        self.socket.setblocking(False)
         self.said = folder / "said"
         command = [sys.executable, "-m", "trailcam", "watch", "--config", str(self.config), "--visits"]
         environment = os.environ | {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "1000000"}
@@ -80,8 +81,14 @@ class Watch:
 
     def hear(self, word: str) -> None:
         """Wait until the service manager is told this."""
-        while word not in self.socket.recv(4096).decode().splitlines():
-            pass
+        heard: list[str] = []
+
+        def is_told() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                heard.extend(self.socket.recv(4096).decode().splitlines())
+            return word in heard
+
+        self.wait_for(is_told)
 
     def words(self) -> str:
         return self.said.read_text(encoding="utf-8")
@@ -107,6 +114,10 @@ class Watch:
         self.process.send_signal(number)
         return self.process.wait(60)
 
+    def bundles(self) -> list[str]:
+        with open_reader(self.folder / "store") as reader:
+            return [event.bundle for event in reader.events()]
+
     def labels(self) -> list[str]:
         with open_reader(self.folder / "store") as reader:
             return [event.label for event in reader.events()]
@@ -127,8 +138,9 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
 def test_sigterm_in_the_middle_of_a_visit_stores_it(watch: Watch) -> None:
     watch.hear("WATCHDOG=1")
     watch.wait_for_a_visit()
-    assert watch.end() == 0
+    watch.process.send_signal(signal.SIGTERM)
     watch.hear("STOPPING=1")
+    assert watch.process.wait(60) == 0
     assert watch.labels() == ["butterfly"]
     assert "Traceback" not in watch.words()
 
@@ -141,7 +153,8 @@ def test_a_reload_takes_another_bundle_over_and_the_visit_under_way_is_stored(wa
     watch.hear("RELOADING=1")
     watch.hear("READY=1")
     assert "reloaded: animals10 9.9.9" in watch.words(), watch.words()
-    watch.wait_for(lambda: watch.labels() == ["butterfly"])
+    watch.wait_for(watch.labels)
+    assert watch.bundles() == ["animals10 1.0.0"]  # the visit that was under way, not one that began afterwards
     assert watch.status()["bundle"] == "animals10 9.9.9"
     assert watch.words().count("live page: ") == 1  # nothing was closed
     assert watch.end() == 0

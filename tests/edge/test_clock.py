@@ -4,6 +4,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from trailcam_edge.clock import SystemClock, date_is_known, read_boot_id
 
 
@@ -36,3 +38,17 @@ def test_only_a_board_without_a_hardware_clock_has_to_ask_whether_its_date_is_ri
     assert date_is_known(board, hardware_clock) in (True, False)
     hardware_clock.touch()
     assert date_is_known(board, hardware_clock)
+
+
+@pytest.mark.parametrize(("answer", "known"), [(0, True), (4, True), (5, False), (-1, False)])
+def test_a_board_whose_kernel_may_not_be_asked_does_not_know_the_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: int, known: bool
+) -> None:
+    class Library:
+        def adjtimex(self, buffer: object) -> int:
+            return answer
+
+    board = tmp_path / "model"
+    board.touch()
+    monkeypatch.setattr("trailcam_edge.clock.ctypes.CDLL", lambda name: Library())
+    assert date_is_known(board, tmp_path / "none") is known

@@ -56,7 +56,8 @@ def _install(arguments: argparse.Namespace) -> int:
     unit = render_unit(program, program.startswith(("/home/", "/root/")))
     _tell(install(arguments.root or Path("/"), unit, config))
     if arguments.root is not None:
-        print("In that system: systemd-sysusers at its first start makes the user; enable trailcam.service.")
+        print(f'Then: "systemd-sysusers --root={arguments.root} trailcam.conf" makes its user,')
+        print(f'and "systemctl --root={arguments.root} enable trailcam" lets it start with the machine.')
         return 0
     _system("systemd-sysusers", "trailcam.conf")
     _system("systemctl", "daemon-reload")
