@@ -112,7 +112,7 @@ def boot(root: Path, scratch: Path, log: Path) -> Iterator[Device]:
     )
     with open(log, "ab") as output:
         process = subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", script],
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c", script],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -44,14 +44,18 @@ def main() -> int:
             camera,
             ["env", "PYTHONPATH=/rig", "LD_PRELOAD=/tmp/fakedma.so", _PYTHON, "-m", "trailcam", "cameras"],
         )
-        checks.check('"trailcam cameras" lists the camera', "picamera2" in listed.stdout, _short(listed))
+        checks.check('"trailcam cameras" lists the camera', "picamera2" in listed.stdout, _line(listed, "picamera2"))
         none = _run(root, scratch, binds, _inside("open"))
-        checks.check("without a camera the cable is named", "no camera was found" in none.stderr, _short(none))
+        checks.check(
+            "without a camera the cable is named", "no camera was found" in none.stderr, _line(none, "no camera")
+        )
         bare = _run(root, scratch, camera, _inside("open", preload=False))
         if Path("/dev/dma_heap").exists() or Path("/dev/udmabuf").exists():
             checks.skip("without a DMA heap the cure is told", "this kernel has one")
         else:
-            checks.check("without a DMA heap the cure is told", "no DMA heap" in bare.stderr, _short(bare))
+            checks.check(
+                "without a DMA heap the cure is told", "no DMA heap" in bare.stderr, _line(bare, "no DMA heap")
+            )
     return checks.finish("rehearse-camera")
 
 
@@ -68,9 +72,10 @@ def _run(
     return subprocess.run(entered, stdin=subprocess.DEVNULL, capture_output=capture, text=True, timeout=300)
 
 
-def _short(found: subprocess.CompletedProcess[str]) -> str:
+def _line(found: subprocess.CompletedProcess[str], wanted: str) -> str:
+    """Return the line with the wanted words, or else the last one."""
     lines = (found.stdout + found.stderr).strip().splitlines() or ["nothing was printed"]
-    return lines[-1][:160]
+    return next((line for line in lines if wanted in line), lines[-1])[:160]
 
 
 if __name__ == "__main__":

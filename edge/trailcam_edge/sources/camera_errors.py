@@ -23,7 +23,8 @@ _MODULE_CURES = {
 _MODULE_CURES["kms"] = _MODULE_CURES["pykms"]
 _NUMPY_ABI = (
     'numpy was replaced by a version that apt\'s Picamera2 was not built for. Run "pip uninstall -y numpy simplejpeg" '
-    "in the environment, so that apt's are used again."
+    'in the environment, so that apt\'s are used again; on Raspberry Pi OS 12 name "numpy<2" whenever you install '
+    "Trailcam, because newer OpenCV brings numpy 2 along."
 )
 _NO_CAMERA = (
     "no camera was found. Check the ribbon cable at both ends with the power off, then "
