@@ -2,10 +2,15 @@
 
 from typing import Any
 
+import flatbuffers
 import numpy as np
+import numpy.typing as npt
 from ai_edge_litert.tools import flatbuffer_utils
 
 __all__ = ["read_tflite", "write_tflite"]
+
+_IDENTIFIER = b"TFL3"
+_DATA_ALIGNMENT = 16  # of Buffer.data in TensorFlow Lite's schema.fbs: "force_align: 16"
 
 
 def read_tflite(content: bytes) -> Any:
@@ -23,4 +28,31 @@ def read_tflite(content: bytes) -> Any:
 
 def write_tflite(model: Any) -> bytes:
     """Return the bytes of a file that ``read_tflite`` gave, with all buffers inside the flatbuffer."""
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    builder = _Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+class _Builder(flatbuffers.Builder):  # type: ignore[misc]
+    """Aligns data as the schema asks, which arrays otherwise are not, and writes equal zero points once.
+
+    A weight with a scale per channel has as many zero points, 8 bytes each and all of them 0: a tenth of an int8
+    EfficientNet-Lite0. Any reader follows two references to one place.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._zero_points: dict[bytes, int] = {}
+
+    def StartVector(self, elem_size: int, count: int, alignment: int) -> int:  # noqa: N802 - the base's name
+        """Start a vector; one of bytes is the data of a buffer."""
+        return int(super().StartVector(elem_size, count, max(alignment, _DATA_ALIGNMENT if elem_size == 1 else 1)))
+
+    def CreateNumpyVector(self, x: npt.NDArray[Any]) -> int:  # noqa: N802 - the base's name
+        """Write an array, or refer to an equal one of whole numbers of 8 bytes."""
+        if x.dtype != np.int64:
+            return int(super().CreateNumpyVector(x))
+        key = x.tobytes()
+        if key not in self._zero_points:
+            self._zero_points[key] = int(super().CreateNumpyVector(x))
+        return self._zero_points[key]

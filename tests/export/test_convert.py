@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from trailcam_edge.errors import ExportError
@@ -15,7 +16,7 @@ from trailcam_edge.interpreters import TFLiteModel
 from trailcam_edge.manifest import InputSpec
 from trailcam_export.answers import FileAnswerer, KerasAnswerer
 from trailcam_export.convert import convert_float16, convert_float32
-from trailcam_export.flatbuffer import read_tflite
+from trailcam_export.flatbuffer import read_tflite, write_tflite
 from trailcam_export.graph_check import check_graph
 from trailcam_export.model_card import ModelCard, write_tflite_card
 from trailcam_export.quantise import QUANTIZERS, quantise
@@ -80,6 +81,22 @@ def test_a_quantised_file_whose_weights_lie_behind_it_stays_whole_when_it_is_cha
     check_graph(changed, "int8", (32, 32, 3), 3)
     check_weights(changed, "int8", kernel_size(model))
     assert np.array_equal(_answers(changed, tmp_path, images), _answers(content, tmp_path, images))
+
+
+def test_a_changed_file_keeps_its_data_aligned_and_zero_points_once(images: Images) -> None:
+    model = _model_of(keras.layers.Conv2D(64, 3))
+    content = quantise(model, "int8", iter(images), "tensorflow")
+    written = write_tflite(read_tflite(content))
+    assert len(written) < len(content) - 8 * 64  # weights and biases share 64 zero points
+    packed = schema.Model.GetRootAs(bytearray(written), 0)
+    for number in range(packed.BuffersLength()):
+        table = packed.Buffers(number)
+        if table.DataLength():
+            assert table._tab.Vector(table._tab.Offset(4)) % 16 == 0
+    before, after = read_tflite(content), read_tflite(written)
+    for old, new in zip(before.subgraphs[0].tensors, after.subgraphs[0].tensors, strict=True):
+        if old.quantization is not None and old.quantization.zeroPoint is not None:
+            assert np.array_equal(old.quantization.zeroPoint, new.quantization.zeroPoint)
 
 
 def test_pale_calibration_pictures_leave_the_input_at_raw_levels(tiny: Any, tmp_path: Path) -> None:
