@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from trailcam.main import main
+from trailcam_benchmarks.latency import main
 
 
 def test_every_step_is_timed_on_every_frame(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["benchmark", "--frames", "8", "--json"]) == 0
+    assert main(["--frames", "8", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["frames"] == 8
     for step in ("floor", "classify", "decode"):
@@ -17,5 +17,5 @@ def test_every_step_is_timed_on_every_frame(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_table_names_the_overhead(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["benchmark", "--frames", "4"]) == 0
+    assert main(["--frames", "4"]) == 0
     assert "over the bare interpreter call" in capsys.readouterr().out
