@@ -67,7 +67,7 @@ def _figures(variant: Variant, rounds_wanted: int) -> Row:
         bundle=str(variant.bundle),
         kind=kind,
         threads=variant.threads,
-        state="measured" if len(variant.rounds) == rounds_wanted and not variant.reason else "partial",
+        state="measured" if len(variant.rounds) == rounds_wanted else "partial",
         reason=variant.reason,
         name=first.name,
         scheme=first.scheme,

@@ -12,7 +12,16 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Interval", "Ratio", "judge", "p90_interval", "paired_ratio", "pareto_front", "quantile", "quantile_interval"]
+__all__ = [
+    "Interval",
+    "Ratio",
+    "judge",
+    "p90_interval",
+    "paired_ratio",
+    "pareto_front",
+    "quantile",
+    "quantile_interval",
+]
 
 Times = npt.NDArray[np.float64]
 
@@ -115,7 +124,8 @@ def judge(old: Sequence[float], new: Sequence[float], margin: float, alpha: floa
     only when a change beyond the margin in either direction is ruled out in the same way.
 
     Args:
-        old, new: one figure per round, lower is better, above 0.
+        old: one figure per round, lower is better, above 0.
+        new: the same of now.
         margin: change that does not matter, as a share: 0.05 is five percent.
         alpha: how often chance alone may call a change.
 
@@ -156,7 +166,7 @@ def _binomial_cdf(n: int, share: float) -> Times:
     k = np.arange(n)
     steps = np.log((n - k) / (k + 1)) + math.log(share / (1 - share))
     logs = n * math.log1p(-share) + np.concatenate([[0.0], np.cumsum(steps)])
-    return np.minimum(1.0, np.cumsum(np.exp(logs)))
+    return np.asarray(np.minimum(1.0, np.cumsum(np.exp(logs))), np.float64)
 
 
 def _p_larger(first: Times, second: Times) -> float:
@@ -165,7 +175,8 @@ def _p_larger(first: Times, second: Times) -> float:
     observed = float(first.sum())
     slack = 1e-9 * (1 + abs(observed))  # equal sums in another order must count as equal
     if math.comb(len(values), size) <= _MOST_ARRANGEMENTS:
-        sums = np.array([values[list(chosen)].sum() for chosen in combinations(range(len(values)), size)])
+        chosen = np.array(list(combinations(range(len(values)), size)))  # (arrangements, size)
+        sums = values[chosen].sum(axis=1)
         return float((sums >= observed - slack).mean())
     random = np.random.default_rng(0)
     sums = np.array([random.permutation(values)[:size].sum() for _ in range(_MOST_ARRANGEMENTS)])

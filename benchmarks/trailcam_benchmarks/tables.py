@@ -98,8 +98,8 @@ def markdown_table(result: Result) -> str:
 
 def reasons(result: Result) -> list[str]:
     """Return a line for everything that is not whole."""
-    broken = [row for row in result.rows if row.state != "measured"]
-    lines = [f"{row.bundle}, {row.kind}, {row.threads} thread(s): {row.state}, {row.reason}" for row in broken]
+    lacking = [row for row in result.rows if row.reason]
+    lines = [f"{row.bundle}, {row.kind}, {row.threads} thread(s): {row.state}, {row.reason}" for row in lacking]
     if not result.complete:
         lines.append("Interrupted: what is missing was not measured.")
     return lines

@@ -63,6 +63,15 @@ def test_a_process_that_ends_badly_says_why(text: str, reason: str) -> None:
         ask(lambda request: run_child(request, program(text)), REQUEST)
 
 
+def test_what_native_code_prints_does_not_come_between_the_answers() -> None:
+    noisy = (
+        "import os, sys; from trailcam_benchmarks import child\n"
+        "def task(request, clock):\n    os.write(1, b'delegate created\\n')\n    yield {'done': True}\n"
+        "child._TASKS['round'] = task; sys.exit(child.main())"
+    )
+    assert ask(lambda request: run_child(request, program(noisy)), REQUEST) == {"done": True}
+
+
 def test_a_process_that_hangs_is_ended() -> None:
     with pytest.raises(ChildError, match="no answer within"):
         ask(lambda request: run_child(request, program("import time; time.sleep(60)"), limit_s=0.3), REQUEST)

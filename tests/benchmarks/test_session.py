@@ -116,6 +116,14 @@ def test_accuracy_and_agreement_are_counted_on_pictures_that_can_be_read(runs: A
     assert row_of(rows, INT8, "floor").accuracy is None
 
 
+def test_pictures_of_a_label_that_the_bundle_lacks_cost_the_accuracy_and_not_the_latency(runs: Any) -> None:
+    runs.answers = {INT8: [0]}
+    pictures = (Picture(Path("a.jpg"), "badger"),)
+    row = row_of(measure(Plan((Path(INT8),), frames=4, rounds=1, pictures=pictures), runs).rows, INT8)
+    assert (row.state, row.accuracy) == ("measured", None)
+    assert "'badger'" in row.reason
+
+
 def test_without_float32_of_the_same_network_there_is_no_ratio(runs: Any) -> None:
     row = row_of(measure(Plan((Path(INT8),), frames=4, rounds=1), runs).rows, INT8)
     assert row.over_float32 is None

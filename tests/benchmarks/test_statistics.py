@@ -58,8 +58,10 @@ def test_rounds_never_make_the_interval_narrower_than_order_statistics(rounds: l
 def test_a_machine_that_drifts_between_rounds_widens_the_interval() -> None:
     times = np.random.default_rng(0).normal(20, 0.1, (8, 200))
     still, drifting = p90_interval(list(times)), p90_interval(list(times + np.arange(8)[:, None]))
-    assert still.high is not None and still.low is not None
-    assert drifting.high is not None and drifting.low is not None
+    assert still.high is not None
+    assert still.low is not None
+    assert drifting.high is not None
+    assert drifting.low is not None
     assert drifting.high - drifting.low > 5 * (still.high - still.low)
 
 

@@ -102,6 +102,13 @@ def test_the_page_stands_alone_and_shows_everything(result: Result) -> None:
     assert "+30.0%" in text
 
 
+def test_a_hostile_name_stays_text(result: Result) -> None:
+    hostile = tuple(replace(row, name="<script>alert(1)</script>") for row in result.rows)
+    page = Page(render_report(replace(result, rows=hostile)))
+    assert "script" not in page.tags
+    assert any("<script>" in said for said in page.said)
+
+
 def test_a_page_without_any_measured_row_says_why(result: Result) -> None:
     failed = tuple(Row(row.bundle, row.kind, row.threads, "failed", "interrupted") for row in result.rows)
     page = Page(render_report(replace(result, rows=failed, soaks=(), complete=False)))
