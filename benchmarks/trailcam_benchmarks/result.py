@@ -68,8 +68,8 @@ class Row:
     """One bundle with one number of threads, or the floor of it (``kind`` is ``model`` or ``floor``).
 
     ``state`` is ``measured``, ``partial`` (some rounds are missing) or ``failed``; ``reason`` says why where it is not
-    ``measured``, or why it has no accuracy. What a failed row could not say is None or empty. ``stages_ms`` are medians, ``rate_hz`` frames per
-    second of the whole loop with decoding.
+    ``measured``, or why it has no accuracy. What a failed row could not say is None or empty. ``stages_ms`` are
+    medians, ``rate_hz`` frames per second of the whole loop with decoding.
     """
 
     bundle: str

@@ -112,6 +112,14 @@ def test_pictures_are_labelled_by_their_folder_and_spread_evenly(tmp_path: Path)
     assert len(benchmark.read_pictures(tmp_path, 1000)) == 10
 
 
+def test_folders_of_animals10_have_the_labels_of_the_built_in_bundle(tmp_path: Path) -> None:
+    for folder in ("cane", "gatto"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "0.jpg").touch()
+    assert [picture.label for picture in benchmark.read_pictures(tmp_path, 9)] == ["dog", "cat"]
+    assert [picture.label for picture in benchmark.read_pictures(tmp_path, 9, "none")] == ["cane", "gatto"]
+
+
 def test_pictures_without_a_label_are_refused_before_anything_is_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

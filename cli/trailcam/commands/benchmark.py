@@ -19,6 +19,7 @@ from trailcam_edge.classifier import BUILTIN_BUNDLE
 from trailcam_edge.disk import write_file
 from trailcam_edge.errors import DataError
 from trailcam_edge.sources import list_pictures
+from trailcam_train.label_maps import choose_label_map
 
 __all__ = ["add_arguments", "read_pictures", "run"]
 
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=_count, default=1000, metavar="N", help="pictures of --data, spread evenly (1000)"
     )
+    parser.add_argument("--label-map", metavar="MAP", help="what the folders mean: animals10, none, or a TOML file")
     parser.add_argument("--soak", type=_duration, default=0.0, metavar="T", help="then run each bundle so long: 30m")
     parser.add_argument("--budget", type=_duration, metavar="T", help="name the best bundle whose p90 fits: 66ms")
     parser.add_argument("--against", type=Path, metavar="FILE", help="benchmark.json of an earlier run; 3 if slower")
@@ -55,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         frames=arguments.frames,
         min_time_s=arguments.min_time,
         rounds=arguments.rounds,
-        pictures=() if arguments.data is None else read_pictures(arguments.data, arguments.limit),
+        pictures=() if arguments.data is None else read_pictures(arguments.data, arguments.limit, arguments.label_map),
         soak_s=arguments.soak,
     )
     if arguments.out is not None:
@@ -80,11 +82,16 @@ def run(arguments: argparse.Namespace) -> int:
     return _CHECK_FAILED if unmeasured or not fits or any(verdict.failed for verdict in verdicts) else 0
 
 
-def read_pictures(folder: Path, limit: int) -> tuple[Picture, ...]:
+def read_pictures(folder: Path, limit: int, label_map: str | None = None) -> tuple[Picture, ...]:
     """Return at most ``limit`` pictures, evenly spread over ``folder``; each is labelled by the folder it lies in.
 
+    Args:
+        folder: with one folder per label.
+        limit: at least 1.
+        label_map: as ``trailcam train`` takes it.
+
     Raises:
-        DataError: pictures lie beside the folders of the labels.
+        DataError: pictures lie beside the folders of the labels, or the map cannot be used.
         SourceError: there is no picture.
     """
     paths = list_pictures(folder)
@@ -93,7 +100,8 @@ def read_pictures(folder: Path, limit: int) -> tuple[Picture, ...]:
         raise DataError(f"{loose[0]}: lies in no folder of a label. Expected {folder}/LABEL/PICTURE.")
     step = max(1.0, len(paths) / limit)
     chosen = [paths[int(number * step)] for number in range(min(limit, len(paths)))]
-    return tuple(Picture(path, path.relative_to(folder).parts[0]) for path in chosen)
+    labels = choose_label_map({path.relative_to(folder).parts[0] for path in paths}, label_map)
+    return tuple(Picture(path, labels[path.relative_to(folder).parts[0]]) for path in chosen)
 
 
 def _budget(result: Result, budget_s: float | None) -> tuple[str, bool]:
