@@ -1,5 +1,7 @@
 """Latency of a bundle against the floor: the bare interpreter call on a ready input.
 
+    python -m trailcam_benchmarks.latency [BUNDLE...]
+
 Three steps are timed in turn, frame by frame, so that a machine that slows down hurts all alike:
 
     floor      set_tensor, invoke, get_tensor of the interpreter, as in the shortest script one could write (or ONNX
@@ -10,9 +12,12 @@ Three steps are timed in turn, frame by frame, so that a machine that slows down
 The ratio classify / floor is the figure to quote; milliseconds depend on the machine and the hour.
 """
 
+import argparse
+import json
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -20,11 +25,21 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_edge.classifier import Classifier
+from trailcam_edge.errors import TrailcamError
 from trailcam_edge.preprocessing import Image, decode_image, fit_image
 from trailcam_edge.progress import Progress, silent
 from trailcam_edge.runtimes import load_onnxruntime, load_runtime
 
-__all__ = ["FRAME_HEIGHT_PX", "FRAME_WIDTH_PX", "LatencyBench", "LatencyReport", "Quantiles"]
+__all__ = [
+    "FRAME_HEIGHT_PX",
+    "FRAME_WIDTH_PX",
+    "LatencyBench",
+    "LatencyReport",
+    "Quantiles",
+    "bare_call",
+    "camera_frame",
+    "main",
+]
 
 FRAME_WIDTH_PX, FRAME_HEIGHT_PX = 640, 480
 _WARMUP = 20
@@ -70,8 +85,8 @@ class LatencyBench:
     def __init__(self, bundle: Path | None, threads: int) -> None:
         self._classifier = Classifier.open(bundle, threads)
         self._threads = threads
-        self._image, self._jpeg = _camera_frame()
-        self._floor = _bare_call(self._classifier, threads, self._image)
+        self._image, self._jpeg = camera_frame()
+        self._floor = bare_call(self._classifier, threads, self._image)
 
     def run(self, frames: int, progress: Progress = silent) -> LatencyReport:
         """Time ``frames`` synthetic 640x480 camera frames (at least 1), one by one, after a warm-up."""
@@ -102,7 +117,7 @@ class LatencyBench:
         )
 
 
-def _bare_call(classifier: Classifier, threads: int, image: Image) -> Callable[[], object]:
+def bare_call(classifier: Classifier, threads: int, image: Image) -> Callable[[], object]:
     """Return the shortest way from a ready input to the raw output, on an interpreter of its own."""
     ready = fit_image(image, classifier.input)[None]
     path = classifier.bundle.model_path
@@ -126,7 +141,7 @@ def _bare_call(classifier: Classifier, threads: int, image: Image) -> Callable[[
     return call
 
 
-def _camera_frame() -> tuple[Image, bytes]:
+def camera_frame() -> tuple[Image, bytes]:
     """Return a smooth coloured scene with sensor noise, and its JPEG; the same in every run."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
@@ -141,3 +156,38 @@ def _camera_frame() -> tuple[Image, bytes]:
 def _quantiles(times_ms: npt.NDArray[np.float64]) -> Quantiles:
     p50, p90, p99 = np.percentile(times_ms, (50, 90, 99))
     return Quantiles(float(p50), float(p90), float(p99), float(times_ms.max()))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure every bundle and print it; 1 where one cannot be used."""
+    parser = argparse.ArgumentParser(description="A bundle against the bare interpreter call, frame by frame in turns.")
+    parser.add_argument("bundles", type=Path, nargs="*", metavar="BUNDLE", help="default: the built-in one")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of one inference (default 1)")
+    parser.add_argument("--frames", type=int, default=1024, metavar="N", help="frames to time (default 1024)")
+    parser.add_argument("--json", action="store_true", help="one JSON object per bundle and line")
+    chosen = parser.parse_args(arguments)
+    try:
+        for bundle in chosen.bundles or [None]:
+            report = LatencyBench(bundle, max(1, chosen.threads)).run(max(1, chosen.frames))
+            print(json.dumps(asdict(report)) if chosen.json else _describe(report))
+    except TrailcamError as error:
+        print(f"latency: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _describe(report: LatencyReport) -> str:
+    rows = "\n".join(
+        f"  {name:<10}{times.p50_ms:>8.2f}{times.p90_ms:>8.2f}{times.p99_ms:>8.2f}{times.worst_ms:>8.2f}"
+        for name, times in (("floor", report.floor), ("classify", report.classify), ("decode", report.decode))
+    )
+    return (
+        f"{report.bundle} {report.scheme}, {report.size_bytes / 1e6:.2f} MB, {report.threads} thread(s), "
+        f"{report.frames} frames of {FRAME_WIDTH_PX}x{FRAME_HEIGHT_PX} px\n"
+        f"  {'ms':<10}{'p50':>8}{'p90':>8}{'p99':>8}{'worst':>8}\n{rows}\n"
+        f"  classify takes {report.overhead:+.1%} over the bare interpreter call"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -27,7 +27,7 @@ COMMANDS = {
     "train": "train a model on folders of photographs",
     "export": "turn a run into bundles and measure what that cost",
     "inspect": "say what is in a bundle and whether it is intact",
-    "benchmark": "measure a bundle against the bare interpreter call",
+    "benchmark": "measure bundles side by side: latency, memory, accuracy, long runs",
 }
 ACTIONS = {  # of a command whose first word may as well be a folder: the action wins, ./compare is the folder
     "train compare": "say which of two runs is better, on the same test pictures",

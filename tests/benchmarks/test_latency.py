@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trailcam.main import main
+from trailcam_benchmarks.latency import main
 from trailcam_edge.bundle import describe_file, write_bundle
 from trailcam_edge.golden import GoldenVectors, golden_to_bytes
 from trailcam_edge.manifest import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec
@@ -14,7 +14,7 @@ from trailcam_edge.onnx_model import OnnxModel
 
 
 def test_every_step_is_timed_on_every_frame(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["benchmark", "--frames", "8", "--json"]) == 0
+    assert main(["--frames", "8", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["frames"] == 8
     for step in ("floor", "classify", "decode"):
@@ -23,7 +23,7 @@ def test_every_step_is_timed_on_every_frame(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_table_names_the_overhead(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["benchmark", "--frames", "4"]) == 0
+    assert main(["--frames", "4"]) == 0
     assert "over the bare interpreter call" in capsys.readouterr().out
 
 
@@ -43,5 +43,5 @@ def test_an_onnx_bundle_is_timed_too(tmp_path: Path, capsys: pytest.CaptureFixtu
         drift=None,
     )
     write_bundle(tmp_path / "o.bundle", manifest, path, golden)
-    assert main(["benchmark", str(tmp_path / "o.bundle"), "--frames", "4", "--json"]) == 0
+    assert main([str(tmp_path / "o.bundle"), "--frames", "4", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["floor"]["p50_ms"] > 0

@@ -1,47 +1,135 @@
-"""``trailcam benchmark``: measure bundles against the bare interpreter call."""
+"""``trailcam benchmark``: bundles side by side, on the very files that ship."""
 
 import argparse
 import json
+import re
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from trailcam.native_log import quiet_native_log
 from trailcam.progress import terminal_progress
-from trailcam_benchmarks.latency import FRAME_HEIGHT_PX, FRAME_WIDTH_PX, LatencyBench, LatencyReport
+from trailcam_benchmarks.against import compare
+from trailcam_benchmarks.processes import run_child
+from trailcam_benchmarks.report import render_report
+from trailcam_benchmarks.result import Result, read_old, write_result
+from trailcam_benchmarks.rows import Picture
+from trailcam_benchmarks.session import MLPERF_FRAMES, Plan, measure
+from trailcam_benchmarks.tables import best_within, describe_soak, describe_verdict, markdown_table, terminal_table
+from trailcam_edge.classifier import BUILTIN_BUNDLE
+from trailcam_edge.disk import write_file
+from trailcam_edge.errors import DataError
+from trailcam_edge.sources import list_pictures
+from trailcam_train.label_maps import choose_label_map
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "read_pictures", "run"]
+
+_CHECK_FAILED, _INTERRUPTED = 3, 130
+_UNITS_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam benchmark``."""
     parser.add_argument("bundles", type=Path, nargs="*", metavar="BUNDLE", help="default: the built-in one")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of one inference (default 1)")
-    parser.add_argument("--frames", type=int, default=1024, metavar="N", help="frames to time (default 1024)")
-    parser.add_argument("--json", action="store_true", help="one JSON object per bundle and line")
+    parser.add_argument("--threads", type=_threads, default=(1,), metavar="N,N", help="threads, each measured (1)")
+    parser.add_argument(
+        "--frames", type=_count, default=MLPERF_FRAMES, metavar="N", help=f"at least so many ({MLPERF_FRAMES})"
+    )
+    parser.add_argument("--min-time", type=_duration, default=10.0, metavar="T", help="and at least so long (10s)")
+    parser.add_argument("--rounds", type=_count, default=8, metavar="N", help="taken in turns; --against needs 5 (8)")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="pictures in one folder per label, not trained on")
+    parser.add_argument(
+        "--limit", type=_count, default=1000, metavar="N", help="pictures of --data, spread evenly (1000)"
+    )
+    parser.add_argument("--label-map", metavar="MAP", help="what the folders mean: animals10, none, or a TOML file")
+    parser.add_argument("--soak", type=_duration, default=0.0, metavar="T", help="then run each bundle so long: 30m")
+    parser.add_argument("--budget", type=_duration, metavar="T", help="name the best bundle whose p90 fits: 66ms")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="benchmark.json of an earlier run; 3 if slower")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write benchmark.json, report.html and table.md there")
+    parser.add_argument("--json", action="store_true", help="print benchmark.json instead of a table")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure every bundle and print a line each."""
-    reports = []
-    threads, frames = max(1, arguments.threads), max(1, arguments.frames)
+    """Measure; 3 if nothing fits the budget, something is slower, or no bundle could be measured."""
+    old = None if arguments.against is None else read_old(arguments.against)
+    plan = Plan(
+        bundles=tuple(dict.fromkeys(arguments.bundles)) or (BUILTIN_BUNDLE,),
+        threads=arguments.threads,
+        frames=arguments.frames,
+        min_time_s=arguments.min_time,
+        rounds=arguments.rounds,
+        pictures=() if arguments.data is None else read_pictures(arguments.data, arguments.limit, arguments.label_map),
+        soak_s=arguments.soak,
+    )
+    if arguments.out is not None:
+        arguments.out.mkdir(parents=True, exist_ok=True)  # better now than after an hour
     with terminal_progress() as progress:
-        for bundle in arguments.bundles or [None]:
-            with quiet_native_log():
-                bench = LatencyBench(bundle, threads)
-            reports.append(bench.run(frames, progress))
-    for report in reports:
-        print(json.dumps(asdict(report)) if arguments.json else _describe(report))
-    return 0
+        result = measure(plan, run_child, progress)
+    verdicts = () if old is None else compare(old, result)
+    budget, fits = _budget(result, arguments.budget)
+    if arguments.out is not None:
+        write_result(arguments.out / "benchmark.json", result)
+        write_file(arguments.out / "table.md", f"{markdown_table(result)}\n".encode())
+        write_file(arguments.out / "report.html", render_report(result, verdicts, budget).encode())
+    if arguments.json:
+        print(json.dumps(asdict(result), sort_keys=True, ensure_ascii=False))
+    else:
+        lines = [terminal_table(result), *map(describe_soak, result.soaks), *([budget] if budget else [])]
+        print("\n".join([*lines, *map(describe_verdict, verdicts)]))
+    if not result.complete:
+        print("trailcam: interrupted; what was measured until then is kept and marked.", file=sys.stderr)
+        return _INTERRUPTED
+    unmeasured = all(row.latency is None for row in result.rows if row.kind == "model")
+    return _CHECK_FAILED if unmeasured or not fits or any(verdict.failed for verdict in verdicts) else 0
 
 
-def _describe(report: LatencyReport) -> str:
-    rows = "\n".join(
-        f"  {name:<10}{times.p50_ms:>8.2f}{times.p90_ms:>8.2f}{times.p99_ms:>8.2f}{times.worst_ms:>8.2f}"
-        for name, times in (("floor", report.floor), ("classify", report.classify), ("decode", report.decode))
-    )
+def read_pictures(folder: Path, limit: int, label_map: str | None = None) -> tuple[Picture, ...]:
+    """Return at most ``limit`` pictures, evenly spread over ``folder``; each is labelled by the folder it lies in.
+
+    Args:
+        folder: with one folder per label.
+        limit: at least 1.
+        label_map: as ``trailcam train`` takes it.
+
+    Raises:
+        DataError: pictures lie beside the folders of the labels, or the map cannot be used.
+        SourceError: there is no picture.
+    """
+    paths = list_pictures(folder)
+    loose = [path for path in paths if path.parent == folder]
+    if loose:
+        raise DataError(f"{loose[0]}: lies in no folder of a label. Expected {folder}/LABEL/PICTURE.")
+    step = max(1.0, len(paths) / limit)
+    chosen = [paths[int(number * step)] for number in range(min(limit, len(paths)))]
+    labels = choose_label_map({path.relative_to(folder).parts[0] for path in paths}, label_map)
+    return tuple(Picture(path, labels[path.relative_to(folder).parts[0]]) for path in chosen)
+
+
+def _budget(result: Result, budget_s: float | None) -> tuple[str, bool]:
+    if budget_s is None:
+        return "", True
+    best = best_within(result.rows, budget_s * 1e3)
+    if best is None or best.latency is None:
+        return f"budget {budget_s * 1e3:g} ms: no measured bundle fits, with p90 and its interval.", False
+    accuracy = "accuracy not known" if best.top1 is None else f"top-1 {best.top1:.1%}"
     return (
-        f"{report.bundle} {report.scheme}, {report.size_bytes / 1e6:.2f} MB, {report.threads} thread(s), "
-        f"{report.frames} frames of {FRAME_WIDTH_PX}x{FRAME_HEIGHT_PX} px\n"
-        f"  {'ms':<10}{'p50':>8}{'p90':>8}{'p99':>8}{'worst':>8}\n{rows}\n"
-        f"  classify takes {report.overhead:+.1%} over the bare interpreter call"
+        f"budget {budget_s * 1e3:g} ms: {best.bundle} with {best.threads} thread(s) is the best that fits, "
+        f"{accuracy}, p90 {best.latency.p90_ms:.1f} ms.",
+        True,
     )
+
+
+def _duration(text: str) -> float:
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration, expected one such as 66ms, 10s, 30m or 1h")
+    return float(found[1]) * _UNITS_S[found[2]]
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def _threads(text: str) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(_count(part) for part in text.split(",")))

@@ -1,0 +1,116 @@
+"""What a machine is, and how it feels at this moment: board, cores, governor, temperature, frequency, throttling.
+
+Everything is read from files of Linux. Where a file is missing, as on other systems or in containers, the figure is
+None; a measurement is never refused for it.
+"""
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Condition", "Machine", "describe_machine", "read_condition", "read_memory_mb"]
+
+_ROOT = Path("/")
+# Bits 0 to 3 say what is so now, 16 to 19 what was since the start. Source: the Raspberry Pi documentation of
+# "vcgencmd get_throttled"; the firmware driver shows the same number here.
+_THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
+_FREQUENCY = "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
+_GOVERNOR = "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a measurement was made. Two results can be compared in milliseconds only if these are equal."""
+
+    board: str
+    processor: str
+    cores: int
+    system: str
+    architecture: str
+    python: str
+    governor: str | None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One look at the machine: degrees Celsius, megahertz, firmware throttling bits, load average of a minute."""
+
+    temperature_c: float | None
+    frequency_mhz: float | None
+    throttled: int | None
+    load: float | None
+
+
+def describe_machine(root: Path = _ROOT) -> Machine:
+    """Describe this machine, reading below ``root``."""
+    processor = _field(_text(root / "proc/cpuinfo") or "", "model name") or platform.machine()
+    release = _field((_text(root / "etc/os-release") or "").replace("=", ": "), "PRETTY_NAME") or platform.system()
+    board = _text(root / "proc/device-tree/model") or _text(root / "sys/devices/virtual/dmi/id/product_name")
+    return Machine(
+        board=board or "unknown",
+        processor=processor,
+        cores=_usable_cores(),
+        system=f"{release.strip(chr(34))}, kernel {platform.release()}",
+        architecture=platform.machine(),
+        python=platform.python_version(),
+        governor=_text(root / _GOVERNOR),
+    )
+
+
+def read_condition(root: Path = _ROOT) -> Condition:
+    """Look at temperature (the hottest zone), frequency of the first core, throttling bits and load, below ``root``."""
+    zones = [_number(path) for path in sorted((root / "sys/class/thermal").glob("thermal_zone*/temp"))]
+    degrees = [zone / 1000 for zone in zones if zone is not None]
+    frequency_khz = _number(root / _FREQUENCY)
+    throttled = _text(root / _THROTTLED)
+    load = (_text(root / "proc/loadavg") or "").split()
+    return Condition(
+        temperature_c=max(degrees, default=None),
+        frequency_mhz=None if frequency_khz is None else frequency_khz / 1000,
+        throttled=_hexadecimal(throttled),
+        load=float(load[0]) if load else None,
+    )
+
+
+def read_memory_mb(status: Path = Path("/proc/self/status")) -> tuple[float | None, float | None]:
+    """Return what this process holds in memory now and held at most, in megabytes (10^6 bytes)."""
+    text = _text(status) or ""
+    return _megabytes(_field(text, "VmRSS")), _megabytes(_field(text, "VmHWM"))
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip().rstrip("\0") or None
+    except OSError:
+        return None
+
+
+def _number(path: Path) -> float | None:
+    try:
+        return float(_text(path) or "")
+    except ValueError:
+        return None
+
+
+def _hexadecimal(text: str | None) -> int | None:
+    try:
+        return int(text or "", 16)
+    except ValueError:
+        return None
+
+
+def _field(text: str, name: str) -> str | None:
+    for line in text.splitlines():
+        key, separator, value = line.partition(":")
+        if separator and key.strip() == name:
+            return value.strip()
+    return None
+
+
+def _megabytes(value: str | None) -> float | None:
+    return None if value is None else int(value.split()[0]) * 1024 / 1e6  # the kernel's kB are 1024 bytes
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

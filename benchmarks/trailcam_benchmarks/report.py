@@ -1,0 +1,195 @@
+"""``report.html``: one file that opens without a network, by day and by night, with charts as inline SVG.
+
+Everything that comes from data is escaped by the function that puts it into the page.
+"""
+
+import html
+from collections.abc import Sequence
+from itertools import cycle
+
+from trailcam_benchmarks.against import Verdict
+from trailcam_benchmarks.result import Result, Row, Soak
+from trailcam_benchmarks.statistics import pareto_front
+from trailcam_benchmarks.tables import HEADER, cells, describe_soak, describe_verdict, reasons
+
+__all__ = ["render_report"]
+
+_WIDTH, _HEIGHT = 460, 260
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 30, 40
+_BAR_PX, _NAMES_PX = 22, 170
+# Apart for the colour-blind, on white and on black. Source: M. Okabe and K. Ito, "Color Universal Design", 2008.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9")
+_STYLE = """
+:root{--page:#fff;--text:#222;--faint:#666;--line:#d8d8d4;--stripe:#f5f5f2}
+@media(prefers-color-scheme:dark){:root{--page:#16181a;--text:#e4e4e0;--faint:#9aa0a4;--line:#3a3e41;--stripe:#1f2224}}
+body{font:16px/1.5 system-ui,sans-serif;max-width:1040px;margin:0 auto;padding:1em;color:var(--text);
+background:var(--page);overflow-wrap:anywhere}
+.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:14px;overflow-wrap:normal}
+th,td{padding:4px 9px;text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left}
+thead th{color:var(--faint);border-bottom:1px solid var(--line)}tbody tr:nth-child(odd){background:var(--stripe)}
+.charts{display:flex;flex-wrap:wrap;gap:20px;align-items:flex-start}
+svg{width:460px;max-width:100%;font:11px system-ui,sans-serif;fill:var(--text)}
+svg .title{font-weight:600;font-size:13px}svg line{stroke:var(--line)}.faint{color:var(--faint)}
+"""
+
+Point = tuple[float, float]
+
+
+def render_report(result: Result, verdicts: Sequence[Verdict] = (), budget: str = "") -> str:
+    """Return the page.
+
+    Args:
+        result: what was measured, whole or interrupted.
+        verdicts: of a comparison with an earlier run, if there was one.
+        budget: a sentence on the bundle that fits a budget, if one was asked for.
+    """
+    models = [row for row in result.rows if row.latency is not None and row.kind == "model"]
+    machine = result.machine
+    place = (
+        f"{machine.board}, {machine.processor}, {machine.cores} core(s), {machine.system}, Python {machine.python}; "
+        f"governor {machine.governor or 'not stated'}, load {_said(result.before.load)} before and "
+        f"{_said(result.after.load)} after; {result.started}. Each row: at least {result.frames_wanted:,} frames and "
+        f"{result.min_time_s:g} s, in {result.rounds} rounds taken in turns."
+    )
+    parts = [
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width"><title>Trailcam benchmark</title>',
+        f"<style>{_STYLE}</style></head><body><h1>Trailcam benchmark</h1>",
+        _paragraph(place, "faint"),
+        *(_paragraph(line) for line in ([budget] if budget else []) + reasons(result)),
+        _table([row for row in result.rows if row.latency is not None]),
+    ]
+    if models:
+        parts += ['<div class="charts">', _distribution(models), _accuracy(models)]
+        parts.append(_bars("Model file, MB", [(_name(r), r.size_bytes / 1e6) for r in models if r.size_bytes]))
+        parts.append(_bars("Peak memory, MB", [(_name(r), r.memory.peak_mb) for r in models if r.memory]))
+        parts.append("</div>")
+    if verdicts:
+        parts += ["<h2>Against the earlier run</h2>", *(_paragraph(describe_verdict(verdict)) for verdict in verdicts)]
+    for soak in result.soaks:
+        parts += [f"<h2>{html.escape(describe_soak(soak))}</h2>", '<div class="charts">', *_soak(soak), "</div>"]
+    return "".join([*parts, "</body></html>\n"])
+
+
+def _distribution(rows: Sequence[Row]) -> str:
+    series = [
+        (_name(row), [(ms, float(share)) for share, ms in enumerate(row.latency.percentiles_ms[:100])])
+        for row in rows
+        if row.latency is not None
+    ]
+    return _chart("Latency: share of frames that took at most so long", "ms", "%", series)
+
+
+def _accuracy(rows: Sequence[Row]) -> str:
+    points = [(row.latency.p90_ms, 100 * row.top1, row) for row in rows if row.latency and row.top1 is not None]
+    if not points:
+        return ""
+    front = pareto_front([point[:2] for point in points])
+    series = [(_name(row), [(ms, share)]) for ms, share, row in points]
+    line = [points[number][:2] for number in front]
+    return _chart("Accuracy against latency; the line joins what nothing beats", "p90, ms", "top-1, %", series, line)
+
+
+def _soak(soak: Soak) -> list[str]:
+    def curve(title: str, unit: str, values: list[float | None]) -> str:
+        pairs = zip(soak.samples, values, strict=True)
+        points = [(sample.at_s / 60, value) for sample, value in pairs if value is not None]
+        return _chart(title, "min", unit, [("", points)]) if points else ""
+
+    samples = soak.samples
+    return [
+        curve("Rate", "frames/s", [sample.rate_hz for sample in samples]),
+        curve("Temperature", "degrees C", [sample.temperature_c for sample in samples]),
+        curve("Frequency", "MHz", [sample.frequency_mhz for sample in samples]),
+        curve("Memory", "MB", [sample.memory_mb for sample in samples]),
+    ]
+
+
+def _chart(
+    title: str, x_unit: str, y_unit: str, series: Sequence[tuple[str, Sequence[Point]]], line: Sequence[Point] = ()
+) -> str:
+    """Return points joined by lines, one colour for each named series; a series of one point is a dot."""
+    every = [point for _, points in series for point in points]
+    (x_low, x_high), (y_low, y_high) = (_range([point[axis] for point in every]) for axis in (0, 1))
+    names = [name for name, _ in series if name]
+    height = _HEIGHT + 15 * len(names)
+    floor = _HEIGHT - _BOTTOM
+
+    def place(point: Point) -> str:
+        x = _LEFT + (point[0] - x_low) / (x_high - x_low) * (_WIDTH - _LEFT - _RIGHT)
+        y = floor - (point[1] - y_low) / (y_high - y_low) * (floor - _TOP)
+        return f"{x:.1f},{y:.1f}"
+
+    parts = [
+        _open(title, height),
+        f'<line x1="{_LEFT}" y1="{floor}" x2="{_WIDTH - _RIGHT}" y2="{floor}"/>',
+        f'<line x1="{_LEFT}" y1="{_TOP}" x2="{_LEFT}" y2="{floor}"/>',
+        _text(_LEFT, floor + 14, f"{x_low:.3g}"),
+        _text(_WIDTH - _RIGHT, floor + 14, f"{x_high:.3g} {x_unit}", "end"),
+        _text(_LEFT - 5, floor, f"{y_low:.3g}", "end"),
+        _text(_LEFT - 5, _TOP + 8, f"{y_high:.3g}", "end"),
+        _text(_LEFT + 5, _TOP + 8, y_unit),
+    ]
+    if len(line) > 1:
+        joined = " ".join(map(place, line))
+        parts.append(f'<polyline points="{joined}" fill="none" stroke="#888" stroke-dasharray="4 3"/>')
+    for number, ((name, points), colour) in enumerate(zip(series, cycle(_COLOURS), strict=False)):
+        if len(points) == 1:
+            across, up = place(points[0]).split(",")
+            parts.append(f'<circle cx="{across}" cy="{up}" r="5" fill="{colour}"/>')
+        else:
+            joined = " ".join(map(place, points))
+            parts.append(f'<polyline points="{joined}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        if name:
+            y = _HEIGHT + 15 * number
+            parts.append(f'<rect x="{_LEFT}" y="{y - 9}" width="10" height="10" fill="{colour}"/>')
+            parts.append(_text(_LEFT + 16, y, name))
+    return "".join(parts) + "</svg>"
+
+
+def _bars(title: str, bars: Sequence[tuple[str, float]]) -> str:
+    if not bars:
+        return ""
+    largest = max(value for _, value in bars)
+    parts = [_open(title, _TOP + _BAR_PX * len(bars) + 8)]
+    for number, ((name, value), colour) in enumerate(zip(bars, cycle(_COLOURS), strict=False)):
+        y, width = _TOP + _BAR_PX * number, value / largest * (_WIDTH - _NAMES_PX - 60)
+        parts.append(_text(_NAMES_PX - 6, y + 14, name, "end"))
+        parts.append(f'<rect x="{_NAMES_PX}" y="{y + 3}" width="{width:.1f}" height="14" fill="{colour}"/>')
+        parts.append(_text(_NAMES_PX + width + 5, y + 14, f"{value:.3g}"))
+    return "".join(parts) + "</svg>"
+
+
+def _table(rows: Sequence[Row]) -> str:
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in HEADER)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells(row)) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _range(values: Sequence[float]) -> Point:
+    low, high = min(values), max(values)
+    air = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - air, high + air
+
+
+def _name(row: Row) -> str:
+    return f"{row.name} {row.scheme}, {row.threads} thr"
+
+
+def _said(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
+
+
+def _open(title: str, height: float) -> str:
+    shown = html.escape(title)
+    return f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{shown}">' + (
+        f'<text x="4" y="16" class="title">{shown}</text>'
+    )
+
+
+def _text(x: float, y: float, text: str, anchor: str = "start") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(text)}</text>'
+
+
+def _paragraph(text: str, kind: str = "") -> str:
+    return f'<p class="{kind}">{html.escape(text)}</p>' if kind else f"<p>{html.escape(text)}</p>"

@@ -1,0 +1,176 @@
+"""What a benchmark found, as records that go to ``benchmark.json`` and come back from it.
+
+``docs/benchmarks.md`` describes the file. A field is added without a new schema version; one that changes its meaning
+needs the next.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from trailcam_benchmarks.machine import Condition, Machine
+from trailcam_benchmarks.soak import Sample, SoakSummary
+from trailcam_benchmarks.statistics import Ratio
+from trailcam_edge.disk import write_file
+from trailcam_edge.errors import DataError
+
+__all__ = ["SCHEMA_VERSION", "Accuracy", "Latency", "Memory", "Result", "Row", "Soak", "read_old", "write_result"]
+
+SCHEMA_VERSION = 1
+_MAX_BYTES = 100_000_000
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Frame in memory to answer, over all frames after warm-up, in milliseconds.
+
+    ``percentiles_ms`` are the 0th to 100th percentile. ``round_p50_ms`` is the median of each round; round i of one row
+    stood beside round i of the others. An end of the interval is None where there are too few frames for it.
+    """
+
+    frames: int
+    p50_ms: float
+    p90_ms: float
+    p90_low_ms: float | None
+    p90_high_ms: float | None
+    p99_ms: float
+    worst_ms: float
+    percentiles_ms: tuple[float, ...]
+    round_p50_ms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Resident memory of the process in megabytes: before the model was opened, after a round, and at most."""
+
+    empty_mb: float
+    steady_mb: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Answers on ``--data``: shares with 95 % Wilson intervals; agreement is with float32 of the same run."""
+
+    n: int
+    unreadable: int
+    top1: float
+    top1_low: float
+    top1_high: float
+    agreement: float | None
+    agreement_low: float | None
+    agreement_high: float | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One bundle with one number of threads, or the floor of it (``kind`` is ``model`` or ``floor``).
+
+    ``state`` is ``measured``, ``partial`` (some rounds are missing) or ``failed``; ``reason`` says why where it is not
+    ``measured``, or why it has no accuracy. What a failed row could not say is None or empty. ``stages_ms`` are
+    medians, ``rate_hz`` frames per second of the whole loop with decoding.
+    """
+
+    bundle: str
+    kind: str
+    threads: int
+    state: str
+    reason: str = ""
+    name: str = ""
+    scheme: str = ""
+    runtime: str = ""
+    sha256: str = ""
+    size_bytes: int | None = None
+    stated_top1: float | None = None
+    load_ms: float | None = None
+    first_ms: float | None = None
+    latency: Latency | None = None
+    stages_ms: dict[str, float] | None = None
+    rate_hz: float | None = None
+    memory: Memory | None = None
+    over_float32: Ratio | None = None
+    over_floor: Ratio | None = None
+    accuracy: Accuracy | None = None
+
+    @property
+    def top1(self) -> float | None:
+        """Accuracy on ``--data``, or what the manifest states."""
+        return self.stated_top1 if self.accuracy is None else self.accuracy.top1
+
+
+@dataclass(frozen=True)
+class Soak:
+    """A long run of one bundle. It is not ``complete`` where it was cut; the samples until then are kept."""
+
+    bundle: str
+    threads: int
+    complete: bool
+    reason: str
+    summary: SoakSummary | None
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A whole run. ``complete`` is False where it was interrupted; a failed row does not make it so."""
+
+    started: str
+    complete: bool
+    machine: Machine
+    before: Condition
+    after: Condition
+    frames_wanted: int
+    min_time_s: float
+    rounds: int
+    rows: tuple[Row, ...]
+    soaks: tuple[Soak, ...] = ()
+    schema_version: int = SCHEMA_VERSION
+
+
+def write_result(path: Path, result: Result) -> None:
+    """Write ``benchmark.json`` in one step.
+
+    Raises:
+        OSError: the disk is full or read-only.
+    """
+    text = json.dumps(asdict(result), indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    write_file(path, text.encode("utf-8") + b"\n")
+
+
+def read_old(path: Path) -> dict[str, Any]:
+    """Read an earlier ``benchmark.json`` as far as a comparison needs it: ``machine`` and measured ``rows``.
+
+    Raises:
+        DataError: not such a file, or of another schema version.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise DataError(f"{path}: more than {_MAX_BYTES:,} bytes, expected a benchmark.json. It was not read.")
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({error}). Expected a benchmark.json of an earlier run.") from error
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        raise DataError(
+            f"{path}: schema_version is {version!r}, expected {SCHEMA_VERSION}. "
+            'Name a benchmark.json, or make it again with "trailcam benchmark BUNDLE --out DIR".'
+        )
+    rows, machine = content.get("rows"), content.get("machine")
+    if not isinstance(machine, dict) or not isinstance(rows, list) or not all(_is_row(row) for row in rows):
+        raise DataError(f"{path}: machine or rows are missing or damaged. Make the file again.")
+    return dict(content)
+
+
+def _is_row(row: Any) -> bool:
+    if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in ("name", "scheme", "runtime")):
+        return False
+    if not isinstance(row.get("threads"), int) or row.get("kind") not in ("model", "floor"):
+        return False
+    latency = row.get("latency")
+    if latency is None:
+        return True
+    rounds = latency.get("round_p50_ms") if isinstance(latency, dict) else None
+    return isinstance(rounds, list) and all(isinstance(value, float | int) and value > 0 for value in rounds)

@@ -1,0 +1,161 @@
+"""The result as text: a table for the terminal, a Markdown table for a README, and the bundle that fits a budget."""
+
+from collections.abc import Sequence
+
+from trailcam_benchmarks.against import Verdict
+from trailcam_benchmarks.result import Result, Row, Soak
+from trailcam_benchmarks.statistics import Ratio
+
+__all__ = [
+    "HEADER",
+    "best_within",
+    "cells",
+    "describe_soak",
+    "describe_verdict",
+    "markdown_table",
+    "reasons",
+    "terminal_table",
+]
+
+HEADER = (
+    "bundle",
+    "thr",
+    "x float32",
+    "x floor",
+    "p50 ms",
+    "p90 ms (95 %)",
+    "p99 ms",
+    "worst",
+    "frames/s",
+    "load ms",
+    "first ms",
+    "size MB",
+    "steady MB",
+    "peak MB",
+    "top-1",
+    "agree",
+)
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return one row as text, a cell for each name in ``HEADER``; a dash where nothing is known."""
+    latency, accuracy = row.latency, row.accuracy
+    name = f"{row.name} {row.scheme}" if row.name else row.bundle
+    if row.kind == "floor":
+        name += " (floor)"
+    return (
+        name + (" *" if row.state == "partial" else ""),
+        str(row.threads),
+        _ratio(row.over_float32),
+        _ratio(row.over_floor),
+        "-" if latency is None else f"{latency.p50_ms:.2f}",
+        "-"
+        if latency is None
+        else f"{latency.p90_ms:.2f} ({_number(latency.p90_low_ms, 2)} to {_number(latency.p90_high_ms, 2)})",
+        "-" if latency is None else f"{latency.p99_ms:.2f}",
+        "-" if latency is None else f"{latency.worst_ms:.2f}",
+        _number(row.rate_hz, 1),
+        _number(row.load_ms, 0),
+        _number(row.first_ms, 1),
+        "-" if row.size_bytes is None else f"{row.size_bytes / 1e6:.2f}",
+        "-" if row.memory is None else f"{row.memory.steady_mb:.0f}",
+        "-" if row.memory is None else f"{row.memory.peak_mb:.0f}",
+        "-" if accuracy is None else f"{accuracy.top1:.1%} ({accuracy.top1_low:.1%} to {accuracy.top1_high:.1%})",
+        "-" if accuracy is None or accuracy.agreement is None else f"{accuracy.agreement:.1%}",
+    )
+
+
+def terminal_table(result: Result) -> str:
+    """Return rows in columns, the reasons of those that are not whole below, and the stages of each model."""
+    shown = [row for row in result.rows if row.latency is not None]
+    columns = _filled([HEADER, *map(cells, shown)])
+    widths = [max(map(len, column)) for column in zip(*columns, strict=True)]
+    lines = [
+        "  ".join(text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(r, widths, strict=True)))
+        for r in columns
+    ]
+    for row in shown:
+        if row.stages_ms is not None:
+            stages = ", ".join(f"{name} {ms:.2f}" for name, ms in row.stages_ms.items())
+            lines.append(f"stages of {row.name} {row.scheme}, {row.threads} thread(s), median ms: {stages}")
+    return "\n".join([*lines, *reasons(result)])
+
+
+def markdown_table(result: Result) -> str:
+    """Return the measured rows as a Markdown table, with where and how they were measured in a line below."""
+    table = _filled([HEADER, *(cells(row) for row in result.rows if row.latency is not None)])
+    lines = ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in table]
+    lines.insert(1, "|---" + "|---:" * (len(table[0]) - 1) + "|")
+    machine = result.machine
+    lines += [
+        "",
+        f"{machine.board}, {machine.processor}, {machine.cores} core(s), {machine.system}; {result.started}; "
+        f"at least {result.frames_wanted:,} frames and {result.min_time_s:g} s in {result.rounds} rounds each.",
+        *reasons(result),
+    ]
+    return "\n".join(lines)
+
+
+def reasons(result: Result) -> list[str]:
+    """Return a line for everything that is not whole."""
+    lacking = [row for row in result.rows if row.reason]
+    lines = [f"{row.bundle}, {row.kind}, {row.threads} thread(s): {row.state}, {row.reason}" for row in lacking]
+    if not result.complete:
+        lines.append("Interrupted: what is missing was not measured.")
+    return lines
+
+
+def best_within(rows: Sequence[Row], budget_ms: float) -> Row | None:
+    """Return the most accurate whole row whose p90, with its interval, is within the budget; None if none is.
+
+    Where the interval has no upper end, the worst frame stands for it. Accuracy is that on ``--data``, or what the
+    manifest states; a row with neither comes last. Between equals the faster one is better.
+    """
+    fitting = []
+    for row in rows:
+        if row.kind == "model" and row.state == "measured" and row.latency is not None:
+            high = row.latency.worst_ms if row.latency.p90_high_ms is None else row.latency.p90_high_ms
+            if high <= budget_ms:
+                fitting.append((-1.0 if row.top1 is None else row.top1, -row.latency.p90_ms, row))
+    return max(fitting, key=lambda item: item[:2])[2] if fitting else None
+
+
+def describe_soak(soak: Soak) -> str:
+    """Return a soak in one line; the sustained rate comes first."""
+    summary, cut = soak.summary, "" if soak.complete else f" Cut short: {soak.reason}."
+    if summary is None:
+        return f"soak of {soak.bundle}: no sample.{cut}"
+    parts = [f"{summary.sustained_hz:.1f} frames/s sustained over {summary.seconds / 60:.1f} min"]
+    if summary.ratio is not None:
+        parts.append(f"{summary.ratio:.1%} of the first minute")
+    if summary.hottest_c is not None:
+        parts.append(f"hottest {summary.hottest_c:.0f} degrees C")
+    if summary.throttled is not None:
+        parts.append("throttled" if summary.throttled else "not throttled")
+    if summary.memory_growth_mb is not None:
+        parts.append(f"memory {summary.memory_growth_mb:+.1f} MB")
+    return f"soak of {soak.bundle}: {', '.join(parts)}.{cut}"
+
+
+def describe_verdict(verdict: Verdict) -> str:
+    """Return a verdict in one line."""
+    change = "" if verdict.change is None else f", {verdict.change:+.1%}"
+    note = f" ({verdict.note})" if verdict.note else ""
+    return f"{verdict.verdict:<13}{verdict.row}: {verdict.measure}{change}{note}"
+
+
+def _filled(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Leave out columns in which no row has anything."""
+    used = [i for i in range(len(rows[0])) if i < 2 or any(row[i] != "-" for row in rows[1:])]
+    return [tuple(row[i] for i in used) for row in rows]
+
+
+def _ratio(ratio: Ratio | None) -> str:
+    if ratio is None:
+        return "-"
+    low, high = ratio.interval.low, ratio.interval.high
+    return f"{ratio.value:.3f}" if low is None or high is None else f"{ratio.value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

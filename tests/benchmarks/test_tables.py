@@ -1,0 +1,116 @@
+"""What a person reads: tables, the bundle for a budget, the page."""
+
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trailcam_benchmarks.against import Verdict
+from trailcam_benchmarks.report import render_report
+from trailcam_benchmarks.result import Result, Row
+from trailcam_benchmarks.rows import Picture
+from trailcam_benchmarks.session import Plan, measure
+from trailcam_benchmarks.soak import Sample
+from trailcam_benchmarks.tables import best_within, describe_soak, markdown_table, terminal_table
+
+FLOAT, INT8, BROKEN = "float32.bundle", "int8.bundle", "<broken>.bundle"
+
+
+@pytest.fixture
+def result(fake_runs: Any) -> Result:
+    runs = fake_runs({FLOAT: ("float32", 40.0), INT8: ("int8", 20.0), BROKEN: ("int8", 1.0)})
+    runs.fail_after[BROKEN] = 0
+    runs.answers = {FLOAT: [0, 0], INT8: [0, 1]}
+    runs.samples = [vars(Sample(10.0 * n, 10.0, 100, 10.0, 50.0, None, None, 0)) for n in range(1, 4)]
+    pictures = (Picture(Path("a.jpg"), "fox"), Picture(Path("b.jpg"), "fox"))
+    plan = Plan(tuple(map(Path, (FLOAT, INT8, BROKEN))), frames=300, rounds=3, pictures=pictures, soak_s=30)
+    return measure(plan, runs)
+
+
+def test_the_terminal_table_has_every_measured_row_and_the_reason_of_the_others(result: Result) -> None:
+    lines = terminal_table(result).splitlines()
+    assert sum(line.startswith("tiny 1.0.0 int8 ") for line in lines) == 2  # the model and its floor
+    assert any("0.5" in line and line.startswith("tiny 1.0.0 int8  ") for line in lines)
+    assert any(line.startswith("stages of tiny 1.0.0 float32") and "decode 2.00" in line for line in lines)
+    assert any(BROKEN in line and "SIGABRT" in line for line in lines)
+
+
+def test_every_line_of_the_markdown_table_has_the_same_columns(result: Result) -> None:
+    table = [line for line in markdown_table(result).splitlines() if line.startswith("|")]
+    assert len(table) == 2 + 4
+    assert len({line.count("|") for line in table}) == 1
+
+
+def test_the_best_within_a_budget_is_the_most_accurate_whose_p90_fits(result: Result) -> None:
+    slow, fast = best_within(result.rows, 100), best_within(result.rows, 30)
+    assert slow is not None
+    assert slow.scheme == "float32"  # 100 % against 50 %
+    assert fast is not None
+    assert (fast.scheme, fast.kind) == ("int8", "model")
+    assert best_within(result.rows, 1) is None
+
+
+def test_a_row_with_missing_rounds_or_an_interval_that_reaches_over_the_budget_does_not_fit(result: Result) -> None:
+    row = next(row for row in result.rows if row.scheme == "int8" and row.kind == "model")
+    assert row.latency is not None
+    assert best_within([replace(row, state="partial")], 1000) is None
+    wide = replace(row, latency=replace(row.latency, p90_high_ms=31.0))
+    assert best_within([wide], 30) is None
+    endless = replace(row, latency=replace(row.latency, p90_high_ms=None, worst_ms=29.0))
+    assert best_within([endless], 30) == endless
+
+
+def test_a_soak_says_the_sustained_rate_first_and_that_it_was_cut(result: Result) -> None:
+    soak = result.soaks[0]
+    assert "10.0 frames/s sustained" in describe_soak(soak)
+    assert "not throttled" in describe_soak(soak)
+    cut = replace(soak, complete=False, reason="interrupted", samples=(), summary=None)
+    assert describe_soak(cut).endswith("no sample. Cut short: interrupted.")
+
+
+class Page(HTMLParser):
+    """Collects tags, addresses and text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str | None] = []
+        self.said: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.said.append(data)
+
+
+def test_the_page_stands_alone_and_shows_everything(result: Result) -> None:
+    verdict = Verdict("tiny int8", "over float32", "slower", 0.3)
+    page = Page(render_report(result, [verdict], "budget 66 ms: none & nothing"))
+    assert page.addresses == []
+    assert "script" not in page.tags
+    text = "\n".join(page.said)
+    for title in ("Latency: share", "Accuracy against latency", "Model file, MB", "Peak memory, MB", "Rate", "Memory"):
+        assert title in text
+    assert "Temperature" not in page.said  # nothing reported it
+    assert BROKEN in text  # escaped, so it is text and no tag
+    assert "none & nothing" in text
+    assert "+30.0%" in text
+
+
+def test_a_hostile_name_stays_text(result: Result) -> None:
+    hostile = tuple(replace(row, name="<script>alert(1)</script>") for row in result.rows)
+    page = Page(render_report(replace(result, rows=hostile)))
+    assert "script" not in page.tags
+    assert any("<script>" in said for said in page.said)
+
+
+def test_a_page_without_any_measured_row_says_why(result: Result) -> None:
+    failed = tuple(Row(row.bundle, row.kind, row.threads, "failed", "interrupted") for row in result.rows)
+    page = Page(render_report(replace(result, rows=failed, soaks=(), complete=False)))
+    assert "svg" not in page.tags
+    assert any("Interrupted" in said for said in page.said)
