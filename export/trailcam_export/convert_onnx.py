@@ -6,8 +6,9 @@ float16    the same with weights in half precision and a Cast behind each, which
            the file: half the size, the same arithmetic
 int8       ONNX Runtime's static quantiser: QDQ, a weight scale per channel, ranges by least and largest value
 
-int8 weights are unsigned, with 128 as zero. Signed ones run into saturation on x86 processors without VNNI, where two
-products of 8 bits are added in 16: ``docs/adr/0006-quantiser.md`` has the figures.
+int8 weights are unsigned, with 128 as zero, but those of depthwise convolutions are signed. Signed weights in a matrix
+product saturate on x86 processors without VNNI, where two products of 8 bits are added in 16; unsigned ones in a
+depthwise convolution have no fast kernel. ``docs/adr/0006-quantiser.md`` has the figures.
 """
 
 import logging
@@ -117,13 +118,28 @@ def quantise_onnx(model: onnx.ModelProto, calibration: Iterable[Image]) -> onnx.
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QUInt8,
-                extra_options={"WeightSymmetric": True},
+                extra_options={"WeightSymmetric": True, "TensorQuantOverrides": _signed_depthwise(model)},
             )
         except ExportError:
             raise
         except (ValueError, RuntimeError, NotImplementedError, KeyError) as error:
             raise ExportError(_refusal(error)) from error
         return _pin(onnx.load(target))
+
+
+def _signed_depthwise(model: onnx.ModelProto) -> dict[str, list[dict[str, Any]]]:
+    """Return what is to be different for the weights of depthwise convolutions: one channel in for each group."""
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    rule = {"quant_type": QuantType.QInt8, "symmetric": True, "axis": 0}
+    return {
+        node.input[1]: [dict(rule)]
+        for node in model.graph.node
+        if node.op_type == "Conv" and _groups(node) > 1 and shapes.get(node.input[1], (0, 0))[1] == 1
+    }
+
+
+def _groups(node: onnx.NodeProto) -> int:
+    return next((int(attribute.i) for attribute in node.attribute if attribute.name == "group"), 1)
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]

@@ -84,6 +84,18 @@ def test_int8_reads_raw_levels_and_has_a_weight_scale_per_channel(float32: onnx.
     assert (pale == 120).all()
 
 
+def test_int8_weights_are_unsigned_but_of_depthwise_convolutions(float32: onnx.ModelProto, images: Images) -> None:
+    model = quantise_onnx(float32, iter(images))
+    made_by = {output: node for node in model.graph.node for output in node.output}
+    kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    found = []
+    for node in model.graph.node:
+        if node.op_type in ("Conv", "Gemm"):
+            groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
+            found.append((node.op_type, groups, kinds[made_by[node.input[1]].input[0]]))
+    assert found == [("Conv", 1, TensorProto.UINT8), ("Conv", 8, TensorProto.INT8), ("Gemm", 1, TensorProto.UINT8)]
+
+
 def test_calibration_is_streamed(float32: onnx.ModelProto, images: Images) -> None:
     with pytest.raises(ExportError, match="No calibration picture: onnx-int8"):
         quantise_onnx(float32, iter(()))
