@@ -25,8 +25,8 @@ from trailcam_benchmarks.soak import take_samples
 from trailcam_benchmarks.stages import WARMUP_FRAMES, Clock, Stages, floor_stages, latencies, model_stages, time_frames
 from trailcam_edge.classifier import Classifier
 from trailcam_edge.errors import SourceError, TrailcamError
-from trailcam_edge.interpreters import load_runtime
 from trailcam_edge.preprocessing import read_image
+from trailcam_edge.runtimes import load_runtime
 
 __all__ = ["Request", "Round", "main"]
 
