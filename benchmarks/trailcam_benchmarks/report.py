@@ -67,7 +67,7 @@ def render_report(result: Result, verdicts: Sequence[Verdict] = (), budget: str 
     if verdicts:
         parts += ["<h2>Against the earlier run</h2>", *(_paragraph(describe_verdict(verdict)) for verdict in verdicts)]
     for soak in result.soaks:
-        parts += [f"<h2>{html.escape(describe_soak(soak))}</h2>", '<div class="charts">', *_soak(soak), "</div>"]
+        parts += ["<h2>Long run</h2>", _paragraph(describe_soak(soak)), '<div class="charts">', *_soak(soak), "</div>"]
     return "".join([*parts, "</body></html>\n"])
 
 
@@ -77,7 +77,7 @@ def _distribution(rows: Sequence[Row]) -> str:
         for row in rows
         if row.latency is not None
     ]
-    return _chart("Latency: share of frames that took at most so long", "ms", "%", series)
+    return _chart("Latency: share of frames that took at most so long", "ms", "%", series, y_range=(0, 100))
 
 
 def _accuracy(rows: Sequence[Row]) -> str:
@@ -106,11 +106,17 @@ def _soak(soak: Soak) -> list[str]:
 
 
 def _chart(
-    title: str, x_unit: str, y_unit: str, series: Sequence[tuple[str, Sequence[Point]]], line: Sequence[Point] = ()
+    title: str,
+    x_unit: str,
+    y_unit: str,
+    series: Sequence[tuple[str, Sequence[Point]]],
+    line: Sequence[Point] = (),
+    y_range: Point | None = None,
 ) -> str:
     """Return points joined by lines, one colour for each named series; a series of one point is a dot."""
     every = [point for _, points in series for point in points]
-    (x_low, x_high), (y_low, y_high) = (_range([point[axis] for point in every]) for axis in (0, 1))
+    x_low, x_high = _range([x for x, _ in every])
+    y_low, y_high = y_range or _range([y for _, y in every])
     names = [name for name, _ in series if name]
     height = _HEIGHT + 15 * len(names)
     floor = _HEIGHT - _BOTTOM
