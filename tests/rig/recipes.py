@@ -37,8 +37,6 @@ ARM64 = Recipe(
     name="arm64",
     suite="bookworm",
     architecture="arm64",
-    packages=("python3", "python3-venv", "python3-numpy", "ca-certificates", "libgomp1"),
-    # As the field manual says for Raspberry Pi OS 12: apt's numpy stays the one that is used.
-    wheels=("numpy<2", *base_wheels()),
-    sees_apt=True,
+    packages=("python3", "python3-venv", "ca-certificates", "libgomp1"),
+    wheels=base_wheels(),
 )

@@ -66,8 +66,6 @@ def _check_install(checks: Checks, device: _Device) -> None:
         "installed", ", ".join(f"{item['name']} {item['version']}" for item in listed if item["name"] in wanted)
     )
     bundle = f"{roots.VENV}/lib/python3.11/site-packages/trailcam_edge/data/animals10.bundle"
-    numpy = device.run([f"{roots.VENV}/bin/python", "-c", "import numpy; print(numpy.__file__, numpy.__version__)"])
-    checks.check("apt's numpy is the one that is used", "/usr/lib/python3/" in numpy.stdout, numpy.stdout.strip())
     inspected = device.run([_TRAILCAM, "inspect", bundle])
     last = (inspected.stdout + inspected.stderr).strip().splitlines()[-1:]
     checks.check("the built-in bundle is intact", inspected.returncode == 0, last)
