@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 POWER_CUT := tests/edge/store/power_cut
 REHEARSAL := .rehearsal
 
-.PHONY: help demo test check format dist clean rehearse-store
+.PHONY: help demo test check format dist clean rehearse-store rehearse-update
 
 help:
 	@echo "make demo     recognise animals now"
@@ -15,6 +15,7 @@ help:
 	@echo "make format   put the code in shape"
 	@echo "make dist     build the wheel"
 	@echo "make rehearse-store   cut the power of an event store at every write, then 200 times at random"
+	@echo "make rehearse-update  cut the power of a device at every write of its updates, and again while it recovers"
 	@echo "make clean    remove the environment and what was built"
 
 demo: $(VENV)/base
@@ -41,6 +42,11 @@ rehearse-store: $(VENV)/dev
 	rm -rf $(REHEARSAL)/writes $(REHEARSAL)/kills && mkdir $(REHEARSAL)/writes
 	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python $(POWER_CUT)/rehearse.py $(REHEARSAL)/writes
 	$(BIN)/python $(POWER_CUT)/rehearse_kills.py $(REHEARSAL)/kills 200
+
+rehearse-update: $(VENV)/dev
+	mkdir -p $(REHEARSAL) && $(CC) -O1 -shared -fPIC -o $(REHEARSAL)/power_cut.so $(POWER_CUT)/power_cut.c -ldl
+	rm -rf $(REHEARSAL)/update
+	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python tests/edge/update/rehearse.py $(REHEARSAL)/update
 
 clean:
 	rm -rf $(VENV) $(REHEARSAL) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
