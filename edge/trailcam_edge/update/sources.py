@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+import urllib3
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
 from tuf.ngclient.fetcher import FetcherInterface
 from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
 
 from trailcam_edge.errors import UpdateError
 
-__all__ = ["FolderFetcher", "PatientFetcher", "open_source"]
+__all__ = ["FolderFetcher", "PatientFetcher", "PromptFetcher", "open_source"]
 
 _FOLDER_URL = "folder:/"
 _CHUNK_BYTES = 1 << 16
@@ -43,6 +44,19 @@ def _chunks(descriptor: int) -> Iterator[bytes]:
     with os.fdopen(descriptor, "rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk
+
+
+class PromptFetcher(Urllib3Fetcher):
+    """Hands out bytes as they come; python-tuf's own waits for a whole chunk, which a slow drip fills in days."""
+
+    def _chunks(self, response: urllib3.response.BaseHTTPResponse) -> Iterator[bytes]:
+        try:
+            while chunk := response.read1(self.chunk_size):
+                yield chunk
+        except urllib3.exceptions.TimeoutError as error:
+            raise SlowRetrievalError from error
+        finally:
+            response.close()
 
 
 class PatientFetcher(FetcherInterface):
@@ -77,8 +91,7 @@ def open_source(source: str) -> tuple[FetcherInterface, str]:
         UpdateError: neither.
     """
     if source.startswith("https://"):
-        # Small chunks, so that a slow host is noticed between two of them.
-        return PatientFetcher(Urllib3Fetcher(chunk_size=_CHUNK_BYTES)), source.rstrip("/") + "/"
+        return PatientFetcher(PromptFetcher(chunk_size=_CHUNK_BYTES)), source.rstrip("/") + "/"
     if "://" in source:
         raise UpdateError(f"{source}: expected a folder or an address that begins with https://.")
     folder = Path(source)
