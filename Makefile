@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 POWER_CUT := tests/edge/store/power_cut
 REHEARSAL := .rehearsal
 
-.PHONY: help demo test check format dist clean rehearse-store rehearse-camera rehearse-streams rehearse-device \
+.PHONY: help demo test check format dist clean rehearse-store rehearse-update rehearse-camera rehearse-streams rehearse-device \
 	rehearse-arm64 check-tflite-runtime check-litert check-onnxruntime check-mediapipe
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make check-mediapipe BUNDLE=exports/NAME/int8.bundle PICTURES=DIR   labels in MediaPipe Tasks"
 	@echo "make dist     build the wheel"
 	@echo "make rehearse-store   cut the power of an event store at every write, then 200 times at random"
+	@echo "make rehearse-update  cut the power of a device at every write of its updates, and again while it recovers"
 	@echo "make rehearse-camera  the real Picamera2 on a virtual camera; this and the next three as root, see docs/rehearsal.md"
 	@echo "make rehearse-streams RTSP and Motion JPEG from real servers, which are killed and come back"
 	@echo "make rehearse-device  the service in a booted system: watchdog, network loss, power cut"
@@ -50,6 +51,11 @@ rehearse-store: $(VENV)/dev
 	rm -rf $(REHEARSAL)/writes $(REHEARSAL)/kills && mkdir $(REHEARSAL)/writes
 	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python $(POWER_CUT)/rehearse.py $(REHEARSAL)/writes
 	$(BIN)/python $(POWER_CUT)/rehearse_kills.py $(REHEARSAL)/kills 200
+
+rehearse-update: $(VENV)/dev
+	mkdir -p $(REHEARSAL) && $(CC) -O1 -shared -fPIC -o $(REHEARSAL)/power_cut.so $(POWER_CUT)/power_cut.c -ldl
+	rm -rf $(REHEARSAL)/update
+	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python tests/edge/update/rehearse.py $(REHEARSAL)/update
 
 rehearse-camera rehearse-streams rehearse-device rehearse-arm64: $(VENV)/dev
 	$(BIN)/python tests/rig/$(subst -,_,$@).py

@@ -27,6 +27,8 @@ COMMANDS = {
     "train": "train a model on folders of photographs",
     "export": "turn a run into bundles and measure what that cost",
     "inspect": "say what is in a bundle and whether it is intact",
+    "release": "keep the signed repository that cameras fetch bundles from",
+    "update": "bring this camera's bundle up to date; say or undo what was done",
     "benchmark": "measure bundles side by side: latency, memory, accuracy, long runs",
 }
 ACTIONS = {  # of a command whose first word may as well be a folder: the action wins, ./compare is the folder
@@ -43,6 +45,7 @@ _EXTRAS = {
     "tensorboard": "train",
     "kagglehub": "data",
     "paho": "mqtt",
+    "cryptography": "deploy",
 }
 
 

@@ -1,0 +1,87 @@
+"""The private keys of a release repository: one ed25519 key for each role, in one folder that nobody else may read.
+
+``root.pem`` is encrypted with a passphrase and is needed only to make the repository and to exchange keys: it belongs
+on a stick in a drawer, with a copy in another house. The other three sign every release and are protected by the rights
+of their files; whoever steals them is shut out by ``rotate-keys``. Nothing brings the root key back.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from securesystemslib.signer import CryptoSigner
+
+from trailcam_edge.disk import write_file
+from trailcam_edge.errors import DeployError
+
+__all__ = ["LEAST_PASSPHRASE", "KeyFolder"]
+
+LEAST_PASSPHRASE = 12  # characters; NIST SP 800-63B asks for 8 where guesses are limited, and here nobody limits them
+_PRIVATE = 0o600
+
+
+class KeyFolder:
+    """Makes, writes and reads the keys of one repository."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, role: str) -> Path:
+        """Return the file of a role's key."""
+        return self._folder / f"{role}.pem"
+
+    def create(self, role: str, passphrase: str | None = None) -> CryptoSigner:
+        """Make a new key for a role, write it with rights for its owner alone, and return it. An older one is replaced.
+
+        Raises:
+            DeployError: the passphrase is too short, or root has none.
+            OSError: the disk is full, read-only or failing.
+        """
+        encryption: KeySerializationEncryption = NoEncryption()
+        if role == "root":
+            if passphrase is None or len(passphrase) < LEAST_PASSPHRASE:
+                raise DeployError(
+                    f"the passphrase of the root key has {len(passphrase or '')} characters, "
+                    f"expected {LEAST_PASSPHRASE} or more. Four random words are good."
+                )
+            encryption = BestAvailableEncryption(passphrase.encode())
+        key = Ed25519PrivateKey.generate()
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_file(self.path(role), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption), _PRIVATE)
+        return CryptoSigner(key)
+
+    def load(self, role: str, passphrase: str | None = None) -> CryptoSigner:
+        """Read a role's key.
+
+        Raises:
+            DeployError: it is not there, others may read it, the passphrase is wrong, or it is no ed25519 key.
+        """
+        path = self.path(role)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise DeployError(
+                f"{path}: cannot be read ({error.strerror}). Bring the {role} key back from its backup."
+            ) from error
+        with os.fdopen(descriptor, "rb") as file:
+            rights = stat.S_IMODE(os.fstat(descriptor).st_mode)
+            if rights & 0o077:
+                raise DeployError(f"{path}: others may read it (mode {rights:o}). Run: chmod 600 {path}")
+            content = file.read(65_536)
+        try:
+            key = load_pem_private_key(content, passphrase.encode() if passphrase else None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise DeployError(f"{path}: cannot be opened: wrong passphrase, or no key.") from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise DeployError(f"{path}: is no ed25519 key.")
+        return CryptoSigner(key)

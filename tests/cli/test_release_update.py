@@ -1,0 +1,90 @@
+"""``trailcam release`` and ``trailcam update``: from an operator's laptop over a stick to a camera."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from trailcam.main import main
+from trailcam_edge.bundle import open_bundle, write_bundle
+from trailcam_edge.classifier import BUILTIN_BUNDLE
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """The built-in model as another bundle."""
+    builtin = open_bundle(BUILTIN_BUNDLE)
+    manifest = replace(builtin.manifest, name="meadow", version="2.0.0")
+    golden = (BUILTIN_BUNDLE / "golden.npz").read_bytes()
+    return write_bundle(tmp_path / "meadow.bundle", manifest, builtin.model_path, golden).path
+
+
+def test_a_release_travels_on_a_stick_proves_itself_and_can_be_undone(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "passphrase").write_text("correct horse battery staple\n")
+    (tmp_path / "passphrase").chmod(0o600)
+    assert main(["release", "init", "--passphrase-file", "passphrase"]) == 0
+    assert main(["release", "add", str(bundle)]) == 1
+    assert "drift.json: missing" in capsys.readouterr().err
+    assert main(["release", "add", str(bundle), "--i-know", "the built-in model, measured before"]) == 0
+    camera = tmp_path / "camera"
+    camera.mkdir()
+    shutil.copy(tmp_path / "release" / "metadata" / "1.root.json", camera / "root.json")
+    update = ["update", "release", "--channel", "meadow", "--folder", str(camera), "--max-latency-ms", "60000"]
+    assert main(update) == 0
+    assert "passed its self-test and is active" in capsys.readouterr().out
+    assert open_bundle(camera / "current").manifest.name == "meadow"
+    assert main(update) == 0
+    assert "is up to date" in capsys.readouterr().out
+    assert main(["update", "--folder", str(camera), "--roll-back", "by hand"]) == 0
+    assert json.loads(capsys.readouterr().out)["running"] == "builtin"
+    assert main(update) == 1
+    assert "was rolled back on this device: by hand" in capsys.readouterr().err
+
+
+def test_a_passphrase_that_others_can_read_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "passphrase"
+    file.write_text("correct horse battery staple")
+    file.chmod(0o644)
+    words = ["--repository", str(tmp_path / "r"), "--keys", str(tmp_path / "k"), "--passphrase-file", str(file)]
+    assert main(["release", "init", *words]) == 1
+    assert "chmod 600" in capsys.readouterr().err
+
+
+def test_without_a_root_a_camera_trusts_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["update", str(tmp_path), "--channel", "meadow", "--folder", str(tmp_path / "camera")]) == 1
+    assert "root.json: cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("source", ["http://example.org/release", "ftp://example.org"])
+def test_an_address_without_tls_is_refused(source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "root.json").write_bytes(b"{}")
+    assert main(["update", source, "--channel", "meadow", "--folder", str(tmp_path)]) == 1
+    assert "begins with https://" in capsys.readouterr().err
+
+
+def test_a_camera_needs_no_cryptography_package_to_verify() -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['cryptography'] = None\n"
+        "from securesystemslib.signer import SSlibKey, Signature\n"
+        "import trailcam_edge.update.fetch\n"
+        # RFC 8032, section 7.1, test 1
+        "key = SSlibKey('id', 'ed25519', 'ed25519', {'public': "
+        "'d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'})\n"
+        "signed = ('e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46b'\n"
+        "          'd25bf5f0595bbe24655141438e7a100b')\n"
+        "key.verify_signature(Signature('id', signed), b'')\n"
+        "try:\n"
+        "    key.verify_signature(Signature('id', signed), b'x')\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "UnverifiedSignatureError"

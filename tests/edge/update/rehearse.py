@@ -1,0 +1,211 @@
+"""Cut the power of a device at every write of its updates, and look which bundle it starts with.
+
+Run under ``LD_PRELOAD=power_cut.so`` (see ``tests/edge/store/power_cut/power_cut.c``); ``python rehearse.py FOLDER
+[POINTS]`` prints one JSON object. Every point is tried in every way of dying, once alone and once followed by a second
+cut during the recovery; with POINTS, that many random ones. What cannot be undone, because the shim does not see it:
+links, folders and empty files that were made and not flushed.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from trailcam_edge.bundle import describe_file, open_bundle, write_bundle
+from trailcam_edge.classifier import Classifier
+from trailcam_edge.errors import UpdateError
+from trailcam_edge.golden import GoldenVectors, golden_to_bytes
+from trailcam_edge.interpreters import TFLiteModel
+from trailcam_edge.manifest import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec
+from trailcam_edge.preprocessing import fit_image
+from trailcam_edge.update.decide import WatchRule
+from trailcam_edge.update.journal import BUILTIN, read_journal
+from trailcam_edge.update.updater import Updater
+
+MODES = {1: "killed", 2: "power cut", 3: "half a cut"}
+MODELS = Path(__file__).parents[1] / "fixtures"
+RULE = WatchRule(healthy_s=60, give_up_s=300, most_starts=2)
+SPEC = InputSpec(32, 32, "crop")
+BAD = "3.0.0"  # gives other answers than its golden vectors
+LATEST = "9.0.0"
+_SHIM = ctypes.CDLL(None)
+_SHIM.arm.argtypes = [ctypes.c_char_p, ctypes.c_long, ctypes.c_int]
+_SHIM.counted.restype = ctypes.c_long
+Say = Callable[[str], None]
+
+
+def make_bundles(folder: Path) -> None:
+    """Write a good bundle for each version, and one that is bad."""
+    chance = np.random.default_rng(0)
+    images = chance.integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    images[:, :, :, 0] //= 4  # no grey noise: red and blue must differ for the bad bundle to be bad
+    source = chance.integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    good = TFLiteModel(MODELS / "uint8_logits.tflite")
+    logits = np.stack([good.invoke(image[None]) for image in images])
+    content = golden_to_bytes(GoldenVectors(images, logits, source, fit_image(source, SPEC)))
+    folder.mkdir(parents=True)
+    golden_path = folder / "golden.npz"
+    golden_path.write_bytes(content)
+    for version in ("1.0.0", "2.0.0", BAD, "4.0.0", "5.0.0", "6.0.0", LATEST):
+        model = MODELS / f"{'bgr' if version == BAD else 'uint8_logits'}.tflite"
+        manifest = Manifest(
+            name="tiny",
+            version=version,
+            model=ModelEntry(**vars(describe_file(model, "model.tflite")), format="tflite", scheme="int8"),
+            golden=GoldenEntry(**vars(describe_file(golden_path, "golden.npz")), tolerance=0.2),
+            input=SPEC,
+            output=OutputSpec(("red", "green", "blue", "grey"), temperature=1.0, reject=None),
+            metrics=None,
+            drift=None,
+        )
+        write_bundle(folder / version, manifest, model, content)
+
+
+def replay(path: Path) -> str | None:
+    """Return why a bundle gives other answers, or None."""
+    return Classifier.open(path, num_threads=1).replay_golden().culprit
+
+
+def device(folder: Path, bundles: Path) -> Updater:
+    """Return the updater of a device whose built-in bundle is 1.0.0."""
+    return Updater(folder, lambda text: None, replay, RULE, bundles / "1.0.0")
+
+
+def work(folder: Path, bundles: Path, say: Say) -> None:
+    """What a device lives through: commits, a failed self-test, a crash loop, no health, a roll-back by hand."""
+    updater = device(folder, bundles)
+
+    def committed(version: str) -> None:
+        updater.install(bundles / version)
+        updater.start()
+        updater.observe(60, 60)
+        say(f"running {version}")
+
+    updater.start()
+    say("running 1.0.0")
+    committed("2.0.0")
+    with contextlib.suppress(UpdateError):
+        updater.install(bundles / BAD)
+    committed("4.0.0")
+    updater.install(bundles / "5.0.0")
+    for _ in range(RULE.most_starts + 1):
+        updater.start()
+    updater.install(bundles / "6.0.0")
+    updater.start()
+    updater.observe(0, RULE.give_up_s)
+    updater.install(bundles / "6.0.0", again=True)
+    updater.start()
+    updater.observe(60, 60)
+    say("running 6.0.0")
+    updater.roll_back("by hand")
+    say("running 4.0.0")
+
+
+ORDER = ("1.0.0", "2.0.0", "4.0.0", "6.0.0", "4.0.0")  # as the lines of ``work`` say them
+
+
+def in_child(folder: Path, at: int, mode: int, job: Callable[[Say], None]) -> tuple[bool, list[str]]:
+    """Run a job in a child that dies at that write; return whether it died, and what it had acknowledged."""
+    for kept in folder.parent.glob(f"{folder.name}.kept-*"):  # of the child before: the shim would keep nothing over it
+        kept.unlink()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.close(reader)
+            _SHIM.arm(str(folder).encode(), at, mode)
+            job(lambda text: os.write(writer, f"{text}\n".encode()) and None)
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        said = pipe.read().splitlines()
+    _, status = os.waitpid(child, 0)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0:
+        raise AssertionError(f"the job failed by itself at point {at}, {MODES[mode]}: see its traceback")
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, said
+
+
+def inspect(folder: Path, bundles: Path, said: list[str]) -> str:
+    """Assert what must hold after a cut, and that work goes on; return the version that the device started with."""
+    updater = device(folder, bundles)
+    started = updater.start()
+    version = open_bundle(started).manifest.version
+    assert replay(started) is None, version
+    assert version != BAD
+    assert (folder / "current").resolve() == started.resolve()
+    journal = read_journal(folder / "journal.json")
+    for slot in {journal.running, journal.previous} - {BUILTIN}:
+        assert replay(open_bundle(folder / "slots" / slot).path) is None, slot
+    running = (
+        "1.0.0" if journal.running == BUILTIN else open_bundle(folder / "slots" / journal.running).manifest.version
+    )
+    assert running in ORDER[max(len(said) - 1, 0) : len(said) + 1], (running, said)
+    with contextlib.suppress(UpdateError):  # the candidate may be the bad one
+        updater.resume()
+    if updater.status().candidate is not None:
+        updater.roll_back("by hand")
+    updater.install(bundles / LATEST)
+    assert replay(updater.start()) is None
+    assert updater.observe(60, 60).running.startswith(f"tiny-{LATEST}")
+    assert len(list((folder / "slots").iterdir())) <= 3
+    return version
+
+
+def plans(total: int, points: int | None) -> Iterator[tuple[int, int, int]]:
+    """Yield where to cut, how, and where again during the recovery (0: nowhere)."""
+    chance = random.Random(0)
+    if points is None:
+        yield from ((at, mode, 0) for mode in MODES for at in range(1, total + 1))
+        yield from ((at, mode, chance.randint(1, 8)) for mode in MODES for at in range(1, total + 1))
+    else:
+        for _ in range(points):
+            yield chance.randint(1, total), chance.choice(list(MODES)), chance.randint(0, 8)
+
+
+def rehearse(base: Path, points: int | None) -> dict[str, object]:
+    """Cut, recover and look; return what happened."""
+    bundles, folder = base / "bundles", base / "device"
+    make_bundles(bundles)
+    died, said = in_child(folder, 0, 1, lambda say: (work(folder, bundles, say), say(f"points {_SHIM.counted()}"))[0])
+    assert not died
+    total = int(said.pop().removeprefix("points "))
+    assert tuple(line.removeprefix("running ") for line in said) == ORDER
+    inspect(folder, bundles, said)
+    kills = again = 0
+    started: Counter[str] = Counter()
+    for at, mode, at_again in plans(total, points):
+        shutil.rmtree(folder)
+        died, said = in_child(folder, at, mode, lambda say: work(folder, bundles, say))
+        assert died, f"point {at} of {total} was not reached"
+        kills += 1
+        if at_again:
+            again += in_child(folder, at_again, mode, lambda say: device(folder, bundles).start() and None)[0]
+        try:
+            started[inspect(folder, bundles, said)] += 1
+        except BaseException:
+            print(f"point {at} of {total}, {MODES[mode]}, then {at_again}: {folder}", file=sys.stderr)
+            raise
+    return {"points": total, "cuts": kills, "cuts_in_recovery": again, "started_with": dict(sorted(started.items()))}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("points", type=int, nargs="?")
+    arguments = parser.parse_args()
+    start = time.monotonic()
+    print(json.dumps(rehearse(arguments.folder.absolute(), arguments.points) | {"seconds": time.monotonic() - start}))
