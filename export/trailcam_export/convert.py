@@ -111,7 +111,7 @@ def run_converter(frozen: Any, supported_types: list[Any] | None = None, **setti
     """
     # The empty module is what owns the variables, none; without it the converter takes a path its makers gave up.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
-    # One scale per dense layer and not per output: the same answers to within noise (docs/adr/0006-quantiser.md), and
+    # One scale per dense layer and not per output: the same answers to within noise (docs/adr/0009-quantiser.md), and
     # TFLite older than 2.17 reads only the first scale, which makes its answers wrong without an error.
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     if supported_types is not None:

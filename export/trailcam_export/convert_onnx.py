@@ -8,7 +8,7 @@ int8       ONNX Runtime's static quantiser: QDQ, a weight scale per channel, ran
 
 int8 weights are unsigned, with 128 as zero, but those of depthwise convolutions are signed. Signed weights in a matrix
 product saturate on x86 processors without VNNI, where two products of 8 bits are added in 16; unsigned ones in a
-depthwise convolution have no fast kernel. ``docs/adr/0006-quantiser.md`` has the figures.
+depthwise convolution have no fast kernel. ``docs/adr/0009-quantiser.md`` has the figures.
 """
 
 import logging

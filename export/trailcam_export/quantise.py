@@ -5,7 +5,7 @@ int8           int8 weights with a scale per channel, int8 activations; uint8 in
 int16x8        int8 weights, int16 activations; uint8 in and float32 logits out, both at the edge of the graph
 
 ``tensorflow`` is the quantiser inside ``tf.lite.TFLiteConverter``, ``litert`` the package ``litert-quantizer``, which
-its makers support in its place. Which is the default for what, and why: ``docs/adr/0006-quantiser.md``.
+its makers support in its place. Which is the default for what, and why: ``docs/adr/0009-quantiser.md``.
 
 int8 takes raw pixel levels: its input has a scale of 1 and a zero point of 0, for which level and value are the same.
 The scale comes from the range that calibration saw, so one black and one white pixel are put into the first picture.

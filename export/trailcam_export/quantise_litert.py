@@ -1,6 +1,6 @@
 """Quantise a float TFLite file with ``litert-quantizer``.
 
-Two of its defaults are replaced, for reasons measured in ``docs/adr/0006-quantiser.md``:
+Two of its defaults are replaced, for reasons measured in ``docs/adr/0009-quantiser.md``:
 
 ranges        the least and the largest value seen, not a moving average of them. The average clips logits by up to 8
               and reads a pixel level as 0.986 of itself.
