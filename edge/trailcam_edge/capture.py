@@ -135,7 +135,8 @@ class CaptureThread:
 
     def _note_arrival(self, frame: Frame) -> None:
         if self._delivered and (self._lost or self.silent_s > self._settings.stall_s):
-            self._blind.append(self._blind_until(frame.timestamp_s))
+            # A camera that hung may hand on a picture from before that: a silence ends when something arrives.
+            self._blind.append(self._blind_until(frame.timestamp_s if self._lost else time.monotonic()))
             self._report("the source is back.")
         self._lost = False
         self._last_frame_s = time.monotonic()

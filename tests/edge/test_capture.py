@@ -80,6 +80,18 @@ def test_blind_times_are_told_once() -> None:
     thread.stop()
 
 
+def test_a_camera_that_hung_and_hands_on_an_old_picture_was_blind_until_then() -> None:
+    slot = NewestFrameSlot()
+    settings = RecoverySettings(stall_s=0.2, first_wait_s=0.01, longest_wait_s=0.04)
+    source = fakes.ScriptedSource(lambda: iter(["red", 0.4, "red"]), step_s=0.01)  # exposed before it hung
+    thread = CaptureThread(source, lambda: source, slot, settings, fakes.SteadyClock(), print)
+    thread.start()
+    wait_for_end(slot)
+    (blind,) = thread.take_blind_times()
+    assert blind.ended.monotonic_s - blind.started.monotonic_s >= 0.4
+    thread.stop()
+
+
 def test_a_source_that_delivers_is_not_blind() -> None:
     slot = NewestFrameSlot()
     thread = capture_of(lambda: iter(["red", 0.05] * 10), slot)
