@@ -101,7 +101,7 @@ def test_a_filter_of_zeros_gets_the_zero_point_of_the_others(images: Images, tmp
     x = keras.layers.Conv2D(8, 3)(keras.layers.Rescaling(1 / 255)(image))
     model = keras.Model(image, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
     kernel = model.layers[2].weights[0]
-    values = np.array(kernel)
+    values = kernel.numpy().copy()
     values[..., 3] = 0
     kernel.assign(values)
     made = quantise_onnx(convert_onnx_float32(model), iter(images))
