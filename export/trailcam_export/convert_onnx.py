@@ -40,6 +40,7 @@ IR_VERSION = 8
 INPUT_NAME, OUTPUT_NAME = "image", "logits"
 _SMALLEST_HALVED = 64  # elements; what is smaller (scales, biases of small layers) is not worth a Cast
 _LARGEST_HALF = 65_504.0
+_UNSIGNED_ZERO = 128
 
 
 def convert_onnx_float32(model: keras.Model) -> onnx.ModelProto:
@@ -124,7 +125,30 @@ def quantise_onnx(model: onnx.ModelProto, calibration: Iterable[Image]) -> onnx.
             raise
         except (ValueError, RuntimeError, NotImplementedError, KeyError) as error:
             raise ExportError(_refusal(error)) from error
-        return _pin(onnx.load(target))
+        return _pin(_even_zero_points(onnx.load(target)))
+
+
+def _even_zero_points(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Give channels that hold nothing but zeros the zero point of the others, 128 in place of 0, and 128 for values.
+
+    ONNX Runtime's quantiser leaves them out, and its convolutions refuse zero points that differ.
+    """
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type != "DequantizeLinear" or node.input[0] not in constants:
+            continue
+        zero_points = numpy_helper.to_array(constants[node.input[2]]).copy()
+        if zero_points.dtype != np.uint8 or len(np.unique(zero_points)) < 2:
+            continue
+        axis = next((int(attribute.i) for attribute in node.attribute if attribute.name == "axis"), 1)
+        values = np.moveaxis(numpy_helper.to_array(constants[node.input[0]]).copy(), axis, 0)
+        empty = np.array([bool((channel == own).all()) for channel, own in zip(values, zero_points, strict=True)])
+        values[empty], zero_points[empty] = _UNSIGNED_ZERO, _UNSIGNED_ZERO
+        if len(np.unique(zero_points)) > 1:
+            raise ExportError(f"ONNX Runtime quantised {node.input[0]} with zero points that differ between channels.")
+        for name, changed in ((node.input[0], np.moveaxis(values, 0, axis)), (node.input[2], zero_points)):
+            constants[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(changed), name))
+    return model
 
 
 def _signed_depthwise(model: onnx.ModelProto) -> dict[str, list[dict[str, Any]]]:

@@ -96,6 +96,23 @@ def test_int8_weights_are_unsigned_but_of_depthwise_convolutions(float32: onnx.M
     assert found == [("Conv", 1, TensorProto.UINT8), ("Conv", 8, TensorProto.INT8), ("Gemm", 1, TensorProto.UINT8)]
 
 
+def test_a_filter_of_zeros_gets_the_zero_point_of_the_others(images: Images, tmp_path: Path) -> None:
+    image = keras.Input(SHAPE, dtype="uint8")
+    x = keras.layers.Conv2D(8, 3)(keras.layers.Rescaling(1 / 255)(image))
+    model = keras.Model(image, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
+    kernel = model.layers[2].weights[0]
+    values = kernel.numpy().copy()
+    values[..., 3] = 0
+    kernel.assign(values)
+    made = quantise_onnx(convert_onnx_float32(model), iter(images))
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in made.graph.initializer}
+    conv = next(node for node in made.graph.node if node.op_type == "Conv")
+    weight = next(node for node in made.graph.node if conv.input[1] in node.output)
+    assert set(constants[weight.input[2]].tolist()) == {128}
+    assert set(constants[weight.input[0]][3].ravel().tolist()) == {128}
+    assert np.abs(_answers(made, tmp_path, images) - KerasAnswerer(model).logits(images)).max() < 0.2
+
+
 def test_calibration_is_streamed(float32: onnx.ModelProto, images: Images) -> None:
     with pytest.raises(ExportError, match="No calibration picture: onnx-int8"):
         quantise_onnx(float32, iter(()))
