@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 from PIL import ImageOps
 
+from trailcam_edge import preprocessing
 from trailcam_edge.errors import SourceError
 from trailcam_edge.manifest import FITS, InputSpec
 from trailcam_edge.preprocessing import (
@@ -513,3 +514,13 @@ def test_pictures_are_fitted_as_the_specification_says(
     image = np.random.default_rng(height * 401 + width).integers(0, 256, (height, width, 3), dtype=np.uint8)
     # Half a level of rounding at the end, and as much again because the bit-exact step has weights of 8 binary digits.
     assert np.abs(fit_image(image, spec) - _by_the_book(image, spec)).max() <= 1.5
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 0), (0, 1), (1, 1), (2, 1), (1, 3)])
+def test_halving_is_area_averaging_to_the_bit(rows: int, columns: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    expected = image
+    for step in range(max(rows, columns)):
+        size = (expected.shape[1] >> (step < columns), expected.shape[0] >> (step < rows))
+        expected = cv2.resize(expected, size, interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(preprocessing._halve(image, rows, columns), expected)
