@@ -67,6 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, or go on with a training, and say what was made."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is imported
+    # Off by default on processors without AVX512-VNNI, where an epoch takes 1.5 times as long.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     _wake_backend()
     train = _plan_resume(arguments) if arguments.resume else _plan_start(arguments)
     try:
