@@ -217,3 +217,31 @@ def test_captions_of_pictures_are_escaped() -> None:
     for text in (picture(image, "<b>"), pictures_in_a_row([(image, "<b>")], "<b>")):
         assert "<b>" not in text
         assert Tags(text).open == []
+
+
+def test_what_it_learned_from_beside_its_labels_is_said(page: Page) -> None:
+    blend = {
+        "epoch": 2,
+        "after": 3,
+        "phase": "top",
+        "blend": 0.7,
+        "validation_loss": 0.25,
+        "validation_accuracy": 0.9,
+    }
+    settings = ["distillation.teacher=runs/<big>", "distillation.weight=0.9", "outliers_weight=0.5"]
+    page = replace(page, recipe=override(page.recipe, settings), metrics={**page.metrics, "blends": [blend]})
+
+    text = section(render_report(page), "Training")
+
+    assert "90% of the loss" in text
+    assert "runs/&lt;big&gt;" in text
+    assert "8 pictures of none of the classes" in text
+    assert re.search(r"<td>70.0%</td>\s*<td>0.2500</td>\s*<td>90.0%</td>", text)
+    assert Tags(text).open == []
+
+
+def test_a_training_from_labels_alone_says_nothing_about_lessons(page: Page) -> None:
+    text = section(render_report(page), "Training")
+
+    assert "of the loss" not in text
+    assert "none of the classes" not in text

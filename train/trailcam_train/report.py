@@ -81,6 +81,7 @@ def render_report(page: Page) -> str:
         _summary(page),
         "<h2>Training</h2>",
         _curves(page),
+        _lessons(page),
         "<h2>Classes</h2>",
         _classes(page),
         "<h2>Confusion</h2><p>Rows: what a picture shows. Columns: what was answered.</p>",
@@ -155,6 +156,36 @@ def _curves(page: Page) -> str:
         epochs,
     )
     return f'<div class="charts">{loss}{accuracy}</div>'
+
+
+def _lessons(page: Page) -> str:
+    """What it learned from beside the labels of its pictures."""
+    recipe, text = page.recipe, ""
+    if recipe.distillation.teacher:
+        lesson = recipe.distillation
+        text += (
+            f"<p>{lesson.weight:.0%} of the loss came from the answers of <b>{html.escape(lesson.teacher)}</b>, "
+            f"softened with temperature {lesson.temperature:g}; the rest from the labels.</p>"
+        )
+    if recipe.outliers_weight:
+        text += (
+            f"<p>Each step also saw {recipe.outliers_per_batch} pictures of none of the classes, with weight "
+            f"{recipe.outliers_weight:g}: outliers.csv has them, and no figure below counts them.</p>"
+        )
+    if page.metrics.get("blends"):
+        rows = [
+            [
+                item["phase"],
+                f"{item['epoch']}",
+                _share(item["blend"]),
+                f"{item['validation_loss']:.4f}",
+                _share(item["validation_accuracy"]),
+            ]
+            for item in page.metrics["blends"]
+        ]
+        head = ["phase", "best epoch", "share of its weights", "validation loss", "validation accuracy"]
+        text += "<p>Phases that ended between the weights they began with and their best:</p>" + table(head, rows)
+    return text
 
 
 def _classes(page: Page) -> str:
