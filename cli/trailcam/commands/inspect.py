@@ -34,7 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
         record = {"manifest": asdict(manifest), "golden": asdict(report) | {"passed": report.passed}}
         print(json.dumps(record, ensure_ascii=False, indent=2))
     else:
-        print("\n".join(f"{name:<12}{text}" for name, text in _lines(manifest, report)))
+        lines = _lines(manifest, report)
+        width = max(len(name) for name, _ in lines) + 2
+        print("\n".join(f"{name:<{width}}{text}" for name, text in lines))
     if report.culprit is not None:
         print(
             f"trailcam: the golden vectors give other answers here. Likely culprit: {report.culprit}.", file=sys.stderr
