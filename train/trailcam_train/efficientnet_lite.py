@@ -16,10 +16,21 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_edge.errors import TrainError
-from trailcam_train.backbones import load_weights
+from trailcam_train.backbones import behind_pixels, load_weights
+from trailcam_train.recipe import Recipe
 from trailcam_train.torch_file import read_torch_file
 
-__all__ = ["LITE0", "LITE1", "LITE2", "OFFSET", "SCALE", "Variant", "build_lite", "load_lite_weights"]
+__all__ = [
+    "LITE0",
+    "LITE1",
+    "LITE2",
+    "OFFSET",
+    "SCALE",
+    "Variant",
+    "build_lite",
+    "build_lite_classifier",
+    "load_lite_weights",
+]
 
 SCALE, OFFSET = 1 / 128, -127 / 128  # Source: the preprocessing of the published weights, (pixel - 127) / 128
 
@@ -65,6 +76,20 @@ def build_lite(variant: Variant, height: int, width: int) -> keras.Model:
     x = layers.Conv2D(1280, 1, use_bias=False, name="top_conv")(x)
     x = layers.BatchNormalization(name="top_bn")(x)
     return keras.Model(pictures, layers.ReLU(6.0, name="top_act")(x), name=variant.name)
+
+
+def build_lite_classifier(variant: Variant, recipe: Recipe, class_count: int) -> keras.Model:
+    """Build the network of a recipe: (N, H, W, 3) uint8 to (N, class_count) logits."""
+    size = (recipe.input.height, recipe.input.width)
+    backbone = build_lite(variant, *size)
+    load_lite_weights(backbone, recipe.weights, variant)
+    pixels, features = behind_pixels(
+        backbone, *size, scale=SCALE, offset=OFFSET, trains_statistics=recipe.batch_norm == "train"
+    )
+    x = keras.layers.GlobalAveragePooling2D(name="head")(features)
+    x = keras.layers.Dropout(recipe.dropout, name="head_dropout")(x)
+    logits = keras.layers.Dense(class_count, dtype="float32", name="logits")(x)
+    return keras.Model(pixels, logits, name=variant.name)
 
 
 def load_lite_weights(backbone: keras.Model, weights: str, variant: Variant) -> None:

@@ -17,8 +17,7 @@ squeeze-and-excitation and only ReLU6, so it quantises to int8 without loss wort
 import keras
 
 from trailcam_train.augmentation import Augmentation
-from trailcam_train.backbones import behind_pixels
-from trailcam_train.efficientnet_lite import LITE0, OFFSET, SCALE, build_lite, load_lite_weights
+from trailcam_train.efficientnet_lite import LITE0, build_lite_classifier
 from trailcam_train.recipe import ModelInput, Phase, Recipe
 
 __all__ = ["RECIPE", "build"]
@@ -27,7 +26,7 @@ _FIRST_LEARNS = "block11_expand_conv"  # the last five of sixteen blocks: most o
 
 RECIPE = Recipe(
     name="efficientnet_lite0",
-    input=ModelInput(height=224, width=224, fit="stretch"),
+    input=ModelInput(height=LITE0.size_px, width=LITE0.size_px, fit="stretch"),
     weights="imagenet",
     batch_norm="inference",
     batch_size=32,
@@ -64,17 +63,4 @@ RECIPE = Recipe(
 
 def build(recipe: Recipe, class_count: int) -> keras.Model:
     """Build the network: (N, H, W, 3) uint8 to (N, class_count) logits."""
-    backbone = build_lite(LITE0, recipe.input.height, recipe.input.width)
-    load_lite_weights(backbone, recipe.weights, LITE0)
-    pixels, features = behind_pixels(
-        backbone,
-        recipe.input.height,
-        recipe.input.width,
-        scale=SCALE,
-        offset=OFFSET,
-        trains_statistics=recipe.batch_norm == "train",
-    )
-    x = keras.layers.GlobalAveragePooling2D(name="head")(features)
-    x = keras.layers.Dropout(recipe.dropout, name="head_dropout")(x)
-    logits = keras.layers.Dense(class_count, dtype="float32", name="logits")(x)
-    return keras.Model(pixels, logits, name="efficientnet_lite0")
+    return build_lite_classifier(LITE0, recipe, class_count)

@@ -15,39 +15,22 @@ the labels, which the reject rule needs. The layers before run once over a few a
 GPU, "--set phases.top.views=0" draws new views in every epoch instead.
 """
 
+from dataclasses import replace
+
 import keras
 
-from trailcam_train.augmentation import Augmentation
-from trailcam_train.backbones import behind_pixels
-from trailcam_train.efficientnet_lite import LITE2, OFFSET, SCALE, build_lite, load_lite_weights
+from trailcam_train.efficientnet_lite import LITE2, build_lite_classifier
 from trailcam_train.recipe import ModelInput, Phase, Recipe
+from trailcam_train.recipes import efficientnet_lite0
 
 __all__ = ["RECIPE", "build"]
 
 _FIRST_LEARNS = "block15_expand_conv"  # the last six of 21 blocks
 
-RECIPE = Recipe(
+RECIPE = replace(
+    efficientnet_lite0.RECIPE,
     name="efficientnet_lite2",
     input=ModelInput(height=LITE2.size_px, width=LITE2.size_px, fit="stretch"),
-    weights="imagenet",
-    batch_norm="inference",
-    batch_size=32,
-    optimizer="adamw",
-    weight_decay=0.001,
-    dropout=0.1,
-    ema=0.99,
-    augmentation=Augmentation(
-        flip=0.5,
-        crop_area_min=0.45,
-        zoom=0.15,
-        rotate_deg=5,
-        brightness=0.3,
-        contrast=0.3,
-        saturation=0.4,
-        greyscale=0.12,  # infrared at night
-        blur=0.1,
-        noise=5,
-    ),
     phases=(
         Phase("head", epochs=12, learning_rate=2e-3, schedule="cosine", first_layer="head_dropout", views=1),
         Phase(
@@ -65,17 +48,4 @@ RECIPE = Recipe(
 
 def build(recipe: Recipe, class_count: int) -> keras.Model:
     """Build the network: (N, H, W, 3) uint8 to (N, class_count) logits."""
-    backbone = build_lite(LITE2, recipe.input.height, recipe.input.width)
-    load_lite_weights(backbone, recipe.weights, LITE2)
-    pixels, features = behind_pixels(
-        backbone,
-        recipe.input.height,
-        recipe.input.width,
-        scale=SCALE,
-        offset=OFFSET,
-        trains_statistics=recipe.batch_norm == "train",
-    )
-    x = keras.layers.GlobalAveragePooling2D(name="head")(features)
-    x = keras.layers.Dropout(recipe.dropout, name="head_dropout")(x)
-    logits = keras.layers.Dense(class_count, dtype="float32", name="logits")(x)
-    return keras.Model(pixels, logits, name="efficientnet_lite2")
+    return build_lite_classifier(LITE2, recipe, class_count)
