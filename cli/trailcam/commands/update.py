@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import sys
 from dataclasses import asdict, replace
@@ -78,15 +79,22 @@ def run(arguments: argparse.Namespace) -> int:
             "update needs SOURCE and --channel, or source and channel in [update] of the configuration; or --status, "
             "or --roll-back REASON"
         )
+    with updater.alone():
+        return _update(updater, source, channel, settings.folder, arguments)
+
+
+def _update(updater: Updater, source: str, channel: str, folder: Path, arguments: argparse.Namespace) -> int:
     resumed = updater.resume()
     if resumed is not None:
         _report(f"{resumed} was taken up where it had stopped.")
     from trailcam_edge.update.fetch import fetch_release
 
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it tells of every attempt; the last one is an error of ours
+
     index, bundle = fetch_release(
         source,
-        settings.folder,
-        _read_root(arguments.root or settings.folder / "root.json"),
+        folder,
+        _read_root(arguments.root or folder / "root.json"),
         channel,
         lambda: datetime.now(UTC) if date_is_known() else None,
     )

@@ -12,7 +12,7 @@ a second installer away; the kernel gives both back when a process dies.
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -68,6 +68,14 @@ class Updater:
         self._rule = rule or WatchRule()
         self._slots = Slots(folder, builtin)
         self._journal_path = folder / "journal.json"
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep a second update away from the downloads while this one fetches and installs.
+
+        Raises:
+            UpdateError: one is at it already.
+        """
+        return self._locked("update.lock", wait=False)
 
     def status(self) -> Journal:
         """Return the journal as it is on disk.
