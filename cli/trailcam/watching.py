@@ -3,12 +3,16 @@
 What a reload changes decides how it is done. Another bundle or other rules are taken over between two frames. Anything
 that is open (camera, store, sinks, live page) is closed and opened again; if that fails, the former one goes on.
 A new bundle gives its golden vectors' answers first, or the old one stays.
+
+Where the updater says what to run, another bundle is not taken over between two frames: the program ends when no visit
+is open, so that the service manager starts it again and the start is counted before the bundle is touched.
 """
 
 import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +25,7 @@ from trailcam_edge.errors import BundleError, TrailcamError
 from trailcam_edge.notify import Notifier
 from trailcam_edge.sources import OnBadFrame, Source
 from trailcam_edge.station import Station
+from trailcam_edge.update.guard import UpdateGuard
 from trailcam_edge.watch import Observation, Renewal, open_configured, watch
 
 __all__ = ["Runner", "first_open", "open_notifier", "tell"]
@@ -56,6 +61,7 @@ class Runner:
         stop: Stop,
         hangup: threading.Event,
         notifier: Notifier,
+        guarded: Callable[[Config], UpdateGuard | None],
     ) -> None:
         """Name the parts.
 
@@ -67,6 +73,7 @@ class Runner:
             stop: ends the watch.
             hangup: asks for a reload.
             notifier: the service manager.
+            guarded: gives what says which bundle to run, or None where a person named one.
         """
         self._read = read
         self._open_model = open_model
@@ -75,6 +82,8 @@ class Runner:
         self._stop = stop
         self._hangup = hangup
         self._notifier = notifier
+        self._guarded = guarded
+        self._guard: UpdateGuard | None = None
         self._config = read()
         self._next: Config | None = None
         self._classifier: Classifier | None = None
@@ -102,8 +111,11 @@ class Runner:
         config = self._config
         reopen = partial(open_configured, config.settings, self._on_bad_frame)
         source = reopen()  # before the model: a wrong name is told at once
-        self._classifier = self._classifier or self._open_model(config)
-        with Station(config, __version__, tell, self._notifier) as station:
+        if self._classifier is None:
+            self._classifier, self._guard = self._open(config)
+        guard = self._guard
+        journal = None if guard is None else guard.journal
+        with Station(config, __version__, tell, self._notifier, update=journal) as station, guard or nullcontext():
             happenings = watch(
                 first_open(source, reopen),
                 self._classifier,
@@ -116,26 +128,42 @@ class Runner:
                 self._frames += isinstance(happening, Observation)
                 self._output.show(happening)
                 station.take(happening, self._classifier.name)
+                if guard is not None and isinstance(happening, Observation):
+                    guard.take(happening)
             if self._next is None:
                 self._notifier.stopping()
 
+    def _open(self, config: Config) -> tuple[Classifier, UpdateGuard | None]:
+        """Open the model that a person named, or else the updater; the guard at work goes on if its settings are."""
+        guard = self._guarded(config)
+        if guard is None:
+            return self._open_model(config), None
+        if self._guard is not None and self._guard.settings == guard.settings:
+            self._guard.gap_s, guard = guard.gap_s, self._guard
+        return self._open_model(replace(config, model=replace(config.model, bundle=guard.bundle))), guard
+
     def _renew(self) -> Renewal | None:
         """Read everything again if somebody asked for it; whatever is wrong with the new leaves the old in place."""
+        words = None if self._guard is None else self._guard.switch_due()
+        if words is not None and not self._stop.event.is_set():
+            tell(f"{words}: ending, so that the service manager starts it.")
+            self._stop.event.set()
+            return None
         if not self._hangup.is_set():
             return None
         self._hangup.clear()
         self._notifier.reloading()
         try:
             config = self._read()
-            classifier = self._open_model(config)
+            classifier, guard = self._open(config)
             _prove(classifier)
         except TrailcamError as error:
             tell(f"RELOAD REFUSED, everything goes on as before: {error}")
             return None
         self._classifier = classifier
-        if _opened_by(config) != _opened_by(self._config):
+        if guard is not self._guard or _opened_by(config) != _opened_by(self._config):
             tell("reloading: camera, store, sinks or live page are opened again.")
-            self._next = config
+            self._next, self._guard = config, guard
             self._stop.event.set()
             return None
         self._config = config

@@ -1,8 +1,8 @@
 """The configuration file of a camera: TOML into frozen dataclasses.
 
 A section is a dataclass and a key is a field of it, so the file knows exactly what the code knows. ``[store]``,
-``[live]`` and each of ``[sinks.*]`` are off unless the section is there. Relative paths count from the file's folder.
-``trailcam service install`` writes a file with every key, commented.
+``[live]``, ``[update]`` and each of ``[sinks.*]`` are off unless the section is there. Relative paths count from the
+file's folder. ``trailcam service install`` writes a file with every key, commented.
 """
 
 import re
@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from trailcam_edge.errors import ConfigError
+from trailcam_edge.update.settings import UpdateSettings
 from trailcam_edge.watch_settings import (
     CameraSettings,
     MotionSettings,
@@ -46,7 +47,11 @@ _TYPES = {str: "text in quotes", bool: "true or false", int: "a whole number", f
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """``bundle`` None is the built-in one; ``threads`` None is as many as the machine has cores, at most 4."""
+    """What answers.
+
+    ``bundle`` None is what the updater says, or without ``[update]`` the built-in one; ``threads`` None is as many as
+    the machine has cores, at most 4.
+    """
 
     bundle: Path | None = None
     threads: int | None = None
@@ -150,6 +155,7 @@ class Config:
     store: StoreConfig | None = None
     sinks: SinksConfig = field(default_factory=SinksConfig)
     live: LiveConfig | None = None
+    update: UpdateSettings | None = None
 
     def __post_init__(self) -> None:
         if self.sinks and self.store is None:

@@ -32,6 +32,7 @@ from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.opening import PICTURES_FOLDER
 from trailcam_edge.store.recorder import Recorder
 from trailcam_edge.store.room import StoreLimits, StoreUsage
+from trailcam_edge.update.journal import Journal
 from trailcam_edge.watch import Happening, Observation
 
 __all__ = ["Station"]
@@ -51,6 +52,7 @@ class Station:
         report: Callable[[str], None],
         notifier: Notifier | None = None,
         clock: Clock | None = None,
+        update: Callable[[], Journal | None] | None = None,
     ) -> None:
         """Open the store, start the sinks, listen.
 
@@ -60,6 +62,7 @@ class Station:
             report: told what a person should know, from several threads.
             notifier: the service manager.
             clock: dates things.
+            update: gives what the update has come to, where there is one.
 
         Raises:
             ConfigError: an address, token or secret that cannot be used.
@@ -69,6 +72,7 @@ class Station:
         self._version = version
         self._notifier = notifier or Notifier(None)
         self._clock = clock or SystemClock()
+        self._update = update or (lambda: None)
         self._started_s = time.monotonic()
         self._frames = self._frames_of_bundle = 0
         self._bundle = ""
@@ -206,6 +210,7 @@ class Station:
             self.alive(),
             self._read_health(),
             None if self._recorder is None else self._recorder.health().problem,
+            self._update(),
         )
 
     def metrics(self) -> str:
@@ -215,6 +220,7 @@ class Station:
     def _snapshot(self) -> MetricsSnapshot:
         glance = self._view.glance()
         health = self._read_health()
+        journal = self._update()
         recorder = None if self._recorder is None else self._recorder.health()
         usage, visits = self._look_into_store()
         return MetricsSnapshot(
@@ -236,6 +242,8 @@ class Station:
             temperature_c=health.temperature_c,
             throttled=None if health.throttling is None else bool(health.throttling.now),
             sinks=tuple(delivery.status() for delivery in self._deliveries),
+            update_state=None if journal is None else journal.state,
+            update_starts=None if journal is None else journal.starts,
         )
 
     def _look_into_store(self) -> tuple[StoreUsage | None, dict[str, int]]:

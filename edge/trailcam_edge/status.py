@@ -6,11 +6,19 @@ from typing import Any
 from trailcam_edge.health import HealthSnapshot
 from trailcam_edge.live.tally import Chart, SeenVisit, Tally
 from trailcam_edge.sinks.prometheus import MetricsSnapshot
+from trailcam_edge.update.journal import Journal
 
-__all__ = ["health_rows", "status_record"]
+__all__ = ["health_rows", "status_record", "update_rows"]
 
 _HOT_C = 80.0  # from here on a Raspberry Pi slows down; source: its documentation, "Frequency management"
 _SHORT_OF_DISK_BYTES = 200_000_000
+
+_TRYING = {
+    "self_test": "testing",
+    "activate": "activating",
+    "watch": "trying",
+    "roll_back": "going back from",
+}
 
 Row = tuple[str, str, bool]
 
@@ -23,6 +31,7 @@ def status_record(
     alive: bool,
     health: HealthSnapshot,
     store_problem: str | None = None,
+    update: Journal | None = None,
 ) -> dict[str, Any]:
     """Return the object that ``/status.json`` is.
 
@@ -34,6 +43,7 @@ def status_record(
         alive: True while frames come.
         health: the machine.
         store_problem: why nothing can be stored now.
+        update: what the update has come to, where there is one.
     """
     return {
         "bundle": snapshot.bundle,
@@ -44,7 +54,8 @@ def status_record(
         "visits": [_visit(seen, now) for seen in tally.recent()],
         "hours": _chart(tally.hours(now)),
         "days": _chart(tally.days(now)),
-        "health": health_rows(snapshot, health, store_problem),
+        "health": health_rows(snapshot, health, store_problem) + update_rows(update),
+        "update": None if update is None else _update(update),
     }
 
 
@@ -83,6 +94,29 @@ def health_rows(snapshot: MetricsSnapshot, health: HealthSnapshot, store_problem
         words = f"{sink.delivered} delivered, {sink.waiting} waiting"
         rows.append((sink.name, words if sink.error is None else f"{words}; {sink.error}", sink.error is None))
     return rows
+
+
+def update_rows(update: Journal | None) -> list[Row]:
+    """Return rows as ``health_rows`` does, of what the update has come to."""
+    if update is None:
+        return []
+    if update.candidate is None:
+        rows: list[Row] = [("Update", f"{update.running} runs", True)]
+    else:
+        rows = [("Update", f"{_TRYING[update.state]} {update.candidate}; before it {update.running}", True)]
+    refused = list(update.refused.items())[-1:]
+    return rows + [("Refused", f"{slot}: {reason}", update.candidate is not None) for slot, reason in refused]
+
+
+def _update(update: Journal) -> dict[str, Any]:
+    return {
+        "state": update.state,
+        "running": update.running,
+        "previous": update.previous,
+        "candidate": update.candidate,
+        "starts": update.starts,
+        "refused": update.refused,
+    }
 
 
 def _duration(seconds: float) -> str:

@@ -26,6 +26,28 @@ def test_a_root_gets_unit_user_and_configuration_and_loses_them_again(
     assert "No service was installed." in capsys.readouterr().out
 
 
+def test_a_source_of_releases_brings_a_timer_and_the_configuration_decides(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["service", "install", "--root", str(tmp_path), "--program", PROGRAM]
+    assert main([*words, "--update-source", "https://example.org/r", "--update-channel", "meadow"]) == 0
+    assert "enable trailcam.service trailcam-update.timer" in capsys.readouterr().out
+    units = tmp_path / "etc/systemd/system"
+    assert f"ExecStart={PROGRAM} update" in (units / "trailcam-update.service").read_text(encoding="utf-8")
+    assert main(words) == 0  # the configuration that is there names the source, so everything stays
+    assert (units / "trailcam-update.timer").is_file()
+    config = tmp_path / "etc/trailcam/trailcam.toml"
+    config.write_text("[update]\n", encoding="utf-8")
+    assert main(words) == 0
+    assert [path.name for path in units.iterdir()] == ["trailcam.service"]
+
+
+def test_half_a_source_of_releases_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["service", "install", "--root", str(tmp_path), "--program", PROGRAM, "--update-source", "/inbox"])
+    assert stopped.value.code == 2
+
+
 def test_a_source_that_would_break_the_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["service", "install", "--root", str(tmp_path), "--program", PROGRAM, "--source", 'a"\n[x]']
     assert main(words) == 1

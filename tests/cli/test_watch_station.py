@@ -25,6 +25,7 @@ from trailcam_edge.sources import DEMO_FRAMES
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.schema import MIGRATIONS, migrate
 from trailcam_edge.strict_json import canonical_json
+from trailcam_edge.update.updater import Updater
 
 CONFIG = """
 [model]
@@ -202,6 +203,64 @@ def test_what_is_open_is_opened_again_and_if_it_cannot_be_the_former_goes_on(wat
     assert "THE NEW CONFIGURATION DOES NOT WORK, the former one goes on: /nonexistent" in watch.words()
     assert watch.status()["alive"]
     assert watch.end() == 0
+
+
+def test_a_bundle_that_an_update_activated_is_started_and_proves_itself(tmp_path: Path) -> None:
+    """The parts that a device has: a camera's process, an update beside it, and a manager that starts again."""
+    text = CONFIG + '\n[update]\nfolder = "update"\nhealthy_s = 1.0\nswitch_wait_s = 0.5\n'
+    make_bundle(tmp_path / "other.bundle", shift=0.0)
+    updater = Updater(tmp_path / "update", lambda text: None, lambda path: None)
+    first = Watch(tmp_path, text)
+    try:
+        first.hear("READY=1")
+        assert first.status()["update"] == {
+            "state": "idle",
+            "running": "builtin",
+            "previous": "builtin",
+            "candidate": None,
+            "starts": 0,
+            "refused": {},
+        }
+        first.wait_for_a_visit()
+        slot = updater.install(tmp_path / "other.bundle")
+        first.process.wait(60)
+        assert first.process.returncode == 0, first.words()
+        assert first.bundles() == ["animals10 1.0.0"]  # the visit that was open for too long to wait
+        assert f"{slot} is the active bundle now: ending, so that the service manager starts it." in first.words()
+    finally:
+        first.process.kill()
+        first.process.wait()
+        first.socket.close()
+    (tmp_path / "notify").unlink()
+    second = Watch(tmp_path, text)
+    try:
+        second.wait_for(lambda: f"{slot} has proven itself and is committed." in second.words())
+        assert f"{slot} is being tried, start 1 of at most 3." in second.words()
+        assert second.status()["bundle"] == "animals10 9.9.9"
+        assert updater.status().running == slot
+        assert second.end() == 0
+        assert second.words().count("has proven itself") == 1
+    finally:
+        second.process.kill()
+        second.process.wait()
+        second.socket.close()
+
+
+def test_a_bundle_that_a_person_named_goes_before_the_updater(tmp_path: Path) -> None:
+    text = CONFIG.replace("threads = 1", 'bundle = "other.bundle"') + '\n[update]\nfolder = "update"\n'
+    make_bundle(tmp_path / "other.bundle", shift=0.0)
+    watch = Watch(tmp_path, text)
+    try:
+        watch.hear("READY=1")
+        assert "runs, because [model] names it" in watch.words()
+        assert watch.status()["bundle"] == "animals10 9.9.9"
+        assert watch.status()["update"] is None
+        assert not (tmp_path / "update").exists()
+        assert main(["update", "/inbox", "--channel", "a", "--config", str(watch.config)]) == 1
+    finally:
+        watch.process.kill()
+        watch.process.wait()
+        watch.socket.close()
 
 
 def test_options_go_before_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,13 +15,17 @@ from trailcam_edge.config import Config, LiveConfig, StoreConfig, parse_config
 from trailcam_edge.errors import DeviceError
 from trailcam_edge.service import (
     CONFIG_PATH,
+    TIMER_PATH,
     UNIT_PATH,
+    UPDATE_PATH,
     install,
     render_config,
     render_unit,
+    render_update_units,
     uninstall,
     unreachable_folder,
 )
+from trailcam_edge.update.settings import UpdateSettings
 from trailcam_edge.watch_settings import RecoverySettings
 
 PROGRAM = "/opt/trailcam/bin/trailcam"
@@ -42,7 +46,13 @@ def test_the_configuration_as_it_is_written_watches_stores_and_shows_a_page() ->
     assert config.camera.source == "picamera2"
     assert config.store == StoreConfig()
     assert config.live == LiveConfig()
+    assert config.update == UpdateSettings()
     assert not config.sinks
+
+
+def test_a_source_of_releases_is_written_where_one_is_named() -> None:
+    config = parse_config(render_config("picamera2", ("https://example.org/r", "meadow")), "t", FOLDER)
+    assert config.update == UpdateSettings(source="https://example.org/r", channel="meadow")
 
 
 def test_every_key_is_in_the_file_and_what_stands_behind_a_comment_is_the_default() -> None:
@@ -109,6 +119,33 @@ def test_installing_twice_changes_nothing_and_the_persons_configuration_is_kept(
     assert [change.done for change in uninstall(tmp_path)] == ["kept"]
 
 
+def test_the_update_runs_with_the_rights_of_the_camera_and_fewer_devices() -> None:
+    units = render_update_units(PROGRAM, in_home=False)
+    service, timer = units[UPDATE_PATH], units[TIMER_PATH]
+    assert "{" not in service + timer
+    assert directive(service, "ExecStart") == [f"{PROGRAM} update --config /etc/trailcam/trailcam.toml"]
+    camera = render_unit(PROGRAM, in_home=False)
+    for name in ("User", "Group", "StateDirectory", "ProtectSystem", "NoNewPrivileges", "SystemCallFilter", "UMask"):
+        assert directive(service, name) == directive(camera, name) != []
+    assert directive(service, "Type") == ["oneshot"]
+    assert directive(service, "PrivateDevices") == ["yes"]
+    assert not directive(service, "DeviceAllow")
+    assert directive(timer, "Persistent") == ["yes"]
+    assert directive(timer, "RandomizedDelaySec") == ["30min"]
+
+
+def test_units_of_the_update_come_with_a_source_and_go_without_one(tmp_path: Path) -> None:
+    unit, config = render_unit(PROGRAM, in_home=False), render_config("demo")
+    update_units = render_update_units(PROGRAM, in_home=False)
+    install(tmp_path, unit, config, update_units)
+    assert (tmp_path / TIMER_PATH).is_file()
+    changes = install(tmp_path, unit, config)
+    assert [change.done for change in changes] == ["unchanged", "unchanged", "removed", "removed", "kept"]
+    install(tmp_path, unit, config, update_units)
+    uninstall(tmp_path)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["trailcam.toml"]
+
+
 def test_a_folder_that_the_services_user_may_not_pass_is_found(tmp_path: Path) -> None:
     program = tmp_path / "home" / "venv" / "bin" / "trailcam"
     program.parent.mkdir(parents=True)
@@ -127,16 +164,22 @@ def systemd_analyze(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
-    path = tmp_path / "trailcam.service"
-    path.write_text(render_unit(sys.executable, in_home=False), encoding="utf-8")
-    found = systemd_analyze("verify", str(path))
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
+    texts = {
+        UNIT_PATH: render_unit(sys.executable, in_home=False),
+        **render_update_units(sys.executable, in_home=False),
+    }
+    for path, text in texts.items():
+        (tmp_path / path.name).write_text(text, encoding="utf-8")
+    found = systemd_analyze("verify", *(str(tmp_path / path.name) for path in texts))
     assert found.stderr == ""
     assert found.returncode == 0
 
 
-def test_systemd_calls_the_unit_well_protected(tmp_path: Path) -> None:
-    path = tmp_path / "trailcam.service"
-    path.write_text(render_unit(PROGRAM, in_home=False), encoding="utf-8")
-    found = systemd_analyze("security", "--offline=true", "--threshold=25", str(path))  # 2.5 of 10
+@pytest.mark.parametrize("path", [UNIT_PATH, UPDATE_PATH], ids=lambda path: path.name)
+def test_systemd_calls_the_units_well_protected(tmp_path: Path, path: Path) -> None:
+    texts = {UNIT_PATH: render_unit(PROGRAM, in_home=False), **render_update_units(PROGRAM, in_home=False)}
+    place = tmp_path / path.name
+    place.write_text(texts[path], encoding="utf-8")
+    found = systemd_analyze("security", "--offline=true", "--threshold=25", str(place))  # 2.5 of 10
     assert found.returncode == 0, found.stdout[-200:] + found.stderr

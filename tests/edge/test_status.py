@@ -3,7 +3,8 @@
 from trailcam_edge.health import HealthSnapshot, Throttling
 from trailcam_edge.sinks.delivery import SinkStatus
 from trailcam_edge.sinks.prometheus import MetricsSnapshot
-from trailcam_edge.status import health_rows
+from trailcam_edge.status import health_rows, update_rows
+from trailcam_edge.update.journal import Journal
 
 
 def rows(snapshot: MetricsSnapshot, health: HealthSnapshot, problem: str | None = None) -> dict[str, tuple[str, bool]]:
@@ -37,3 +38,12 @@ def test_throttling_of_before_is_told_but_no_alarm() -> None:
     health = HealthSnapshot(throttling=Throttling((), ("under-voltage",)))
     assert rows(snapshot(), health)["Throttling"] == ("not now; since the start: under-voltage", True)
     assert rows(snapshot(), HealthSnapshot(throttling=Throttling((), ())))["Throttling"] == ("no", True)
+
+
+def test_what_the_update_has_come_to_is_told() -> None:
+    assert update_rows(None) == []
+    assert update_rows(Journal()) == [("Update", "builtin runs", True)]
+    trying = Journal("watch", "a-1", "builtin", "a-2", starts=1, refused={"a-0": "it barks"})
+    assert update_rows(trying) == [("Update", "trying a-2; before it a-1", True), ("Refused", "a-0: it barks", True)]
+    back = Journal("idle", "a-1", "builtin", refused={"a-0": "it barks", "a-2": "not healthy in 3 starts"})
+    assert ("Refused", "a-2: not healthy in 3 starts", False) in update_rows(back)

@@ -1,4 +1,4 @@
-"""``trailcam service``: run ``trailcam watch`` from power-on, as a systemd service."""
+"""``trailcam service``: ``trailcam watch`` from power-on and ``trailcam update`` now and then, run by systemd."""
 
 import argparse
 import os
@@ -7,15 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from trailcam_edge.config import parse_config
+from trailcam.commands.opening import usage_error
+from trailcam_edge.config import parse_config, read_config
 from trailcam_edge.errors import DeviceError
 from trailcam_edge.service import (
     CONFIG_PATH,
+    TIMER_PATH,
     UNIT_PATH,
     Change,
     install,
     render_config,
     render_unit,
+    render_update_units,
     uninstall,
     unreachable_folder,
 )
@@ -23,6 +26,7 @@ from trailcam_edge.service import (
 __all__ = ["add_arguments", "run"]
 
 _UNIT = UNIT_PATH.name
+_TIMER = TIMER_PATH.name
 _NOT_ACTIVE = 3  # exit code: a check did not pass
 
 
@@ -31,6 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("install", "uninstall", "status"))
     parser.add_argument("--root", type=Path, metavar="DIR", help="write into the root of another system: an image")
     parser.add_argument("--source", default="picamera2", metavar="SOURCE", help="camera for a new configuration")
+    parser.add_argument(
+        "--update-source", metavar="SOURCE", help="release repository for a new configuration: https address or folder"
+    )
+    parser.add_argument("--update-channel", metavar="NAME", help="which bundle of it")
     parser.add_argument(
         "--program", metavar="PATH", help="trailcam as the service will find it (default: this one); of use with --root"
     )
@@ -51,24 +59,44 @@ def _install(arguments: argparse.Namespace) -> int:
     program = arguments.program or _this_program()
     if arguments.root is None:
         _check_program(Path(program))
-    config = render_config(arguments.source)
-    parse_config(config, "--source", Path("/etc/trailcam"))  # a source with a quote in it would break the file
-    unit = render_unit(program, program.startswith(("/home/", "/root/")))
-    _tell(install(arguments.root or Path("/"), unit, config))
+    if (arguments.update_source is None) != (arguments.update_channel is None):
+        usage_error("--update-source and --update-channel belong together")
+    releases = None if arguments.update_source is None else (arguments.update_source, arguments.update_channel)
+    config = render_config(arguments.source, releases)
+    parsed = parse_config(config, "--source", Path("/etc/trailcam"))  # a quote in it would break the file
+    root = arguments.root or Path("/")
+    if (root / CONFIG_PATH).exists():
+        parsed = read_config(root / CONFIG_PATH)
+    in_home = program.startswith(("/home/", "/root/"))
+    updates = parsed.update is not None and parsed.update.source is not None
+    if arguments.root is None and not updates:
+        _disable_timer()
+    update_units = render_update_units(program, in_home) if updates else None
+    _tell(install(root, render_unit(program, in_home), config, update_units))
+    units = [_UNIT, _TIMER] if updates else [_UNIT]
     if arguments.root is not None:
         print(f'Then: "systemd-sysusers --root={arguments.root} trailcam.conf" makes its user,')
-        print(f'and "systemctl --root={arguments.root} enable trailcam" lets it start with the machine.')
+        print(f'and "systemctl --root={arguments.root} enable {" ".join(units)}" lets it start with the machine.')
         return 0
     _system("systemd-sysusers", "trailcam.conf")
     _system("systemctl", "daemon-reload")
     _system("systemctl", "enable", _UNIT)
+    if updates:
+        _system("systemctl", "enable", "--now", _TIMER)
     print(f'Look at /{CONFIG_PATH}, then: "systemctl start trailcam"; how it goes: "trailcam service status".')
     return 0
+
+
+def _disable_timer() -> None:
+    if Path("/", TIMER_PATH).exists():
+        _system("systemctl", "disable", "--now", _TIMER)
 
 
 def _uninstall(root: Path | None) -> int:
     if root is None and Path("/", UNIT_PATH).exists():
         _system("systemctl", "disable", "--now", _UNIT)
+    if root is None:
+        _disable_timer()
     changes = uninstall(root or Path("/"))
     _tell(changes)
     if root is None and changes:

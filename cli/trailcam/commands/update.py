@@ -2,24 +2,27 @@
 
 import argparse
 import json
+import logging
+import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from trailcam.commands.opening import usage_error
+from trailcam_edge.bundle import open_bundle
 from trailcam_edge.clock import date_is_known
-from trailcam_edge.errors import UpdateError
-from trailcam_edge.update.decide import SelfTestLimits
-from trailcam_edge.update.journal import Journal
+from trailcam_edge.config import Config, read_config
+from trailcam_edge.errors import BundleError, UpdateError
+from trailcam_edge.service import CONFIG_PATH
 from trailcam_edge.update.self_test import run_self_test
+from trailcam_edge.update.settings import UPDATE_FOLDER, UpdateSettings
 from trailcam_edge.update.updater import Updater
 
 __all__ = ["add_arguments", "run"]
 
-_FOLDER = Path("/var/lib/trailcam/update")
+_CONFIG = Path("/", CONFIG_PATH)
 _MAX_ROOT_BYTES = 512_000
-_LIMITS = SelfTestLimits()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,10 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         nargs="?",
         metavar="SOURCE",
-        help="release repository: a folder (inbox, USB stick) or an https address",
+        help="release repository: a folder (inbox, USB stick) or an https address (default: what [update] names)",
     )
-    parser.add_argument("--channel", metavar="NAME", help="which bundle of the repository")
-    parser.add_argument("--folder", type=Path, default=_FOLDER, metavar="DIR", help=f"default: {_FOLDER}")
+    parser.add_argument("--channel", metavar="NAME", help="which bundle of the repository (default: [update])")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"configuration; options go before it (default: {_CONFIG}, if there)",
+    )
+    parser.add_argument("--folder", type=Path, metavar="DIR", help=f"default: that of [update], or {UPDATE_FOLDER}")
     parser.add_argument(
         "--root",
         type=Path,
@@ -41,40 +50,90 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--again", action="store_true", help="even if the bundle was rolled back here before")
     parser.add_argument("--roll-back", metavar="REASON", help="go back to the bundle before")
     parser.add_argument("--status", action="store_true", help="say what runs, as one JSON object, and change nothing")
-    parser.add_argument("--max-latency-ms", type=float, default=_LIMITS.latency_p90_ms, metavar="MS")
-    parser.add_argument("--max-memory-mb", type=float, default=_LIMITS.memory_mb, metavar="MB")
+    parser.add_argument("--max-latency-ms", type=float, metavar="MS", help="of 9 pictures of 10 in the self-test")
+    parser.add_argument("--max-memory-mb", type=float, metavar="MB", help="of the self-test's process")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Bring the newest release here and activate it, or say or undo what was done."""
-    limits = SelfTestLimits(arguments.max_latency_ms, arguments.max_memory_mb)
-    updater = Updater(arguments.folder, _report, lambda path: run_self_test(path, limits))
+    path = arguments.config or (_CONFIG if _CONFIG.exists() else None)
+    config = Config() if path is None else read_config(path)
+    settings = _settings(arguments, config)
+    _become_owner(settings.folder)
+    updater = Updater(settings.folder, _report, lambda bundle: run_self_test(bundle, settings.limits), settings.rule)
     if arguments.status:
-        _print(updater.status())
+        _print(updater)
         return 0
     if arguments.roll_back is not None:
-        _print(updater.roll_back(arguments.roll_back))
+        updater.roll_back(arguments.roll_back)
+        _print(updater)
         return 0
-    if arguments.source is None or arguments.channel is None:
-        usage_error("update needs SOURCE and --channel, or --status, or --roll-back REASON")
+    if config.model.bundle is not None and config.update is not None:
+        raise UpdateError(
+            f"{path}: [model] names the bundle that this camera runs, {config.model.bundle}. Take that line out, or "
+            "leave the camera as it is."
+        )
+    source, channel = arguments.source or settings.source, arguments.channel or settings.channel
+    if source is None or channel is None:
+        usage_error(
+            "update needs SOURCE and --channel, or source and channel in [update] of the configuration; or --status, "
+            "or --roll-back REASON"
+        )
+    with updater.alone():
+        return _update(updater, source, channel, settings.folder, arguments)
+
+
+def _update(updater: Updater, source: str, channel: str, folder: Path, arguments: argparse.Namespace) -> int:
     resumed = updater.resume()
     if resumed is not None:
         _report(f"{resumed} was taken up where it had stopped.")
     from trailcam_edge.update.fetch import fetch_release
 
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it tells of every attempt; the last one is an error of ours
+
     index, bundle = fetch_release(
-        arguments.source,
-        arguments.folder,
-        _read_root(arguments.root or arguments.folder / "root.json"),
-        arguments.channel,
+        source,
+        folder,
+        _read_root(arguments.root or folder / "root.json"),
+        channel,
         lambda: datetime.now(UTC) if date_is_known() else None,
     )
     if updater.installed(bundle):
         print(f"{index.channel} {index.version}: is up to date")
         return 0
     slot = updater.install(bundle, arguments.again)
-    print(f"{index.channel} {index.version}: passed its self-test and is active as {slot}. Start the camera again.")
+    print(
+        f"{index.channel} {index.version}: passed its self-test and is active as {slot}. The camera's service starts "
+        'again by itself to run it; a "trailcam watch" in a terminal is for you to start.'
+    )
     return 0
+
+
+def _settings(arguments: argparse.Namespace, config: Config) -> UpdateSettings:
+    """Return what the file says, with the options before it; a senseless value is a usage error."""
+    wished = {
+        "folder": arguments.folder,
+        "max_latency_ms": arguments.max_latency_ms,
+        "max_memory_mb": arguments.max_memory_mb,
+    }
+    try:
+        return replace(
+            config.update or UpdateSettings(),
+            **{name: value for name, value in wished.items() if value is not None},
+        )
+    except ValueError as error:
+        usage_error(str(error))
+
+
+def _become_owner(folder: Path) -> None:
+    """Work as the owner of the folder where root asks: a file of root's there would stop the camera's own service."""
+    if os.geteuid() != 0:
+        return
+    owner = next(place for place in (folder, *folder.absolute().parents) if place.exists()).stat()
+    if owner.st_uid != 0:
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
 
 
 def _read_root(path: Path) -> bytes:
@@ -88,8 +147,15 @@ def _read_root(path: Path) -> bytes:
         ) from error
 
 
-def _print(journal: Journal) -> None:
-    print(json.dumps(asdict(journal), indent=2))
+def _print(updater: Updater) -> None:
+    """Print the journal, and what is in the bundle that should run now."""
+    journal = updater.status()
+    try:
+        manifest = open_bundle(updater.bundle_of(journal)).manifest
+        bundle = f"{manifest.name} {manifest.version}"
+    except BundleError:
+        bundle = None
+    print(json.dumps(asdict(journal) | {"bundle": bundle}, indent=2))
 
 
 def _report(text: str) -> None:

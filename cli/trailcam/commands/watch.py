@@ -21,6 +21,8 @@ from trailcam_edge.events import PERSON, UNKNOWN
 from trailcam_edge.sources import Source
 from trailcam_edge.sources.demo_loop import DEMO_LOOP
 from trailcam_edge.sources.view import ROTATIONS_DEG
+from trailcam_edge.update.guard import UpdateGuard
+from trailcam_edge.update.updater import Updater
 from trailcam_edge.watch import watch
 from trailcam_edge.watch_settings import WatchSettings
 
@@ -82,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
             stop,
             hangup,
             open_notifier(),
+            partial(_guarded, arguments),
         ).run()
     if stop.interrupted:
         raise KeyboardInterrupt
@@ -116,6 +119,18 @@ def _open_model(arguments: argparse.Namespace, config: Config) -> Classifier:
         chosen["bundle"] = arguments.bundle or config.model.bundle
     chosen["threads"] = arguments.threads or config.model.threads
     return open_classifier(argparse.Namespace(**chosen))
+
+
+def _guarded(arguments: argparse.Namespace, config: Config) -> UpdateGuard | None:
+    """Return what says which bundle to run; None where options or file name one, or there is no ``[update]``."""
+    if config.update is None or arguments.model is not None or arguments.bundle is not None:
+        return None
+    if config.model.bundle is not None:
+        tell(f"{config.model.bundle} runs, because [model] names it; what the updater has is not asked.")
+        return None
+    frame_s = 0.0 if config.watch.rate_hz is None else 1 / config.watch.rate_hz
+    updater = Updater(config.update.folder, tell, rule=config.update.rule)
+    return UpdateGuard(updater, config.update, tell, gap_s=config.recovery.stall_s + frame_s)
 
 
 def _configure(arguments: argparse.Namespace) -> Config:

@@ -37,6 +37,8 @@ class MetricsSnapshot:
     temperature_c: float | None = None
     throttled: bool | None = None
     sinks: tuple[SinkStatus, ...] = ()
+    update_state: str | None = None  # of the update's journal
+    update_starts: int | None = None  # with the bundle that is being tried
 
 
 def render_metrics(snapshot: MetricsSnapshot) -> str:
@@ -75,6 +77,9 @@ def render_metrics(snapshot: MetricsSnapshot) -> str:
     one("memory_resident_bytes", "gauge", "Resident memory of the process.", snapshot.memory_bytes)
     one("temperature_celsius", "gauge", "Temperature of the processor.", snapshot.temperature_c)
     one("throttled", "gauge", "1 while the processor is slowed down.", snapshot.throttled)
+    state = snapshot.update_state
+    add("update_state", "gauge", "What an update has come to.", [] if state is None else [({"state": state}, 1)])
+    one("update_starts", "gauge", "Starts with a bundle that is being tried.", snapshot.update_starts)
     sinks = [({"sink": sink.name}, sink) for sink in snapshot.sinks]
     add("sink_waiting", "gauge", "Events that wait for a sink.", [(labels, sink.waiting) for labels, sink in sinks])
     add("sink_up", "gauge", "1 while a sink works.", [(labels, sink.error is None) for labels, sink in sinks])

@@ -30,11 +30,13 @@ from trailcam_edge.update.floor import (
     write_floor,
 )
 from trailcam_edge.update.release_index import MAX_INDEX_BYTES, ReleaseIndex, bundle_path, index_path, parse_index
+from trailcam_edge.update.resume import ResumingFetcher, held_bytes
 from trailcam_edge.update.sources import open_source
 
 __all__ = ["SIGNED_AT", "fetch_release"]
 
 SIGNED_AT = "x-trailcam-signed-at"  # of timestamp.json: TUF itself signs only when it expires
+_PARTS = "parts"  # of files that are not whole yet
 _KINDS: dict[str, type[Root | Timestamp | Snapshot | Targets]] = {
     "root": Root,
     "timestamp": Timestamp,
@@ -54,7 +56,7 @@ def fetch_release(
 ) -> tuple[ReleaseIndex, Path]:
     """Bring the newest release of a channel here; return its index and the folder of its bundle, every byte checked.
 
-    Files that are here already are not fetched again, so an attempt that was cut off goes on with the next file.
+    Files that are here already are not fetched again, and a file that was cut off goes on where it was.
 
     Args:
         source: a folder or an ``https://`` address with ``metadata/`` and ``targets/``.
@@ -70,6 +72,7 @@ def fetch_release(
         OSError: the disk is full, read-only or failing.
     """
     opened, base = (fetcher, source) if fetcher is not None else open_source(source)
+    resuming = ResumingFetcher(opened, folder / "downloads" / _PARTS)
     now = clock()
     floor = read_floor(folder)
     metadata = folder / "metadata"
@@ -81,7 +84,7 @@ def fetch_release(
             f"{base}metadata/",
             str(folder / "downloads"),
             f"{base}targets/",
-            opened,
+            resuming,
             _CONFIG,
             bootstrap=root,
         )
@@ -149,7 +152,8 @@ def _read_bundle(client: TufUpdater, folder: Path, index: ReleaseIndex) -> Path:
             item.unlink()  # of a release before, or half of a download
     free = os.statvfs(place)
     needed = sum(entry.size_bytes for entry in entries)
-    if free.f_bavail * free.f_frsize < 2 * needed:  # downloaded here, then staged
+    room = free.f_bavail * free.f_frsize + held_bytes(folder / "downloads" / _PARTS)
+    if room < 2 * needed:  # downloaded here, then staged
         raise UpdateError(f"{place}: no room for {2 * needed / 1e6:,.0f} MB. Free some space.")
     for entry in entries:
         path = bundle_path(index.channel, index.version, entry.file)

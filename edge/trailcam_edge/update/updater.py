@@ -3,7 +3,7 @@
 updater = Updater(Path("/var/lib/trailcam/update"), report=print)
 bundle = updater.start()                       # the camera, at every start: what to run
 updater.install(Path("new.bundle"))            # "trailcam update": stage, self-test, activate
-updater.observe(healthy_s=600, started_s=620)  # the camera, now and then: commit or roll back
+updater.observe(600, 620, bundle)              # the camera, now and then: commit or roll back
 
 The camera and an installing process may run at the same time. A lock guards each step of the journal, and another keeps
 a second installer away; the kernel gives both back when a process dies.
@@ -12,7 +12,7 @@ a second installer away; the kernel gives both back when a process dies.
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -69,6 +69,14 @@ class Updater:
         self._slots = Slots(folder, builtin)
         self._journal_path = folder / "journal.json"
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep a second update away from the downloads while this one fetches and installs.
+
+        Raises:
+            UpdateError: one is at it already.
+        """
+        return self._locked("update.lock", wait=False)
+
     def status(self) -> Journal:
         """Return the journal as it is on disk.
 
@@ -91,6 +99,10 @@ class Updater:
             candidate_is_whole = journal.candidate is not None and self._slots.whole(journal.candidate)
             journal = self._settle(judge_start(journal, candidate_is_whole, self._rule))
             return self._checked(pointed_to(journal))
+
+    def bundle_of(self, journal: Journal) -> Path:
+        """Return the folder of the bundle that a journal wants to run."""
+        return self._slots.path(pointed_to(journal))
 
     def safe_bundle(self) -> Path:
         """Return the folder of the best bundle that needs no trust in a trial, and write nothing.
@@ -158,7 +170,7 @@ class Updater:
                 return None
             return self._prove(journal.candidate)
 
-    def observe(self, healthy_s: float, started_s: float) -> Journal:
+    def observe(self, healthy_s: float, started_s: float, running: Path | None = None) -> Journal:
         """Commit or roll back if it is time to; return the journal.
 
         After a roll-back the camera has to be started again.
@@ -166,9 +178,13 @@ class Updater:
         Args:
             healthy_s: for how long frames have been answered without a break.
             started_s: how long ago ``start`` was called. Both are of a clock that only grows.
+            running: what ``start`` returned. The health of another bundle than the candidate, because that was
+                activated since, says nothing about it.
         """
         with self._locked("journal.lock"):
             journal = self._read_or_forget()
+            if running is not None and running != self.bundle_of(journal):
+                return journal
             judged = judge_watch(journal, healthy_s, started_s, self._rule)
             return journal if judged == journal else self._settle(judged)
 

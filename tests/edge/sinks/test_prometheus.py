@@ -31,6 +31,8 @@ def test_every_figure_comes_out() -> None:
         temperature_c=51.5,
         throttled=True,
         sinks=(SinkStatus("mqtt", 5, 1, 2, "down"),),
+        update_state="watch",
+        update_starts=2,
     )
     found = _samples(render_metrics(snapshot))
     assert found["trailcam_frames_total", ()] == 1000
@@ -38,6 +40,8 @@ def test_every_figure_comes_out() -> None:
     assert found["trailcam_visits", (("label", "squirrel"),)] == 30
     assert found["trailcam_blind_seconds_total", (("reason", "disk full"),)] == 60
     assert found["trailcam_throttled", ()] == 1
+    assert found["trailcam_update_state", (("state", "watch"),)] == 1
+    assert found["trailcam_update_starts", ()] == 2
     assert found["trailcam_sink_up", (("sink", "mqtt"),)] == 0
     assert found["trailcam_sink_waiting", (("sink", "mqtt"),)] == 2
     assert found["trailcam_info", (("bundle", "tiny-1.0.0"), ("version", "0.1.0"))] == 1
