@@ -62,18 +62,23 @@ def run(arguments: argparse.Namespace) -> int:
         _report(f"{resumed} was taken up where it had stopped.")
     from trailcam_edge.update.fetch import fetch_release
 
-    index, bundle = fetch_release(
+    choice, bundle = fetch_release(
         arguments.source,
         arguments.folder,
         _read_root(arguments.root or arguments.folder / "root.json"),
         arguments.channel,
         lambda: datetime.now(UTC) if date_is_known() else None,
+        report=_report,
     )
+    if choice.passed_over is not None:
+        print(f"{choice.sentence()}.")
+    if bundle is None:
+        return 0
     if updater.installed(bundle):
-        print(f"{index.channel} {index.version}: is up to date")
+        print(f"{choice.channel} {choice.version}: is up to date")
         return 0
     slot = updater.install(bundle, arguments.again)
-    print(f"{index.channel} {index.version}: passed its self-test and is active as {slot}. Start the camera again.")
+    print(f"{choice.channel} {choice.version}: passed its self-test and is active as {slot}. Start the camera again.")
     return 0
 
 
