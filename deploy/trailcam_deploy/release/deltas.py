@@ -16,7 +16,8 @@ __all__ = ["NOTHING", "Base", "Cost", "Delta", "Files", "costs", "make_delta", "
 
 Files = Mapping[str, bytes]  # of a bundle, by name, without its manifest
 
-# Measured with the built-in bundle and its head exchanged: level 3 makes 13,499 bytes in 0.1 s, level 19 13,507 in 5 s.
+# Measured with the built-in model: to another head, level 3 makes 14,570 bytes and level 19 13,366; from nothing they
+# make 4,668,283 and 4,685,150. Level 3 takes 0.2 s for both, level 19 fourteen.
 _LEVEL = 3
 _WORTH_IT = 0.9  # of the whole file; a delta that saves less only makes the list of targets longer
 _WINDOW_LOG_MIN = 10
