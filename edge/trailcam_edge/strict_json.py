@@ -109,6 +109,13 @@ class JsonObject:
             self.refuse(key, value, f"one of {', '.join(choices)}")
         return str(value)
 
+    def boolean(self, key: str) -> bool:
+        """Take true or false."""
+        value = self._fields.pop(key, None)
+        if not isinstance(value, bool):
+            self.refuse(key, value, "true or false")
+        return value
+
     def integer(self, key: str, low: int, high: int) -> int:
         """Take a whole number in ``low..high``."""
         value = self._take(key, int, f"a whole number, {low:,} to {high:,}")
@@ -168,6 +175,17 @@ class JsonObject:
         if self._take_null(key):
             return None
         return self.child(key)
+
+    def children(self, key: str, max_items: int) -> "list[JsonObject]":
+        """Take a list of 1 to ``max_items`` objects."""
+        meaning = f"a list of 1 to {max_items:,} objects in braces"
+        value = self._take(key, list, meaning)
+        if not 1 <= len(value) <= max_items:
+            self.refuse(key, value, meaning)
+        for position, item in enumerate(value):
+            if not isinstance(item, dict):
+                self.refuse(f"{key}[{position}]", item, "an object in braces")
+        return [JsonObject(item, self._source, f"{self._name(key)}[{position}]") for position, item in enumerate(value)]
 
     def text_table(self, key: str, max_items: int, max_characters: int) -> dict[str, str]:
         """Take an object whose keys and values are printable strings of at most ``max_characters``, in one line."""

@@ -12,6 +12,8 @@ import pytest
 from trailcam.main import main
 from trailcam_edge.bundle import open_bundle, write_bundle
 from trailcam_edge.classifier import BUILTIN_BUNDLE
+from trailcam_edge.update.device_id import write_device_id
+from trailcam_edge.update.rings import place_in_queue
 
 
 @pytest.fixture
@@ -46,6 +48,42 @@ def test_a_release_travels_on_a_stick_proves_itself_and_can_be_undone(
     assert json.loads(capsys.readouterr().out)["running"] == "builtin"
     assert main(update) == 1
     assert "was rolled back on this device: by hand" in capsys.readouterr().err
+
+
+def test_a_camera_outside_of_the_ring_says_so_and_ends_well(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("old", "new"):
+        (tmp_path / name).write_text(f"correct horse battery {name}\n")
+        (tmp_path / name).chmod(0o600)
+    add = ["release", "add", str(bundle), "--i-know", "the built-in model", "--percent", "10"]
+    assert main(["release", "init", "--passphrase-file", "old"]) == 0
+    assert main([*add, "--dry-run"]) == 0
+    assert "with the built-in bundle 1.0.0: fetches 0 bytes, 0.0% of the whole" in capsys.readouterr().out
+    assert main(["release", "status"]) == 0
+    assert "meadow" not in capsys.readouterr().out
+    assert main(add) == 0
+    assert "meadow 2.0.0: for 10 % of the cameras" in capsys.readouterr().out
+    camera = tmp_path / "camera"
+    camera.mkdir()
+    outside = next(name for name in map(str, range(99)) if place_in_queue(name, "meadow", "2.0.0") >= 10)
+    write_device_id(camera, outside)
+    shutil.copy(tmp_path / "release" / "metadata" / "1.root.json", camera / "root.json")
+    update = ["update", "release", "--channel", "meadow", "--folder", str(camera)]
+    assert main(update) == 0
+    assert capsys.readouterr().out == "meadow 2.0.0: is for 10 % of the cameras, not for this one yet.\n"
+    assert not (camera / "current").exists() or open_bundle(camera / "current").manifest.name != "meadow"
+    words = ["--passphrase-file", "old", "--new-passphrase-file", "new"]
+    assert main(["release", "rotate-keys", "root", *words]) == 0
+    assert main(["release", "stop", "meadow"]) == 0
+    assert "meadow 2.0.0: stopped, cameras that have it keep it" in capsys.readouterr().out
+    assert main(["release", "widen", "meadow", "50"]) == 1
+    assert main(update) == 0
+    assert main(["release", "status", "--json"]) == 0
+    status = json.loads(capsys.readouterr().out.partition("\n")[2])
+    assert status["releases"][0]["stopped"] is True
+    assert set(status["expires"]) == {"root", "targets", "snapshot", "timestamp"}
 
 
 def test_a_passphrase_that_others_can_read_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,18 +1,30 @@
-"""``trailcam release``: make a signed repository, add bundles to it, exchange its keys."""
+"""``trailcam release``: make a signed repository, add bundles to it, decide who takes them, exchange its keys."""
 
 import argparse
 import getpass
+import json
 import stat
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trailcam_edge.bundle import open_bundle
 from trailcam_edge.errors import DeployError
 
+if TYPE_CHECKING:
+    from trailcam_deploy.release.repository import ReleaseRepository
+    from trailcam_edge.update.release_index import Offer, ReleaseIndex
+
 __all__ = ["add_arguments", "run"]
 
 _REPOSITORY, _KEYS = Path("release"), Path("release-keys")
+_BACKUP = (
+    "two places that do not burn together, then delete it here. Without it, or without its passphrase, a stolen key "
+    "cannot be shut out and every camera has to be visited."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,18 +35,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         for name, meaning in (
             ("init", "make the keys and an empty repository"),
             ("add", "sign a bundle and make it the newest release"),
+            ("widen", "offer the newest release to more cameras"),
+            ("stop", "offer the newest release to no more cameras; those that have it keep it"),
+            ("expire", "withdraw a version; cameras that have it go to the newest of the others"),
+            ("status", "say what is released to whom, and until when it is signed"),
             ("renew", "sign the same releases again before their dates run out"),
-            ("expire", "withdraw a version; the newest of the others takes its place"),
-            ("rotate-keys", "exchange keys that sign releases, for example after a theft"),
+            ("rotate-keys", "exchange keys, for example after a theft"),
         )
     }
     made["add"].add_argument("bundle", type=Path, metavar="BUNDLE")
     made["add"].add_argument("--channel", metavar="NAME", help="who gets it (default: the bundle's name)")
+    made["add"].add_argument(
+        "--percent", type=int, default=100, metavar="P", help="of the cameras, 1 to 100; each decides by its id"
+    )
     made["add"].add_argument("--i-know", metavar="REASON", help="release it whatever the drift gate says; signed")
+    made["add"].add_argument("--dry-run", action="store_true", help="say what cameras would fetch, and change nothing")
+    made["widen"].add_argument("channel", metavar="CHANNEL")
+    made["widen"].add_argument("percent", type=int, metavar="PERCENT", help="of the cameras, up to 100")
+    made["stop"].add_argument("channel", metavar="CHANNEL")
     made["expire"].add_argument("channel", metavar="CHANNEL")
     made["expire"].add_argument("version", metavar="VERSION")
+    made["status"].add_argument("--json", action="store_true", help="as one JSON object")
     made["rotate-keys"].add_argument(
-        "roles", nargs="*", metavar="ROLE", help="targets, snapshot, timestamp (default: all three)"
+        "roles", nargs="*", metavar="ROLE", help="root, targets, snapshot, timestamp (default: all but root)"
+    )
+    made["rotate-keys"].add_argument(
+        "--new-passphrase-file", type=Path, metavar="FILE", help="of the new root key (default: asked for)"
     )
     for name, action in made.items():
         action.add_argument("--repository", type=Path, default=_REPOSITORY, metavar="DIR", help="default: release")
@@ -47,46 +73,101 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry out one action."""
-    from trailcam_deploy.release.drift_verdict import approve
     from trailcam_deploy.release.keys import KeyFolder
-    from trailcam_deploy.release.repository import ONLINE_ROLES, ReleaseRepository
+    from trailcam_deploy.release.repository import ReleaseRepository
 
     repository = ReleaseRepository(arguments.repository, KeyFolder(arguments.keys), datetime.now(UTC))
-    if arguments.action == "init":
-        repository.init(_passphrase(arguments.passphrase_file, twice=True))
-        print(f"{arguments.repository}: an empty repository. Devices are provisioned with metadata/1.root.json of it.")
-        print(
-            f"Copy {arguments.keys}/root.pem to two places that do not burn together, then delete it here. Without it, "
-            "or without its passphrase, a stolen key cannot be shut out and every camera has to be visited.",
-            file=sys.stderr,
-        )
-    elif arguments.action == "add":
-        bundle = open_bundle(arguments.bundle)
-        approval = approve(bundle, arguments.i_know)
-        index = repository.add(bundle, arguments.channel or bundle.manifest.name, approval)
-        print(f"{index.channel} {index.version}: release {index.number}, drift gate: {approval.verdict}")
-        if approval.verdict == "inconclusive":
-            print("trailcam: the test pictures were too few for the drift gate to decide.", file=sys.stderr)
-    elif arguments.action == "expire":
-        index = repository.expire(arguments.channel, arguments.version)
-        print(f"{index.channel} {index.version}: release {index.number}")
-    elif arguments.action == "renew":
-        repository.renew()
-        print(f"{arguments.repository}: signed again")
-    else:
-        roles = tuple(arguments.roles) or ONLINE_ROLES
-        repository.rotate_keys(_passphrase(arguments.passphrase_file, twice=False), roles)
-        print(f"{arguments.repository}: new keys for {', '.join(roles)}")
+    actions: dict[str, Callable[[ReleaseRepository, argparse.Namespace], None]] = {
+        "init": _init,
+        "add": _add,
+        "widen": lambda repository, words: _print_newest(repository.widen(words.channel, words.percent)),
+        "stop": lambda repository, words: _print_newest(repository.stop(words.channel)),
+        "expire": lambda repository, words: _print_newest(repository.expire(words.channel, words.version)),
+        "status": _status,
+        "renew": _renew,
+        "rotate-keys": _rotate_keys,
+    }
+    actions[arguments.action](repository, arguments)
     return 0
 
 
-def _passphrase(file: Path | None, twice: bool) -> str:
-    """Ask for the root key's passphrase, or read it from a file that nobody else can read; never from arguments."""
+def _init(repository: "ReleaseRepository", arguments: argparse.Namespace) -> None:
+    repository.init(_passphrase("the root key", arguments.passphrase_file, twice=True))
+    print(f"{arguments.repository}: an empty repository. Cameras are provisioned with the newest metadata/N.root.json.")
+    print(f"Copy {arguments.keys}/root.pem to {_BACKUP}", file=sys.stderr)
+
+
+def _add(repository: "ReleaseRepository", arguments: argparse.Namespace) -> None:
+    from trailcam_deploy.release.drift_verdict import approve
+
+    bundle = open_bundle(arguments.bundle)
+    channel = arguments.channel or bundle.manifest.name
+    approval = approve(bundle, arguments.i_know)
+    plan = repository.plan(bundle, channel)
+    for cost in plan.costs:
+        share = cost.fetched_bytes / plan.whole_bytes
+        print(f"a camera with {cost.who}: fetches {cost.fetched_bytes:,} bytes, {share:.1%} of the whole")
+    if approval.verdict == "inconclusive":
+        print("trailcam: the test pictures were too few for the drift gate to decide.", file=sys.stderr)
+    if arguments.dry_run:
+        print(f"{channel} {plan.version}: would be released, drift gate: {approval.verdict}. Nothing was changed.")
+        return
+    index = repository.add(bundle, channel, approval, arguments.percent)
+    print(f"{index.channel} {index.version}: release {index.number}, drift gate: {approval.verdict}")
+    _print_newest(index)
+
+
+def _status(repository: "ReleaseRepository", arguments: argparse.Namespace) -> None:
+    status = repository.status()
+    if arguments.json:
+        releases = [
+            {"channel": release.channel, "drift_gate": release.drift_gate, "i_know": release.i_know}
+            | asdict(release.offer)
+            for release in status.releases
+        ]
+        expiry = {role: moment.isoformat() for role, moment in status.expiry.items()}
+        print(json.dumps({"releases": releases, "expires": expiry}, indent=2))
+        return
+    for release in status.releases:
+        knew = f" ({release.i_know})" if release.i_know else ""
+        print(f"{_sentence(release.channel, release.offer)}, drift gate: {release.drift_gate}{knew}")
+    for role, moment in status.expiry.items():
+        print(f"{role}: signed until {moment:%Y-%m-%d}, {(moment - repository.now).days} days")
+
+
+def _renew(repository: "ReleaseRepository", arguments: argparse.Namespace) -> None:
+    repository.renew()
+    print(f"{arguments.repository}: signed again")
+
+
+def _rotate_keys(repository: "ReleaseRepository", arguments: argparse.Namespace) -> None:
+    from trailcam_deploy.release.repository import ONLINE_ROLES
+
+    roles = tuple(arguments.roles) or ONLINE_ROLES
+    passphrase = _passphrase("the root key", arguments.passphrase_file, twice=False)
+    new = _passphrase("the new root key", arguments.new_passphrase_file, twice=True) if "root" in roles else None
+    repository.rotate_keys(passphrase, roles, new)
+    print(f"{arguments.repository}: new keys for {', '.join(roles)}")
+    if "root" in roles:
+        print(f"Copy the new {arguments.keys}/root.pem to {_BACKUP} The old one signs nothing more.", file=sys.stderr)
+
+
+def _print_newest(index: "ReleaseIndex") -> None:
+    print(_sentence(index.channel, index.offers[0]))
+
+
+def _sentence(channel: str, offer: "Offer") -> str:
+    state = "stopped, cameras that have it keep it" if offer.stopped else f"for {offer.percent} % of the cameras"
+    return f"{channel} {offer.version}: {state}"
+
+
+def _passphrase(key: str, file: Path | None, twice: bool) -> str:
+    """Ask for the passphrase of a key, or read it from a file that nobody else can read; never from arguments."""
     if file is not None:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise DeployError(f"{file}: others may read it. Run: chmod 600 {file}")
         return file.read_text(encoding="utf-8").rstrip("\n")
-    text = getpass.getpass("Passphrase of the root key: ")
+    text = getpass.getpass(f"Passphrase of {key}: ")
     if twice and text != getpass.getpass("Once more: "):
         raise DeployError("the two passphrases differ. Begin again.")
     return text

@@ -91,19 +91,24 @@ def _update(updater: Updater, source: str, channel: str, folder: Path, arguments
 
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it tells of every attempt; the last one is an error of ours
 
-    index, bundle = fetch_release(
+    choice, bundle = fetch_release(
         source,
         folder,
         _read_root(arguments.root or folder / "root.json"),
         channel,
         lambda: datetime.now(UTC) if date_is_known() else None,
+        report=_report,
     )
+    if choice.passed_over is not None:
+        print(f"{choice.sentence()}.")
+    if bundle is None:
+        return 0
     if updater.installed(bundle):
-        print(f"{index.channel} {index.version}: is up to date")
+        print(f"{choice.channel} {choice.version}: is up to date")
         return 0
     slot = updater.install(bundle, arguments.again)
     print(
-        f"{index.channel} {index.version}: passed its self-test and is active as {slot}. The camera's service starts "
+        f"{choice.channel} {choice.version}: passed its self-test and is active as {slot}. The camera's service starts "
         'again by itself to run it; a "trailcam watch" in a terminal is for you to start.'
     )
     return 0

@@ -2,7 +2,8 @@
 
 ``root.pem`` is encrypted with a passphrase and is needed only to make the repository and to exchange keys: it belongs
 on a stick in a drawer, with a copy in another house. The other three sign every release and are protected by the rights
-of their files; whoever steals them is shut out by ``rotate-keys``. Nothing brings the root key back.
+of their files; whoever steals them is shut out by ``rotate-keys``. Nothing brings the root key back. While it is being
+exchanged itself, the new one is ``root.next.pem``.
 """
 
 import os
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner
 
-from trailcam_edge.disk import write_file
+from trailcam_edge.disk import sync_directory, write_file
 from trailcam_edge.errors import DeployError
 
 __all__ = ["LEAST_PASSPHRASE", "KeyFolder"]
@@ -40,6 +41,11 @@ class KeyFolder:
         """Return the file of a role's key."""
         return self._folder / f"{role}.pem"
 
+    @property
+    def next_root(self) -> Path:
+        """The file of a root key that is about to replace the one there is."""
+        return self._folder / "root.next.pem"
+
     def create(self, role: str, passphrase: str | None = None) -> CryptoSigner:
         """Make a new key for a role, write it with rights for its owner alone, and return it. An older one is replaced.
 
@@ -47,6 +53,23 @@ class KeyFolder:
             DeployError: the passphrase is too short, or root has none.
             OSError: the disk is full, read-only or failing.
         """
+        return self._create(self.path(role), role, passphrase)
+
+    def create_next_root(self, passphrase: str | None) -> CryptoSigner:
+        """Make a new root key beside the one there is, and return it.
+
+        Raises:
+            DeployError: the passphrase is too short or missing.
+            OSError: the disk is full, read-only or failing.
+        """
+        return self._create(self.next_root, "root", passphrase)
+
+    def take_next_root(self) -> None:
+        """Let the new root key replace the old one, in one step."""
+        self.next_root.replace(self.path("root"))
+        sync_directory(self._folder)
+
+    def _create(self, path: Path, role: str, passphrase: str | None) -> CryptoSigner:
         encryption: KeySerializationEncryption = NoEncryption()
         if role == "root":
             if passphrase is None or len(passphrase) < LEAST_PASSPHRASE:
@@ -57,7 +80,7 @@ class KeyFolder:
             encryption = BestAvailableEncryption(passphrase.encode())
         key = Ed25519PrivateKey.generate()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_file(self.path(role), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption), _PRIVATE)
+        write_file(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption), _PRIVATE)
         return CryptoSigner(key)
 
     def load(self, role: str, passphrase: str | None = None) -> CryptoSigner:

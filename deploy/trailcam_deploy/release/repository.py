@@ -1,44 +1,68 @@
 """The release repository: a folder of static files that any web server, stick or inbox can carry.
 
-    FOLDER/metadata/     signed by four roles: N.root.json, N.targets.json, N.snapshot.json, timestamp.json
-    FOLDER/targets/      the files of the releases, each under the digest of its content
+    FOLDER/metadata/     signed by four roles, see metadata.py
+    FOLDER/targets/      the files of the releases, the indexes and the deltas, each under the digest of its content
 
-Metadata is written in the order in which a device may see it: files, targets, snapshot, timestamp. Whoever copies the
-folder elsewhere copies ``metadata/timestamp.json`` last.
+Files are written before the metadata that names them. Whoever copies the folder elsewhere copies
+``metadata/timestamp.json`` last.
 """
 
-import fcntl
 import hashlib
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from securesystemslib.signer import CryptoSigner
-from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
-from tuf.api.serialization.json import JSONSerializer
+from tuf.api.metadata import Targets
 
+from trailcam_deploy.release.deltas import Base, Cost, costs, make_deltas
 from trailcam_deploy.release.drift_verdict import Approval
 from trailcam_deploy.release.keys import KeyFolder
-from trailcam_edge.bundle import MANIFEST_FILE, Bundle
-from trailcam_edge.disk import write_file
+from trailcam_deploy.release.metadata import LIFETIMES, ONLINE_ROLES, SignedMetadata
+from trailcam_deploy.release.target_files import TargetFiles, channels
+from trailcam_edge.bundle import MANIFEST_FILE, Bundle, open_bundle
+from trailcam_edge.classifier import BUILTIN_BUNDLE
 from trailcam_edge.errors import DeployError
-from trailcam_edge.update.fetch import SIGNED_AT
-from trailcam_edge.update.release_index import ReleaseIndex, bundle_path, index_path, index_to_bytes, parse_index
+from trailcam_edge.update.delta import delta_path
+from trailcam_edge.update.release_index import (
+    MAX_OFFERS,
+    Offer,
+    ReleaseIndex,
+    bundle_path,
+    index_to_bytes,
+)
 
-__all__ = ["LIFETIMES", "ONLINE_ROLES", "ReleaseRepository"]
+__all__ = ["LIFETIMES", "ONLINE_ROLES", "Plan", "Release", "ReleaseRepository", "Status"]
 
-ONLINE_ROLES = ("targets", "snapshot", "timestamp")
-LIFETIMES: Mapping[str, timedelta] = {
-    "root": timedelta(days=730),
-    "targets": timedelta(days=365),
-    "snapshot": timedelta(days=90),
-    "timestamp": timedelta(days=30),  # cameras are reached once a week; this leaves three missed weeks
-}
+_DELTAS_FROM = 3  # releases before the new one, and the built-in bundle
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a release would be: what it costs each kind of camera, and ``whole_bytes`` without any delta."""
+
+    version: str
+    whole_bytes: int
+    costs: tuple[Cost, ...]
+
+
+@dataclass(frozen=True)
+class Release:
+    """An offer of a channel, with the verdict that was signed with it."""
+
+    channel: str
+    offer: Offer
+    drift_gate: str
+    i_know: str | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a repository offers, the newest of each channel first, and when each role's signature expires."""
+
+    releases: tuple[Release, ...]
+    expiry: Mapping[str, datetime]
 
 
 @dataclass(frozen=True)
@@ -48,6 +72,7 @@ class ReleaseRepository:
     folder: Path
     keys: KeyFolder
     now: datetime
+    builtin: Path = BUILTIN_BUNDLE
 
     def init(self, passphrase: str) -> None:
         """Make the keys and an empty repository.
@@ -56,186 +81,188 @@ class ReleaseRepository:
             DeployError: there is one already, or the passphrase is too short.
         """
         with self._locked():
-            if (self.folder / "metadata" / "timestamp.json").exists():
-                raise DeployError(f"{self.folder}: is a release repository already. Choose another folder.")
-            if self.keys.path("root").exists():
-                raise DeployError(f"{self.keys.path('root')}: exists. A root key is never written over: move it away.")
-            signers = {"root": self.keys.create("root", passphrase)}
-            signers |= {role: self.keys.create(role) for role in ONLINE_ROLES}
-            root = Root(expires=self._expires("root"), consistent_snapshot=True)
-            for role, signer in signers.items():
-                root.add_key(signer.public_key, role)
-            self._write_root(Metadata(root), [signers["root"]])
-            self._publish(Targets(), signers)
+            self._metadata.init(passphrase)
 
-    def add(self, bundle: Bundle, channel: str, approval: Approval) -> ReleaseIndex:
-        """Sign a bundle's files and make it the newest release of a channel.
+    def plan(self, bundle: Bundle, channel: str) -> Plan:
+        """Say what a bundle would cost cameras to fetch, and change nothing.
+
+        Raises:
+            DeployError: this is no repository.
+        """
+        targets = self._metadata.targets()
+        files, bases = _contents(bundle), self._bases(targets, channel, bundle.manifest.version)
+        rows = costs(files, bases, make_deltas(files, bases))
+        return Plan(bundle.manifest.version, sum(map(len, files.values())), tuple(rows))
+
+    def add(self, bundle: Bundle, channel: str, approval: Approval, percent: int = 100) -> ReleaseIndex:
+        """Sign a bundle's files, and deltas to them, and make it the newest release of a channel.
+
+        The same bundle may be added again: it becomes the newest, for so many cameras, and is not stopped any more.
+
+        Args:
+            bundle: what to release.
+            channel: who gets it.
+            approval: why it may be released.
+            percent: 1 to 100, of the cameras.
 
         Raises:
             DeployError: this version is there with other bytes, or a key cannot be used.
+            BundleError: channel or percent is out of its range.
         """
         with self._locked():
-            targets = self._load_targets().signed
-            version = bundle.manifest.version
-            names = (MANIFEST_FILE, bundle.manifest.model.file, bundle.manifest.golden.file)
-            for name in names:
+            targets = self._metadata.targets()
+            version, files = bundle.manifest.version, _contents(bundle)
+            before = self._files.index(targets, channel)
+            number = before.number + 1 if before else 1
+            others = [offer for offer in before.offers if offer.version != version] if before else []
+            index = ReleaseIndex(channel, number, _kept((Offer(number, version, percent), *others)))
+            index_to_bytes(index)  # a wrong channel or percentage is refused before anything is written
+            manifest = {MANIFEST_FILE: (bundle.path / MANIFEST_FILE).read_bytes()}
+            for name, content in (manifest | files).items():
                 path = bundle_path(channel, version, name)
-                custom = {"trailcam": approval.record()} if name == MANIFEST_FILE else None
-                content = (bundle.path / name).read_bytes()
                 known = targets.targets.get(path)
                 if known is not None and known.hashes["sha256"] != hashlib.sha256(content).hexdigest():
                     raise DeployError(f"{path}: is released with other bytes. Give the bundle another version.")
-                self._put(targets, path, content, custom)
-            index = ReleaseIndex(channel, self._number(targets, channel) + 1, version)
-            self._put(targets, index_path(channel), index_to_bytes(index), None)
-            self._publish(targets)
+                custom = {"trailcam": approval.record()} if name == MANIFEST_FILE else None
+                self._files.put(targets, path, content, custom)
+            for delta in make_deltas(files, self._bases(targets, channel, version)):
+                path = delta_path(channel, delta.base_sha256, delta.result_sha256)
+                self._files.put(targets, path, delta.content)
+            self._files.put_index(targets, index)
+            self._metadata.publish(targets)
             return index
 
+    def widen(self, channel: str, percent: int) -> ReleaseIndex:
+        """Offer the newest release of a channel to more cameras.
+
+        Raises:
+            DeployError: there is none, it was stopped, or that would be fewer.
+            BundleError: percent is out of its range.
+        """
+
+        def wider(index: ReleaseIndex) -> tuple[Offer, ...]:
+            newest, *others = index.offers
+            if newest.stopped:
+                raise DeployError(
+                    f'{channel} {newest.version}: was stopped. Add a better version, or this one again: "release add".'
+                )
+            if percent <= newest.percent:
+                raise DeployError(
+                    f"{channel} {newest.version}: {newest.percent} % of the cameras take it, {percent} % is not "
+                    'more. Cameras that have it would keep it: use "release stop", or "release expire" to take it back.'
+                )
+            return (replace(newest, percent=percent), *others)
+
+        return self._change(channel, wider)
+
+    def stop(self, channel: str) -> ReleaseIndex:
+        """Offer the newest release of a channel to nobody else; cameras that have it keep it.
+
+        Raises:
+            DeployError: there is none, or it was stopped before.
+        """
+
+        def stopped(index: ReleaseIndex) -> tuple[Offer, ...]:
+            newest, *others = index.offers
+            if newest.stopped:
+                raise DeployError(f"{channel} {newest.version}: was stopped before. Expire it to take it back.")
+            return (replace(newest, stopped=True), *others)
+
+        return self._change(channel, stopped)
+
     def expire(self, channel: str, version: str) -> ReleaseIndex:
-        """Withdraw a version: it is signed no more, and the newest of the others becomes the channel's next release.
+        """Withdraw a version: it is signed no more, and cameras that have it go to the newest of the others.
 
         Raises:
             DeployError: it is not there, or no other version is.
         """
-        with self._locked():
-            targets = self._load_targets().signed
-            doomed = [path for path in targets.targets if path.startswith(f"{channel}/{version}/")]
-            if not doomed:
+
+        def without(index: ReleaseIndex) -> tuple[Offer, ...]:
+            left = tuple(offer for offer in index.offers if offer.version != version)
+            if left == index.offers:
                 raise DeployError(f"{channel} {version}: was not released here.")
-            for path in doomed:
-                del targets.targets[path]
-            left = [
-                path.split("/")[1]
-                for path in targets.targets
-                if path.startswith(f"{channel}/") and path.count("/") == 2
-            ]
             if not left:
                 raise DeployError(f"{channel} {version}: is the only release of its channel. Add another one first.")
-            index = ReleaseIndex(channel, self._number(targets, channel) + 1, left[-1])
-            self._put(targets, index_path(channel), index_to_bytes(index), None)
-            self._publish(targets)
-            return index
+            return left
+
+        return self._change(channel, without)
 
     def renew(self) -> None:
         """Sign the same releases again, with new dates."""
         with self._locked():
-            self._publish(self._load_targets().signed)
+            self._metadata.publish(self._metadata.targets())
 
-    def rotate_keys(self, passphrase: str, roles: tuple[str, ...] = ONLINE_ROLES) -> None:
-        """Exchange the keys of roles other than root, and shut out whoever has the old ones.
+    def rotate_keys(
+        self, passphrase: str, roles: tuple[str, ...] = ONLINE_ROLES, new_passphrase: str | None = None
+    ) -> None:
+        """Exchange the keys of roles, and shut out whoever has the old ones; ``new_passphrase`` is of a new root key.
 
         Raises:
-            DeployError: the root key cannot be opened, or a role is unknown.
+            DeployError: the root key cannot be opened, a role is unknown, or the new passphrase is no good.
         """
-        if not roles or not set(roles) <= set(ONLINE_ROLES):
-            raise DeployError(
-                f"cannot rotate {', '.join(roles) or 'nothing'}, expected some of {', '.join(ONLINE_ROLES)}."
-            )
         with self._locked():
-            root = self._load_root()
-            root_signer = self.keys.load("root", passphrase)
-            targets = self._load_targets().signed
-            for role in roles:
-                for keyid in list(root.signed.roles[role].keyids):
-                    root.signed.revoke_key(keyid, role)
-                root.signed.add_key(self.keys.create(role).public_key, role)
-            root.signed.version += 1
-            root.signed.expires = self._expires("root")
-            self._write_root(root, [root_signer])
-            self._publish(targets)
+            self._metadata.rotate(roles, passphrase, new_passphrase)
 
     def root_bytes(self) -> bytes:
-        """Return the first root metadata: what a device is provisioned with."""
-        return self._read(self.folder / "metadata" / "1.root.json")
+        """Return what a device is provisioned with: the newest root, which trusts no key that was exchanged."""
+        return self._metadata.root_bytes()
 
-    def _publish(self, targets: Targets, signers: Mapping[str, CryptoSigner] | None = None) -> None:
-        signers = signers or {role: self.keys.load(role) for role in ONLINE_ROLES}
-        before = self._load_timestamp() if (self.folder / "metadata" / "timestamp.json").exists() else None
-        if before is not None:
-            targets.version += 1
-        targets.expires = self._expires("targets")
-        self._write(targets, "targets", signers["targets"])
-        snapshot = Snapshot(before.snapshot_meta.version + 1 if before else 1, expires=self._expires("snapshot"))
-        snapshot.meta["targets.json"] = MetaFile(targets.version)
-        self._write(snapshot, "snapshot", signers["snapshot"])
-        timestamp = Timestamp(before.version + 1 if before else 1, expires=self._expires("timestamp"))
-        timestamp.snapshot_meta = MetaFile(snapshot.version)
-        timestamp.unrecognized_fields[SIGNED_AT] = self.now.isoformat(timespec="seconds")
-        self._write(timestamp, "timestamp", signers["timestamp"])
+    def status(self) -> Status:
+        """Say what is released to whom, by which verdict, and until when it is signed.
 
-    def _write(self, signed: Targets | Snapshot | Timestamp, role: str, signer: CryptoSigner) -> None:
-        metadata: Metadata[Any] = Metadata(signed)
-        if signer.public_key.keyid not in self._load_root().signed.roles[role].keyids:
-            raise DeployError(f"{self.keys.path(role)}: is not the key that root names for {role}.")
-        metadata.sign(signer)
-        name = "timestamp.json" if role == "timestamp" else f"{signed.version}.{role}.json"
-        write_file(self.folder / "metadata" / name, metadata.to_bytes(JSONSerializer(compact=False)))
+        Raises:
+            DeployError: this is no repository, or it is damaged.
+        """
+        targets = self._metadata.targets()
+        releases = []
+        for channel in channels(targets):
+            index = self._files.index(targets, channel)
+            for offer in index.offers if index else ():
+                manifest = targets.targets[bundle_path(channel, offer.version, MANIFEST_FILE)]
+                record = manifest.unrecognized_fields.get("custom", {}).get("trailcam", {})
+                releases.append(Release(channel, offer, record.get("drift_gate", "missing"), record.get("i_know")))
+        return Status(tuple(releases), self._metadata.expiry())
 
-    def _write_root(self, root: Metadata[Root], signers: list[CryptoSigner]) -> None:
-        root.signatures.clear()
-        for signer in signers:
-            root.sign(signer, append=True)
-        place = self.folder / "metadata" / f"{root.signed.version}.root.json"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_file(place, root.to_bytes(JSONSerializer(compact=False)))
+    @property
+    def _metadata(self) -> SignedMetadata:
+        return SignedMetadata(self.folder, self.keys, self.now)
 
-    def _put(self, targets: Targets, path: str, content: bytes, custom: dict[str, dict[str, str]] | None) -> None:
-        target = TargetFile.from_data(path, content, ["sha256"])
-        if custom is not None:
-            target.unrecognized_fields["custom"] = custom
-        folder, _, name = path.rpartition("/")
-        place = self.folder / "targets" / folder / f"{target.hashes['sha256']}.{name}"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.exists():
-            write_file(place, content)
-        targets.targets[path] = target
+    @property
+    def _files(self) -> TargetFiles:
+        return TargetFiles(self.folder / "targets")
 
-    def _number(self, targets: Targets, channel: str) -> int:
-        known = targets.targets.get(index_path(channel))
-        if known is None:
-            return 0
-        place = self.folder / "targets" / channel / f"{known.hashes['sha256']}.release.json"
-        return parse_index(self._read(place), str(place)).number
+    def _locked(self) -> AbstractContextManager[None]:
+        return self._metadata.locked()
 
-    def _load_timestamp(self) -> Timestamp:
-        content = self._read(self.folder / "metadata" / "timestamp.json")
-        return Metadata[Timestamp].from_bytes(content).signed
+    def _change(self, channel: str, change: Callable[[ReleaseIndex], tuple[Offer, ...]]) -> ReleaseIndex:
+        with self._locked():
+            targets = self._metadata.targets()
+            before = self._files.index(targets, channel)
+            if before is None:
+                raise DeployError(f"{channel}: nothing was released in this channel.")
+            index = ReleaseIndex(channel, before.number + 1, change(before))
+            self._files.put_index(targets, index)
+            self._metadata.publish(targets)
+            return index
 
-    def _load_root(self) -> Metadata[Root]:
-        versions = [int(path.name.split(".")[0]) for path in (self.folder / "metadata").glob("*.root.json")]
-        if not versions:
-            raise DeployError(f'{self.folder}: is no release repository. Make one with "trailcam release init".')
-        return Metadata[Root].from_bytes(self._read(self.folder / "metadata" / f"{max(versions)}.root.json"))
+    def _bases(self, targets: Targets, channel: str, version: str) -> list[Base]:
+        index = self._files.index(targets, channel)
+        offers = [offer for offer in index.offers if offer.version != version] if index else []
+        bases = [
+            Base(f"{channel} {offer.version}", self._files.released(targets, channel, offer.version))
+            for offer in offers[:_DELTAS_FROM]
+        ]
+        builtin = open_bundle(self.builtin)
+        return [*bases, Base(f"the built-in bundle {builtin.manifest.version}", _contents(builtin))]
 
-    def _load_targets(self) -> Metadata[Targets]:
-        """Read the targets that the newest timestamp leads to; later ones are the rest of a step that was cut off."""
-        self._load_root()
-        snapshot_version = self._load_timestamp().snapshot_meta.version
-        place = self.folder / "metadata" / f"{snapshot_version}.snapshot.json"
-        try:
-            snapshot = Metadata[Snapshot].from_bytes(self._read(place)).signed
-            version = snapshot.meta["targets.json"].version
-            return Metadata[Targets].from_bytes(self._read(self.folder / "metadata" / f"{version}.targets.json"))
-        except RepositoryError as error:
-            raise DeployError(f"{self.folder}: is damaged ({error}). Bring it back from its backup.") from error
 
-    def _read(self, path: Path) -> bytes:
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise DeployError(f"{path}: cannot be read ({error.strerror}). Is this a release repository?") from error
+def _kept(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """Return the newest offers, and among them always the newest one that is for every camera."""
+    kept = offers[:MAX_OFFERS]
+    for_all = [offer for offer in offers if offer.percent == 100 and not offer.stopped]
+    return kept if not for_all or for_all[0] in kept else (*kept[:-1], for_all[0])
 
-    def _expires(self, role: str) -> datetime:
-        return self.now + LIFETIMES[role]
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError as error:
-            raise DeployError(f"{self.folder}: somebody else is releasing. Wait until they are done.") from error
-        finally:
-            os.close(descriptor)
+def _contents(bundle: Bundle) -> dict[str, bytes]:
+    names = (bundle.manifest.model.file, bundle.manifest.golden.file)
+    return {name: (bundle.path / name).read_bytes() for name in names}

@@ -16,9 +16,11 @@ from tuf.ngclient import UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
 from trailcam_edge.bundle import MANIFEST_FILE, open_bundle
+from trailcam_edge.classifier import BUILTIN_BUNDLE
 from trailcam_edge.disk import sync_directory
 from trailcam_edge.errors import BundleError, UpdateError
 from trailcam_edge.manifest import MAX_MANIFEST_BYTES, parse_manifest
+from trailcam_edge.update.device_id import read_device_id
 from trailcam_edge.update.floor import (
     Floor,
     Seen,
@@ -29,8 +31,10 @@ from trailcam_edge.update.floor import (
     with_release,
     write_floor,
 )
+from trailcam_edge.update.held import Held, Shelf, bring_from_held, read_held
 from trailcam_edge.update.release_index import MAX_INDEX_BYTES, ReleaseIndex, bundle_path, index_path, parse_index
 from trailcam_edge.update.resume import ResumingFetcher, held_bytes
+from trailcam_edge.update.rings import Choice, choose
 from trailcam_edge.update.sources import open_source
 
 __all__ = ["SIGNED_AT", "fetch_release"]
@@ -53,10 +57,14 @@ def fetch_release(
     channel: str,
     clock: Callable[[], datetime | None],
     fetcher: FetcherInterface | None = None,
-) -> tuple[ReleaseIndex, Path]:
-    """Bring the newest release of a channel here; return its index and the folder of its bundle, every byte checked.
+    report: Callable[[str], None] = lambda _: None,
+    builtin: Path = BUILTIN_BUNDLE,
+) -> tuple[Choice, Path | None]:
+    """Bring the release of a channel that is for this camera here; return which, and its bundle, every byte checked.
 
-    Files that are here already are not fetched again, and a file that was cut off goes on where it was.
+    The bundle is the running one's folder where this camera has the release, and None where no release is for it.
+    Files that are here already are not fetched again, and a file that was cut off goes on where it was. A file that
+    differs from one that a bundle on this camera has is made with a delta, where the repository has one.
 
     Args:
         source: a folder or an ``https://`` address with ``metadata/`` and ``targets/``.
@@ -65,6 +73,8 @@ def fetch_release(
         channel: what to fetch.
         clock: gives the date, with its zone, or None where it cannot be trusted.
         fetcher: replaces the one that ``source`` asks for.
+        report: gets a sentence where a delta was of no use.
+        builtin: the bundle that is always there.
 
     Raises:
         UpdateError: the repository cannot be reached or does not prove what it offers.
@@ -96,7 +106,11 @@ def fetch_release(
         index = _read_index(client, folder, channel)
         floor = with_release(floor, channel, index.number)
         write_floor(folder, floor)
-        return index, _read_bundle(client, folder, index)
+        held = read_held(folder, builtin)
+        choice, path = _choose(client, folder, index, held)
+        if choice.version is None or path is not None:
+            return choice, path
+        return choice, _read_bundle(client, folder, (channel, choice.version), held, report)
     except DownloadError as error:
         raise UpdateError(f"{source}: cannot be fetched ({error}). Try again later.") from error
     except RepositoryError as error:
@@ -137,15 +151,30 @@ def _read_index(client: TufUpdater, folder: Path, channel: str) -> ReleaseIndex:
     return index
 
 
-def _read_bundle(client: TufUpdater, folder: Path, index: ReleaseIndex) -> Path:
+def _choose(client: TufUpdater, folder: Path, index: ReleaseIndex, held: Held) -> tuple[Choice, Path | None]:
+    """Return what this camera takes, and where it has it already."""
+
+    def digest(version: str) -> str | None:
+        target = client.get_targetinfo(bundle_path(index.channel, version, MANIFEST_FILE))
+        return target.hashes.get("sha256") if target is not None else None
+
+    has = held.active_versions(digest, [offer.version for offer in index.offers])
+    choice = choose(index, read_device_id(folder), has)
+    return choice, has.get(choice.version or "")
+
+
+def _read_bundle(
+    client: TufUpdater, folder: Path, release: tuple[str, str], held: Held, report: Callable[[str], None]
+) -> Path:
+    channel, version = release
     place = folder / "downloads" / "release.bundle"
     place.mkdir(exist_ok=True)
     manifest_path = _download(
-        client, bundle_path(index.channel, index.version, MANIFEST_FILE), place / MANIFEST_FILE, MAX_MANIFEST_BYTES
+        client, bundle_path(channel, version, MANIFEST_FILE), place / MANIFEST_FILE, MAX_MANIFEST_BYTES
     )
     manifest = parse_manifest(manifest_path.read_bytes(), str(manifest_path))
-    if manifest.version != index.version:
-        raise BundleError(f"{manifest_path}: is version {manifest.version}, the index says {index.version}.")
+    if manifest.version != version:
+        raise BundleError(f"{manifest_path}: is version {manifest.version}, the index says {version}.")
     entries = (manifest.model, manifest.golden)
     for item in place.iterdir():
         if item.name not in {MANIFEST_FILE, *(entry.file for entry in entries)}:
@@ -155,9 +184,17 @@ def _read_bundle(client: TufUpdater, folder: Path, index: ReleaseIndex) -> Path:
     room = free.f_bavail * free.f_frsize + held_bytes(folder / "downloads" / _PARTS)
     if room < 2 * needed:  # downloaded here, then staged
         raise UpdateError(f"{place}: no room for {2 * needed / 1e6:,.0f} MB. Free some space.")
+    shelf = Shelf(
+        channel,
+        folder / "downloads",
+        find=client.get_targetinfo,
+        fetch=lambda path, place, most_bytes: _download(client, path, place, most_bytes),
+        report=report,
+    )
     for entry in entries:
-        path = bundle_path(index.channel, index.version, entry.file)
-        _download(client, path, place / entry.file, entry.size_bytes)
+        path = bundle_path(channel, version, entry.file)
+        if not bring_from_held(path, place / entry.file, held, shelf):
+            _download(client, path, place / entry.file, entry.size_bytes)
     return open_bundle(place).path
 
 

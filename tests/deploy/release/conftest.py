@@ -17,8 +17,9 @@ from trailcam_deploy.release.keys import KeyFolder
 from trailcam_deploy.release.repository import ReleaseRepository
 from trailcam_edge.bundle import Bundle, open_bundle, write_bundle
 from trailcam_edge.classifier import BUILTIN_BUNDLE
+from trailcam_edge.update.device_id import write_device_id
 from trailcam_edge.update.fetch import fetch_release
-from trailcam_edge.update.release_index import ReleaseIndex
+from trailcam_edge.update.rings import Choice
 
 PASSPHRASE = "correct horse battery staple"
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -59,10 +60,31 @@ class Camera:
     root: bytes
     channel: str = "tiny"
     clock: datetime | None = START
-    asked: list[str] = field(default_factory=list)
+    builtin: Path = Path("/no/bundle")
+    reports: list[str] = field(default_factory=list)
 
-    def fetch(self) -> tuple[ReleaseIndex, Path]:
-        return fetch_release("host:/", self.folder, self.root, self.channel, lambda: self.clock, self.host)
+    def fetch(self) -> tuple[Choice, Path]:
+        """Fetch what must be for this camera."""
+        choice, path = self.ask()
+        assert path is not None, choice
+        return choice, path
+
+    def ask(self) -> tuple[Choice, Path | None]:
+        return fetch_release(
+            "host:/",
+            self.folder,
+            self.root,
+            self.channel,
+            lambda: self.clock,
+            self.host,
+            self.reports.append,
+            self.builtin,
+        )
+
+    def named(self, device_id: str) -> "Camera":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_device_id(self.folder, device_id)
+        return self
 
 
 @dataclass

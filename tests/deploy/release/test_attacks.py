@@ -39,10 +39,11 @@ def test_an_honest_repository_is_fetched(camera: Any, bundles: Bundles) -> None:
 
 
 def test_arbitrary_software_is_refused(fleet: Any, camera: Any) -> None:
-    (model,) = (fleet.repository.folder / "targets" / "tiny" / "1.0.0").glob("*.model.tflite")
-    content = bytearray(model.read_bytes())
-    content[1000] ^= 1
-    model.write_bytes(content)
+    targets = fleet.repository.folder / "targets" / "tiny"
+    for path in [*(targets / "1.0.0").glob("*.model.tflite"), *(targets / "deltas").iterdir()]:
+        content = bytearray(path.read_bytes())
+        content[1000] ^= 1
+        path.write_bytes(content)
     with pytest.raises(UpdateError, match=r"does not prove|cannot be fetched"):
         camera.fetch()
     assert not (camera.folder / "downloads" / "release.bundle" / "model.tflite").exists()
@@ -120,6 +121,7 @@ def test_a_clock_at_2038_refuses_and_forgets_nothing(camera: Any, days: Days) ->
     ("file", "most"), [("timestamp.json", 100_000), ("snapshot.json", 2_000_000), ("model", 8_000_000)]
 )
 def test_endless_data_is_cut_off(camera: Any, file: str, most: int) -> None:
+    camera.host.instead[".zst"] = lambda: iter([])
     camera.host.instead[file] = lambda: itertools.repeat(b"\x00" * 65_536)
     with pytest.raises(UpdateError):
         camera.fetch()

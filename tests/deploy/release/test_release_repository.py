@@ -11,7 +11,7 @@ import pytest
 from trailcam_deploy.release.drift_verdict import Approval, approve
 from trailcam_deploy.release.keys import KeyFolder
 from trailcam_edge.bundle import Bundle, open_bundle
-from trailcam_edge.errors import DeployError
+from trailcam_edge.errors import DeployError, UpdateError
 
 Bundles = Callable[[str], Bundle]
 PASSPHRASE = "correct horse battery staple"
@@ -150,3 +150,73 @@ def test_a_folder_that_is_no_repository_says_so(tmp_path: Path, fleet: Any, bund
     other = type(fleet.repository)(tmp_path / "nothing", fleet.repository.keys, fleet.repository.now)
     with pytest.raises(DeployError, match="trailcam release init"):
         other.add(bundles("1.0.0"), "tiny", PASSED)
+
+
+NEW_PASSPHRASE = "battery horse staple correct"
+
+
+def test_cameras_follow_to_a_new_root_key_and_the_old_one_signs_nothing_more(
+    fleet: Any, camera: Any, bundles: Bundles
+) -> None:
+    camera.fetch()
+    old = fleet.signer("root")
+    fleet.repository.rotate_keys(PASSPHRASE, ("root",), NEW_PASSPHRASE)
+    fleet.repository.add(bundles("2.0.0"), "tiny", PASSED)
+    assert camera.fetch()[0].version == "2.0.0"
+
+    def taken_back(metadata: Any) -> None:
+        metadata.signed.version = 3
+
+    folder = fleet.repository.folder / "metadata"
+    shutil.copy(folder / "2.root.json", folder / "3.root.json")
+    fleet.forge(folder / "3.root.json", old, taken_back)
+    with pytest.raises(UpdateError, match="does not prove"):
+        camera.fetch()
+
+
+def test_the_new_root_key_rotates_on_and_the_old_one_is_refused(fleet: Any, camera: Any) -> None:
+    keys = fleet.repository.keys
+    old = keys.path("root").read_bytes()
+    fleet.repository.rotate_keys(PASSPHRASE, ("root", "targets"), NEW_PASSPHRASE)
+    assert keys.path("root").stat().st_mode & 0o777 == 0o600
+    new = keys.path("root").read_bytes()
+    keys.path("root").write_bytes(old)
+    with pytest.raises(DeployError, match="is not the key that root names"):
+        fleet.repository.rotate_keys(PASSPHRASE)
+    keys.path("root").write_bytes(new)
+    with pytest.raises(DeployError, match="wrong passphrase"):
+        fleet.repository.rotate_keys(PASSPHRASE)
+    fleet.repository.rotate_keys(NEW_PASSPHRASE, ("root",), PASSPHRASE)
+    assert camera.fetch()[0].version == "1.0.0"
+
+
+def test_an_exchange_of_the_root_key_that_was_cut_off_can_be_finished(
+    fleet: Any, camera: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = fleet.repository.keys
+    with monkeypatch.context() as cut:
+        cut.setattr(KeyFolder, "take_next_root", lambda self: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            fleet.repository.rotate_keys(PASSPHRASE, ("root",), NEW_PASSPHRASE)
+    with pytest.raises(DeployError, match=r"root.next.pem: rename it to root.pem"):
+        fleet.repository.rotate_keys(PASSPHRASE)
+    keys.next_root.rename(keys.path("root"))
+    fleet.repository.rotate_keys(NEW_PASSPHRASE)
+    assert camera.fetch()[0].version == "1.0.0"
+
+
+def test_a_new_root_key_needs_a_passphrase_and_nothing_changes_without_one(fleet: Any) -> None:
+    before = fleet.repository.root_bytes()
+    for passphrase in (None, "tooshort"):
+        with pytest.raises(DeployError, match="expected 12 or more"):
+            fleet.repository.rotate_keys(PASSPHRASE, ("root",), passphrase)
+    with pytest.raises(DeployError, match="cannot rotate rot, expected some of root, targets"):
+        fleet.repository.rotate_keys(PASSPHRASE, ("rot",))
+    assert fleet.repository.root_bytes() == before
+
+
+def test_a_new_camera_is_provisioned_with_the_newest_root(fleet: Any, camera: Any) -> None:
+    fleet.repository.rotate_keys(PASSPHRASE, ("root",), NEW_PASSPHRASE)
+    camera.root = fleet.repository.root_bytes()
+    assert b'"version":2' in camera.root
+    assert camera.fetch()[0].version == "1.0.0"

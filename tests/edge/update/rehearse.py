@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,11 @@ _SHIM.counted.restype = ctypes.c_long
 Say = Callable[[str], None]
 
 
-def make_bundles(folder: Path) -> None:
-    """Write a good bundle for each version, and one that is bad."""
+VERSIONS = ("1.0.0", "2.0.0", BAD, "4.0.0", "5.0.0", "6.0.0", LATEST)
+
+
+def make_bundles(folder: Path, tail: Callable[[str], bytes] = lambda version: b"") -> None:
+    """Write a good bundle for each version, and one that is bad; ``tail`` goes behind the model."""
     chance = np.random.default_rng(0)
     images = chance.integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
     images[:, :, :, 0] //= 4  # no grey noise: red and blue must differ for the bad bundle to be bad
@@ -57,8 +61,10 @@ def make_bundles(folder: Path) -> None:
     folder.mkdir(parents=True)
     golden_path = folder / "golden.npz"
     golden_path.write_bytes(content)
-    for version in ("1.0.0", "2.0.0", BAD, "4.0.0", "5.0.0", "6.0.0", LATEST):
-        model = MODELS / f"{'bgr' if version == BAD else 'uint8_logits'}.tflite"
+    model = folder / "model.tflite"
+    for version in VERSIONS:
+        fixture = MODELS / f"{'bgr' if version == BAD else 'uint8_logits'}.tflite"
+        model.write_bytes(fixture.read_bytes() + tail(version))
         manifest = Manifest(
             name="tiny",
             version=version,
@@ -165,47 +171,86 @@ def inspect(folder: Path, bundles: Path, said: list[str]) -> str:
     return version
 
 
-def plans(total: int, points: int | None) -> Iterator[tuple[int, int, int]]:
-    """Yield where to cut, how, and where again during the recovery (0: nowhere)."""
+def plans(total: int, points: int | None, recovery: int) -> Iterator[tuple[int, int, int]]:
+    """Yield where to cut, how, and where again during the recovery of so many writes (0: nowhere)."""
     chance = random.Random(0)
     if points is None:
         yield from ((at, mode, 0) for mode in MODES for at in range(1, total + 1))
-        yield from ((at, mode, chance.randint(1, 8)) for mode in MODES for at in range(1, total + 1))
+        yield from ((at, mode, chance.randint(1, recovery)) for mode in MODES for at in range(1, total + 1))
     else:
         for _ in range(points):
-            yield chance.randint(1, total), chance.choice(list(MODES)), chance.randint(0, 8)
+            yield chance.randint(1, total), chance.choice(list(MODES)), chance.randint(0, recovery)
 
 
-def rehearse(base: Path, points: int | None) -> dict[str, object]:
+@dataclass(frozen=True)
+class Life:
+    """What a device in ``folder`` lives through, and what is expected of it.
+
+    ``work`` says a line of ``order`` for each thing that must not be lost. ``recover`` is cut a second time, within
+    about ``recovery`` writes. ``inspect`` gets what was said, asserts, and returns the version that started.
+    """
+
+    folder: Path
+    order: tuple[str, ...]
+    work: Callable[[Say], None]
+    recover: Callable[[], object]
+    recovery: int
+    inspect: Callable[[list[str]], str]
+
+    def live(self, say: Say) -> None:
+        """Live through everything, and say at how many points that could have been cut."""
+        self.work(say)
+        say(f"points {_SHIM.counted()}")
+
+
+def cut_everywhere(life: Life, points: int | None) -> dict[str, object]:
     """Cut, recover and look; return what happened."""
-    bundles, folder = base / "bundles", base / "device"
-    make_bundles(bundles)
-    died, said = in_child(folder, 0, 1, lambda say: (work(folder, bundles, say), say(f"points {_SHIM.counted()}"))[0])
+    died, said = in_child(life.folder, 0, 1, life.live)
     assert not died
     total = int(said.pop().removeprefix("points "))
-    assert tuple(line.removeprefix("running ") for line in said) == ORDER
-    inspect(folder, bundles, said)
-    kills = again = 0
+    assert tuple(line.removeprefix("running ") for line in said) == life.order
+    life.inspect(said)
+    cuts = again = 0
     started: Counter[str] = Counter()
-    for at, mode, at_again in plans(total, points):
-        shutil.rmtree(folder)
-        died, said = in_child(folder, at, mode, lambda say: work(folder, bundles, say))
+    for at, mode, at_again in plans(total, points, life.recovery):
+        shutil.rmtree(life.folder)
+        died, said = in_child(life.folder, at, mode, life.work)
         assert died, f"point {at} of {total} was not reached"
-        kills += 1
-        if at_again:
-            again += in_child(folder, at_again, mode, lambda say: device(folder, bundles).start() and None)[0]
+        cuts += 1
         try:
-            started[inspect(folder, bundles, said)] += 1
+            if at_again:
+                again += in_child(life.folder, at_again, mode, lambda say: life.recover() and None)[0]
+            started[life.inspect(said)] += 1
         except BaseException:
-            print(f"point {at} of {total}, {MODES[mode]}, then {at_again}: {folder}", file=sys.stderr)
+            print(f"point {at} of {total}, {MODES[mode]}, then {at_again}: {life.folder}", file=sys.stderr)
             raise
-    return {"points": total, "cuts": kills, "cuts_in_recovery": again, "started_with": dict(sorted(started.items()))}
+    return {"points": total, "cuts": cuts, "cuts_in_recovery": again, "started_with": dict(sorted(started.items()))}
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(prepare: Callable[[Path], Life]) -> None:
+    """Rehearse in the folder of the command line, and print what happened."""
+    parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("points", type=int, nargs="?")
     arguments = parser.parse_args()
     start = time.monotonic()
-    print(json.dumps(rehearse(arguments.folder.absolute(), arguments.points) | {"seconds": time.monotonic() - start}))
+    result = cut_everywhere(prepare(arguments.folder.absolute()), arguments.points)
+    print(json.dumps(result | {"seconds": time.monotonic() - start}))
+
+
+def prepare(base: Path) -> Life:
+    """Make the bundles of a life of installations."""
+    bundles, folder = base / "bundles", base / "device"
+    make_bundles(bundles)
+    return Life(
+        folder,
+        ORDER,
+        lambda say: work(folder, bundles, say),
+        lambda: device(folder, bundles).start(),
+        8,
+        lambda said: inspect(folder, bundles, said),
+    )
+
+
+if __name__ == "__main__":
+    main(prepare)

@@ -1,4 +1,4 @@
-"""A device whose power is cut during its updates; ``rehearse.py`` does it at every write, here at random ones."""
+"""A device whose power is cut during its updates; ``rehearse*.py`` do it at every write, here at random ones."""
 
 import json
 import os
@@ -12,13 +12,16 @@ import pytest
 SHIM = Path(__file__).parents[1] / "store" / "power_cut" / "power_cut.c"
 
 
-def test_after_a_power_cut_the_device_starts_with_a_bundle_that_passes_its_golden_vectors(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rehearsal", ["rehearse.py", "rehearse_fetch.py"])
+def test_after_a_power_cut_the_device_starts_with_a_bundle_that_passes_its_golden_vectors(
+    tmp_path: Path, rehearsal: str
+) -> None:
     compiler = shutil.which("cc")
     if compiler is None or sys.platform != "linux":
         pytest.skip("needs Linux and a C compiler")
     library = tmp_path / "power_cut.so"
     subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", library, SHIM, "-ldl"], check=True)
-    command = [sys.executable, str(Path(__file__).parent / "rehearse.py"), str(tmp_path / "rehearsal"), "40"]
+    command = [sys.executable, str(Path(__file__).parent / rehearsal), str(tmp_path / "rehearsal"), "40"]
     done = subprocess.run(command, env=os.environ | {"LD_PRELOAD": str(library)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
