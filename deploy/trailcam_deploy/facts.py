@@ -20,7 +20,7 @@ _INBOX_MB = 100
 class Facts:
     """Of one device, now. Sizes are in MB of 10**6 bytes.
 
-    ``inbox`` says of each file that is there its SHA-256, ``held`` has the digests of the files of its bundles.
+    ``source`` is the camera of its configuration, "" where there is none. ``inbox`` says of each file that is there its SHA-256, ``held`` has the digests of the files of its bundles.
     """
 
     bits: int = 0
@@ -39,6 +39,7 @@ class Facts:
     enabled: bool = False
     active: bool = False
     has_config: bool = False
+    source: str = ""
     root_sha256: str = ""
     device_id: str = ""
     inbox: dict[str, str] = field(default_factory=dict)
@@ -81,6 +82,7 @@ def parse_facts(text: str) -> Facts:
             enabled=one["enabled"] == "enabled",
             active=one["active"] == "active",
             has_config=one["config"] == "yes",
+            source=one["source"],
             root_sha256=one["root"],
             device_id=one["device_id"],
             inbox={path: digest for digest, _, path in (row.partition(" ") for row in many["inbox"])},

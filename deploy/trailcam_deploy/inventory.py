@@ -11,6 +11,7 @@ hosts = ["oak", "brook"]
 source = "0"                     # of the hosts of this group
 """
 
+import ipaddress
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -19,7 +20,7 @@ from typing import Any
 
 from trailcam_edge.errors import DeployError
 
-__all__ = ["Host", "Inventory", "host_id", "parse_inventory", "read_inventory"]
+__all__ = ["Host", "Inventory", "host_id", "is_address", "parse_inventory", "read_inventory"]
 
 _MAX_BYTES = 1_000_000
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789._-"
@@ -68,6 +69,15 @@ def host_id(destination: str) -> str:
     name = destination.rpartition("@")[2].lower().partition(".local")[0]
     kept = "".join(letter if letter in _ID_LETTERS else "-" for letter in name).strip("._-")
     return kept[:_LONGEST_ID] or "camera"
+
+
+def is_address(name: str) -> bool:
+    """Say whether a name is an IP address, which tells nothing about a device and may be another's tomorrow."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def read_inventory(path: Path) -> Inventory:

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trailcam_deploy.facts import INBOX, UPDATE_FOLDER, Facts
+from trailcam_deploy.inventory import host_id
 from trailcam_deploy.ssh import HostError
 from trailcam_deploy.transfer import Upload
 from trailcam_deploy.wheels import Software, fitting_wheels
 
-__all__ = ["Step", "Wanted", "packages_for", "plan_provision"]
+__all__ = ["PACKAGES", "Step", "Wanted", "plan_provision"]
 
 _DATA = Path(__file__).parent / "data"
 _WHEELS = "/var/cache/trailcam-wheels"
-_BASE_PACKAGES = ("python3-venv", "ca-certificates", "libgomp1")
 _CAMERA_PACKAGE = "python3-picamera2"
+PACKAGES = ("python3-venv", "ca-certificates", "libgomp1", _CAMERA_PACKAGE)
 _PACKAGES_SCRIPT = """
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q >&2
@@ -57,7 +58,10 @@ sync -f {UPDATE_FOLDER}
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a device should be. ``roots`` are the repository's root metadata, oldest first; a device has any of them."""
+    """What a device should be. ``roots`` are the repository's root metadata, oldest first; a device has any of them.
+
+    ``device_id`` "" is the device's own host name.
+    """
 
     software: Software
     roots: tuple[bytes, ...]
@@ -85,11 +89,6 @@ class Step:
         return sum(upload.size_bytes for upload in self.uploads)
 
 
-def packages_for(source: str) -> tuple[str, ...]:
-    """Return the Debian packages that a camera with this source needs."""
-    return (*_BASE_PACKAGES, *((_CAMERA_PACKAGE,) if source.startswith("picamera2") else ()))
-
-
 def plan_provision(facts: Facts, wanted: Wanted) -> list[Step]:
     """Return what has to be done, in order; nothing for a device that has everything.
 
@@ -102,11 +101,13 @@ def plan_provision(facts: Facts, wanted: Wanted) -> list[Step]:
             f'is to change hands: "sudo rm -r {UPDATE_FOLDER} {INBOX}" there, then try again.'
         )
     steps = []
-    if facts.missing_packages:
+    source = facts.source if facts.has_config else wanted.source  # a configuration that is there is the person's
+    lacking = [each for each in facts.missing_packages if each != _CAMERA_PACKAGE or source.startswith("picamera2")]
+    if lacking:
+        named = ", ".join(lacking)
         if not facts.apt:
-            raise HostError(f"it lacks {', '.join(facts.missing_packages)}, and has no apt-get to install them.")
-        named = ", ".join(facts.missing_packages)
-        steps.append(Step(f"packages: {named}", _PACKAGES_SCRIPT, facts.missing_packages, timeout_s=1800))
+            raise HostError(f"it lacks {named}, and has no apt-get to install them.")
+        steps.append(Step(f"packages: {named}", _PACKAGES_SCRIPT, tuple(lacking), timeout_s=1800))
     install = wanted.software.identity(facts.numpy)
     if facts.installed != install:
         steps.append(_install(facts, wanted, install))
@@ -116,15 +117,9 @@ def plan_provision(facts: Facts, wanted: Wanted) -> list[Step]:
     if wanted.live and not facts.has_config:
         steps.append(Step("live page on the local network, behind a token", _LIVE_SCRIPT))
     if not facts.root_sha256 or not facts.device_id:
+        name = facts.device_id or wanted.device_id or host_id(facts.hostname)
         uploads = () if facts.root_sha256 else (Upload(wanted.roots[-1], f"{UPDATE_FOLDER}/root.json"),)
-        steps.append(
-            Step(
-                f"trust: root of the releases, device id {wanted.device_id}",
-                _TRUST_SCRIPT,
-                (wanted.device_id,),
-                uploads,
-            )
-        )
+        steps.append(Step(f"trust: root of the releases, device id {name}", _TRUST_SCRIPT, (name,), uploads))
     return steps
 
 

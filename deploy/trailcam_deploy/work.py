@@ -6,7 +6,7 @@ from typing import Protocol
 
 from trailcam_deploy.activate import Sight, start_service, take_release, wait_until_well
 from trailcam_deploy.facts import INBOX, Facts, read_facts, refuse_device
-from trailcam_deploy.provision import Step, Wanted, packages_for, plan_provision
+from trailcam_deploy.provision import PACKAGES, Step, Wanted, plan_provision
 from trailcam_deploy.published import Published, plan_push, stale_files
 from trailcam_deploy.ssh import Connection, HostError, OfflineError
 from trailcam_deploy.transfer import Upload, send_file
@@ -72,7 +72,7 @@ def plan_device(connection: Connection, wanted: Wanted, published: Published, bu
     Raises:
         HostError: Trailcam cannot live there.
     """
-    facts = read_facts(connection, packages_for(wanted.source))
+    facts = read_facts(connection, PACKAGES)
     refuse_device(facts)
     steps = plan_provision(facts, wanted)
     held = facts.held | builtin if any(step.name.startswith("install") for step in steps) else facts.held
@@ -97,17 +97,10 @@ def bring_up(
         InterruptedError: ``stop`` was set.
     """
     plan = plan_device(connection, wanted, published, builtin)
-    sent = 0
-    for step in plan.steps:
-        _go_on(stop)
-        diary.says(step.name)
-        sent += _send_all(connection, step.uploads, diary, stop)
-        try:
-            connection.run(step.script, *step.words, timeout_s=step.timeout_s)
-        except OfflineError:
-            raise
-        except HostError as error:
-            raise HostError(f"{step.name}: {error}") from error
+    if plan.steps and plan.steps[0].name.startswith("packages"):
+        _carry_out(connection, plan.steps[0], diary, stop)
+        plan = plan_device(connection, wanted, published, builtin)  # apt's numpy decides what pip may bring
+    sent = sum(_carry_out(connection, step, diary, stop) for step in plan.steps)
     if plan.uploads:
         diary.says(f"release: {len(plan.uploads)} files, {plan.release_bytes / 1e6:.2f} MB")
         sent += _send_all(connection, plan.uploads, diary, stop)
@@ -129,6 +122,19 @@ def bring_up(
     start_service(connection, restart=plan.changes_software and plan.facts.active)
     _go_on(stop)
     return DeviceReport(sent, said, wait_until_well(connection, wait_s, diary.says))
+
+
+def _carry_out(connection: Connection, step: Step, diary: Diary, stop: threading.Event) -> int:
+    _go_on(stop)
+    diary.says(step.name)
+    sent = _send_all(connection, step.uploads, diary, stop)
+    try:
+        connection.run(step.script, *step.words, timeout_s=step.timeout_s)
+    except OfflineError:
+        raise
+    except HostError as error:
+        raise HostError(f"{step.name}: {error}") from error
+    return sent
 
 
 def _send_all(

@@ -158,7 +158,7 @@ def test_sudo_with_a_password_gets_it_on_its_input_and_nowhere_else(sshd, progra
         "sudo",
         f'echo "$@" >> {sshd.folder}/asked\n[ "$1" = -n ] && exit 1\n'
         '[ "$*" = "-k -S -p  sh -eu -s --" ] || [ "$1" = -k ] || exit 1\n'
-        'word=$(python3 -c "import os\nline = b\'\'\nwhile not line.endswith(b\'\\n\'): line += os.read(0, 1)\n'
+        "word=$(python3 -c \"import os\nline = b''\nwhile not line.endswith(b'\\n'): line += os.read(0, 1)\n"
         'print(line.decode().strip())")\n[ "$word" = "pass word" ] || { echo "Sorry, try again." >&2; exit 1; }\n'
         'shift 4; exec "$@"',
     )

@@ -78,7 +78,7 @@ def _first_time(checks: Checks, device: Device, laptop: Laptop, root: Path, whee
     keys = laptop.folder / "fleet" / "keys"
     closed = all(path.stat().st_mode & 0o077 == 0 for path in keys.iterdir())
     checks.check("keys were made that only their owner may read", closed and len(list(keys.iterdir())) == 5)
-    checks.check("the camera has its own name", device.say("cat", "/var/lib/trailcam/update/device-id") == "10.77.0.4")
+    checks.check("the camera has its own name", device.say("cat", "/var/lib/trailcam/update/device-id") == "fresh")
     user = device.say("stat", "-c", "%U", f"/proc/{device.say('systemctl', 'show', '-P', 'MainPID', 'trailcam')}")
     checks.check("the service does not run as root", user == "trailcam", user)
     return True
@@ -104,7 +104,9 @@ def _other_bundles(checks: Checks, device: Device, laptop: Laptop) -> None:
     second = laptop.bundle("1.0.2")
     done = laptop.run("deploy", str(second), *_TO, *_BUNDLE)
     said = done.stdout.splitlines()[:1] or [done.stderr[-400:]]
-    checks.check("a second bundle arrives and runs", done.returncode == 0 and f"{CHANNEL} 1.0.2" in done.stdout, said[0])
+    checks.check(
+        "a second bundle arrives and runs", done.returncode == 0 and f"{CHANNEL} 1.0.2" in done.stdout, said[0]
+    )
     _force_commit(device)
     size = sum(path.stat().st_size for path in second.iterdir())
     checks.figure("of a bundle of", f"{size / 1e6:.2f} MB")
@@ -155,18 +157,24 @@ def _plug_pulled(
     words = ("deploy", str(laptop.bundle(version)), *_TO, *_BUNDLE)
     with boot(root, disk, log) as device:
         device.wait_for_systemd()
-        checks.until(f"{name}: the camera is up", lambda: device.say("systemctl", "is-active", "trailcam") == "active", 90)
+        checks.until(
+            f"{name}: the camera is up", lambda: device.say("systemctl", "is-active", "trailcam") == "active", 90
+        )
         _force_commit(device)
         with laptop.start(*words) as process:
             reached = checks.until(f"{name}: reached", lambda: moment(device) or process.poll() is not None, 180)
             device.cut_power()
             output, errors = process.communicate(timeout=300)
-        checks.check(f"{name}: the plug is pulled, and the laptop says so", reached and process.returncode != 0, errors[-200:])
+        checks.check(
+            f"{name}: the plug is pulled, and the laptop says so", reached and process.returncode != 0, errors[-200:]
+        )
     with boot(root, disk, log) as device:
         device.wait_for_systemd()
         proof = device.run(*_PROVES)
         said = proof.stdout.strip() or proof.stderr[-200:]
-        checks.check(f"{name}: what is active passes its golden vectors", proof.returncode == 0 and '"culprit": ""' in said, said)
+        checks.check(
+            f"{name}: what is active passes its golden vectors", proof.returncode == 0 and '"culprit": ""' in said, said
+        )
         again = laptop.run(*words)
         checks.check(
             f"{name}: the same command finishes it",

@@ -106,13 +106,14 @@ class _Job:
         """Return what a device should be: the command line goes before the inventory."""
         import hashlib
 
+        from trailcam_deploy.inventory import is_address
         from trailcam_deploy.provision import Wanted
 
         return Wanted(
             software=self._software,
             roots=self._roots,
             root_sha256s=tuple(hashlib.sha256(root).hexdigest() for root in self._roots),
-            device_id=host.id,
+            device_id="" if is_address(host.id) else host.id,
             channel=self._arguments.channel or host.channel or self._channel,
             source=self._arguments.source or host.source or "picamera2",
             live=self._arguments.live or bool(host.live),

@@ -23,6 +23,11 @@ say installed "$(cat /opt/trailcam/trailcam-install 2>/dev/null || true)"
 say enabled "$(systemctl is-enabled trailcam 2>/dev/null || true)"
 say active "$(systemctl is-active trailcam 2>/dev/null || true)"
 say config "$([ -e /etc/trailcam/trailcam.toml ] && echo yes || echo no)"
+say source "$(python3 - 2>/dev/null <<'READ' || true
+import tomllib
+print(tomllib.load(open("/etc/trailcam/trailcam.toml", "rb")).get("camera", {}).get("source", ""))
+READ
+)"
 digest() { sha256sum "$1" 2>/dev/null | cut -d ' ' -f 1; }
 say root "$(digest /var/lib/trailcam/update/root.json)"
 say device_id "$(cat /var/lib/trailcam/update/device-id 2>/dev/null || true)"
