@@ -28,11 +28,16 @@ COMMANDS = {
     "export": "turn a run into bundles and measure what that cost",
     "inspect": "say what is in a bundle and whether it is intact",
     "release": "keep the signed repository that cameras fetch bundles from",
+    "deploy": "bring a bundle to cameras over SSH: provision, push, prove, watch",
     "update": "bring this camera's bundle up to date; say or undo what was done",
     "benchmark": "measure bundles side by side: latency, memory, accuracy, long runs",
 }
 ACTIONS = {  # of a command whose first word may as well be a folder: the action wins, ./compare is the folder
     "train compare": "say which of two runs is better, on the same test pictures",
+    "deploy status": "say what the cameras of a fleet run and see",
+    "deploy rollback": "take cameras back to the bundle before",
+    "deploy logs": "show the journals of cameras",
+    "deploy sdcard": "write first-boot files onto a freshly imaged card",
 }
 _DISK_ERRORS = {
     errno.ENOSPC: "the disk is full. Free some space and run the command again",

@@ -13,6 +13,7 @@ import roots
 HERE_ADDRESS = "10.77.0.1"
 DEVICE_ADDRESS = "10.77.0.4"
 _NAMESPACE, _CABLE = "trailcam-rig", "tcrig0"
+_MASK = 24
 _BOOT_S = 60.0
 
 
@@ -101,14 +102,17 @@ def plug(connected: bool) -> None:
 
 
 @contextmanager
-def boot(root: Path, scratch: Path, log: Path) -> Iterator[Device]:
-    """Switch the device on; what it writes is kept in ``scratch`` from boot to boot. It is off afterwards."""
+def boot(root: Path | str, scratch: Path, log: Path, namespace: str = _NAMESPACE) -> Iterator[Device]:
+    """Switch the device on; what it writes is kept in ``scratch`` from boot to boot. It is off afterwards.
+
+    ``root`` may be several, joined by ":", the uppermost first.
+    """
     overlay = f"lowerdir={root},upperdir={scratch}/upper,workdir={scratch}/work"
     for name in ("upper", "work", "merged"):
         (scratch / name).mkdir(parents=True, exist_ok=True)
     script = (
         f"mount -t overlay overlay -o {overlay} {scratch}/merged && exec systemd-nspawn --register=no --keep-unit -b "
-        f"-D {scratch}/merged -M trailcam-rig --link-journal=no --network-namespace-path=/run/netns/{_NAMESPACE}"
+        f"-D {scratch}/merged -M {namespace} --link-journal=no --network-namespace-path=/run/netns/{namespace}"
     )
     with open(log, "ab") as output:
         process = subprocess.Popen(
@@ -131,6 +135,50 @@ def in_disk(root: Path, scratch: Path, command: list[str]) -> "subprocess.Comple
     """Run a command on the disk of a device that is off."""
     entered = roots.entered(root, command, scratch)
     return subprocess.run(entered, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+
+
+@contextmanager
+def switch(count: int) -> Iterator[list[str]]:
+    """A switch with this machine on it and a cable to each of ``count`` namespaces; gives their names.
+
+    Namespace ``number`` (from 0 on) has the address that ``address_of`` says.
+    """
+    names = [f"{_NAMESPACE}-{number}" for number in range(count)]
+    _pull_out(count)
+    try:
+        _ip("link", "add", _CABLE, "type", "bridge")
+        _ip("addr", "add", f"{HERE_ADDRESS}/{_MASK}", "dev", _CABLE)
+        _ip("link", "set", _CABLE, "up")
+        for number, name in enumerate(names):
+            _ip("netns", "add", name)
+            _ip("link", "add", f"{_CABLE}-{number}", "type", "veth", "peer", "name", "host0", "netns", name)
+            _ip("link", "set", f"{_CABLE}-{number}", "master", _CABLE, "up")
+            _ip("-n", name, "addr", "add", f"{address_of(number)}/{_MASK}", "dev", "host0")
+            _ip("-n", name, "link", "set", "host0", "up")
+            _ip("-n", name, "link", "set", "lo", "up")
+        yield names
+    finally:
+        _pull_out(count)
+
+
+def address_of(number: int) -> str:
+    """Return the address of a device on the switch."""
+    return f"{HERE_ADDRESS.rpartition('.')[0]}.{100 + number}"
+
+
+def slow_down(number: int, rate: str) -> None:
+    """Let only so much through the cable of a device, in both directions, such as "256kbit"."""
+    limit = ["root", "tbf", "rate", rate, "burst", "16kb", "latency", "500ms"]
+    subprocess.run(["tc", "qdisc", "add", "dev", f"{_CABLE}-{number}", *limit], check=True)
+    inside = ["ip", "netns", "exec", f"{_NAMESPACE}-{number}"]
+    subprocess.run([*inside, "tc", "qdisc", "add", "dev", "host0", *limit], check=True)
+
+
+def _pull_out(count: int) -> None:
+    for number in range(count):
+        _ip("link", "del", f"{_CABLE}-{number}", check=False)
+        _ip("netns", "del", f"{_NAMESPACE}-{number}", check=False)
+    _ip("link", "del", _CABLE, check=False)
 
 
 def _init_below(parent: int) -> int:

@@ -33,6 +33,25 @@ DEVICE = Recipe(
     """,
 )
 
+FRESH = Recipe(
+    name="fresh",
+    suite="trixie",
+    # What a fresh Raspberry Pi OS Lite has of it: SSH, sudo without a password for its first user, no Trailcam.
+    packages=(
+        *("python3", "python3-venv", "ca-certificates", "libgomp1", "openssh-server", "sudo"),
+        *("systemd", "systemd-sysv", "dbus", "udev", "procps", "iproute2"),
+    ),
+    setup="""
+        systemctl mask systemd-networkd.service systemd-resolved.service apt-daily.timer apt-daily-upgrade.timer \\
+            dpkg-db-backup.timer e2scrub_all.timer fstrim.timer logrotate.timer
+        systemctl enable ssh.service
+        useradd --create-home --shell /bin/bash pi
+        echo 'pi ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/010_pi-nopasswd
+        : > /etc/fstab
+        echo fresh > /etc/hostname
+    """,
+)
+
 ARM64 = Recipe(
     name="arm64",
     suite="bookworm",

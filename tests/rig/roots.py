@@ -6,6 +6,7 @@ cleaned up by hand and Ctrl-C leaves nothing behind.
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,8 @@ _PROGRAMS = {
     "qemu-aarch64-static": "qemu-user-static",
     "arch-test": "arch-test",
     "nsenter": "util-linux",
+    "ssh": "openssh-client",
+    "tc": "iproute2",
 }
 _NEVER_STARTED = "#!/bin/sh\nexit 101\n"  # policy-rc.d: no service starts while packages are installed
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
@@ -149,6 +152,35 @@ def build_wheel(folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(CHECKOUT)]
     subprocess.run(pip, check=True)
     return next(folder.glob("trailcam-*.whl"))
+
+
+def cached_wheels(recipe: Recipe) -> Path:
+    """Return a folder with the wheels of the base install for the Python of a root, fetched once.
+
+    Raises:
+        CannotRehearseError: they cannot be fetched.
+    """
+    wheels = base_wheels()
+    key = hashlib.sha256(repr((recipe.key, wheels)).encode()).hexdigest()[:12]
+    cache = cached(recipe).parent
+    place = cache / f"wheels-{key}"
+    if place.exists():
+        return place
+    with scratch_folder() as folder:
+        part = folder / "wheels"
+        part.mkdir()
+        fetch = f"python3 -m venv /tmp/fetch && /tmp/fetch/bin/pip download --quiet --dest /wheels {shlex.join(wheels)}"
+        binds = [*network_binds(), (part, "/wheels")]
+        done = subprocess.run(
+            entered(cached(recipe), ["sh", "-euxc", fetch], folder / "disk", binds),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            raise CannotRehearseError(f"the wheels cannot be fetched: {done.stderr[-500:]}")
+        part.rename(place)
+    return place
 
 
 def network_binds() -> list[tuple[Path, str]]:

@@ -1,0 +1,75 @@
+"""Runs on a device, alone, with its own Python: say what it runs and sees, as one JSON object.
+
+python3 look_there.py SECONDS     SECONDS is for how long to look at pictures, at most
+"""
+
+import json
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.request
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+
+_CONFIG = Path("/etc/trailcam/trailcam.toml")
+_EVERYWHERE = ("", "0.0.0.0", "localhost")  # noqa: S104 - compared
+_NO_ANIMAL = ("unknown", "blank", "person")
+
+
+def main() -> None:
+    """Print the report."""
+    report: dict[str, Any] = {"active": _said("systemctl", "is-active", "trailcam"), "live": None, "update": None}
+    try:
+        report["update"] = json.loads(_said("/opt/trailcam/bin/trailcam", "update", "--status"))
+    except ValueError as error:
+        report["problem"] = f"trailcam update --status: {error}"
+    try:
+        report["live"] = _look(float(sys.argv[1]))
+    except (OSError, ValueError, KeyError) as error:
+        report["problem"] = f"{_CONFIG}: {error}"
+    report["log"] = _said("journalctl", "--unit=trailcam", "--lines=3", "--no-pager", "--output=cat")
+    print(json.dumps(report))
+
+
+def _look(seconds: float) -> dict[str, Any] | None:
+    live = tomllib.loads(_CONFIG.read_text(encoding="utf-8")).get("live")
+    if live is None:
+        return None
+    address = str(live.get("address", "127.0.0.1:8080"))
+    host, _, port = address.rpartition(":") if ":" in address else ("", "", address)
+    base = f"http://{'127.0.0.1' if host in _EVERYWHERE else host}:{port}"
+    token = Path(live["token_file"]).read_text(encoding="utf-8").strip() if "token_file" in live else None
+    seen: dict[str, float] = {}
+    found: dict[str, Any] = {"address": f"{host or '127.0.0.1'}:{port}", "token": token, "status": None, "seen": seen}
+    try:
+        with _ask(base, "/status.json", token) as answer:
+            found["status"] = json.load(answer)
+        after, until_s = -1, time.monotonic() + seconds
+        while time.monotonic() < until_s and all(label in _NO_ANIMAL for label in seen):
+            with _ask(base, f"/frame.jpg?after={after}&viewer=deploy", token) as answer:
+                record = json.loads(answer.headers.get("X-Trailcam") or "{}")
+            after = record.get("sequence", after)
+            if (outcome := record.get("outcome")) is not None:
+                seen[outcome] = max(seen.get(outcome, 0.0), record.get("confidence", 0.0))
+    except (OSError, ValueError) as error:
+        found["problem"] = str(error)
+    return found
+
+
+def _ask(base: str, path: str, token: str | None) -> HTTPResponse:
+    request = urllib.request.Request(base + path)  # noqa: S310 - begins with http://
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    answer: HTTPResponse = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10)
+    return answer
+
+
+def _said(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    main()
