@@ -69,7 +69,8 @@ class Row:
 
     ``state`` is ``measured``, ``partial`` (some rounds are missing) or ``failed``; ``reason`` says why where it is not
     ``measured``, or why it has no accuracy. What a failed row could not say is None or empty. ``stages_ms`` are
-    medians, ``rate_hz`` frames per second of the whole loop with decoding.
+    medians, ``rate_hz`` frames per second of the whole loop with decoding. ``runtime_wanted`` is empty where the
+    installed interpreter was asked for.
     """
 
     bundle: str
@@ -92,6 +93,7 @@ class Row:
     over_float32: Ratio | None = None
     over_floor: Ratio | None = None
     accuracy: Accuracy | None = None
+    runtime_wanted: str = ""
 
     @property
     def top1(self) -> float | None:
@@ -113,7 +115,10 @@ class Soak:
 
 @dataclass(frozen=True)
 class Result:
-    """A whole run. ``complete`` is False where it was interrupted; a failed row does not make it so."""
+    """A whole run. ``complete`` is False where it was interrupted, and ``cut`` says by what.
+
+    ``host`` is the machine's name where it was measured over SSH.
+    """
 
     started: str
     complete: bool
@@ -125,6 +130,8 @@ class Result:
     rounds: int
     rows: tuple[Row, ...]
     soaks: tuple[Soak, ...] = ()
+    cut: str = ""
+    host: str | None = None
     schema_version: int = SCHEMA_VERSION
 
 
