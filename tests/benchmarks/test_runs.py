@@ -1,6 +1,5 @@
 """Other interpreters and Keras beside the installed one: environments, refusals, and the rows that come of them."""
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,7 @@ def test_an_environment_is_made_once_and_again_only_when_it_is_not_whole(
 def test_another_environment_sees_two_packages_of_ours_and_nothing_beside_them(tmp_path: Path) -> None:
     folder = packages_folder(tmp_path)
     assert packages_folder(tmp_path) == folder
-    assert sorted(os.listdir(folder)) == ["trailcam_benchmarks", "trailcam_edge"]
+    assert sorted(path.name for path in folder.iterdir()) == ["trailcam_benchmarks", "trailcam_edge"]
     assert (folder / "trailcam_benchmarks" / "child.py").is_file()
 
 
