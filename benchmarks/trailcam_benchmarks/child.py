@@ -5,12 +5,13 @@
     round    open, warm up, time frames; one line                      -> Round
     answers  the best class of every picture; one line                 -> {"class_ids": [...], "labels": [...]}
     soak     a line per sample until the time is up                    -> soak.Sample
+    look     what this machine is and how it feels; one line           -> Look
 
-A bundle that cannot be used gives one line ``{"error": ...}`` and exit code 1. One that takes the process down with it
-ends only this process, and what it held in memory is what this model needed.
+``trailcam benchmark --child`` is the same program by another name: what a machine with the base install runs for
+``--on``. A bundle that cannot be used gives one line ``{"error": ...}`` and exit code 1. One that takes the process
+down with it ends only this process, and what it held in memory is what this model needed.
 """
 
-import importlib.metadata
 import json
 import os
 import sys
@@ -20,30 +21,32 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from trailcam_benchmarks.machine import read_condition, read_memory_mb
+from trailcam_benchmarks.keras_baseline import KERAS_WAYS, import_keras, open_keras_subject
+from trailcam_benchmarks.machine import Condition, Machine, describe_machine, read_condition, read_memory_mb
 from trailcam_benchmarks.soak import take_samples
-from trailcam_benchmarks.stages import WARMUP_FRAMES, Clock, Stages, floor_stages, latencies, model_stages, time_frames
-from trailcam_edge.classifier import Classifier
+from trailcam_benchmarks.stages import WARMUP_FRAMES, Clock, latencies, time_frames
+from trailcam_benchmarks.subject import Subject, import_runtime, open_bundle_subject
 from trailcam_edge.errors import SourceError, TrailcamError
-from trailcam_edge.preprocessing import read_image
-from trailcam_edge.runtimes import load_runtime
 
-__all__ = ["Request", "Round", "main"]
+__all__ = ["PROTOCOL", "Look", "Request", "Round", "main"]
 
-_PACKAGES = {"ai_edge_litert": "ai-edge-litert", "tflite_runtime": "tflite-runtime", "onnxruntime": "onnxruntime"}
+PROTOCOL = 1  # of requests and answers, which must be the same at both ends of an SSH connection
 
 
 @dataclass(frozen=True)
 class Request:
     """What one process is asked to do.
 
-    ``task`` is round, answers or soak. ``floor`` asks for the bare interpreter loop. A round lasts until there are
-    ``frames`` frames and ``seconds`` have passed; a soak lasts ``seconds`` and has a sample every ``sample_s``.
+    ``task`` is round, answers, soak or look. ``runtime`` is empty for the interpreter that is installed, or names
+    another one of ``runs``; whoever starts the process has chosen its Python by it. ``floor`` asks for the bare
+    interpreter loop. A round lasts until there are ``frames`` frames and ``seconds`` have passed; a soak lasts
+    ``seconds`` and has a sample every ``sample_s``.
     """
 
     task: str
     bundle: str
     threads: int
+    runtime: str = ""
     floor: bool = False
     frames: int = 0
     seconds: float = 0.0
@@ -73,6 +76,15 @@ class Round:
     times_ms: list[list[float]]
 
 
+@dataclass(frozen=True)
+class Look:
+    """The machine of this process, its state now, and the ``PROTOCOL`` that it speaks."""
+
+    protocol: int
+    machine: Machine
+    condition: Condition
+
+
 def main() -> int:
     """Do what stdin asks; 1 if the bundle cannot be used."""
     fields = json.load(sys.stdin)
@@ -82,30 +94,29 @@ def main() -> int:
     try:
         for answer in _TASKS[request.task](request, time.perf_counter):
             print(json.dumps(answer), file=answers, flush=True)
-    except (TrailcamError, MemoryError, OSError) as error:
+    except (TrailcamError, MemoryError, OSError, ModuleNotFoundError) as error:
         print(json.dumps({"error": str(error) or type(error).__name__}), file=answers, flush=True)
         return 1
     return 0
 
 
 def _round(request: Request, clock: Clock) -> Iterator[dict[str, Any]]:
-    load_runtime()  # its import is the same for all and belongs to no model
+    _import(request)  # the same for all, it belongs to no model
     empty_mb, _ = read_memory_mb()
-    classifier, stages, load_ms = _open(request, clock)
-    first_ms = float(latencies(time_frames(stages, 1, 0, clock))[0])
-    time_frames(stages, WARMUP_FRAMES, 0, clock)
-    times_ms = time_frames(stages, request.frames, request.seconds, clock)
-    manifest = classifier.bundle.manifest
+    subject = _open(request)
+    first_ms = float(latencies(time_frames(subject.stages, 1, 0, clock))[0])
+    time_frames(subject.stages, WARMUP_FRAMES, 0, clock)
+    times_ms = time_frames(subject.stages, request.frames, request.seconds, clock)
     steady_mb, peak_mb = read_memory_mb()
     yield asdict(
         Round(
-            name=f"{manifest.name} {manifest.version}",
-            scheme=manifest.model.scheme,
-            sha256=manifest.model.sha256,
-            size_bytes=manifest.model.size_bytes,
-            runtime=_runtime(manifest.model.format),
-            stated_top1=None if manifest.metrics is None else manifest.metrics.top1,
-            load_ms=load_ms,
+            name=subject.name,
+            scheme=subject.scheme,
+            sha256=subject.sha256,
+            size_bytes=subject.size_bytes,
+            runtime=subject.runtime,
+            stated_top1=subject.stated_top1,
+            load_ms=subject.load_ms,
             first_ms=first_ms,
             empty_mb=empty_mb,
             steady_mb=steady_mb,
@@ -115,41 +126,42 @@ def _round(request: Request, clock: Clock) -> Iterator[dict[str, Any]]:
     )
 
 
-def _answers(request: Request, clock: Clock) -> Iterator[dict[str, Any]]:
-    classifier, _, _ = _open(request, clock)
+def _answers(request: Request, clock: Clock) -> Iterator[dict[str, Any]]:  # noqa: ARG001 - all tasks are called alike
+    subject = _open(request)
     class_ids: list[int | None] = []
     for picture in request.pictures:
         try:
-            class_ids.append(int(classifier.logits(read_image(Path(picture), classifier.input)).argmax()))
+            class_ids.append(subject.best(Path(picture)))
         except SourceError:
             class_ids.append(None)  # the same for every model; the caller counts them
-    yield {"class_ids": class_ids, "labels": list(classifier.output.labels)}
+    yield {"class_ids": class_ids, "labels": list(subject.labels)}
 
 
 def _soak(request: Request, clock: Clock) -> Iterator[dict[str, Any]]:
-    _, stages, _ = _open(request, clock)
+    stages = _open(request).stages
     time_frames(stages, WARMUP_FRAMES, 0, clock)
     for sample in take_samples(stages, request.seconds, request.sample_s, clock, read_condition, read_memory_mb):
         yield asdict(sample)
 
 
-def _open(request: Request, clock: Clock) -> tuple[Classifier, Stages, float]:
-    start_s = clock()
-    classifier = Classifier.open(Path(request.bundle), request.threads)
-    load_ms = (clock() - start_s) * 1e3
-    stages = floor_stages(classifier, request.threads) if request.floor else model_stages(classifier)
-    return classifier, stages, load_ms
+def _look(request: Request, clock: Clock) -> Iterator[dict[str, Any]]:  # noqa: ARG001 - all tasks are called alike
+    yield asdict(Look(PROTOCOL, describe_machine(), read_condition()))
 
 
-def _runtime(model_format: str) -> str:
-    module = "onnxruntime" if model_format == "onnx" else load_runtime().__name__.split(".")[0]
-    try:
-        return f"{_PACKAGES[module]} {importlib.metadata.version(_PACKAGES[module])}"
-    except importlib.metadata.PackageNotFoundError:  # built from source, or a nightly build under another name
-        return _PACKAGES[module]
+def _import(request: Request) -> None:
+    if request.runtime in KERAS_WAYS:
+        import_keras(request.threads)
+    else:
+        import_runtime(Path(request.bundle))
 
 
-_TASKS = {"round": _round, "answers": _answers, "soak": _soak}
+def _open(request: Request) -> Subject:
+    if request.runtime in KERAS_WAYS:
+        return open_keras_subject(Path(request.bundle), request.runtime, request.threads)
+    return open_bundle_subject(Path(request.bundle), request.threads, request.floor)
+
+
+_TASKS = {"round": _round, "answers": _answers, "soak": _soak, "look": _look}
 
 if __name__ == "__main__":
     sys.exit(main())

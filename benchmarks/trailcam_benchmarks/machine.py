@@ -1,13 +1,17 @@
 """What a machine is, and how it feels at this moment: board, cores, governor, temperature, frequency, throttling.
 
-Everything is read from files of Linux. Where a file is missing, as on other systems or in containers, the figure is
+Everything is read from files of Linux; only throttling is asked of ``vcgencmd`` where there is no file, as on a
+Raspberry Pi 5. Where a file is missing, as on other systems or in containers, the figure is
 None; a measurement is never refused for it.
 """
 
+import importlib.metadata
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from trailcam_edge.health import ask_firmware
 
 __all__ = ["Condition", "Machine", "describe_machine", "read_condition", "read_memory_mb"]
 
@@ -17,11 +21,15 @@ _ROOT = Path("/")
 _THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
 _FREQUENCY = "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
 _GOVERNOR = "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
+_PACKAGES = ("trailcam", "ai-edge-litert", "tflite-runtime", "onnxruntime", "opencv-python-headless", "numpy")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a measurement was made. Two results can be compared in milliseconds only if these are equal."""
+    """Where a measurement was made; ``packages`` are the versions of what took part, as far as pip knows them.
+
+    Two results can be compared in milliseconds only if all but ``python`` and ``packages`` are equal.
+    """
 
     board: str
     processor: str
@@ -30,6 +38,7 @@ class Machine:
     architecture: str
     python: str
     governor: str | None
+    packages: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,7 @@ def describe_machine(root: Path = _ROOT) -> Machine:
         architecture=platform.machine(),
         python=platform.python_version(),
         governor=_text(root / _GOVERNOR),
+        packages={name: version for name in _PACKAGES if (version := _version(name)) is not None},
     )
 
 
@@ -63,7 +73,7 @@ def read_condition(root: Path = _ROOT) -> Condition:
     zones = [_number(path) for path in sorted((root / "sys/class/thermal").glob("thermal_zone*/temp"))]
     degrees = [zone / 1000 for zone in zones if zone is not None]
     frequency_khz = _number(root / _FREQUENCY)
-    throttled = _text(root / _THROTTLED)
+    throttled = _text(root / _THROTTLED) or (ask_firmware() if root == _ROOT else None)
     load = (_text(root / "proc/loadavg") or "").split()
     return Condition(
         temperature_c=max(degrees, default=None),
@@ -95,7 +105,7 @@ def _number(path: Path) -> float | None:
 
 def _hexadecimal(text: str | None) -> int | None:
     try:
-        return int(text or "", 16)
+        return int((text or "").removeprefix("throttled=").strip(), 16)
     except ValueError:
         return None
 
@@ -110,6 +120,13 @@ def _field(text: str, name: str) -> str | None:
 
 def _megabytes(value: str | None) -> float | None:
     return None if value is None else int(value.split()[0]) * 1024 / 1e6  # the kernel's kB are 1024 bytes
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _usable_cores() -> int:

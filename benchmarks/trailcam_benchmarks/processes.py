@@ -13,11 +13,12 @@ from typing import IO, Any, cast
 
 from trailcam_benchmarks.child import Request
 
-__all__ = ["CHILD", "ChildError", "Run", "ask", "run_child"]
+__all__ = ["CHILD", "Answers", "ChildError", "LostError", "Run", "ask", "run_child"]
 
 CHILD = (sys.executable, "-m", "trailcam_benchmarks.child")
 LIMIT_S = 3600.0  # of one round; Xception on the smallest board needs minutes
 _STDERR_BYTES = 2_000
+_SIGNALLED = 128
 
 Answer = dict[str, Any]
 Answers = Generator[Answer, None, None]
@@ -25,7 +26,15 @@ Run = Callable[[Request], Answers]
 
 
 class ChildError(Exception):
-    """The process gave no answer; the text says why, for the row of the table."""
+    """The process gave no answer; the text says why, for the row of the table, ``code`` how it ended if it did."""
+
+    def __init__(self, text: str, code: int | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class LostError(Exception):
+    """The machine itself is out of reach, so nothing more can be measured; the text says why."""
 
 
 def run_child(request: Request, command: tuple[str, ...] = CHILD, limit_s: float = LIMIT_S) -> Answers:
@@ -70,7 +79,7 @@ def run_child(request: Request, command: tuple[str, ...] = CHILD, limit_s: float
         if code:
             errors.seek(0, 2)
             errors.seek(max(0, errors.tell() - _STDERR_BYTES))
-            raise ChildError(_reason(code, errors.read().decode("utf-8", "replace")))
+            raise ChildError(_reason(code, errors.read().decode("utf-8", "replace")), code)
 
 
 def ask(run: Run, request: Request) -> Answer:
@@ -97,9 +106,10 @@ def _parse(line: str) -> Answer:
 
 def _reason(code: int, errors: str) -> str:
     last = (errors.strip().splitlines() or [""])[-1][:200]
-    if code < 0:
-        ended = f"the process was ended by {signal.Signals(-code).name}"
-        if -code == signal.SIGKILL:
+    number = -code if code < 0 else code - _SIGNALLED  # the second is how a shell says it
+    if number in set(signal.Signals):
+        ended = f"the process was ended by {signal.Signals(number).name}"
+        if number == signal.SIGKILL:
             ended += ", as Linux does when memory runs out"
     else:
         ended = f"the process ended with exit code {code}"

@@ -46,7 +46,8 @@ def render_report(result: Result, verdicts: Sequence[Verdict] = (), budget: str 
     models = [row for row in result.rows if row.latency is not None and row.kind == "model"]
     machine = result.machine
     place = (
-        f"{machine.board}, {machine.processor}, {machine.cores} core(s), {machine.system}, Python {machine.python}; "
+        f"{f'{result.host}: ' if result.host else ''}{machine.board}, {machine.processor}, {machine.cores} core(s), "
+        f"{machine.system}, Python {machine.python}; "
         f"governor {machine.governor or 'not stated'}, load {_said(result.before.load)} before and "
         f"{_said(result.after.load)} after; {result.started}. Each row: at least {result.frames_wanted:,} frames and "
         f"{result.min_time_s:g} s, in {result.rounds} rounds taken in turns."
@@ -96,11 +97,12 @@ def _soak(soak: Soak) -> list[str]:
         points = [(sample.at_s / 60, value) for sample, value in pairs if value is not None]
         return _chart(title, "min", unit, [("", points)]) if points else ""
 
-    samples = soak.samples
+    samples, firmware = soak.samples, [sample.throttled for sample in soak.samples]
     return [
         curve("Rate", "frames/s", [sample.rate_hz for sample in samples]),
         curve("Temperature", "degrees C", [sample.temperature_c for sample in samples]),
         curve("Frequency", "MHz", [sample.frequency_mhz for sample in samples]),
+        curve("Throttled now", "bits", [None if bits is None else float(bits & 0xF) for bits in firmware]),
         curve("Memory", "MB", [sample.memory_mb for sample in samples]),
     ]
 
@@ -179,7 +181,8 @@ def _range(values: Sequence[float]) -> Point:
 
 
 def _name(row: Row) -> str:
-    return f"{row.name} {row.scheme}, {row.threads} thr"
+    runtime = "" if row.runtime.startswith("ai-edge-litert") else f", {row.runtime.split(' ')[0]}"
+    return f"{row.name} {row.scheme}{runtime}, {row.threads} thr"
 
 
 def _said(value: float | None) -> str:

@@ -5,9 +5,10 @@ needs the next.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from trailcam_benchmarks.machine import Condition, Machine
 from trailcam_benchmarks.soak import Sample, SoakSummary
@@ -15,7 +16,20 @@ from trailcam_benchmarks.statistics import Ratio
 from trailcam_edge.disk import write_file
 from trailcam_edge.errors import DataError
 
-__all__ = ["SCHEMA_VERSION", "Accuracy", "Latency", "Memory", "Result", "Row", "Soak", "read_old", "write_result"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Accuracy",
+    "Latency",
+    "Memory",
+    "Result",
+    "Row",
+    "Soak",
+    "build",
+    "read_old",
+    "read_result",
+    "to_text",
+    "write_result",
+]
 
 SCHEMA_VERSION = 1
 _MAX_BYTES = 100_000_000
@@ -69,7 +83,8 @@ class Row:
 
     ``state`` is ``measured``, ``partial`` (some rounds are missing) or ``failed``; ``reason`` says why where it is not
     ``measured``, or why it has no accuracy. What a failed row could not say is None or empty. ``stages_ms`` are
-    medians, ``rate_hz`` frames per second of the whole loop with decoding.
+    medians, ``rate_hz`` frames per second of the whole loop with decoding. ``runtime_wanted`` is empty where the
+    installed interpreter was asked for.
     """
 
     bundle: str
@@ -92,6 +107,7 @@ class Row:
     over_float32: Ratio | None = None
     over_floor: Ratio | None = None
     accuracy: Accuracy | None = None
+    runtime_wanted: str = ""
 
     @property
     def top1(self) -> float | None:
@@ -113,7 +129,10 @@ class Soak:
 
 @dataclass(frozen=True)
 class Result:
-    """A whole run. ``complete`` is False where it was interrupted; a failed row does not make it so."""
+    """A whole run. ``complete`` is False where it was interrupted, and ``cut`` says by what.
+
+    ``host`` is the machine's name where it was measured over SSH.
+    """
 
     started: str
     complete: bool
@@ -125,6 +144,8 @@ class Result:
     rounds: int
     rows: tuple[Row, ...]
     soaks: tuple[Soak, ...] = ()
+    cut: str = ""
+    host: str | None = None
     schema_version: int = SCHEMA_VERSION
 
 
@@ -134,8 +155,38 @@ def write_result(path: Path, result: Result) -> None:
     Raises:
         OSError: the disk is full or read-only.
     """
-    text = json.dumps(asdict(result), indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    write_file(path, text.encode("utf-8") + b"\n")
+    write_file(path, to_text(result))
+
+
+def to_text(record: Any) -> bytes:
+    """Return a record of this package as the bytes of its JSON file."""
+    return json.dumps(asdict(record), indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False).encode() + b"\n"
+
+
+def read_result(path: Path) -> Result:
+    """Read a ``benchmark.json`` of this version as a whole.
+
+    Raises:
+        DataError: not such a file, of another schema version, or damaged.
+    """
+    content = read_old(path)
+    try:
+        return build(Result, content)
+    except (TypeError, KeyError, ValueError) as error:
+        raise DataError(f"{path}: damaged or of another version of Trailcam ({error}). Make the file again.") from error
+
+
+def build(kind: Any, value: Any) -> Any:
+    """Make what a type hint says out of JSON: records, tuples of them, None where it may be."""
+    if get_origin(kind) in (UnionType, Union):
+        kinds = [other for other in get_args(kind) if other is not NoneType]
+        return None if value is None else build(kinds[0], value)
+    if get_origin(kind) is tuple:
+        return tuple(build(get_args(kind)[0], item) for item in value)
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return kind(**{key: build(hints[key], item) for key, item in value.items() if key in hints})
+    return value
 
 
 def read_old(path: Path) -> dict[str, Any]:

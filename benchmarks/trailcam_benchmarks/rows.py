@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from trailcam_benchmarks.child import Round
+from trailcam_benchmarks.keras_baseline import KERAS_WAYS
 from trailcam_benchmarks.result import Accuracy, Latency, Memory, Row
 from trailcam_benchmarks.stages import STAGES, latencies
 from trailcam_benchmarks.statistics import Ratio, p90_interval, paired_ratio, quantile
@@ -15,7 +16,8 @@ from trailcam_edge.intervals import wilson_interval
 
 __all__ = ["Picture", "Variant", "make_rows"]
 
-Answers = dict[Path, list[str | None]]  # by bundle, a label per picture, None where the picture cannot be read
+Key = tuple[Path, str]  # bundle and runtime
+Answers = dict[Key, list[str | None]]  # a label per picture, None where the picture cannot be read
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,22 @@ class Picture:
 
 @dataclass
 class Variant:
-    """A bundle with a number of threads, or its floor, on the way: the rounds so far, and why there are no more."""
+    """A bundle with a number of threads, or its floor, on the way: the rounds so far, and why there are no more.
+
+    ``runtime`` is empty for the interpreter that is installed, else it names another one, see ``runs``.
+    """
 
     bundle: Path
     threads: int
     floor: bool
+    runtime: str = ""
     rounds: list[Round] = field(default_factory=list)
     reason: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What its answers to pictures depend on."""
+        return self.bundle, self.runtime
 
 
 def make_rows(
@@ -50,7 +61,7 @@ def make_rows(
                 row,
                 over_float32=None if reference is None else _ratio(variant, reference),
                 over_floor=None if floor is None else _ratio(variant, floor),
-                accuracy=_accuracy(pictures, answers.get(variant.bundle), reference, answers),
+                accuracy=_accuracy(pictures, answers.get(variant.key), reference, answers),
             )
         rows.append(row)
     return tuple(rows)
@@ -59,7 +70,7 @@ def make_rows(
 def _figures(variant: Variant, rounds_wanted: int) -> Row:
     kind = "floor" if variant.floor else "model"
     if not variant.rounds:
-        return Row(str(variant.bundle), kind, variant.threads, "failed", variant.reason)
+        return Row(str(variant.bundle), kind, variant.threads, "failed", variant.reason, runtime_wanted=variant.runtime)
     first = variant.rounds[0]
     times = [np.array(found.times_ms, np.float64) for found in variant.rounds]  # (n, 4) each
     every = np.concatenate(times)
@@ -69,6 +80,7 @@ def _figures(variant: Variant, rounds_wanted: int) -> Row:
         threads=variant.threads,
         state="measured" if len(variant.rounds) == rounds_wanted else "partial",
         reason=variant.reason,
+        runtime_wanted=variant.runtime,
         name=first.name,
         scheme=first.scheme,
         runtime=first.runtime,
@@ -112,13 +124,17 @@ def _memory(rounds: Sequence[Round]) -> Memory | None:
 
 
 def _reference(variant: Variant, variants: Sequence[Variant]) -> Variant | None:
-    """Return the float32 bundle of the same network at the same number of threads; the first, where there are more."""
+    """Return float32 of the same network and threads on the interpreter that is installed; the first of several.
+
+    A Keras model has no bundle's name, so it is compared with the first float32 bundle of all.
+    """
     for other in variants:
         if (
-            not other.floor
+            not (other.floor or other.runtime)
             and other.rounds
             and other.rounds[0].scheme == "float32"
-            and (other.rounds[0].name, other.threads) == (variant.rounds[0].name, variant.threads)
+            and other.threads == variant.threads
+            and (variant.runtime in KERAS_WAYS or other.rounds[0].name == variant.rounds[0].name)
         ):
             return other
     return None
@@ -126,7 +142,7 @@ def _reference(variant: Variant, variants: Sequence[Variant]) -> Variant | None:
 
 def _floor(variant: Variant, variants: Sequence[Variant]) -> Variant | None:
     for other in variants:
-        if other.floor and other.rounds and (other.bundle, other.threads) == (variant.bundle, variant.threads):
+        if other.floor and other.rounds and (other.key, other.threads) == (variant.key, variant.threads):
             return other
     return None
 
@@ -150,7 +166,7 @@ def _accuracy(
     agreement: float | None = None
     agreement_low: float | None = None
     agreement_high: float | None = None
-    others = None if reference is None else answers.get(reference.bundle)
+    others = None if reference is None else answers.get(reference.key)
     if others is not None:
         pairs = [(a, b) for a, b in zip(mine, others, strict=True) if a is not None and b is not None]
         same = sum(a == b for a, b in pairs)

@@ -10,6 +10,7 @@ __all__ = [
     "HEADER",
     "best_within",
     "cells",
+    "describe_row",
     "describe_soak",
     "describe_verdict",
     "markdown_table",
@@ -19,6 +20,7 @@ __all__ = [
 
 HEADER = (
     "bundle",
+    "runtime",
     "thr",
     "x float32",
     "x floor",
@@ -45,6 +47,7 @@ def cells(row: Row) -> tuple[str, ...]:
         name += " (floor)"
     return (
         name + (" *" if row.state == "partial" else ""),
+        row.runtime or "-",
         str(row.threads),
         _ratio(row.over_float32),
         _ratio(row.over_floor),
@@ -77,7 +80,7 @@ def terminal_table(result: Result) -> str:
     for row in shown:
         if row.stages_ms is not None:
             stages = ", ".join(f"{name} {ms:.2f}" for name, ms in row.stages_ms.items())
-            lines.append(f"stages of {row.name} {row.scheme}, {row.threads} thread(s), median ms: {stages}")
+            lines.append(f"stages of {describe_row(row)}, median ms: {stages}")
     return "\n".join([*lines, *reasons(result)])
 
 
@@ -99,10 +102,19 @@ def markdown_table(result: Result) -> str:
 def reasons(result: Result) -> list[str]:
     """Return a line for everything that is not whole."""
     lacking = [row for row in result.rows if row.reason]
-    lines = [f"{row.bundle}, {row.kind}, {row.threads} thread(s): {row.state}, {row.reason}" for row in lacking]
+    lines = [
+        ", ".join(filter(None, (row.bundle, row.kind, row.runtime_wanted, f"{row.threads} thread(s)")))
+        + f": {row.state}, {row.reason}"
+        for row in lacking
+    ]
     if not result.complete:
-        lines.append("Interrupted: what is missing was not measured.")
+        lines.append(f"Cut short ({result.cut}): what is missing was not measured.")
     return lines
+
+
+def describe_row(row: Row) -> str:
+    """Return what tells a measured row from the others."""
+    return f"{row.name} {row.scheme}, {row.runtime}, {row.threads} thread(s)"
 
 
 def best_within(rows: Sequence[Row], budget_ms: float) -> Row | None:
@@ -146,7 +158,7 @@ def describe_verdict(verdict: Verdict) -> str:
 
 def _filled(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Leave out columns in which no row has anything."""
-    used = [i for i in range(len(rows[0])) if i < 2 or any(row[i] != "-" for row in rows[1:])]
+    used = [i for i in range(len(rows[0])) if i < 3 or any(row[i] != "-" for row in rows[1:])]
     return [tuple(row[i] for i in used) for row in rows]
 
 

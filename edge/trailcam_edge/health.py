@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["HealthSnapshot", "Throttling", "parse_throttled", "read_health"]
+__all__ = ["HealthSnapshot", "Throttling", "ask_firmware", "parse_throttled", "read_health"]
 
 _FIRMWARE = Path("sys/devices/platform/soc/soc:firmware/get_throttled")
 _THERMAL = Path("sys/class/thermal")
@@ -58,7 +58,7 @@ def parse_throttled(text: str) -> Throttling | None:
     )
 
 
-def _ask_firmware() -> str | None:
+def ask_firmware() -> str | None:
     """Return what vcgencmd prints, or None where there is none, or it fails or hangs."""
     if shutil.which(_VCGENCMD[0]) is None:
         return None
@@ -70,7 +70,7 @@ def _ask_firmware() -> str | None:
 
 
 def read_health(
-    folder: Path | None = None, root: Path = Path("/"), ask_firmware: Callable[[], str | None] = _ask_firmware
+    folder: Path | None = None, root: Path = Path("/"), ask_firmware: Callable[[], str | None] = ask_firmware
 ) -> HealthSnapshot:
     """Look at this machine; takes a millisecond where the kernel answers, some 10 ms where vcgencmd is asked.
 

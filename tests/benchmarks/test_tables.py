@@ -113,4 +113,4 @@ def test_a_page_without_any_measured_row_says_why(result: Result) -> None:
     failed = tuple(Row(row.bundle, row.kind, row.threads, "failed", "interrupted") for row in result.rows)
     page = Page(render_report(replace(result, rows=failed, soaks=(), complete=False)))
     assert "svg" not in page.tags
-    assert any("Interrupted" in said for said in page.said)
+    assert any("Cut short" in said for said in page.said)

@@ -37,7 +37,7 @@ def test_no_bundle_that_can_be_measured_is_no_success(capsys: pytest.CaptureFixt
 
 @pytest.fixture
 def pretended(monkeypatch: pytest.MonkeyPatch, fake_processes: Any) -> Any:
-    monkeypatch.setattr(benchmark, "run_child", fake_processes)
+    monkeypatch.setattr(benchmark, "local_run", lambda runtimes, cache: fake_processes)
     return fake_processes
 
 

@@ -2,28 +2,33 @@
 
 import argparse
 import json
+import os
 import re
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from trailcam.progress import terminal_progress
+from trailcam_benchmarks import child
 from trailcam_benchmarks.against import compare
-from trailcam_benchmarks.processes import run_child
+from trailcam_benchmarks.processes import LostError
+from trailcam_benchmarks.remote import connect
 from trailcam_benchmarks.report import render_report
 from trailcam_benchmarks.result import Result, read_old, write_result
 from trailcam_benchmarks.rows import Picture
-from trailcam_benchmarks.session import MLPERF_FRAMES, Plan, measure
+from trailcam_benchmarks.runs import RUNTIMES, local_run
+from trailcam_benchmarks.session import INTERRUPTED, MLPERF_FRAMES, Plan, measure
 from trailcam_benchmarks.tables import best_within, describe_soak, describe_verdict, markdown_table, terminal_table
 from trailcam_edge.classifier import BUILTIN_BUNDLE
 from trailcam_edge.disk import write_file
-from trailcam_edge.errors import DataError
+from trailcam_edge.errors import DataError, DeployError
+from trailcam_edge.progress import Progress
 from trailcam_edge.sources import list_pictures
 from trailcam_train.label_maps import choose_label_map
 
-__all__ = ["add_arguments", "read_pictures", "run"]
+__all__ = ["add_arguments", "environments_folder", "read_pictures", "run"]
 
-_CHECK_FAILED, _INTERRUPTED = 3, 130
+_CUT, _CHECK_FAILED, _INTERRUPTED = 1, 3, 130
 _UNITS_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -31,6 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam benchmark``."""
     parser.add_argument("bundles", type=Path, nargs="*", metavar="BUNDLE", help="default: the built-in one")
     parser.add_argument("--threads", type=_threads, default=(1,), metavar="N,N", help="threads, each measured (1)")
+    parser.add_argument(
+        "--runtimes",
+        type=_runtimes,
+        default=("",),
+        metavar="NAME,NAME",
+        help=f"each measured: {', '.join(RUNTIMES)} (installed)",
+    )
+    parser.add_argument(
+        "--keras", type=Path, action="append", default=[], metavar="RUN", help="also the Keras model of a training"
+    )
+    parser.add_argument("--on", metavar="HOST", help="measure on another machine over SSH: pi@camera")
+    parser.add_argument("--program", metavar="PATH", help="with --on: where trailcam is on that machine")
+    parser.add_argument("--ssh-config", type=Path, metavar="FILE", help="with --on: instead of ~/.ssh/config")
     parser.add_argument(
         "--frames", type=_count, default=MLPERF_FRAMES, metavar="N", help=f"at least so many ({MLPERF_FRAMES})"
     )
@@ -46,14 +64,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--against", type=Path, metavar="FILE", help="benchmark.json of an earlier run; 3 if slower")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write benchmark.json, report.html and table.md there")
     parser.add_argument("--json", action="store_true", help="print benchmark.json instead of a table")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)  # what --on starts on that machine
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure; 3 if nothing fits the budget, something is slower, or no bundle could be measured."""
+    if arguments.child:
+        return child.main()
+    if arguments.on is not None and (arguments.keras or arguments.runtimes != ("",)):
+        raise DeployError("--on measures the interpreter that is installed there: leave out --keras and --runtimes.")
     old = None if arguments.against is None else read_old(arguments.against)
     plan = Plan(
         bundles=tuple(dict.fromkeys(arguments.bundles)) or (BUILTIN_BUNDLE,),
         threads=arguments.threads,
+        runtimes=arguments.runtimes,
+        keras_runs=tuple(arguments.keras),
         frames=arguments.frames,
         min_time_s=arguments.min_time,
         rounds=arguments.rounds,
@@ -63,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)  # better now than after an hour
     with terminal_progress() as progress:
-        result = measure(plan, run_child, progress)
+        result = _measure(plan, arguments, progress)
     verdicts = () if old is None else compare(old, result)
     budget, fits = _budget(result, arguments.budget)
     if arguments.out is not None:
@@ -76,10 +101,27 @@ def run(arguments: argparse.Namespace) -> int:
         lines = [terminal_table(result), *map(describe_soak, result.soaks), *([budget] if budget else [])]
         print("\n".join([*lines, *map(describe_verdict, verdicts)]))
     if not result.complete:
-        print("trailcam: interrupted; what was measured until then is kept and marked.", file=sys.stderr)
-        return _INTERRUPTED
+        print(f"trailcam: {result.cut}; what was measured until then is kept and marked.", file=sys.stderr)
+        return _INTERRUPTED if result.cut == INTERRUPTED else _CUT
     unmeasured = all(row.latency is None for row in result.rows if row.kind == "model")
     return _CHECK_FAILED if unmeasured or not fits or any(verdict.failed for verdict in verdicts) else 0
+
+
+def _measure(plan: Plan, arguments: argparse.Namespace, progress: Progress) -> Result:
+    if arguments.on is None:
+        return measure(plan, local_run(plan.runtimes, environments_folder()), progress)
+    options = () if arguments.ssh_config is None else ("-F", str(arguments.ssh_config))
+    try:
+        with connect(arguments.on, arguments.program, options) as remote:
+            remote.send(plan.bundles, [picture.path for picture in plan.pictures])
+            return replace(measure(plan, remote.run, progress, remote.look), host=arguments.on)
+    except LostError as error:
+        raise DeployError(f"{error}. Nothing was measured.") from error
+
+
+def environments_folder() -> Path:
+    """Return where environments of other runtimes and programs are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trailcam" / "environments"
 
 
 def read_pictures(folder: Path, limit: int, label_map: str | None = None) -> tuple[Picture, ...]:
@@ -129,6 +171,13 @@ def _count(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
     return int(text)
+
+
+def _runtimes(text: str) -> tuple[str, ...]:
+    unknown = sorted(set(text.split(",")) - set(RUNTIMES))
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no runtime {unknown[0]!r}, there are: {', '.join(RUNTIMES)}")
+    return tuple(dict.fromkeys(RUNTIMES[name] for name in text.split(",")))
 
 
 def _threads(text: str) -> tuple[int, ...]:
