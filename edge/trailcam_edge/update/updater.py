@@ -82,6 +82,7 @@ class Updater:
 
         Raises:
             UpdateError: it is damaged.
+            OSError: it cannot be read.
         """
         return read_journal(self._journal_path)
 
@@ -114,7 +115,7 @@ class Updater:
         """
         try:
             journal = read_journal(self._journal_path)
-        except UpdateError as error:
+        except (OSError, UpdateError) as error:
             self._report(str(error))
             journal = Journal()
         whole = {slot for slot in (journal.running, journal.previous) if self._slots.whole(slot)}
