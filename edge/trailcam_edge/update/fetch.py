@@ -19,6 +19,7 @@ from trailcam_edge.bundle import MANIFEST_FILE, open_bundle
 from trailcam_edge.disk import sync_directory
 from trailcam_edge.errors import BundleError, UpdateError
 from trailcam_edge.manifest import MAX_MANIFEST_BYTES, parse_manifest
+from trailcam_edge.runtimes import check_installed
 from trailcam_edge.update.floor import (
     Floor,
     Seen,
@@ -69,6 +70,7 @@ def fetch_release(
     Raises:
         UpdateError: the repository cannot be reached or does not prove what it offers.
         BundleError: a signed bundle that breaks the rules of its format.
+        DeviceError: a bundle that nothing here can run.
         OSError: the disk is full, read-only or failing.
     """
     opened, base = (fetcher, source) if fetcher is not None else open_source(source)
@@ -146,6 +148,7 @@ def _read_bundle(client: TufUpdater, folder: Path, index: ReleaseIndex) -> Path:
     manifest = parse_manifest(manifest_path.read_bytes(), str(manifest_path))
     if manifest.version != index.version:
         raise BundleError(f"{manifest_path}: is version {manifest.version}, the index says {index.version}.")
+    check_installed(manifest.model, str(manifest_path))  # before anything large is fetched
     entries = (manifest.model, manifest.golden)
     for item in place.iterdir():
         if item.name not in {MANIFEST_FILE, *(entry.file for entry in entries)}:

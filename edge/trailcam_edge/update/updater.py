@@ -20,6 +20,7 @@ from pathlib import Path
 from trailcam_edge.bundle import open_bundle
 from trailcam_edge.classifier import BUILTIN_BUNDLE
 from trailcam_edge.errors import BundleError, UpdateError
+from trailcam_edge.runtimes import check_installed
 from trailcam_edge.update.decide import (
     SelfTestLimits,
     WatchRule,
@@ -130,11 +131,13 @@ class Updater:
 
         Raises:
             BundleError: it cannot be trusted.
+            DeviceError: nothing here can run it; it is not refused for later.
             UpdateError: it failed its self-test, is refused or running, or another update is not over.
             OSError: the disk is full, read-only or failing; the running bundle stays.
         """
         bundle = open_bundle(source)
         bundle.read_golden()
+        check_installed(bundle.manifest.model, str(source))
         with self._locked("install.lock", wait=False):
             slot = slot_name(bundle)
             with self._locked("journal.lock"):
