@@ -110,10 +110,10 @@ def fetch_release(
 def _checked_floor(metadata: Path, floor: Floor, now: datetime | None) -> Floor:
     """Hold what the client has just verified and stored against the floor, and return the higher one."""
     found = {}
-    root = Metadata[Root].from_file(str(metadata / "root.json")).signed
+    root = Metadata[Root].from_bytes((metadata / "root.json").read_bytes()).signed
     signed_at = None
     for role in _KINDS:
-        stored = Metadata.from_file(str(metadata / f"{role}.json")).signed
+        stored = Metadata.from_bytes((metadata / f"{role}.json").read_bytes()).signed
         found[role] = Seen(stored.version, " ".join(sorted(root.roles[role].keyids)))
         if role == "timestamp":
             signed_at = _moment(stored.unrecognized_fields.get(SIGNED_AT))

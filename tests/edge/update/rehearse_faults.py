@@ -21,17 +21,20 @@ import random
 import shutil
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from rehearsed_device import LATEST, make_bundles, replay
+from rehearsed_device import LATEST, Operator, make_bundles, replay
 from rehearsed_device import device as make_device
 
 from trailcam_edge.bundle import open_bundle
 from trailcam_edge.errors import TrailcamError, UpdateError
 from trailcam_edge.update.decide import WatchRule
+from trailcam_edge.update.fetch import fetch_release
 from trailcam_edge.update.journal import BUILTIN
 from trailcam_edge.update.updater import Updater
 
@@ -95,7 +98,18 @@ def without_health(updater: Updater, _: Path) -> None:
     updater.observe(0, RULE.give_up_s, updater.start())
 
 
+def fetched(updater: Updater, bundles: Path) -> None:
+    """Fetch the newest release from the stick, and install it."""
+    base = bundles.parent
+    root = (base / "release" / "metadata" / "1.root.json").read_bytes()
+    _, path = fetch_release(str(base / "release"), base / "device", root, "tiny", lambda: datetime.now(UTC))
+    assert path is not None
+    if not updater.installed(path):
+        updater.install(path)
+
+
 SCENARIOS = {
+    "fetch": Scenario(settled, fetched, "4.0.0", "4.0.0"),
     "install": Scenario(settled, lambda updater, bundles: updater.install(bundles / NEXT) and None, "4.0.0", "4.0.0"),
     "commit": Scenario(trying, lambda updater, _: watched(updater), "4.0.0", NEXT),
     "roll-back by the watch": Scenario(trying, without_health, "4.0.0", "4.0.0"),
@@ -124,6 +138,10 @@ def in_child(folder: Path, bundles: Path, scenario: Scenario, fault: tuple[int, 
             counted = _SHIM.faults_counted()
             _SHIM.arm_fault(b"", 0, 0, 0)
             os.write(writer, json.dumps([said, counted]).encode())
+        except BaseException:
+            _SHIM.arm_fault(b"", 0, 0, 0)
+            traceback.print_exc()
+            status = 1
         finally:
             os._exit(status)
     os.close(writer)
@@ -184,6 +202,8 @@ def rehearse(base: Path, points: int | None) -> dict[str, object]:
     """Make every call fail; return what happened."""
     bundles, folder = base / "bundles", base / "device"
     make_bundles(bundles)
+    with contextlib.redirect_stdout(sys.stderr):
+        Operator(base).release(bundles / NEXT)
     calls: dict[tuple[str, str], int] = {}
     for name, scenario in SCENARIOS.items():
         scenario.before(device(base / name, bundles), bundles)

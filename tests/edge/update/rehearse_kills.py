@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from rehearsed_device import make_bundles, replay
+from rehearsed_device import Operator, make_bundles, replay
 
 import trailcam_edge.update.fetch  # noqa: F401 - here and not in each child
 from trailcam.commands import update as command
@@ -152,24 +152,16 @@ def recover(device: Device, job: str, before: str, after: str) -> str:
 
 def prepare(base: Path) -> dict[str, tuple[Device, Job, str, str]]:
     """Make a repository and, for each job, a device that is ready for it; give its versions before and after."""
-    bundles, repository = base / "bundles", base / "release"
+    bundles = base / "bundles"
     make_bundles(bundles)
-    passphrase = base / "passphrase"
-    passphrase.write_text("correct horse battery staple\n", encoding="ascii")
-    passphrase.chmod(0o600)
-    place = ["--repository", str(repository), "--keys", str(base / "keys")]
-    device = Device(base / "device", repository)
-
-    def release(version: str) -> None:
-        assert main(["release", "add", str(bundles / version), *place, "--i-know", "a rehearsal"]) == 0
-
-    assert main(["release", "init", *place, "--passphrase-file", str(passphrase)]) == 0
+    operator = Operator(base)
+    device = Device(base / "device", operator.repository)
     device.folder.mkdir()
-    shutil.copy(repository / "metadata" / "1.root.json", device.folder / "root.json")
-    release(VERSIONS[0])
+    (device.folder / "root.json").write_bytes(operator.root)
+    operator.release(bundles / VERSIONS[0])
     in_child(device.update)
     device.watch()
-    release(VERSIONS[1])
+    operator.release(bundles / VERSIONS[1])
     jobs: dict[str, tuple[Device, Job, str, str]] = {}
     for name, job, after in (
         ("update", device.update, VERSIONS[1]),

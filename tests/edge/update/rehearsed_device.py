@@ -1,9 +1,10 @@
-"""A device with tiny real bundles, for the rehearsals beside this file."""
+"""A device with tiny real bundles and a signed repository, for the rehearsals beside this file."""
 
 from pathlib import Path
 
 import numpy as np
 
+from trailcam.main import main
 from trailcam_edge.bundle import describe_file, write_bundle
 from trailcam_edge.classifier import Classifier
 from trailcam_edge.golden import GoldenVectors, golden_to_bytes
@@ -55,3 +56,24 @@ def replay(path: Path) -> str | None:
 def device(folder: Path, bundles: Path, rule: WatchRule = RULE) -> Updater:
     """Return the updater of a device whose built-in bundle is 1.0.0."""
     return Updater(folder, lambda text: None, replay, rule, bundles / "1.0.0")
+
+
+class Operator:
+    """Keeps a repository with the real command; its messages go to stderr and nowhere else."""
+
+    def __init__(self, base: Path) -> None:
+        self.repository = base / "release"
+        self._place = ["--repository", str(self.repository), "--keys", str(base / "keys")]
+        passphrase = base / "passphrase"
+        passphrase.write_text("correct horse battery staple\n", encoding="ascii")
+        passphrase.chmod(0o600)
+        assert main(["release", "init", *self._place, "--passphrase-file", str(passphrase)]) == 0
+
+    @property
+    def root(self) -> bytes:
+        """What a device is provisioned with."""
+        return (self.repository / "metadata" / "1.root.json").read_bytes()
+
+    def release(self, bundle: Path) -> None:
+        """Sign a bundle."""
+        assert main(["release", "add", str(bundle), *self._place, "--i-know", "a rehearsal"]) == 0
