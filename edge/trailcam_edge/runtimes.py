@@ -13,9 +13,9 @@ from types import ModuleType
 from typing import Any
 
 from trailcam_edge.errors import DeviceError
-from trailcam_edge.manifest import ModelEntry
+from trailcam_edge.manifest import FORMAT_RUNTIMES, ModelEntry
 
-__all__ = ["Runtime", "check_runtime", "find_runtime", "load_onnxruntime", "load_runtime"]
+__all__ = ["Runtime", "check_installed", "check_runtime", "find_runtime", "load_onnxruntime", "load_runtime"]
 
 _TFLITE_RUNTIMES = {
     "ai_edge_litert.interpreter": ("litert", "ai-edge-litert"),
@@ -81,6 +81,23 @@ def find_runtime(model_format: str) -> Runtime:
         return Runtime(name, version(package))
     except PackageNotFoundError:  # built from source, or a nightly build under another name: a newer one than any
         return Runtime(name, "9999")
+
+
+def check_installed(entry: ModelEntry, source: str) -> None:
+    """Refuse a model that nothing here can run, without loading an interpreter: by what pip lists.
+
+    Raises:
+        DeviceError: no interpreter is installed, or see ``check_runtime``.
+    """
+    names = FORMAT_RUNTIMES[entry.format]
+    for name in names:
+        try:
+            runtime = Runtime(name, version(_PACKAGES[name]))
+        except PackageNotFoundError:
+            continue
+        check_runtime(entry, runtime, source)
+        return
+    check_runtime(entry, find_runtime(entry.format), source)
 
 
 def check_runtime(entry: ModelEntry, runtime: Runtime, source: str) -> None:

@@ -20,6 +20,7 @@ from trailcam_edge.classifier import BUILTIN_BUNDLE
 from trailcam_edge.disk import sync_directory
 from trailcam_edge.errors import BundleError, UpdateError
 from trailcam_edge.manifest import MAX_MANIFEST_BYTES, parse_manifest
+from trailcam_edge.runtimes import check_installed
 from trailcam_edge.update.device_id import read_device_id
 from trailcam_edge.update.floor import (
     Floor,
@@ -79,6 +80,7 @@ def fetch_release(
     Raises:
         UpdateError: the repository cannot be reached or does not prove what it offers.
         BundleError: a signed bundle that breaks the rules of its format.
+        DeviceError: a bundle that nothing here can run.
         OSError: the disk is full, read-only or failing.
     """
     opened, base = (fetcher, source) if fetcher is not None else open_source(source)
@@ -122,10 +124,10 @@ def fetch_release(
 def _checked_floor(metadata: Path, floor: Floor, now: datetime | None) -> Floor:
     """Hold what the client has just verified and stored against the floor, and return the higher one."""
     found = {}
-    root = Metadata[Root].from_file(str(metadata / "root.json")).signed
+    root = Metadata[Root].from_bytes((metadata / "root.json").read_bytes()).signed
     signed_at = None
     for role in _KINDS:
-        stored = Metadata.from_file(str(metadata / f"{role}.json")).signed
+        stored = Metadata.from_bytes((metadata / f"{role}.json").read_bytes()).signed
         found[role] = Seen(stored.version, " ".join(sorted(root.roles[role].keyids)))
         if role == "timestamp":
             signed_at = _moment(stored.unrecognized_fields.get(SIGNED_AT))
@@ -175,6 +177,7 @@ def _read_bundle(
     manifest = parse_manifest(manifest_path.read_bytes(), str(manifest_path))
     if manifest.version != version:
         raise BundleError(f"{manifest_path}: is version {manifest.version}, the index says {version}.")
+    check_installed(manifest.model, str(manifest_path))  # before anything large is fetched
     entries = (manifest.model, manifest.golden)
     for item in place.iterdir():
         if item.name not in {MANIFEST_FILE, *(entry.file for entry in entries)}:

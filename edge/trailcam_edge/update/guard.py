@@ -163,7 +163,7 @@ class UpdateGuard:
             self._complain(f"{error}. Starts cannot be counted, so nothing new is tried: {bundle.name} runs.")
         try:
             self._journal = journal = self._updater.status()
-        except UpdateError:
+        except (OSError, UpdateError):
             return bundle
         if self._counted and journal.state == "watch" and self._updater.bundle_of(journal) == bundle:
             most = self._settings.most_starts

@@ -50,13 +50,12 @@ def read_journal(path: Path) -> Journal:
 
     Raises:
         UpdateError: it is damaged. A power cut cannot do that; a dying memory card can.
+        OSError: it cannot be read, which says nothing about what is in it.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return Journal()
-    except OSError as error:
-        raise UpdateError(f"{path}: cannot be read ({error.strerror}).") from error
     try:
         return _parse(content, str(path))
     except (BundleError, ValueError) as error:

@@ -53,12 +53,18 @@ class Slots:
         return sorted(item.name for item in self._slots.iterdir() if not item.name.startswith(STAGING_PREFIX))
 
     def whole(self, slot: str) -> bool:
-        """Say whether every byte of a slot is as its manifest states, and the manifest as the slot's name does."""
-        try:
-            bundle = open_bundle(self.path(slot))
-            return slot == BUILTIN or slot_name(bundle) == slot
-        except (BundleError, OSError):
-            return False
+        """Say whether every byte of a slot is as its manifest states, and the manifest as the slot's name does.
+
+        Bytes that cannot be read are tried once more: a card that fails once does not cost a bundle.
+        """
+        for _ in range(2):
+            try:
+                bundle = open_bundle(self.path(slot))
+                return slot == BUILTIN or slot_name(bundle) == slot
+            except (BundleError, OSError) as error:
+                if not isinstance(error.__cause__ or error, OSError):
+                    return False
+        return False
 
     def stage(self, bundle: Bundle) -> str:
         """Copy a bundle into its slot and return the slot's name; a whole copy that is there is kept.

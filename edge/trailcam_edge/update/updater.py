@@ -20,6 +20,7 @@ from pathlib import Path
 from trailcam_edge.bundle import open_bundle
 from trailcam_edge.classifier import BUILTIN_BUNDLE
 from trailcam_edge.errors import BundleError, UpdateError
+from trailcam_edge.runtimes import check_installed
 from trailcam_edge.update.decide import (
     SelfTestLimits,
     WatchRule,
@@ -82,6 +83,7 @@ class Updater:
 
         Raises:
             UpdateError: it is damaged.
+            OSError: it cannot be read.
         """
         return read_journal(self._journal_path)
 
@@ -114,7 +116,7 @@ class Updater:
         """
         try:
             journal = read_journal(self._journal_path)
-        except UpdateError as error:
+        except (OSError, UpdateError) as error:
             self._report(str(error))
             journal = Journal()
         whole = {slot for slot in (journal.running, journal.previous) if self._slots.whole(slot)}
@@ -129,11 +131,13 @@ class Updater:
 
         Raises:
             BundleError: it cannot be trusted.
+            DeviceError: nothing here can run it; it is not refused for later.
             UpdateError: it failed its self-test, is refused or running, or another update is not over.
             OSError: the disk is full, read-only or failing; the running bundle stays.
         """
         bundle = open_bundle(source)
         bundle.read_golden()
+        check_installed(bundle.manifest.model, str(source))
         with self._locked("install.lock", wait=False):
             slot = slot_name(bundle)
             with self._locked("journal.lock"):

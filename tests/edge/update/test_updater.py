@@ -1,19 +1,23 @@
 """The update of a device on a real disk, with bundles that are real and self-tests that are told what to say."""
 
+import errno
 import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from trailcam_edge import runtimes
 from trailcam_edge.bundle import Bundle, open_bundle
 from trailcam_edge.disk import STAGING_PREFIX
-from trailcam_edge.errors import BundleError, UpdateError
+from trailcam_edge.errors import BundleError, DeviceError, UpdateError
 from trailcam_edge.update.decide import WatchRule
-from trailcam_edge.update.journal import BUILTIN
+from trailcam_edge.update.journal import BUILTIN, Journal
 from trailcam_edge.update.slots import slot_name
 from trailcam_edge.update.updater import Updater
 
@@ -135,6 +139,69 @@ def test_what_is_no_bundle_changes_nothing(device: Device, tiny_bundle: Path) ->
         device.updater.install(tiny_bundle)
     assert device.updater.status().state == "idle"
     assert not (device.folder / "slots").exists()
+
+
+def test_a_bundle_for_another_runtime_is_turned_away_and_may_come_again(
+    device: Device, tiny_bundle: Path, change_manifest: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oldest = {"litert": "99.1", "tflite_runtime": None}
+    change_manifest(tiny_bundle, lambda fields: fields["model"].update(runtime_min=oldest))
+    device.updater.start()
+    words = r"needs ai-edge-litert 99\.1, here is .* Install ai-edge-litert 99\.1 or newer"
+    with pytest.raises(DeviceError, match=words):
+        device.updater.install(tiny_bundle)
+    assert device.updater.status() == Journal()
+    assert not (device.folder / "slots").exists()
+    monkeypatch.setattr(runtimes, "version", lambda package: "99.1")
+    assert device.updater.install(tiny_bundle) == device.updater.status().candidate
+
+
+def test_a_32_bit_machine_is_told_no_before_anything_is_copied(
+    device: Device, version: Versions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_installed(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(runtimes, "version", not_installed)
+    monkeypatch.setattr(runtimes, "_try_import", lambda name: None)
+    monkeypatch.setattr(sys, "maxsize", 2**31 - 1)
+    with pytest.raises(DeviceError, match=r"32-bit.*64-bit Raspberry Pi OS"):
+        device.updater.install(version("2.0.0").path)
+    assert not (device.folder / "slots").exists()
+
+
+def test_a_bundle_of_a_newer_schema_says_what_to_update(
+    device: Device, tiny_bundle: Path, change_manifest: Callable[..., Any]
+) -> None:
+    change_manifest(tiny_bundle, lambda fields: fields.update(schema_version=2))
+    with pytest.raises(BundleError, match="Update Trailcam on this machine"):
+        device.updater.install(tiny_bundle)
+    assert not (device.folder / "slots").exists()
+
+
+def test_a_second_update_is_turned_away_before_it_touches_the_downloads(device: Device) -> None:
+    with device.updater.alone(), pytest.raises(UpdateError, match="another update is going on"), device.updater.alone():
+        pass
+
+
+def test_a_journal_that_cannot_be_read_is_not_forgotten(
+    device: Device, version: Versions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot = device.commit(version("2.0.0"))
+
+    read = Path.read_bytes
+
+    def fail(path: Path) -> bytes:
+        if path.name == "journal.json":
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "read_bytes", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            device.updater.start()
+        assert open_bundle(device.updater.safe_bundle()).manifest.version == "1.0.0"
+    assert device.updater.status().running == slot
 
 
 def test_an_interrupted_self_test_is_taken_up_again(tmp_path: Path, pristine_bundle: Path, version: Versions) -> None:
