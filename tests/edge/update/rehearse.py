@@ -224,6 +224,8 @@ def cut_everywhere(life: Life, points: int | None) -> dict[str, object]:
         except BaseException:
             print(f"point {at} of {total}, {MODES[mode]}, then {at_again}: {life.folder}", file=sys.stderr)
             raise
+        if cuts % 100 == 0:
+            print(f"{cuts} cuts, {again} more while recovering, at {total} points", file=sys.stderr, flush=True)
     return {"points": total, "cuts": cuts, "cuts_in_recovery": again, "started_with": dict(sorted(started.items()))}
 
 
