@@ -56,6 +56,8 @@ rehearse-update: $(VENV)/dev
 	mkdir -p $(REHEARSAL) && $(CC) -O1 -shared -fPIC -o $(REHEARSAL)/power_cut.so $(POWER_CUT)/power_cut.c -ldl
 	rm -rf $(REHEARSAL)/update
 	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python tests/edge/update/rehearse.py $(REHEARSAL)/update
+	rm -rf $(REHEARSAL)/fetch
+	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python tests/edge/update/rehearse_fetch.py $(REHEARSAL)/fetch
 
 rehearse-camera rehearse-streams rehearse-device rehearse-arm64: $(VENV)/dev
 	$(BIN)/python tests/rig/$(subst -,_,$@).py

@@ -147,8 +147,8 @@ def _read_root(path: Path) -> bytes:
             return file.read(_MAX_ROOT_BYTES)
     except OSError as error:
         raise UpdateError(
-            f"{path}: cannot be read ({error.strerror}). Copy metadata/1.root.json of your release repository there, "
-            "by a way that you trust."
+            f"{path}: cannot be read ({error.strerror}). Copy the newest metadata/N.root.json of your release "
+            "repository there, by a way that you trust."
         ) from error
 
 

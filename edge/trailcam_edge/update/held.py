@@ -7,12 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuf.api.exceptions import (
-    DownloadHTTPError,
-    DownloadLengthMismatchError,
-    LengthOrHashMismatchError,
-    RepositoryError,
-)
+from tuf.api.exceptions import DownloadError, LengthOrHashMismatchError, RepositoryError
 from tuf.api.metadata import TargetFile
 
 from trailcam_edge.bundle import MANIFEST_FILE, Bundle, file_sha256, open_bundle
@@ -87,7 +82,6 @@ def bring_from_held(path: str, place: Path, held: Held, shelf: Shelf) -> bool:
         shelf: where targets are.
 
     Raises:
-        DownloadError: the link was lost. The next attempt begins with the delta again.
         OSError: the disk is full, read-only or failing.
     """
     target = shelf.find(path)
@@ -102,7 +96,7 @@ def bring_from_held(path: str, place: Path, held: Held, shelf: Shelf) -> bool:
             _copy(base, made, target)
         elif not _make_from_delta(target, made, held, shelf):
             return False
-    except (DownloadHTTPError, DownloadLengthMismatchError, RepositoryError, UpdateError) as error:
+    except (DownloadError, RepositoryError, UpdateError) as error:
         shelf.report(f"{place.name}: is fetched whole, because {error}")
         made.unlink(missing_ok=True)
         return False

@@ -1,11 +1,12 @@
 """Rings, stops and deltas, from the operator's command to what a camera has fetched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tuf.api.exceptions import DownloadError
 
 from trailcam_deploy.release import repository as repository_module
 from trailcam_deploy.release.deltas import make_deltas
@@ -189,6 +190,21 @@ def test_a_delta_that_is_no_good_is_reported_and_the_file_fetched_whole(
     assert (path / "model.tflite").read_bytes() == retrained.model_path.read_bytes()
     assert [text.split(", because")[0] for text in camera.reports] == ["model.tflite: is fetched whole"]
     assert camera.host.sent < retrained.manifest.model.size_bytes + 500_000
+
+
+def test_after_a_link_was_lost_the_delta_is_asked_for_again(fleet: Any, camera: Any, retrained: Bundle) -> None:
+    def lost() -> Iterator[bytes]:
+        yield bytes(100)
+        raise DownloadError("the link is down")
+
+    fleet.repository.add(retrained, "tiny", PASSED)
+    camera.builtin = BUILTIN_BUNDLE
+    camera.host.instead |= {".zst": lost, "model": lost}
+    with pytest.raises(UpdateError, match=r"the link is down.*Try again later"):
+        camera.fetch()
+    camera.host.instead.clear()
+    camera.fetch()
+    assert camera.host.sent < 0.05 * retrained.manifest.model.size_bytes
 
 
 def test_a_signed_delta_of_a_wrong_base_is_reported_and_the_file_fetched_whole(

@@ -21,71 +21,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from rehearsed_device import BAD, LATEST, RULE, device, make_bundles, replay
 
-from trailcam_edge.bundle import describe_file, open_bundle, write_bundle
-from trailcam_edge.classifier import Classifier
+from trailcam_edge.bundle import open_bundle
 from trailcam_edge.errors import UpdateError
-from trailcam_edge.golden import GoldenVectors, golden_to_bytes
-from trailcam_edge.interpreters import TFLiteModel
-from trailcam_edge.manifest import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec
-from trailcam_edge.preprocessing import fit_image
-from trailcam_edge.update.decide import WatchRule
 from trailcam_edge.update.journal import BUILTIN, read_journal
-from trailcam_edge.update.updater import Updater
 
 MODES = {1: "killed", 2: "power cut", 3: "half a cut"}
-MODELS = Path(__file__).parents[1] / "fixtures"
-RULE = WatchRule(healthy_s=60, give_up_s=300, most_starts=2)
-SPEC = InputSpec(32, 32, "crop")
-BAD = "3.0.0"  # gives other answers than its golden vectors
-LATEST = "9.0.0"
 _SHIM = ctypes.CDLL(None)
 _SHIM.arm.argtypes = [ctypes.c_char_p, ctypes.c_long, ctypes.c_int]
 _SHIM.counted.restype = ctypes.c_long
 Say = Callable[[str], None]
-
-
-VERSIONS = ("1.0.0", "2.0.0", BAD, "4.0.0", "5.0.0", "6.0.0", LATEST)
-
-
-def make_bundles(folder: Path, tail: Callable[[str], bytes] = lambda version: b"") -> None:
-    """Write a good bundle for each version, and one that is bad; ``tail`` goes behind the model."""
-    chance = np.random.default_rng(0)
-    images = chance.integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
-    images[:, :, :, 0] //= 4  # no grey noise: red and blue must differ for the bad bundle to be bad
-    source = chance.integers(0, 256, (60, 80, 3), dtype=np.uint8)
-    good = TFLiteModel(MODELS / "uint8_logits.tflite")
-    logits = np.stack([good.invoke(image[None]) for image in images])
-    content = golden_to_bytes(GoldenVectors(images, logits, source, fit_image(source, SPEC)))
-    folder.mkdir(parents=True)
-    golden_path = folder / "golden.npz"
-    golden_path.write_bytes(content)
-    model = folder / "model.tflite"
-    for version in VERSIONS:
-        fixture = MODELS / f"{'bgr' if version == BAD else 'uint8_logits'}.tflite"
-        model.write_bytes(fixture.read_bytes() + tail(version))
-        manifest = Manifest(
-            name="tiny",
-            version=version,
-            model=ModelEntry(**vars(describe_file(model, "model.tflite")), format="tflite", scheme="int8"),
-            golden=GoldenEntry(**vars(describe_file(golden_path, "golden.npz")), tolerance=0.2),
-            input=SPEC,
-            output=OutputSpec(("red", "green", "blue", "grey"), temperature=1.0, reject=None),
-            metrics=None,
-            drift=None,
-        )
-        write_bundle(folder / version, manifest, model, content)
-
-
-def replay(path: Path) -> str | None:
-    """Return why a bundle gives other answers, or None."""
-    return Classifier.open(path, num_threads=1).replay_golden().culprit
-
-
-def device(folder: Path, bundles: Path) -> Updater:
-    """Return the updater of a device whose built-in bundle is 1.0.0."""
-    return Updater(folder, lambda text: None, replay, RULE, bundles / "1.0.0")
 
 
 def work(folder: Path, bundles: Path, say: Say) -> None:
@@ -224,6 +170,8 @@ def cut_everywhere(life: Life, points: int | None) -> dict[str, object]:
         except BaseException:
             print(f"point {at} of {total}, {MODES[mode]}, then {at_again}: {life.folder}", file=sys.stderr)
             raise
+        if cuts % 100 == 0:
+            print(f"{cuts} cuts, {again} more while recovering, at {total} points", file=sys.stderr, flush=True)
     return {"points": total, "cuts": cuts, "cuts_in_recovery": again, "started_with": dict(sorted(started.items()))}
 
 

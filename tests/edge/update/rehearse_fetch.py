@@ -10,7 +10,8 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rehearse import LATEST, RULE, Life, Say, device, main, make_bundles, replay
+from rehearse import Life, Say, main
+from rehearsed_device import LATEST, RULE, device, make_bundles, replay
 
 from trailcam_deploy.release.drift_verdict import Approval
 from trailcam_deploy.release.keys import KeyFolder

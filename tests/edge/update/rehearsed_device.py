@@ -1,5 +1,6 @@
 """A device with tiny real bundles and a signed repository, for the rehearsals beside this file."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,8 @@ BAD = "3.0.0"  # gives other answers than its golden vectors
 LATEST = "9.0.0"
 
 
-def make_bundles(folder: Path) -> None:
-    """Write a good bundle for each version, and one that is bad."""
+def make_bundles(folder: Path, tail: Callable[[str], bytes] = lambda version: b"") -> None:
+    """Write a good bundle for each version, and one that is bad; ``tail`` goes behind the model."""
     chance = np.random.default_rng(0)
     images = chance.integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
     images[:, :, :, 0] //= 4  # no grey noise: red and blue must differ for the bad bundle to be bad
@@ -33,8 +34,10 @@ def make_bundles(folder: Path) -> None:
     folder.mkdir(parents=True)
     golden_path = folder / "golden.npz"
     golden_path.write_bytes(content)
+    model = folder / "model.tflite"
     for version in ("1.0.0", "2.0.0", BAD, "4.0.0", "5.0.0", "6.0.0", LATEST):
-        model = MODELS / f"{'bgr' if version == BAD else 'uint8_logits'}.tflite"
+        fixture = MODELS / f"{'bgr' if version == BAD else 'uint8_logits'}.tflite"
+        model.write_bytes(fixture.read_bytes() + tail(version))
         manifest = Manifest(
             name="tiny",
             version=version,
