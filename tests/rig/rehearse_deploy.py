@@ -112,7 +112,7 @@ def _first_time(checks: Checks, device: Device, laptop: Laptop, root: Path, whee
 
 
 def _have_no_patience(device: Device) -> None:
-    """Animals walk by all the time here: do not wait ten minutes for the end of a visit before a bundle is exchanged."""
+    """Animals walk by all the time here: do not wait ten minutes for a visit to end before a bundle is exchanged."""
     line, other = "# switch_wait_s = 600.0", "switch_wait_s = 10.0"
     device.run("sed", "-i", f"s/^{line}/{other}/", "/etc/trailcam/trailcam.toml")
     device.run("systemctl", "restart", "trailcam")
