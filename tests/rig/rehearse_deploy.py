@@ -14,7 +14,7 @@ import recipes
 import roots
 from checks import LACKING, Checks
 from device import DEVICE_ADDRESS, HERE_ADDRESS, Device, boot, cable
-from laptop import BECAUSE, CHANNEL, Laptop
+from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
 from mjpeg_server import MjpegServer
 
 from demo_frames import write_jpegs
@@ -78,7 +78,7 @@ def _first_time(checks: Checks, device: Device, laptop: Laptop, root: Path, whee
     state = device.wait_for_systemd()
     checks.check("a fresh system starts", state == "running", state)
     first = laptop.bundle("1.0.1")
-    words = (str(first), *_TO, *BECAUSE, "--source", f"http://{HERE_ADDRESS}:{PORT}/", "--wheels", str(wheels))
+    words = (str(first), *_TO, *BECAUSE, "--source", f"http://{HERE_ADDRESS}:{PORT}/", "--wheels", str(wheels), *SLOWLY)
     refused = laptop.run("deploy", *words)
     checks.check("an unknown host key is refused", refused.returncode == 1 and "host key" in refused.stderr)
     checks.check("and nothing was done there", device.run("ls", "/opt/trailcam").returncode != 0)
@@ -120,7 +120,7 @@ def _have_no_patience(device: Device) -> None:
 
 def _second_time(checks: Checks, laptop: Laptop) -> None:
     started_s = time.monotonic()
-    done = laptop.run("deploy", str(laptop.folder / "1.0.1.bundle"), *_TO, *BECAUSE)
+    done = laptop.run("deploy", str(laptop.folder / "1.0.1.bundle"), *_TO, *BECAUSE, *SLOWLY)
     quiet = done.returncode == 0 and ", 0.00 MB sent" in done.stdout
     checks.check("a second run sends nothing", quiet, _shown(done.stderr, done.returncode))
     checks.figure("that took", f"{time.monotonic() - started_s:.0f} s")
@@ -129,13 +129,13 @@ def _second_time(checks: Checks, laptop: Laptop) -> None:
 def _other_bundles(checks: Checks, device: Device, laptop: Laptop) -> None:
     force_commit(device)
     second = laptop.bundle("1.0.2")
-    done = laptop.run("deploy", str(second), *_TO, *BECAUSE)
+    done = laptop.run("deploy", str(second), *_TO, *BECAUSE, *SLOWLY)
     arrived = done.returncode == 0 and f"{CHANNEL} 1.0.2" in done.stdout
     checks.check("a second bundle arrives and runs", arrived, _shown(done.stderr, done.returncode))
     size = sum(path.stat().st_size for path in second.iterdir())
     checks.figure("of a bundle of", f"{size / 1e6:.2f} MB: {(done.stdout.splitlines() or ['?'])[0]}")
     force_commit(device)
-    bad = laptop.run("deploy", str(laptop.bundle("1.0.3", good=False)), *_TO, *BECAUSE)
+    bad = laptop.run("deploy", str(laptop.bundle("1.0.3", good=False)), *_TO, *BECAUSE, *SLOWLY)
     refused = bad.returncode == 1 and "golden vectors give other answers" in bad.stderr
     checks.check("a bundle with wrong answers is refused", refused, bad.stderr[-200:].strip())
     found = laptop.states(*_TO).get(DEVICE_ADDRESS, {})
@@ -156,7 +156,7 @@ def _runs(laptop: Laptop, bundle: str) -> bool:
 def _plug_pulled(checks: Checks, laptop: Laptop, root: Path, disk: Path, log: Path, name: str) -> None:
     """Cut the power in the middle of an update, boot, look, and let the same command finish."""
     version = f"2.0.{list(_MOMENTS).index(name)}"
-    words = ("deploy", str(laptop.bundle(version)), *_TO, *BECAUSE)
+    words = ("deploy", str(laptop.bundle(version)), *_TO, *BECAUSE, *SLOWLY)
     with boot(root, disk, log) as device:
         device.wait_for_systemd()
         up = ("systemctl", "is-active", "trailcam")

@@ -39,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-failures", type=int, default=1, metavar="N", help="begin no other after so many (1)")
     parser.add_argument("--pending", action="store_true", help="of the inventory: only those not done the last time")
     parser.add_argument("--dry-run", action="store_true", help="show steps and bytes, change nothing")
+    parser.add_argument(
+        "--max-latency-ms", type=float, metavar="MS", help="of the self-test, instead of what the device's file says"
+    )
     parser.add_argument("--wait", type=float, default=300.0, metavar="S", help="for a device to be well (300)")
 
 
@@ -113,7 +116,7 @@ class _Job:
     def work(self, host: "Host") -> str:
         """Do everything with one device; return what to say of it."""
         from trailcam_deploy.ssh import Connection
-        from trailcam_deploy.work import bring_up, plan_device
+        from trailcam_deploy.work import Patience, bring_up, plan_device
 
         wanted = self.wanted(host)
         ask = ask_password(self._settings, host)
@@ -127,7 +130,7 @@ class _Job:
                 self._builtin,
                 self.display.diary(host.id),
                 self.stop,
-                self._arguments.wait,
+                Patience(self._arguments.wait, self._arguments.max_latency_ms),
             )
         return _praise(host, report, self._single)
 
