@@ -7,7 +7,7 @@ POWER_CUT := tests/edge/store/power_cut
 REHEARSAL := .rehearsal
 
 .PHONY: help demo test check format dist clean rehearse-store rehearse-update rehearse-camera rehearse-streams rehearse-device \
-	rehearse-arm64 check-tflite-runtime check-litert check-onnxruntime check-mediapipe
+	rehearse-arm64 rehearse-fleet check-tflite-runtime check-litert check-onnxruntime check-mediapipe
 
 help:
 	@echo "make demo     recognise animals now"
@@ -21,9 +21,10 @@ help:
 	@echo "make dist     build the wheel"
 	@echo "make rehearse-store   cut the power of an event store at every write, then 200 times at random"
 	@echo "make rehearse-update  cut the power of a device at every write of its updates, and again while it recovers"
-	@echo "make rehearse-camera  the real Picamera2 on a virtual camera; this and the next three as root, see docs/rehearsal.md"
+	@echo "make rehearse-camera  the real Picamera2 on a virtual camera; this and the next four as root, see docs/rehearsal.md"
 	@echo "make rehearse-streams RTSP and Motion JPEG from real servers, which are killed and come back"
 	@echo "make rehearse-device  the service in a booted system: watchdog, network loss, power cut"
+	@echo "make rehearse-fleet   a camera from a fresh system over SSH, then a fleet: dead, slow and wrong ones, the plug pulled"
 	@echo "make rehearse-arm64   a Raspberry Pi's userland under qemu: the same answers"
 	@echo "make clean    remove the environment and what was built"
 
@@ -59,7 +60,7 @@ rehearse-update: $(VENV)/dev
 	rm -rf $(REHEARSAL)/fetch
 	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python tests/edge/update/rehearse_fetch.py $(REHEARSAL)/fetch
 
-rehearse-camera rehearse-streams rehearse-device rehearse-arm64: $(VENV)/dev
+rehearse-camera rehearse-streams rehearse-device rehearse-arm64 rehearse-fleet: $(VENV)/dev
 	$(BIN)/python tests/rig/$(subst -,_,$@).py
 
 # Old and foreign interpreters, each in an environment of its own. Where a wheel is not to be had, the check says so and

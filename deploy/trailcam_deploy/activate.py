@@ -13,7 +13,7 @@ from trailcam_deploy.ssh import Connection, HostError
 __all__ = ["Sight", "look", "start_service", "take_release", "wait_until_well"]
 
 _LOOK = (Path(__file__).parent / "look_there.py").read_text(encoding="utf-8")
-_UPDATE_SCRIPT = f'/opt/trailcam/bin/trailcam update {INBOX} --channel "$1"'
+_UPDATE_SCRIPT = f'/opt/trailcam/bin/trailcam update {INBOX} --channel "$@"'
 _UPDATE_S = 1800.0  # a self-test of 300 s, and a slow card
 _POLL_S = 3.0
 _NO_UNIT = "inactive"
@@ -55,13 +55,19 @@ class Sight:
         return self.alive and self.seen_bundle == self.bundle
 
 
-def take_release(connection: Connection, channel: str) -> str:
+def take_release(connection: Connection, channel: str, max_latency_ms: float | None = None) -> str:
     """Run ``trailcam update`` there; return the last thing it said.
+
+    Args:
+        connection: to the device.
+        channel: what it follows.
+        max_latency_ms: of the self-test, instead of what its configuration says.
 
     Raises:
         HostError: the release was refused; the device runs what it ran.
     """
-    return connection.run(_UPDATE_SCRIPT, channel, timeout_s=_UPDATE_S).strip().rpartition("\n")[2]
+    limits = () if max_latency_ms is None else ("--max-latency-ms", f"{max_latency_ms:g}")
+    return connection.run(_UPDATE_SCRIPT, channel, *limits, timeout_s=_UPDATE_S).strip().rpartition("\n")[2]
 
 
 def start_service(connection: Connection, restart: bool) -> None:

@@ -20,7 +20,8 @@ _INBOX_MB = 100
 class Facts:
     """Of one device, now. Sizes are in MB of 10**6 bytes.
 
-    ``source`` is the camera of its configuration, "" where there is none. ``inbox`` says of each file that is there its SHA-256, ``held`` has the digests of the files of its bundles.
+    ``source`` is the camera of its configuration, "" where there is none. ``inbox`` says of each file that is there its
+    SHA-256, ``held`` has the digests of the files of its bundles.
     """
 
     bits: int = 0

@@ -28,6 +28,7 @@ _LOST = 255  # ssh's own failures: ssh(1), "EXIT STATUS"
 _SSH_ENDS_S = 5.0
 _DESTINATION = re.compile(r"[A-Za-z0-9_.@:%\[\]-]{1,255}")
 _SHOWN_LINES = 3
+_NOISE = "sudo: unable to resolve host"  # said before everything where /etc/hosts lacks the machine's own name
 
 
 class HostError(DeployError):
@@ -295,5 +296,5 @@ def explain(said: str, destination: str) -> HostError:
 
 def last_lines(text: str, count: int = _SHOWN_LINES) -> str:
     """Return the end of what a program said, in one line."""
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    return "; ".join(lines[-count:])[:400]
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip() and not line.startswith(_NOISE)]
+    return "; ".join(lines[-count:])[-400:]

@@ -11,7 +11,7 @@ from trailcam_deploy.published import Published, plan_push, stale_files
 from trailcam_deploy.ssh import Connection, HostError, OfflineError
 from trailcam_deploy.transfer import Upload, send_file
 
-__all__ = ["DevicePlan", "DeviceReport", "Diary", "bring_up", "plan_device"]
+__all__ = ["DevicePlan", "DeviceReport", "Diary", "Patience", "bring_up", "plan_device"]
 
 _UNREACHABLE = "cannot be fetched"  # of trailcam update: a file is not in the inbox
 
@@ -24,6 +24,14 @@ class Diary(Protocol):
 
     def moves(self, done: int, total: int, what: str) -> None:
         """Bytes went over the line."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """For how long a device may take to be well, and what a picture may cost in its self-test if not as configured."""
+
+    wait_s: float = 300.0
+    max_latency_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ def bring_up(
     builtin: frozenset[str],
     diary: Diary,
     stop: threading.Event,
-    wait_s: float,
+    patience: Patience,
 ) -> DeviceReport:
     """Make a device a camera of the fleet that runs the newest release; do only what is missing.
 
@@ -108,7 +116,7 @@ def bring_up(
     diary.says("update: verify, self-test, activate")
     files = plan.files
     try:
-        said = take_release(connection, wanted.channel)
+        said = take_release(connection, wanted.channel, patience.max_latency_ms)
     except HostError as error:
         if _UNREACHABLE not in str(error):
             raise
@@ -116,12 +124,12 @@ def bring_up(
         files = published.everything(wanted.channel)
         facts = read_facts(connection, ())
         sent += _send_all(connection, plan_push(published, files, facts.inbox), diary, stop)
-        said = take_release(connection, wanted.channel)
+        said = take_release(connection, wanted.channel, patience.max_latency_ms)
     diary.says(said)
     _tidy(connection, stale_files(published, files, plan.facts.inbox))
     start_service(connection, restart=plan.changes_software and plan.facts.active)
     _go_on(stop)
-    return DeviceReport(sent, said, wait_until_well(connection, wait_s, diary.says))
+    return DeviceReport(sent, said, wait_until_well(connection, patience.wait_s, diary.says))
 
 
 def _carry_out(connection: Connection, step: Step, diary: Diary, stop: threading.Event) -> int:

@@ -1,5 +1,6 @@
 """Connections, against a real sshd on loopback."""
 
+import itertools
 import os
 import shlex
 import signal
@@ -179,7 +180,7 @@ def test_a_destination_that_is_none_is_refused_before_ssh_sees_it(destination: s
 
 def test_options_of_a_person_cannot_turn_off_what_is_fixed() -> None:
     words = SshSettings(options=("StrictHostKeyChecking=no", "Port=2222")).command()
-    options = [word for flag, word in zip(words, words[1:], strict=False) if flag == "-o"]
+    options = [word for flag, word in itertools.pairwise(words) if flag == "-o"]
     assert options.index("StrictHostKeyChecking=yes") < options.index("StrictHostKeyChecking=no")  # ssh takes the first
     assert "Port=2222" in options
 

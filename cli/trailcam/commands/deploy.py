@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trailcam import __version__
 from trailcam.commands.deploy_hosts import (
     add_host_arguments,
     ask_password,
@@ -15,7 +14,7 @@ from trailcam.commands.deploy_hosts import (
     open_home,
     ssh_settings,
 )
-from trailcam.commands.opening import usage_error
+from trailcam.commands.deploy_release import add_release_arguments, builtin_digests, chosen_software, prepare_release
 
 if TYPE_CHECKING:
     from trailcam_deploy.activate import Sight
@@ -35,19 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam deploy``."""
     parser.add_argument("bundle", nargs="?", type=Path, metavar="BUNDLE", help="default: the channel's newest release")
     add_host_arguments(parser)
-    parser.add_argument("--channel", metavar="NAME", help="what the devices follow (default: the bundle's name)")
-    parser.add_argument("--source", metavar="SOURCE", help="camera, for a new configuration (picamera2)")
-    parser.add_argument(
-        "--live", action="store_true", help="the live page of a new configuration listens on the network, with a token"
-    )
-    parser.add_argument("--i-know", metavar="REASON", help="release it whatever the drift gate says; signed")
-    parser.add_argument(
-        "--wheels", type=Path, metavar="DIR", help="install from these wheels: the device needs no index"
-    )
+    add_release_arguments(parser)
     parser.add_argument("--canary", type=int, default=0, metavar="N", help="so many devices first, alone")
     parser.add_argument("--max-failures", type=int, default=1, metavar="N", help="begin no other after so many (1)")
     parser.add_argument("--pending", action="store_true", help="of the inventory: only those not done the last time")
     parser.add_argument("--dry-run", action="store_true", help="show steps and bytes, change nothing")
+    parser.add_argument(
+        "--max-latency-ms", type=float, metavar="MS", help="of the self-test, instead of what the device's file says"
+    )
     parser.add_argument("--wait", type=float, default=300.0, metavar="S", help="for a device to be well (300)")
 
 
@@ -64,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         state = FleetState(home.folder / "state.json")
         if arguments.pending:
             hosts = tuple(host for host in hosts if (last := state.last(host.id)) is None or last.kind != "done")
-        published, channel = _release(arguments, home, hosts)
+        named = [host.channel for host in hosts]
+        published, channel = prepare_release(arguments, home, named)
         job = _Job(arguments, home, published, channel, len(hosts))
 
         def tell(outcome: "Outcome") -> None:
@@ -90,14 +85,12 @@ class _Job:
         self, arguments: argparse.Namespace, home: "Home", published: "Published", channel: str, count: int
     ) -> None:
         from trailcam.commands.deploy_output import FleetDisplay
-        from trailcam_deploy.wheels import list_wheels, this_software
 
         self._arguments, self._published, self._channel = arguments, published, channel
         self._settings = ssh_settings(arguments, count)
-        self._software = this_software(__version__, home.folder / "wheels")
-        self._wheels = list_wheels(arguments.wheels) if arguments.wheels else ()
+        self._software, self._wheels = chosen_software(arguments, home)
         self._roots = home.roots()
-        self._builtin = _builtin_digests()
+        self._builtin = builtin_digests()
         self._single = count == 1
         self.display = FleetDisplay(count)
         self.stop = threading.Event()
@@ -123,7 +116,7 @@ class _Job:
     def work(self, host: "Host") -> str:
         """Do everything with one device; return what to say of it."""
         from trailcam_deploy.ssh import Connection
-        from trailcam_deploy.work import bring_up, plan_device
+        from trailcam_deploy.work import Patience, bring_up, plan_device
 
         wanted = self.wanted(host)
         ask = ask_password(self._settings, host)
@@ -137,46 +130,9 @@ class _Job:
                 self._builtin,
                 self.display.diary(host.id),
                 self.stop,
-                self._arguments.wait,
+                Patience(self._arguments.wait, self._arguments.max_latency_ms),
             )
         return _praise(host, report, self._single)
-
-
-def _release(arguments: argparse.Namespace, home: "Home", hosts: "tuple[Host, ...]") -> "tuple[Published, str]":
-    """Make keys and repository on first use, add the bundle, and return what is offered and the channel."""
-    from trailcam_deploy.published import read_published
-    from trailcam_edge.bundle import open_bundle
-
-    bundle = None if arguments.bundle is None else open_bundle(arguments.bundle)
-    channel = arguments.channel or (
-        bundle.manifest.name if bundle else next((h.channel for h in hosts if h.channel), "")
-    )
-    if not channel:
-        usage_error("without BUNDLE, name the --channel whose newest release should be brought")
-    if home.ensure() and not arguments.dry_run:
-        print(
-            f"trailcam: made a release repository and its keys in {home.folder}.\n"
-            f"  {home.folder}/keys/root.pem and root-passphrase are the fleet: copy both to two places that do not\n"
-            "  burn together, then delete them here. They are needed again only to exchange keys.",
-            file=sys.stderr,
-        )
-    if bundle is not None and (added := home.release(bundle, channel, arguments.i_know)) is not None:
-        print(f"trailcam: {added}", file=sys.stderr)
-    if home.keep_fresh():
-        print("trailcam: the releases were signed again, their dates were running out.", file=sys.stderr)
-    published = read_published(home.folder / "release")
-    for each in {arguments.channel or host.channel or channel for host in hosts}:
-        published.index(each)
-    return published, channel
-
-
-def _builtin_digests() -> frozenset[str]:
-    import hashlib
-
-    from trailcam_edge.classifier import BUILTIN_BUNDLE
-
-    files = [path for path in BUILTIN_BUNDLE.iterdir() if path.is_file()]
-    return frozenset(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
 
 
 def _describe(host: "Host", plan: "DevicePlan") -> str:

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from trailcam_deploy.inventory import Host
     from trailcam_deploy.ssh import SshSettings
 
-__all__ = ["add_host_arguments", "ask_password", "chosen_hosts", "fleet_rules", "open_home", "ssh_settings"]
+__all__ = [
+    "add_fleet_argument",
+    "add_host_arguments",
+    "ask_password",
+    "chosen_hosts",
+    "fleet_rules",
+    "open_home",
+    "ssh_settings",
+]
 
 
 def add_host_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,12 +35,17 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group", metavar="NAME", help="of the inventory: this group only")
     parser.add_argument("--only", action="append", default=[], metavar="HOST", help="of the inventory: this one only")
     parser.add_argument("--parallel", type=int, default=8, metavar="N", help="devices at once (8)")
-    parser.add_argument(
-        "--fleet", type=Path, metavar="DIR", help="keys, repository and notes (~/.local/share/trailcam/fleet)"
-    )
+    add_fleet_argument(parser)
     parser.add_argument("--ssh-config", type=Path, metavar="FILE", help="instead of your SSH configuration")
     parser.add_argument(
         "--ssh-option", action="append", default=[], metavar="NAME=VALUE", help="for ssh -o; host keys stay checked"
+    )
+
+
+def add_fleet_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the operator's folder."""
+    parser.add_argument(
+        "--fleet", type=Path, metavar="DIR", help="keys, repository and notes (~/.local/share/trailcam/fleet)"
     )
 
 

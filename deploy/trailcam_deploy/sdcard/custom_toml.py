@@ -1,7 +1,7 @@
 """``custom.toml`` and the kernel's command line, as Raspberry Pi OS 12 reads them at its first start.
 
-Source: init_config and firstboot of raspberrypi-sys-mods. The first start (``init=``) applies custom.toml, deletes it and
-starts again; the second runs the hook by ``systemd.run`` and starts again; the third is a camera.
+Source: init_config and firstboot of raspberrypi-sys-mods. The first start (``init=``) applies custom.toml, deletes it
+and starts again; the second runs the hook by ``systemd.run`` and starts again; the third is a camera.
 """
 
 import json

@@ -1,0 +1,131 @@
+"""What lies on the card and makes a camera of the board: the steps of a deployment, as one script that may be repeated.
+
+BOOT/trailcam/hook.sh          run once by the first start: leaves a unit that runs the next one
+BOOT/trailcam/first-boot.sh    the steps; ends by taking itself out of the way
+BOOT/trailcam/files/N          what they bring, under plain numbers: the partition is FAT
+"""
+
+import shlex
+from dataclasses import dataclass, field
+
+from trailcam_deploy.facts import INBOX, Facts
+from trailcam_deploy.provision import PACKAGES, Step, Wanted, plan_provision
+from trailcam_deploy.published import Published, plan_push
+from trailcam_deploy.sdcard.card import FOLDER, System
+from trailcam_deploy.transfer import Upload
+
+__all__ = ["CardFiles", "card_files"]
+
+_BOOT = f"/boot/firmware/{FOLDER}"
+_UNIT = "trailcam-first-boot.service"
+# What a fresh system of each kind is: Raspberry Pi OS 13 and 12, 64-bit; apt's numpy comes with Picamera2.
+_FRESH = {
+    "cloud-init": Facts(bits=64, machine="aarch64", python=(3, 13), numpy=(2, 2), apt=True, missing_packages=PACKAGES),
+    "custom.toml": Facts(
+        bits=64, machine="aarch64", python=(3, 11), numpy=(1, 24), apt=True, missing_packages=PACKAGES
+    ),
+}
+_HOOK_SCRIPT = f"""#!/bin/sh
+# Written by "trailcam deploy sdcard". The network comes up after this, so the work is a unit's.
+set -eu
+cat > /etc/systemd/system/{_UNIT} <<'UNIT'
+[Unit]
+Description=Make a Trailcam camera of this machine
+Wants=network-online.target
+After=network-online.target
+ConditionPathExists={_BOOT}/first-boot.sh
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh {_BOOT}/first-boot.sh
+# Without internet, or with a camera that is not plugged in yet: again, for ever.
+Restart=on-failure
+RestartSec=60s
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+sed -i 's| systemd\\.run=.*||' /boot/firmware/cmdline.txt
+systemctl daemon-reload || true
+systemctl enable {_UNIT}
+# Under cloud-init the machine is up; at a start for the hook alone it is started again right after this.
+if [ -d /run/cloud-init ]; then systemctl start --no-block {_UNIT}; fi
+"""
+_HEAD = f"""#!/bin/sh
+# Written by "trailcam deploy sdcard": makes a camera of this machine. Each step may be repeated; how it goes:
+# journalctl -u {_UNIT}
+set -eu
+[ "$(getconf LONG_BIT)" = 64 ] || {{ echo "a 32-bit system: write the card anew with the 64-bit one" >&2; exit 1; }}
+bring() {{
+    mkdir -p "$(dirname "$3")"
+    cp "{_BOOT}/files/$1" "$3.part"
+    chmod "$2" "$3.part"
+    sync "$3.part"
+    mv "$3.part" "$3"
+}}
+"""
+_TAIL = f"""
+echo "--- done"
+systemctl enable trailcam
+systemctl start --no-block trailcam
+systemctl disable {_UNIT}
+rm -r {_BOOT}
+sync
+"""
+_LACKING = """
+lacking=
+for package in "$@"; do
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$status" = installed ] || lacking="$lacking $package"
+done
+set -- $lacking
+"""
+
+
+@dataclass(frozen=True)
+class CardFiles:
+    """What to write below ``trailcam/`` of the boot partition."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    uploads: dict[str, Upload] = field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        """How much it is."""
+        return sum(len(text.encode()) for text in self.texts.values()) + sum(
+            upload.size_bytes for upload in self.uploads.values()
+        )
+
+
+def card_files(system: System, wanted: Wanted, published: Published, builtin: frozenset[str]) -> CardFiles:
+    """Return the files that make a camera of a fresh system.
+
+    Args:
+        system: what is on the card.
+        wanted: what it should be; with wheels nothing is fetched from an index.
+        published: the releases; the newest of the channel goes along.
+        builtin: digests of the files of the built-in bundle, which need not go along.
+    """
+    steps = plan_provision(_FRESH[system], wanted)
+    release = plan_push(published, published.files(wanted.channel, builtin), {})
+    update = Step(
+        "release: verify, self-test, activate",
+        f'/opt/trailcam/bin/trailcam update {INBOX} --channel "$1"',
+        (wanted.channel,),
+        tuple(release),
+    )
+    lines = [_HEAD]
+    uploads: dict[str, Upload] = {}
+    for number, step in enumerate([*steps, update]):
+        lines.append(f"echo {shlex.quote('--- ' + step.name)}")
+        for upload in step.uploads:
+            name = str(len(uploads))
+            uploads[f"files/{name}"] = upload
+            lines.append(f"bring {name} {upload.mode:o} {shlex.quote(upload.path)}")
+        body = step.script
+        if step.name.startswith("packages"):
+            body = f"{_LACKING}\nif [ $# -gt 0 ]; then\n{step.script}\nfi"
+        words = " ".join(shlex.quote(word) for word in step.words)
+        lines.append(f"step{number}() {{\n{body}\n}}\n(step{number} {words}) </dev/null")
+    texts = {"hook.sh": _HOOK_SCRIPT, "first-boot.sh": "\n".join([*lines, _TAIL])}
+    return CardFiles(texts, uploads)

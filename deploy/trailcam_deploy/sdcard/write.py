@@ -1,0 +1,70 @@
+"""Put everything onto the boot partition, so that a card that is pulled out too early is an ordinary card."""
+
+import os
+import shutil
+from pathlib import Path
+
+from trailcam_deploy.sdcard.card import FOLDER, CardSettings, System
+from trailcam_deploy.sdcard.cloud_init import meta_data, network_config, user_data
+from trailcam_deploy.sdcard.custom_toml import custom_toml, hooked_cmdline
+from trailcam_deploy.sdcard.first_boot import CardFiles
+from trailcam_edge.errors import DeployError
+
+__all__ = ["system_files", "write_card"]
+
+_SPARE_BYTES = 8_000_000
+_CHUNK_BYTES = 1 << 20
+
+
+def system_files(system: System, settings: CardSettings, cmdline: str) -> dict[str, str]:
+    """Return the system's own files, by name, in the order in which to write them: what starts it all is last."""
+    if system == "cloud-init":
+        return {
+            "ssh": "",
+            "network-config": network_config(settings),
+            "meta-data": meta_data(settings),
+            "user-data": user_data(settings),
+        }
+    return {"ssh": "", "custom.toml": custom_toml(settings), "cmdline.txt": hooked_cmdline(cmdline)}
+
+
+def write_card(mount: Path, system: System, settings: CardSettings, files: CardFiles) -> None:
+    """Write a card; what an earlier attempt has left is replaced.
+
+    Raises:
+        DeployError: there is no room.
+        OSError: it cannot be written.
+    """
+    folder = mount / FOLDER
+    if folder.exists():
+        shutil.rmtree(folder)
+    free = shutil.disk_usage(mount).free
+    if free < files.size_bytes + _SPARE_BYTES:
+        raise DeployError(
+            f"{mount}: {free / 1e6:,.0f} MB free, {files.size_bytes / 1e6:,.0f} MB are to be written. Leave out "
+            "--wheels (the board then needs internet once), or use a card whose first partition is larger."
+        )
+    for name, upload in files.uploads.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with upload.open() as source, open(place, "wb") as target:
+            shutil.copyfileobj(source, target, _CHUNK_BYTES)
+            _flush(target.fileno())
+    for name, text in files.texts.items():
+        _write(folder / name, text)
+    cmdline = (mount / "cmdline.txt").read_text(encoding="utf-8")
+    for name, text in system_files(system, settings, cmdline).items():
+        _write(mount / name, text)
+
+
+def _write(path: Path, text: str) -> None:
+    """FAT knows no rename that replaces and no modes, so a file is simply written and flushed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        _flush(file.fileno())
+
+
+def _flush(descriptor: int) -> None:
+    os.fsync(descriptor)
