@@ -61,6 +61,7 @@ class Wanted:
     out: Path
     frames: int
     min_time_s: float
+    rounds: int
     soak_s: float
 
 
@@ -81,12 +82,17 @@ class NotWanted(Exception):  # noqa: N818 - it is no error
     """This part was not asked for; the text says how to."""
 
 
+def _plan(wanted: Wanted, part: int) -> Plan:
+    frames, min_time_s = wanted.frames // part, wanted.min_time_s / part
+    return Plan(wanted.bundles, frames=frames, min_time_s=min_time_s, rounds=wanted.rounds)
+
+
 def _bundles(wanted: Wanted) -> bytes:
-    return to_text(_measured(Plan(wanted.bundles, frames=wanted.frames, min_time_s=wanted.min_time_s)))
+    return to_text(_measured(_plan(wanted, 1)))
 
 
 def _repeat(wanted: Wanted) -> bytes:
-    return to_text(_measured(Plan(wanted.bundles, frames=wanted.frames // 4, min_time_s=wanted.min_time_s / 4)))
+    return to_text(_measured(_plan(wanted, 4)))
 
 
 def _agreement(wanted: Wanted) -> bytes:
@@ -251,12 +257,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--again", action="store_true", help="also what is there already")
     parser.add_argument("--frames", type=int, default=1024, metavar="N", help="of each bundle (1024)")
     parser.add_argument("--min-time", type=float, default=10.0, metavar="S", help="of each bundle (10)")
+    parser.add_argument("--rounds", type=int, default=8, metavar="N", help="taken in turns (8)")
     parser.add_argument("--soak", type=float, default=0.0, metavar="S", help="seconds of the long run; default: none")
     given = parser.parse_args(argv)
     given.out.mkdir(parents=True, exist_ok=True)
     bundles = tuple(path.resolve() for path in _find(given.bundles))
     run = None if given.keras is None else given.keras.resolve()
-    wanted = Wanted(bundles, run, given.data, given.out, given.frames, given.min_time, given.soak)
+    wanted = Wanted(bundles, run, given.data, given.out, given.frames, given.min_time, given.rounds, given.soak)
     failed = False
     for part in given.only:
         path = given.out / f"{part}.json"

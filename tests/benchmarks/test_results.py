@@ -63,7 +63,7 @@ def test_bundles_are_known_by_what_they_are_and_not_by_where_they_lie(tmp_path: 
     (tmp_path / "broken.bundle" / "manifest.json").write_text("{}")
     (tmp_path / "twin.bundle").symlink_to(BUILTIN_BUNDLE)
     out = tmp_path / "out"
-    words = ["--bundles", str(tmp_path), "--out", str(out), "--frames", "8", "--min-time", "0"]
+    words = ["--bundles", str(tmp_path), "--out", str(out), "--frames", "8", "--min-time", "0", "--rounds", "1"]
     assert results.main([*words, "--only", "bundles", "repeat", "agreement"]) == 0
     result = read_result(out / "bundles.json")
     assert [row.kind for row in result.rows] == ["model", "floor"]
