@@ -7,7 +7,7 @@ POWER_CUT := tests/edge/store/power_cut
 REHEARSAL := .rehearsal
 
 .PHONY: help demo test check format dist clean rehearse-store rehearse-update rehearse-camera rehearse-streams rehearse-device \
-	rehearse-arm64 rehearse-fleet check-tflite-runtime check-litert check-onnxruntime check-mediapipe
+	rehearse-arm64 rehearse-fleet results figures versus check-tflite-runtime check-litert check-onnxruntime check-mediapipe
 
 help:
 	@echo "make demo     recognise animals now"
@@ -18,6 +18,8 @@ help:
 	@echo "make check-litert EXPORT=exports/NAME           ... on the oldest LiteRT"
 	@echo "make check-onnxruntime EXPORT=exports/NAME      ... on the oldest ONNX Runtime"
 	@echo "make check-mediapipe BUNDLE=exports/NAME/int8.bundle PICTURES=DIR   labels in MediaPipe Tasks"
+	@echo "make results BUNDLES=exports KERAS=runs/NAME DATA=DIR   measure the project's own figures, then make figures"
+	@echo "make versus BUNDLE=exports/NAME/int8.bundle [KERAS=runs/NAME]   Trailcam against what one might use instead"
 	@echo "make dist     build the wheel"
 	@echo "make rehearse-store   cut the power of an event store at every write, then 200 times at random"
 	@echo "make rehearse-update  cut the power of a device at every write of its updates, and again while it recovers"
@@ -62,6 +64,20 @@ rehearse-update: $(VENV)/dev
 
 rehearse-camera rehearse-streams rehearse-device rehearse-arm64 rehearse-fleet: $(VENV)/dev
 	$(BIN)/python tests/rig/$(subst -,_,$@).py
+
+# On a machine that does nothing else. Parts that are there are kept, so an interrupted run is gone on with.
+BUNDLES ?=
+KERAS ?=
+DATA ?=
+results: $(VENV)/dev
+	$(BIN)/python -m trailcam_benchmarks.results $(if $(BUNDLES),--bundles $(BUNDLES)) $(if $(KERAS),--keras $(KERAS)) \
+		$(if $(DATA),--data $(DATA))
+
+figures: $(VENV)/dev
+	$(BIN)/python -m trailcam_benchmarks.figures
+
+versus: $(VENV)/dev
+	$(BIN)/python -m trailcam_benchmarks.versus $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(KERAS),--keras $(KERAS))
 
 # Old and foreign interpreters, each in an environment of its own. Where a wheel is not to be had, the check says so and
 # is skipped. numpy below 2 is what the oldest were built for, and OpenCV 4.11 the last that takes it.

@@ -1,0 +1,111 @@
+"""The tables of the documentation: made from result files and from nothing else."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trailcam_benchmarks.agreement import judge_agreement
+from trailcam_benchmarks.figures import TABLES, fill_page, main
+from trailcam_benchmarks.machine import Condition, describe_machine
+from trailcam_benchmarks.result import Result, read_result, to_text
+from trailcam_benchmarks.results import PARTS, Printed
+from trailcam_benchmarks.session import Plan, measure
+from trailcam_benchmarks.soak import Sample
+from trailcam_benchmarks.versus import Contest, ProgramRow
+from trailcam_edge.errors import DataError
+
+REPOSITORY = Path(__file__).parents[2]
+SCHEMES = {"float32.bundle": ("float32", 20.0), "int8.bundle": ("int8", 30.0)}
+NOTHING = Condition(None, None, None, None)
+
+
+@pytest.fixture
+def result(fake_runs: Any) -> Result:
+    runs = fake_runs(SCHEMES)
+    runs.samples = [asdict(Sample(10.0, 10.0, 100, 10.0, 50.0, None, None, None))]
+    return measure(Plan(tuple(map(Path, SCHEMES)), frames=640, rounds=8, soak_s=10), runs)
+
+
+def page_of(*parts: str) -> str:
+    return "\n".join(["# Page", *(f"<!-- figures: {part} -->\nold\n<!-- end -->" for part in parts), "after"])
+
+
+def test_the_tables_in_the_documentation_come_from_the_committed_files() -> None:
+    page = REPOSITORY / "docs" / "benchmarks.md"
+    results = REPOSITORY / "benchmarks" / "results"
+    assert main(["--check", "--page", str(page), "--results", str(results)]) == 0
+    marks = page.read_text(encoding="utf-8")
+    assert all(f"<!-- figures: {part} -->" in marks for part in TABLES)
+    assert TABLES.keys() | {"repeat"} == PARTS.keys()
+
+
+def test_a_result_comes_back_from_its_file_as_it_was(tmp_path: Path, result: Result) -> None:
+    (tmp_path / "bundles.json").write_bytes(to_text(result))
+    assert asdict(read_result(tmp_path / "bundles.json")) == asdict(result)
+    (tmp_path / "bundles.json").write_bytes(to_text(result).replace(b'"started"', b'"startled"'))
+    with pytest.raises(DataError, match="Make the file again"):
+        read_result(tmp_path / "bundles.json")
+
+
+def test_a_table_shows_what_the_file_says_and_names_what_is_slower(tmp_path: Path, result: Result) -> None:
+    (tmp_path / "bundles.json").write_bytes(to_text(result))
+    page = fill_page(page_of("bundles", "soak"), tmp_path)
+    assert "old" not in page.split("figures: soak")[0]
+    assert "| int8.bundle | ai-edge-litert 2.1.0 | 1 | 1.49" in page
+    assert "**slower than float32**, 1.49 times its latency" in page
+    assert page.count("slower than float32") == 1
+    assert "floor)" not in page
+    assert page.endswith("after")
+    assert "Not measured yet." in page
+    assert fill_page(page, tmp_path) == page
+
+
+def test_a_mark_for_no_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="'bundels'"):
+        fill_page(page_of("bundels"), tmp_path)
+
+
+def test_a_second_run_agrees_with_the_first_or_not(tmp_path: Path, fake_runs: Any) -> None:
+    def noisy(step: int) -> Any:
+        return lambda asked: 1 + 0.01 * (asked * step % 11)
+
+    plan = Plan(tuple(map(Path, SCHEMES)), frames=160, rounds=8)
+    first = measure(plan, fake_runs(SCHEMES, noisy(7)))
+    same = judge_agreement(first, measure(plan, fake_runs(SCHEMES, noisy(5))))
+    assert same.holds
+    assert {item.measure for item in same.ratios} == {"x float32", "x floor"}
+    other = judge_agreement(first, measure(plan, fake_runs(SCHEMES | {"int8.bundle": ("int8", 40.0)}, noisy(5))))
+    assert not other.holds
+    assert not all(item.within for item in other.ratios)
+    assert "slower" in {verdict.verdict for verdict in other.verdicts}
+    (tmp_path / "agreement.json").write_bytes(to_text(other))
+    page = fill_page(page_of("agreement"), tmp_path)
+    assert "**no**" in page
+    assert "1 slower" in page
+
+
+def test_nothing_to_compare_is_no_agreement(result: Result) -> None:
+    assert not judge_agreement(result, replace(result, rows=())).holds
+
+
+def test_programs_and_scripts_become_tables(tmp_path: Path) -> None:
+    machine = describe_machine()
+    rows = (
+        ProgramRow("trailcam classify", "measured", "", "", {"trailcam": "0.1.0"}, 900.0, 11.0, 12.0, 80.0),
+        ProgramRow("keras", "failed", "no keras", "slow", {}),
+    )
+    contest = Contest("today", True, machine, NOTHING, NOTHING, 2, 60, 6, "animals10 1.0.0 int8", "0" * 64, rows)
+    (tmp_path / "versus.json").write_bytes(to_text(contest))
+    ratio = {"value": 1.25, "interval": {"low": 1.2, "high": None}}
+    lines = ({"check_hz": 1234.5, "over_decode": ratio}, {"loop": "naive", "motion": True})
+    printed = Printed("python -m x DATA", "today", machine, NOTHING, NOTHING, lines)
+    (tmp_path / "data_tools.json").write_bytes(to_text(printed))
+    page = fill_page(page_of("versus", "data_tools"), tmp_path)
+    assert "| trailcam classify | 900 | - | 11.00 | 12.00 | - | 80 | - | - |" in page
+    assert "- keras (): slow; failed, no keras" in page
+    assert "| 1,234 | 1.250 |" in page
+    assert "| naive | true |" in page
+    json.loads((tmp_path / "versus.json").read_text())
