@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 POWER_CUT := tests/edge/store/power_cut
 REHEARSAL := .rehearsal
 
-.PHONY: help demo test check format dist clean rehearse-store rehearse-update rehearse-camera rehearse-streams rehearse-device \
-	rehearse-arm64 rehearse-fleet results figures versus check-tflite-runtime check-litert check-onnxruntime check-mediapipe
+.PHONY: help demo test check format dist clean rehearse-store rehearse-update rehearse-update-faults rehearse-camera \
+	rehearse-streams rehearse-device rehearse-arm64 rehearse-fleet results figures versus check-tflite-runtime check-litert \
+	check-onnxruntime check-mediapipe
 
 help:
 	@echo "make demo     recognise animals now"
@@ -23,6 +24,7 @@ help:
 	@echo "make dist     build the wheel"
 	@echo "make rehearse-store   cut the power of an event store at every write, then 200 times at random"
 	@echo "make rehearse-update  cut the power of a device at every write of its updates, and again while it recovers"
+	@echo "make rehearse-update-faults  let its disk fail at every call, and kill the update in every step, twice"
 	@echo "make rehearse-camera  the real Picamera2 on a virtual camera; this and the next four as root, see docs/rehearsal.md"
 	@echo "make rehearse-streams RTSP and Motion JPEG from real servers, which are killed and come back"
 	@echo "make rehearse-device  the service in a booted system: watchdog, network loss, power cut"
@@ -61,6 +63,12 @@ rehearse-update: $(VENV)/dev
 	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python tests/edge/update/rehearse.py $(REHEARSAL)/update
 	rm -rf $(REHEARSAL)/fetch
 	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python tests/edge/update/rehearse_fetch.py $(REHEARSAL)/fetch
+
+rehearse-update-faults: $(VENV)/dev
+	mkdir -p $(REHEARSAL) && $(CC) -O1 -shared -fPIC -o $(REHEARSAL)/disk_fault.so tests/edge/update/disk_fault.c -ldl
+	rm -rf $(REHEARSAL)/faults $(REHEARSAL)/update-kills
+	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/disk_fault.so $(BIN)/python tests/edge/update/rehearse_faults.py $(REHEARSAL)/faults
+	$(BIN)/python tests/edge/update/rehearse_kills.py $(REHEARSAL)/update-kills
 
 rehearse-camera rehearse-streams rehearse-device rehearse-arm64 rehearse-fleet: $(VENV)/dev
 	$(BIN)/python tests/rig/$(subst -,_,$@).py

@@ -1,6 +1,7 @@
 """``trailcam release`` and ``trailcam update``: from an operator's laptop over a stick to a camera."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,54 @@ def test_a_release_travels_on_a_stick_proves_itself_and_can_be_undone(
     assert json.loads(capsys.readouterr().out)["running"] == "builtin"
     assert main(update) == 1
     assert "was rolled back on this device: by hand" in capsys.readouterr().err
+    assert json.loads(status(camera, capsys))["bundle"] == "animals10 1.0.0"
+
+
+def status(camera: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["update", "--folder", str(camera), "--status"]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_configuration_that_names_source_and_channel_needs_no_more_words(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("correct horse battery staple\n")
+    passphrase.chmod(0o600)
+    place = ["--repository", str(tmp_path / "release"), "--keys", str(tmp_path / "keys")]
+    assert main(["release", "init", *place, "--passphrase-file", str(passphrase)]) == 0
+    assert main(["release", "add", str(bundle), *place, "--i-know", "measured before"]) == 0
+    camera = tmp_path / "camera"
+    camera.mkdir()
+    shutil.copy(tmp_path / "release" / "metadata" / "1.root.json", camera / "root.json")
+    config = tmp_path / "trailcam.toml"
+    config.write_text(
+        f'[update]\nfolder = "camera"\nsource = "{tmp_path}/release"\nchannel = "meadow"\nmax_latency_ms = 60000\n'
+    )
+    assert main(["update", "--config", str(config)]) == 0
+    assert "passed its self-test and is active" in capsys.readouterr().out
+    found = json.loads(status(camera, capsys))
+    assert (found["state"], found["bundle"]) == ("watch", "meadow 2.0.0")
+    assert main(["update", "--config", str(config), "--channel", "owls"]) == 1
+    assert "owls/release.json: the repository does not have it" in capsys.readouterr().err
+
+
+def test_without_a_source_anywhere_it_is_a_usage_error(tmp_path: Path) -> None:
+    config = tmp_path / "trailcam.toml"
+    config.write_text('[update]\nfolder = "camera"\n')
+    with pytest.raises(SystemExit) as stopped:
+        main(["update", "--config", str(config)])
+    assert stopped.value.code == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder away")
+def test_root_works_as_the_owner_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[tuple[str, object]] = []
+    for name in ("setgroups", "setgid", "setuid"):
+        monkeypatch.setattr(os, name, lambda value, name=name: became.append((name, value)))
+    os.chown(tmp_path, 12_345, 23_456)
+    assert main(["update", "--folder", str(tmp_path / "update"), "--status"]) == 0
+    assert became == [("setgroups", []), ("setgid", 23_456), ("setuid", 12_345)]
 
 
 def test_a_camera_outside_of_the_ring_says_so_and_ends_well(

@@ -195,11 +195,11 @@ class PatientFetcher(FetcherInterface):
     def _judged(self, url: str, start_s: float, chunks: Iterator[bytes]) -> Iterator[bytes]:
         received = 0
         for chunk in chunks:
+            yield chunk  # first: what came may be kept for the next time
             received += len(chunk)
             taken_s = time.monotonic() - start_s
             if taken_s > self._grace_s + received / self._least_bytes_per_s:
                 raise SlowRetrievalError(f"{url}: {received:,} bytes in {taken_s:.0f} s")
-            yield chunk
 
 
 def open_source(source: str) -> tuple[FetcherInterface, str]:

@@ -213,7 +213,10 @@ def rehearse(base: Path, points: int | None) -> dict[str, object]:
             assert not refused, said
     refusals: Counter[str] = Counter()
     faults: Counter[str] = Counter()
-    for name, code, at, lasts in plans(points, calls):
+    planned = list(plans(points, calls))
+    for number, (name, code, at, lasts) in enumerate(planned):
+        if number % 100 == 0:
+            print(f"{number} of {len(planned)} faults", file=sys.stderr)
         fresh(base / name, folder)
         try:
             refused, said, _ = in_child(folder, bundles, SCENARIOS[name], (at, CODES[code], lasts))

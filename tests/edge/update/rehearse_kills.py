@@ -8,6 +8,7 @@ child process, which is quicker. Nothing of the product is replaced: the interpr
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -174,7 +175,7 @@ def prepare(base: Path) -> dict[str, tuple[Device, Job, str, str]]:
     return jobs
 
 
-def rehearse(base: Path, points: int | None) -> dict[str, object]:
+def rehearse(base: Path, points: int | None) -> dict[str, Any]:
     """Kill, kill again, recover and look; return what happened."""
     if points is not None:
         command.run_self_test = lambda bundle, limits: replay(bundle)
@@ -192,7 +193,9 @@ def rehearse(base: Path, points: int | None) -> dict[str, object]:
     killed: Counter[str] = Counter()
     started: Counter[str] = Counter()
     twice = 0
-    for name, at, again in plan:
+    for number, (name, at, again) in enumerate(plan):
+        if number % 20 == 0:
+            print(f"{number} of {len(plan)} kills", file=sys.stderr)
         device, job, before, after = jobs[name]
         fresh(base / name, device.folder)
         try:
@@ -225,4 +228,6 @@ if __name__ == "__main__":
     parser.add_argument("points", type=int, nargs="?")
     arguments = parser.parse_args()
     start = time.monotonic()
-    print(json.dumps(rehearse(arguments.folder.absolute(), arguments.points) | {"seconds": time.monotonic() - start}))
+    with contextlib.redirect_stdout(sys.stderr):  # what the command says is not the result
+        result = rehearse(arguments.folder.absolute(), arguments.points)
+    print(json.dumps(result | {"seconds": time.monotonic() - start}))
