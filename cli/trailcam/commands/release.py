@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         for name, meaning in (
             ("init", "make the keys and an empty repository"),
             ("add", "sign a bundle and make it the newest release"),
-            ("widen", "offer the newest release to more cameras"),
-            ("stop", "offer the newest release to no more cameras; those that have it keep it"),
+            ("widen", "offer a release to more cameras"),
+            ("stop", "offer a release to no more cameras; those that have it keep it"),
             ("expire", "withdraw a version; cameras that have it go to the newest of the others"),
             ("status", "say what is released to whom, and until when it is signed"),
             ("renew", "sign the same releases again before their dates run out"),
@@ -53,6 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made["widen"].add_argument("channel", metavar="CHANNEL")
     made["widen"].add_argument("percent", type=int, metavar="PERCENT", help="of the cameras, up to 100")
     made["stop"].add_argument("channel", metavar="CHANNEL")
+    for name in ("widen", "stop"):
+        made[name].add_argument("--release", metavar="VERSION", help="which one (default: the newest)")
     made["expire"].add_argument("channel", metavar="CHANNEL")
     made["expire"].add_argument("version", metavar="VERSION")
     made["status"].add_argument("--json", action="store_true", help="as one JSON object")
@@ -80,9 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
     actions: dict[str, Callable[[ReleaseRepository, argparse.Namespace], None]] = {
         "init": _init,
         "add": _add,
-        "widen": lambda repository, words: _print_newest(repository.widen(words.channel, words.percent)),
-        "stop": lambda repository, words: _print_newest(repository.stop(words.channel)),
-        "expire": lambda repository, words: _print_newest(repository.expire(words.channel, words.version)),
+        "widen": lambda repository, words: _print_offers(repository.widen(words.channel, words.percent, words.release)),
+        "stop": lambda repository, words: _print_offers(repository.stop(words.channel, words.release)),
+        "expire": lambda repository, words: _print_offers(repository.expire(words.channel, words.version)),
         "status": _status,
         "renew": _renew,
         "rotate-keys": _rotate_keys,
@@ -114,7 +116,7 @@ def _add(repository: "ReleaseRepository", arguments: argparse.Namespace) -> None
         return
     index = repository.add(bundle, channel, approval, arguments.percent)
     print(f"{index.channel} {index.version}: release {index.number}, drift gate: {approval.verdict}")
-    _print_newest(index)
+    _print_offers(index)
 
 
 def _status(repository: "ReleaseRepository", arguments: argparse.Namespace) -> None:
@@ -152,8 +154,9 @@ def _rotate_keys(repository: "ReleaseRepository", arguments: argparse.Namespace)
         print(f"Copy the new {arguments.keys}/root.pem to {_BACKUP} The old one signs nothing more.", file=sys.stderr)
 
 
-def _print_newest(index: "ReleaseIndex") -> None:
-    print(_sentence(index.channel, index.offers[0]))
+def _print_offers(index: "ReleaseIndex") -> None:
+    for offer in index.offers:
+        print(_sentence(index.channel, offer))
 
 
 def _sentence(channel: str, offer: "Offer") -> str:

@@ -132,43 +132,41 @@ class ReleaseRepository:
             self._metadata.publish(targets)
             return index
 
-    def widen(self, channel: str, percent: int) -> ReleaseIndex:
-        """Offer the newest release of a channel to more cameras.
+    def widen(self, channel: str, percent: int, version: str | None = None) -> ReleaseIndex:
+        """Offer a release, the newest unless ``version`` names another, to more cameras.
 
         Raises:
             DeployError: there is none, it was stopped, or that would be fewer.
             BundleError: percent is out of its range.
         """
 
-        def wider(index: ReleaseIndex) -> tuple[Offer, ...]:
-            newest, *others = index.offers
-            if newest.stopped:
+        def wider(offer: Offer) -> Offer:
+            if offer.stopped:
                 raise DeployError(
-                    f'{channel} {newest.version}: was stopped. Add a better version, or this one again: "release add".'
+                    f'{channel} {offer.version}: was stopped. Add a better version, or this one again: "release add".'
                 )
-            if percent <= newest.percent:
+            if percent <= offer.percent:
                 raise DeployError(
-                    f"{channel} {newest.version}: {newest.percent} % of the cameras take it, {percent} % is not "
+                    f"{channel} {offer.version}: {offer.percent} % of the cameras take it, {percent} % is not "
                     'more. Cameras that have it would keep it: use "release stop", or "release expire" to take it back.'
                 )
-            return (replace(newest, percent=percent), *others)
+            return replace(offer, percent=percent)
 
-        return self._change(channel, wider)
+        return self._change(channel, lambda index: _with(index, version, wider))
 
-    def stop(self, channel: str) -> ReleaseIndex:
-        """Offer the newest release of a channel to nobody else; cameras that have it keep it.
+    def stop(self, channel: str, version: str | None = None) -> ReleaseIndex:
+        """Offer a release, the newest unless ``version`` names another, to nobody else; cameras that have it keep it.
 
         Raises:
             DeployError: there is none, or it was stopped before.
         """
 
-        def stopped(index: ReleaseIndex) -> tuple[Offer, ...]:
-            newest, *others = index.offers
-            if newest.stopped:
-                raise DeployError(f"{channel} {newest.version}: was stopped before. Expire it to take it back.")
-            return (replace(newest, stopped=True), *others)
+        def stopped(offer: Offer) -> Offer:
+            if offer.stopped:
+                raise DeployError(f"{channel} {offer.version}: was stopped before. Expire it to take it back.")
+            return replace(offer, stopped=True)
 
-        return self._change(channel, stopped)
+        return self._change(channel, lambda index: _with(index, version, stopped))
 
     def expire(self, channel: str, version: str) -> ReleaseIndex:
         """Withdraw a version: it is signed no more, and cameras that have it go to the newest of the others.
@@ -254,6 +252,14 @@ class ReleaseRepository:
         ]
         builtin = open_bundle(self.builtin)
         return [*bases, Base(f"the built-in bundle {builtin.manifest.version}", _contents(builtin))]
+
+
+def _with(index: ReleaseIndex, version: str | None, change: Callable[[Offer], Offer]) -> tuple[Offer, ...]:
+    """Return the offers with one of them changed."""
+    wanted = index.version if version is None else version
+    if wanted not in {offer.version for offer in index.offers}:
+        raise DeployError(f"{index.channel} {wanted}: was not released here.")
+    return tuple(change(offer) if offer.version == wanted else offer for offer in index.offers)
 
 
 def _kept(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:

@@ -131,6 +131,9 @@ def test_what_cannot_be_changed_is_said(fleet: Any, bundles: Bundles) -> None:
         repository.add(bundles("3.0.0"), "tiny", PASSED, percent=0)
     with pytest.raises(DeployError, match="nothing was released in this channel"):
         repository.stop("desert")
+    with pytest.raises(DeployError, match=r"tiny 7\.0\.0: was not released here"):
+        repository.stop("tiny", "7.0.0")
+    assert [offer.stopped for offer in repository.stop("tiny", "1.0.0").offers] == [False, True]
     repository.stop("tiny")
     with pytest.raises(DeployError, match="was stopped before"):
         repository.stop("tiny")
