@@ -113,6 +113,13 @@ class Connection:
     ) -> None:
         self.close()
 
+    def hang_up(self) -> None:
+        """End what is running on this side, from another thread: whoever waits for it gets an ``OfflineError``."""
+        with self._guard:
+            for process in self._running:
+                if process.poll() is None:
+                    process.terminate()
+
     def close(self) -> None:
         """Hang up; commands that are running on this side are ended."""
         with self._guard:

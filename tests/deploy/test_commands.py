@@ -12,7 +12,7 @@ from trailcam_deploy.wheels import Software
 from trailcam_edge.classifier import BUILTIN_BUNDLE
 
 SOFTWARE = Software("trailcam==0.1.0")
-# Stands for "sh" in the sessions of the server: it answers what it is asked, and does to a folder what is asked of a disk.
+# Stands for "sh" in the sessions of the server: it answers what it is asked; its disk is a folder.
 DEVICE = """#!{python}
 import hashlib, json, os, subprocess, sys
 from pathlib import Path

@@ -94,6 +94,15 @@ def test_a_line_that_is_cut_during_a_step_is_offline(sshd) -> None:
         cut.join()
 
 
+def test_hanging_up_ends_a_step_at_once(sshd) -> None:
+    with sshd.connect() as connection:
+        threading.Timer(0.5, connection.hang_up).start()
+        started_s = time.monotonic()
+        with pytest.raises(OfflineError):
+            connection.run("sleep 60")
+        assert time.monotonic() - started_s < 50
+
+
 def test_two_operators_cannot_work_on_one_device(sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trailcam_deploy.ssh._LOCK", str(tmp_path / "lock"))
     with sshd.connect(lock=True):
