@@ -298,7 +298,7 @@ def explain(said: str, destination: str) -> HostError:
             f'it refuses the login ({last_lines(said, 1)}). Try "ssh {destination}"; "ssh-copy-id {destination}" '
             "brings your key there."
         )
-    return OfflineError(f"offline ({last_lines(said, 1) or 'the connection was lost'}).")
+    return OfflineError(f"no answer ({last_lines(said, 1) or 'the connection was lost'}).")
 
 
 def last_lines(text: str, count: int = _SHOWN_LINES) -> str:

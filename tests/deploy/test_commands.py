@@ -180,7 +180,7 @@ def test_a_dead_device_is_offline_and_not_a_failure(sshd, deploy) -> None:
     sshd.process.wait()
     status, _, errors = deploy(*BUNDLE, "--to", sshd.destination)
     assert status == 3
-    assert "localhost: offline" in errors
+    assert "localhost: offline: no answer" in errors
     status, output, _ = deploy("status", "--to", sshd.destination)
     assert status == 3
     assert "last deployment" in output
