@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from trailcam_deploy.facts import INBOX
-from trailcam_deploy.ssh import Connection, HostError
+from trailcam_deploy.ssh import Connection
+from trailcam_deploy.ssh_errors import HostError
 
 __all__ = ["Sight", "look", "start_service", "take_release", "wait_until_well"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trailcam_deploy.inventory import Host
-from trailcam_deploy.ssh import HostError, OfflineError
+from trailcam_deploy.ssh_errors import HostError, OfflineError
 from trailcam_edge.errors import TrailcamError
 
 __all__ = ["DONE", "FAILED", "LEFT_OUT", "OFFLINE", "FleetRules", "Outcome", "run_fleet"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from trailcam_deploy.activate import Sight, parse_sight, take_release
-from trailcam_deploy.ssh import HostError
+from trailcam_deploy.ssh_errors import HostError
 
 WELL = Sight("active", "idle", "meadow 1.0.0", "meadow 1.0.0", True, "127.0.0.1:8080")
 

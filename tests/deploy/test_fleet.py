@@ -12,7 +12,7 @@ import pytest
 from trailcam_deploy.fleet import DONE, FAILED, LEFT_OUT, OFFLINE, FleetRules, Outcome, run_fleet
 from trailcam_deploy.fleet_state import FleetState
 from trailcam_deploy.inventory import Host
-from trailcam_deploy.ssh import HostError, OfflineError
+from trailcam_deploy.ssh_errors import HostError, OfflineError
 from trailcam_edge.errors import DeployError
 
 HOSTS = [Host(f"h{number}", f"h{number}") for number in range(8)]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from trailcam_deploy.ssh import Connection, HostError, OfflineError, SshSettings, explain
+from trailcam_deploy.ssh import Connection, SshSettings
+from trailcam_deploy.ssh_errors import HostError, OfflineError, explain
 from trailcam_edge.errors import DeployError
 
 
