@@ -1,1 +1,1 @@
-"""Get bundles onto field devices and take them back: nothing stands here yet, see ``deploy/README.md``."""
+"""Get bundles onto field devices and take them back; ``deploy/README.md`` is the map."""

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from trailcam_deploy.facts import INBOX
-from trailcam_deploy.ssh import Connection, HostError
+from trailcam_deploy.ssh import Connection
+from trailcam_deploy.ssh_errors import HostError
 
 __all__ = ["Sight", "look", "start_service", "take_release", "wait_until_well"]
 
 _LOOK = (Path(__file__).parent / "look_there.py").read_text(encoding="utf-8")
 _UPDATE_SCRIPT = f'/opt/trailcam/bin/trailcam update {INBOX} --channel "$@"'
 _UPDATE_S = 1800.0  # a self-test of 300 s, and a slow card
+_OWN_UPDATE_S = 600.0
+_BUSY = "another update is going on"
 _POLL_S = 3.0
 _NO_UNIT = "inactive"
 
@@ -67,7 +70,15 @@ def take_release(connection: Connection, channel: str, max_latency_ms: float | N
         HostError: the release was refused; the device runs what it ran.
     """
     limits = () if max_latency_ms is None else ("--max-latency-ms", f"{max_latency_ms:g}")
-    return connection.run(_UPDATE_SCRIPT, channel, *limits, timeout_s=_UPDATE_S).strip().rpartition("\n")[2]
+    deadline_s = time.monotonic() + _OWN_UPDATE_S
+    while True:
+        try:
+            return connection.run(_UPDATE_SCRIPT, channel, *limits, timeout_s=_UPDATE_S).strip().rpartition("\n")[2]
+        except HostError as error:
+            # Its own timer was quicker: the same update, and when that is over there is nothing to do.
+            if _BUSY not in str(error) or time.monotonic() > deadline_s:
+                raise
+            time.sleep(_POLL_S)
 
 
 def start_service(connection: Connection, restart: bool) -> None:

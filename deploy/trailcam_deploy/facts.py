@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trailcam_deploy.ssh import Connection, HostError
+from trailcam_deploy.ssh import Connection
+from trailcam_deploy.ssh_errors import HostError
 
 __all__ = ["INBOX", "UPDATE_FOLDER", "Facts", "parse_facts", "read_facts", "refuse_device"]
 

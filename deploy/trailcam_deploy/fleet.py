@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trailcam_deploy.inventory import Host
-from trailcam_deploy.ssh import HostError, OfflineError
+from trailcam_deploy.ssh_errors import HostError, OfflineError
 from trailcam_edge.errors import TrailcamError
 
 __all__ = ["DONE", "FAILED", "LEFT_OUT", "OFFLINE", "FleetRules", "Outcome", "run_fleet"]
@@ -51,6 +51,7 @@ def run_fleet(
     rules: FleetRules,
     tell: Callable[[Outcome], None],
     stop: threading.Event,
+    hang_up: Callable[[], None] = lambda: None,
 ) -> list[Outcome]:
     """Work on every device and return the outcomes, in the order in which they came.
 
@@ -60,6 +61,7 @@ def run_fleet(
         rules: how carefully.
         tell: gets each outcome at once; called by this thread.
         stop: set by whoever wants the end; what runs is waited for, the rest is left out.
+        hang_up: ends what runs, after Ctrl-C.
     """
     outcomes: list[Outcome] = []
     waiting = list(hosts)
@@ -90,6 +92,7 @@ def run_fleet(
                     finish(future.result())
         except BaseException:
             stop.set()
+            hang_up()
             raise
     for host in waiting:
         why = "it was interrupted" if stop.is_set() else _why(outcomes, rules)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from trailcam_deploy.facts import INBOX, UPDATE_FOLDER, Facts
 from trailcam_deploy.inventory import host_id
-from trailcam_deploy.ssh import HostError
+from trailcam_deploy.ssh_errors import HostError
 from trailcam_deploy.transfer import Upload
 from trailcam_deploy.wheels import Software, fitting_wheels
 

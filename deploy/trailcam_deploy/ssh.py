@@ -18,25 +18,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from trailcam_deploy.ssh_errors import HostError, OfflineError, explain, last_lines
 from trailcam_edge.errors import DeployError
 
-__all__ = ["Connection", "HostError", "OfflineError", "SshSettings"]
+__all__ = ["Connection", "SshSettings"]
 
 _READY, _BUSY = "trailcam-ready", "trailcam-busy"
 _LOCK = "/run/lock/trailcam-deploy.lock"  # on a RAM disk: a device that is read-only can be looked at
 _LOST = 255  # ssh's own failures: ssh(1), "EXIT STATUS"
 _SSH_ENDS_S = 5.0
 _DESTINATION = re.compile(r"[A-Za-z0-9_.@:%\[\]-]{1,255}")
-_SHOWN_LINES = 3
-_NOISE = "sudo: unable to resolve host"  # said before everything where /etc/hosts lacks the machine's own name
-
-
-class HostError(DeployError):
-    """One device cannot be worked on; the message does not name it."""
-
-
-class OfflineError(HostError):
-    """It does not answer: to be tried again another time."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +103,13 @@ class Connection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def hang_up(self) -> None:
+        """End what is running on this side, from another thread: whoever waits for it gets an ``OfflineError``."""
+        with self._guard:
+            for process in self._running:
+                if process.poll() is None:
+                    process.terminate()
 
     def close(self) -> None:
         """Hang up; commands that are running on this side are ended."""
@@ -271,30 +269,3 @@ class Connection:
     def _check(self, status: int, said: str) -> None:
         if status == _LOST or status < 0:
             raise explain(said, self.destination)
-
-
-def explain(said: str, destination: str) -> HostError:
-    """Turn ssh's last words into an error with a next step."""
-    host = destination.rpartition("@")[2]
-    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in said or ("host key for" in said and "has changed" in said):
-        return HostError(
-            "its host key is another one than before: a new system on the card, or somebody in between. Nothing was "
-            f'sent. If the card was written anew: "ssh-keygen -R {host}", then "ssh {destination}" and compare.'
-        )
-    if "Host key verification failed" in said or "host key is known" in said:
-        return HostError(
-            f'its host key is not known here, and keys are never accepted unseen. Run "ssh {destination}" once, '
-            "compare the fingerprint with the one on its console, then try again."
-        )
-    if "Permission denied" in said or "Too many authentication failures" in said:
-        return HostError(
-            f'it refuses the login ({last_lines(said, 1)}). Try "ssh {destination}"; "ssh-copy-id {destination}" '
-            "brings your key there."
-        )
-    return OfflineError(f"offline ({last_lines(said, 1) or 'the connection was lost'}).")
-
-
-def last_lines(text: str, count: int = _SHOWN_LINES) -> str:
-    """Return the end of what a program said, in one line."""
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip() and not line.startswith(_NOISE)]
-    return "; ".join(lines[-count:])[-400:]

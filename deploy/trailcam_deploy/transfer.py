@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from trailcam_deploy.ssh import Connection, HostError
+from trailcam_deploy.ssh import Connection
+from trailcam_deploy.ssh_errors import HostError
 
 __all__ = ["Upload", "send_file"]
 

@@ -8,7 +8,8 @@ from trailcam_deploy.activate import Sight, start_service, take_release, wait_un
 from trailcam_deploy.facts import INBOX, Facts, read_facts, refuse_device
 from trailcam_deploy.provision import PACKAGES, Step, Wanted, plan_provision
 from trailcam_deploy.published import Published, plan_push, stale_files
-from trailcam_deploy.ssh import Connection, HostError, OfflineError
+from trailcam_deploy.ssh import Connection
+from trailcam_deploy.ssh_errors import HostError, OfflineError
 from trailcam_deploy.transfer import Upload, send_file
 
 __all__ = ["DevicePlan", "DeviceReport", "Diary", "Patience", "bring_up", "plan_device"]

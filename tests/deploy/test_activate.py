@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from trailcam_deploy.activate import Sight, parse_sight
+from trailcam_deploy.activate import Sight, parse_sight, take_release
+from trailcam_deploy.ssh_errors import HostError
 
 WELL = Sight("active", "idle", "meadow 1.0.0", "meadow 1.0.0", True, "127.0.0.1:8080")
 
@@ -17,6 +18,22 @@ def test_a_camera_is_well_when_its_page_shows_frames_answered_by_the_right_bundl
 @pytest.mark.parametrize("changes", [{"alive": False}, {"seen_bundle": "meadow 0.9.0"}, {"seen_bundle": None}])
 def test_a_camera_is_not_well_without(changes: dict[str, object]) -> None:
     assert not replace(WELL, **changes).is_well
+
+
+def test_an_update_of_the_devices_own_timer_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy:
+        asked = 0
+
+        def run(self, script: str, *words: str, timeout_s: float) -> str:
+            self.asked += 1
+            if self.asked < 3:
+                raise HostError("/var/lib/trailcam/update: another update is going on. Wait until it is over.")
+            return "noise\nmeadow 1.0.0: is up to date\n"
+
+    monkeypatch.setattr("trailcam_deploy.activate._POLL_S", 0.0)
+    device = Busy()
+    assert take_release(device, "meadow") == "meadow 1.0.0: is up to date"  # type: ignore[arg-type]
+    assert device.asked == 3
 
 
 def test_without_a_page_the_service_decides() -> None:

@@ -1,5 +1,6 @@
 """Canaries, the end after failures, and devices that sleep: with work that a test decides about."""
 
+import _thread
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from trailcam_deploy.fleet import DONE, FAILED, LEFT_OUT, OFFLINE, FleetRules, Outcome, run_fleet
 from trailcam_deploy.fleet_state import FleetState
 from trailcam_deploy.inventory import Host
-from trailcam_deploy.ssh import HostError, OfflineError
+from trailcam_deploy.ssh_errors import HostError, OfflineError
 from trailcam_edge.errors import DeployError
 
 HOSTS = [Host(f"h{number}", f"h{number}") for number in range(8)]
@@ -103,6 +104,21 @@ def test_stopping_leaves_the_rest_out() -> None:
     outcomes = run(FleetRules(parallel=1), work, stop)
     assert kinds(outcomes) == "dlllllll"
     assert outcomes["h1"].text == "it was interrupted"
+
+
+def test_ctrl_c_hangs_up_and_waits_for_nobody() -> None:
+    hung_up, stop = threading.Event(), threading.Event()
+
+    def work(host: Host) -> str:
+        _thread.interrupt_main()
+        assert hung_up.wait(30)
+        return ""
+
+    started_s = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_fleet(HOSTS, work, FleetRules(parallel=2), lambda outcome: None, stop, hung_up.set)
+    assert stop.is_set()
+    assert time.monotonic() - started_s < 25
 
 
 def test_a_bug_is_not_a_failed_device() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from trailcam_deploy.facts import Facts, parse_facts, refuse_device
 from trailcam_deploy.provision import PACKAGES, Wanted, plan_provision
-from trailcam_deploy.ssh import HostError
+from trailcam_deploy.ssh_errors import HostError
 from trailcam_deploy.wheels import Software, fitting_wheels, list_wheels
 from trailcam_edge.errors import DeployError
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from trailcam_deploy.ssh import Connection, HostError, OfflineError, SshSettings, explain
+from trailcam_deploy.ssh import Connection, SshSettings
+from trailcam_deploy.ssh_errors import HostError, OfflineError, explain
 from trailcam_edge.errors import DeployError
 
 
@@ -72,7 +73,7 @@ def test_a_refused_login_says_so(sshd) -> None:
 def test_a_dead_host_is_offline(sshd) -> None:
     sshd.process.terminate()
     sshd.process.wait()
-    with pytest.raises(OfflineError, match="offline"):
+    with pytest.raises(OfflineError, match="no answer"):
         sshd.connect()
 
 
@@ -92,6 +93,15 @@ def test_a_line_that_is_cut_during_a_step_is_offline(sshd) -> None:
         with pytest.raises(OfflineError):
             connection.run("sleep 20")
         cut.join()
+
+
+def test_hanging_up_ends_a_step_at_once(sshd) -> None:
+    with sshd.connect() as connection:
+        threading.Timer(0.5, connection.hang_up).start()
+        started_s = time.monotonic()
+        with pytest.raises(OfflineError):
+            connection.run("sleep 60")
+        assert time.monotonic() - started_s < 50
 
 
 def test_two_operators_cannot_work_on_one_device(sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +198,7 @@ def test_options_of_a_person_cannot_turn_off_what_is_fixed() -> None:
 @pytest.mark.parametrize(
     ("said", "kind", "words"),
     [
-        ("ssh: Could not resolve hostname oak: Name or service not known", OfflineError, "offline"),
+        ("ssh: Could not resolve hostname oak: Name or service not known", OfflineError, "no answer"),
         ("ssh: connect to host 10.0.0.7 port 22: No route to host", OfflineError, "No route"),
         ("", OfflineError, "the connection was lost"),
         ("pi@oak: Permission denied (publickey,password).", HostError, "refuses the login"),

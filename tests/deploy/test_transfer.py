@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trailcam_deploy.ssh import HostError
+from trailcam_deploy.ssh_errors import HostError
 from trailcam_deploy.transfer import Upload, send_file
 
 

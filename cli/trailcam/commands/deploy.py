@@ -3,6 +3,8 @@
 import argparse
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from trailcam_deploy.inventory import Host
     from trailcam_deploy.provision import Wanted
     from trailcam_deploy.published import Published
+    from trailcam_deploy.ssh import Connection
     from trailcam_deploy.work import DevicePlan, DeviceReport
 
 __all__ = ["add_arguments", "run", "say_where_to_look"]
@@ -69,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
             state.note(outcome.host.id, outcome.kind, outcome.text, home.now, bundle)
 
         try:
-            outcomes = run_fleet(hosts, job.work, rules, tell, job.stop)
+            outcomes = run_fleet(hosts, job.work, rules, tell, job.stop, job.hang_up)
         except KeyboardInterrupt:
             print("trailcam: run the same command again: it does what is missing.", file=sys.stderr)
             raise
@@ -94,6 +97,7 @@ class _Job:
         self._single = count == 1
         self.display = FleetDisplay(count)
         self.stop = threading.Event()
+        self._open: set[Connection] = set()
 
     def wanted(self, host: "Host") -> "Wanted":
         """Return what a device should be: the command line goes before the inventory."""
@@ -113,6 +117,19 @@ class _Job:
             wheels=self._wheels,
         )
 
+    def hang_up(self) -> None:
+        """End what is going on with every device."""
+        for connection in tuple(self._open):
+            connection.hang_up()
+
+    @contextmanager
+    def _known(self, connection: "Connection") -> Iterator[None]:
+        self._open.add(connection)
+        try:
+            yield
+        finally:
+            self._open.discard(connection)
+
     def work(self, host: "Host") -> str:
         """Do everything with one device; return what to say of it."""
         from trailcam_deploy.ssh import Connection
@@ -120,7 +137,10 @@ class _Job:
 
         wanted = self.wanted(host)
         ask = ask_password(self._settings, host)
-        with Connection(host.ssh, self._settings, lock=not self._arguments.dry_run, ask_password=ask) as connection:
+        with (
+            Connection(host.ssh, self._settings, lock=not self._arguments.dry_run, ask_password=ask) as connection,
+            self._known(connection),
+        ):
             if self._arguments.dry_run:
                 return _describe(host, plan_device(connection, wanted, self._published, self._builtin))
             report = bring_up(

@@ -35,6 +35,13 @@ if [ -d /var/lib/trailcam/inbox ]; then
     cd /var/lib/trailcam/inbox
     find . -type f ! -name '*.part' -exec sha256sum {} + | while read -r sha path; do say inbox "$sha ${path#./}"; done
 fi
-for file in /var/lib/trailcam/update/slots/*/* /opt/trailcam/lib/python3*/site-packages/trailcam_edge/data/*.bundle/*; do
+# Only what the journal names counts as held: the updater takes no delta of anything else.
+update=/var/lib/trailcam/update
+for slot in $(grep -oE '"(running|previous|candidate)":"[^"]+"' $update/journal.json 2>/dev/null | cut -d '"' -f 4); do
+    for file in "$update/slots/$slot"/*; do
+        if [ -f "$file" ]; then say held "$(digest "$file")"; fi
+    done
+done
+for file in /opt/trailcam/lib/python3*/site-packages/trailcam_edge/data/*.bundle/*; do
     if [ -f "$file" ]; then say held "$(digest "$file")"; fi
 done

@@ -33,11 +33,18 @@ if [ ! -e "$next/trailcam-install" ]; then
     sync -f "$next.part"
     mv "$next.part" "$next"
 fi
+before=$(readlink -f /opt/trailcam 2>/dev/null || true)
 # An environment that was made by hand is a folder: it makes room.
-if [ -d /opt/trailcam ] && [ ! -L /opt/trailcam ]; then mv /opt/trailcam "$base/by-hand"; fi
+if [ -d /opt/trailcam ] && [ ! -L /opt/trailcam ]; then
+    before=$base/by-hand
+    mv /opt/trailcam "$before"
+fi
 ln -sfn "$next" "$base/link"
 mv -T "$base/link" /opt/trailcam
 [ -e /usr/local/bin/trailcam ] || ln -s /opt/trailcam/bin/trailcam /usr/local/bin/trailcam
 sync -f /opt
-for old in "$base"/*; do [ "$old" = "$next" ] || rm -rf "$old"; done
+# The service runs in the one before until it is started again.
+for old in "$base"/*; do
+    [ "$old" = "$next" ] || [ "$old" = "$before" ] || rm -rf "$old"
+done
 rm -rf "$files"

@@ -1,0 +1,219 @@
+"""``trailcam deploy`` as a person types it, over a real sshd, to a made-up device with a folder for a disk."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from trailcam.main import main
+from trailcam_deploy.wheels import Software
+from trailcam_edge.classifier import BUILTIN_BUNDLE
+
+SOFTWARE = Software("trailcam==0.1.0")
+# Stands for "sh" in the sessions of the server: it answers what it is asked; its disk is a folder.
+DEVICE = """#!{python}
+import hashlib, json, os, subprocess, sys
+from pathlib import Path
+folder = Path({folder!r})
+place = lambda text: text.replace("/var/lib/trailcam", str(folder / "disk"))
+words = [place(word) for word in sys.argv[1:]]
+if words[0] != "-eu":
+    os.execv("/bin/sh", ["sh", *words])
+script = sys.stdin.read()
+answers = json.loads((folder / "answers.json").read_text())
+def note(what):
+    with open(folder / "asked", "a") as file:
+        file.write(what + "\\n")
+if "say bits" in script:
+    note("facts")
+    for name, value in answers["facts"].items():
+        print(f"{{name}}={{value}}")
+    inbox = folder / "disk/inbox"
+    for path in inbox.rglob("*"):
+        if path.is_file():
+            print(f"inbox={{hashlib.sha256(path.read_bytes()).hexdigest()}} {{path.relative_to(inbox)}}")
+elif "look_there" in script:
+    note("look")
+    print(json.dumps(answers["sight"]))
+elif "install -d -o trailcam" in script:
+    note("trust")
+elif "trailcam update" in script:
+    note("update " + " ".join(words[3:]))
+    print(answers["update"])
+    sys.exit(answers["update_status"])
+elif "systemctl" in script:
+    note("systemctl " + script.split("systemctl ")[-1].split()[0])
+elif "--unit=trailcam" in script:
+    print("a line of its journal")
+else:
+    sys.exit(subprocess.run(["/bin/sh", *words], input=place(script), text=True).returncode)
+"""
+FACTS = {
+    "bits": 64,
+    "machine": "aarch64",
+    "hostname": "oak",
+    "system": "Debian GNU/Linux 13",
+    "systemd": "yes",
+    "apt": "yes",
+    "python": "3.13",
+    "numpy": "",
+    "opt_free_mb": 9000,
+    "var_free_mb": 9000,
+    "installed": SOFTWARE.identity(()),
+    "enabled": "enabled",
+    "active": "active",
+    "config": "yes",
+    "source": "0",
+    "root": "",
+    "device_id": "oak",
+}
+SIGHT = {
+    "active": "active",
+    "update": {"state": "watch", "bundle": "animals10 1.0.0", "refused": {}},
+    "live": {
+        "address": "127.0.0.1:8080",
+        "token": None,
+        "seen": {"cat": 0.98},
+        "status": {"bundle": "animals10 1.0.0", "alive": True},
+    },
+    "log": "",
+}
+
+
+@pytest.fixture
+def device(sshd, program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """A complete camera; call it to change its answers. Returns the folder of what it was asked and has."""
+    monkeypatch.setattr("trailcam_deploy.ssh._LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr("trailcam_deploy.wheels.this_software", lambda version, cache: SOFTWARE)
+    folder = tmp_path / "device"
+    (folder / "disk" / "inbox").mkdir(parents=True)
+    program("sudo", '[ "$1" = -n ] && shift; exec "$@"')
+    program("sh", "")
+    (sshd.folder / "bin" / "sh").write_text(DEVICE.format(python=sys.executable, folder=str(folder)))
+
+    def answer(facts: dict[str, object] | None = None, **more: object) -> Path:
+        answers = {"facts": FACTS | (facts or {}), "sight": SIGHT, "update": "is up to date", "update_status": 0} | more
+        (folder / "answers.json").write_text(json.dumps(answers))
+        return folder
+
+    answer()
+    return answer
+
+
+@pytest.fixture
+def deploy(sshd, device, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run the command and return exit code, stdout and stderr."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        more = ["--ssh-config", str(sshd.folder / "config"), "--fleet", str(tmp_path / "fleet")]
+        status = main(["deploy", *words, *more])
+        shown = capsys.readouterr()
+        return status, shown.out, shown.err
+
+    return run
+
+
+BUNDLE = (str(BUILTIN_BUNDLE), "--i-know", "a test")
+
+
+def test_one_command_brings_a_release_and_ends_with_page_and_labels(sshd, deploy, device, tmp_path: Path) -> None:
+    folder = device()
+    status, output, errors = deploy(*BUNDLE, "--to", sshd.destination)
+    assert status == 0, errors
+    assert "http://127.0.0.1:8080/" in output
+    assert "It sees: cat 98%" in output
+    assert "made a release repository and its keys" in errors
+    assert (folder / "disk" / "inbox" / "metadata" / "timestamp.json").is_file()
+    assert "update animals10\n" in (folder / "asked").read_text()
+    assert not list((folder / "disk").rglob("*.part"))
+    (folder / "asked").write_text("")
+    status, output, errors = deploy(*BUNDLE, "--to", sshd.destination)
+    assert status == 0
+    assert ", 0.00 MB sent" in output
+    assert "release:" not in errors
+    assert "made a release repository" not in errors
+
+
+def test_a_dry_run_changes_nothing_on_either_side(sshd, deploy, device, tmp_path: Path) -> None:
+    folder = device()
+    status, output, _ = deploy(*BUNDLE, "--to", sshd.destination, "--dry-run")
+    assert status == 0
+    assert "release: " in output
+    assert (folder / "asked").read_text() == "facts\n"
+    assert not (tmp_path / "fleet").exists()
+    assert list((folder / "disk" / "inbox").iterdir()) == []
+
+
+def test_a_refused_release_is_a_failure_with_the_devices_own_words(sshd, deploy, device) -> None:
+    device(update="the golden vectors give other answers here", update_status=1)
+    status, _, errors = deploy(*BUNDLE, "--to", sshd.destination)
+    assert status == 1
+    assert "failed: the golden vectors give other answers here" in errors
+
+
+def test_a_device_that_does_not_become_well_is_a_failure_with_its_journal(sshd, deploy, device) -> None:
+    device(sight=SIGHT | {"live": SIGHT["live"] | {"status": {"bundle": "", "alive": False}}, "log": "no camera"})
+    status, _, errors = deploy(*BUNDLE, "--to", sshd.destination, "--wait", "0")
+    assert status == 1
+    assert "not well after 0 s" in errors
+    assert "no camera" in errors
+
+
+def test_a_fleet_goes_on_past_the_dead_and_the_wrong(sshd, deploy, device, tmp_path: Path) -> None:
+    inventory = tmp_path / "fleet.toml"
+    inventory.write_text(f'[hosts.oak]\nssh = "{sshd.destination}"\n[hosts.elm]\nssh = "nobody@localhost"\n')
+    status, output, errors = deploy(*BUNDLE, "--inventory", str(inventory), "--max-failures", "5")
+    assert status == 1
+    assert "2 devices: 1 done, 1 failed" in output
+    assert "elm: failed: it refuses the login" in errors
+    state = json.loads((tmp_path / "fleet" / "state.json").read_text())
+    assert (state["oak"]["kind"], state["elm"]["kind"]) == ("done", "failed")
+    status, output, errors = deploy("--channel", "animals10", "--inventory", str(inventory), "--pending")
+    assert "oak" not in errors
+    assert status == 1
+
+
+def test_a_dead_device_is_offline_and_not_a_failure(sshd, deploy) -> None:
+    sshd.process.terminate()
+    sshd.process.wait()
+    status, _, errors = deploy(*BUNDLE, "--to", sshd.destination)
+    assert status == 3
+    assert "localhost: offline: no answer" in errors
+    status, output, _ = deploy("status", "--to", sshd.destination)
+    assert status == 3
+    assert "last deployment" in output
+
+
+def test_status_and_logs_say_what_the_device_says(sshd, deploy) -> None:
+    status, output, _ = deploy("status", "--to", sshd.destination, "--json")
+    assert status == 0
+    row = json.loads(output)
+    assert (row["well"], row["bundle"], row["token"]) == (True, "animals10 1.0.0", None)
+    status, output, _ = deploy("logs", "--to", sshd.destination)
+    assert status == 0
+    assert output == "localhost: a line of its journal\n"
+
+
+def test_a_roll_back_says_what_runs_then(sshd, deploy, device) -> None:
+    device(update=json.dumps({"running": "builtin", "bundle": "animals10 1.0.0"}))
+    status, output, _ = deploy("rollback", "--to", sshd.destination, "--reason", "sees owls")
+    assert status == 0
+    assert "runs animals10 1.0.0 now" in output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["x.bundle"],
+        ["x.bundle", "--to", "pi@a", "--inventory", "f"],
+        ["x.bundle", "--to", "pi@a", "--group", "g"],
+        ["--to", "pi@a"],
+        ["x.bundle", "--to", "pi@a", "--parallel", "0"],
+    ],
+)
+def test_a_command_without_sense_is_a_usage_error(words: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["deploy", *words, "--fleet", str(tmp_path / "fleet")])
+    assert stopped.value.code == 2
