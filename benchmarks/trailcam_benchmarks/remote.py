@@ -63,8 +63,8 @@ _PROGRAMS = (
     '"$HOME/.local/bin/trailcam"',
 )
 _INSTALL = (
-    'Install it there: "python3 -m venv ~/trailcam && ~/trailcam/bin/pip install trailcam" (docs/field-manual.md), '
-    "or say where it is with --program."
+    'Install it there, as docs/field-manual.md says: "python3 -m venv ~/trailcam && ~/trailcam/bin/pip install '
+    'PATH_OF_A_CHECKOUT"; or say where it is with --program.'
 )
 
 
