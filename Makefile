@@ -7,7 +7,7 @@ POWER_CUT := tests/edge/store/power_cut
 REHEARSAL := .rehearsal
 
 .PHONY: help demo test check format dist clean rehearse-store rehearse-update rehearse-camera rehearse-streams rehearse-device \
-	rehearse-arm64 results figures versus check-tflite-runtime check-litert check-onnxruntime check-mediapipe
+	rehearse-arm64 rehearse-benchmark results figures versus check-tflite-runtime check-litert check-onnxruntime check-mediapipe
 
 help:
 	@echo "make demo     recognise animals now"
@@ -26,6 +26,7 @@ help:
 	@echo "make rehearse-camera  the real Picamera2 on a virtual camera; this and the next three as root, see docs/rehearsal.md"
 	@echo "make rehearse-streams RTSP and Motion JPEG from real servers, which are killed and come back"
 	@echo "make rehearse-device  the service in a booted system: watchdog, network loss, power cut"
+	@echo "make rehearse-benchmark   trailcam benchmark --on a booted system, the cable pulled out in the middle"
 	@echo "make rehearse-arm64   a Raspberry Pi's userland under qemu: the same answers"
 	@echo "make clean    remove the environment and what was built"
 
@@ -59,7 +60,7 @@ rehearse-update: $(VENV)/dev
 	rm -rf $(REHEARSAL)/update
 	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python tests/edge/update/rehearse.py $(REHEARSAL)/update
 
-rehearse-camera rehearse-streams rehearse-device rehearse-arm64: $(VENV)/dev
+rehearse-camera rehearse-streams rehearse-device rehearse-arm64 rehearse-benchmark: $(VENV)/dev
 	$(BIN)/python tests/rig/$(subst -,_,$@).py
 
 # On a machine that does nothing else. Parts that are there are kept, so an interrupted run is gone on with.

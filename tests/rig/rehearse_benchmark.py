@@ -85,10 +85,10 @@ def _cut(checks: Checks, device: Device, laptop: Laptop, out: Path) -> None:
 
     def some_rounds() -> bool:
         seen.update(device.say(*_MEASURING).split())
-        return len(seen) > 12  # two processes a round, after the first look
+        return len(seen) > 8  # two processes for the look, and two for each round
 
     with laptop.start(*_words(laptop, *_MANY, "--out", str(out))) as process:
-        checks.until("rounds are under way", lambda: some_rounds() or process.poll() is not None, 300)
+        checks.until("rounds are under way", lambda: some_rounds() or process.poll() is not None, 900)
         plug(False)
         started_s = time.monotonic()
         _, errors = process.communicate(timeout=_GONE_S)
