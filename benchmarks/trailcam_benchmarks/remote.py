@@ -128,8 +128,7 @@ class Remote:
             yield from run_child(there, (*self.ssh, self.host, f"sh -c {shlex.quote(script)}"))
         except ChildError as error:
             if error.code == _SSH_FAILED:
-                said = str(error).rpartition(": ")[2]
-                raise LostError(f"the connection to {self.host} broke: {said}") from error
+                raise LostError(f"the connection to {self.host} broke") from error
             raise
 
     def look(self) -> tuple[Machine, Condition]:
