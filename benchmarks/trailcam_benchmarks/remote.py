@@ -63,8 +63,8 @@ _PROGRAMS = (
     '"$HOME/.local/bin/trailcam"',
 )
 _INSTALL = (
-    'Install it there: "python3 -m venv ~/trailcam && ~/trailcam/bin/pip install trailcam" (docs/field-manual.md), '
-    "or say where it is with --program."
+    'Install it there, as docs/field-manual.md says: "python3 -m venv ~/trailcam && ~/trailcam/bin/pip install '
+    'PATH_OF_A_CHECKOUT"; or say where it is with --program.'
 )
 
 
@@ -128,8 +128,7 @@ class Remote:
             yield from run_child(there, (*self.ssh, self.host, f"sh -c {shlex.quote(script)}"))
         except ChildError as error:
             if error.code == _SSH_FAILED:
-                said = str(error).rpartition(": ")[2]
-                raise LostError(f"the connection to {self.host} broke: {said}") from error
+                raise LostError(f"the connection to {self.host} broke") from error
             raise
 
     def look(self) -> tuple[Machine, Condition]:

@@ -171,9 +171,10 @@ def read_result(path: Path) -> Result:
     """
     content = read_old(path)
     try:
-        return build(Result, content)
+        result: Result = build(Result, content)
     except (TypeError, KeyError, ValueError) as error:
         raise DataError(f"{path}: damaged or of another version of Trailcam ({error}). Make the file again.") from error
+    return result
 
 
 def build(kind: Any, value: Any) -> Any:
@@ -183,7 +184,7 @@ def build(kind: Any, value: Any) -> Any:
         return None if value is None else build(kinds[0], value)
     if get_origin(kind) is tuple:
         return tuple(build(get_args(kind)[0], item) for item in value)
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         return kind(**{key: build(hints[key], item) for key, item in value.items() if key in hints})
     return value
