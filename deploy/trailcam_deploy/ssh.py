@@ -12,11 +12,10 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 from trailcam_deploy.ssh_errors import HostError, OfflineError, explain, last_lines
 from trailcam_edge.errors import DeployError
@@ -146,14 +145,21 @@ class Connection:
             raise HostError(last_lines(said or output) or f"a step ended with {status} and said nothing.")
         return output
 
-    def send(self, file: IO[bytes], path: str, moved: Callable[[int], None], timeout_s: float = 3600.0) -> None:
-        """Append the rest of an open file to a file of root's on the device; ``moved`` is told the bytes as they go.
+    def send(
+        self,
+        script: str,
+        words: Sequence[str],
+        content: Iterable[bytes],
+        moved: Callable[[int], None],
+        timeout_s: float = 3600.0,
+    ) -> None:
+        """Run a shell script as root with ``content`` on its standard input; ``moved`` is told the bytes as they go.
 
         Raises:
             OfflineError: the connection is lost; what has arrived stays.
-            HostError: it cannot be written there.
+            HostError: the script failed.
         """
-        command = [*self._become(), "sh", "-euc", 'cat >> "$1"', "sh", path]
+        command = [*self._become(), "sh", "-euc", script, "sh", *words]
         process = self._start([*self._through(), shlex.join(command)])
         watchdog = threading.Timer(timeout_s, process.kill)
         watchdog.start()
@@ -161,12 +167,15 @@ class Connection:
         assert process.stderr is not None  # noqa: S101
         try:
             process.stdin.write(self._password_line())
-            while chunk := file.read(1 << 16):
+            for chunk in content:
                 process.stdin.write(chunk)
                 moved(len(chunk))
             process.stdin.close()
         except BrokenPipeError:
             pass  # its last words say why
+        except BaseException:
+            process.terminate()  # half of it must not look like all of it
+            raise
         finally:
             said = process.stderr.read().decode(errors="replace")
             status = process.wait()
@@ -174,7 +183,7 @@ class Connection:
             self._forget(process)
         self._check(status, said)
         if status != 0:
-            raise HostError(last_lines(said) or f"{path}: cannot be written ({status}).")
+            raise HostError(last_lines(said) or f"what was sent cannot be written there ({status}).")
 
     def _open(self, lock: bool) -> "subprocess.Popen[bytes]":
         """Start the master; its first line says that everything before it went well."""

@@ -10,7 +10,7 @@ from trailcam_deploy.provision import PACKAGES, Step, Wanted, plan_provision
 from trailcam_deploy.published import Published, plan_push, stale_files
 from trailcam_deploy.ssh import Connection
 from trailcam_deploy.ssh_errors import HostError, OfflineError
-from trailcam_deploy.transfer import Upload, send_file
+from trailcam_deploy.transfer import Upload, send_files
 
 __all__ = ["DevicePlan", "DeviceReport", "Diary", "Patience", "bring_up", "plan_device"]
 
@@ -23,7 +23,7 @@ class Diary(Protocol):
     def says(self, text: str) -> None:
         """A step begins, or something is worth knowing."""
 
-    def moves(self, done: int, total: int, what: str) -> None:
+    def moves(self, done: int, total: int) -> None:
         """Bytes went over the line."""
 
 
@@ -149,19 +149,17 @@ def _carry_out(connection: Connection, step: Step, diary: Diary, stop: threading
 def _send_all(
     connection: Connection, uploads: tuple[Upload, ...] | list[Upload], diary: Diary, stop: threading.Event
 ) -> int:
-    total, done, sent = sum(upload.size_bytes for upload in uploads), 0, 0
+    if not uploads:
+        return 0
+    total, done = sum(upload.size_bytes for upload in uploads), 0
 
     def moved(size: int) -> None:
         nonlocal done
         _go_on(stop)
         done += size
-        diary.moves(done, total, name)
+        diary.moves(done, total)
 
-    for upload in uploads:
-        _go_on(stop)
-        name = upload.path.rpartition("/")[2]
-        sent += send_file(connection, upload, moved)
-    return sent
+    return send_files(connection, uploads, moved)
 
 
 def _tidy(connection: Connection, stale: list[str]) -> None:

@@ -47,7 +47,7 @@ class FleetDisplay:
             if self._bar is not None:
                 self._bar.update(1)
 
-    def moves(self, host_id: str, done: int, total: int, what: str) -> None:
+    def moves(self, host_id: str, done: int, total: int) -> None:
         """Show bytes on the moving line, not too often."""
         with self._guard:
             if not sys.stderr.isatty():
@@ -56,7 +56,7 @@ class FleetDisplay:
             if now_s < self._drawn_s + _BAR_EVERY_S and done < total:
                 return
             self._drawn_s = now_s
-            text = f"{host_id}: {what} {done / 1e6:.1f} of {total / 1e6:.1f} MB"
+            text = f"{host_id}: {done / 1e6:.1f} of {total / 1e6:.1f} MB"
             if self._bar is not None:
                 self._bar.set_postfix_str(text)
             else:
@@ -77,5 +77,5 @@ class _HostDiary:
     def says(self, text: str) -> None:
         self._display.line(f"{self._host_id}: {text}")
 
-    def moves(self, done: int, total: int, what: str) -> None:
-        self._display.moves(self._host_id, done, total, what)
+    def moves(self, done: int, total: int) -> None:
+        self._display.moves(self._host_id, done, total)
