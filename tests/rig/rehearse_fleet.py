@@ -5,6 +5,7 @@ them on a slow line, each in a network namespace of its own; four are dead; six 
 Run as root: ``python tests/rig/rehearse_fleet.py``, or ``make rehearse-fleet``.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -118,6 +119,7 @@ def _camera(lower: Path, layer: Path, folder: Path, name: str, fleet: Fleet) -> 
     disk = folder / "disk"
     (disk / "upper/etc/trailcam").mkdir(parents=True)
     (disk / "upper/etc/hostname").write_text(f"{name}\n")
+    _copy_whole(layer / "var/lib/trailcam", disk / "upper/var/lib/trailcam")
     config = (layer / "etc/trailcam/trailcam.toml").read_text()
     for line, other in (
         ("# rate_hz = 5.0", "rate_hz = 0.2"),
@@ -132,6 +134,13 @@ def _camera(lower: Path, layer: Path, folder: Path, name: str, fleet: Fleet) -> 
         # A cloned card brings its original's name along; each camera gets its own.
         device.run("rm", "-f", "/var/lib/trailcam/update/device-id")
         yield device
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    """Copy a folder out of the layer below: an overlay renames no folder that lies there, as every real disk does."""
+    target.parent.mkdir(parents=True)
+    subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+    os.setxattr(target, "trusted.overlay.opaque", b"y")
 
 
 @contextmanager
