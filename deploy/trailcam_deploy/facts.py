@@ -118,14 +118,14 @@ def refuse_device(facts: Facts) -> None:
             f"{', '.join(facts.read_only)}: nothing can be written there; the disk is read-only or full. Look at "
             '"dmesg" (a dying card is mounted read-only) or turn its overlay file system off.'
         )
-    if not facts.systemd:
-        raise HostError("it was not started by systemd, so nothing would run Trailcam as a service.")
     if not facts.installed and facts.opt_free_mb < _ENVIRONMENT_MB:
         raise HostError(
             f"/opt: {facts.opt_free_mb} MB free, the base install needs {_ENVIRONMENT_MB}. Free some space."
         )
     if facts.var_free_mb < _INBOX_MB:
         raise HostError(f"/var/lib: {facts.var_free_mb} MB free, a release needs {_INBOX_MB}. Free some space.")
+    if not facts.systemd:
+        raise HostError("it was not started by systemd, so nothing would run Trailcam as a service.")
 
 
 def _version(text: str) -> tuple[int, ...]:
