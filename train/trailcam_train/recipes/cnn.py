@@ -2,7 +2,19 @@
 
     trailcam train DATA --recipe cnn
 
-Hardware, time and accuracy: not measured yet.
+Hardware, time and accuracy: not measured as it stands here. Taught by the built-in model's run instead, for 16 epochs,
+on 2 cores without a GPU, shared with much other work: 90 minutes for 9,413 training pictures of Animals-10.
+
+    trailcam train DATA --recipe cnn --teacher LITE2 --split LITE2/split.csv --others OTHERS \
+        --set distillation.views=4 --set distillation.weight=0.9 --set distillation.temperature=2 \
+        --set phases.all.epochs=16 --set phases.all.learning_rate=2e-3 --set phases.all.schedule=cosine \
+        --set phases.all.warmup_epochs=1 --set optimizer=adamw --set weight_decay=0.01 --set ema=0.998 \
+        --set dropout=0.15 --set batch_size=64 --set augmentation.crop_area_min=0.6 \
+        --set augmentation.brightness=0.2 --set augmentation.contrast=0.2 --set augmentation.saturation=0.2
+
+Test top-1 67.5 % (65.5 to 69.6, n = 2,012), worst class dog 45.5 %; at 95.2 % of animals kept, energy turns away 24 %
+of 115 things and 20 % of 60 other animals. In the last epoch it was right on 77.6 % of its augmented training pictures:
+four stored views are too few, it learned them by heart.
 
 128x128 px, Adam, cross-entropy, 20 epochs, 20 % of the pictures for validation; shear 0.2, zoom 0.2 and mirroring as
 the article augments. The article has no test split; here 15 % of the pictures are kept for one.
