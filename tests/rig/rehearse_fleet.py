@@ -127,6 +127,8 @@ def _camera(lower: Path, layer: Path, folder: Path, name: str, fleet: Fleet) -> 
         ("# switch_wait_s = 600.0", "switch_wait_s = 20.0"),
     ):
         config = config.replace(line, other)
+    if name in fleet.slow:  # the line is for SSH: pictures alone would fill it
+        config = config.replace(f'source = "http://{HERE_ADDRESS}:{PORT}/"', 'source = "demo:loop"')
     (disk / "upper/etc/trailcam/trailcam.toml").write_text(config)
     namespace = f"trailcam-rig-{fleet.names.index(name)}"
     with boot(lower, disk, folder / "console.log", namespace) as device:
