@@ -31,7 +31,7 @@ _IN_SSHD = "mkdir -p /run/sshd /run/lock && chmod 1777 /run/lock && {trouble}exe
 _FAKE = "printf '#!/bin/sh\\n{says}\\n' > /usr/local/bin/{name} && chmod 755 /usr/local/bin/{name} && "
 # Names of hosts that answer and are no cameras: what is done to them, and what the operator is told.
 _WRONG = {
-    "readonly": ("mount -o remount,ro / && ", "nothing can be written there"),
+    "readonly": ("mount -o remount,bind,ro / && ", "nothing can be written there"),
     "full": ("mount -t tmpfs -o size=30m tmpfs /var/lib && ", "Free some space"),
     "bits": (_FAKE.format(says="echo 32", name="getconf"), "is a 32-bit one"),
     "oldpython": (_FAKE.format(says="echo 3.9", name="python3"), "expected 3.11 or newer"),
@@ -127,6 +127,8 @@ def _camera(lower: Path, layer: Path, folder: Path, name: str, fleet: Fleet) -> 
         ("# switch_wait_s = 600.0", "switch_wait_s = 20.0"),
     ):
         config = config.replace(line, other)
+    if name in fleet.slow:  # the line is for SSH: pictures alone would fill it
+        config = config.replace(f'source = "http://{HERE_ADDRESS}:{PORT}/"', 'source = "demo:loop"')
     (disk / "upper/etc/trailcam/trailcam.toml").write_text(config)
     namespace = f"trailcam-rig-{fleet.names.index(name)}"
     with boot(lower, disk, folder / "console.log", namespace) as device:
