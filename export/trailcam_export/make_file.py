@@ -99,15 +99,16 @@ class FileMaker:
         return content
 
     def _onnx_file(self, variant: Variant) -> bytes:
+        shape, count = tuple(self._model.input_shape[1:]), self._model.output_shape[-1]
         if self._onnx is None:
             self._onnx = convert_onnx_float32(self._model)
+            check_onnx(self._onnx, "float32", shape, count, self._kernels)
         model = self._onnx
         if variant.scheme == "float16":
             model = to_float16(model)
         elif variant.scheme == "int8":
             model = quantise_onnx(model, self._calibration(variant.name))
         content = write_onnx_card(model, self._card)
-        shape, count = tuple(self._model.input_shape[1:]), self._model.output_shape[-1]
         check_onnx(onnx.load_from_string(content), variant.scheme, shape, count, self._kernels)
         return content
 

@@ -74,6 +74,25 @@ def test_every_scheme_passes_its_own_check_and_no_other(
         check_onnx(float32, "int8", SHAPE, 3, kernels)
 
 
+def test_int8_takes_a_batch_normalisation_behind_an_activation(images: Images) -> None:
+    """As in the article's CNN: nothing can be folded there, and the quantiser swallows the ReLU between."""
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input(SHAPE, dtype="uint8"),
+            layers.Rescaling(1 / 255, dtype="float32"),
+            layers.Conv2D(4, 3, strides=4, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Conv2D(4, 3, padding="same", activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3),
+        ]
+    )
+    float32 = convert_onnx_float32(model)
+    for scheme, made in (("float32", float32), ("int8", quantise_onnx(float32, iter(images)))):
+        check_onnx(made, scheme, SHAPE, 3, kernel_size(model))
+
+
 def test_int8_reads_raw_levels_and_has_a_weight_scale_per_channel(float32: onnx.ModelProto, images: Images) -> None:
     pale = np.full_like(images[:2], 120)
     model = quantise_onnx(float32, iter(pale))
