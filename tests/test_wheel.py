@@ -35,7 +35,8 @@ def test_the_wheel_has_nothing_else(names: dict[str, int]) -> None:
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {f"trailcam{p}" for p in ("_edge", "_train", "_export", "_benchmarks", "_deploy", "")}
     suffixes = {Path(name).suffix for name in names if ".dist-info" not in name}
-    assert suffixes <= {".py", ".typed", ".json", ".tflite", ".npz", ".webp", ".html", ".service", ".toml"}
+    systemd = {".service", ".timer", ".conf"}
+    assert suffixes <= {".py", ".typed", ".json", ".tflite", ".npz", ".webp", ".html", ".toml", ".sh"} | systemd
 
 
 def test_the_wheel_is_small_enough_for_a_camera_behind_lte(names: dict[str, int]) -> None:
