@@ -131,7 +131,10 @@ def _is_right(place: Path, target: TargetFile) -> bool:
 
 
 def _make_from_delta(target: TargetFile, made: Path, held: Held, shelf: Shelf) -> bool:
-    """Make the file from the smallest delta that was signed for a base that is here; say whether there was one."""
+    """Make the file from the smallest delta that was signed for a base that is here; say whether there was one.
+
+    Where that one is of no use, the delta that needs no base is tried: an inbox may hold that alone.
+    """
     wanted = target.hashes.get("sha256", "")
     if target.length > MAX_DELTA_FILE_BYTES:
         return False
@@ -142,10 +145,22 @@ def _make_from_delta(target: TargetFile, made: Path, held: Held, shelf: Shelf) -
     if not smaller:
         return False
     delta, base = min(smaller, key=lambda pair: pair[0].length)
+    without_base = next((delta for delta, path in smaller if path is None), None)
+    try:
+        _apply(delta, base, target, made, shelf)
+    except (DownloadError, RepositoryError, UpdateError):
+        if base is None or without_base is None:
+            raise
+        _apply(without_base, None, target, made, shelf)
+    return True
+
+
+def _apply(delta: TargetFile, base: Path | None, target: TargetFile, made: Path, shelf: Shelf) -> None:
     packed = shelf.folder / f"{made.stem}.delta"
     shelf.fetch(delta.path, packed, delta.length)
     try:
-        apply_delta(base.read_bytes() if base is not None else b"", packed, made, target.length, wanted)
+        apply_delta(
+            base.read_bytes() if base is not None else b"", packed, made, target.length, target.hashes["sha256"]
+        )
     finally:
         packed.unlink(missing_ok=True)
-    return True
