@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuf.api.exceptions import DownloadError, LengthOrHashMismatchError, RepositoryError
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, LengthOrHashMismatchError, RepositoryError
 from tuf.api.metadata import TargetFile
 
 from trailcam_edge.bundle import MANIFEST_FILE, Bundle, file_sha256, open_bundle
@@ -133,7 +133,7 @@ def _is_right(place: Path, target: TargetFile) -> bool:
 def _make_from_delta(target: TargetFile, made: Path, held: Held, shelf: Shelf) -> bool:
     """Make the file from the smallest delta that was signed for a base that is here; say whether there was one.
 
-    Where that one is of no use, the delta that needs no base is tried: an inbox may hold that alone.
+    Where that one is signed and not there, the delta that needs no base is tried: an inbox may hold that alone.
     """
     wanted = target.hashes.get("sha256", "")
     if target.length > MAX_DELTA_FILE_BYTES:
@@ -148,7 +148,7 @@ def _make_from_delta(target: TargetFile, made: Path, held: Held, shelf: Shelf) -
     without_base = next((delta for delta, path in smaller if path is None), None)
     try:
         _apply(delta, base, target, made, shelf)
-    except (DownloadError, RepositoryError, UpdateError):
+    except DownloadHTTPError:
         if base is None or without_base is None:
             raise
         _apply(without_base, None, target, made, shelf)
