@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-POWER_CUT := tests/edge/store/power_cut
+POWER_CUT := tests/edge/power_cut
 REHEARSAL := .rehearsal
+CUTS_POWER := LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so PYTHONPATH=$(POWER_CUT)
 
 .PHONY: help demo test check format dist clean rehearse-store rehearse-update rehearse-update-faults rehearse-camera \
 	rehearse-streams rehearse-device rehearse-arm64 rehearse-fleet rehearse-benchmark results figures versus \
@@ -55,15 +56,15 @@ dist: $(VENV)/dev
 rehearse-store: $(VENV)/dev
 	mkdir -p $(REHEARSAL) && $(CC) -O1 -shared -fPIC -o $(REHEARSAL)/power_cut.so $(POWER_CUT)/power_cut.c -ldl
 	rm -rf $(REHEARSAL)/writes $(REHEARSAL)/kills && mkdir $(REHEARSAL)/writes
-	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python $(POWER_CUT)/rehearse.py $(REHEARSAL)/writes
-	$(BIN)/python $(POWER_CUT)/rehearse_kills.py $(REHEARSAL)/kills 200
+	$(CUTS_POWER) $(BIN)/python tests/edge/store/rehearse.py $(REHEARSAL)/writes
+	$(BIN)/python tests/edge/store/rehearse_kills.py $(REHEARSAL)/kills 200
 
 rehearse-update: $(VENV)/dev
 	mkdir -p $(REHEARSAL) && $(CC) -O1 -shared -fPIC -o $(REHEARSAL)/power_cut.so $(POWER_CUT)/power_cut.c -ldl
 	rm -rf $(REHEARSAL)/update
-	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python tests/edge/update/rehearse.py $(REHEARSAL)/update
+	$(CUTS_POWER) $(BIN)/python tests/edge/update/rehearse.py $(REHEARSAL)/update
 	rm -rf $(REHEARSAL)/fetch
-	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so $(BIN)/python tests/edge/update/rehearse_fetch.py $(REHEARSAL)/fetch
+	$(CUTS_POWER) $(BIN)/python tests/edge/update/rehearse_fetch.py $(REHEARSAL)/fetch
 
 rehearse-update-faults: $(VENV)/dev
 	mkdir -p $(REHEARSAL) && $(CC) -O1 -shared -fPIC -o $(REHEARSAL)/disk_fault.so tests/edge/update/disk_fault.c -ldl

@@ -21,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ __all__ = ["Contest", "Outcome", "ProgramRow", "main", "run_contest"]
 
 WARMUP_PICTURES = 5
 _FRAME_PX = (640, 480)
-_LIMIT_S = 1800.0
+_LIMIT_S = 1800.0  # for one run of one program
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,8 @@ def time_program(program: Rival, place: Path, material: Material) -> Outcome:
             env=os.environ | {"PYTHONUNBUFFERED": "1", "YOLO_CONFIG_DIR": scratch},
             text=True,
         )
+        hang = threading.Timer(_LIMIT_S, process.kill)
+        hang.start()
         try:
             for line in cast(IO[str], process.stdout):
                 stamp_s = time.perf_counter()
@@ -185,14 +188,17 @@ def time_program(program: Rival, place: Path, material: Material) -> Outcome:
                 if known.get("name") and known.get("label"):
                     labels[str(known["name"])] = str(known["label"])
                 peak_mb = read_memory_mb(Path(f"/proc/{process.pid}/status"))[1] or peak_mb
-            code = process.wait(_LIMIT_S)
+            code = process.wait()
         finally:
+            hang.cancel()
             process.kill()
             process.wait()
             cast(IO[str], process.stdout).close()
         errors.seek(0)
         said = errors.read().decode("utf-8", "replace").strip().splitlines()
     wanted = len(list(material.pictures.iterdir()))
+    if time.perf_counter() - start_s >= _LIMIT_S:
+        raise ProgramError(f"ended after {_LIMIT_S:.0f} s with {len(stamps_s)} answers to {wanted} pictures")
     if code or len(stamps_s) != wanted:
         last = said[-1][:200] if said else "it said nothing"
         raise ProgramError(f"exit code {code}, {len(stamps_s)} answers to {wanted} pictures: {last}")

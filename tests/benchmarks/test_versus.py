@@ -31,6 +31,7 @@ def program(name: str, text: str, environment: Environment | None = None) -> Riv
 
 OWN = program("own", f"{ANSWERS}    time.sleep(0.01); print(p.name, 'cat', sep='\\t')")
 OTHER = program("other", f"print('welcome')\n{ANSWERS}    time.sleep(0.03); print(p.name, 'cat', sep='\\t')")
+SILENT = program("silent", f"{ANSWERS}    print(p.name, 'cat', sep='\\t', flush=True); time.sleep(60)")
 SHORT = program("short", "print('0000.jpg\\tcat')\nsys = 1 / 0")
 
 
@@ -106,6 +107,12 @@ def test_an_interruption_keeps_what_is_there(
 def test_a_program_that_answers_too_little_says_what_it_said(material: Material) -> None:
     with pytest.raises(ProgramError, match="exit code 1"):
         time_program(SHORT, Path(), material)
+
+
+def test_a_program_that_falls_silent_is_ended(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versus, "_LIMIT_S", 1.0)
+    with pytest.raises(ProgramError, match="ended after 1 s with 1 answers to 9 pictures"):
+        time_program(SILENT, Path(), material)
 
 
 def test_our_own_lines_are_understood(capsys: pytest.CaptureFixture[str]) -> None:

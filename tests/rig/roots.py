@@ -21,7 +21,11 @@ from pathlib import Path
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
 VENV = "/opt/trailcam"
-_MIRROR = "http://deb.debian.org/debian"
+# Names backports beside whatever mirror mmdebstrap chose for the suite; "$1" is the root.
+_ADD_BACKPORTS = (
+    'sed "s/ {suite} main$/ {suite}-backports main/;t;d" "$1/etc/apt/sources.list" '
+    '> "$1/etc/apt/sources.list.d/backports.list"'
+)
 _PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "setpriv": "util-linux",
@@ -192,14 +196,12 @@ def network_binds() -> list[tuple[Path, str]]:
 def _build(recipe: Recipe, root: Path, log: int) -> None:
     if recipe.architecture == "arm64":
         run_arm64_programs()
-    sources = [f"deb {_MIRROR} {recipe.suite} main"]
-    if recipe.newer:
-        sources.append(f"deb {_MIRROR} {recipe.suite}-backports main")
+    hooks = [f"--setup-hook={_ADD_BACKPORTS.format(suite=recipe.suite)}"] if recipe.newer else []
     _logged(
         [
             *("mmdebstrap", "--mode=root", "--variant=minbase", f"--architectures={recipe.architecture}"),
             f"--include={','.join(recipe.packages)}",
-            *("--skip=cleanup/apt/lists", recipe.suite, str(root), *sources),
+            *("--skip=cleanup/apt/lists", *hooks, recipe.suite, str(root)),
         ],
         log,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from trailcam.native_log import quiet_native_log
 from trailcam.progress import terminal_progress
+from trailcam.tensorflow_settings import prepare_tensorflow
 from trailcam_edge.errors import TrailcamError
 from trailcam_edge.manifest import FITS
 from trailcam_edge.progress import Progress
@@ -110,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> "ExportReport":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is imported
+    prepare_tensorflow()
     with _quiet_progress() as progress:
         from trailcam_export.calibration import CALIBRATION_COUNT
         from trailcam_export.export import export_run

@@ -1,7 +1,6 @@
 """``trailcam train``: train a model on folders of photographs."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from trailcam.native_log import quiet_native_log
 from trailcam.progress import terminal_progress
+from trailcam.tensorflow_settings import prepare_tensorflow
 from trailcam_edge.errors import TrainError
 from trailcam_edge.progress import Progress
 
@@ -66,9 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, or go on with a training, and say what was made."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is imported
-    # Off by default on processors without AVX512-VNNI, where an epoch takes 1.5 times as long.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    prepare_tensorflow()
     _wake_backend()
     train = _plan_resume(arguments) if arguments.resume else _plan_start(arguments)
     try:

@@ -59,24 +59,6 @@ class _Counter(FetcherInterface):
             yield chunk
 
 
-def retrained(folder: Path, version: str, seed: int) -> Bundle:
-    """Write the built-in bundle with another head, and with golden vectors that have other answers."""
-    builtin = open_bundle(BUILTIN_BUNDLE)
-    golden = builtin.read_golden()
-    noise = np.random.default_rng(seed).normal(size=golden.logits.shape).astype(golden.logits.dtype)
-    content = golden_to_bytes(replace(golden, logits=golden.logits + noise))
-    (folder / "golden.npz").write_bytes(content)
-    (folder / "model.tflite").write_bytes(with_another_head(builtin.model_path.read_bytes(), seed))
-    model, vectors = builtin.manifest.model, builtin.manifest.golden
-    manifest = replace(
-        builtin.manifest,
-        version=version,
-        model=ModelEntry(**vars(model) | vars(describe_file(folder / "model.tflite", model.file))),
-        golden=GoldenEntry(**vars(vectors) | vars(describe_file(folder / "golden.npz", vectors.file))),
-    )
-    return write_bundle(folder / f"{version}.bundle", manifest, folder / "model.tflite", content)
-
-
 def measure(base: Path) -> Costs:
     """Release, fetch and go back in a folder, and count."""
     repository = ReleaseRepository(base / "release", KeyFolder(base / "keys"), _NOW)

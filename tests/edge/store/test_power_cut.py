@@ -1,4 +1,4 @@
-"""The store after a power cut at every kind of write; ``power_cut/rehearse.py`` does it, here at random points."""
+"""The store after a power cut at every kind of write; ``rehearse.py`` does it, here at random points."""
 
 import json
 import os
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parent / "power_cut"
+FOLDER = Path(__file__).parent
+SHIM = FOLDER.parent / "power_cut"
 
 
 @pytest.fixture(scope="module")
@@ -19,14 +20,16 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if compiler is None or sys.platform != "linux":
         pytest.skip("needs Linux and a C compiler")
     path = tmp_path_factory.mktemp("shim") / "power_cut.so"
-    source = FOLDER / "power_cut.c"
+    source = SHIM / "power_cut.c"
     subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", path, source, "-ldl"], check=True)
     return path
 
 
 def test_after_a_power_cut_everything_acknowledged_is_there_and_nothing_is_broken(shim: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(FOLDER / "rehearse.py"), str(tmp_path), "30"]
-    done = subprocess.run(command, env=os.environ | {"LD_PRELOAD": str(shim)}, capture_output=True, text=True)
+    python_path = os.pathsep.join(filter(None, [str(SHIM), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"LD_PRELOAD": str(shim), "PYTHONPATH": python_path}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["kills"] == 30

@@ -1,19 +1,16 @@
 """Cut the power of a device at every write of its updates, and look which bundle it starts with.
 
-Run under ``LD_PRELOAD=power_cut.so`` (see ``tests/edge/store/power_cut/power_cut.c``); ``python rehearse.py FOLDER
-[POINTS]`` prints one JSON object. Every point is tried in every way of dying, once alone and once followed by a second
-cut during the recovery; with POINTS, that many random ones. What cannot be undone, because the shim does not see it:
-links, folders and empty files that were made and not flushed.
+Run as ``tests/edge/power_cut/dying.py`` says; ``python rehearse.py FOLDER [POINTS]`` prints one JSON object. Every
+point is tried in every way of dying, once alone and once followed by a second cut during the recovery; with POINTS,
+that many random ones. What cannot be undone, because the shim does not see it: links, folders and empty files that were
+made and not flushed.
 """
 
 import argparse
 import contextlib
-import ctypes
 import json
-import os
 import random
 import shutil
-import signal
 import sys
 import time
 from collections import Counter
@@ -21,17 +18,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dying import MODES, Say, counted, in_child
 from rehearsed_device import BAD, LATEST, RULE, device, make_bundles, replay
 
 from trailcam_edge.bundle import open_bundle
 from trailcam_edge.errors import UpdateError
 from trailcam_edge.update.journal import BUILTIN, read_journal
-
-MODES = {1: "killed", 2: "power cut", 3: "half a cut"}
-_SHIM = ctypes.CDLL(None)
-_SHIM.arm.argtypes = [ctypes.c_char_p, ctypes.c_long, ctypes.c_int]
-_SHIM.counted.restype = ctypes.c_long
-Say = Callable[[str], None]
 
 
 def work(folder: Path, bundles: Path, say: Say) -> None:
@@ -65,30 +57,6 @@ def work(folder: Path, bundles: Path, say: Say) -> None:
 
 
 ORDER = ("1.0.0", "2.0.0", "4.0.0", "6.0.0", "4.0.0")  # as the lines of ``work`` say them
-
-
-def in_child(folder: Path, at: int, mode: int, job: Callable[[Say], None]) -> tuple[bool, list[str]]:
-    """Run a job in a child that dies at that write; return whether it died, and what it had acknowledged."""
-    for kept in folder.parent.glob(f"{folder.name}.kept-*"):  # of the child before: the shim would keep nothing over it
-        kept.unlink()
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.close(reader)
-            _SHIM.arm(str(folder).encode(), at, mode)
-            job(lambda text: os.write(writer, f"{text}\n".encode()) and None)
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        said = pipe.read().splitlines()
-    _, status = os.waitpid(child, 0)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0:
-        raise AssertionError(f"the job failed by itself at point {at}, {MODES[mode]}: see its traceback")
-    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, said
 
 
 def inspect(folder: Path, bundles: Path, said: list[str]) -> str:
@@ -146,7 +114,7 @@ class Life:
     def live(self, say: Say) -> None:
         """Live through everything, and say at how many points that could have been cut."""
         self.work(say)
-        say(f"points {_SHIM.counted()}")
+        say(f"points {counted()}")
 
 
 def cut_everywhere(life: Life, points: int | None) -> dict[str, object]:

@@ -18,7 +18,6 @@ import errno
 import json
 import os
 import random
-import shutil
 import sys
 import time
 import traceback
@@ -28,7 +27,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rehearsed_device import LATEST, Operator, make_bundles, replay
+from rehearsed_device import LATEST, Operator, fresh, make_bundles, replay
 from rehearsed_device import device as make_device
 
 from trailcam_edge.bundle import open_bundle
@@ -231,12 +230,6 @@ def rehearse(base: Path, points: int | None) -> dict[str, object]:
         "faults": dict(faults),
         "clear_errors": dict(refusals),
     }
-
-
-def fresh(origin: Path, folder: Path) -> None:
-    """Put a device back to what it was before."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(origin, folder, symlinks=True)
 
 
 if __name__ == "__main__":

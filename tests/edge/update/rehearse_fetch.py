@@ -1,8 +1,8 @@
 """Cut the power of a camera at every write of its updates from a release repository, download and metadata included.
 
-Run under ``LD_PRELOAD=power_cut.so`` like ``rehearse.py``, whose bundles and ways of dying these are; ``python
-rehearse_fetch.py FOLDER [POINTS]`` prints one JSON object. Added is what comes before an installation: python-tuf's
-metadata, the floor, the device id, files that are fetched, copied, or made with a delta.
+Run like ``rehearse.py``, whose bundles and ways of dying these are; ``python rehearse_fetch.py FOLDER [POINTS]`` prints
+one JSON object. Added is what comes before an installation: python-tuf's metadata, the floor, the device id, files that
+are fetched, copied, or made with a delta.
 """
 
 import hashlib
@@ -10,7 +10,8 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rehearse import Life, Say, main
+from dying import Say
+from rehearse import Life, main
 from rehearsed_device import LATEST, RULE, device, make_bundles, replay
 
 from trailcam_deploy.release.drift_verdict import Approval

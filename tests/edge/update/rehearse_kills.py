@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from rehearsed_device import Operator, make_bundles, replay
+from rehearsed_device import Operator, fresh, make_bundles, replay
 
 import trailcam_edge.update.fetch  # noqa: F401 - here and not in each child
 from trailcam.commands import update as command
@@ -214,12 +214,6 @@ def rehearse(base: Path, points: int | None) -> dict[str, Any]:
         "killed_again": twice,
         "started_with": dict(sorted(started.items())),
     }
-
-
-def fresh(origin: Path, folder: Path) -> None:
-    """Put the device back to what it was before the job."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(origin, folder, symlinks=True)
 
 
 if __name__ == "__main__":

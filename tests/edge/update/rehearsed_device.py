@@ -1,5 +1,6 @@
 """A device with tiny real bundles and a signed repository, for the rehearsals beside this file."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +60,12 @@ def replay(path: Path) -> str | None:
 def device(folder: Path, bundles: Path, rule: WatchRule = RULE) -> Updater:
     """Return the updater of a device whose built-in bundle is 1.0.0."""
     return Updater(folder, lambda text: None, replay, rule, bundles / "1.0.0")
+
+
+def fresh(origin: Path, folder: Path) -> None:
+    """Put a device back to what it was before."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(origin, folder, symlinks=True)
 
 
 class Operator:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SHIM = Path(__file__).parents[1] / "store" / "power_cut" / "power_cut.c"
+SHIM = Path(__file__).parents[1] / "power_cut"
 
 
 @pytest.mark.parametrize("rehearsal", ["rehearse.py", "rehearse_fetch.py"])
@@ -20,9 +20,11 @@ def test_after_a_power_cut_the_device_starts_with_a_bundle_that_passes_its_golde
     if compiler is None or sys.platform != "linux":
         pytest.skip("needs Linux and a C compiler")
     library = tmp_path / "power_cut.so"
-    subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", library, SHIM, "-ldl"], check=True)
+    subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", library, SHIM / "power_cut.c", "-ldl"], check=True)
     command = [sys.executable, str(Path(__file__).parent / rehearsal), str(tmp_path / "rehearsal"), "40"]
-    done = subprocess.run(command, env=os.environ | {"LD_PRELOAD": str(library)}, capture_output=True, text=True)
+    python_path = os.pathsep.join(filter(None, [str(SHIM), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"LD_PRELOAD": str(library), "PYTHONPATH": python_path}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["cuts"] == 40

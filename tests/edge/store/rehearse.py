@@ -1,16 +1,13 @@
 """Kill a store at every write, in every way that ``power_cut.c`` knows, and look at what is left.
 
-Run under ``LD_PRELOAD=power_cut.so``; ``python rehearse.py FOLDER [POINTS]`` prints one JSON object. Without POINTS
-every point is tried; with it, that many random ones, each followed by a second kill during the recovery.
+Run as ``tests/edge/power_cut/dying.py`` says; ``python rehearse.py FOLDER [POINTS]`` prints one JSON object. Without
+POINTS every point is tried; with it, that many random ones, each followed by a second kill during the recovery.
 """
 
 import argparse
-import ctypes
 import json
-import os
 import random
 import shutil
-import signal
 import sqlite3
 import sys
 import time
@@ -21,18 +18,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from dying import MODES, counted, in_child
 
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.room import StoreLimits
 
-MODES = {1: "killed", 2: "power cut", 3: "half a cut"}
 LIMITS = StoreLimits(max_bytes=4_000_000, min_free_bytes=0, jpeg_quality=95)
 NEW_VISITS = 6
-_SHIM = ctypes.CDLL(None)
-_SHIM.arm.argtypes = [ctypes.c_char_p, ctypes.c_long, ctypes.c_int]
-_SHIM.counted.restype = ctypes.c_long
 _RANDOM = np.random.default_rng(0)
 _NOISE = [_RANDOM.integers(0, 256, (150, 150, 3), dtype=np.uint8) for _ in range(4)]
 _START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -75,28 +69,6 @@ def work(folder: Path, first: int, acknowledge: Callable[[str], None]) -> None:
         store.close()
 
 
-def in_child(folder: Path, at: int, mode: int, job: Callable[[Callable[[str], None]], None]) -> tuple[bool, list[str]]:
-    """Run a job in a child that dies at that write; return whether it died, and what it had acknowledged."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.close(reader)
-            _SHIM.arm(str(folder).encode(), at, mode)
-            job(lambda text: os.write(writer, f"{text}\n".encode()) and None)
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        said = pipe.read().splitlines()
-    _, status = os.waitpid(child, 0)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0:
-        raise AssertionError(f"the job failed by itself at point {at}, {MODES[mode]}: see its traceback")
-    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, said
-
-
 def inspect(folder: Path, said: list[str], last_number: int) -> None:
     """Assert that everything acknowledged is there, the database sound, every picture whole, and work can go on."""
     reports: list[str] = []
@@ -134,7 +106,7 @@ def rehearse(base: Path, points: int | None) -> dict[str, object]:
     source, folder = base / "prepared", base / "store"
     first = prepare(source)
     shutil.copytree(source, folder)
-    died, said = in_child(folder, 0, 1, lambda say: (work(folder, first, say), say(f"points {_SHIM.counted()}"))[0])
+    died, said = in_child(folder, 0, 1, lambda say: (work(folder, first, say), say(f"points {counted()}"))[0])
     assert not died
     total = int(said.pop().removeprefix("points "))
     inspect(folder, said, first + 1000)
