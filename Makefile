@@ -8,7 +8,7 @@ REHEARSAL := .rehearsal
 CUTS_POWER := LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so PYTHONPATH=$(POWER_CUT)
 
 .PHONY: help demo test check format dist clean rehearse-store rehearse-update rehearse-update-faults rehearse-camera \
-	rehearse-streams rehearse-device rehearse-arm64 rehearse-fleet rehearse-benchmark results figures versus \
+	rehearse-streams rehearse-device rehearse-arm64 rehearse-fleet rehearse-card rehearse-benchmark results figures versus \
 	check-tflite-runtime check-litert check-onnxruntime check-mediapipe
 
 help:
@@ -26,10 +26,11 @@ help:
 	@echo "make rehearse-store   cut the power of an event store at every write, then 200 times at random"
 	@echo "make rehearse-update  cut the power of a device at every write of its updates, and again while it recovers"
 	@echo "make rehearse-update-faults  let its disk fail at every call, and kill the update in every step, twice"
-	@echo "make rehearse-camera  the real Picamera2 on a virtual camera; this and the next five as root, see docs/rehearsal.md"
+	@echo "make rehearse-camera  the real Picamera2 on a virtual camera; this and the next six as root, see docs/rehearsal.md"
 	@echo "make rehearse-streams RTSP and Motion JPEG from real servers, which are killed and come back"
 	@echo "make rehearse-device  the service in a booted system: watchdog, network loss, power cut"
 	@echo "make rehearse-fleet   a camera from a fresh system over SSH, then a fleet: dead, slow and wrong ones, the plug pulled"
+	@echo "make rehearse-card    a card from its first start with cloud-init to a camera, the plug pulled in the middle"
 	@echo "make rehearse-benchmark   trailcam benchmark --on a booted system, the cable pulled out in the middle"
 	@echo "make rehearse-arm64   a Raspberry Pi's userland under qemu: the same answers"
 	@echo "make clean    remove the environment and what was built"
@@ -72,7 +73,7 @@ rehearse-update-faults: $(VENV)/dev
 	LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/disk_fault.so $(BIN)/python tests/edge/update/rehearse_faults.py $(REHEARSAL)/faults
 	$(BIN)/python tests/edge/update/rehearse_kills.py $(REHEARSAL)/update-kills
 
-rehearse-camera rehearse-streams rehearse-device rehearse-arm64 rehearse-fleet rehearse-benchmark: $(VENV)/dev
+rehearse-camera rehearse-streams rehearse-device rehearse-arm64 rehearse-fleet rehearse-card rehearse-benchmark: $(VENV)/dev
 	$(BIN)/python tests/rig/$(subst -,_,$@).py
 
 # On a machine that does nothing else. Parts that are there are kept, so an interrupted run is gone on with.

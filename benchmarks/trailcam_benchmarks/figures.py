@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from trailcam_benchmarks.agreement import Agreement
+from trailcam_benchmarks.contest import Contest
 from trailcam_benchmarks.result import Result, Row, build, read_result
 from trailcam_benchmarks.statistics import Ratio
 from trailcam_benchmarks.tables import describe_row, describe_soak, reasons
-from trailcam_benchmarks.versus import Contest
 from trailcam_edge.disk import write_file
 from trailcam_edge.errors import DataError, TrailcamError
 

@@ -15,7 +15,7 @@ from trailcam_deploy.facts import INBOX, UPDATE_FOLDER, Facts
 from trailcam_deploy.inventory import host_id
 from trailcam_deploy.ssh_errors import HostError
 from trailcam_deploy.transfer import Upload
-from trailcam_deploy.wheels import Software, fitting_wheels
+from trailcam_deploy.wheels import Software, fitting_wheels, lacking_projects
 
 __all__ = ["PACKAGES", "Step", "Wanted", "plan_provision"]
 
@@ -124,6 +124,13 @@ def plan_provision(facts: Facts, wanted: Wanted) -> list[Step]:
 
 
 def _install(facts: Facts, wanted: Wanted, install: str) -> Step:
+    if lacking := lacking_projects(wanted.wheels, facts):
+        version = ".".join(map(str, facts.python))
+        raise HostError(
+            f"the wheels of {', '.join(lacking)} are for another machine or Python, expected {facts.machine} and "
+            f'{version}. Fetch them with "pip download --only-binary=:all: --platform manylinux_2_28_{facts.machine} '
+            f'--python-version {version} --dest {wanted.wheels[0].parent} trailcam".'
+        )
     uploads = [Upload(path, f"{_WHEELS}/{path.name}") for path in fitting_wheels(wanted.wheels, facts)]
     requirement = wanted.software.requirement
     if wanted.software.wheel is not None:

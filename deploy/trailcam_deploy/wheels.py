@@ -10,7 +10,7 @@ from pathlib import Path
 from trailcam_deploy.facts import Facts
 from trailcam_edge.errors import DeployError
 
-__all__ = ["Software", "fitting_wheels", "list_wheels", "this_software"]
+__all__ = ["Software", "fitting_wheels", "lacking_projects", "list_wheels", "this_software"]
 
 _SOURCES = ("edge", "train", "export", "benchmarks", "deploy", "cli")
 
@@ -87,6 +87,16 @@ def fitting_wheels(wheels: tuple[Path, ...], facts: Facts) -> list[Path]:
         if right_python and (platform == "any" or facts.machine in platform):
             fitting.append(path)
     return fitting
+
+
+def lacking_projects(wheels: tuple[Path, ...], facts: Facts) -> list[str]:
+    """Return the projects of which there are wheels, none of them for this device; apt's numpy needs none."""
+    there = {_project(path) for path in fitting_wheels(wheels, facts)} | ({"numpy"} if facts.numpy else set())
+    return sorted({_project(path) for path in wheels} - there)
+
+
+def _project(wheel: Path) -> str:
+    return wheel.name.split("-")[0]
 
 
 def _key(checkout: Path) -> str:

@@ -31,7 +31,7 @@ class Diary(Protocol):
 class Patience:
     """For how long a device may take to be well, and what a picture may cost in its self-test if not as configured."""
 
-    wait_s: float = 300.0
+    wait_s: float = 900.0  # a camera waits up to 600 s for an open visit before it exchanges its bundle
     max_latency_ms: float | None = None
 
 

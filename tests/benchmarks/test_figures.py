@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from trailcam_benchmarks.agreement import judge_agreement
+from trailcam_benchmarks.contest import Contest, ProgramRow
 from trailcam_benchmarks.figures import TABLES, fill_page, main
 from trailcam_benchmarks.machine import Condition, describe_machine
 from trailcam_benchmarks.result import Result, read_result, to_text
 from trailcam_benchmarks.results import PARTS, Printed
 from trailcam_benchmarks.session import Plan, measure
 from trailcam_benchmarks.soak import Sample
-from trailcam_benchmarks.versus import Contest, ProgramRow
 from trailcam_edge.errors import DataError
 
 REPOSITORY = Path(__file__).parents[2]

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from trailcam.main import main as trailcam
-from trailcam_benchmarks import versus
+from trailcam_benchmarks import contest as running
+from trailcam_benchmarks.contest import ProgramError, run_contest, time_program
 from trailcam_benchmarks.environments import Environment
 from trailcam_benchmarks.rivals import OURS, RIVALS, Material, Rival
-from trailcam_benchmarks.versus import ProgramError, gather, run_contest, table, time_program
+from trailcam_benchmarks.versus import gather, table
 from trailcam_edge.classifier import BUILTIN_BUNDLE
 from trailcam_edge.errors import DeviceError, SourceError
 from trailcam_edge.sources import DEMO_FRAMES
 
-PACKAGE = Path(versus.__file__).parent
+PACKAGE = Path(running.__file__).parent
 ANSWERS = "import sys, time, pathlib\nfor p in sorted(pathlib.Path(sys.argv[1]).iterdir()):\n"
 
 
@@ -37,7 +38,7 @@ SHORT = program("short", "print('0000.jpg\\tcat')\nsys = 1 / 0")
 
 @pytest.fixture
 def material(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Material:
-    monkeypatch.setattr(versus, "OURS", OWN)
+    monkeypatch.setattr(running, "OURS", OWN)
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for number in range(9):
@@ -48,7 +49,7 @@ def material(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Material:
 def test_a_program_is_timed_by_its_lines_and_its_greeting_is_no_answer(material: Material) -> None:
     outcome = time_program(OTHER, Path(sys.executable).parent, material)
     assert outcome.startup_ms > 30
-    assert len(outcome.picture_ms) == 9 - 1 - versus.WARMUP_PICTURES
+    assert len(outcome.picture_ms) == 9 - 1 - running.WARMUP_PICTURES
     assert all(ms > 20 for ms in outcome.picture_ms)
     assert outcome.labels["0008.jpg"] == "cat"
     assert outcome.peak_mb is None or outcome.peak_mb > 1
@@ -74,7 +75,7 @@ def test_a_program_that_fails_or_cannot_be_had_is_a_row_and_the_rest_goes_on(
     def refuse(environment: Environment, _: Path) -> Path:
         raise DeviceError(f"no environment for {environment.name}")
 
-    monkeypatch.setattr(versus, "python_of", refuse)
+    monkeypatch.setattr(running, "python_of", refuse)
     missing = program("missing", "", Environment("missing", ("./there-is-no-such-package",)))
     contest = run_contest(material, [SHORT, missing, OTHER, RIVALS["keras"]], 1, tmp_path / "cache")
     rows = {row.name: row for row in contest.programs}
@@ -89,15 +90,15 @@ def test_a_program_that_fails_or_cannot_be_had_is_a_row_and_the_rest_goes_on(
 def test_an_interruption_keeps_what_is_there(
     material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, runs = versus.time_program, []
+    real, runs = running.time_program, []
 
-    def interrupted(rival: Rival, place: Path, given: Material) -> versus.Outcome:
+    def interrupted(rival: Rival, place: Path, given: Material) -> running.Outcome:
         runs.append(rival.name)
         if len(runs) == 3:
             raise KeyboardInterrupt
         return real(rival, place, given)
 
-    monkeypatch.setattr(versus, "time_program", interrupted)
+    monkeypatch.setattr(running, "time_program", interrupted)
     contest = run_contest(material, [OTHER], 2, tmp_path)
     assert runs == ["own", "other", "other"]  # every second round goes backwards
     assert not contest.complete
@@ -110,7 +111,7 @@ def test_a_program_that_answers_too_little_says_what_it_said(material: Material)
 
 
 def test_a_program_that_falls_silent_is_ended(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(versus, "_LIMIT_S", 1.0)
+    monkeypatch.setattr(running, "_LIMIT_S", 1.0)
     with pytest.raises(ProgramError, match="ended after 1 s with 1 answers to 9 pictures"):
         time_program(SILENT, Path(), material)
 

@@ -1,14 +1,17 @@
 """``trailcam deploy`` as a person types it, over a real sshd, to a made-up device with a folder for a disk."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from trailcam.main import main
 from trailcam_deploy.wheels import Software
+from trailcam_edge.bundle import describe_file, open_bundle, write_bundle
 from trailcam_edge.classifier import BUILTIN_BUNDLE
 
 SOFTWARE = Software("trailcam==0.1.0")
@@ -41,6 +44,8 @@ elif "install -d -o trailcam" in script:
     note("trust")
 elif "trailcam update" in script:
     note("update " + " ".join(words[3:]))
+    if not (folder / "disk/inbox" / answers["needs"]).exists():
+        sys.exit("trailcam: animals10 1.0.0 cannot be fetched")
     print(answers["update"])
     sys.exit(answers["update_status"])
 elif "systemctl" in script:
@@ -94,7 +99,8 @@ def device(sshd, program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
     (sshd.folder / "bin" / "sh").write_text(DEVICE.format(python=sys.executable, folder=str(folder)))
 
     def answer(facts: dict[str, object] | None = None, **more: object) -> Path:
-        answers = {"facts": FACTS | (facts or {}), "sight": SIGHT, "update": "is up to date", "update_status": 0} | more
+        update = {"update": "is up to date", "update_status": 0, "needs": ""}
+        answers = {"facts": FACTS | (facts or {}), "sight": SIGHT} | update | more
         (folder / "answers.json").write_text(json.dumps(answers))
         return folder
 
@@ -134,6 +140,31 @@ def test_one_command_brings_a_release_and_ends_with_page_and_labels(sshd, deploy
     assert ", 0.00 MB sent" in output
     assert "release:" not in errors
     assert "made a release repository" not in errors
+
+
+def test_a_device_whose_ring_wants_an_older_release_gets_to_choose(sshd, deploy, device, tmp_path: Path) -> None:
+    folder = device()
+    assert deploy(*BUNDLE, "--to", sshd.destination)[0] == 0
+    inbox, release = folder / "disk" / "inbox", tmp_path / "fleet" / "release"
+    (older,) = release.rglob("*.model.tflite")
+    needs = str(older.relative_to(release))
+    shutil.rmtree(inbox)
+    builtin = open_bundle(BUILTIN_BUNDLE)
+    golden = (BUILTIN_BUNDLE / builtin.manifest.golden.file).read_bytes()
+    model = tmp_path / "model.tflite"
+    model.write_bytes(builtin.model_path.read_bytes() + b"another file")
+    entry = replace(builtin.manifest.model, **vars(describe_file(model, builtin.manifest.model.file)))
+    manifest = replace(builtin.manifest, version="9.0.0", model=entry)
+    newer = write_bundle(tmp_path / "newer.bundle", manifest, model, golden)
+    device(needs=needs)
+    status, _, errors = deploy(str(newer.path), *BUNDLE[1:], "--to", sshd.destination)
+    assert status == 0, errors
+    assert (folder / "asked").read_text().count("update animals10\n") == 3
+    assert (inbox / needs).exists()
+    device(needs="never/there")
+    status, _, errors = deploy(str(newer.path), *BUNDLE[1:], "--to", sshd.destination)
+    assert status == 1
+    assert "cannot be fetched" in errors
 
 
 def test_a_dry_run_changes_nothing_on_either_side(sshd, deploy, device, tmp_path: Path) -> None:

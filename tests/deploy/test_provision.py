@@ -120,6 +120,15 @@ def test_wheels_are_brought_and_no_index_is_asked(tmp_path: Path) -> None:
         list_wheels(tmp_path / "none")
 
 
+def test_wheels_for_another_machine_are_refused_before_anything_is_brought(tmp_path: Path) -> None:
+    for name in ("numpy-2.4.0-cp313-cp313-manylinux_2_28_x86_64.whl", "tuf-7.0.0-py3-none-any.whl"):
+        (tmp_path / name).write_bytes(b"x")
+    wanted = replace(WANTED, wheels=list_wheels(tmp_path))
+    with pytest.raises(HostError, match=r"the wheels of numpy are for another machine .* aarch64 and 3\.13"):
+        plan_provision(replace(FRESH, missing_packages=()), wanted)
+    assert names(replace(FRESH, missing_packages=(), numpy=(2, 2)), wanted)  # apt's will do
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -29,6 +29,7 @@ class Laptop:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.program = ("-m", "trailcam")
         folder.mkdir(parents=True)
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key")], check=True)
         self.config = folder / "config"
@@ -56,7 +57,7 @@ class Laptop:
         """Begin a command line and return its process."""
         paths = [str(roots.CHECKOUT / name) for name in ("edge", "train", "export", "benchmarks", "deploy", "cli")]
         return subprocess.Popen(
-            [sys.executable, "-m", "trailcam", *words, *self._common(words)],
+            [sys.executable, *self.program, *words, *self._common(words)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -100,7 +101,10 @@ class Laptop:
         return write_bundle(path, manifest, model, golden).path
 
     def _common(self, words: Sequence[str]) -> list[str]:
-        return ["--ssh-config", str(self.config), "--fleet", str(self.folder / "fleet")] if words[0] == "deploy" else []
+        if words[0] != "deploy":
+            return []
+        fleet = ["--fleet", str(self.folder / "fleet")]
+        return fleet if words[1] == "sdcard" else ["--ssh-config", str(self.config), *fleet]
 
 
 def _described(content: bytes) -> dict[str, Any]:

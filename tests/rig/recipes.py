@@ -52,6 +52,33 @@ FRESH = Recipe(
     """,
 )
 
+CARD = Recipe(
+    name="card",
+    suite="trixie",
+    # What a Raspberry Pi OS 13 that never started has of it: cloud-init that looks at the boot partition, no user.
+    packages=(*FRESH.packages, "cloud-init", "netplan.io"),
+    setup="""
+        systemctl mask systemd-networkd.service systemd-networkd.socket systemd-networkd-wait-online.service \\
+            systemd-resolved.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \\
+            fstrim.timer logrotate.timer
+        systemctl disable ssh.service
+        mkdir -p /boot/firmware
+        cd /boot/firmware
+        echo 'console=tty1 root=PARTUUID=1-02 rootfstype=ext4 fsck.repair=yes rootwait quiet' > cmdline.txt
+        echo 'arm_64bit=1' > config.txt
+        echo '#cloud-config' > user-data
+        printf 'dsmode: local\\ninstance_id: rpios-image\\n' > meta-data
+        {
+            echo 'datasource_list: [NoCloud, None]'
+            echo 'datasource: {NoCloud: {seedfrom: "file:///boot/firmware"}}'
+            echo 'ssh_deletekeys: false'
+            echo 'ssh_genkeytypes: []'
+        } > /etc/cloud/cloud.cfg.d/99_raspberry-pi.cfg
+        : > /etc/fstab
+        echo raspberrypi > /etc/hostname
+    """,
+)
+
 ARM64 = Recipe(
     name="arm64",
     suite="bookworm",

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-latency-ms", type=float, metavar="MS", help="of the self-test, instead of what the device's file says"
     )
-    parser.add_argument("--wait", type=float, default=300.0, metavar="S", help="for a device to be well (300)")
+    parser.add_argument("--wait", type=float, default=900.0, metavar="S", help="for a device to be well (900)")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -37,9 +37,13 @@ def user_data(settings: CardSettings) -> str:
 
 
 def meta_data(settings: CardSettings) -> str:
-    """Return ``meta-data``; another instance id, and a card that was started already would do it all again."""
+    """Return ``meta-data``; another instance id, and a card that was started already would do it all again.
+
+    ``dsmode``, as in the file that it replaces: everything is on the card, so no network is waited for.
+    """
     identity = hashlib.sha256(user_data(settings).encode()).hexdigest()[:12]
-    return _yaml({"instance-id": f"{settings.hostname}-{identity}", "local-hostname": settings.hostname})
+    content = {"instance-id": f"{settings.hostname}-{identity}", "local-hostname": settings.hostname, "dsmode": "local"}
+    return _yaml(content)
 
 
 def network_config(settings: CardSettings) -> str:

@@ -6,7 +6,7 @@ BOOT/trailcam/files/N          what they bring, under plain numbers: the partiti
 """
 
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from trailcam_deploy.facts import INBOX, Facts
 from trailcam_deploy.provision import PACKAGES, Step, Wanted, plan_provision
@@ -14,11 +14,11 @@ from trailcam_deploy.published import Published, plan_push
 from trailcam_deploy.sdcard.card import FOLDER, System
 from trailcam_deploy.transfer import Upload
 
-__all__ = ["CardFiles", "card_files"]
+__all__ = ["CardFiles", "card_files", "fresh_facts"]
 
 _BOOT = f"/boot/firmware/{FOLDER}"
 _UNIT = "trailcam-first-boot.service"
-# What a fresh system of each kind is: Raspberry Pi OS 13 and 12, 64-bit; apt's numpy comes with Picamera2.
+# What Raspberry Pi OS 13 and 12 are, 64-bit, when they have Picamera2, which brings apt's numpy.
 _FRESH = {
     "cloud-init": Facts(bits=64, machine="aarch64", python=(3, 13), numpy=(2, 2), apt=True, missing_packages=PACKAGES),
     "custom.toml": Facts(
@@ -72,6 +72,8 @@ systemctl disable {_UNIT}
 rm -r {_BOOT}
 sync
 """
+# Nobody is there to help: a camera with the built-in bundle is better than none, and its timer tries again.
+_REFUSED = "--- the release was not taken: the built-in bundle runs"
 _LACKING = """
 lacking=
 for package in "$@"; do
@@ -97,6 +99,11 @@ class CardFiles:
         )
 
 
+def fresh_facts(system: System, source: str) -> Facts:
+    """Return what a fresh system is, as far as the steps depend on it; apt brings numpy only with Picamera2."""
+    return _FRESH[system] if source.startswith("picamera2") else replace(_FRESH[system], numpy=())
+
+
 def card_files(system: System, wanted: Wanted, published: Published, builtin: frozenset[str]) -> CardFiles:
     """Return the files that make a camera of a fresh system.
 
@@ -106,7 +113,7 @@ def card_files(system: System, wanted: Wanted, published: Published, builtin: fr
         published: the releases; the newest of the channel goes along.
         builtin: digests of the files of the built-in bundle, which need not go along.
     """
-    steps = plan_provision(_FRESH[system], wanted)
+    steps = plan_provision(fresh_facts(system, wanted.source), wanted)
     release = plan_push(published, published.files(wanted.channel, builtin), {})
     update = Step(
         "release: verify, self-test, activate",
@@ -126,6 +133,7 @@ def card_files(system: System, wanted: Wanted, published: Published, builtin: fr
         if step.name.startswith("packages"):
             body = f"{_LACKING}\nif [ $# -gt 0 ]; then\n{step.script}\nfi"
         words = " ".join(shlex.quote(word) for word in step.words)
-        lines.append(f"step{number}() {{\n{body}\n}}\n(step{number} {words}) </dev/null")
+        or_else = f" || echo {shlex.quote(_REFUSED)}" if step is update else ""
+        lines.append(f"step{number}() {{\n{body}\n}}\n(step{number} {words}) </dev/null{or_else}")
     texts = {"hook.sh": _HOOK_SCRIPT, "first-boot.sh": "\n".join([*lines, _TAIL])}
     return CardFiles(texts, uploads)
