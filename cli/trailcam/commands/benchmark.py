@@ -11,6 +11,7 @@ from pathlib import Path
 from trailcam.progress import terminal_progress
 from trailcam_benchmarks import child
 from trailcam_benchmarks.against import compare
+from trailcam_benchmarks.operators import describe_profile, profile_bundle
 from trailcam_benchmarks.processes import LostError
 from trailcam_benchmarks.remote import connect
 from trailcam_benchmarks.report import render_report
@@ -19,9 +20,10 @@ from trailcam_benchmarks.rows import Picture
 from trailcam_benchmarks.runs import RUNTIMES, local_run
 from trailcam_benchmarks.session import INTERRUPTED, MLPERF_FRAMES, Plan, measure
 from trailcam_benchmarks.tables import best_within, describe_soak, describe_verdict, markdown_table, terminal_table
+from trailcam_edge.bundle import open_bundle
 from trailcam_edge.classifier import BUILTIN_BUNDLE
 from trailcam_edge.disk import write_file
-from trailcam_edge.errors import DataError, DeployError
+from trailcam_edge.errors import DataError, DeployError, TrailcamError
 from trailcam_edge.progress import Progress
 from trailcam_edge.sources import list_pictures
 from trailcam_train.label_maps import choose_label_map
@@ -29,6 +31,7 @@ from trailcam_train.label_maps import choose_label_map
 __all__ = ["add_arguments", "environments_folder", "read_pictures", "run"]
 
 _CUT, _CHECK_FAILED, _INTERRUPTED = 1, 3, 130
+_MOST_PROFILED = 128  # pictures: more make no better mean, and every operator of each is an event in memory
 _UNITS_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -59,6 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit", type=_count, default=1000, metavar="N", help="pictures of --data, spread evenly (1000)"
     )
     parser.add_argument("--label-map", metavar="MAP", help="what the folders mean: animals10, none, or a TOML file")
+    parser.add_argument(
+        "--ops", action="store_true", help="instead: which operators take the time, as LiteRT's own profile has it"
+    )
     parser.add_argument("--soak", type=_duration, default=0.0, metavar="T", help="then run each bundle so long: 30m")
     parser.add_argument("--budget", type=_duration, metavar="T", help="name the best bundle whose p90 fits: 66ms")
     parser.add_argument("--against", type=Path, metavar="FILE", help="benchmark.json of an earlier run; 3 if slower")
@@ -71,6 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure; 3 if nothing fits the budget, something is slower, or no bundle could be measured."""
     if arguments.child:
         return child.main()
+    if arguments.ops:
+        return _operators(arguments)
     if arguments.on is not None and (arguments.keras or arguments.runtimes != ("",)):
         raise DeployError("--on measures the interpreter that is installed there: leave out --keras and --runtimes.")
     old = None if arguments.against is None else read_old(arguments.against)
@@ -105,6 +113,30 @@ def run(arguments: argparse.Namespace) -> int:
         return _INTERRUPTED if result.cut == INTERRUPTED else _CUT
     unmeasured = all(row.latency is None for row in result.rows if row.kind == "model")
     return _CHECK_FAILED if unmeasured or not fits or any(verdict.failed for verdict in verdicts) else 0
+
+
+def _operators(arguments: argparse.Namespace) -> int:
+    """Profile each bundle; one that cannot be profiled says why, and the others go on."""
+    if arguments.on is not None:
+        raise DeployError("--ops profiles here: run it on that machine, without --on.")
+    profiles = []
+    failed = False
+    for path in dict.fromkeys(arguments.bundles or [BUILTIN_BUNDLE]):
+        try:
+            profiles.append(profile_bundle(open_bundle(path), min(arguments.frames, _MOST_PROFILED)))
+        except TrailcamError as error:
+            print(f"trailcam: {error}", file=sys.stderr)
+            failed = True
+            continue
+        if not arguments.json:
+            print(describe_profile(profiles[-1]))
+    text = json.dumps([asdict(profile) for profile in profiles], sort_keys=True, ensure_ascii=False)
+    if arguments.out is not None:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        write_file(arguments.out / "operators.json", f"{text}\n".encode())
+    if arguments.json:
+        print(text)
+    return _CHECK_FAILED if failed else 0
 
 
 def _measure(plan: Plan, arguments: argparse.Namespace, progress: Progress) -> Result:
