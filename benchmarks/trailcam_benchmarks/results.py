@@ -127,7 +127,7 @@ def _training_input(wanted: Wanted) -> bytes:
     ways = ["trailcam", "keras dataset"]
     if all(_can_import(package) for package in ("scipy", "PIL")):
         ways.insert(1, "article")
-    words = ("training_input", str(wanted.data), "--px", "128", "--seconds", "3", "--json", "--ways", *ways)
+    words = ("training_input", str(wanted.data), "--px", "128", "299", "--seconds", "3", "--json", "--ways", *ways)
     return _printed([words], {str(wanted.data): "DATA"})
 
 

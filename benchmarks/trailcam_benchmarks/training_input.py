@@ -12,6 +12,7 @@ article's is given.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import math
@@ -110,9 +111,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     found: dict[int, dict[str, float]] = {}
     try:
-        for side_px in arguments.px:
-            sizes = {name: WAYS[name](arguments.data, side_px) for name in arguments.ways}
-            found[side_px] = measure(sizes, arguments.seconds, arguments.rounds)
+        with contextlib.redirect_stdout(sys.stderr):  # Keras' loaders tell how many pictures they found
+            for side_px in arguments.px:
+                sizes = {name: WAYS[name](arguments.data, side_px) for name in arguments.ways}
+                found[side_px] = measure(sizes, arguments.seconds, arguments.rounds)
     except TrailcamError as error:
         print(f"training_input: {error}", file=sys.stderr)
         return 1

@@ -2,13 +2,14 @@
 
 import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from trailcam_benchmarks.training_input import main, measure
+from trailcam_benchmarks.training_input import WAYS, main, measure
 
 
 @pytest.fixture
@@ -33,6 +34,20 @@ def test_our_way_runs_for_ever_and_is_printed_per_size(data: Path, capsys: pytes
     found = json.loads(capsys.readouterr().out)
     assert list(found) == ["16", "24"]
     assert all(rates["trailcam"] > 0 for rates in found.values())
+
+
+def test_what_a_loader_prints_is_no_result(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def chatty(data: Path, side_px: int) -> Iterator[int]:
+        print("Found 6 images belonging to 2 classes.")
+        yield from itertools.repeat(1)
+
+    monkeypatch.setitem(WAYS, "trailcam", chatty)
+    assert main([str(data), "--ways", "trailcam", "--px", "16", "--seconds", "0", "--rounds", "1", "--json"]) == 0
+    shown = capsys.readouterr()
+    assert list(json.loads(shown.out)) == ["16"]
+    assert "Found 6 images" in shown.err
 
 
 def test_a_folder_without_pictures_is_an_error_not_a_crash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """A field device: a root booted by systemd-nspawn in a network namespace of its own, with a cable to this machine."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -77,6 +78,7 @@ class Device:
 @contextmanager
 def cable() -> Iterator[None]:
     """A network namespace with a cable to this machine, without a way to any other."""
+    _end_processes(_NAMESPACE)
     _ip("netns", "del", _NAMESPACE, check=False)
     _ip("link", "del", _CABLE, check=False)
     try:
@@ -176,9 +178,18 @@ def slow_down(number: int, rate: str) -> None:
 
 def _pull_out(count: int) -> None:
     for number in range(count):
+        _end_processes(f"{_NAMESPACE}-{number}")
         _ip("link", "del", f"{_CABLE}-{number}", check=False)
         _ip("netns", "del", f"{_NAMESPACE}-{number}", check=False)
     _ip("link", "del", _CABLE, check=False)
+
+
+def _end_processes(namespace: str) -> None:
+    """End what a killed rehearsal has left in a network namespace: its device runs on without it."""
+    found = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True)
+    for pid in found.stdout.split():
+        with contextlib.suppress(ProcessLookupError):  # its systemd went before, and took it along
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def _init_below(parent: int) -> int:
