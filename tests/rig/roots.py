@@ -213,9 +213,11 @@ def _build(recipe: Recipe, root: Path, log: int) -> None:
         steps.append(f"apt-get install -y --no-install-recommends -t {recipe.suite}-backports {newer}")
     steps.append("apt-get clean && rm -rf /var/lib/apt/lists/*")
     if recipe.wheels:
-        quoted = " ".join(f"'{wheel}'" for wheel in recipe.wheels)
         sight = "--system-site-packages" if recipe.sees_apt else ""
-        steps += [f"python3 -m venv {sight} {VENV}", f"{VENV}/bin/pip install --no-cache-dir {quoted}"]
+        steps += [
+            f"python3 -m venv {sight} {VENV}",
+            f"{VENV}/bin/pip install --no-cache-dir {shlex.join(recipe.wheels)}",
+        ]
     steps.append(recipe.setup)
     binds = network_binds()
     for step in steps:

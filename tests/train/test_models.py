@@ -191,6 +191,23 @@ def test_recipes_put_their_head_on_a_backbone_of_keras(
         assert (model.layers[8].units, model.layers[8].activation.__name__) == (516, "relu")
 
 
+def test_layers_that_keras_numbered_itself_are_found_by_their_place(tmp_path: Path) -> None:
+    """As in Xception, where a trained network and a fresh backbone of one process do not have the same names."""
+
+    def build(px: int) -> keras.Model:
+        pixels = keras.Input((px, px, 3))
+        x = keras.layers.Conv2D(4, 3, name="block1")(pixels)
+        x = keras.layers.BatchNormalization()(x)
+        return keras.Model(pixels, keras.layers.Conv2D(4, 1)(x))
+
+    trained, fresh = build(8), build(16)
+    assert trained.layers[-1].name != fresh.layers[-1].name
+    trained.save(tmp_path / "trained.keras")
+    load_weights(fresh, str(tmp_path / "trained.keras"), imagenet=None)
+    for given, taken in zip(trained.get_weights(), fresh.get_weights(), strict=True):
+        np.testing.assert_array_equal(given, taken)
+
+
 def test_a_weights_file_of_another_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "wide.weights.h5"
     tiny_backbone(16).save_weights(path)

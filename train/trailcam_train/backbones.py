@@ -7,6 +7,7 @@ features (N, h, w, C) float. Normalisation is the first layer, so every saved mo
 import urllib.error
 import urllib.request
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ def load_weights(backbone: keras.Model, weights: str, imagenet: ImageNetFile | N
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # Keras only warns where it leaves a layer without weights
             if path.suffix == ".keras":
-                _copy_by_name(keras.models.load_model(path, compile=False), backbone, path)
+                _copy_layers(keras.models.load_model(path, compile=False), backbone, path)
             else:
                 backbone.load_weights(path)
     except (ValueError, OSError, KeyError, TypeError, UserWarning) as error:
@@ -114,12 +115,15 @@ def load_weights(backbone: keras.Model, weights: str, imagenet: ImageNetFile | N
         ) from error
 
 
-def _copy_by_name(source: keras.Model, target: keras.Model, path: Path) -> None:
+def _copy_layers(source: keras.Model, target: keras.Model, path: Path) -> None:
+    """Copy layer by layer, by name; in order where Keras numbered layers by what was built before them (Xception)."""
     given = {layer.name: layer for layer in source.layers}
-    for layer in target.layers:
+    layers = [layer for layer in target.layers if layer.weights]
+    in_order = [layer for layer in source.layers if layer.weights][: len(layers)]
+    if _shapes(in_order) == _shapes(layers) and any(layer.name not in given for layer in layers):
+        given = {layer.name: taken for layer, taken in zip(layers, in_order, strict=True)}
+    for layer in layers:
         wanted = layer.get_weights()
-        if not wanted:
-            continue
         found = given[layer.name].get_weights() if layer.name in given else []
         if [array.shape for array in found] != [array.shape for array in wanted]:
             raise TrainError(
@@ -127,6 +131,10 @@ def _copy_by_name(source: keras.Model, target: keras.Model, path: Path) -> None:
                 f"{[a.shape for a in wanted]} for {target.name}. Name the file that belongs to this recipe."
             )
         layer.set_weights(found)
+
+
+def _shapes(layers: Sequence[keras.Layer]) -> list[list[tuple[int, ...]]]:
+    return [[tuple(weight.shape) for weight in layer.weights] for layer in layers]
 
 
 def _imagenet_path(backbone: keras.Model, imagenet: ImageNetFile | None) -> Path:
