@@ -5,6 +5,7 @@ virtual environment cannot be moved; a mark that is written last says that it is
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import trailcam_edge
 from trailcam_edge.disk import write_file
 from trailcam_edge.errors import DeviceError
 
-__all__ = ["TFLITE_RUNTIME", "Environment", "packages_folder", "python_of"]
+__all__ = ["TFLITE_RUNTIME", "Environment", "environments_folder", "packages_folder", "python_of"]
 
 _WHOLE = "trailcam-environment"
 _LIMIT_S = 3600.0
@@ -39,6 +40,11 @@ class Environment:
 TFLITE_RUNTIME = Environment(
     "tflite-runtime", ("tflite-runtime==2.14.0", "numpy<2", "opencv-python-headless==4.11.0.86")
 )
+
+
+def environments_folder() -> Path:
+    """Return where environments of other runtimes and programs are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trailcam" / "environments"
 
 
 def python_of(environment: Environment, cache: Path) -> Path:

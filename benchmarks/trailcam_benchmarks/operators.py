@@ -93,7 +93,7 @@ def profile_bundle(bundle: Bundle, frames: int) -> Profile:
             f"{title}: LiteRT {runtime.version} gave no profile (exit code {done.returncode}: {last}). LiteRT's own "
             f'"benchmark_model --graph={bundle.model_path} --enable_op_profiling=true" does.'
         )
-    return Profile(title, manifest.model.sha256, f"{runtime.name} {runtime.version}", frames, operators)
+    return Profile(title, manifest.model.sha256, f"{runtime.package} {runtime.version}", frames, operators)
 
 
 def parse_summary(text: str) -> tuple[Operator, ...]:

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from trailcam_benchmarks.agreement import judge_agreement
-from trailcam_benchmarks.environments import TFLITE_RUNTIME
+from trailcam_benchmarks.environments import TFLITE_RUNTIME, environments_folder
 from trailcam_benchmarks.machine import Condition, Machine, describe_machine, read_condition
 from trailcam_benchmarks.result import Result, read_result, to_text
 from trailcam_benchmarks.runs import local_run
@@ -46,7 +46,6 @@ from trailcam_edge.progress import Progress
 
 __all__ = ["PARTS", "Printed", "Wanted", "main"]
 
-_CACHE = Path.home() / ".cache/trailcam/environments"
 _FLOOR_SHARE = 0.25
 _FEW = {"frames": 128, "min_time_s": 3.0, "rounds": 6}  # where another runtime is ten times as slow
 
@@ -173,7 +172,7 @@ PARTS: dict[str, Callable[[Wanted], bytes]] = {
 def _measured(plan: Plan) -> Result:
     """Measure; rows are known by what they are and not by where they lie."""
     plan = replace(plan, floor_share=_FLOOR_SHARE)
-    result = measure(plan, local_run(plan.runtimes, _CACHE), _say_rounds())
+    result = measure(plan, local_run(plan.runtimes, environments_folder()), _say_rounds())
     if not result.complete:
         raise KeyboardInterrupt
     names = {str(path): path.name for path in (*plan.bundles, *plan.keras_runs)}

@@ -12,8 +12,6 @@ from trailcam_edge.runtimes import find_runtime, load_onnxruntime, load_runtime
 
 __all__ = ["Subject", "import_runtime", "open_bundle_subject"]
 
-_PACKAGES = {"litert": "ai-edge-litert", "tflite_runtime": "tflite-runtime", "onnxruntime": "onnxruntime"}
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -69,7 +67,7 @@ def open_bundle_subject(bundle: Path, threads: int, floor: bool) -> Subject:
         scheme=manifest.model.scheme,
         sha256=manifest.model.sha256,
         size_bytes=manifest.model.size_bytes,
-        runtime=f"{_PACKAGES[runtime.name]} {runtime.version}",
+        runtime=f"{runtime.package} {runtime.version}",
         stated_top1=None if manifest.metrics is None else manifest.metrics.top1,
         load_ms=load_ms,
         labels=classifier.output.labels,

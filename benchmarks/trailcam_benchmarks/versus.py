@@ -25,6 +25,7 @@ from pathlib import Path
 import cv2
 
 from trailcam_benchmarks.contest import WARMUP_PICTURES, Contest, run_contest
+from trailcam_benchmarks.environments import environments_folder
 from trailcam_benchmarks.result import to_text
 from trailcam_benchmarks.rivals import RIVALS, Material
 from trailcam_edge.bundle import open_bundle
@@ -86,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--cores", type=int, metavar="N", help="that all programs may use; default: those of this process"
     )
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache/trailcam/environments", metavar="DIR")
+    parser.add_argument("--cache", type=Path, default=environments_folder(), metavar="DIR")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result as JSON")
     arguments = parser.parse_args(argv)
     unknown = sorted(set(arguments.rivals) - set(RIVALS))

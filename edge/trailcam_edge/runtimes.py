@@ -31,6 +31,11 @@ class Runtime:
     name: str
     version: str
 
+    @property
+    def package(self) -> str:
+        """What pip calls it."""
+        return _PACKAGES[self.name]
+
 
 def load_runtime() -> Any:
     """Return the TFLite interpreter module: LiteRT's, or the one of ``tflite-runtime``.
@@ -113,11 +118,11 @@ def check_runtime(entry: ModelEntry, runtime: Runtime, source: str) -> None:
     oldest = entry.runtime_min[runtime.name]
     others = [f"{_PACKAGES[name]} {least} or newer" for name, least in entry.runtime_min.items() if least is not None]
     way_out = f"Install {' or '.join(others)}, or use a bundle of another scheme." if others else "Export it again."
-    here = f"{_PACKAGES[runtime.name]} {runtime.version}"
+    here = f"{runtime.package} {runtime.version}"
     if oldest is None:
         raise DeviceError(f"{source}: a {entry.scheme} model that {here} cannot run. {way_out}")
     if _numbers(runtime.version) < _numbers(oldest):
-        raise DeviceError(f"{source}: needs {_PACKAGES[runtime.name]} {oldest}, here is {runtime.version}. {way_out}")
+        raise DeviceError(f"{source}: needs {runtime.package} {oldest}, here is {runtime.version}. {way_out}")
 
 
 def _try_import(name: str) -> ModuleType | None:

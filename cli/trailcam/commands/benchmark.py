@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import re
 import sys
 from dataclasses import asdict, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from trailcam.progress import terminal_progress
 from trailcam_benchmarks import child
 from trailcam_benchmarks.against import compare
+from trailcam_benchmarks.environments import environments_folder
 from trailcam_benchmarks.operators import describe_profile, profile_bundle
 from trailcam_benchmarks.processes import LostError
 from trailcam_benchmarks.remote import connect
@@ -28,7 +28,7 @@ from trailcam_edge.progress import Progress
 from trailcam_edge.sources import list_pictures
 from trailcam_train.label_maps import choose_label_map
 
-__all__ = ["add_arguments", "environments_folder", "read_pictures", "run"]
+__all__ = ["add_arguments", "read_pictures", "run"]
 
 _CUT, _CHECK_FAILED, _INTERRUPTED = 1, 3, 130
 _MOST_PROFILED = 128  # pictures: more make no better mean, and every operator of each is an event in memory
@@ -149,11 +149,6 @@ def _measure(plan: Plan, arguments: argparse.Namespace, progress: Progress) -> R
             return replace(measure(plan, remote.run, progress, remote.look), host=arguments.on)
     except LostError as error:
         raise DeployError(f"{error}. Nothing was measured.") from error
-
-
-def environments_folder() -> Path:
-    """Return where environments of other runtimes and programs are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trailcam" / "environments"
 
 
 def read_pictures(folder: Path, limit: int, label_map: str | None = None) -> tuple[Picture, ...]:
