@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["STAGING_PREFIX", "staged_directory", "sync_directory", "write_file"]
+__all__ = ["STAGING_PREFIX", "remove_staging", "staged_directory", "sync_directory", "write_file"]
 
 STAGING_PREFIX = ".trailcam-staging-"
 
@@ -74,6 +74,15 @@ def staged_directory(path: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
         raise
     sync_directory(path.parent)
+
+
+def remove_staging(folder: Path) -> None:
+    """Remove what a killed process left while it wrote into ``folder``; nobody may be writing there now."""
+    for item in folder.glob(f"{STAGING_PREFIX}*") if folder.is_dir() else ():
+        if item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item, ignore_errors=True)
+        else:
+            item.unlink(missing_ok=True)
 
 
 def _sync_tree(root: Path) -> None:

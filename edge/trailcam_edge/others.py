@@ -8,7 +8,8 @@
         c.jpg              pictures beside them are the group ``all``
 
 Within a group, the readable pictures in the order of their paths take turns: the first may shape, the second reports.
-Training and export must agree on that, or a figure would be measured on what it was tuned on.
+Training and export must agree on that, or a figure would be measured on what it was tuned on. Frames of one burst would
+come into both halves: keep one of each.
 """
 
 from pathlib import Path

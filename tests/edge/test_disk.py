@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trailcam_edge.disk import STAGING_PREFIX, staged_directory, sync_directory, write_file
+from trailcam_edge.disk import STAGING_PREFIX, remove_staging, staged_directory, sync_directory, write_file
 
 
 def _full(*arguments: object) -> int:
@@ -158,3 +158,16 @@ def test_what_stands_there_already_is_never_replaced(tmp_path: Path, what: str) 
     with pytest.raises(FileExistsError, match="exists already"):
         fill()
     assert _entries(tmp_path) == before
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / f"{STAGING_PREFIX}a").mkdir()
+    (tmp_path / f"{STAGING_PREFIX}a" / "half").write_bytes(b"x")
+    (tmp_path / f"{STAGING_PREFIX}b").write_bytes(b"x")
+    (tmp_path / f"{STAGING_PREFIX}c").symlink_to(tmp_path / "kept")
+    (tmp_path / "kept").mkdir()
+
+    remove_staging(tmp_path)
+    remove_staging(tmp_path / "nowhere")
+
+    assert _entries(tmp_path) == ["kept"]

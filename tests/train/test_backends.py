@@ -60,6 +60,10 @@ def test_two_devices_go_on_after_a_kill(on_two: Any) -> None:
     assert on_two["resumed"] == on_two["whole"]
 
 
+def test_after_a_training_on_two_devices_any_number_of_pictures_can_be_explained(on_two: Any) -> None:
+    assert on_two["maps"] == [3, 3, 3]
+
+
 def test_the_loop_itself_loads_no_tensorflow(on_two: Any) -> None:
     assert not on_two["tensorflow"]
 

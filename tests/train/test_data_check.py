@@ -1,6 +1,8 @@
 import csv
+import errno
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -207,7 +209,7 @@ def _download(folder: Path) -> Path:
 
 def test_a_download_is_put_in_place_checked_and_mapped(tmp_path: Path) -> None:
     target = tmp_path / "animals10"
-    dataset = fetch_animals10(target, lambda: _download(tmp_path / "cache"))
+    dataset = fetch_animals10(target, lambda: _download(tmp_path / "cache"), published=30)
     assert dataset.labels == tuple(sorted(ANIMALS10.values()))
     assert len(dataset.pictures) == 30
     assert sorted(item.name for item in target.iterdir()) == sorted(ANIMALS10)
@@ -217,6 +219,23 @@ def test_what_is_not_animals10_is_refused_and_leaves_nothing(tmp_path: Path) -> 
     (tmp_path / "cache").mkdir()
     with pytest.raises(DataError, match="has no folders cane"):
         fetch_animals10(tmp_path / "animals10", lambda: tmp_path / "cache")
+    assert not (tmp_path / "animals10").exists()
+
+
+def test_half_a_download_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"30 files, expected 26,179.*Remove that folder"):
+        fetch_animals10(tmp_path / "animals10", lambda: _download(tmp_path / "cache"))
+    assert not (tmp_path / "animals10").exists()
+
+
+def test_a_disk_that_fills_up_ends_the_copy_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        fetch_animals10(tmp_path / "animals10", lambda: _download(tmp_path / "cache"), published=30)
+    assert caught.value.errno == errno.ENOSPC
     assert not (tmp_path / "animals10").exists()
 
 

@@ -9,7 +9,7 @@ from trailcam_edge.decision import probabilities
 from trailcam_edge.errors import DataError
 from trailcam_edge.manifest import InputSpec
 from trailcam_train.calibration import auroc, calibration_error, reliability_bins
-from trailcam_train.evaluate import Answers, Others, judge, read_others
+from trailcam_train.evaluate import Answers, Others, check_others, judge, read_others
 
 RNG = np.random.default_rng(0)
 
@@ -106,6 +106,22 @@ def test_the_score_is_chosen_on_one_half_of_the_others_and_reported_on_the_other
     assert metrics["others"]["n_choice"] == 8
 
 
+def test_what_is_turned_away_is_also_said_where_95_percent_of_the_test_pictures_are_kept() -> None:
+    """The threshold from validation is so low here that it keeps all; at 95 % of the test pictures half would go."""
+    sure = np.eye(3)[np.zeros(100, int)]
+    validation = Answers(sure * np.linspace(1, 2, 100)[:, None], np.zeros(100, np.int32))
+    test = Answers(sure * np.linspace(5, 6, 100)[:, None], np.zeros(100, np.int32))
+    strange = np.eye(3)[[0] * 4] * np.array([[3.0], [4.0], [5.5], [5.9]])
+
+    metrics = judge(("a", "b", "c"), validation, test, Others({"cars": strange}, {"cars": strange}))
+
+    assert metrics["reject"]["animals_kept"] == metrics["reject"]["animals_kept_high"] == 1.0
+    assert metrics["reject"]["animals_kept_low"] > 0.95
+    found = metrics["others"]["groups"]["cars"]
+    assert (found["rejected"], found["rejected_at_keep"]) == (0.0, 0.5)
+    assert found["rejected_at_keep_low"] < 0.5 < found["rejected_at_keep_high"]
+
+
 class Echo:
     """A model whose logits are the mean of each channel."""
 
@@ -133,3 +149,15 @@ def test_a_folder_of_no_others_is_refused(name: str, tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=name):
         read_others(Echo(), tmp_path / name, InputSpec(32, 32, "crop"))
+    with pytest.raises(DataError, match=name):
+        check_others(tmp_path / name, InputSpec(32, 32, "crop"))
+
+
+def test_others_that_can_be_read_after_a_training_pass_before_it(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((20, 20, 3), np.uint8))
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    check_others(tmp_path, InputSpec(32, 32, "crop"))
+    (tmp_path / "b.png").unlink()
+    with pytest.raises(DataError, match="no two readable pictures"):
+        check_others(tmp_path, InputSpec(32, 32, "crop"))

@@ -1,3 +1,4 @@
+import http.client
 import urllib.error
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,16 @@ def test_a_file_that_is_no_model_is_refused(name: str, tmp_path: Path) -> None:
         load_weights(tiny_backbone(), str(tmp_path / name), imagenet=None)
 
 
+def test_a_size_that_the_network_cannot_take_is_refused() -> None:
+    recipe = override(
+        find_recipe("xception"),
+        ["weights=none", "batch_norm=train", "phases.head.epochs=0", "input.height=64", "input.width=64"],
+    )
+
+    with pytest.raises(TrainError, match=r"recipe xception: the network cannot be built for 64x64 px.*71x71"):
+        build_network(recipe, 3, "float32")
+
+
 def test_missing_weights_say_what_to_name() -> None:
     with pytest.raises(TrainError, match=r"nowhere\.keras.*--weights PATH"):
         load_weights(tiny_backbone(), "nowhere.keras", imagenet=None)
@@ -234,9 +245,12 @@ def test_a_backbone_without_published_weights_says_so() -> None:
         load_weights(tiny_backbone(), "imagenet", imagenet=None)
 
 
-def test_no_network_names_the_file_and_where_to_put_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [urllib.error.URLError("no route to host"), http.client.IncompleteRead(b"half", 9)])
+def test_no_network_names_the_file_and_where_to_put_it(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def refuse(*arguments: Any, **options: Any) -> None:
-        raise urllib.error.URLError("no route to host")
+        raise error
 
     monkeypatch.setattr(backbones.urllib.request, "urlopen", refuse)
     monkeypatch.setattr(Path, "home", lambda: tmp_path)

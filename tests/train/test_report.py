@@ -7,9 +7,11 @@ import cv2
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trailcam_edge.run_directory import SplitRow
-from trailcam_train.charts import line_chart, picture, pictures_in_a_row, table
+from trailcam_train.charts import _ticks, line_chart, picture, pictures_in_a_row, table
 from trailcam_train.checkpoints import EpochRow
 from trailcam_train.dataset import Unreadable
 from trailcam_train.evaluate import Answers, Others, judge
@@ -189,6 +191,14 @@ def test_figures_come_with_their_counts_and_files_left_out_are_listed(page: Page
     assert "cars" in text
 
 
+def test_what_makes_a_test_easier_than_it_looks_is_said(page: Page) -> None:
+    assert "Caution" not in render_report(page)
+    provenance = {**page.provenance, "group_by": "folder", "near_duplicates_across": "7"}
+    text = render_report(replace(page, provenance=provenance))
+    assert "the true intervals are wider" in text
+    assert "7 groups of near-duplicates" in text
+
+
 def test_a_training_of_one_epoch_can_be_drawn(page: Page) -> None:
     assert Tags(render_report(replace(page, history=page.history[:1]))).open == []
 
@@ -199,6 +209,19 @@ def test_a_chart_keeps_its_points_inside() -> None:
     heights = [float(y) for y in re.findall(r'cy="([\d.]+)"', chart)]
     assert min(heights) == 26.0
     assert max(heights) == 224.0
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))
+def test_an_axis_of_any_width_has_a_few_marks_inside(low: float, width: float) -> None:
+    high = low + width
+    marks = _ticks(low, high)
+    assert len(marks) <= 7
+    assert all(low - 1e-6 * width <= mark <= high + 1e-6 * width for mark in marks)
+
+
+@pytest.mark.parametrize("most", [0.55, 5.5, 56.0])
+def test_an_axis_between_5_and_6_can_be_drawn(most: float) -> None:
+    assert len(_ticks(0, most)) >= 2
 
 
 def test_a_table_shades_the_cells_it_is_told_to() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trailcam_edge.errors import DataError
 from trailcam_edge.run_directory import SPLITS, SplitRow, split_to_bytes
 from trailcam_train.dataset import Dataset, Picture
-from trailcam_train.splits import load_split, make_split
+from trailcam_train.splits import check_groups, count_crossing, load_split, make_split
 
 
 def _dataset(labels: list[str], root: Path = Path("data")) -> Dataset:
@@ -169,6 +169,20 @@ def test_a_split_is_refused_when_pictures_were_added(written: tuple[Path, Datase
     added = dataclasses.replace(dataset.pictures[0], file="fox/new.jpg")
     with pytest.raises(DataError, match=r"fox/new.jpg is not in the split \(split: 40 pictures, folder: 41\)"):
         load_split(path, dataclasses.replace(dataset, pictures=(*dataset.pictures, added)))
+
+
+def test_groups_that_a_split_parts_are_counted_and_refused_by_name(
+    written: tuple[Path, Dataset, tuple[SplitRow, ...]],
+) -> None:
+    path, dataset, rows = written
+    alone = list(range(40))
+    check_groups(path, rows, alone, dataset)
+    assert count_crossing(rows, alone, dataset) == 0
+
+    sites = [number // 20 for number in range(40)]  # two sites, each in all three splits
+    assert count_crossing(rows, sites, dataset) == 2
+    with pytest.raises(DataError, match=r"parts 2 of the groups.*fox/0000.jpg \(\w+\) and fox/"):
+        check_groups(path, rows, sites, dataset)
 
 
 def test_a_split_without_test_pictures_of_a_class_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from trailcam.main import main
-from trailcam_edge.run_directory import read_run, read_split
+from trailcam_edge.run_directory import read_run, read_split, split_to_bytes
 from trailcam_train import training
 from trailcam_train.fit import fit
 from trailcam_train.networks import load_network
@@ -73,6 +73,8 @@ def test_a_run_has_everything_that_its_readers_expect(made: Made) -> None:
         "score",
         "threshold",
         "animals_kept",
+        "animals_kept_low",
+        "animals_kept_high",
         "n_animals",
         "others_rejected",
         "n_others",
@@ -218,7 +220,9 @@ def test_a_full_disk_at_the_end_leaves_a_training_that_can_be_finished(
 
     monkeypatch.setattr(training, "write_file", full)
     assert main(words(made.data, tmp_path, "third", "--set", "phases.all.epochs=1")) == 1
-    assert "disk is full" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "disk is full" in said
+    assert f"trailcam train --resume {tmp_path / 'runs' / 'third'}" in said
     partial = tmp_path / "runs" / "third.partial"
     assert not [path.name for path in partial.iterdir() if path.name.startswith(".")]
     monkeypatch.undo()
@@ -279,6 +283,7 @@ def test_data_that_cannot_be_used_is_refused_and_nothing_is_written(
         (["--name", "../run"], "plain name"),
         (["--teacher", "nowhere"], "not a finished run"),
         (["--set", "outliers_weight=0.5"], "--others DIR"),
+        (["--others", "nowhere"], "nowhere: no such folder"),
     ],
 )
 def test_options_that_cannot_work_are_refused_and_nothing_is_written(
@@ -296,6 +301,68 @@ def test_going_on_with_nothing_says_so(made: Made, tmp_path: Path, capsys: pytes
 
     assert main(["train", "--resume", str(made.root / "runs" / "first")]) == 1
     assert "finished" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "more", [["--set", "batch_size=4"], ["--seed", "1"], ["--recipe", "cnn"], ["--split", "a.csv"]]
+)
+def test_going_on_with_other_settings_is_refused(
+    more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--resume", str(tmp_path / "run"), *more]) == 1
+
+    assert f"leave out {more[0]}." in capsys.readouterr().err
+
+
+def test_going_on_with_another_backend_is_refused(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    partial = tmp_path / "old.partial"
+    shutil.copytree(made.root / "runs" / "first", partial)
+    (partial / "report.html").unlink()
+    said = json.loads((partial / "provenance.json").read_text())
+    (partial / "provenance.json").write_text(json.dumps({**said, "backend": "jax"}))
+
+    assert main(["train", "--resume", str(tmp_path / "old")]) == 1
+
+    assert f"KERAS_BACKEND=jax trailcam train --resume {tmp_path / 'old'}" in capsys.readouterr().err
+
+
+def test_a_split_that_parts_copies_is_taken_and_told(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = list(read_split(made.root / "runs" / "first" / "split.csv"))
+    data = tmp_path / "data"
+    shutil.copytree(made.data, data)
+    trained = next(row for row in rows if row.split == "train")
+    twin = Path(trained.file).with_stem("twin").as_posix()
+    shutil.copy(data / trained.file, data / twin)
+    (tmp_path / "split.csv").write_bytes(split_to_bytes([*rows, replace(trained, file=twin, split="test")]))
+
+    more = ["--split", str(tmp_path / "split.csv"), "--set", "phases.all.epochs=1"]
+    assert main(words(data, tmp_path, "parted", *more)) == 0
+
+    assert "1 groups of near-duplicates are in several splits" in capsys.readouterr().out
+    assert read_run(made.root / "runs" / "first").provenance["near_duplicates_across"] == "0"
+
+
+def test_what_a_kill_left_behind_is_not_published(made: Made, tmp_path: Path) -> None:
+    partial = tmp_path / "old.partial"
+    shutil.copytree(made.root / "runs" / "first", partial)
+    (partial / ".trailcam-staging-x").mkdir()
+    for name in (
+        ".trailcam-staging-x/model.keras",
+        ".trailcam-staging-y",
+        "trunk-train-0.npy",
+        "trunk-train-1.unfinished",
+    ):
+        (partial / name).write_bytes(b"half")
+
+    assert main(["train", "--resume", str(tmp_path / "old")]) == 0
+
+    assert {path.name for path in (tmp_path / "old").iterdir()} == {
+        path.name for path in (made.root / "runs" / "first").iterdir()
+    }
 
 
 def test_pictures_that_changed_since_are_refused(

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-from trailcam_train.devices import data_parallel
+from trailcam_train.devices import data_parallel, on_one_device
+from trailcam_train.explain import grad_cam
 from trailcam_train.fit import fit, predict_logits
 from trailcam_train.recipe import Phase
 
@@ -62,6 +64,9 @@ def main(folder: Path, devices: str, stop_at: int | None = None) -> None:
                 train("killed", stop_at)
             except KeyboardInterrupt:
                 found["resumed"] = train("killed")
+        with on_one_device():
+            pictures = np.zeros((3, 8, 8, 3), np.uint8)  # a number that two devices cannot share
+            found["maps"] = grad_cam(parts.tiny_network(), pictures, np.arange(3)).shape
     found["tensorflow"] = LOADED_TENSORFLOW
     print(json.dumps(found))
 
@@ -74,7 +79,8 @@ def watch_shards() -> list[Any]:
 
     def spy(data: Any, layouts: Any = None) -> Any:
         placed = real(data, layouts)
-        seen.extend([[str(s.device), list(s.data.shape)] for s in array.addressable_shards] for array in placed)
+        given = (array for array in placed if array is not None)
+        seen.extend([[str(s.device), list(s.data.shape)] for s in array.addressable_shards] for array in given)
         return placed
 
     trainer._distribute_data = spy

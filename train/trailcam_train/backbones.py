@@ -4,6 +4,7 @@ A flat graph (no model inside the model) is what converters fold well. Shapes: p
 features (N, h, w, C) float. Normalisation is the first layer, so every saved model takes raw pixels.
 """
 
+import http.client
 import urllib.error
 import urllib.request
 import warnings
@@ -148,7 +149,7 @@ def _imagenet_path(backbone: keras.Model, imagenet: ImageNetFile | None) -> Path
         try:
             with urllib.request.urlopen(url, timeout=_DOWNLOAD_TIMEOUT_S) as answer:  # noqa: S310 (a constant https address)
                 content = answer.read()
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
             raise TrainError(
                 f"the ImageNet weights of {backbone.name} cannot be fetched ({error}). Fetch {url} on a machine with a "
                 f'network and put it at {imagenet.place}, or name it with "--weights PATH".'

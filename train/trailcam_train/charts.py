@@ -109,7 +109,7 @@ def _ticks(low: float, high: float) -> list[float]:
     """Return the multiples of 1, 2 or 5 times a power of ten that lie in a range, at most six."""
     width = high - low or 1.0
     power = 10.0 ** math.floor(math.log10(width / _MOST_TICKS))
-    step = next(s for s in (power, 2 * power, 5 * power, 10 * power) if width / s <= _MOST_TICKS - 1)
+    step = next(s for s in (power, 2 * power, 5 * power, 10 * power, 20 * power) if width / s <= _MOST_TICKS - 1)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [number * step for number in range(first, last + 1)]
 

@@ -13,7 +13,7 @@ import keras
 from trailcam_edge.errors import TrainError
 from trailcam_train.recipe import AUTO, Recipe
 
-__all__ = ["choose_devices", "data_parallel"]
+__all__ = ["choose_devices", "data_parallel", "on_one_device"]
 
 
 def choose_devices(devices: str, found: int, sizes: tuple[int, ...]) -> int:
@@ -66,5 +66,16 @@ def data_parallel(recipe: Recipe) -> Iterator[int]:
     keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names[:count]))
     try:
         yield count
+    finally:
+        keras.distribution.set_distribution(before)
+
+
+@contextmanager
+def on_one_device() -> Iterator[None]:
+    """Inside the block networks are loaded on one device: what is judged comes in batches that no number divides."""
+    before = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
     finally:
         keras.distribution.set_distribution(before)

@@ -5,6 +5,7 @@ Validation pictures choose the temperature, the reject score and its threshold; 
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from trailcam_edge.temperature import fit_temperature, negative_log_likelihood
 from trailcam_train.bootstrap import calibration_error_interval, macro_f1_interval
 from trailcam_train.calibration import auroc, calibration_error, reliability_bins
 
-__all__ = ["KEEP", "Answers", "Others", "judge", "read_others"]
+__all__ = ["KEEP", "Answers", "Others", "check_others", "judge", "read_others"]
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int32]
@@ -68,6 +69,19 @@ def judge(labels: Sequence[str], validation: Answers, test: Answers, others: Oth
     return metrics
 
 
+def check_others(root: Path, spec: InputSpec) -> None:
+    """Refuse, before a training, a folder that ``read_others`` could not use after it.
+
+    Raises:
+        DataError: no such folder, or no two readable pictures in any group.
+    """
+    for members in group_others(root).values():
+        readable = (path for path in members if _try_fit(path, spec) is not None)
+        if len(list(islice(readable, 2))) == 2:
+            return
+    raise _too_few(root)
+
+
 def read_others(model: keras.Model, root: Path, spec: InputSpec, progress: Progress = silent) -> Others:
     """Run ``model`` over a folder of pictures of none of the labels.
 
@@ -94,8 +108,12 @@ def read_others(model: keras.Model, root: Path, spec: InputSpec, progress: Progr
         if len(found) >= 2:
             fit[group], report[group] = found[FIT_HALF], found[REPORT_HALF]
     if not fit:
-        raise DataError(f"{root}: no two readable pictures of others in any folder, expected at least two.")
+        raise _too_few(root)
     return Others(fit, report)
+
+
+def _too_few(root: Path) -> DataError:
+    return DataError(f"{root}: no two readable pictures of others in any folder, expected at least two.")
 
 
 def _judge_split(labels: Sequence[str], answers: Answers, temperature: float) -> dict[str, Any]:
@@ -167,10 +185,14 @@ def _judge_reject(validation: Answers, test: Answers, others: Others | None) -> 
         score = max(REJECT_SCORES, key=lambda name: _auroc_of(name, validation.logits, strange))
     threshold = fit_reject_rule(validation.logits, score, KEEP)
     reported = np.concatenate(list(others.report.values())) if others is not None else None
+    kept = int((reject_score(test.logits, score) >= threshold).sum())
+    low, high = wilson_interval(kept, len(test.class_ids))
     return {
         "score": score,
         "threshold": threshold,
-        "animals_kept": float((reject_score(test.logits, score) >= threshold).mean()),
+        "animals_kept": kept / len(test.class_ids),
+        "animals_kept_low": low,
+        "animals_kept_high": high,
         "n_animals": len(test.class_ids),
         "others_rejected": None if reported is None else float((reject_score(reported, score) < threshold).mean()),
         "n_others": 0 if reported is None else len(reported),
@@ -179,15 +201,15 @@ def _judge_reject(validation: Answers, test: Answers, others: Others | None) -> 
 
 def _judge_others(rule: dict[str, Any], validation: Answers, test: Answers, others: Others) -> dict[str, Any]:
     strange = np.concatenate(list(others.fit.values()))
+    # The threshold comes from validation and keeps more or fewer test pictures; runs are compared where all keep alike.
+    at_keep = fit_reject_rule(test.logits, rule["score"], KEEP)
     groups = {}
     for group, logits in others.report.items():
-        rejected = int((reject_score(logits, rule["score"]) < rule["threshold"]).sum())
-        low, high = wilson_interval(rejected, len(logits))
+        scores = reject_score(logits, rule["score"])
         groups[group] = {
             "n": len(logits),
-            "rejected": rejected / len(logits),
-            "rejected_low": low,
-            "rejected_high": high,
+            **_share("rejected", scores < rule["threshold"]),
+            **_share("rejected_at_keep", scores < at_keep),
             "auroc": _auroc_of(rule["score"], test.logits, logits),
         }
     return {
@@ -195,6 +217,11 @@ def _judge_others(rule: dict[str, Any], validation: Answers, test: Answers, othe
         "n_choice": len(strange),
         "groups": groups,
     }
+
+
+def _share(name: str, hits: npt.NDArray[np.bool_]) -> dict[str, float]:
+    low, high = wilson_interval(int(hits.sum()), len(hits))
+    return {name: float(hits.mean()), f"{name}_low": low, f"{name}_high": high}
 
 
 def _auroc_of(score: str, familiar: Floats, strange: Floats) -> float:

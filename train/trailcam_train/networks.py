@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 
 from trailcam_edge.disk import STAGING_PREFIX, sync_directory
+from trailcam_edge.errors import TrainError
 from trailcam_train.recipe import Recipe, find_builder
 
 __all__ = [
@@ -37,10 +38,19 @@ def build_network(recipe: Recipe, class_count: int, precision: str) -> keras.Mod
     """Build the network of a recipe: (N, H, W, 3) uint8 to (N, class_count) float32 logits.
 
     Raises:
-        TrainError: unknown recipe, or its weights cannot be had.
+        TrainError: unknown recipe, its weights cannot be had, or the network cannot take pictures of this size.
     """
     with _dtype_policy(precision):
-        return find_builder(recipe.name)(recipe, class_count)
+        builder = find_builder(recipe.name)
+        try:
+            return builder(recipe, class_count)
+        except ValueError as error:  # Keras says so: each of its networks has a least size
+            size = f"{recipe.input.width}x{recipe.input.height}"
+            reason = " ".join(str(error).split())[:200]
+            raise TrainError(
+                f"recipe {recipe.name}: the network cannot be built for {size} px ({reason}). Choose another "
+                "input.height and input.width."
+            ) from error
 
 
 def save_network(model: keras.Model, recipe: Recipe, path: Path) -> None:

@@ -128,7 +128,24 @@ def _summary(page: Page) -> str:
         f"({test['macro_f1_low']:.3f} to {test['macro_f1_high']:.3f}).</p>"
         f"<p>Validation: {_share(validation['top1'])} of {validation['n']:,}. Validation pictures chose the best "
         "epoch, the temperature and the reject rule; test pictures chose nothing.</p>"
+        f"{_cautions(page.provenance)}"
     )
+
+
+def _cautions(provenance: dict[str, str]) -> str:
+    """Return what makes the test easier, or its intervals narrower, than they look."""
+    said = []
+    if "group_by" in provenance:
+        said.append(
+            "Pictures were grouped, by camera or site say. The intervals take them as independent of each other, which "
+            "pictures of one group are not: the true intervals are wider."
+        )
+    if provenance.get("near_duplicates_across", "0") != "0":
+        said.append(
+            f"{provenance['near_duplicates_across']} groups of near-duplicates are in several splits of the split that "
+            "was handed in: on those pictures the test is no test."
+        )
+    return "".join(f"<p><b>Caution.</b> {text}</p>" for text in said)
 
 
 def _curves(page: Page) -> str:
@@ -238,7 +255,7 @@ def _reject(page: Page) -> str:
     text = (
         f"<p>Below {rule['threshold']:.3f} of <b>{html.escape(rule['score'])}</b> the answer is unknown. The threshold "
         f"keeps {KEEP:.0%} of the validation pictures; it kept {_share(rule['animals_kept'])} of {rule['n_animals']:,} "
-        "test pictures.</p>"
+        f"test pictures ({_interval(rule['animals_kept_low'], rule['animals_kept_high'])}).</p>"
     )
     if "others" not in page.metrics:
         return text + '<p>How many other pictures it turns away was not measured: train with "--others DIR".</p>'
@@ -248,11 +265,14 @@ def _reject(page: Page) -> str:
             f"{found['n']:,}",
             _share(found["rejected"]),
             _interval(found["rejected_low"], found["rejected_high"]),
+            _share(found["rejected_at_keep"]),
+            _interval(found["rejected_at_keep_low"], found["rejected_at_keep_high"]),
             f"{found['auroc']:.3f}",
         ]
         for group, found in page.metrics["others"]["groups"].items()
     ]
-    return text + table(["others", "pictures", "turned away", "95 % interval", "AUROC"], rows)
+    at_keep = f"at {KEEP:.0%} of test pictures kept"
+    return text + table(["others", "pictures", "turned away", "95 % interval", at_keep, "95 % interval", "AUROC"], rows)
 
 
 def _unreadable(page: Page) -> str:

@@ -17,7 +17,7 @@ from trailcam_edge.errors import DataError
 from trailcam_edge.run_directory import SPLITS, SplitRow, read_split
 from trailcam_train.dataset import Dataset
 
-__all__ = ["load_split", "make_split"]
+__all__ = ["check_groups", "count_crossing", "load_split", "make_split"]
 
 _Counts = dict[str, dict[str, float]]  # by split, then by label
 
@@ -103,6 +103,45 @@ def load_split(path: Path, dataset: Dataset) -> tuple[SplitRow, ...]:
         if absent:
             raise DataError(f"{path}: no {split} picture of {absent[0]!r}. Leave the file out to make a new split.")
     return rows
+
+
+def check_groups(path: Path, rows: Sequence[SplitRow], groups: Sequence[int], dataset: Dataset) -> None:
+    """Refuse a split that parts pictures which a person wants together.
+
+    Args:
+        path: of the split, for the message.
+        rows: of the split, for exactly the pictures of ``dataset``.
+        groups: a group number per picture, in the order of ``dataset.pictures``.
+        dataset: the pictures.
+
+    Raises:
+        DataError: pictures of one group are in several splits.
+    """
+    crossing = _crossing(rows, groups, dataset)
+    if crossing:
+        first, second = crossing[0]
+        raise DataError(
+            f"{path}: parts {len(crossing):,} of the groups of --group-by, such as that of {first.file} "
+            f"({first.split}) and {second.file} ({second.split}). Leave out --split to make a new split, or --group-by "
+            "to take this one as it is."
+        )
+
+
+def count_crossing(rows: Sequence[SplitRow], groups: Sequence[int], dataset: Dataset) -> int:
+    """Return how many groups have pictures in several splits; arguments as for ``check_groups``."""
+    return len(_crossing(rows, groups, dataset))
+
+
+def _crossing(rows: Sequence[SplitRow], groups: Sequence[int], dataset: Dataset) -> list[tuple[SplitRow, SplitRow]]:
+    """Return two pictures in different splits of every group that has such."""
+    row_of = {row.file: row for row in rows}
+    first: dict[int, SplitRow] = {}
+    crossing: dict[int, tuple[SplitRow, SplitRow]] = {}
+    for picture, group in zip(dataset.pictures, groups, strict=True):
+        row = row_of[picture.file]
+        if first.setdefault(group, row).split != row.split:
+            crossing.setdefault(group, (first[group], row))
+    return list(crossing.values())
 
 
 def _collect_groups(dataset: Dataset, groups: Sequence[int], seed: int) -> list[_Group]:

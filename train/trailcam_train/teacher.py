@@ -25,6 +25,7 @@ from trailcam_edge.errors import TrainError
 from trailcam_edge.progress import Progress, silent
 from trailcam_edge.run_directory import Run, SplitRow, read_run
 from trailcam_train.forward import Forward, freeze_forward
+from trailcam_train.lineage import check_learned
 from trailcam_train.networks import load_network
 from trailcam_train.pipeline import Batch, PictureStream
 from trailcam_train.recipe import Recipe
@@ -215,13 +216,7 @@ def _check_teacher(path: Path, labels: Sequence[str], rows: Sequence[SplitRow]) 
             f"teacher {path}: it has other labels (only the teacher: {', '.join(only_teacher) or 'none'}; only the "
             f"data: {', '.join(only_here) or 'none'}). Train the teacher on the same classes."
         )
-    learned = {row.sha256 for row in run.pictures("train")}
-    leaked = [row for row in rows if row.split != "train" and row.sha256 in learned]
-    if leaked:
-        raise TrainError(
-            f"teacher {path}: it learned from {len(leaked):,} pictures that are for validation or test here, such as "
-            f'{leaked[0].file}. Train with its split: "--split {path / "split.csv"}".'
-        )
+    check_learned(f"teacher {path}", run.pictures("train"), path / "split.csv", rows)
     return run
 
 

@@ -11,25 +11,26 @@ import keras
 import numpy as np
 
 from trailcam_edge.decision import probabilities
-from trailcam_edge.disk import write_file
+from trailcam_edge.disk import remove_staging, write_file
 from trailcam_edge.errors import DataError, TrainError
 from trailcam_edge.progress import Progress, silent
 from trailcam_edge.run_directory import Run, SplitRow, check_pictures
 from trailcam_train.checkpoints import LAST_FILE, State
 from trailcam_train.dataset import Dataset, list_class_folders, scan_dataset
-from trailcam_train.devices import data_parallel
+from trailcam_train.devices import data_parallel, on_one_device
 from trailcam_train.duplicates import group_near_duplicates
-from trailcam_train.evaluate import Answers, judge, read_others
+from trailcam_train.evaluate import Answers, check_others, judge, read_others
 from trailcam_train.fit import Task, fit, predict_logits
 from trailcam_train.groups import merge_groups, read_groups
 from trailcam_train.label_maps import choose_label_map
+from trailcam_train.lineage import check_weights
 from trailcam_train.lock import locked
 from trailcam_train.networks import build_network, load_network, save_network, training_precision
 from trailcam_train.outliers import check_outliers, choose_outliers
 from trailcam_train.predictions import PREDICTIONS_FILE, predictions_to_bytes
 from trailcam_train.recipe import Recipe
 from trailcam_train.report import Page, render_report
-from trailcam_train.splits import load_split, make_split
+from trailcam_train.splits import check_groups, count_crossing, load_split, make_split
 from trailcam_train.teacher import Teacher, check_teachers, model_digests, open_teacher
 from trailcam_train.workspace import (
     Job,
@@ -81,6 +82,8 @@ def start_training(plan: Plan, progress: Progress = silent) -> Run:
     """
     check_free(plan.run)
     label_map = choose_label_map(list_class_folders(plan.data), plan.label_map)
+    if plan.others is not None:
+        check_others(plan.others, plan.recipe.input.spec)
     keras.utils.set_random_seed(plan.recipe.seed)
     precision = training_precision(plan.recipe)
     with data_parallel(plan.recipe) as devices:
@@ -89,9 +92,15 @@ def start_training(plan: Plan, progress: Progress = silent) -> Run:
         check_space(plan.run.parent, model.count_params())
         dataset = scan_dataset(plan.data, label_map, progress)
         _check_unreadable(dataset)
-        rows = _make_rows(plan, dataset, progress)
-        provenance = {**_provenance(plan, dataset), "precision": precision, "devices": str(devices)}
+        rows, groups = _make_rows(plan, dataset, progress)
+        check_weights(plan.recipe.weights, rows)
         outliers = _choose_outliers(plan, progress)
+        provenance = {
+            **_provenance(plan, dataset),
+            "near_duplicates_across": str(count_crossing(rows, groups, dataset)),
+            "precision": precision,
+            "devices": str(devices),
+        }
         folder = partial_folder(plan.run)
         job = Job(folder, plan.data, plan.recipe, dataset.labels, rows, provenance, plan.others, outliers)
         teachers = _find_teachers(job)
@@ -102,17 +111,20 @@ def start_training(plan: Plan, progress: Progress = silent) -> Run:
             return _work(job, model, _open_teacher(job, teachers), progress)
 
 
-def resume_training(run: Path, progress: Progress = silent, data: Path | None = None) -> Run:
+def resume_training(
+    run: Path, progress: Progress = silent, data: Path | None = None, others: Path | None = None
+) -> Run:
     """Go on with a training that was stopped and return the finished run.
 
     Args:
         run: the run, or its ``.partial`` folder.
         progress: told of each step.
         data: where the pictures are now, if they were moved.
+        others: where the pictures of none of the labels are now, if they were moved.
 
     Raises:
         DataError: the pictures are not those that the split was made of.
-        TrainError: nothing to go on with, or as for ``start_training``.
+        TrainError: nothing to go on with, begun on another backend, or as for ``start_training``.
         OSError: as for ``start_training``.
     """
     folder = partial_folder(run)
@@ -121,10 +133,14 @@ def resume_training(run: Path, progress: Progress = silent, data: Path | None = 
         done = f'It is finished: convert it with "trailcam export {finished}".' if finished.is_dir() else ""
         raise TrainError(f"{folder}: no unfinished run to go on with. {done or 'Check the name.'}")
     with locked(folder):
-        job = read_job(folder, data)
+        remove_staging(folder)  # a kill may have come while a checkpoint was written
+        job = read_job(folder, data, others)
         if (folder / _REPORT_FILE).exists():
             return publish(folder)  # it was stopped between the last file and the rename
+        _check_backend(job, run)
         check_pictures(job.rows, job.data, progress)
+        if job.others is not None:
+            check_others(job.others, job.recipe.input.spec)
         if job.outliers and job.others is not None:
             check_outliers(job.outliers, job.others, job.recipe.input.spec, progress)
         teachers = _find_teachers(job)
@@ -147,7 +163,8 @@ def _work(job: Job, model: keras.Model, teacher: Teacher | None, progress: Progr
     task = Task(job.recipe, job.training_stream(), validation, job.class_weights(), teacher, job.outlier_stream())
     state = fit(model, task, job.folder, progress)
     save_network(model, job.recipe, job.folder / "model.keras")
-    _evaluate(job, state, progress)
+    with on_one_device():
+        _evaluate(job, state, progress)
     return publish(job.folder)
 
 
@@ -202,13 +219,27 @@ def _check_unreadable(dataset: Dataset) -> None:
         )
 
 
-def _make_rows(plan: Plan, dataset: Dataset, progress: Progress) -> tuple[SplitRow, ...]:
-    if plan.split is not None:
-        return load_split(plan.split, dataset)
-    groups = group_near_duplicates(dataset, progress)
-    if plan.group_by is not None:
-        groups = merge_groups(groups, read_groups(plan.group_by, dataset))
-    return make_split(dataset, groups, plan.recipe.seed, plan.recipe.validation, plan.recipe.test)
+def _make_rows(plan: Plan, dataset: Dataset, progress: Progress) -> tuple[tuple[SplitRow, ...], tuple[int, ...]]:
+    """Return the split, and the group of near-duplicates of each picture of ``dataset``."""
+    stated = None if plan.group_by is None else read_groups(plan.group_by, dataset)
+    earlier = None if plan.split is None else load_split(plan.split, dataset)
+    if plan.split is not None and earlier is not None and stated is not None:
+        check_groups(plan.split, earlier, stated, dataset)
+    copies = group_near_duplicates(dataset, progress)
+    if earlier is not None:
+        return earlier, copies
+    groups = copies if stated is None else merge_groups(copies, stated)
+    return make_split(dataset, groups, plan.recipe.seed, plan.recipe.validation, plan.recipe.test), copies
+
+
+def _check_backend(job: Job, run: Path) -> None:
+    """Checkpoints fit every backend, but its random numbers and kernels are its own: the run would be another one."""
+    begun, here = job.provenance.get("backend"), keras.backend.backend()
+    if begun not in (None, here):
+        raise TrainError(
+            f"{job.folder}: begun on the backend {begun}, here is {here}. Go on with "
+            f'"KERAS_BACKEND={begun} trailcam train --resume {run}".'
+        )
 
 
 def _choose_outliers(plan: Plan, progress: Progress) -> tuple[SplitRow, ...]:
@@ -245,6 +276,8 @@ def _provenance(plan: Plan, dataset: Dataset) -> dict[str, str]:
         found["unreadable_files"] = ", ".join(item.file for item in dataset.unreadable[:_LISTED]) + more
     if plan.split is not None:
         found["split_from"] = str(plan.split.resolve())
+    if plan.group_by is not None:
+        found["group_by"] = plan.group_by
     if plan.others is not None:
         found["others"] = str(plan.others.resolve())
     if plan.recipe.distillation.teacher:

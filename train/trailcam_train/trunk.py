@@ -6,6 +6,7 @@ outputs as float16 on disk; its epochs then take the views in turn. On a machine
 several times shorter, for augmentation that repeats after n epochs.
 """
 
+import io
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -16,6 +17,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_edge.disk import sync_directory, write_file
 from trailcam_edge.errors import TrainError
 from trailcam_edge.progress import Progress, silent
 from trailcam_edge.run_directory import SplitRow
@@ -167,8 +169,11 @@ def _write_view(trunk: keras.Model, pictures: Stream, view: int, path: Path, pro
             done += len(ids)
             progress("frozen layers", done, len(pictures.rows), path.stem)
     features.flush()
-    np.save(path.with_name(f"{path.stem.rpartition('-')[0]}-classes.npy"), class_ids)
+    buffer = io.BytesIO()
+    np.save(buffer, class_ids)
+    write_file(path.with_name(f"{path.stem.rpartition('-')[0]}-classes.npy"), buffer.getvalue())
     unfinished.replace(path)
+    sync_directory(path.parent)
 
 
 def _map_new(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.float16]]":

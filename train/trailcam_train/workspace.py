@@ -26,7 +26,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_edge.disk import staged_directory, sync_directory
+from trailcam_edge.disk import remove_staging, staged_directory, sync_directory
 from trailcam_edge.errors import TrainError
 from trailcam_edge.run_directory import (
     OUTLIERS_FILE,
@@ -44,6 +44,7 @@ from trailcam_train.outliers import outlier_stream
 from trailcam_train.pipeline import PictureStream
 from trailcam_train.recipe import Recipe, recipe_from_table, recipe_to_toml
 from trailcam_train.teacher import ANSWERS_PREFIX
+from trailcam_train.trunk import remove_views
 
 __all__ = [
     "Job",
@@ -187,8 +188,8 @@ def create_job(job: Job, unreadable: Sequence[Unreadable]) -> None:
             (staging / OUTLIERS_FILE).write_bytes(split_to_bytes(job.outliers))
 
 
-def read_job(folder: Path, data: Path | None = None) -> Job:
-    """Read the folder of an unfinished training; ``data`` says where the pictures are now, if they were moved.
+def read_job(folder: Path, data: Path | None = None, others: Path | None = None) -> Job:
+    """Read the folder of an unfinished training; ``data`` and ``others`` say where pictures were moved to.
 
     Raises:
         TrainError: a file of it is missing or damaged.
@@ -198,6 +199,7 @@ def read_job(folder: Path, data: Path | None = None) -> Job:
         labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
         provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
         table = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
+        provenance |= {name: str(path.resolve()) for name, path in (("data", data), ("others", others)) if path}
         place = data or Path(provenance["data"])
         others = Path(provenance["others"]) if "others" in provenance else None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -220,9 +222,14 @@ def publish(folder: Path) -> Run:
         OSError: the disk is failing; the unfinished run stays and can go on.
     """
     finished = folder.with_name(folder.name.removesuffix(PARTIAL_SUFFIX))
-    names = (LAST_FILE, BEST_FILE, START_FILE, LOCK_FILE)
-    for path in [*(folder / name for name in names), *folder.glob(f"{ANSWERS_PREFIX}*.npy")]:
+    for path in [
+        *(folder / name for name in (LAST_FILE, BEST_FILE, START_FILE)),
+        *folder.glob(f"{ANSWERS_PREFIX}*.npy"),
+    ]:
         path.unlink(missing_ok=True)
+    remove_views(folder)
+    remove_staging(folder)
+    (folder / LOCK_FILE).unlink(missing_ok=True)
     sync_directory(folder)
     folder.rename(finished)
     sync_directory(finished.parent)

@@ -1,6 +1,7 @@
 """``trailcam train``: train a model on folders of photographs."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,6 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         _say_how_to_go_on(train.run)
         return _INTERRUPTED
+    except OSError:  # a full disk, most often
+        _say_how_to_go_on(train.run)
+        raise
     _show(finished)
     return 0
 
@@ -123,10 +127,31 @@ def _plan_start(arguments: argparse.Namespace) -> _Training:
 def _plan_resume(arguments: argparse.Namespace) -> _Training:
     from trailcam_train.training import resume_training
 
+    given = [option for option, value in _settled(arguments).items() if value not in (None, [])]
+    if given:
+        raise TrainError(
+            f"--resume goes on with the settings that the training began with; leave out {', '.join(given)}. Only "
+            "DATA and --others may be named again, where the pictures were moved."
+        )
     target: Path = arguments.resume
     if not target.parent.name and not target.is_dir():
         target = arguments.runs / target  # a bare name
-    return _Training(target, lambda progress: resume_training(target, progress, arguments.data))
+    return _Training(target, lambda progress: resume_training(target, progress, arguments.data, arguments.others))
+
+
+def _settled(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return the options that say what a training is, which does not change once it began."""
+    return {
+        "--recipe": arguments.recipe,
+        "--name": arguments.name,
+        "--weights": arguments.weights,
+        "--set": arguments.settings,
+        "--seed": arguments.seed,
+        "--label-map": arguments.label_map,
+        "--split": arguments.split,
+        "--group-by": arguments.group_by,
+        "--teacher": arguments.teacher,
+    }
 
 
 def _adjust(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
@@ -147,9 +172,15 @@ def _say_how_to_go_on(target: Path) -> None:
     from trailcam_train.workspace import partial_folder
 
     if partial_folder(target).is_dir():
-        print(f'\ntrailcam: stopped. Go on with "trailcam train --resume {target}".', file=sys.stderr)
+        print(f'\ntrailcam: stopped. Go on with "{_backend()}trailcam train --resume {target}".', file=sys.stderr)
     else:
         print("\ntrailcam: stopped before the training began; nothing was written.", file=sys.stderr)
+
+
+def _backend() -> str:
+    """Return what to set before going on where Keras does not run on its default."""
+    name = os.environ.get("KERAS_BACKEND")
+    return f"KERAS_BACKEND={name} " if name else ""
 
 
 def _show(run: "Run") -> None:
@@ -168,4 +199,9 @@ def _show(run: "Run") -> None:
     print(f"\nreport      {run.path / 'report.html'}")
     if run.provenance.get("unreadable", "0") != "0":
         print(f"left out    {run.provenance['unreadable']} unreadable pictures, listed in the report")
+    if run.provenance.get("near_duplicates_across", "0") != "0":
+        print(
+            f"warning     {run.provenance['near_duplicates_across']} groups of near-duplicates are in several splits: "
+            "the test is easier than it looks"
+        )
     print(f"next        trailcam export {run.path}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trailcam_edge.bundle import MANIFEST_FILE, Bundle, open_bundle
 from trailcam_edge.classifier import BUILTIN_BUNDLE
-from trailcam_edge.disk import STAGING_PREFIX, staged_directory, sync_directory
+from trailcam_edge.disk import STAGING_PREFIX, remove_staging, staged_directory, sync_directory
 from trailcam_edge.errors import BundleError, UpdateError
 from trailcam_edge.update.journal import BUILTIN
 
@@ -124,11 +124,7 @@ class Slots:
     def sweep(self) -> None:
         """Remove what an interrupted step has left behind."""
         for folder in (self._slots, self._current.parent):
-            for item in folder.glob(f"{STAGING_PREFIX}*") if folder.is_dir() else ():
-                if item.is_dir() and not item.is_symlink():
-                    shutil.rmtree(item, ignore_errors=True)
-                else:
-                    item.unlink(missing_ok=True)
+            remove_staging(folder)
 
 
 def _copy(source: Path, target: Path) -> None:

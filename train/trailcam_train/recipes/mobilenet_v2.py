@@ -2,7 +2,16 @@
 
     trailcam train DATA --recipe mobilenet_v2
 
-Hardware, time and accuracy: not measured yet.
+Hardware, time and accuracy: not measured as it stands here. At 128 px, with fewer epochs, on 2 cores without a GPU,
+shared with other work: 9 minutes for 9,413 training pictures of Animals-10.
+
+    trailcam train DATA --recipe mobilenet_v2 --weights mobilenet_v2_imagenet_notop.weights.h5 --others OTHERS \
+        --set input.height=128 --set input.width=128 --set phases.head.epochs=4 --set phases.head.views=1 \
+        --set phases.whole.epochs=2 --set ema=0.99
+
+Test top-1 91.8 % (90.5 to 92.9, n = 2,012), worst class dog 80.2 %, validation 93.2 %; the head alone, before the
+second phase: validation 89.7 %. At 93.4 % of animals kept, max_logit turns away 69 % of 115 things and 40 % of 60 other
+animals.
 
 First the new head alone, then the whole network at a lower rate with BatchNorm held at its ImageNet statistics.
 """
