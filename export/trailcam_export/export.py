@@ -119,7 +119,7 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
     """
     plan = make_plan(request, progress)
     progress("opening the trained model", 0, 1)
-    model = _open_model(plan)
+    model, model_notes = _open_model(plan)
     progress("opening the trained model", 1, 1)
     golden = read_golden_pictures(plan.golden_files, plan.run.input)
     with open_work_folder(request.out, plan.draft.name, plan.inputs) as work:
@@ -150,7 +150,7 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
         folder=plan.folder,
         trained=whole,
         variants=tuple(variants),
-        notes=(*plan.notes, *choice.notes, *_notes(plan, whole, request.fix and fix is None)),
+        notes=(*plan.notes, *model_notes, *choice.notes, *_notes(plan, whole, request.fix and fix is None)),
         findings=findings,
         passed=findings.passed(request.inconclusive_fails),
         calibration_count=len(choice.pictures),
@@ -158,12 +158,12 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
     )
 
 
-def _open_model(plan: Plan) -> keras.Model:
+def _open_model(plan: Plan) -> tuple[keras.Model, tuple[str, ...]]:
     if not plan.is_plain:
-        return open_trained_model(plan.model_path, plan.run.input, plan.run.labels)
-    model = open_plain_model(plan.model_path, plan.run.labels, plan.value_range)
+        return open_trained_model(plan.model_path, plan.run.input, plan.run.labels), ()
+    model, notes = open_plain_model(plan.model_path, plan.run.labels, plan.value_range)
     check_trained_model(model, plan.model_path, plan.run.input, plan.run.labels)
-    return model
+    return model, notes
 
 
 def _choose_calibration(plan: Plan, model: keras.Model, work: WorkFolder, progress: Progress) -> Choice:

@@ -7,8 +7,8 @@ Rebuilt, with the weights carried over and the result compared with the original
     augmentation and noise      replaced by nothing; while predicting they do nothing anyway
     pixels scaled outside       put inside, from the stated range of the input
 
-What pixel levels 0 and 255 must become is not in the file. It is known where the input is uint8 or a Rescaling layer
-reads it; else a person must say it. It is never guessed, because a wrong guess runs and is wrong.
+What pixel levels 0 and 255 must become is read from the first layer or asked for (``input_range``), and never guessed,
+because a wrong guess runs and is wrong.
 """
 
 from pathlib import Path
@@ -20,19 +20,20 @@ import numpy as np
 from trailcam_edge.errors import ExportError
 from trailcam_edge.interpreters import ValueRange
 from trailcam_edge.manifest import MAX_INPUT_PX, MIN_INPUT_PX
+from trailcam_export.input_range import find_range, is_augmentation
 from trailcam_export.trained import load_keras, walk_layers
 
 __all__ = ["open_plain_model"]
 
-_NOISE = ("GaussianNoise", "GaussianDropout", "AlphaDropout")
 _CROPPING = "RandomCrop"  # crops the centre while predicting: not nothing
 _PROBABILITY_TOLERANCE = 2e-3  # absolute; half precision against float32, measured 4e-4 on a mixed_bfloat16 network
 _HALF_TOLERANCE = 5e-2
-_LARGEST_RAW_SCALE = 1 / 100  # a Rescaling below it is made for levels 0..255 (1/255, 1/127.5, 1/128)
 
 
-def open_plain_model(path: Path, labels: tuple[str, ...], value_range: ValueRange | None = None) -> keras.Model:
-    """Load a Keras model and rebuild it to (N, H, W, 3) uint8 RGB in, (N, K) float32 logits out.
+def open_plain_model(
+    path: Path, labels: tuple[str, ...], value_range: ValueRange | None = None
+) -> tuple[keras.Model, tuple[str, ...]]:
+    """Load a Keras model, rebuild it to (N, H, W, 3) uint8 RGB in and (N, K) float32 logits out, and note what to know.
 
     Args:
         path: ``.keras`` or ``.h5`` file.
@@ -45,13 +46,13 @@ def open_plain_model(path: Path, labels: tuple[str, ...], value_range: ValueRang
     model = load_keras(path)
     height, width, floats = _check_input(model, path)
     _check_output(model, path, labels)
-    low, high = _find_range(model, path, floats, value_range)
+    (low, high), note = find_range(model, path, floats, value_range)
     core = _without_softmax(_rebuild(model, path), path)
     image = keras.Input((height, width, 3), dtype="uint8", name="image")
     scaled = keras.layers.Rescaling((high - low) / 255, offset=low, name="pixels", dtype="float32")(image)
     rebuilt = keras.Model(image, core(scaled), name="classifier")
     _check_same(model, rebuilt, path, (height, width), floats, (low, high))
-    return rebuilt
+    return rebuilt, () if note is None else (note,)
 
 
 def _check_input(model: keras.Model, path: Path) -> tuple[int, int, bool]:
@@ -79,43 +80,6 @@ def _check_output(model: keras.Model, path: Path, labels: tuple[str, ...]) -> No
         )
 
 
-def _find_range(model: keras.Model, path: Path, floats: bool, stated: ValueRange | None) -> ValueRange:
-    first = _first_layer(model)
-    scale = float(np.max(first.scale)) if isinstance(first, keras.layers.Rescaling) else None
-    known: ValueRange | None = None
-    if not floats:
-        known = (0.0, 255.0)
-    elif scale is not None:
-        known = (0.0, 255.0) if scale <= _LARGEST_RAW_SCALE else (0.0, 1.0)
-    if stated is None and known is None:
-        raise ExportError(
-            f"{path}: takes float32 and does not say in which range. Say what black and white pixels were in training: "
-            "--input-range 0 255, --input-range 0 1 or --input-range -1 1."
-        )
-    if stated is not None and known is not None and stated != known:
-        raise ExportError(
-            f"{path}: --input-range says {stated[0]:g} to {stated[1]:g}, but the model itself takes levels "
-            f"{known[0]:g} to {known[1]:g}: scaling twice would make all pictures look alike. Leave --input-range out."
-        )
-    return stated or known or (0.0, 255.0)
-
-
-def _first_layer(model: Any) -> Any:
-    """Return the first layer that works on the input, looking into nested models and past augmentation."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.InputLayer) or _is_augmentation(layer):
-            continue
-        inner = _first_layer(layer) if hasattr(layer, "layers") else layer
-        if inner is not None:
-            return inner
-    return None
-
-
-def _is_augmentation(layer: Any) -> bool:
-    name = type(layer).__name__
-    return name.startswith("Random") or name in _NOISE
-
-
 def _rebuild(model: keras.Model, path: Path) -> keras.Model:
     """Return a copy in float32 without augmentation."""
     cropping = next((layer for layer in walk_layers(model) if type(layer).__name__ == _CROPPING), None)
@@ -126,7 +90,7 @@ def _rebuild(model: keras.Model, path: Path) -> keras.Model:
         )
 
     def copy_layer(layer: Any) -> Any:
-        if _is_augmentation(layer):
+        if is_augmentation(layer):
             return keras.layers.Identity(name=layer.name, dtype="float32")
         config = layer.get_config()
         if "dtype" in config and not isinstance(layer, keras.layers.InputLayer):
