@@ -21,7 +21,7 @@ from trailcam_edge.errors import ExportError
 from trailcam_edge.interpreters import ValueRange
 from trailcam_edge.manifest import MAX_INPUT_PX, MIN_INPUT_PX
 from trailcam_export.input_range import find_range, is_augmentation
-from trailcam_export.trained import load_keras, walk_layers
+from trailcam_export.trained import copy_weights, load_keras, walk_layers
 
 __all__ = ["open_plain_model"]
 
@@ -102,8 +102,7 @@ def _rebuild(model: keras.Model, path: Path) -> keras.Model:
         copy = keras.models.clone_model(
             model, input_tensors=keras.Input(size, dtype="float32"), clone_function=copy_layer, recursive=True
         )
-        for target, source in zip(copy.weights, model.weights, strict=True):
-            target.assign(keras.ops.cast(source, "float32"))
+        copy_weights(model, copy)
     except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ExportError(

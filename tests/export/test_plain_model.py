@@ -247,3 +247,12 @@ def test_a_file_that_is_no_keras_model_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"no model")
     with pytest.raises(ExportError, match="cannot be loaded as a Keras model"):
         open_plain_model(path, LABELS)
+
+
+def test_an_adapted_normalisation_keeps_its_mean_and_variance(save: Any, pictures: Any) -> None:
+    adapted = keras.layers.Normalization()
+    adapted.adapt(pictures.astype(np.float32) / np.float32(255))
+    model = _network(keras.layers.Rescaling(1 / 255), adapted)
+    opened = _opened(save(model))
+    assert np.allclose(opened(pictures), model(pictures.astype(np.float32)), atol=1e-4)
+    assert np.allclose(with_float_input(opened)(pictures[:1].astype(np.float32)), opened(pictures[:1]), atol=1e-4)
