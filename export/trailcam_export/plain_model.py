@@ -114,10 +114,11 @@ def _rebuild(model: keras.Model, path: Path) -> keras.Model:
 
 def _without_softmax(model: keras.Model, path: Path) -> keras.Model:
     """Return the model up to its logits; one that ends with a sigmoid answers another question and is refused."""
-    last = model.outputs[0]._keras_history.operation  # a layer, or an operation such as keras.ops.softmax
+    last, node, _ = model.outputs[0]._keras_history  # a layer, or an operation such as keras.ops.softmax
+    taken = last._inbound_nodes[node].input_tensors  # here; last.input would be where a nested model begins
     if isinstance(last, keras.Model):
         inner = _without_softmax(last, path)
-        return model if inner is last else keras.Model(model.inputs, inner(last.input))
+        return model if inner is last else keras.Model(model.inputs, inner(taken if len(taken) > 1 else taken[0]))
     activation = getattr(getattr(last, "activation", None), "__name__", "")
     kind = type(last).__name__
     if activation == "sigmoid" or kind == "Sigmoid":
@@ -126,7 +127,7 @@ def _without_softmax(model: keras.Model, path: Path) -> keras.Model:
             "train with softmax or logits."
         )
     if kind == "Softmax" or (kind == "Activation" and activation == "softmax"):
-        return keras.Model(model.inputs, last.input)
+        return keras.Model(model.inputs, taken[0])
     if activation == "softmax":
         last.activation = keras.activations.linear  # of the copy that _rebuild made
     return model

@@ -256,3 +256,15 @@ def test_an_adapted_normalisation_keeps_its_mean_and_variance(save: Any, picture
     opened = _opened(save(model))
     assert np.allclose(opened(pictures), model(pictures.astype(np.float32)), atol=1e-4)
     assert np.allclose(with_float_input(opened)(pictures[:1].astype(np.float32)), opened(pictures[:1]), atol=1e-4)
+
+
+@pytest.mark.parametrize("softmax", [keras.layers.Softmax, lambda: keras.layers.Activation("softmax", dtype="float32")])
+def test_a_softmax_layer_at_the_end_of_a_nested_functional_model_is_taken_off(
+    save: Any, pictures: Any, softmax: Callable[[], Any]
+) -> None:
+    core = _network(keras.layers.Identity(), last=[keras.layers.Dense(3), softmax()])
+    inputs = keras.Input((32, 32, 3))
+    model = keras.Model(inputs, core(_rescaling()(inputs)))
+    logits = np.asarray(_opened(save(model))(pictures))
+    assert np.abs(logits.sum(axis=1) - 1).max() > 1e-3
+    assert np.allclose(_softmax(logits), model(pictures.astype(np.float32)), atol=1e-4)
