@@ -163,8 +163,9 @@ def _scale_behind_conv(model: onnx.ModelProto) -> None:
     place = list(model.graph.node).index(conv)
     result = conv.output[0]
     conv.output[0] = "unscaled"
-    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(2), "two"))
-    model.graph.node.insert(place + 1, helper.make_node("Mul", ["unscaled", "two"], [result]))
+    scale = np.full((8, 1, 1), 2, np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(scale, "two"))
+    model.graph.node.insert(place + 1, helper.make_node("Mul", ["two", "unscaled"], [result]))
 
 
 @pytest.mark.parametrize(
@@ -184,6 +185,17 @@ def test_what_only_looks_like_success_is_refused(
 ) -> None:
     with pytest.raises(ExportError, match=message):
         check_onnx(_changed(float32, change), "float32", SHAPE, 3, kernel_size(tiny.model))
+
+
+@pytest.mark.parametrize("activation", ["hard_swish", "gelu"])
+def test_the_numbers_inside_an_activation_are_no_batch_normalisation(activation: str) -> None:
+    image = keras.Input(SHAPE, dtype="uint8")
+    x = keras.layers.Conv2D(4, 3, activation=activation)(keras.layers.Rescaling(1 / 255)(image))
+    if activation == "gelu":  # not the approximation by tanh, which Keras takes by that name
+        x = keras.layers.Activation(lambda x: keras.ops.gelu(x, approximate=False))(keras.layers.Conv2D(4, 3)(x))
+    model = keras.Model(image, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x)))
+    for made in (converted := convert_onnx_float32(model), to_float16(converted)):
+        check_onnx(made, "float32" if made is converted else "float16", SHAPE, 3, kernel_size(model))
 
 
 def test_lost_weights_and_another_size_are_refused(float32: onnx.ModelProto, tiny: Any) -> None:
