@@ -43,11 +43,10 @@ from trailcam_export.judging import Measured, judge_files, measure, true_classes
 from trailcam_export.junit import junit_to_bytes
 from trailcam_export.make_file import FileMaker, find_runtime_min
 from trailcam_export.pictures import fit_file
-from trailcam_export.plain_model import open_plain_model
 from trailcam_export.plan import ExportRequest, Plan, make_plan
 from trailcam_export.quantise import QUANTIZER_OF
 from trailcam_export.repair import repair_int8
-from trailcam_export.trained import check_trained_model, open_trained_model
+from trailcam_export.trained import open_trained_model
 from trailcam_export.variants import FIX_NEEDS, MIXED_INT8, Variant
 from trailcam_export.work_folder import Converted, WorkFolder, open_work_folder
 
@@ -118,9 +117,7 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
         OSError: the disk is full or read-only; no bundle is left behind, finished parts stay for the next try.
     """
     plan = make_plan(request, progress)
-    progress("opening the trained model", 0, 1)
-    model, model_notes = _open_model(plan)
-    progress("opening the trained model", 1, 1)
+    model = _open_model(plan, progress)
     golden = read_golden_pictures(plan.golden_files, plan.run.input)
     with open_work_folder(request.out, plan.draft.name, plan.inputs) as work:
         trained = KerasAnswerer(model)
@@ -143,14 +140,14 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
             _write_findings(findings, staging, request.inconclusive_fails)
             if len(choice.pictures):
                 (staging / CALIBRATION_FILE).write_bytes(choice.pictures.to_csv())
-            if plan.is_plain:
+            if plan.plain_model is not None:
                 (staging / SPLIT_FILE).write_bytes(split_to_bytes(plan.run.rows))
     whole = findings.variants[0].drift.reference
     return ExportReport(
         folder=plan.folder,
         trained=whole,
         variants=tuple(variants),
-        notes=(*plan.notes, *model_notes, *choice.notes, *_notes(plan, whole, request.fix and fix is None)),
+        notes=(*plan.notes, *choice.notes, *_notes(plan, whole, request.fix and fix is None)),
         findings=findings,
         passed=findings.passed(request.inconclusive_fails),
         calibration_count=len(choice.pictures),
@@ -158,12 +155,13 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
     )
 
 
-def _open_model(plan: Plan) -> tuple[keras.Model, tuple[str, ...]]:
-    if not plan.is_plain:
-        return open_trained_model(plan.model_path, plan.run.input, plan.run.labels), ()
-    model, notes = open_plain_model(plan.model_path, plan.run.labels, plan.value_range)
-    check_trained_model(model, plan.model_path, plan.run.input, plan.run.labels)
-    return model, notes
+def _open_model(plan: Plan, progress: Progress) -> keras.Model:
+    if plan.plain_model is not None:
+        return plan.plain_model
+    progress("opening the trained model", 0, 1)
+    model = open_trained_model(plan.model_path, plan.run.input, plan.run.labels)
+    progress("opening the trained model", 1, 1)
+    return model
 
 
 def _choose_calibration(plan: Plan, model: keras.Model, work: WorkFolder, progress: Progress) -> Choice:

@@ -38,7 +38,7 @@ def open_plain_model(
     Args:
         path: ``.keras`` or ``.h5`` file.
         labels: K names in the order of its outputs.
-        value_range: what pixel levels 0 and 255 become before they reach the model, where the file does not say.
+        value_range: what pixel levels 0 and 255 become before they reach the model, where a person said it.
 
     Raises:
         ExportError: not a Keras model, not an image classifier of these labels, or its range is not known.
@@ -72,8 +72,13 @@ def _check_input(model: keras.Model, path: Path) -> tuple[int, int, bool]:
 
 
 def _check_output(model: keras.Model, path: Path, labels: tuple[str, ...]) -> None:
-    shape = tuple(model.outputs[0].shape)
-    if shape != (None, len(labels)):
+    shape = tuple(model.outputs[0].shape)  # with the size of a batch where a Sequential was built by its first one
+    if shape[1:] == (1,) and len(labels) > 1:
+        raise ExportError(
+            f"{path}: gives one yes/no output, expected one output for each of the {len(labels)} labels. Train it with "
+            f"{len(labels)} outputs, or wrap it in a model that gives the score of no and of yes."
+        )
+    if shape[1:] != (len(labels),):
         raise ExportError(
             f"{path}: gives {shape}, but --labels lists {len(labels)} names: expected {(None, len(labels))}, a score "
             "for each name. Name the label file that belongs to the model."

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
+import trailcam_export.plain_data
 from trailcam_edge.errors import BundleError, ExportError
 from trailcam_edge.manifest import InputSpec
 from trailcam_export.plain_data import split_folder
-from trailcam_export.plain_run import PlainModel, read_plain_run
+from trailcam_export.plain_run import PlainModel, open_plain_run, split_plain_run
+from trailcam_export.plan import ExportRequest, make_plan
 
 LABELS = ("blue", "green", "red")
 SPEC = InputSpec(32, 32, "stretch")
@@ -72,18 +75,43 @@ def test_too_few_pictures_are_refused_and_files_that_do_not_decode_counted(tiny:
 
 
 def test_a_plain_model_becomes_a_run_that_says_where_its_split_comes_from(tiny: Any, tmp_path: Path) -> None:
-    plain = PlainModel(tiny.path / "model.keras", _labels(tmp_path))
-    run, notes = read_plain_run(plain, tiny.data)
+    opened = open_plain_run(PlainModel(tiny.path / "model.keras", _labels(tmp_path)), tiny.data)
+    run, notes = split_plain_run(opened, tiny.data)
     assert (run.labels, run.input) == (LABELS, SPEC)
     assert "split from the given folder by this export" in notes[0]
     assert run.provenance["split"] == notes[0]
+    assert {row.split for row in run.rows} == {"train", "validation", "test"}
 
 
 def test_labels_with_duplicates_and_a_missing_folder_are_refused(tiny: Any, tmp_path: Path) -> None:
     model = tiny.path / "model.keras"
     with pytest.raises(BundleError, match="'red' stands on lines 1 and 3"):
-        read_plain_run(PlainModel(model, _labels(tmp_path, ("red", "green", "red"))), tiny.data)
+        open_plain_run(PlainModel(model, _labels(tmp_path, ("red", "green", "red"))), tiny.data)
+    plain = PlainModel(model, _labels(tmp_path))
     with pytest.raises(ExportError, match="needs --data DIR"):
-        read_plain_run(PlainModel(model, _labels(tmp_path)), None)
+        open_plain_run(plain, None)
     with pytest.raises(ExportError, match="no such folder"):
-        read_plain_run(PlainModel(model, _labels(tmp_path)), tmp_path / "nowhere")
+        split_plain_run(open_plain_run(plain, tiny.data), tmp_path / "nowhere")
+
+
+def test_what_the_model_the_name_and_the_labels_say_is_checked_before_a_picture_is_read(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reads(*_: object) -> None:
+        raise AssertionError("a picture was read")
+
+    monkeypatch.setattr(trailcam_export.plain_data, "fit_file", reads)
+    small = keras.Sequential([keras.Input((28, 28, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    silent = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    for name, model in (("small", small), ("silent", silent)):
+        tiny.save(model, tmp_path / f"{name}.keras")
+    labels, two = _labels(tmp_path), tmp_path / "two.txt"
+    two.write_text("blue\ngreen\n")
+    for plain, name, message in (
+        (PlainModel(tmp_path / "small.keras", labels), "good", r"takes \(28, 28\) px, expected 32 to 1024"),
+        (PlainModel(tmp_path / "silent.keras", labels), "good", "does not say in which range"),
+        (PlainModel(tiny.path / "model.keras", two), "good", "--labels lists 2 names"),
+        (PlainModel(tiny.path / "model.keras", labels), "Not Allowed", "--name"),
+    ):
+        with pytest.raises(ExportError, match=message):
+            make_plan(ExportRequest(plain=plain, data=tiny.data, out=tmp_path / "out", name=name))

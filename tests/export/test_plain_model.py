@@ -268,3 +268,17 @@ def test_a_softmax_layer_at_the_end_of_a_nested_functional_model_is_taken_off(
     logits = np.asarray(_opened(save(model))(pictures))
     assert np.abs(logits.sum(axis=1) - 1).max() > 1e-3
     assert np.allclose(_softmax(logits), model(pictures.astype(np.float32)), atol=1e-4)
+
+
+def test_a_sequential_model_that_was_built_by_its_first_batch_is_taken(save: Any, pictures: Any) -> None:
+    model = keras.Sequential([_rescaling(), keras.layers.Flatten(), keras.layers.Dense(3)])
+    model(np.zeros((7, 32, 32, 3), np.float32))
+    assert model.outputs[0].shape == (7, 3)
+    expected = np.concatenate([model(pictures.astype(np.float32))])
+    assert np.allclose(_opened(save(model))(pictures), expected, atol=1e-4)
+
+
+def test_one_yes_or_no_output_for_two_labels_is_named(save: Any) -> None:
+    model = _network(_rescaling(), last=[keras.layers.Dense(1, activation="sigmoid")])
+    with pytest.raises(ExportError, match="one yes/no output, expected one output for each of the 2 labels"):
+        open_plain_model(save(model), ("cat", "dog"))
