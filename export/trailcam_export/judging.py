@@ -10,7 +10,7 @@ from trailcam_export.answers import Answerer, FileAnswerer, collect_logits
 from trailcam_export.diagnosis import SWAP_COUNT, Swapped, diagnose
 from trailcam_export.drift import Answers, ClassIds, measure_drift, to_class_ids
 from trailcam_export.findings import Findings, FixFindings, VariantFindings
-from trailcam_export.gate import GateResult, Verdict, judge, pass_by_parity, with_cause
+from trailcam_export.gate import GateResult, Verdict, judge, with_cause, with_parity
 from trailcam_export.output_rule import fit_output
 from trailcam_export.pictures import Logits, fit_file
 from trailcam_export.plan import Plan
@@ -125,14 +125,13 @@ def judge_files(
 
 
 def _judge(variant: Variant, file: Converted, ours: Answers, by: _Judge) -> VariantFindings:
-    """A float file was compared number by number right after its conversion; for the others pictures decide."""
+    """All are judged by their answers; a float file was also compared number by number right after its conversion."""
     drift = measure_drift(by.reference, ours, by.test_ids)
+    gate = judge(drift, by.preset, by.plan.run.labels)
     if file.parity is not None:
-        gate = pass_by_parity(file.parity, len(by.plan.parity_files()), by.preset, variant.scheme)
-    else:
-        gate = judge(drift, by.preset, by.plan.run.labels)
-        if gate.verdict is Verdict.FAIL:
-            gate = _explain(gate, FileAnswerer(file.path), ours.logits, by)
+        gate = with_parity(gate, file.parity, len(by.plan.parity_files()), variant.scheme)
+    if gate.verdict is Verdict.FAIL:
+        gate = _explain(gate, FileAnswerer(file.path), ours.logits, by)
     size = file.path.stat().st_size
     return VariantFindings(variant.name, f"{variant.name}.bundle", size, ours, drift, gate)
 
