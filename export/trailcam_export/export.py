@@ -39,7 +39,7 @@ from trailcam_export.drift_report import render_drift_report
 from trailcam_export.findings import Findings, FixFindings, VariantFindings
 from trailcam_export.gate import Verdict
 from trailcam_export.golden_vectors import GoldenPictures, make_golden, read_golden_pictures
-from trailcam_export.judging import Measured, judge_files, measure, true_classes
+from trailcam_export.judging import Measured, doubt_trained, judge_files, measure, true_classes
 from trailcam_export.junit import junit_to_bytes
 from trailcam_export.make_file import FileMaker, find_runtime_min
 from trailcam_export.pictures import fit_file
@@ -113,7 +113,8 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
         TrainError: not a finished run.
         DataError: its pictures cannot be used.
         SourceError: a picture cannot be read.
-        ExportError: the model cannot be converted, a float file disagrees with it, or calibration pictures are unfit.
+        ExportError: the model cannot be converted, a float file disagrees with it, calibration pictures are unfit, or
+            the labels of a plain model are in another order than its outputs.
         OSError: the disk is full or read-only; no bundle is left behind, finished parts stay for the next try.
     """
     plan = make_plan(request, progress)
@@ -127,10 +128,11 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
         of_trained = measure(
             _TRAINED, plan.model_sha256, "the trained model", lambda: trained, plan, work, progress, spared
         )
+        doubt = doubt_trained(trained, of_trained, plan) if plan.plain_model is not None else None
         maker = _file_maker(plan, model, trained, choice.pictures, work, progress)
         made = _make_files(plan, maker, work, progress)
         fix = _mend_int8(made, maker, choice.pictures, plan, request, work, progress) if request.fix else None
-        findings = judge_files(made.files, made.measured, trained, of_trained, fix, plan, request.gate)
+        findings = judge_files(made.files, made.measured, trained, of_trained, fix, plan, request.gate, doubt)
         with staged_directory(plan.folder) as staging:
             variants = []
             for done, (found, (variant, file)) in enumerate(zip(findings.variants, made.files.items(), strict=True)):

@@ -22,6 +22,7 @@ def describe_export(report: ExportReport) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.append(f"n = {report.trained.n:,} test pictures; delta in points, agreement with the trained model")
+    lines += [f"WARNING: {report.findings.doubt}"] if report.findings.doubt is not None else []
     lines += [_rule(variant) for variant in report.variants]
     lines += [f"{variant.variant}: {variant.verdict.value}: {variant.reason}" for variant in report.variants]
     lines += [
@@ -53,6 +54,7 @@ def export_record(report: ExportReport) -> dict[str, Any]:
         "passed": report.passed,
         "gate": report.findings.preset.name,
         "fixed": report.findings.fixed,
+        "doubt": report.findings.doubt,
         "variants": [
             asdict(variant) | {"bundle": str(variant.bundle), "verdict": variant.verdict.value}
             for variant in report.variants

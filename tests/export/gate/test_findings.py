@@ -161,6 +161,14 @@ def test_the_page_is_whole_needs_no_network_and_escapes_what_it_is_given(finding
     assert 'name="viewport"' in text
 
 
+def test_a_doubt_about_the_trained_model_stands_in_the_record_and_first_on_the_page(findings: Findings) -> None:
+    doubted = replace(findings, doubt="it was trained on <BGR> pictures")
+    assert json.loads(drift_to_bytes(doubted))["trained"]["doubt"] == doubted.doubt
+    page = render_drift_report(doubted)
+    assert page.index("It was trained on &lt;BGR&gt; pictures.") < page.index("<h2>Variants</h2>")
+    assert "Look at the trained model first" not in render_drift_report(findings)
+
+
 def test_the_pictures_on_which_answers_differ_are_shown_up_to_a_stated_count(findings: Findings) -> None:
     text = render_drift_report(findings)
     page = _Page()
