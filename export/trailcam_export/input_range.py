@@ -82,6 +82,8 @@ def is_augmentation(layer: Any) -> bool:
 def _made_for(layer: Any) -> ValueRange | None:
     """Return the range that a Rescaling layer turns into numbers as networks are fed them."""
     scale, offset = np.broadcast_arrays(np.asarray(layer.scale, np.float64), np.asarray(layer.offset, np.float64))
+    if bool((scale == 1).all() and (offset == 0).all()):
+        return None
     for low, high in (_LEVELS, _UNIT):  # no scale fits both: they would have to differ by 255
         ends = np.stack([scale * low + offset, scale * high + offset])
         lowest, highest = float(ends.min()), float(ends.max())
