@@ -190,10 +190,14 @@ def test_a_batch_normalisation_that_was_not_folded_is_refused() -> None:
         check_weights(write_tflite(model), "float32", 1)
 
 
-@pytest.mark.parametrize("activation", ["hard_swish", "gelu"])
+@pytest.mark.parametrize("activation", ["hard_swish", "gelu", "quick gelu"])
 def test_the_numbers_inside_an_activation_are_no_batch_normalisation(activation: str) -> None:
     convolution = keras.layers.Conv2D(4, 3)
-    by_name = {"hard_swish": keras.activations.hard_silu, "gelu": lambda x: keras.ops.gelu(x, approximate=False)}
+    by_name = {
+        "hard_swish": keras.activations.hard_silu,  # TFLite has an operator for this and the next
+        "gelu": lambda x: keras.ops.gelu(x, approximate=False),
+        "quick gelu": lambda x: x * keras.ops.sigmoid(1.702 * x),
+    }
     model = _model_of(keras.Sequential([convolution, keras.layers.Activation(by_name[activation])]))
     for content in (convert_float32(model), convert_float16(model)):
         check_weights(content, activation, kernel_size(model))

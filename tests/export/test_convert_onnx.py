@@ -189,8 +189,12 @@ def test_what_only_looks_like_success_is_refused(
 
 @pytest.mark.parametrize(
     "activation",
-    [keras.activations.hard_silu, lambda x: 0.5 * x * (1 + keras.ops.erf(x / 2**0.5))],
-    ids=["hard swish", "gelu"],
+    [
+        keras.layers.Activation("hard_swish"),
+        lambda x: 0.5 * x * (1 + keras.ops.erf(x / 2**0.5)),
+        lambda x: x * keras.ops.sigmoid(1.702 * x),
+    ],
+    ids=["hard swish", "gelu", "quick gelu"],
 )
 def test_the_numbers_inside_an_activation_are_no_batch_normalisation(activation: Callable[[Any], Any]) -> None:
     image = keras.Input(SHAPE, dtype="uint8")
