@@ -21,7 +21,8 @@ __all__ = ["SwappedColours", "doubt_reference"]
 
 _NEAR_CHANCE = 0.25  # of the way from chance to always right; what a mistake outside of the model leaves is below it
 _SURE_Z = 3.0  # of a gain by exchanged colours: one good model in 700 would be accused
-_MOST = 0.5  # of a label's pictures go to one other label
+_AS_GOOD = 0.1  # exchanged colours explain so much less than exchanged names, or more
+_MOST = 0.5  # of the pictures go where an order of the labels would have them
 
 _OUTSIDE = (
     "Likely causes: preprocessing that was outside of the model in training (preprocess_input of keras.applications, "
@@ -59,18 +60,23 @@ def doubt_reference(
     share = f"{right / n:.1%} of {n:,} test pictures ({low:.1%} to {high:.1%})"
     before = swapped.logits.argmax(axis=1) == swapped.class_ids
     after = swapped.exchanged.argmax(axis=1) == swapped.class_ids
-    if pair_up(before, after).interval(_SURE_Z)[0] > 0:
+    exchange = find_exchange(class_ids, answers, len(labels), _MOST)
+    explained = 0.0 if exchange is None else float((np.array(exchange)[class_ids] == answers).mean())
+    if pair_up(before, after).interval(_SURE_Z)[0] > 0 and after.mean() >= explained - _AS_GOOD:
         return (
             f"the trained model is right on {share}, but with red and blue exchanged on {after.mean():.1%} of "
             f"{len(after)}, where it was {before.mean():.1%}: it was trained on BGR pictures (OpenCV, Caffe). Put that "
             "exchange, and the rest of its preprocessing, inside the model as layers"
         )
-    exchange = find_exchange(class_ids, answers, len(labels), _MOST)
     if exchange is not None:
-        moved = [row for row, column in enumerate(exchange) if row != column]
-        shown = np.bincount(class_ids, minlength=len(labels))
-        taken = [int(((class_ids == row) & (answers == exchange[row])).sum()) for row in moved]
-        proven = all(wilson_interval(count, shown[row])[0] > _MOST for count, row in zip(taken, moved, strict=True))
+        counts = np.zeros((len(labels), len(labels)), int)
+        np.add.at(counts, (class_ids, answers), 1)
+        moved = [row for row, column in enumerate(exchange) if row != column and counts[row].any()]
+        # of those that go to either name: to the other one beyond doubt
+        proven = all(
+            wilson_interval(counts[row, exchange[row]], counts[row, exchange[row]] + counts[row, row])[0] > _MOST
+            for row in moved
+        )
         told = tell_exchange(exchange, labels)
         if proven:
             raise ExportError(

@@ -74,6 +74,8 @@ def test_labels_in_another_order_stop_the_export_and_the_right_order_is_shown(
     with pytest.raises(ExportError, match="c, a, b, d, e, f, g, h, i, j") as refused:
         _doubt(class_ids, answers, by_chance)
     assert "a is called b, b is called c, c is called a" in str(refused.value)
+    with pytest.raises(ExportError, match="is: j, a, b, c"):  # also where other colours happen to help
+        _doubt(class_ids, (class_ids + 1) % 10, np.where(by_chance < 6, class_ids, by_chance))
 
 
 def test_few_pictures_of_a_label_prove_no_order(by_chance: ClassIds) -> None:
