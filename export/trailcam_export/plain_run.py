@@ -82,8 +82,5 @@ def split_plain_run(opened: OpenedRun, data: Path, progress: Progress = silent) 
         ExportError: the folder does not fit the labels, or its pictures are too few.
     """
     run = opened.run
-    rows, unreadable = split_folder(data, run.labels, run.input, progress)
-    notes = [*opened.notes, _SPLIT_NOTE]
-    if unreadable:
-        notes.append(f"{unreadable} files of {data.name} do not decode and were left out")
-    return replace(run, rows=rows), tuple(notes)
+    rows, notes = split_folder(data, run.labels, run.input, progress)
+    return replace(run, rows=rows), (*opened.notes, _SPLIT_NOTE, *notes)

@@ -28,14 +28,12 @@ def _labels(folder: Path, names: tuple[str, ...] = LABELS) -> Path:
 
 
 def test_each_label_is_split_into_fifths(tiny: Any) -> None:
-    rows, unreadable = split_folder(tiny.data, LABELS, SPEC)
-    assert unreadable == 0
+    rows, notes = split_folder(tiny.data, LABELS, SPEC)
+    assert notes == ()
     assert len(rows) == 78
     counts = Counter((row.label, row.split) for row in rows)
     for label in LABELS:
-        assert counts[label, "train"] == 6
-        assert counts[label, "validation"] == 5
-        assert counts[label, "test"] == 15
+        assert (counts[label, "train"], counts[label, "validation"], counts[label, "test"]) == (5, 5, 16)
 
 
 def test_the_same_folder_gives_the_same_split_wherever_it_lies(tiny: Any, tmp_path: Path) -> None:
@@ -56,6 +54,47 @@ def test_copies_of_a_picture_stay_together_also_under_another_label(tiny: Any, t
         assert splits[f"blue/wrong-{number}.png"] == splits[f"red/test-{number}.png"]
 
 
+def _burst(data: Path, file: str, count: int) -> None:
+    """Put near-duplicates beside a picture, as a camera saves of an animal that stays."""
+    image = cv2.imread(str(data / file))
+    for number in range(count):
+        brighter = np.clip(image.astype(int) + number % 5, 0, 255).astype(np.uint8)
+        brighter[0, 0] = number  # another file each
+        cv2.imwrite(str(data / Path(file).parent / f"burst-{Path(file).stem}-{number}.png"), brighter)
+
+
+def test_a_burst_of_pictures_is_one_group_and_the_others_make_up_for_it(tiny: Any, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(tiny.data, tmp_path / "photos"))
+    _burst(data, "red/train-0.png", 29)  # 30 near-duplicates, and 25 single pictures
+    rows, notes = split_folder(data, LABELS, SPEC)
+    counts = Counter(row.split for row in rows if row.label == "red")
+    assert (counts["test"], counts["train"], counts["validation"]) == (33, 11, 11)
+    assert "65 test pictures are 36 that differ" in notes[0]
+
+
+@pytest.mark.parametrize(("bursts", "splits"), [(1, {"test"}), (2, {"test", "train"})])
+def test_a_label_of_few_groups_is_measured_on_first(tiny: Any, tmp_path: Path, bursts: int, splits: set[str]) -> None:
+    data = Path(shutil.copytree(tiny.data, tmp_path / "photos"))
+    for path in list((data / "red").iterdir()):
+        if path.name not in [f"test-{number}.png" for number in range(bursts)]:
+            path.unlink()
+    for number in range(bursts):
+        _burst(data, f"red/test-{number}.png", 4)
+    rows, notes = split_folder(data, LABELS, SPEC)
+    assert {row.split for row in rows if row.label == "red"} == splits
+    assert ("nothing calibrates of red" in notes[0]) == (bursts == 1)
+
+
+def test_a_label_whose_pictures_are_all_another_labels_too_is_told_of(tiny: Any, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(tiny.data, tmp_path / "photos"))
+    splits = {row.file: row.split for row in split_folder(data, LABELS, SPEC)[0]}
+    shutil.rmtree(data / "red")
+    (data / "red").mkdir()
+    copied = next(file for file, split in splits.items() if file.startswith("blue/") and split == "train")
+    shutil.copy(data / copied, data / "red" / "wrong.png")
+    assert any("nothing is measured on red" in note for note in split_folder(data, LABELS, SPEC)[1])
+
+
 def test_folders_that_are_not_the_labels_are_refused(tiny: Any) -> None:
     with pytest.raises(ExportError, match="no folder for the label 'yellow'"):
         split_folder(tiny.data, (*LABELS, "yellow"), SPEC)
@@ -71,7 +110,7 @@ def test_too_few_pictures_are_refused_and_files_that_do_not_decode_counted(tiny:
         split_folder(tmp_path, LABELS, SPEC)
     data = Path(shutil.copytree(tiny.data, tmp_path / "photos"))
     (data / "red" / "broken.png").write_bytes(b"no picture")
-    assert split_folder(data, LABELS, SPEC)[1] == 1
+    assert split_folder(data, LABELS, SPEC)[1] == ("1 files of photos do not decode and were left out",)
 
 
 def test_a_plain_model_becomes_a_run_that_says_where_its_split_comes_from(tiny: Any, tmp_path: Path) -> None:
