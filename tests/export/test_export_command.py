@@ -12,6 +12,7 @@ import trailcam_export.export
 import trailcam_export.make_file
 from trailcam.main import main
 from trailcam_export.export import ExportReport
+from trailcam_export.gate import Verdict
 from trailcam_export.quantise import quantise
 from trailcam_export.summary import describe_export
 
