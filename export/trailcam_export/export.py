@@ -85,7 +85,8 @@ class ExportReport:
     """A finished export.
 
     ``findings`` is all that the drift gate found, ``passed`` is true when no variant failed it but one that a fixed
-    variant stands in for, ``peak_memory_mb`` is the most that this process ever held.
+    variant stands in for, ``peak_memory_mb`` is the most that this process ever held, ``fix_asked`` says that ``--fix``
+    was given.
     """
 
     folder: Path
@@ -96,6 +97,7 @@ class ExportReport:
     passed: bool
     calibration_count: int
     peak_memory_mb: float
+    fix_asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
         passed=findings.passed(request.inconclusive_fails),
         calibration_count=len(choice.pictures),
         peak_memory_mb=_peak_memory_mb(),
+        fix_asked=request.fix,
     )
 
 

@@ -86,7 +86,7 @@ def _advice(report: ExportReport) -> str:
     if failed:
         return f"The drift is too large to ship {', '.join(failed)}: use another bundle, " + (
             'or try "--fix", which keeps the layers that int8 hurts in float.'
-            if "int8" in failed and findings.fix is None
+            if "int8" in failed and not report.fix_asked
             else "or train longer or with another recipe."
         )
     return "Not proven, and --gate-inconclusive fail asks for a proof: measure on more test pictures."

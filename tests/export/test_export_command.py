@@ -82,6 +82,13 @@ def test_an_error_is_one_line_without_native_chatter(
     assert len(shown.err.splitlines()) == 1
 
 
+def test_fix_is_advised_only_to_who_did_not_ask_for_it(exported: ExportReport) -> None:
+    failed = tuple(replace(variant, verdict=Verdict.FAIL) for variant in exported.variants)
+    report = replace(exported, variants=failed, passed=False)
+    assert 'try "--fix"' in describe_export(report)[-1]
+    assert describe_export(replace(report, fix_asked=True))[-1].endswith("or train longer or with another recipe.")
+
+
 def test_the_report_for_people_lines_up(exported: ExportReport) -> None:
     lines = describe_export(replace(exported, notes=("a note",)))
     assert lines[0].split() == [
