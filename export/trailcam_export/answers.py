@@ -17,6 +17,9 @@ from trailcam_export.pictures import Images, Logits, core_count, stream_batches
 __all__ = ["Answerer", "FileAnswerer", "KerasAnswerer", "collect_logits"]
 
 
+_MOST_INTERPRETERS = 4  # each holds the whole model: with 32 cores, 32 times Xception
+
+
 class Answerer(Protocol):
     """Something that gives logits for pictures."""
 
@@ -37,14 +40,14 @@ class KerasAnswerer:
 
 
 class FileAnswerer:
-    """A TFLite or ONNX file, one picture at a time as on the device, with an interpreter of one thread per core.
+    """A TFLite or ONNX file, one picture at a time as on the device, by up to four interpreters of one thread each.
 
     Raises:
         BundleError: the file cannot be loaded or run.
     """
 
     def __init__(self, path: Path) -> None:
-        self._models = [open_model(path, num_threads=1) for _ in range(core_count())]
+        self._models = [open_model(path, num_threads=1) for _ in range(min(core_count(), _MOST_INTERPRETERS))]
 
     def logits(self, images: Images) -> Logits:
         """Return (N, K) float32 logits of (N, H, W, 3) uint8 RGB inputs."""

@@ -43,10 +43,11 @@ class Choice:
 
 
 def feature_function(model: keras.Model) -> Callable[[Images], Features]:
-    """Return what maps (N, H, W, 3) uint8 RGB to what the last dense layer takes; to the logits where there is none."""
-    last = model.layers[-1]
-    inside = last.input if isinstance(last, keras.layers.Dense) else model.output
-    seen = keras.Model(model.inputs, inside)
+    """Return what maps (N, H, W, 3) uint8 RGB to what the last dense layer takes; to the logits where there is none.
+
+    The layer is looked for inside nested models too, as those are that come from elsewhere.
+    """
+    seen = _before_last_dense(model) or model
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)]
     call = tf.function(lambda images: seen(images, training=False), input_signature=signature)
 
@@ -55,6 +56,22 @@ def feature_function(model: keras.Model) -> Callable[[Images], Features]:
         return found.reshape(len(found), -1)
 
     return features
+
+
+def _before_last_dense(model: keras.Model) -> keras.Model | None:
+    """Return the model up to what the dense layer at its end takes, None where it ends otherwise."""
+    output = model.outputs[0]
+    while True:
+        last, node, _ = output._keras_history
+        taken = last._inbound_nodes[node].input_tensors
+        if isinstance(last, keras.Model):
+            inner = _before_last_dense(last)
+            return inner and keras.Model(model.inputs, inner(taken if len(taken) > 1 else taken[0]))
+        if isinstance(last, keras.layers.Dense):
+            return keras.Model(model.inputs, taken[0])
+        if not isinstance(last, keras.layers.Activation):
+            return None
+        output = taken[0]  # a linear one in float32, as stands at the end of mixed-precision models
 
 
 def find_frames(folder: Path) -> tuple[FieldFrame, ...]:
@@ -81,7 +98,9 @@ def choose_calibration(
     count: int,
     progress: Progress = silent,
 ) -> Choice:
-    """Choose ``count`` pictures of the pool, and take all field frames that may be taken.
+    """Choose ``count`` pictures of the pool, and up to as many of the field frames that may be taken.
+
+    More frames than pictures would let the field alone set the ranges, and take longer without widening them.
 
     Args:
         features: see ``feature_function``.
@@ -90,7 +109,7 @@ def choose_calibration(
         held_out: validation and test pictures.
         data: folder of the pictures of the run.
         spec: the model's input.
-        count: of training pictures.
+        count: of training pictures, and the most field frames.
         progress: told after each picture.
 
     Raises:
@@ -109,15 +128,30 @@ def choose_calibration(
         )
     if not rows:
         raise ExportError(f"No training picture can calibrate: {left_out[0][0]}: {left_out[0][1]}.")
-    seen = []
-    for images in stream_batches([data / row.file for row in rows], spec):
-        seen.append(features(images))
-        progress("choosing calibration pictures", min(len(seen) * BATCH, len(rows)), len(rows))
-    chosen = [rows[place] for place in spread_out([row.label for row in rows], np.concatenate(seen), count)]
-    kept, unfit = _check_frames(frames, digests, held_out, hashes, spec)
+    seen = _look([data / row.file for row in rows], features, spec, "choosing calibration pictures", progress)
+    chosen = [rows[place] for place in spread_out([row.label for row in rows], seen, count)]
+    kept, unfit = _check_frames(frames, digests, held_out, hashes, spec, progress)
     if unfit:
         notes.append(f"{len(unfit)} of {len(frames)} --calibration frames were left out: {unfit[0]}")
+    if len(kept) > count:
+        notes.append(
+            f"{count} of {len(kept)} --calibration frames calibrate, those that lie farthest apart as the model sees "
+            "them; --calibration-count says how many"
+        )
+        seen = _look([frame.path for frame in kept], features, spec, "choosing field frames", progress)
+        kept = [kept[place] for place in sorted(spread_out([""] * len(kept), seen, count))]
     return Choice(CalibrationSet(tuple(chosen), tuple(kept)), tuple(notes))
+
+
+def _look(
+    paths: Sequence[Path], features: Callable[[Images], Features], spec: InputSpec, stage: str, progress: Progress
+) -> Features:
+    """Return (N, F) of N pictures, as the model sees them."""
+    seen = []
+    for images in stream_batches(paths, spec):
+        seen.append(features(images))
+        progress(stage, min(len(seen) * BATCH, len(paths)), len(paths))
+    return np.concatenate(seen)
 
 
 def _hash_all(paths: Sequence[Path], spec: InputSpec, progress: Progress) -> Hashes:
@@ -163,11 +197,13 @@ def _check_frames(
     held_out: Sequence[SplitRow],
     hashes: Hashes,
     spec: InputSpec,
+    progress: Progress,
 ) -> tuple[list[FieldFrame], list[str]]:
     kept: list[FieldFrame] = []
     unfit: list[str] = []
     limits = _Limits()
-    for frame in frames:
+    for done, frame in enumerate(frames, start=1):
+        progress("checking field frames", done, len(frames))
         try:
             image = fit_file(frame.path, spec)
         except SourceError as error:

@@ -19,6 +19,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from trailcam_edge.errors import ExportError
 from trailcam_edge.preprocessing import Image
+from trailcam_export.trained import copy_weights
 
 __all__ = ["check_copy", "convert_float16", "convert_float32", "freeze", "run_converter", "with_float_input"]
 
@@ -61,8 +62,7 @@ def with_float_input(model: keras.Model) -> keras.Model:
     taken = keras.Input(batch_shape=(1, *model.input_shape[1:]), dtype="float32")
     try:
         copy = keras.models.clone_model(model, input_tensors=taken)
-        for target, source in zip(copy.weights, model.weights, strict=True):
-            target.assign(source)
+        copy_weights(model, copy)
     except (ValueError, TypeError) as error:
         reason = str(error).strip().splitlines()[0][:200]
         raise ExportError(

@@ -11,7 +11,7 @@ import numpy as np
 from trailcam_export.drift import ClassIds
 from trailcam_export.pictures import Logits
 
-__all__ = ["SWAP_COUNT", "Swapped", "diagnose"]
+__all__ = ["SWAP_COUNT", "Swapped", "diagnose", "find_exchange", "tell_exchange"]
 
 SWAP_COUNT = 64  # pictures asked again with red and blue exchanged
 
@@ -51,9 +51,9 @@ def diagnose(reference: Logits, variant: Logits, labels: Sequence[str], swapped:
             "all, as with weights of zero, ranges calibrated on pictures that showed nothing (black frames), or a "
             "channel so loud that the others vanish beside it"
         )
-    exchange = _permutation(ours, theirs, len(labels))
+    exchange = find_exchange(ours, theirs, len(labels))
     if exchange is not None:
-        return f"label order: the answers agree once names are exchanged ({_tell(exchange, labels)})"
+        return f"label order: the answers agree once names are exchanged ({tell_exchange(exchange, labels)})"
     if _piled_up(variant) > max(_PILED_UP, 10 * _piled_up(reference)):
         return (
             "saturation: the numbers pile up at the ends of their range, so the calibration pictures did not show what "
@@ -76,8 +76,15 @@ def _is_swapped(found: Swapped) -> bool:
     return bool(np.isfinite(found.exchanged).all()) and after >= _MOST and after > before + (1 - before) / 2
 
 
-def _permutation(ours: ClassIds, theirs: ClassIds, class_count: int) -> list[int] | None:
-    """Return which answer stands for each of the reference's, where that is one-to-one and explains nearly all."""
+def find_exchange(ours: ClassIds, theirs: ClassIds, class_count: int, least: float = _MOST) -> list[int] | None:
+    """Return which answer stands for each class, where that is one-to-one, moves some and explains a share ``least``.
+
+    Args:
+        ours: (N,) what the answers should be.
+        theirs: (N,) the answers.
+        class_count: K.
+        least: of the pictures.
+    """
     counts = np.zeros((class_count, class_count), int)
     np.add.at(counts, (ours, theirs), 1)
     shown = np.flatnonzero(counts.sum(axis=1))
@@ -85,12 +92,14 @@ def _permutation(ours: ClassIds, theirs: ClassIds, class_count: int) -> list[int
     explained = sum(int(counts[row, column]) for row, column in partner.items()) / len(ours)
     one_to_one = len(set(partner.values())) == len(partner)
     moved = any(row != column for row, column in partner.items())
-    if len(shown) < 2 or not one_to_one or not moved or explained < _MOST:
+    if len(shown) < 2 or not one_to_one or not moved or explained < least:
         return None
-    return [partner.get(class_id, class_id) for class_id in range(class_count)]
+    free = iter(sorted(set(range(class_count)) - set(partner.values())))  # for what no picture shows
+    return [partner[class_id] if class_id in partner else next(free) for class_id in range(class_count)]
 
 
-def _tell(exchange: list[int], labels: Sequence[str]) -> str:
+def tell_exchange(exchange: Sequence[int], labels: Sequence[str]) -> str:
+    """Say in words which names are exchanged, at most three of them."""
     moved = [f"{labels[row]} is called {labels[column]}" for row, column in enumerate(exchange) if row != column]
     return ", ".join(moved[:3]) + (f" and {len(moved) - 3} more" if len(moved) > 3 else "")
 

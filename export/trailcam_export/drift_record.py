@@ -40,6 +40,7 @@ def drift_record(findings: Findings) -> dict[str, Any]:
             **_score(first.reference),
             **_output(findings.reference.output),
             "calibration_error": first.ece_reference,
+            "doubt": findings.doubt,
             "unknown": None if first.unknown is None else first.unknown.first,
             "unknown_others": None if first.unknown_others is None else first.unknown_others.first,
         },

@@ -31,6 +31,7 @@ def render_drift_report(findings: Findings) -> str:
     parts = [
         f"<h1>{html.escape(title)}</h1>",
         _lead(findings),
+        _doubt(findings.doubt),
         "<h2>Variants</h2>",
         _overview(findings),
         *(_verdict(findings, variant) for variant in findings.variants),
@@ -63,6 +64,13 @@ def _lead(findings: Findings) -> str:
         f"{trained.top1_low:.1%} to {trained.top1_high:.1%}). Gate <b>{html.escape(findings.preset.name)}</b>; no test "
         "picture took part in calibration, temperature or threshold.</p>"
     )
+
+
+def _doubt(doubt: str | None) -> str:
+    if doubt is None:
+        return ""
+    text = html.escape(_sentence(doubt))
+    return f'<section class="verdict fail"><h3>Look at the trained model first</h3><p>{text}</p></section>'
 
 
 def _overview(findings: Findings) -> str:

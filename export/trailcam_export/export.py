@@ -39,15 +39,14 @@ from trailcam_export.drift_report import render_drift_report
 from trailcam_export.findings import Findings, FixFindings, VariantFindings
 from trailcam_export.gate import Verdict
 from trailcam_export.golden_vectors import GoldenPictures, make_golden, read_golden_pictures
-from trailcam_export.judging import Measured, judge_files, measure, true_classes
+from trailcam_export.judging import Measured, doubt_trained, judge_files, measure, true_classes
 from trailcam_export.junit import junit_to_bytes
 from trailcam_export.make_file import FileMaker, find_runtime_min
 from trailcam_export.pictures import fit_file
-from trailcam_export.plain_model import open_plain_model
 from trailcam_export.plan import ExportRequest, Plan, make_plan
 from trailcam_export.quantise import QUANTIZER_OF
 from trailcam_export.repair import repair_int8
-from trailcam_export.trained import check_trained_model, open_trained_model
+from trailcam_export.trained import open_trained_model
 from trailcam_export.variants import FIX_NEEDS, MIXED_INT8, Variant
 from trailcam_export.work_folder import Converted, WorkFolder, open_work_folder
 
@@ -86,7 +85,8 @@ class ExportReport:
     """A finished export.
 
     ``findings`` is all that the drift gate found, ``passed`` is true when no variant failed it but one that a fixed
-    variant stands in for, ``peak_memory_mb`` is the most that this process ever held.
+    variant stands in for, ``peak_memory_mb`` is the most that this process ever held, ``fix_asked`` says that ``--fix``
+    was given.
     """
 
     folder: Path
@@ -97,6 +97,7 @@ class ExportReport:
     passed: bool
     calibration_count: int
     peak_memory_mb: float
+    fix_asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,12 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
         TrainError: not a finished run.
         DataError: its pictures cannot be used.
         SourceError: a picture cannot be read.
-        ExportError: the model cannot be converted, a float file disagrees with it, or calibration pictures are unfit.
+        ExportError: the model cannot be converted, a float file disagrees with it, calibration pictures are unfit, or
+            the labels of a plain model are in another order than its outputs.
         OSError: the disk is full or read-only; no bundle is left behind, finished parts stay for the next try.
     """
     plan = make_plan(request, progress)
-    progress("opening the trained model", 0, 1)
-    model = _open_model(plan)
-    progress("opening the trained model", 1, 1)
+    model = _open_model(plan, progress)
     golden = read_golden_pictures(plan.golden_files, plan.run.input)
     with open_work_folder(request.out, plan.draft.name, plan.inputs) as work:
         trained = KerasAnswerer(model)
@@ -130,10 +130,11 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
         of_trained = measure(
             _TRAINED, plan.model_sha256, "the trained model", lambda: trained, plan, work, progress, spared
         )
+        doubt = doubt_trained(trained, of_trained, plan) if plan.plain_model is not None else None
         maker = _file_maker(plan, model, trained, choice.pictures, work, progress)
         made = _make_files(plan, maker, work, progress)
         fix = _mend_int8(made, maker, choice.pictures, plan, request, work, progress) if request.fix else None
-        findings = judge_files(made.files, made.measured, trained, of_trained, fix, plan, request.gate)
+        findings = judge_files(made.files, made.measured, trained, of_trained, fix, plan, request.gate, doubt)
         with staged_directory(plan.folder) as staging:
             variants = []
             for done, (found, (variant, file)) in enumerate(zip(findings.variants, made.files.items(), strict=True)):
@@ -143,7 +144,7 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
             _write_findings(findings, staging, request.inconclusive_fails)
             if len(choice.pictures):
                 (staging / CALIBRATION_FILE).write_bytes(choice.pictures.to_csv())
-            if plan.is_plain:
+            if plan.plain_model is not None:
                 (staging / SPLIT_FILE).write_bytes(split_to_bytes(plan.run.rows))
     whole = findings.variants[0].drift.reference
     return ExportReport(
@@ -155,14 +156,16 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
         passed=findings.passed(request.inconclusive_fails),
         calibration_count=len(choice.pictures),
         peak_memory_mb=_peak_memory_mb(),
+        fix_asked=request.fix,
     )
 
 
-def _open_model(plan: Plan) -> keras.Model:
-    if not plan.is_plain:
-        return open_trained_model(plan.model_path, plan.run.input, plan.run.labels)
-    model = open_plain_model(plan.model_path, plan.run.labels, plan.value_range)
-    check_trained_model(model, plan.model_path, plan.run.input, plan.run.labels)
+def _open_model(plan: Plan, progress: Progress) -> keras.Model:
+    if plan.plain_model is not None:
+        return plan.plain_model
+    progress("opening the trained model", 0, 1)
+    model = open_trained_model(plan.model_path, plan.run.input, plan.run.labels)
+    progress("opening the trained model", 1, 1)
     return model
 
 

@@ -38,7 +38,8 @@ class Findings:
     """All variants of an export against the trained model.
 
     ``rows`` are the test pictures below ``data``, ``class_ids`` their true classes; all answers are in that order.
-    ``fixed`` names the variant that stands in for one which failed, where ``--fix`` found it.
+    ``fixed`` names the variant that stands in for one which failed, where ``--fix`` found it. ``doubt`` says what is
+    probably wrong with the trained model itself.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Findings:
     variants: tuple[VariantFindings, ...]
     fix: FixFindings | None = None
     fixed: str | None = None
+    doubt: str | None = None
 
     def passed(self, inconclusive_fails: bool = False) -> bool:
         """Return whether every variant may ship; one that a fixed variant stands in for does not count."""

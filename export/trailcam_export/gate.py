@@ -26,7 +26,7 @@ from trailcam_export.bars import (
 from trailcam_export.drift import DriftStatistics
 from trailcam_export.presets import Preset
 
-__all__ = ["BarResult", "GateResult", "Verdict", "judge", "pass_by_parity", "with_cause"]
+__all__ = ["BarResult", "GateResult", "Verdict", "judge", "with_cause", "with_parity"]
 
 
 @dataclass(frozen=True)
@@ -76,21 +76,24 @@ def judge(drift: DriftStatistics, preset: Preset, labels: Sequence[str]) -> Gate
     return GateResult(preset.name, verdict, reason, tuple(bars), _warn(drift, labels, preset.confidence))
 
 
-def pass_by_parity(worst: float, n: int, preset: Preset, scheme: str = "float32") -> GateResult:
-    """Return the verdict on a float file whose logits were compared one by one and were the same numbers.
+def with_parity(result: GateResult, worst: float, n: int, scheme: str) -> GateResult:
+    """Return the verdict on a float file, whose logits were also compared one by one.
+
+    The same numbers in ``float32`` pass what too few pictures left open; no comparison of a few pictures outweighs a
+    fail on all. Half precision is judged by its answers alone.
 
     Args:
+        result: what the answers to the test pictures gave.
         worst: the largest difference of a logit.
         n: pictures that were compared.
-        preset: whose bars need no statistics here.
         scheme: ``float32`` or ``float16``.
     """
-    numbers = "the same numbers" if scheme == "float32" else "the same numbers in half precision"
-    reason = f"logits within {worst:.1g} of the trained model's on {n} pictures: {numbers}"
+    if result.verdict is Verdict.FAIL or scheme != "float32":
+        return result
+    reason = f"logits within {worst:.1g} of the trained model's on {n} pictures: the same numbers"
     rule = "a float file gives the trained model's logits"
-    return GateResult(
-        preset.name, Verdict.PASS, reason, (BarResult("parity", rule, 0.0, worst, 0.0, worst, n, Verdict.PASS, reason),)
-    )
+    bar = BarResult("parity", rule, 0.0, worst, 0.0, worst, n, Verdict.PASS, reason)
+    return GateResult(result.preset, Verdict.PASS, reason, (bar,), result.warnings)
 
 
 def with_cause(result: GateResult, cause: str | None) -> GateResult:

@@ -10,15 +10,16 @@ from trailcam_export.answers import Answerer, FileAnswerer, collect_logits
 from trailcam_export.diagnosis import SWAP_COUNT, Swapped, diagnose
 from trailcam_export.drift import Answers, ClassIds, measure_drift, to_class_ids
 from trailcam_export.findings import Findings, FixFindings, VariantFindings
-from trailcam_export.gate import GateResult, Verdict, judge, pass_by_parity, with_cause
+from trailcam_export.gate import GateResult, Verdict, judge, with_cause, with_parity
 from trailcam_export.output_rule import fit_output
-from trailcam_export.pictures import Logits, fit_file
+from trailcam_export.pictures import Images, Logits, fit_file
 from trailcam_export.plan import Plan
 from trailcam_export.presets import Preset
+from trailcam_export.reference_check import SwappedColours, doubt_reference
 from trailcam_export.variants import MIXED_INT8, Variant
 from trailcam_export.work_folder import Converted, WorkFolder
 
-__all__ = ["Measured", "judge_files", "measure", "true_classes"]
+__all__ = ["Measured", "doubt_trained", "judge_files", "measure", "true_classes"]
 
 Measured = Mapping[str, Logits]  # (N, K) logits of one model on validation and test, and on others where there are any
 
@@ -80,6 +81,20 @@ def true_classes(plan: Plan, split: str) -> ClassIds:
     return to_class_ids(plan.run.labels, [row.label for row in plan.run.pictures(split)])
 
 
+def doubt_trained(trained: Answerer, of_trained: Measured, plan: Plan) -> str | None:
+    """Return what is probably wrong with the trained model itself; a few pictures are asked with exchanged colours.
+
+    Raises:
+        ExportError: the labels are in another order than its outputs, beyond doubt.
+        SourceError: a picture cannot be read.
+    """
+    class_ids, images = true_classes(plan, "test"), _sample(plan)
+    exchanged = trained.logits(np.ascontiguousarray(images[..., ::-1]))
+    places = slice(None, None, _stride(plan))
+    swapped = SwappedColours(class_ids[places], of_trained["test"][places], exchanged)
+    return doubt_reference(of_trained["test"], class_ids, plan.run.labels, swapped, plan.model_path)
+
+
 def judge_files(
     files: Mapping[Variant, Converted],
     measured: Mapping[Variant, Measured],
@@ -88,6 +103,7 @@ def judge_files(
     fix: FixFindings | None,
     plan: Plan,
     preset: Preset,
+    doubt: str | None = None,
 ) -> Findings:
     """Compare every file with the trained model, whose reject rule is fitted as if it shipped, and judge it.
 
@@ -99,6 +115,7 @@ def judge_files(
         fix: what ``--fix`` tried, where it did.
         plan: of the export.
         preset: the bars.
+        doubt: what is probably wrong with the trained model itself.
     """
     validation_ids, test_ids = true_classes(plan, "validation"), true_classes(plan, "test")
 
@@ -121,27 +138,34 @@ def judge_files(
         variants=tuple(_judge(variant, file, answers(measured[variant]), judge_by) for variant, file in files.items()),
         fix=fix,
         fixed=MIXED_INT8.name if MIXED_INT8 in files else None,
+        doubt=doubt,
     )
 
 
 def _judge(variant: Variant, file: Converted, ours: Answers, by: _Judge) -> VariantFindings:
-    """A float file was compared number by number right after its conversion; for the others pictures decide."""
+    """All are judged by their answers; a float file was also compared number by number right after its conversion."""
     drift = measure_drift(by.reference, ours, by.test_ids)
+    gate = judge(drift, by.preset, by.plan.run.labels)
     if file.parity is not None:
-        gate = pass_by_parity(file.parity, len(by.plan.parity_files()), by.preset, variant.scheme)
-    else:
-        gate = judge(drift, by.preset, by.plan.run.labels)
-        if gate.verdict is Verdict.FAIL:
-            gate = _explain(gate, FileAnswerer(file.path), ours.logits, by)
+        gate = with_parity(gate, file.parity, len(by.plan.parity_files()), variant.scheme)
+    if gate.verdict is Verdict.FAIL:
+        gate = _explain(gate, FileAnswerer(file.path), ours.logits, by)
     size = file.path.stat().st_size
     return VariantFindings(variant.name, f"{variant.name}.bundle", size, ours, drift, gate)
 
 
 def _explain(gate: GateResult, file: Answerer, logits: Logits, by: _Judge) -> GateResult:
     """Add the likely cause of a fail; some pictures are asked again with red and blue exchanged."""
-    paths = by.plan.files("test")
-    stride = max(1, -(-len(paths) // SWAP_COUNT))
-    images = np.stack([fit_file(path, by.plan.run.input) for path in paths[::stride]])
+    images = _sample(by.plan)
     exchanged = file.logits(np.ascontiguousarray(images[..., ::-1]))
     swapped = Swapped(by.trained.logits(images), file.logits(images), exchanged)
     return with_cause(gate, diagnose(by.reference.logits, logits, by.plan.run.labels, swapped))
+
+
+def _stride(plan: Plan) -> int:
+    return max(1, -(-len(plan.files("test")) // SWAP_COUNT))
+
+
+def _sample(plan: Plan) -> Images:
+    """Return every so many test picture, as the models take them."""
+    return np.stack([fit_file(path, plan.run.input) for path in plan.files("test")[:: _stride(plan)]])

@@ -5,6 +5,8 @@ numbers; input, output and every tensor between have fixed sizes; it does not en
 batch normalisation is folded into the convolutions; plain ONNX Runtime opens it.
 """
 
+from collections import Counter
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -118,13 +120,21 @@ def _check_weights(model: onnx.ModelProto, name: str, scheme: str, kernels: int)
 
 
 def _check_fused(model: onnx.ModelProto, name: str) -> None:
-    constants = {tensor.name for tensor in model.graph.initializer}
+    """Look for a number per channel, used on what a convolution gives to nothing else: a normalisation left over.
+
+    One number for all channels is part of an activation (hard swish adds 3), and what two read cannot be folded.
+    """
+    sizes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
     made_by = {output: node for node in model.graph.node for output in node.output}
+    readers = Counter(item for node in model.graph.node for item in node.input)
     for node in model.graph.node:
-        if node.op_type not in _ARITHMETIC or _source(node.input[0], made_by) != "Conv":
+        behind = [item for item in node.input if item in made_by and made_by[item].op_type == "Conv"]
+        if node.op_type not in _ARITHMETIC or len(behind) != 1 or readers[behind[0]] > 1:
             continue
-        constant = all(_is_fixed(item, constants, made_by) for item in node.input[1:])
-        if constant or node.op_type == "BatchNormalization":
+        channels = _fixed_shape(made_by[behind[0]].input[1], sizes, made_by)[:1]
+        others = [_fixed_shape(item, sizes, made_by) for item in node.input if item != behind[0]]
+        per_channel = all(shape and [int(np.prod(shape))] == channels for shape in others) and channels != [1]
+        if per_channel or node.op_type == "BatchNormalization":
             raise ExportError(
                 f"{name} is not fused: {node.op_type} {node.name!r} computes with a constant right behind a "
                 "convolution, where a folded batch normalisation would have left nothing. Put BatchNormalization "
@@ -132,17 +142,11 @@ def _check_fused(model: onnx.ModelProto, name: str) -> None:
             )
 
 
-def _source(tensor: str, made_by: dict[str, onnx.NodeProto]) -> str:
-    """Return the operator behind a tensor, past the pairs that only quantise."""
-    while tensor in made_by and made_by[tensor].op_type in ("QuantizeLinear", "DequantizeLinear"):
+def _fixed_shape(tensor: str, sizes: dict[str, list[int]], made_by: dict[str, onnx.NodeProto]) -> list[int]:
+    """Return the sizes of a constant, none for what is computed and for a single number."""
+    while tensor in made_by and made_by[tensor].op_type in ("DequantizeLinear", "Cast"):
         tensor = made_by[tensor].input[0]
-    return str(made_by[tensor].op_type) if tensor in made_by else ""
-
-
-def _is_fixed(tensor: str, constants: set[str], made_by: dict[str, onnx.NodeProto]) -> bool:
-    while tensor in made_by and made_by[tensor].op_type in ("QuantizeLinear", "DequantizeLinear", "Cast"):
-        tensor = made_by[tensor].input[0]
-    return tensor in constants
+    return sizes.get(tensor, [])
 
 
 def _shape(item: onnx.ValueInfoProto) -> tuple[int | str, ...]:

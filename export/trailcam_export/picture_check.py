@@ -17,7 +17,7 @@ __all__ = ["NEAR_BITS", "Hashes", "nearest", "picture_hash", "stack_hashes", "un
 
 Hashes = npt.NDArray[np.bool_]  # (N, 128)
 
-# Of 13,446 photographs of Animals-10 at 224 px, see docs/calibration.md.
+# Of 7,171 photographs of Animals-10 at 224 px, see docs/calibration.md.
 _DARKEST_LEVEL = 16  # no pixel above it: a covered lens or a dead sensor
 _LEAST_DEVIATION = 4.0  # levels: a picture of one colour
 _LEAST_CORRELATION = 0.3  # of neighbouring pixels; photographs reach 0.9, pure noise 0.0

@@ -5,13 +5,16 @@
         hare/
 
 Of each label about a fifth calibrates, a fifth sets temperature and threshold, the rest is measured on. Pictures that
-are nearly the same stay together. The split depends on the pictures alone: the same folder always gives the same.
+are nearly the same stay together; such a group, the largest first, goes where its label has least of what it should
+have, and to the test where it has nothing yet. The split depends on the pictures alone: the same folder always gives
+the same.
 
 Which pictures the model was trained on is not known. If they are in the folder, everything measured looks better than
 it is; the export says so.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,13 +31,13 @@ from trailcam_export.pictures import fit_file
 
 __all__ = ["split_folder"]
 
-_TURNS = ("train", "validation", "test", "test", "test")  # what a fifth each is for; "train" calibrates
+_SHARES = {"test": 0.6, "train": 0.2, "validation": 0.2}  # "train" calibrates
 
 
 def split_folder(
     data: Path, labels: tuple[str, ...], spec: InputSpec, progress: Progress = silent
-) -> tuple[tuple[SplitRow, ...], int]:
-    """Return a row for each readable picture, ordered by file, and how many do not decode.
+) -> tuple[tuple[SplitRow, ...], tuple[str, ...]]:
+    """Return a row for each readable picture, ordered by file, and what a person must know of the split.
 
     Args:
         data: see above.
@@ -61,22 +64,53 @@ def split_folder(
             hashes.append(picture_hash(image))
         progress("reading pictures", done, len(paths))
     groups = _group(hashes)
-    turns: dict[int, str] = {}
-    for label in labels:
-        own = {groups[place] for place in range(len(found)) if found[place][2] == label} - set(turns)
-        # ordered by the digest of its first picture, which no name or clock can change
-        for number, group in enumerate(sorted(own, key=lambda group: found[group][1])):
-            turns[group] = _TURNS[number % len(_TURNS)]
+    splits = _assign([label for _, _, label in found], [digest for _, digest, _ in found], groups, labels)
     rows = [
-        SplitRow(file, digest, turns[group], label) for (file, digest, label), group in zip(found, groups, strict=True)
+        SplitRow(file, digest, splits[group], label) for (file, digest, label), group in zip(found, groups, strict=True)
     ]
-    for split in dict.fromkeys(_TURNS):
+    for split in _SHARES:
         if not any(row.split == split for row in rows):
             raise ExportError(
                 f"{data}: {len(found)} readable pictures that differ are too few to calibrate, set thresholds and "
                 "measure: expected 3 or more of each label, and 200 in all for a verdict."
             )
-    return tuple(sorted(rows, key=lambda row: row.file)), unreadable
+    notes = _notes(rows, groups, labels)
+    if unreadable:
+        notes.append(f"{unreadable} files of {data.name} do not decode and were left out")
+    return tuple(sorted(rows, key=lambda row: row.file)), tuple(notes)
+
+
+def _assign(
+    labelled: Sequence[str], digests: Sequence[str], groups: Sequence[int], labels: Sequence[str]
+) -> dict[int, str]:
+    """Return the split of each group, label by label; one that holds pictures of several goes with the first."""
+    splits: dict[int, str] = {}
+    for label in labels:
+        sizes = Counter(group for group, own in zip(groups, labelled, strict=True) if own == label)
+        have = dict.fromkeys(_SHARES, 0)
+        for group in sizes.keys() & splits.keys():
+            have[splits[group]] += sizes[group]
+        # equal ones by the digest of their first picture, which no name or clock can change
+        for group in sorted(sizes.keys() - splits.keys(), key=lambda group: (-sizes[group], digests[group])):
+            splits[group] = min(_SHARES, key=lambda split: have[split] / _SHARES[split])
+            have[splits[group]] += sizes[group]
+    return splits
+
+
+def _notes(rows: Sequence[SplitRow], groups: Sequence[int], labels: Sequence[str]) -> list[str]:
+    notes = []
+    shown = {(row.label, row.split) for row in rows}
+    for split, lack in (("test", "nothing is measured on"), ("train", "nothing calibrates of")):
+        lacking = [label for label in labels if (label, split) not in shown]
+        if lacking:
+            notes.append(f"{lack} {', '.join(lacking)}: too few pictures that differ from each other")
+    test = [group for row, group in zip(rows, groups, strict=True) if row.split == "test"]
+    if len(set(test)) < len(test):
+        notes.append(
+            f"the {len(test):,} test pictures are {len(set(test)):,} that differ and near-duplicates of them, so the "
+            "intervals are narrower than they should be"
+        )
+    return notes
 
 
 def _check_folders(data: Path, labels: tuple[str, ...]) -> None:

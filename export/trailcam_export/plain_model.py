@@ -7,8 +7,8 @@ Rebuilt, with the weights carried over and the result compared with the original
     augmentation and noise      replaced by nothing; while predicting they do nothing anyway
     pixels scaled outside       put inside, from the stated range of the input
 
-What pixel levels 0 and 255 must become is not in the file. It is known where the input is uint8 or a Rescaling layer
-reads it; else a person must say it. It is never guessed, because a wrong guess runs and is wrong.
+What pixel levels 0 and 255 must become is read from the first layer or asked for (``input_range``), and never guessed,
+because a wrong guess runs and is wrong.
 """
 
 from pathlib import Path
@@ -20,24 +20,25 @@ import numpy as np
 from trailcam_edge.errors import ExportError
 from trailcam_edge.interpreters import ValueRange
 from trailcam_edge.manifest import MAX_INPUT_PX, MIN_INPUT_PX
-from trailcam_export.trained import load_keras, walk_layers
+from trailcam_export.input_range import find_range, is_augmentation
+from trailcam_export.trained import copy_weights, load_keras, walk_layers
 
 __all__ = ["open_plain_model"]
 
-_NOISE = ("GaussianNoise", "GaussianDropout", "AlphaDropout")
 _CROPPING = "RandomCrop"  # crops the centre while predicting: not nothing
 _PROBABILITY_TOLERANCE = 2e-3  # absolute; half precision against float32, measured 4e-4 on a mixed_bfloat16 network
 _HALF_TOLERANCE = 5e-2
-_LARGEST_RAW_SCALE = 1 / 100  # a Rescaling below it is made for levels 0..255 (1/255, 1/127.5, 1/128)
 
 
-def open_plain_model(path: Path, labels: tuple[str, ...], value_range: ValueRange | None = None) -> keras.Model:
-    """Load a Keras model and rebuild it to (N, H, W, 3) uint8 RGB in, (N, K) float32 logits out.
+def open_plain_model(
+    path: Path, labels: tuple[str, ...], value_range: ValueRange | None = None
+) -> tuple[keras.Model, tuple[str, ...]]:
+    """Load a Keras model, rebuild it to (N, H, W, 3) uint8 RGB in and (N, K) float32 logits out, and note what to know.
 
     Args:
         path: ``.keras`` or ``.h5`` file.
         labels: K names in the order of its outputs.
-        value_range: what pixel levels 0 and 255 become before they reach the model, where the file does not say.
+        value_range: what pixel levels 0 and 255 become before they reach the model, where a person said it.
 
     Raises:
         ExportError: not a Keras model, not an image classifier of these labels, or its range is not known.
@@ -45,13 +46,13 @@ def open_plain_model(path: Path, labels: tuple[str, ...], value_range: ValueRang
     model = load_keras(path)
     height, width, floats = _check_input(model, path)
     _check_output(model, path, labels)
-    low, high = _find_range(model, path, floats, value_range)
+    (low, high), note = find_range(model, path, floats, value_range)
     core = _without_softmax(_rebuild(model, path), path)
     image = keras.Input((height, width, 3), dtype="uint8", name="image")
     scaled = keras.layers.Rescaling((high - low) / 255, offset=low, name="pixels", dtype="float32")(image)
     rebuilt = keras.Model(image, core(scaled), name="classifier")
     _check_same(model, rebuilt, path, (height, width), floats, (low, high))
-    return rebuilt
+    return rebuilt, () if note is None else (note,)
 
 
 def _check_input(model: keras.Model, path: Path) -> tuple[int, int, bool]:
@@ -71,49 +72,17 @@ def _check_input(model: keras.Model, path: Path) -> tuple[int, int, bool]:
 
 
 def _check_output(model: keras.Model, path: Path, labels: tuple[str, ...]) -> None:
-    shape = tuple(model.outputs[0].shape)
-    if shape != (None, len(labels)):
+    shape = tuple(model.outputs[0].shape)  # with the size of a batch where a Sequential was built by its first one
+    if shape[1:] == (1,) and len(labels) > 1:
+        raise ExportError(
+            f"{path}: gives one yes/no output, expected one output for each of the {len(labels)} labels. Train it with "
+            f"{len(labels)} outputs, or wrap it in a model that gives the score of no and of yes."
+        )
+    if shape[1:] != (len(labels),):
         raise ExportError(
             f"{path}: gives {shape}, but --labels lists {len(labels)} names: expected {(None, len(labels))}, a score "
             "for each name. Name the label file that belongs to the model."
         )
-
-
-def _find_range(model: keras.Model, path: Path, floats: bool, stated: ValueRange | None) -> ValueRange:
-    first = _first_layer(model)
-    scale = float(np.max(first.scale)) if isinstance(first, keras.layers.Rescaling) else None
-    known: ValueRange | None = None
-    if not floats:
-        known = (0.0, 255.0)
-    elif scale is not None:
-        known = (0.0, 255.0) if scale <= _LARGEST_RAW_SCALE else (0.0, 1.0)
-    if stated is None and known is None:
-        raise ExportError(
-            f"{path}: takes float32 and does not say in which range. Say what black and white pixels were in training: "
-            "--input-range 0 255, --input-range 0 1 or --input-range -1 1."
-        )
-    if stated is not None and known is not None and stated != known:
-        raise ExportError(
-            f"{path}: --input-range says {stated[0]:g} to {stated[1]:g}, but the model itself takes levels "
-            f"{known[0]:g} to {known[1]:g}: scaling twice would make all pictures look alike. Leave --input-range out."
-        )
-    return stated or known or (0.0, 255.0)
-
-
-def _first_layer(model: Any) -> Any:
-    """Return the first layer that works on the input, looking into nested models and past augmentation."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.InputLayer) or _is_augmentation(layer):
-            continue
-        inner = _first_layer(layer) if hasattr(layer, "layers") else layer
-        if inner is not None:
-            return inner
-    return None
-
-
-def _is_augmentation(layer: Any) -> bool:
-    name = type(layer).__name__
-    return name.startswith("Random") or name in _NOISE
 
 
 def _rebuild(model: keras.Model, path: Path) -> keras.Model:
@@ -126,7 +95,7 @@ def _rebuild(model: keras.Model, path: Path) -> keras.Model:
         )
 
     def copy_layer(layer: Any) -> Any:
-        if _is_augmentation(layer):
+        if is_augmentation(layer):
             return keras.layers.Identity(name=layer.name, dtype="float32")
         config = layer.get_config()
         if "dtype" in config and not isinstance(layer, keras.layers.InputLayer):
@@ -138,8 +107,7 @@ def _rebuild(model: keras.Model, path: Path) -> keras.Model:
         copy = keras.models.clone_model(
             model, input_tensors=keras.Input(size, dtype="float32"), clone_function=copy_layer, recursive=True
         )
-        for target, source in zip(copy.weights, model.weights, strict=True):
-            target.assign(keras.ops.cast(source, "float32"))
+        copy_weights(model, copy)
     except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ExportError(
@@ -151,10 +119,11 @@ def _rebuild(model: keras.Model, path: Path) -> keras.Model:
 
 def _without_softmax(model: keras.Model, path: Path) -> keras.Model:
     """Return the model up to its logits; one that ends with a sigmoid answers another question and is refused."""
-    last = model.outputs[0]._keras_history.operation  # a layer, or an operation such as keras.ops.softmax
+    last, node, _ = model.outputs[0]._keras_history  # a layer, or an operation such as keras.ops.softmax
+    taken = last._inbound_nodes[node].input_tensors  # here; last.input would be where a nested model begins
     if isinstance(last, keras.Model):
         inner = _without_softmax(last, path)
-        return model if inner is last else keras.Model(model.inputs, inner(last.input))
+        return model if inner is last else keras.Model(model.inputs, inner(taken if len(taken) > 1 else taken[0]))
     activation = getattr(getattr(last, "activation", None), "__name__", "")
     kind = type(last).__name__
     if activation == "sigmoid" or kind == "Sigmoid":
@@ -163,7 +132,7 @@ def _without_softmax(model: keras.Model, path: Path) -> keras.Model:
             "train with softmax or logits."
         )
     if kind == "Softmax" or (kind == "Activation" and activation == "softmax"):
-        return keras.Model(model.inputs, last.input)
+        return keras.Model(model.inputs, taken[0])
     if activation == "softmax":
         last.activation = keras.activations.linear  # of the copy that _rebuild made
     return model

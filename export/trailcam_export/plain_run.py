@@ -1,7 +1,9 @@
 """See a Keras model that was trained elsewhere, its labels and a folder of pictures as a run: one export for both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import keras
 
 from trailcam_edge.errors import ExportError
 from trailcam_edge.interpreters import ValueRange
@@ -10,9 +12,10 @@ from trailcam_edge.manifest import InputSpec
 from trailcam_edge.progress import Progress, silent
 from trailcam_edge.run_directory import Run
 from trailcam_export.plain_data import split_folder
-from trailcam_export.trained import load_keras
+from trailcam_export.plain_model import open_plain_model
+from trailcam_export.trained import check_trained_model
 
-__all__ = ["PlainModel", "read_plain_run"]
+__all__ = ["OpenedRun", "PlainModel", "open_plain_run", "split_plain_run"]
 
 _SPLIT_NOTE = (
     "calibration, validation and test pictures were split from the given folder by this export; which of them trained "
@@ -34,32 +37,50 @@ class PlainModel:
     value_range: ValueRange | None = None
 
 
-def read_plain_run(plain: PlainModel, data: Path | None, progress: Progress = silent) -> tuple[Run, tuple[str, ...]]:
-    """Return a run around the model, with a fresh split of ``data``, and what a person must know of it.
+@dataclass(frozen=True, eq=False)
+class OpenedRun:
+    """A run around a plain model, yet without pictures; the model rebuilt; what a person must know of it."""
+
+    run: Run
+    model: keras.Model
+    notes: tuple[str, ...]
+
+
+def open_plain_run(plain: PlainModel, data: Path | None, progress: Progress = silent) -> OpenedRun:
+    """Open the model and its labels, and check all of them that needs no picture.
 
     Raises:
         BundleError: the label file cannot be read, or a label stands twice.
-        ExportError: the model cannot be loaded or takes no pictures, or the folder does not fit the labels.
+        ExportError: no ``data``, or the model cannot be loaded, is no image classifier of these labels, or does not say
+            its range.
     """
     if data is None:
         raise ExportError("A plain --model needs --data DIR, with a folder of pictures for each of its labels.")
     labels = read_labels(plain.labels)
     check_unique(labels, str(plain.labels))
-    shape = tuple(load_keras(plain.model).inputs[0].shape)
-    if len(shape) != 4 or not all(isinstance(side, int) for side in shape[1:3]):
-        raise ExportError(f"{plain.model}: takes {shape}, expected (None, height, width, 3) with fixed sizes.")
-    spec = InputSpec(int(shape[1]), int(shape[2]), plain.fit)
-    rows, unreadable = split_folder(data, labels, spec, progress)
-    notes = [_SPLIT_NOTE]
-    if unreadable:
-        notes.append(f"{unreadable} files of {data.name} do not decode and were left out")
+    progress("opening the trained model", 0, 1)
+    model, notes = open_plain_model(plain.model, labels, plain.value_range)
+    spec = InputSpec(*model.input_shape[1:3], plain.fit)
+    check_trained_model(model, plain.model, spec, labels)
+    progress("opening the trained model", 1, 1)
     run = Run(
         path=plain.model.with_suffix(""),
         labels=labels,
         input=spec,
-        rows=rows,
+        rows=(),
         recipe={"name": "plain model"},
         metrics={},
         provenance={"data": str(data), "weights": plain.model.name, "split": _SPLIT_NOTE},
     )
-    return run, tuple(notes)
+    return OpenedRun(run, model, notes)
+
+
+def split_plain_run(opened: OpenedRun, data: Path, progress: Progress = silent) -> tuple[Run, tuple[str, ...]]:
+    """Return the run with a fresh split of ``data``, and what a person must know of both.
+
+    Raises:
+        ExportError: the folder does not fit the labels, or its pictures are too few.
+    """
+    run = opened.run
+    rows, notes = split_folder(data, run.labels, run.input, progress)
+    return replace(run, rows=rows), (*opened.notes, _SPLIT_NOTE, *notes)

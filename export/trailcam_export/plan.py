@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from trailcam_edge.bundle import file_sha256
@@ -20,7 +21,7 @@ from trailcam_export.golden_vectors import choose_golden_files
 from trailcam_export.model_card import ModelCard
 from trailcam_export.output_rule import choose_score, find_others
 from trailcam_export.parity import PARITY_COUNT
-from trailcam_export.plain_run import PlainModel, read_plain_run
+from trailcam_export.plain_run import PlainModel, open_plain_run, split_plain_run
 from trailcam_export.presets import DEFAULT_PRESET, PRESETS, Preset
 from trailcam_export.quantise import QUANTIZERS
 from trailcam_export.variants import DEFAULT_VARIANTS, FIX_NEEDS, Variant
@@ -62,7 +63,10 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class Plan:
-    """A request that can be carried out; ``draft`` is the manifest without what has yet to be measured."""
+    """A request that can be carried out; ``draft`` is the manifest without what has yet to be measured.
+
+    ``plain_model`` is the model that was trained elsewhere, opened and rebuilt, where there is one.
+    """
 
     run: Run
     model_path: Path
@@ -80,7 +84,7 @@ class Plan:
     others_files: tuple[Path, ...]
     others_unreadable: int
     value_range: ValueRange | None
-    is_plain: bool
+    plain_model: keras.Model | None
     notes: tuple[str, ...] = ()
     inputs: dict[str, Any] = field(default_factory=dict)
 
@@ -122,10 +126,10 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> Plan:
     missing = [name for name in FIX_NEEDS if name not in {variant.name for variant in request.variants}]
     if request.fix and missing:
         raise ExportError(f"--fix needs {' and '.join(missing)} among --variants: it mends int8 by means of float32.")
-    notes: tuple[str, ...] = ()
+    opened = None
     if request.plain is not None:
-        run, notes = read_plain_run(request.plain, request.data, progress)
-        model_path = request.plain.model
+        opened = open_plain_run(request.plain, request.data, progress)
+        run, model_path = opened.run, request.plain.model
     else:
         assert request.run is not None  # noqa: S101 - said above; this tells the type checker
         run = read_run(request.run)
@@ -139,25 +143,28 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> Plan:
             f"{folder}: exists already, and a finished export is never overwritten. "
             "Choose another --name or --out, or remove it first."
         )
-    for split in ("validation", "test"):
-        if not run.pictures(split):
-            raise ExportError(
-                f"{run.path / 'split.csv'}: no {split} picture, so nothing could be measured. "
-                "Train again with a share for each split."
-            )
     calibrated = any(variant.needs_calibration for variant in request.variants)
     if request.calibration is not None and not calibrated:
         raise ExportError(
             f"--calibration {request.calibration}: none of the variants "
             f"{', '.join(variant.name for variant in request.variants)} is calibrated. Leave it out, or add int8."
         )
+    frames = find_frames(request.calibration) if request.calibration is not None else ()
+    notes: tuple[str, ...] = ()
+    if opened is not None:  # the first step that may be slow: every picture is read
+        run, notes = split_plain_run(opened, data, progress)
+    for split in ("validation", "test"):
+        if not run.pictures(split):
+            raise ExportError(
+                f"{run.path / 'split.csv'}: no {split} picture, so nothing could be measured. "
+                "Train again with a share for each split."
+            )
     seed = run.recipe.get("seed", 0)
     pool = (
         choose_pool(run, request.calibration_count * POOL_FACTOR, seed if isinstance(seed, int) and seed >= 0 else 0)
         if calibrated
         else ()
     )
-    frames = find_frames(request.calibration) if request.calibration is not None else ()
     golden_files = choose_golden_files(run, data, request.golden)
     if request.plain is None:  # those of a plain model were read a moment ago
         check_pictures([*pool, *run.pictures("validation"), *run.pictures("test")], data, progress)
@@ -179,7 +186,7 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> Plan:
         others_files=tuple(others),
         others_unreadable=unreadable,
         value_range=request.plain.value_range if request.plain is not None else None,
-        is_plain=request.plain is not None,
+        plain_model=opened.model if opened is not None else None,
         notes=notes,
     )
     return replace(plan, inputs=_inputs(plan))

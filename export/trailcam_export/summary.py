@@ -22,6 +22,7 @@ def describe_export(report: ExportReport) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.append(f"n = {report.trained.n:,} test pictures; delta in points, agreement with the trained model")
+    lines += [f"WARNING: {report.findings.doubt}"] if report.findings.doubt is not None else []
     lines += [_rule(variant) for variant in report.variants]
     lines += [f"{variant.variant}: {variant.verdict.value}: {variant.reason}" for variant in report.variants]
     lines += [
@@ -53,6 +54,7 @@ def export_record(report: ExportReport) -> dict[str, Any]:
         "passed": report.passed,
         "gate": report.findings.preset.name,
         "fixed": report.findings.fixed,
+        "doubt": report.findings.doubt,
         "variants": [
             asdict(variant) | {"bundle": str(variant.bundle), "verdict": variant.verdict.value}
             for variant in report.variants
@@ -84,7 +86,7 @@ def _advice(report: ExportReport) -> str:
     if failed:
         return f"The drift is too large to ship {', '.join(failed)}: use another bundle, " + (
             'or try "--fix", which keeps the layers that int8 hurts in float.'
-            if "int8" in failed and findings.fix is None
+            if "int8" in failed and not report.fix_asked
             else "or train longer or with another recipe."
         )
     return "Not proven, and --gate-inconclusive fail asks for a proof: measure on more test pictures."

@@ -4,6 +4,7 @@ An interpreter runs a file with weights lost, or with batch normalisation left b
 good one. The first is caught by counting, the second by looking for arithmetic with constants behind a convolution.
 """
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -112,16 +113,25 @@ def take_uint8(content: bytes) -> bytes:
 
 
 def _check_fused(model: Any, graph: Any, constant: set[int], scheme: str) -> None:
+    """Look for a number per channel, used on what a convolution gives to nothing else: a normalisation left over.
+
+    One number for all channels is part of an activation (hard swish adds 3), and what two read cannot be folded.
+    """
     made_by = {int(output): operator for operator in graph.operators for output in operator.outputs}
+    readers = Counter(int(index) for operator in graph.operators for index in operator.inputs)
     for operator in graph.operators:
         if _code(model, operator) not in _ARITHMETIC:
             continue
         inputs = [int(index) for index in operator.inputs]
         factors = [index for index in inputs if index in constant]
-        sources = [made_by[index] for index in inputs if index in made_by and index not in constant]
-        if not factors or not sources or _code(model, sources[0]) not in _CONVOLUTIONS:
+        sources = [index for index in inputs if index in made_by and index not in constant]
+        if not factors or not sources or _code(model, made_by[sources[0]]) not in _CONVOLUTIONS:
             continue
-        if sources[0].builtinOptions.fusedActivationFunction == schema.ActivationFunctionType.NONE:
+        channels = _shape(graph.tensors[sources[0]])[-1]
+        factor = graph.tensors[factors[0]]
+        if readers[sources[0]] > 1 or channels == 1 or not _size(factor) == channels == (_shape(factor) or [1])[-1]:
+            continue
+        if made_by[sources[0]].builtinOptions.fusedActivationFunction == schema.ActivationFunctionType.NONE:
             name = bytes(graph.tensors[operator.outputs[0]].name).decode("utf-8", "replace")
             raise ExportError(
                 f"The converted {scheme} file is not fused: {name!r} computes with a constant right behind a "

@@ -10,7 +10,7 @@ import keras
 from trailcam_edge.errors import ExportError
 from trailcam_edge.manifest import InputSpec
 
-__all__ = ["check_trained_model", "load_keras", "open_trained_model", "walk_layers"]
+__all__ = ["check_trained_model", "copy_weights", "load_keras", "open_trained_model", "walk_layers"]
 
 _LOADING_ERRORS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, zipfile.BadZipFile)
 
@@ -78,6 +78,19 @@ def _check_tensors(model: keras.Model, path: Path, spec: InputSpec, labels: tupl
             f"{path}: gives {tuple(given.shape)} {given.dtype}, expected {(None, len(labels))} float32, a score for "
             "each name in labels.json. Train the run again."
         )
+
+
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Give a clone the weights of the model that it was made from, in the precision of its own.
+
+    Raises:
+        ValueError: the two do not have the same weights.
+    """
+    for ours, theirs in zip(target.weights, source.weights, strict=True):
+        ours.assign(keras.ops.cast(theirs, ours.dtype))
+    for layer in walk_layers(target):
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()  # Normalization computes with what it read from its weights when it was built
 
 
 def walk_layers(model: Any) -> Iterator[Any]:

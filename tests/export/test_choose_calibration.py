@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
@@ -43,6 +44,18 @@ def test_the_model_is_looked_into_before_its_last_dense_layer(tiny: Any, images:
     assert features.shape == (12, 8)
     kernel, bias = (np.asarray(weight) for weight in tiny.model.layers[-1].weights)
     assert np.allclose(features @ kernel + bias, np.asarray(tiny.model(images, training=False)), atol=1e-4)
+
+
+@pytest.mark.parametrize("ending", [[], ["linear"]])
+def test_the_last_dense_layer_is_found_inside_a_nested_model(tiny: Any, images: Any, ending: list[str]) -> None:
+    core = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(7)])
+    inputs = keras.Input((32, 32, 3))
+    last = [keras.layers.Dense(3), *(keras.layers.Activation(name) for name in ending)]
+    middle = keras.Model(inputs, keras.Sequential([core, *last])(inputs))
+    image = keras.Input((32, 32, 3), dtype="uint8")
+    outer = keras.Model(image, middle(keras.layers.Rescaling(1 / 255)(image)))
+    expected = np.asarray(core(images.astype(np.float32) / np.float32(255)))
+    assert np.allclose(feature_function(outer)(images), expected, atol=1e-5)
 
 
 def test_labels_are_balanced_and_the_same_are_chosen_again(tiny: Any) -> None:
@@ -88,6 +101,31 @@ def test_field_frames_are_added_with_their_digests(tiny: Any, tmp_path: Path) ->
     frames = _choose(tiny, frames=folder).pictures.frames
     assert [frame.path.name for frame in frames] == ["a.png", "b.png"]
     assert frames[0].sha256 == hashlib.sha256((folder / "a.png").read_bytes()).hexdigest()
+
+
+def test_many_field_frames_are_thinned_out_to_as_many_as_training_pictures(tiny: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "field"
+    for number in range(8):  # eight of the same scene in other light, and three others
+        _frame(folder, f"same-{number}.png", np.clip(_scene(1).astype(int) + number, 0, 255).astype(np.uint8))
+    for number in (2, 3, 4):
+        _frame(folder, f"other-{number}.png", _scene(number))
+    told: list[str] = []
+    run = read_run(tiny.path)
+    choice = choose_calibration(
+        lambda images: images.reshape(len(images), -1).astype(np.float32),  # in pixels the others are far
+        choose_pool(run, 24),
+        find_frames(folder),
+        (*run.pictures("validation"), *run.pictures("test")),
+        tiny.data,
+        SPEC,
+        4,
+        lambda stage, done, total: told.append(f"{stage} {done}/{total}"),
+    )
+    names = [frame.path.name for frame in choice.pictures.frames]
+    assert len(choice.pictures.rows) == len(names) == 4
+    assert {name for name in names if name.startswith("other")} == {f"other-{number}.png" for number in (2, 3, 4)}
+    assert "4 of 11 --calibration frames calibrate" in choice.notes[0]
+    assert {"checking field frames 11/11", "choosing field frames 11/11"} <= set(told)
 
 
 def test_a_field_frame_that_is_a_test_picture_is_refused(tiny: Any, tmp_path: Path) -> None:

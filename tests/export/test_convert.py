@@ -175,15 +175,32 @@ def test_a_batch_normalisation_that_was_not_folded_is_refused() -> None:
     class Scaled(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((1, 32, 32, 3), tf.uint8)])
         def __call__(self, image: tf.Tensor) -> tf.Tensor:
-            x = tf.nn.conv2d(tf.cast(image, tf.float32), tf.ones((3, 3, 3, 4)), 1, "SAME")
-            # a product by a constant of another shape per place is what a converter cannot fold
+            x = tf.nn.conv2d(tf.cast(image, tf.float32), tf.ones((3, 3, 3, 32)), 1, "SAME")
+            # a product by a constant for each row is what a converter cannot fold
             return tf.reduce_mean(x * tf.reshape(tf.range(32.0), (1, 32, 1, 1)), (1, 2))
 
     module = Scaled()
     concrete = module.__call__.get_concrete_function()
     content = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module).convert()
+    check_weights(content, "float32", 1)
+    model = read_tflite(content)
+    factor = next(item for item in model.subgraphs[0].tensors if list(item.shape) == [1, 32, 1, 1])
+    factor.shape = [1, 1, 1, 32]  # now one for each channel, which a converter would have folded
     with pytest.raises(ExportError, match=r"is not fused: .*right behind a convolution"):
-        check_weights(content, "float32", 1)
+        check_weights(write_tflite(model), "float32", 1)
+
+
+@pytest.mark.parametrize("activation", ["hard_swish", "gelu", "quick gelu"])
+def test_the_numbers_inside_an_activation_are_no_batch_normalisation(activation: str) -> None:
+    convolution = keras.layers.Conv2D(4, 3)
+    by_name = {
+        "hard_swish": keras.activations.hard_silu,  # TFLite has an operator for this and the next
+        "gelu": lambda x: keras.ops.gelu(x, approximate=False),
+        "quick gelu": lambda x: x * keras.ops.sigmoid(1.702 * x),
+    }
+    model = _model_of(keras.Sequential([convolution, keras.layers.Activation(by_name[activation])]))
+    for content in (convert_float32(model), convert_float16(model)):
+        check_weights(content, activation, kernel_size(model))
 
 
 def test_a_model_made_of_plain_operations_is_rebuilt_with_a_float_input(images: Images, tmp_path: Path) -> None:

@@ -163,8 +163,9 @@ def _scale_behind_conv(model: onnx.ModelProto) -> None:
     place = list(model.graph.node).index(conv)
     result = conv.output[0]
     conv.output[0] = "unscaled"
-    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(2), "two"))
-    model.graph.node.insert(place + 1, helper.make_node("Mul", ["unscaled", "two"], [result]))
+    scale = np.full((8, 1, 1), 2, np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(scale, "two"))
+    model.graph.node.insert(place + 1, helper.make_node("Mul", ["two", "unscaled"], [result]))
 
 
 @pytest.mark.parametrize(
@@ -184,6 +185,24 @@ def test_what_only_looks_like_success_is_refused(
 ) -> None:
     with pytest.raises(ExportError, match=message):
         check_onnx(_changed(float32, change), "float32", SHAPE, 3, kernel_size(tiny.model))
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        keras.layers.Activation("hard_swish"),
+        lambda x: 0.5 * x * (1 + keras.ops.erf(x / 2**0.5)),
+        lambda x: x * keras.ops.sigmoid(1.702 * x),
+    ],
+    ids=["hard swish", "gelu", "quick gelu"],
+)
+def test_the_numbers_inside_an_activation_are_no_batch_normalisation(activation: Callable[[Any], Any]) -> None:
+    image = keras.Input(SHAPE, dtype="uint8")
+    x = activation(keras.layers.Conv2D(4, 3)(keras.layers.Rescaling(1 / 255)(image)))
+    model = keras.Model(image, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x)))
+    float32 = convert_onnx_float32(model)
+    for scheme, made in (("float32", float32), ("float16", to_float16(float32))):
+        check_onnx(made, scheme, SHAPE, 3, kernel_size(model))
 
 
 def test_lost_weights_and_another_size_are_refused(float32: onnx.ModelProto, tiny: Any) -> None:

@@ -25,6 +25,7 @@ from trailcam_export.export import ExportReport, export_run
 from trailcam_export.gate import Verdict
 from trailcam_export.plain_run import PlainModel
 from trailcam_export.plan import ExportRequest
+from trailcam_export.summary import describe_export
 from trailcam_export.variants import parse_variants
 
 LABELS = ("blue", "green", "red")
@@ -116,6 +117,8 @@ def test_every_variant_opens_replays_and_agrees(all_exported: ExportReport, tiny
         assert manifest.drift.gate is not None
         assert manifest.drift.gate.verdict == variant.verdict.value
         assert manifest.drift.gate.preset == all_exported.findings.preset.name
+        # thirty pictures prove nothing, and only float32 has other proof
+        assert (variant.verdict is Verdict.PASS) == (variant.scheme == "float32")
         found[variant.variant] = (manifest.model.format, manifest.model.scheme, manifest.model.runtime_min)
     tflite = {"litert": "2.1", "tflite_runtime": "2.14"}
     assert found == {
@@ -182,6 +185,28 @@ def test_a_plain_keras_model_is_exported_with_a_split_of_its_own(tiny: Any, tmp_
     assert {row.split for row in rows} == {"train", "validation", "test"}
     used = {line.split(",")[0] for line in (report.folder / "calibration.csv").read_text().splitlines()[1:]}
     assert used <= {row.file for row in rows if row.split == "train"}
+
+
+def test_labels_of_a_plain_model_in_another_order_stop_the_export(tiny: Any, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("green\nred\nblue\n")
+    plain = PlainModel(tiny.path / "model.keras", tmp_path / "labels.txt", "crop")
+    with pytest.raises(ExportError, match="The order that fits the folders is: blue, green, red"):
+        export_run(ExportRequest(plain=plain, data=tiny.data, out=tmp_path / "out", name="theirs"))
+
+
+def test_a_plain_model_that_was_trained_on_bgr_pictures_is_doubted_aloud(tiny: Any, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("\n".join(LABELS))
+    model = tiny.build()
+    model.set_weights(tiny.model.get_weights())
+    (kernel,) = model.layers[2].get_weights()
+    model.layers[2].set_weights([kernel[:, :, ::-1]])
+    tiny.save(model, tmp_path / "bgr.keras")
+    plain = PlainModel(tmp_path / "bgr.keras", tmp_path / "labels.txt", "crop")
+    report = export_run(
+        ExportRequest(plain=plain, data=tiny.data, out=tmp_path / "out", variants=parse_variants(["float32"]))
+    )
+    assert any(line.startswith("WARNING: ") and "BGR" in line for line in describe_export(report))
+    assert "BGR" in json.loads((report.folder / "drift.json").read_text())["trained"]["doubt"]
 
 
 def test_field_frames_that_nothing_would_use_are_refused(tiny: Any, tmp_path: Path) -> None:

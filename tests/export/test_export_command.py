@@ -12,6 +12,7 @@ import trailcam_export.export
 import trailcam_export.make_file
 from trailcam.main import main
 from trailcam_export.export import ExportReport
+from trailcam_export.gate import Verdict
 from trailcam_export.quantise import quantise
 from trailcam_export.summary import describe_export
 
@@ -79,6 +80,13 @@ def test_an_error_is_one_line_without_native_chatter(
     assert shown.out == ""
     assert shown.err.startswith("trailcam: ")
     assert len(shown.err.splitlines()) == 1
+
+
+def test_fix_is_advised_only_to_who_did_not_ask_for_it(exported: ExportReport) -> None:
+    failed = tuple(replace(variant, verdict=Verdict.FAIL) for variant in exported.variants)
+    report = replace(exported, variants=failed, passed=False)
+    assert 'try "--fix"' in describe_export(report)[-1]
+    assert describe_export(replace(report, fix_asked=True))[-1].endswith("or train longer or with another recipe.")
 
 
 def test_the_report_for_people_lines_up(exported: ExportReport) -> None:

@@ -45,10 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make integer TFLite files with this one (default: the better one)",
     )
     parser.add_argument(
-        "--calibration", type=Path, metavar="DIR", help="frames from the field that calibrate beside training pictures"
+        "--calibration",
+        type=Path,
+        metavar="DIR",
+        help="frames from the field that calibrate beside training pictures, as many at most",
     )
     parser.add_argument(
-        "--calibration-count", type=_count, metavar="N", help="training pictures that calibrate (default 100)"
+        "--calibration-count",
+        type=_count,
+        metavar="N",
+        help="training pictures that calibrate, and the most field frames (default 100)",
     )
     parser.add_argument("--out", type=Path, default=Path("exports"), metavar="DIR", help="default: exports")
     parser.add_argument("--name", metavar="NAME", help="name of the bundles (default: the run's name)")

@@ -18,7 +18,7 @@ from trailcam_export.drift_pictures import MOST_PICTURES
 from trailcam_export.drift_record import drift_to_bytes
 from trailcam_export.drift_report import render_drift_report
 from trailcam_export.findings import Findings, VariantFindings
-from trailcam_export.gate import Verdict, judge, pass_by_parity, with_cause
+from trailcam_export.gate import Verdict, judge, with_cause, with_parity
 from trailcam_export.junit import junit_to_bytes
 from trailcam_export.presets import PRESETS
 
@@ -49,7 +49,8 @@ def findings(cases: Any, tmp_path: Path) -> Findings:
         drift = measure_drift(answers, theirs, class_ids)
         return VariantFindings(name, f"{name}.bundle", 4_000_000, theirs, drift, judge(drift, preset, cases.labels))
 
-    float32 = replace(variant("float32", answers), gate=pass_by_parity(1e-5, 64, preset))
+    float32 = variant("float32", answers)
+    float32 = replace(float32, gate=with_parity(float32.gate, 1e-5, 64, "float32"))
     broken = variant("int8", cases.turned(answers, class_ids, lost=150))
     broken = replace(broken, gate=with_cause(broken.gate, 'layers <"gone"> & away'))
     unclear = variant("float16", cases.turned(answers, class_ids, lost=1))
@@ -158,6 +159,14 @@ def test_the_page_is_whole_needs_no_network_and_escapes_what_it_is_given(finding
     assert '<b>"a"' not in text
     assert "prefers-color-scheme:dark" in text
     assert 'name="viewport"' in text
+
+
+def test_a_doubt_about_the_trained_model_stands_in_the_record_and_first_on_the_page(findings: Findings) -> None:
+    doubted = replace(findings, doubt="it was trained on <BGR> pictures")
+    assert json.loads(drift_to_bytes(doubted))["trained"]["doubt"] == doubted.doubt
+    page = render_drift_report(doubted)
+    assert page.index("It was trained on &lt;BGR&gt; pictures.") < page.index("<h2>Variants</h2>")
+    assert "Look at the trained model first" not in render_drift_report(findings)
 
 
 def test_the_pictures_on_which_answers_differ_are_shown_up_to_a_stated_count(findings: Findings) -> None:

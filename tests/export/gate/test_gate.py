@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from trailcam_export.drift import measure_drift
-from trailcam_export.gate import BarResult, GateResult, Verdict, judge, pass_by_parity, with_cause
+from trailcam_export.gate import BarResult, GateResult, Verdict, judge, with_cause, with_parity
 from trailcam_export.presets import PRESETS, Preset
 
 
@@ -176,12 +176,25 @@ def test_a_reference_that_is_never_right_gives_nothing_to_keep(cases: Any) -> No
     assert (bar.verdict, bar.measured) == (Verdict.INCONCLUSIVE, False)
 
 
-def test_parity_needs_no_statistics_and_a_cause_is_added_to_the_reason(cases: Any) -> None:
-    result = pass_by_parity(1.2e-5, 64, PRESETS["strict"])
-    half = pass_by_parity(0.05, 64, PRESETS["strict"], "float16")
-    assert half.verdict is Verdict.PASS
-    assert half.reason.endswith("the same numbers in half precision")
+def test_the_same_numbers_in_float32_pass_what_too_few_pictures_left_open(cases: Any) -> None:
+    open_ = _judge(cases, "strict", 100)
+    assert open_.verdict is Verdict.INCONCLUSIVE
+    result = with_parity(open_, 1.2e-5, 64, "float32")
     assert (result.verdict, result.preset) == (Verdict.PASS, "strict")
+    assert result.reason.endswith("on 64 pictures: the same numbers")
+    assert [bar.name for bar in result.bars] == ["parity"]
+
+
+def test_half_precision_is_judged_by_its_answers_and_a_fail_outweighs_parity(cases: Any) -> None:
+    for n, lost, verdict in ((100, 0, Verdict.INCONCLUSIVE), (2000, 0, Verdict.PASS), (100, 50, Verdict.FAIL)):
+        by_answers = _judge(cases, "strict", n, lost=lost)
+        assert by_answers.verdict is verdict
+        assert with_parity(by_answers, 0.05, 64, "float16") is by_answers
+    assert with_parity(by_answers, 1e-6, 64, "float32") is by_answers
+
+
+def test_a_cause_is_added_to_the_reason(cases: Any) -> None:
+    result = _judge(cases, "strict", 100)
     assert with_cause(result, None) is result
     failed = with_cause(_judge(cases, "strict", 100, lost=50), "label order")
     assert failed.reason.endswith("Likely cause: label order")
