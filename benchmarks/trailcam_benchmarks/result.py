@@ -117,7 +117,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Soak:
-    """A long run of one bundle. It is not ``complete`` where it was cut; the samples until then are kept."""
+    """A long run of one bundle. It is not ``complete`` where it was cut; the samples until then are kept.
+
+    ``start`` is the machine just before, ``runtime`` the interpreter with its version, unknown where nothing ran.
+    """
 
     bundle: str
     threads: int
@@ -125,6 +128,8 @@ class Soak:
     reason: str
     summary: SoakSummary | None
     samples: tuple[Sample, ...]
+    start: Condition | None = None
+    runtime: str = ""
 
 
 @dataclass(frozen=True)
