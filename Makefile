@@ -20,7 +20,8 @@ help:
 	@echo "make check-litert EXPORT=exports/NAME           ... on the oldest LiteRT"
 	@echo "make check-onnxruntime EXPORT=exports/NAME      ... on the oldest ONNX Runtime"
 	@echo "make check-mediapipe BUNDLE=exports/NAME/int8.bundle PICTURES=DIR   labels in MediaPipe Tasks"
-	@echo "make results BUNDLES=exports KERAS=runs/NAME DATA=DIR   measure the project's own figures, then make figures"
+	@echo "make results BUNDLES=exports KERAS=runs/NAME DATA=DIR HELD_OUT=DIR SOAK=1800   measure the project's own figures"
+	@echo "make figures  their tables into docs/benchmarks.md"
 	@echo "make versus BUNDLE=exports/NAME/int8.bundle [KERAS=runs/NAME]   Trailcam against what one might use instead"
 	@echo "make dist     build the wheel"
 	@echo "make rehearse-store   cut the power of an event store at every write, then 200 times at random"
@@ -76,13 +77,15 @@ rehearse-update-faults: $(VENV)/dev
 rehearse-camera rehearse-streams rehearse-device rehearse-arm64 rehearse-fleet rehearse-card rehearse-benchmark: $(VENV)/dev
 	$(BIN)/python tests/rig/$(subst -,_,$@).py
 
-# On a machine that does nothing else. Parts that are there are kept, so an interrupted run is gone on with.
+# On a machine that does nothing else. Parts that are there and not stale are kept, so an interrupted run is gone on with.
 BUNDLES ?=
 KERAS ?=
 DATA ?=
+HELD_OUT ?=
+SOAK ?=
 results: $(VENV)/dev
 	$(BIN)/python -m trailcam_benchmarks.results $(if $(BUNDLES),--bundles $(BUNDLES)) $(if $(KERAS),--keras $(KERAS)) \
-		$(if $(DATA),--data $(DATA))
+		$(if $(DATA),--data $(DATA)) $(if $(HELD_OUT),--held-out $(HELD_OUT)) $(if $(SOAK),--soak $(SOAK))
 
 figures: $(VENV)/dev
 	$(BIN)/python -m trailcam_benchmarks.figures

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from trailcam_benchmarks.agreement import Agreement
+from trailcam_benchmarks.agreement import AgreedP90, AgreedRatio, Agreement
 from trailcam_benchmarks.contest import Contest
 from trailcam_benchmarks.result import Result, Row, build, read_result
 from trailcam_benchmarks.statistics import Ratio
@@ -100,21 +100,40 @@ def _place(result: Result) -> str:
 
 def _agreement(path: Path) -> str:
     found: Agreement = build(Agreement, _read(path))
-    rows = [
-        (item.row, item.measure, _ratio(item.first), _ratio(item.second), "yes" if item.agrees else "**no**")
+    ratios = [
+        (item.row, item.measure, _ratio(item.first), f"{item.second.value:.3f}", _yes(item.within))
         for item in found.ratios
     ]
+    times = [
+        (i.row, f"{i.first_ms:.2f}", f"{i.low_ms:.2f} to {i.high_ms:.2f}", f"{i.second_ms:.2f}", _yes(i.within))
+        for i in found.p90s
+    ]
+    parts = [_markdown(("row", "ratio", "first run", "second run", "within"), ratios), ""]
+    if times:
+        parts += [_markdown(("row", "p90 ms of a round, first run", "expected", "second run", "within"), times), ""]
     counted: dict[str, int] = {}
     for verdict in found.verdicts:
         counted[verdict.verdict] = counted.get(verdict.verdict, 0) + 1
-    agreed, within = sum(item.agrees for item in found.ratios), sum(item.within for item in found.ratios)
     verdicts = ", ".join(f"{number} {name}" for name, number in sorted(counted.items()))
+    held = f"{_held('Ratios', found.ratios)} {_held('p90', found.p90s)}"
     summary = (
-        f"Of {len(rows)} ratios {agreed} agree: their 95 % intervals have a place in common. {within} of the second "
-        f"run lie in the interval of the first. `--against`, which grants 5 %: {verdicts or 'nothing to compare'}. "
+        f"{held} `--against`, which grants 5 %: {verdicts or 'nothing to compare'}. "
         f"Runs of {found.first} and {found.second}."
     )
-    return "\n".join([_markdown(("row", "ratio", "first run", "second run", "agree"), rows), "", summary])
+    return "\n".join([*parts, summary])
+
+
+def _held(name: str, items: Sequence[AgreedRatio | AgreedP90]) -> str:
+    """Return how many figures of the second run lie where the first expects them, and how many should."""
+    if not items:
+        return f"{name}: none compared."
+    held, shares = sum(item.within for item in items), [item.share for item in items if item.share is not None]
+    expected = f"; at least {sum(shares):.1f} are expected to" if len(shares) == len(items) else ""
+    return f"{name}: {held} of {len(items)} lie in the interval of the first run{expected}."
+
+
+def _yes(within: bool) -> str:
+    return "yes" if within else "**no**"
 
 
 def _versus(path: Path) -> str:

@@ -46,10 +46,15 @@ def run_child(request: Request, command: tuple[str, ...] = CHILD, limit_s: float
         limit_s: seconds beyond ``request.seconds`` after which it is ended.
 
     Raises:
-        ChildError: it refused, crashed, ran out of time, or said something that is no answer.
+        ChildError: it refused, crashed, ran out of time, or said something that is no answer; or it could not be
+            started, as when the disk or the table of processes is full.
     """
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            errors = stack.enter_context(tempfile.TemporaryFile())
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
+        except OSError as error:
+            raise ChildError(f"the process could not be started: {error}") from error
         answers = cast(IO[str], process.stdout)
         late = threading.Event()
 

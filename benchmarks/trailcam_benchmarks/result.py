@@ -39,8 +39,9 @@ _MAX_BYTES = 100_000_000
 class Latency:
     """Frame in memory to answer, over all frames after warm-up, in milliseconds.
 
-    ``percentiles_ms`` are the 0th to 100th percentile. ``round_p50_ms`` is the median of each round; round i of one row
-    stood beside round i of the others. An end of the interval is None where there are too few frames for it.
+    ``percentiles_ms`` are the 0th to 100th percentile. ``round_p50_ms`` is the median of each round, ``round_p90_ms``
+    its 90th percentile (empty in older files); round i of one row stood beside round i of the others. An end of the
+    interval is None where there are too few frames for it.
     """
 
     frames: int
@@ -52,6 +53,7 @@ class Latency:
     worst_ms: float
     percentiles_ms: tuple[float, ...]
     round_p50_ms: tuple[float, ...]
+    round_p90_ms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Soak:
-    """A long run of one bundle. It is not ``complete`` where it was cut; the samples until then are kept."""
+    """A long run of one bundle. It is not ``complete`` where it was cut; the samples until then are kept.
+
+    ``start`` is the machine just before, ``runtime`` the interpreter with its version, unknown where nothing ran.
+    """
 
     bundle: str
     threads: int
@@ -125,6 +130,8 @@ class Soak:
     reason: str
     summary: SoakSummary | None
     samples: tuple[Sample, ...]
+    start: Condition | None = None
+    runtime: str = ""
 
 
 @dataclass(frozen=True)

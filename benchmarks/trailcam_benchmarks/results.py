@@ -4,204 +4,126 @@
     python -m trailcam_benchmarks.figures            then: the tables of docs/benchmarks.md from these files
 
     bundles         every bundle below --bundles and the built-in one, one thread, 1,024 frames each
-    repeat          the same again, with a quarter of the frames
+    repeat          the same again, without pictures
     agreement       whether the two agree
-    runtimes        one network: float32, int8 and ONNX on LiteRT, tflite-runtime and ONNX Runtime, with 1, 2, 4 threads
+    runtimes        one network: float32 and int8 on LiteRT and tflite-runtime, and its ONNX files on ONNX Runtime, with
+                    1, 2, 4 threads
     keras           its Keras model beside its float32 bundle
     live_loop       overhead, age of answers, memory
     training_input  pictures into training, against Keras' own loaders
     data_tools      data check, against merely decoding
     versus          whole programs that one might use instead
-    soak            with --soak 30m: the built-in bundle at full load
+    soak            with --soak 1800: the built-in bundle at full load
 
-A part that is there is not measured again (--again does), so an interruption costs the part that was running; of the
-interrupted one nothing is written. Nothing else should run meanwhile. Paths are not written, bundles are known by name,
-version and digest.
+Accuracy and agreement, in the first and the fourth, are those on at most 500 pictures of --held-out (else of --data),
+in folders that are called like the labels: pictures that no bundle was trained on.
+
+A part that is there is not measured again, but where it is of other bundles or settings, or with --again. Of a part
+that is interrupted PART.partial.json has what there was, marked; it is measured from its start next time. Nothing else
+should run meanwhile: each part waits a while for that, and says so if it has to go on. Paths are not written, bundles
+are known by name, version and digest.
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from trailcam_benchmarks.agreement import judge_agreement
-from trailcam_benchmarks.environments import TFLITE_RUNTIME, environments_folder
-from trailcam_benchmarks.machine import Condition, Machine, describe_machine, read_condition
-from trailcam_benchmarks.result import Result, read_result, to_text
-from trailcam_benchmarks.runs import local_run
-from trailcam_benchmarks.session import Plan, measure
+from trailcam_benchmarks.environments import TFLITE_RUNTIME
+from trailcam_benchmarks.interruptions import interruptions
+from trailcam_benchmarks.parts import Agreed, Measured, NotWanted, Part, Wanted
+from trailcam_benchmarks.pictures import find_pictures, spread
+from trailcam_benchmarks.rows import Picture
+from trailcam_benchmarks.scripts import Compared, Printed, Said
+from trailcam_benchmarks.session import Plan
 from trailcam_edge.bundle import open_bundle
 from trailcam_edge.classifier import BUILTIN_BUNDLE
 from trailcam_edge.disk import write_file
 from trailcam_edge.errors import DataError, TrailcamError
 from trailcam_edge.manifest import Manifest
-from trailcam_edge.progress import Progress
 
-__all__ = ["PARTS", "Printed", "Wanted", "main"]
+__all__ = ["PARTS", "Printed", "main"]
 
-_FLOOR_SHARE = 0.25
-_FEW = {"frames": 128, "min_time_s": 3.0, "rounds": 6}  # where another runtime is ten times as slow
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is to be measured and where its files go."""
-
-    bundles: tuple[Path, ...]
-    keras: Path | None
-    data: Path | None
-    out: Path
-    frames: int
-    min_time_s: float
-    rounds: int
-    soak_s: float
+_FEW_FRAMES, _FEW_S, _FEW_ROUNDS = 128, 3.0, 6  # where another runtime is ten times as slow
+_PICTURES = 500  # the 95 % interval of 96 % is then 94 to 97 %
+_CALM_S = 180.0  # the load of two busy cores takes 70 s to fall below what counts as busy
+_NO_DATA = "name pictures in one folder per class with --data DIR"
 
 
-@dataclass(frozen=True)
-class Printed:
-    """What a script printed, line by line, and where; ``command`` without paths of this machine."""
-
-    command: str
-    started: str
-    machine: Machine
-    before: Condition
-    after: Condition
-    lines: tuple[dict[str, Any], ...]
-    schema_version: int = 1
+def _repeat(wanted: Wanted) -> Plan:
+    return Plan(wanted.bundles, frames=wanted.frames, min_time_s=wanted.min_time_s, rounds=wanted.rounds)
 
 
-class NotWanted(Exception):  # noqa: N818 - it is no error
-    """This part was not asked for; the text says how to."""
+def _bundles(wanted: Wanted) -> Plan:
+    return replace(_repeat(wanted), pictures=wanted.pictures)
 
 
-def _plan(wanted: Wanted, part: int) -> Plan:
-    frames, min_time_s = wanted.frames // part, wanted.min_time_s / part
-    return Plan(wanted.bundles, frames=frames, min_time_s=min_time_s, rounds=wanted.rounds)
-
-
-def _bundles(wanted: Wanted) -> bytes:
-    return to_text(_measured(_plan(wanted, 1)))
-
-
-def _repeat(wanted: Wanted) -> bytes:
-    return to_text(_measured(_plan(wanted, 4)))
-
-
-def _agreement(wanted: Wanted) -> bytes:
-    first, second = (read_result(wanted.out / f"{part}.json") for part in ("bundles", "repeat"))
-    return to_text(judge_agreement(first, second))
-
-
-def _runtimes(wanted: Wanted) -> bytes:
+def _runtimes(wanted: Wanted) -> Plan:
     threads = tuple(number for number in (1, 2, 4) if number <= len(os.sched_getaffinity(0)))
-    return to_text(
-        _measured(Plan(_network(wanted), threads=threads, runtimes=("", TFLITE_RUNTIME.name), **_FEW))  # type: ignore[arg-type]
-    )
+    plan = replace(_few(_network(wanted)), threads=threads, runtimes=("", TFLITE_RUNTIME.name))
+    return replace(plan, pictures=wanted.pictures)
 
 
-def _keras(wanted: Wanted) -> bytes:
+def _keras(wanted: Wanted) -> Plan:
     if wanted.keras is None:
         raise NotWanted("name the training with --keras RUN")
-    float32 = [path for path in _network(wanted) if _manifest(path).model.scheme == "float32"][:1]
+    float32 = _of_network(wanted, "float32")
     if not float32:
         raise NotWanted("--bundles has no float32 bundle to compare with")
-    return to_text(_measured(Plan(tuple(float32), keras_runs=(wanted.keras,), **_FEW)))  # type: ignore[arg-type]
+    return replace(_few(float32[:1]), keras_runs=(wanted.keras,))
 
 
-def _live_loop(wanted: Wanted) -> bytes:  # noqa: ARG001 - all parts are called alike
-    age = ("live_loop", "age", "--seconds", "15")
-    return _printed([("live_loop", "overhead"), age, ("live_loop", "memory", "--frames", "20000")], {})
+def _soak(wanted: Wanted) -> Plan:
+    if not wanted.soak_s:
+        raise NotWanted("say how long with --soak 1800")
+    return Plan((BUILTIN_BUNDLE,), frames=8, min_time_s=0, rounds=1, soak_s=wanted.soak_s)
 
 
-def _training_input(wanted: Wanted) -> bytes:
+def _live_loop(_: Wanted) -> tuple[list[list[str]], dict[str, str]]:
+    age = ["live_loop", "age", "--seconds", "15"]
+    return [["live_loop", "overhead"], age, ["live_loop", "memory", "--frames", "20000"]], {}
+
+
+def _training_input(wanted: Wanted) -> tuple[list[list[str]], dict[str, str]]:
     if wanted.data is None:
-        raise NotWanted("name pictures in one folder per class with --data DIR")
+        raise NotWanted(_NO_DATA)
     ways = ["trailcam", "keras dataset"]
     if all(_can_import(package) for package in ("scipy", "PIL")):
         ways.insert(1, "article")
-    words = ("training_input", str(wanted.data), "--px", "128", "299", "--seconds", "3", "--json", "--ways", *ways)
-    return _printed([words], {str(wanted.data): "DATA"})
+    words = ["training_input", str(wanted.data), "--px", "128", "299", "--seconds", "3", "--json", "--ways", *ways]
+    return [words], {str(wanted.data): "DATA"}
 
 
-def _data_tools(wanted: Wanted) -> bytes:
+def _data_tools(wanted: Wanted) -> tuple[list[list[str]], dict[str, str]]:
     if wanted.data is None:
-        raise NotWanted("name pictures in one folder per class with --data DIR")
-    return _printed([("data_tools", str(wanted.data), "--rounds", "2", "--json")], {str(wanted.data): "DATA"})
+        raise NotWanted(_NO_DATA)
+    return [["data_tools", str(wanted.data), "--rounds", "2", "--json"]], {str(wanted.data): "DATA"}
 
 
-def _versus(wanted: Wanted) -> bytes:
-    small = [path for path in _network(wanted) if _manifest(path).model.scheme == "int8"][:1]
-    words = ["versus", "--bundle", str((small or [BUILTIN_BUNDLE])[0]), "--rounds", "6", "--count", "60"]
-    if wanted.keras is not None:
-        words += ["--keras", str(wanted.keras)]
-    out = wanted.out / ".versus.partial"
-    try:
-        _run([*words, "--out", str(out)])
-        return out.read_bytes()
-    finally:
-        out.unlink(missing_ok=True)
+def _small(wanted: Wanted) -> Path:
+    return (*_of_network(wanted, "int8"), BUILTIN_BUNDLE)[0]
 
 
-def _soak(wanted: Wanted) -> bytes:
-    if not wanted.soak_s:
-        raise NotWanted("say how long with --soak 1800")
-    return to_text(_measured(Plan((BUILTIN_BUNDLE,), frames=8, min_time_s=0, rounds=1, soak_s=wanted.soak_s)))
-
-
-PARTS: dict[str, Callable[[Wanted], bytes]] = {
-    "bundles": _bundles,
-    "repeat": _repeat,
-    "agreement": _agreement,
-    "runtimes": _runtimes,
-    "keras": _keras,
-    "live_loop": _live_loop,
-    "training_input": _training_input,
-    "data_tools": _data_tools,
-    "versus": _versus,
-    "soak": _soak,
+PARTS: dict[str, Part] = {
+    "bundles": Measured(_bundles),
+    "repeat": Measured(_repeat),
+    "agreement": Agreed("bundles", "repeat"),
+    "runtimes": Measured(_runtimes),
+    "keras": Measured(_keras),
+    "live_loop": Said(_live_loop),
+    "training_input": Said(_training_input),
+    "data_tools": Said(_data_tools),
+    "versus": Compared(_small, count=60, rounds=6),
+    "soak": Measured(_soak),
 }
 
 
-def _measured(plan: Plan) -> Result:
-    """Measure; rows are known by what they are and not by where they lie."""
-    plan = replace(plan, floor_share=_FLOOR_SHARE)
-    result = measure(plan, local_run(plan.runtimes, environments_folder()), _say_rounds())
-    if not result.complete:
-        raise KeyboardInterrupt
-    names = {str(path): path.name for path in (*plan.bundles, *plan.keras_runs)}
-
-    def known(row: Any) -> Any:
-        bundle = names[row.bundle]
-        if getattr(row, "sha256", ""):
-            bundle = f"{row.name} {row.scheme} {row.sha256[:12]}"
-        reason = row.reason.replace(row.bundle, names[row.bundle])
-        return replace(row, bundle=bundle, reason=reason)
-
-    return replace(result, rows=tuple(map(known, result.rows)), soaks=tuple(map(known, result.soaks)))
-
-
-def _printed(scripts: Sequence[Sequence[str]], hidden: dict[str, str]) -> bytes:
-    """Run scripts of this package that print JSON lines."""
-    started, before = datetime.now().astimezone().isoformat(timespec="seconds"), read_condition()
-    lines = [json.loads(line) for words in scripts for line in _run(words).splitlines()]
-    shown = [" ".join(hidden.get(word, word) for word in words) for words in scripts]
-    command = "; ".join(f"python -m trailcam_benchmarks.{words}" for words in shown)
-    return to_text(Printed(command, started, describe_machine(), before, read_condition(), tuple(lines)))
-
-
-def _run(words: Sequence[str]) -> str:
-    command = [sys.executable, "-m", f"trailcam_benchmarks.{words[0]}", *words[1:]]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise DataError(f"{words[0]} ended with exit code {done.returncode}; what it said stands above.")
-    return done.stdout
+def _few(bundles: tuple[Path, ...]) -> Plan:
+    return Plan(bundles, frames=_FEW_FRAMES, min_time_s=_FEW_S, rounds=_FEW_ROUNDS)
 
 
 def _network(wanted: Wanted) -> tuple[Path, ...]:
@@ -212,6 +134,12 @@ def _network(wanted: Wanted) -> tuple[Path, ...]:
     name = builtin if builtin in names or not names else names[0]
     chosen = [path for path, manifest in manifests.items() if manifest.name == name]
     return tuple(path for path in chosen if manifests[path].model.scheme in ("float32", "int8"))
+
+
+def _of_network(wanted: Wanted, scheme: str) -> tuple[Path, ...]:
+    """Return the TFLite bundles of that network and of one scheme."""
+    found = {path: _manifest(path).model for path in _network(wanted)}
+    return tuple(path for path, model in found.items() if (model.format, model.scheme) == ("tflite", scheme))
 
 
 def _manifest(path: Path) -> Manifest:
@@ -233,16 +161,21 @@ def _find(folder: Path | None) -> tuple[Path, ...]:
     return tuple(found.values())
 
 
-def _say_rounds() -> Progress:
-    spoken = time.monotonic()
-
-    def say(stage: str, done: int, total: int, note: str = "") -> None:
-        nonlocal spoken
-        if time.monotonic() - spoken > 10 or done == total:
-            spoken = time.monotonic()
-            print(f"  {stage} {done} of {total} {note}", file=sys.stderr, flush=True)
-
-    return say
+def _held_out(folder: Path | None, bundles: Sequence[Path]) -> tuple[Picture, ...]:
+    """Return some pictures of ``folder``; none, and why, if no bundle has a label for one of its folders."""
+    if folder is None:
+        return ()
+    found = find_pictures(folder)
+    labels = {label for bundle in bundles for label in _manifest(bundle).output.labels}
+    foreign = sorted({picture.label for picture in found} - labels)
+    if foreign:
+        print(
+            f"results: no accuracy is measured: {folder} has a folder {foreign[0]!r}, which is no label of a bundle. "
+            "Name pictures that no bundle was trained on, in folders called like the labels, with --held-out DIR.",
+            file=sys.stderr,
+        )
+        return ()
+    return spread(found, _PICTURES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -251,40 +184,82 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundles", type=Path, metavar="DIR", help="every bundle below it, beside the built-in one")
     parser.add_argument("--keras", type=Path, metavar="RUN", help="a training, for the Keras baseline")
     parser.add_argument("--data", type=Path, metavar="DIR", help="pictures in one folder per class")
+    parser.add_argument("--held-out", type=Path, metavar="DIR", help="pictures for accuracy; default: those of --data")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), metavar="DIR")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), metavar="PART")
-    parser.add_argument("--again", action="store_true", help="also what is there already")
+    parser.add_argument("--again", action="store_true", help="also what is there and not stale")
     parser.add_argument("--frames", type=int, default=1024, metavar="N", help="of each bundle (1024)")
     parser.add_argument("--min-time", type=float, default=10.0, metavar="S", help="of each bundle (10)")
     parser.add_argument("--rounds", type=int, default=8, metavar="N", help="taken in turns (8)")
     parser.add_argument("--soak", type=float, default=0.0, metavar="S", help="seconds of the long run; default: none")
+    parser.add_argument(
+        "--calm",
+        type=float,
+        default=_CALM_S,
+        metavar="S",
+        help=f"wait so long for the machine to be idle ({_CALM_S:g})",
+    )
     given = parser.parse_args(argv)
+    try:
+        with interruptions():
+            return _measure_parts(given.only, given.again, _wanted(given))
+    except TrailcamError as error:
+        print(f"results: {error}", file=sys.stderr)
+        return 1
+
+
+def _wanted(given: argparse.Namespace) -> Wanted:
     given.out.mkdir(parents=True, exist_ok=True)
     bundles = tuple(path.resolve() for path in _find(given.bundles))
-    run = None if given.keras is None else given.keras.resolve()
-    wanted = Wanted(bundles, run, given.data, given.out, given.frames, given.min_time, given.rounds, given.soak)
+    return Wanted(
+        bundles=bundles,
+        named=given.bundles is not None,
+        keras=None if given.keras is None else given.keras.resolve(),
+        data=given.data,
+        pictures=_held_out(given.held_out or given.data, bundles),
+        out=given.out,
+        frames=given.frames,
+        min_time_s=given.min_time,
+        rounds=given.rounds,
+        soak_s=given.soak,
+        calm_s=given.calm,
+    )
+
+
+def _measure_parts(names: Sequence[str], again: bool, wanted: Wanted) -> int:
     failed = False
-    for part in given.only:
-        path = given.out / f"{part}.json"
-        if path.is_file() and not given.again:
-            print(f"results: {part}: is there", file=sys.stderr)
-            continue
-        print(f"results: {part} ...", file=sys.stderr, flush=True)
-        start_s = time.monotonic()
+    for name in names:
+        part, path, partial = PARTS[name], wanted.out / f"{name}.json", wanted.out / f"{name}.partial.json"
         try:
-            write_file(path, PARTS[part](wanted))
+            if path.is_file() and not again:
+                reason = _stale(part, wanted, path)
+                print(f"results: {name}: {f'is stale, {reason}' if reason else 'is there'}", file=sys.stderr)
+                if not reason:
+                    continue
+            print(f"results: {name} ...", file=sys.stderr, flush=True)
+            start_s = time.monotonic()
+            write_file(path, part.make(wanted, partial))
+            partial.unlink(missing_ok=True)
         except NotWanted as reason:
-            print(f"results: {part}: left out, {reason}", file=sys.stderr)
+            print(f"results: {name}: left out, {reason}", file=sys.stderr)
             continue
-        except TrailcamError as error:
-            print(f"results: {part}: {error}", file=sys.stderr)
+        except (TrailcamError, OSError) as error:
+            print(f"results: {name}: {error}", file=sys.stderr)
             failed = True
             continue
         except KeyboardInterrupt:
-            print(f"\nresults: interrupted; run it again to go on with {part}.", file=sys.stderr)
+            kept = f" What there was is in {partial.name}." if partial.is_file() else ""
+            print(f"\nresults: interrupted.{kept} Run it again to measure {name} from its start.", file=sys.stderr)
             return 130
-        print(f"results: {part}: {time.monotonic() - start_s:.0f} s", file=sys.stderr, flush=True)
+        print(f"results: {name}: {time.monotonic() - start_s:.0f} s", file=sys.stderr, flush=True)
     return 1 if failed else 0
+
+
+def _stale(part: Part, wanted: Wanted, path: Path) -> str:
+    try:
+        return part.stale(wanted, path)
+    except DataError as error:
+        return str(error)
 
 
 if __name__ == "__main__":

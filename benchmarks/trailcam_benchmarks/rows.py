@@ -111,6 +111,7 @@ def _latency(rounds: Sequence[np.ndarray]) -> Latency:
         worst_ms=float(every.max()),
         percentiles_ms=tuple(quantile(every, share / 100) for share in range(101)),
         round_p50_ms=tuple(quantile(found, 0.5) for found in rounds),
+        round_p90_ms=tuple(quantile(found, 0.9) for found in rounds),
     )
 
 

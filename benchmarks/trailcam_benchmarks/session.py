@@ -7,25 +7,29 @@ of one process start (where its memory lies) part of the noise that is stated.
 
 import contextlib
 import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from trailcam_benchmarks.child import Request, Round
+from trailcam_benchmarks.environments import TFLITE_RUNTIME
+from trailcam_benchmarks.interruptions import INTERRUPTED, UNFINISHED
 from trailcam_benchmarks.keras_baseline import KERAS_WAYS
 from trailcam_benchmarks.machine import Condition, Machine, describe_machine, read_condition
 from trailcam_benchmarks.processes import ChildError, LostError, Run, ask
-from trailcam_benchmarks.result import Result, Soak
+from trailcam_benchmarks.result import Result, Row, Soak
 from trailcam_benchmarks.rows import Answers, Picture, Variant, make_rows
-from trailcam_benchmarks.soak import Sample, summarise_soak
+from trailcam_benchmarks.soak_runs import choose_soaked, cool_down, run_soak
 from trailcam_edge.progress import Progress, silent
 
-__all__ = ["INTERRUPTED", "MLPERF_FRAMES", "LookAt", "Plan", "look_here", "measure"]
+__all__ = ["MLPERF_FRAMES", "Keep", "LookAt", "Plan", "look_here", "measure", "variants_of"]
 
 LookAt = Callable[[], tuple[Machine, Condition]]
+Keep = Callable[[Result], None]
 
-INTERRUPTED = "interrupted"  # what a result says of Ctrl-C
+_UNKNOWN = Condition(None, None, None, None)
 MLPERF_FRAMES = 1024  # of the scenario single_stream. Source: MLPerf Inference Rules, section "Scenarios"
 
 
@@ -34,7 +38,8 @@ class Plan:
     """What to measure: every bundle with every number of threads on every runtime, and every Keras run.
 
     A row has at least ``frames`` frames and ``min_time_s`` seconds in all, in ``rounds``; a floor has ``floor_share``
-    of both. A runtime is empty for the interpreter that is installed, or one of ``runs``.
+    of both. A runtime is empty for the interpreter that is installed, or one of ``runs``. Before a soak the machine may
+    cool down for at most ``cool_s``.
     """
 
     bundles: tuple[Path, ...]
@@ -48,6 +53,7 @@ class Plan:
     pictures: tuple[Picture, ...] = ()
     soak_s: float = 0.0
     sample_s: float = 10.0
+    cool_s: float = 600.0
 
 
 def look_here() -> tuple[Machine, Condition]:
@@ -55,7 +61,14 @@ def look_here() -> tuple[Machine, Condition]:
     return describe_machine(), read_condition()
 
 
-def measure(plan: Plan, run: Run, progress: Progress = silent, look: LookAt = look_here) -> Result:
+def measure(
+    plan: Plan,
+    run: Run,
+    progress: Progress = silent,
+    look: LookAt = look_here,
+    keep: Keep | None = None,
+    rest: Callable[[float], None] = time.sleep,
+) -> Result:
     """Measure everything in ``plan``; what fails becomes a row that says why, and an interruption keeps what is there.
 
     Args:
@@ -63,48 +76,38 @@ def measure(plan: Plan, run: Run, progress: Progress = silent, look: LookAt = lo
         run: starts a process, see ``processes.run_child``.
         progress: told after every round.
         look: looks at the machine that the processes run on.
+        keep: given what there is, marked as not complete: after each round of turns, after each bundle's answers, and
+            every minute of a soak. Nothing is timed meanwhile, but for the soak.
+        rest: sleeps so many seconds.
 
     Raises:
         LostError: that machine is out of reach from the start; later it is an interruption.
     """
     started = datetime.now().astimezone().isoformat(timespec="seconds")
     machine, before = look()
-    variants = _variants(plan)
-    for variant in variants:
+    session = _Session(plan, started, machine, before, keep)
+    for variant in session.variants:
         if variant.threads > machine.cores:
             variant.reason = f"{variant.threads} threads on {machine.cores} core(s) would only wait for each other"
-    answers: Answers = {}
-    soaks: list[Soak] = []
-    cut, after = "", None
+        elif variant.runtime == TFLITE_RUNTIME.name and (variant.bundle / "model.onnx").is_file():
+            variant.reason = f"{TFLITE_RUNTIME.name} does not run an ONNX file"
+    cut = ""
     try:
-        _run_rounds(plan, variants, run, progress)
-        _run_pictures(plan, variants, answers, run, progress)
-        _run_soaks(plan, variants, soaks, run, progress)
+        _run_rounds(session, run, progress)
+        _run_pictures(session, run, progress)
+        _run_soaks(session, run, progress, look, rest)
     except KeyboardInterrupt:
         cut = INTERRUPTED
     except LostError as error:
         cut = str(error)
-    for variant in variants:
-        if cut and len(variant.rounds) < plan.rounds and not variant.reason:
-            variant.reason = cut
+    after = _UNKNOWN
     with contextlib.suppress(LostError):
         after = look()[1]
-    return Result(
-        started=started,
-        complete=not cut,
-        cut=cut,
-        machine=machine,
-        before=before,
-        after=after or Condition(None, None, None, None),
-        frames_wanted=plan.frames,
-        min_time_s=plan.min_time_s,
-        rounds=plan.rounds,
-        rows=make_rows(variants, plan.rounds, plan.pictures, answers),
-        soaks=tuple(soaks),
-    )
+    return session.result(cut, after)
 
 
-def _variants(plan: Plan) -> list[Variant]:
+def variants_of(plan: Plan) -> list[Variant]:
+    """Return everything that ``plan`` measures, in its order."""
     found = []
     for threads in plan.threads:
         for bundle in plan.bundles:
@@ -113,7 +116,52 @@ def _variants(plan: Plan) -> list[Variant]:
     return found
 
 
-def _run_rounds(plan: Plan, variants: list[Variant], run: Run, progress: Progress) -> None:
+class _Session:
+    """A measurement on the way: what there is so far, as a result at any time."""
+
+    def __init__(self, plan: Plan, started: str, machine: Machine, before: Condition, keep: Keep | None) -> None:
+        self.plan, self.before = plan, before
+        self.variants = variants_of(plan)
+        self.answers: Answers = {}
+        self.soaks: list[Soak] = []
+        self._started, self._machine, self._keep = started, machine, keep
+        self.final_rows: tuple[Row, ...] | None = None
+
+    def result(self, cut: str, after: Condition) -> Result:
+        return Result(
+            started=self._started,
+            complete=not cut,
+            cut=cut,
+            machine=self._machine,
+            before=self.before,
+            after=after,
+            frames_wanted=self.plan.frames,
+            min_time_s=self.plan.min_time_s,
+            rounds=self.plan.rounds,
+            rows=self.make_rows(cut) if self.final_rows is None else self.final_rows,
+            soaks=tuple(self.soaks),
+        )
+
+    def keep(self) -> None:
+        if self._keep is not None:
+            self._keep(self.result(UNFINISHED, _UNKNOWN))
+
+    def hold_soak(self, soak: Soak) -> None:
+        """Take a soak as it is now, instead of the same one as it was before."""
+        if self.soaks and (self.soaks[-1].bundle, self.soaks[-1].complete) == (soak.bundle, False):
+            self.soaks.pop()
+        self.soaks.append(soak)
+        self.keep()
+
+    def make_rows(self, cut: str) -> tuple[Row, ...]:
+        """Return the rows so far; one that lacks rounds says what ``cut`` it."""
+        rounds = self.plan.rounds
+        marked = [v if v.reason or len(v.rounds) == rounds else replace(v, reason=cut) for v in self.variants]
+        return make_rows(marked, rounds, self.plan.pictures, self.answers)
+
+
+def _run_rounds(session: _Session, run: Run, progress: Progress) -> None:
+    plan, variants = session.plan, session.variants
     done, total = 0, plan.rounds * len(variants)
     for number in range(plan.rounds):
         for variant in variants if number % 2 == 0 else variants[::-1]:
@@ -134,9 +182,11 @@ def _run_rounds(plan: Plan, variants: list[Variant], run: Run, progress: Progres
                     variant.reason = str(error)
             done += 1
             progress("measuring", done, total)
+        session.keep()
 
 
-def _run_pictures(plan: Plan, variants: list[Variant], answers: Answers, run: Run, progress: Progress) -> None:
+def _run_pictures(session: _Session, run: Run, progress: Progress) -> None:
+    plan, variants = session.plan, session.variants
     measured = list(dict.fromkeys(v.key for v in variants if v.rounds and not v.floor)) if plan.pictures else []
     for done, key in enumerate(measured):
         progress("answering", done, len(measured))
@@ -154,36 +204,19 @@ def _run_pictures(plan: Plan, variants: list[Variant], answers: Answers, run: Ru
                     variant.reason = variant.reason or f"no accuracy: {error}"
             continue
         labels = found["labels"]
-        answers[key] = [None if class_id is None else labels[class_id] for class_id in found["class_ids"]]
+        session.answers[key] = [None if class_id is None else labels[class_id] for class_id in found["class_ids"]]
+        session.keep()
 
 
-def _run_soaks(plan: Plan, variants: list[Variant], soaks: list[Soak], run: Run, progress: Progress) -> None:
+def _run_soaks(session: _Session, run: Run, progress: Progress, look: LookAt, rest: Callable[[float], None]) -> None:
+    plan = session.plan
     if not plan.soak_s:
         return
-    for variant in variants:
-        if variant.floor or variant.runtime or not variant.rounds or variant.threads != plan.threads[0]:
+    session.final_rows = session.make_rows("")  # to work them out every minute would be load of its own
+    for bundle in plan.bundles:
+        chosen = choose_soaked(session.variants, bundle)
+        if isinstance(chosen, Soak):
+            session.hold_soak(chosen)
             continue
-        samples: list[Sample] = []
-        request = Request(
-            task="soak",
-            bundle=str(variant.bundle),
-            threads=variant.threads,
-            seconds=plan.soak_s,
-            sample_s=plan.sample_s,
-        )
-        reason = INTERRUPTED
-        try:
-            with contextlib.closing(run(request)) as found:
-                for answer in found:
-                    samples.append(Sample(**answer))
-                    rate = f"{samples[-1].rate_hz:.1f} frames/s"
-                    progress(f"soak {variant.bundle.name}", int(samples[-1].at_s), int(plan.soak_s), rate)
-            reason = ""
-        except ChildError as error:
-            reason = str(error)
-        except LostError as error:
-            reason = str(error)
-            raise
-        finally:  # what was sampled before an interruption is kept
-            summary = summarise_soak(samples) if samples else None
-            soaks.append(Soak(str(variant.bundle), variant.threads, not reason, reason, summary, tuple(samples)))
+        start = cool_down(lambda: look()[1], session.before.temperature_c, plan.cool_s, progress, rest)
+        run_soak(chosen, plan.soak_s, plan.sample_s, start, run, progress, session.hold_soak)

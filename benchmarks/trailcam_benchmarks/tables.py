@@ -141,9 +141,14 @@ def describe_soak(soak: Soak) -> str:
     if summary.ratio is not None:
         parts.append(f"{summary.ratio:.1%} of the first minute")
     if summary.hottest_c is not None:
-        parts.append(f"hottest {summary.hottest_c:.0f} degrees C")
+        began = (
+            "" if soak.start is None or soak.start.temperature_c is None else f", from {soak.start.temperature_c:.0f}"
+        )
+        parts.append(f"hottest {summary.hottest_c:.0f} degrees C{began}")
     if summary.throttled is not None:
         parts.append("throttled" if summary.throttled else "not throttled")
+    if summary.undervoltage:
+        parts.append("undervoltage: the supply is too weak")
     if summary.memory_growth_mb is not None:
         parts.append(f"memory {summary.memory_growth_mb:+.1f} MB")
     return f"soak of {soak.bundle}: {', '.join(parts)}.{cut}"

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from trailcam_benchmarks.agreement import judge_agreement
@@ -68,27 +69,72 @@ def test_a_mark_for_no_table_is_refused(tmp_path: Path) -> None:
         fill_page(page_of("bundels"), tmp_path)
 
 
-def test_a_second_run_agrees_with_the_first_or_not(tmp_path: Path, fake_runs: Any) -> None:
-    def noisy(step: int) -> Any:
-        return lambda asked: 1 + 0.01 * (asked * step % 11)
+def test_the_committed_agreement_is_that_of_the_committed_runs() -> None:
+    results = REPOSITORY / "benchmarks" / "results"
+    agreement = json.loads((results / "agreement.json").read_text())
+    started = [read_result(results / f"{part}.json").started for part in ("bundles", "repeat")]
+    assert [agreement["first"], agreement["second"]] == started
 
-    plan = Plan(tuple(map(Path, SCHEMES)), frames=160, rounds=8)
-    first = measure(plan, fake_runs(SCHEMES, noisy(7)))
-    same = judge_agreement(first, measure(plan, fake_runs(SCHEMES, noisy(5))))
-    assert same.holds
-    assert {item.measure for item in same.ratios} == {"x float32", "x floor"}
-    other = judge_agreement(first, measure(plan, fake_runs(SCHEMES | {"int8.bundle": ("int8", 40.0)}, noisy(5))))
-    assert not other.holds
-    assert not all(item.within for item in other.ratios)
+
+def noisy(seed: int) -> Any:
+    random = np.random.default_rng(seed)
+    return lambda _: 1 + 0.05 * random.random()
+
+
+def test_a_second_run_lies_where_the_first_expects_it_or_not(tmp_path: Path, fake_runs: Any) -> None:
+    plan = Plan(tuple(map(Path, SCHEMES)), frames=640, rounds=8)
+    first = measure(plan, fake_runs(SCHEMES, noisy(1)))
+    same = judge_agreement(first, measure(plan, fake_runs(SCHEMES, noisy(2))))
+    assert [(item.measure, item.within, item.agrees) for item in same.ratios] == [
+        ("x floor", True, True),  # float32 against itself says nothing
+        ("x float32", True, True),
+        ("x floor", True, True),
+    ]
+    assert [item.share for item in same.ratios] == pytest.approx([0.923] * 3, abs=1e-3)
+    assert [item.within for item in same.p90s] == [True, True]
+    slower = fake_runs(SCHEMES | {"int8.bundle": ("int8", 40.0)}, noisy(2))
+    other = judge_agreement(first, measure(plan, slower))
+    assert [item.within for item in other.ratios] == [True, False, True]
+    assert [item.within for item in other.p90s] == [True, False]
     assert "slower" in {verdict.verdict for verdict in other.verdicts}
     (tmp_path / "agreement.json").write_bytes(to_text(other))
     page = fill_page(page_of("agreement"), tmp_path)
-    assert "**no**" in page
+    assert page.count("**no**") == 2
+    assert "Ratios: 2 of 3 lie in the interval of the first run; at least 2.8 are expected to." in page
+    assert "p90: 1 of 2 lie in the interval of the first run; at least 1.8 are expected to." in page
     assert "1 slower" in page
 
 
-def test_nothing_to_compare_is_no_agreement(result: Result) -> None:
-    assert not judge_agreement(result, replace(result, rows=())).holds
+def test_the_p90_of_a_round_is_expected_between_those_of_the_first_run(result: Result) -> None:
+    row = result.rows[0]
+    assert row.latency is not None
+    latency = replace(row.latency, round_p90_ms=(95.0, 90.0, 110.0, 100.0, 99.0, 101.0, 98.0, 102.0))
+    first = replace(result, rows=(replace(row, latency=latency),))
+
+    def again(*rounds_ms: float) -> bool:
+        second = replace(result, rows=(replace(row, latency=replace(latency, round_p90_ms=rounds_ms)),))
+        (found,) = judge_agreement(first, second).p90s
+        assert (found.first_ms, found.low_ms, found.high_ms) == (99.5, 90.0, 110.0)
+        return found.within
+
+    assert [again(1.0, ms, 900.0) for ms in (89.0, 91.0, 109.0, 111.0)] == [False, True, True, False]
+
+
+def test_what_has_no_interval_or_no_twin_is_not_compared(fake_runs: Any, result: Result) -> None:
+    assert judge_agreement(result, replace(result, rows=())).ratios == ()
+    few = measure(Plan(tuple(map(Path, SCHEMES)), frames=8, rounds=2), fake_runs(SCHEMES))
+    found = judge_agreement(few, few)
+    assert (found.ratios, found.p90s) == ((), ())
+
+
+def test_an_agreement_of_an_earlier_version_is_shown_without_what_it_lacks(tmp_path: Path, result: Result) -> None:
+    content = json.loads(to_text(judge_agreement(result, result)))
+    del content["p90s"]
+    for ratio in content["ratios"]:
+        del ratio["share"]
+    (tmp_path / "agreement.json").write_text(json.dumps(content))
+    page = fill_page(page_of("agreement"), tmp_path)
+    assert "lie in the interval of the first run. p90: none compared." in page
 
 
 def test_programs_and_scripts_become_tables(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Real processes that answer, refuse, crash or hang."""
 
+import errno
 import sys
 from pathlib import Path
 
 import pytest
 
+from trailcam_benchmarks import processes
 from trailcam_benchmarks.child import Request, Round
 from trailcam_benchmarks.processes import ChildError, ask, run_child
 from trailcam_benchmarks.soak import Sample
@@ -61,6 +63,15 @@ def test_a_bundle_that_is_none_is_refused_with_the_reason() -> None:
 def test_a_process_that_ends_badly_says_why(text: str, reason: str) -> None:
     with pytest.raises(ChildError, match=reason):
         ask(lambda request: run_child(request, program(text)), REQUEST)
+
+
+def test_a_process_that_cannot_be_started_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(ChildError, match=r"could not be started: .*nowhere"):
+        ask(lambda request: run_child(request, (str(tmp_path / "nowhere"),)), REQUEST)
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(processes.tempfile, "TemporaryFile", lambda: (_ for _ in ()).throw(full))
+    with pytest.raises(ChildError, match="No space left"):
+        ask(lambda request: run_child(request, program("pass")), REQUEST)
 
 
 def test_what_native_code_prints_does_not_come_between_the_answers() -> None:

@@ -1,12 +1,13 @@
 """A session with processes that obey: what is asked, what becomes of failures, and what the figures mean."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from trailcam_benchmarks.result import Row
+from trailcam_benchmarks.machine import Condition, Machine, describe_machine
+from trailcam_benchmarks.result import Result, Row
 from trailcam_benchmarks.rows import Picture
 from trailcam_benchmarks.session import Plan, measure
 from trailcam_benchmarks.soak import Sample
@@ -130,14 +131,105 @@ def test_without_float32_of_the_same_network_there_is_no_ratio(runs: Any) -> Non
     assert row.over_floor is not None
 
 
-def sample(at_s: float) -> dict[str, object]:
-    return asdict(Sample(at_s, 10.0, 100, 10.0, 50.0, 60.0, 1500.0, 0))
+def test_what_there_is_is_kept_after_every_round_of_turns_and_marked(runs: Any) -> None:
+    kept: list[Result] = []
+    result = measure(PLAN, runs, keep=kept.append)
+    assert [(found.complete, found.cut) for found in kept] == [(False, "not finished")] * 4
+    assert [{(row.state, row.reason) for row in found.rows} for found in kept] == [
+        *[{("partial", "not finished")}] * 3,
+        {("measured", "")},
+    ]
+    assert result.complete
+    assert {row.reason for row in result.rows} == {""}
+
+
+def sample(at_s: float, degrees: float | None = None) -> dict[str, object]:
+    return asdict(Sample(at_s, 10.0, 100, 10.0, 50.0, degrees, 1500.0, 0))
+
+
+class Thermometer:
+    """A machine of two cores with the temperatures that are given, the last one from then on."""
+
+    def __init__(self, *degrees: float | None) -> None:
+        self.degrees = list(degrees)
+        self.rested_s = 0.0
+
+    def look(self) -> tuple[Machine, Condition]:
+        now = self.degrees.pop(0) if len(self.degrees) > 1 else self.degrees[0]
+        return replace(describe_machine(), cores=2), Condition(now, None, 0, 0.1)
+
+    def rest(self, seconds: float) -> None:
+        self.rested_s += seconds
+
+
+def test_a_soak_waits_until_the_machine_is_near_its_first_temperature(runs: Any) -> None:
+    runs.samples = [sample(10.0)]
+    machine = Thermometer(45.0, 70.0, 60.0, 47.5)
+    result = measure(Plan((Path(INT8),), frames=4, rounds=1, soak_s=10), runs, look=machine.look, rest=machine.rest)
+    assert machine.rested_s == 20.0
+    assert result.soaks[0].start == Condition(47.5, None, 0, 0.1)
+    assert result.soaks[0].runtime == "ai-edge-litert 2.1.0"
+
+
+@pytest.mark.parametrize(("degrees", "rested_s"), [((45.0, 80.0), 600.0), ((None,), 0.0), ((45.0, None), 0.0)])
+def test_a_machine_that_stays_warm_or_has_no_thermometer_is_soaked_all_the_same(
+    runs: Any, degrees: tuple[float | None, ...], rested_s: float
+) -> None:
+    runs.samples = [sample(10.0)]
+    machine = Thermometer(*degrees)
+    result = measure(Plan((Path(INT8),), frames=4, rounds=1, soak_s=10), runs, look=machine.look, rest=machine.rest)
+    assert machine.rested_s == rested_s
+    assert result.soaks[0].complete
+    assert result.soaks[0].start is not None
+    assert result.soaks[0].start.temperature_c == degrees[-1]
+
+
+def test_the_first_number_of_threads_that_was_measured_is_soaked(runs: Any) -> None:
+    runs.samples = [sample(10.0)]
+    machine = Thermometer(None)
+    plan = Plan((Path(INT8),), threads=(4, 2, 1), frames=4, rounds=1, soak_s=10)
+    (soak,) = measure(plan, runs, look=machine.look).soaks
+    assert (soak.threads, soak.complete) == (2, True)
+    assert [request.threads for request in runs.asked if request.task == "soak"] == [2]
+
+
+def test_a_bundle_that_was_not_measured_is_a_soak_that_says_so(runs: Any) -> None:
+    runs.samples = [sample(10.0)]
+    runs.fail_after[FLOAT] = 0
+    plan = Plan((Path(FLOAT), Path(INT8)), frames=4, rounds=1, soak_s=10)
+    failed, whole = measure(plan, runs, look=Thermometer(None).look).soaks
+    assert (failed.bundle, failed.complete, failed.summary) == (FLOAT, False, None)
+    assert "SIGABRT" in failed.reason
+    assert (whole.bundle, whole.complete) == (INT8, True)
+
+
+def test_samples_of_a_soak_are_kept_every_minute(runs: Any) -> None:
+    runs.samples = [sample(10.0 * number) for number in range(1, 14)]
+    kept: list[Result] = []
+    plan = Plan((Path(INT8),), frames=4, rounds=1, soak_s=130)
+    result = measure(plan, runs, look=Thermometer(None).look, keep=kept.append)
+    soaks = [found.soaks for found in kept if found.soaks]
+    assert [[(len(soak.samples), soak.complete) for soak in found] for found in soaks] == [
+        [(6, False)],
+        [(12, False)],
+        [(13, True)],
+    ]
+    assert soaks[0][0].reason == "not finished"
+    assert len(result.soaks) == 1
+
+
+def test_an_onnx_file_is_not_tried_on_tflite_runtime(fake_runs: Any, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").touch()
+    runs = fake_runs({str(tmp_path): ("int8", 20.0)})
+    rows = measure(Plan((tmp_path,), runtimes=("", "tflite-runtime"), frames=4, rounds=1), runs).rows
+    assert [row.state for row in rows] == ["measured", "measured", "failed", "failed"]
+    assert "does not run an ONNX file" in rows[2].reason
 
 
 def test_a_soak_that_is_interrupted_keeps_its_samples_and_is_marked(runs: Any) -> None:
     runs.samples = [sample(10.0), sample(20.0)]
     runs.interrupt_at = 3
-    result = measure(Plan((Path(INT8),), frames=4, rounds=1, soak_s=60), runs)
+    result = measure(Plan((Path(INT8),), frames=4, rounds=1, soak_s=60), runs, look=Thermometer(None).look)
     assert not result.complete
     (soak,) = result.soaks
     assert (soak.complete, soak.reason, len(soak.samples)) == (False, "interrupted", 2)
@@ -147,6 +239,6 @@ def test_a_soak_that_is_interrupted_keeps_its_samples_and_is_marked(runs: Any) -
 
 def test_a_soak_that_ends_is_complete(runs: Any) -> None:
     runs.samples = [sample(10.0)]
-    result = measure(Plan((Path(INT8),), frames=4, rounds=1, soak_s=10), runs)
+    result = measure(Plan((Path(INT8),), frames=4, rounds=1, soak_s=10), runs, look=Thermometer(None).look)
     assert result.complete
     assert result.soaks[0].complete

@@ -80,4 +80,27 @@ def test_a_short_soak_gives_no_ratio_and_throttling_of_the_past_does_not_count()
     unknown = Sample(10.0, 10.0, 100, 10.0, None, None, None, None)
     assert summarise_soak([past]).throttled is False
     assert summarise_soak([unknown]).throttled is None
+    assert summarise_soak([unknown]).undervoltage is None
     assert summarise_soak([unknown]).memory_growth_mb is None
+
+
+@pytest.mark.parametrize(
+    ("start", "bits", "throttled", "undervoltage"),
+    [
+        (0x0, [0x60000, 0x60000], True, False),  # between two samples: only the bits that stay set saw it
+        (0x0, [0x10000], False, True),
+        (0x0, [0x1], False, True),  # a weak supply alone slows nothing down
+        (0x0, [0x2, 0x0], True, False),
+        (0x0, [0x8], True, False),
+        (0x50000, [0x50000], False, False),  # long before
+        (0x50000, [0x70000], True, False),
+        (None, [0x50000, 0x50000], False, False),
+        (None, [0x0, 0x50005], True, True),
+    ],
+)
+def test_throttling_of_the_soak_is_told_from_undervoltage_and_from_the_past(
+    start: int | None, bits: list[int], throttled: bool, undervoltage: bool
+) -> None:
+    samples = [Sample(10.0 * n, 10.0, 100, 10.0, None, None, None, bit) for n, bit in enumerate(bits, start=1)]
+    found = summarise_soak(samples, Condition(None, None, start, None))
+    assert (found.throttled, found.undervoltage) == (throttled, undervoltage)

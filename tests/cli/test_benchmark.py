@@ -1,7 +1,11 @@
 """``trailcam benchmark`` from the command line, with real processes on the built-in bundle."""
 
+import errno
 import json
+import os
 import shutil
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +54,12 @@ def fake_processes() -> Any:
         rounds = 0
         interrupt_at: int | None = None
 
+        def __init__(self) -> None:
+            self.at: dict[int, Callable[[], None]] = {}  # round -> what happens in it
+
         def __call__(self, request: Any) -> Any:
             self.rounds += 1
+            self.at.get(self.rounds, lambda: None)()
             if self.interrupt_at == self.rounds:
                 raise KeyboardInterrupt
             if request.task != "round":
@@ -94,6 +102,44 @@ def test_an_interrupted_run_keeps_its_files(tmp_path: Path, pretended: Any, caps
     assert printed == json.loads((tmp_path / "benchmark.json").read_text())
     assert printed["complete"] is False
     assert printed["rows"][0]["state"] == "partial"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_asked_to_end_keeps_what_it_has(tmp_path: Path, pretended: Any, number: int) -> None:
+    pretended.at[4] = lambda: os.kill(os.getpid(), number)
+    assert main(["benchmark", "tiny.bundle", "--frames", "80", "--out", str(tmp_path)]) == 130
+    found = json.loads((tmp_path / "benchmark.json").read_text())
+    assert (found["cut"], found["rows"][0]["state"]) == ("interrupted", "partial")
+
+
+def test_a_power_cut_leaves_the_rounds_that_were_whole(tmp_path: Path, pretended: Any) -> None:
+    seen: list[Any] = []
+    pretended.at[7] = lambda: seen.append(json.loads((tmp_path / "benchmark.json").read_text()))
+    assert main(["benchmark", "tiny.bundle", "--frames", "80", "--out", str(tmp_path)]) == 0
+    (found,) = seen  # of the fourth round, when three are over
+    assert (found["complete"], found["cut"]) == (False, "not finished")
+    assert [len(row["latency"]["round_p50_ms"]) for row in found["rows"]] == [3, 3]
+
+
+def test_a_full_disk_costs_the_files_and_not_what_is_printed(
+    tmp_path: Path, pretended: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(benchmark, "write_result", full)
+    assert main(["benchmark", "tiny.bundle", "--frames", "80", "--out", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert "tiny 1.0.0 int8" in captured.out
+    assert captured.err.count("goes on without keeping") == 1
+    assert "the disk is full" in captured.err
+
+
+def test_a_soak_that_was_asked_for_and_did_not_last_is_exit_code_3(
+    pretended: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["benchmark", "tiny.bundle", "--frames", "8", "--soak", "10s"]) == 3
+    assert "soak of tiny.bundle: no sample. Cut short: only rounds" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [["--threads", "0"], ["--soak", "30"], ["--rounds", "-1"], ["--budget", "fast"]])

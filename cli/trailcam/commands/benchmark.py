@@ -11,25 +11,27 @@ from trailcam.progress import terminal_progress
 from trailcam_benchmarks import child
 from trailcam_benchmarks.against import compare
 from trailcam_benchmarks.environments import environments_folder
+from trailcam_benchmarks.interruptions import INTERRUPTED, interruptions
 from trailcam_benchmarks.operators import describe_profile, profile_bundle
+from trailcam_benchmarks.pictures import find_pictures, spread
 from trailcam_benchmarks.processes import LostError
 from trailcam_benchmarks.remote import connect
 from trailcam_benchmarks.report import render_report
 from trailcam_benchmarks.result import Result, read_old, write_result
 from trailcam_benchmarks.rows import Picture
 from trailcam_benchmarks.runs import RUNTIMES, local_run
-from trailcam_benchmarks.session import INTERRUPTED, MLPERF_FRAMES, Plan, measure
+from trailcam_benchmarks.session import MLPERF_FRAMES, Keep, Plan, measure
 from trailcam_benchmarks.tables import best_within, describe_soak, describe_verdict, markdown_table, terminal_table
 from trailcam_edge.bundle import open_bundle
 from trailcam_edge.classifier import BUILTIN_BUNDLE
 from trailcam_edge.disk import write_file
-from trailcam_edge.errors import DataError, DeployError, TrailcamError
+from trailcam_edge.errors import DeployError, TrailcamError
 from trailcam_edge.progress import Progress
-from trailcam_edge.sources import list_pictures
 from trailcam_train.label_maps import choose_label_map
 
 __all__ = ["add_arguments", "read_pictures", "run"]
 
+_RESULT = "benchmark.json"
 _CUT, _CHECK_FAILED, _INTERRUPTED = 1, 3, 130
 _MOST_PROFILED = 128  # pictures: more make no better mean, and every operator of each is an event in memory
 _UNITS_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -74,11 +76,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure; 3 if nothing fits the budget, something is slower, or no bundle could be measured."""
+    """Measure; 3 if nothing fits the budget, something is slower, or a soak or all bundles could not be measured."""
     if arguments.child:
         return child.main()
     if arguments.ops:
         return _operators(arguments)
+    with interruptions():
+        return _compare(arguments)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
     if arguments.on is not None and (arguments.keras or arguments.runtimes != ("",)):
         raise DeployError("--on measures the interpreter that is installed there: leave out --keras and --runtimes.")
     old = None if arguments.against is None else read_old(arguments.against)
@@ -99,20 +106,24 @@ def run(arguments: argparse.Namespace) -> int:
         result = _measure(plan, arguments, progress)
     verdicts = () if old is None else compare(old, result)
     budget, fits = _budget(result, arguments.budget)
-    if arguments.out is not None:
-        write_result(arguments.out / "benchmark.json", result)
-        write_file(arguments.out / "table.md", f"{markdown_table(result)}\n".encode())
-        write_file(arguments.out / "report.html", render_report(result, verdicts, budget).encode())
-    if arguments.json:
-        print(json.dumps(asdict(result), sort_keys=True, ensure_ascii=False))
-    else:
-        lines = [terminal_table(result), *map(describe_soak, result.soaks), *([budget] if budget else [])]
-        print("\n".join([*lines, *map(describe_verdict, verdicts)]))
+    try:  # what is seen on the screen survives a full disk, and what is written a terminal that was closed
+        if arguments.json:
+            print(json.dumps(asdict(result), sort_keys=True, ensure_ascii=False), flush=True)
+        else:
+            lines = [terminal_table(result), *map(describe_soak, result.soaks), *([budget] if budget else [])]
+            print("\n".join([*lines, *map(describe_verdict, verdicts)]), flush=True)
+    finally:
+        if arguments.out is not None:
+            write_result(arguments.out / _RESULT, result)
+            write_file(arguments.out / "table.md", f"{markdown_table(result)}\n".encode())
+            write_file(arguments.out / "report.html", render_report(result, verdicts, budget).encode())
     if not result.complete:
         print(f"trailcam: {result.cut}; what was measured until then is kept and marked.", file=sys.stderr)
         return _INTERRUPTED if result.cut == INTERRUPTED else _CUT
     unmeasured = all(row.latency is None for row in result.rows if row.kind == "model")
-    return _CHECK_FAILED if unmeasured or not fits or any(verdict.failed for verdict in verdicts) else 0
+    unsoaked = any(not soak.complete for soak in result.soaks)
+    failed = unmeasured or unsoaked or not fits or any(verdict.failed for verdict in verdicts)
+    return _CHECK_FAILED if failed else 0
 
 
 def _operators(arguments: argparse.Namespace) -> int:
@@ -140,15 +151,32 @@ def _operators(arguments: argparse.Namespace) -> int:
 
 
 def _measure(plan: Plan, arguments: argparse.Namespace, progress: Progress) -> Result:
+    keep = None if arguments.out is None else _keep_in(arguments.out, arguments.on)
     if arguments.on is None:
-        return measure(plan, local_run(plan.runtimes, environments_folder()), progress)
+        return measure(plan, local_run(plan.runtimes, environments_folder()), progress, keep=keep)
     options = () if arguments.ssh_config is None else ("-F", str(arguments.ssh_config))
     try:
         with connect(arguments.on, arguments.program, options) as remote:
             remote.send(plan.bundles, [picture.path for picture in plan.pictures])
-            return replace(measure(plan, remote.run, progress, remote.look), host=arguments.on)
+            return replace(measure(plan, remote.run, progress, remote.look, keep), host=arguments.on)
     except LostError as error:
         raise DeployError(f"{error}. Nothing was measured.") from error
+
+
+def _keep_in(folder: Path, host: str | None) -> Keep:
+    """Return what writes an unfinished result to ``folder``; a disk that does not take it ends no measurement."""
+    told = False
+
+    def keep(result: Result) -> None:
+        nonlocal told
+        try:
+            write_result(folder / _RESULT, replace(result, host=host))
+        except OSError as error:
+            if not told:
+                print(f"\ntrailcam: {folder}: {error.strerror}; it goes on without keeping.", file=sys.stderr)
+            told = True
+
+    return keep
 
 
 def read_pictures(folder: Path, limit: int, label_map: str | None = None) -> tuple[Picture, ...]:
@@ -163,14 +191,9 @@ def read_pictures(folder: Path, limit: int, label_map: str | None = None) -> tup
         DataError: pictures lie beside the folders of the labels, or the map cannot be used.
         SourceError: there is no picture.
     """
-    paths = list_pictures(folder)
-    loose = [path for path in paths if path.parent == folder]
-    if loose:
-        raise DataError(f"{loose[0]}: lies in no folder of a label. Expected {folder}/LABEL/PICTURE.")
-    step = max(1.0, len(paths) / limit)
-    chosen = [paths[int(number * step)] for number in range(min(limit, len(paths)))]
-    labels = choose_label_map({path.relative_to(folder).parts[0] for path in paths}, label_map)
-    return tuple(Picture(path, labels[path.relative_to(folder).parts[0]]) for path in chosen)
+    found = find_pictures(folder)
+    labels = choose_label_map({picture.label for picture in found}, label_map)
+    return tuple(Picture(picture.path, labels[picture.label]) for picture in spread(found, limit))
 
 
 def _budget(result: Result, budget_s: float | None) -> tuple[str, bool]:
