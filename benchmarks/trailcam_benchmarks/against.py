@@ -2,9 +2,10 @@
 
 Rows are paired by network, scheme, runtime (of any version), threads and kind. What is compared, best first:
 
-    its ratio to float32 of the same run    a machine that is slower today hurts both and cancels
-    milliseconds                            only where both runs were made on the same machine
-    nothing                                 inconclusive, and it says so
+    its ratio to float32 on the same runtime    a machine that is slower today hurts both and cancels
+    its ratio to float32 on LiteRT              the same, but a new version of LiteRT would show here too
+    milliseconds                                only where both runs were made on the same machine
+    nothing                                     inconclusive, and it says so
 
 and for every row of a model also its ratio to the floor, which is what Trailcam itself adds to the interpreter.
 """
@@ -20,6 +21,7 @@ from trailcam_benchmarks.statistics import judge
 __all__ = ["MARGIN", "Verdict", "compare"]
 
 MARGIN = 0.05  # a change that a camera does not notice
+_LITERT = "ai-edge-litert"
 
 Fields = Mapping[str, Any]
 _Key = tuple[str, str, str, int, str]
@@ -65,9 +67,8 @@ def compare(old: Fields, new: Result, margin: float = MARGIN) -> tuple[Verdict, 
             continue
         reference = _float32(key, before, after)
         if reference is not None:
-            verdicts.append(
-                _judge(row, "over float32", rounds, after[key], before[reference], after[reference], margin)
-            )
+            measure = "over float32" if reference[2] == runtime else f"over float32 on {reference[2]}"
+            verdicts.append(_judge(row, measure, rounds, after[key], before[reference], after[reference], margin))
         elif same_machine:
             verdicts.append(_judge(row, "latency", rounds, after[key], None, None, margin))
         else:
@@ -108,12 +109,18 @@ def _by_key(rows: Sequence[Fields]) -> dict[_Key, Sequence[float]]:
 
 
 def _float32(key: _Key, before: Mapping[_Key, Any], after: Mapping[_Key, Any]) -> _Key | None:
-    """Return the float32 row to divide by, if both runs have it and it is not the row itself."""
-    for other in before:
-        is_reference = other[1] == "float32" and other[4] == "model" and (other[0], other[3]) == (key[0], key[3])
-        if is_reference and other in after:
-            return None if other == key else other
-    return None
+    """Return another row to divide by that both runs have: float32 on the same runtime, or else on LiteRT."""
+    found = [
+        other
+        for other in before
+        if other in after
+        and other[1] == "float32"
+        and other[4] == "model"
+        and other != key
+        and other[2] in (key[2], _LITERT)
+        and (other[0], other[3]) == (key[0], key[3])
+    ]
+    return min(found, key=lambda other: other[2] != key[2], default=None)
 
 
 def _place(machine: Fields) -> tuple[Any, ...]:

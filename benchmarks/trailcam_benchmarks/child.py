@@ -22,7 +22,15 @@ from pathlib import Path
 from typing import Any
 
 from trailcam_benchmarks.keras_baseline import KERAS_WAYS, import_keras, open_keras_subject
-from trailcam_benchmarks.machine import Condition, Machine, describe_machine, read_condition, read_memory_mb
+from trailcam_benchmarks.latency import camera_frame
+from trailcam_benchmarks.machine import (
+    Condition,
+    Machine,
+    describe_machine,
+    read_condition,
+    read_memory_mb,
+    reset_peak_memory,
+)
 from trailcam_benchmarks.soak import take_samples
 from trailcam_benchmarks.stages import WARMUP_FRAMES, Clock, latencies, time_frames
 from trailcam_benchmarks.subject import Subject, import_runtime, open_bundle_subject
@@ -58,8 +66,8 @@ class Request:
 class Round:
     """One round of one bundle, in milliseconds and megabytes; ``times_ms`` is (n, 4), columns as ``stages.STAGES``.
 
-    ``stated_top1`` is the accuracy that the manifest claims. ``empty_mb`` is what the process held before the model was
-    opened; ``steady_mb`` and ``peak_mb`` after the round.
+    ``stated_top1`` is the accuracy that the manifest claims, ``source_sha256`` see ``Subject``. ``empty_mb`` is what
+    the process held before the model was opened; ``steady_mb`` after the round, ``peak_mb`` at most since it was.
     """
 
     name: str
@@ -74,6 +82,7 @@ class Round:
     steady_mb: float | None
     peak_mb: float | None
     times_ms: list[list[float]]
+    source_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,8 @@ def main() -> int:
 
 def _round(request: Request, clock: Clock) -> Iterator[dict[str, Any]]:
     _import(request)  # the same for all, it belongs to no model
+    camera_frame()  # nor do the arrays that the frame is made of
+    reset_peak_memory()
     empty_mb, _ = read_memory_mb()
     subject = _open(request)
     first_ms = float(latencies(time_frames(subject.stages, 1, 0, clock))[0])
@@ -122,6 +133,7 @@ def _round(request: Request, clock: Clock) -> Iterator[dict[str, Any]]:
             steady_mb=steady_mb,
             peak_mb=peak_mb,
             times_ms=times_ms.round(6).tolist(),
+            source_sha256=subject.source_sha256,
         )
     )
 

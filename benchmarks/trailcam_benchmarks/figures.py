@@ -12,14 +12,24 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from trailcam_benchmarks.agreement import AgreedP90, AgreedRatio, Agreement
 from trailcam_benchmarks.contest import Contest
-from trailcam_benchmarks.result import Result, Row, build, read_result
-from trailcam_benchmarks.statistics import Ratio
-from trailcam_benchmarks.tables import describe_row, describe_soak, reasons
+from trailcam_benchmarks.place import describe_conditions, describe_machine_line, describe_place
+from trailcam_benchmarks.ratios import with_ratios
+from trailcam_benchmarks.result import Row, build, read_result
+from trailcam_benchmarks.tables import (
+    accuracy_text,
+    describe_row,
+    describe_soak,
+    float32_text,
+    p90_text,
+    ratio_text,
+    reasons,
+)
 from trailcam_edge.disk import write_file
 from trailcam_edge.errors import DataError, TrailcamError
 
@@ -27,8 +37,9 @@ __all__ = ["TABLES", "fill_page", "main"]
 
 _MARK = re.compile(r"(<!-- figures: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _NONE = "Not measured yet."
-_HEADER = ("bundle", "runtime", "threads", "x float32", "x floor", "p50 ms", "p90 ms (95 %)", "frames/s", "load ms")
-_MORE = ("size MB", "peak MB", "top-1")
+_ROW = ("bundle", "runtime", "threads")
+_SPEED = (*_ROW, "x float32", "x LiteRT", "x floor", "p50 ms", "p90 ms (95 %)", "p99 ms", "first ms")
+_NEEDS = (*_ROW, "size MB", "steady MB", "peak MB")
 
 
 def fill_page(page: str, results: Path) -> str:
@@ -49,59 +60,77 @@ def fill_page(page: str, results: Path) -> str:
 
 
 def _benchmark(path: Path) -> str:
+    """Return a table of what rows take, one of what they need and answer, and in lines what is slower or missing."""
     result = read_result(path)
+    if not any(row.float32_reference for row in result.rows):  # a file from before references were written
+        result = replace(result, rows=with_ratios(result.rows))
     models = [row for row in result.rows if row.kind == "model" and row.latency is not None]
-    lines = [_markdown((*_HEADER, *_MORE), [_cells(row) for row in models]), "", *_slower(models)]
     failed = [line for line in reasons(result) if ", floor, " not in line]
-    return "\n".join([*lines, *(f"- {line}" for line in failed), "", _place(result)])
+    parts = [
+        _filled(_SPEED, [_speed(row) for row in models]),
+        "",
+        _needs(models),
+        "",
+        *(f"- {line}" for line in (*_slower(models), *failed)),
+        "",
+        f"{describe_place(result)} Floors: a quarter of that.",
+    ]
+    return "\n".join(parts)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _speed(row: Row) -> tuple[str, ...]:
     latency = row.latency
     if latency is None:
         raise ValueError("a row without figures")
-    high = latency.p90_high_ms
-    p90 = "" if latency.p90_low_ms is None or high is None else f" ({latency.p90_low_ms:.2f} to {high:.2f})"
     return (
-        row.bundle + (" \\*" if row.state == "partial" else ""),
-        row.runtime,
-        str(row.threads),
-        _ratio(row.over_float32),
-        _ratio(row.over_floor),
+        *_known(row),
+        float32_text(row),
+        ratio_text(row.over_litert),
+        ratio_text(row.over_floor),
         f"{latency.p50_ms:.2f}",
-        f"{latency.p90_ms:.2f}{p90}",
-        "-" if row.rate_hz is None else f"{row.rate_hz:.1f}",
-        "-" if row.load_ms is None else f"{row.load_ms:.0f}",
-        "-" if row.size_bytes is None else f"{row.size_bytes / 1e6:.2f}",
-        "-" if row.memory is None else f"{row.memory.peak_mb:.0f}",
-        "-" if row.top1 is None else f"{row.top1:.1%}",
+        p90_text(latency),
+        f"{latency.p99_ms:.2f}",
+        _said(row.first_ms, 1),
     )
+
+
+def _needs(rows: Sequence[Row]) -> str:
+    measured = any(row.accuracy is not None for row in rows)
+    header = (*_NEEDS, *(("top-1", "agree") if measured else ("stated top-1",)))
+    cells = []
+    for row in rows:
+        accuracy, memory = row.accuracy, row.memory
+        if not measured:
+            answers: tuple[str, ...] = ("-" if row.stated_here is None else f"{row.stated_here:.1%}",)
+        elif accuracy is None:
+            answers = ("-", "-")
+        else:
+            answers = (accuracy_text(accuracy), "-" if accuracy.agreement is None else f"{accuracy.agreement:.1%}")
+        steady, peak = (None, None) if memory is None else (memory.steady_mb, memory.peak_mb)
+        size = None if row.size_bytes is None else row.size_bytes / 1e6
+        cells.append((*_known(row), _said(size), _said(steady, 0), _said(peak, 0), *answers))
+    return _filled(header, cells)
+
+
+def _known(row: Row) -> tuple[str, ...]:
+    return row.bundle + (" \\*" if row.state == "partial" else ""), row.runtime, str(row.threads)
 
 
 def _slower(rows: Iterable[Row]) -> list[str]:
-    """Return a line for each that is slower than float32 of its network, beyond the interval."""
+    """Return a line for each that is slower than what it is compared with, beyond the interval."""
     lines = []
     for row in rows:
-        ratio = row.over_float32
-        if ratio is not None and ratio.interval.low is not None and ratio.interval.low > 1:
-            lines.append(f"- {describe_row(row)}: **slower than float32**, {ratio.value:.2f} times its latency.")
+        compared = ((row.over_float32, "float32"), (row.over_litert, f"LiteRT with {row.scheme}"))
+        for ratio, other in compared:
+            if ratio is not None and ratio.interval.low is not None and ratio.interval.low > 1:
+                lines.append(f"{describe_row(row)}: **slower than {other}**, {ratio.value:.2f} times its latency.")
     return lines
-
-
-def _place(result: Result) -> str:
-    machine = result.machine
-    packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
-    return (
-        f"{machine.processor}, {machine.cores} core(s), {machine.system}, Python {machine.python}; {packages}; "
-        f"load {_said(result.before.load)} before; {result.started}. At least {result.frames_wanted:,} frames and "
-        f"{result.min_time_s:g} s in {result.rounds} rounds each, floors a quarter of that."
-    )
 
 
 def _agreement(path: Path) -> str:
     found: Agreement = build(Agreement, _read(path))
     ratios = [
-        (item.row, item.measure, _ratio(item.first), f"{item.second.value:.3f}", _yes(item.within))
+        (item.row, item.measure, ratio_text(item.first), f"{item.second.value:.3f}", _yes(item.within))
         for item in found.ratios
     ]
     times = [
@@ -138,33 +167,43 @@ def _yes(within: bool) -> str:
 
 def _versus(path: Path) -> str:
     contest: Contest = build(Contest, _read(path))
-    header = ("program", "start-up ms", "x ours", "p50 ms", "p90 ms", "p50 x ours", "peak MB", "x ours ", "same label")
+    start_up, picture, memory = ("start-up ms", "x ours"), ("p50 ms", "p90 ms", "p50 x ours"), ("peak MB", "x ours ")
+    header = ("program", "cores", "busy cores", *start_up, *picture, *memory, "same label")
     rows = [
         (
             row.name,
-            f"{row.startup_ms:.0f}",
-            _ratio(row.startup_over_ours),
-            f"{row.p50_ms:.2f}",
-            f"{row.p90_ms:.2f}",
-            _ratio(row.p50_over_ours),
+            str(contest.cores if row.cores is None else row.cores),
+            _said(row.busy_cores, 1),
+            _said(row.startup_ms, 0),
+            ratio_text(row.startup_over_ours),
+            _said(row.p50_ms),
+            _said(row.p90_ms),
+            ratio_text(row.p50_over_ours),
             _said(row.peak_mb, 0),
-            _ratio(row.peak_over_ours),
+            ratio_text(row.peak_over_ours),
             "-" if row.same_labels is None else f"{row.same_labels:.0%}",
         )
         for row in contest.programs
         if row.p50_ms is not None
     ]
-    notes = [
-        f"- {row.name} ({', '.join(f'{name} {version}' for name, version in row.versions.items())}): "
-        + "; ".join(filter(None, (row.note, f"{row.state}, {row.reason}" if row.reason else "")))
-        for row in contest.programs
-    ]
     place = (
-        f"{contest.bundle}, {contest.sha256[:12]}; {contest.machine.processor}, {contest.cores} core(s), load "
-        f"{_said(contest.before.load)} before; {contest.started}. {contest.pictures} JPEG pictures of 640x480, "
-        f"{contest.rounds} rounds in turns."
+        f"{contest.bundle}, {contest.sha256[:12]}; {describe_machine_line(contest.machine)}; "
+        f"{describe_conditions(contest.before, contest.after)}; {contest.started}. {contest.pictures} JPEG pictures of "
+        f"640x480, {contest.rounds} rounds in turns."
     )
-    return "\n".join([_markdown(header, rows), "", *notes, "", place])
+    return "\n".join([_filled(header, rows), "", *_notes(contest), "", place])
+
+
+def _notes(contest: Contest) -> list[str]:
+    """Return a line for each program, with its versions, and one for each of its rows that is not whole."""
+    lines = []
+    for name in dict.fromkeys(row.name for row in contest.programs):
+        mine = [row for row in contest.programs if row.name == name]
+        versions = ", ".join(f"{package} {version}" for package, version in mine[0].versions.items())
+        reasons = [f"{row.state}, {row.reason}" for row in mine if row.reason]
+        said = "; ".join(filter(None, (mine[0].note, *dict.fromkeys(reasons))))
+        lines.append(f"- {name}{f' ({versions})' if versions else ''}{f': {said}' if said else ''}")
+    return lines
 
 
 def _lines(path: Path) -> str:
@@ -196,7 +235,7 @@ def _flatten(value: Any, name: str = "") -> dict[str, str]:
 
 def _soak(path: Path) -> str:
     result = read_result(path)
-    return "\n".join([*(f"- {describe_soak(soak)}" for soak in result.soaks), "", _place(result)])
+    return "\n".join([*(f"- {describe_soak(soak)}" for soak in result.soaks), "", describe_place(result)])
 
 
 TABLES: dict[str, Callable[[Path], str]] = {
@@ -212,16 +251,15 @@ TABLES: dict[str, Callable[[Path], str]] = {
 }
 
 
+def _filled(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table without the columns in which no row has anything."""
+    kept = [column for column in range(len(header)) if not rows or any(row[column] != "-" for row in rows)]
+    return _markdown([header[column] for column in kept], [[row[column] for column in kept] for row in rows])
+
+
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [" | ".join(header), " | ".join(["---", *["---:"] * (len(header) - 1)]), *(" | ".join(row) for row in rows)]
     return "\n".join(f"| {line} |" for line in lines)
-
-
-def _ratio(ratio: Ratio | None) -> str:
-    if ratio is None:
-        return "-"
-    low, high = ratio.interval.low, ratio.interval.high
-    return f"{ratio.value:.3f}" if low is None or high is None else f"{ratio.value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def _said(value: float | None, digits: int = 2) -> str:

@@ -62,10 +62,12 @@ def open_keras_subject(path: Path, way: str, threads: int) -> Subject:
     invoke = _predict(model) if way == "keras.predict" else _call(model)
     _, jpeg = camera_frame()
     backend = keras.backend.backend()
+    digest = hashlib.sha256(run.model_path.read_bytes()).hexdigest()
     return Subject(
         name=path.name,
         scheme="float32",
-        sha256=hashlib.sha256(run.model_path.read_bytes()).hexdigest(),
+        sha256=digest,
+        source_sha256=digest,
         size_bytes=run.model_path.stat().st_size,
         runtime=f"{way} {keras.__version__} on {backend}",
         stated_top1=None,

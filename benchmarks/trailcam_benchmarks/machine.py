@@ -13,7 +13,7 @@ from pathlib import Path
 
 from trailcam_edge.health import ask_firmware
 
-__all__ = ["Condition", "Machine", "describe_machine", "read_condition", "read_memory_mb"]
+__all__ = ["Condition", "Machine", "describe_machine", "read_condition", "read_memory_mb", "reset_peak_memory"]
 
 _ROOT = Path("/")
 # Bits 0 to 3 say what is so now, 16 to 19 what was since the start. Source: the Raspberry Pi documentation of
@@ -87,6 +87,18 @@ def read_memory_mb(status: Path = Path("/proc/self/status")) -> tuple[float | No
     """Return what this process holds in memory now and held at most, in megabytes (10^6 bytes)."""
     text = _text(status) or ""
     return _megabytes(_field(text, "VmRSS")), _megabytes(_field(text, "VmHWM"))
+
+
+def reset_peak_memory(clear_refs: Path = Path("/proc/self/clear_refs")) -> bool:
+    """Let what this process held at most be what it holds now; False where the kernel does not allow it.
+
+    Source: Linux, Documentation/filesystems/proc.rst, /proc/PID/clear_refs; since Linux 4.0.
+    """
+    try:
+        clear_refs.write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
 
 
 def _text(path: Path) -> str | None:

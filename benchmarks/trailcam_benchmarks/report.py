@@ -5,9 +5,11 @@ Everything that comes from data is escaped by the function that puts it into the
 
 import html
 from collections.abc import Sequence
-from itertools import cycle
 
 from trailcam_benchmarks.against import Verdict
+from trailcam_benchmarks.budget import known_top1
+from trailcam_benchmarks.place import describe_place
+from trailcam_benchmarks.ratios import is_bundle
 from trailcam_benchmarks.result import Result, Row, Soak
 from trailcam_benchmarks.statistics import pareto_front
 from trailcam_benchmarks.tables import HEADER, cells, describe_soak, describe_verdict, reasons
@@ -16,9 +18,13 @@ __all__ = ["render_report"]
 
 _WIDTH, _HEIGHT = 460, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 30, 40
-_BAR_PX, _NAMES_PX = 22, 170
+_BAR_PX, _FIGURE_PX = 34, 50  # a bar with its name above, and room for the figure behind the longest
+_LEGEND_PX = 15
+_LONGEST_NAME = 60  # letters that fit into a line; the table has all of them
 # Apart for the colour-blind, on white and on black. Source: M. Okabe and K. Ito, "Color Universal Design", 2008.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9")
+# When the colours are used up the next round of them has other dashes.
+_DASHES = ("", "6 3", "2 3", "8 3 2 3")
 _STYLE = """
 :root{--page:#fff;--text:#222;--faint:#666;--line:#d8d8d4;--stripe:#f5f5f2}
 @media(prefers-color-scheme:dark){:root{--page:#16181a;--text:#e4e4e0;--faint:#9aa0a4;--line:#3a3e41;--stripe:#1f2224}}
@@ -44,19 +50,11 @@ def render_report(result: Result, verdicts: Sequence[Verdict] = (), budget: str 
         budget: a sentence on the bundle that fits a budget, if one was asked for.
     """
     models = [row for row in result.rows if row.latency is not None and row.kind == "model"]
-    machine = result.machine
-    place = (
-        f"{f'{result.host}: ' if result.host else ''}{machine.board}, {machine.processor}, {machine.cores} core(s), "
-        f"{machine.system}, Python {machine.python}; "
-        f"governor {machine.governor or 'not stated'}, load {_said(result.before.load)} before and "
-        f"{_said(result.after.load)} after; {result.started}. Each row: at least {result.frames_wanted:,} frames and "
-        f"{result.min_time_s:g} s, in {result.rounds} rounds taken in turns."
-    )
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width"><title>Trailcam benchmark</title>',
         f"<style>{_STYLE}</style></head><body><h1>Trailcam benchmark</h1>",
-        _paragraph(place, "faint"),
+        _paragraph(describe_place(result), "faint"),
         *(_paragraph(line) for line in ([budget] if budget else []) + reasons(result)),
         _table([row for row in result.rows if row.latency is not None]),
     ]
@@ -82,13 +80,19 @@ def _distribution(rows: Sequence[Row]) -> str:
 
 
 def _accuracy(rows: Sequence[Row]) -> str:
-    points = [(row.latency.p90_ms, 100 * row.top1, row) for row in rows if row.latency and row.top1 is not None]
+    kind, known = known_top1(rows)
+    points = [
+        (row.latency.p90_ms, 100 * top1, row)
+        for row, top1 in zip(rows, known, strict=True)
+        if row.latency is not None and top1 is not None
+    ]
     if not points:
         return ""
-    front = pareto_front([point[:2] for point in points])
+    bundles = [point[:2] for point in points if is_bundle(point[2])]  # a Keras model is shown, but nobody ships it
+    line = [bundles[number] for number in pareto_front(bundles)]
     series = [(_name(row), [(ms, share)]) for ms, share, row in points]
-    line = [points[number][:2] for number in front]
-    return _chart("Accuracy against latency; the line joins what nothing beats", "p90, ms", "top-1, %", series, line)
+    title = "Accuracy against latency; the line joins what no other bundle beats"
+    return _chart(title, "p90, ms", f"{kind}, %", series, line)
 
 
 def _soak(soak: Soak) -> list[str]:
@@ -115,12 +119,12 @@ def _chart(
     line: Sequence[Point] = (),
     y_range: Point | None = None,
 ) -> str:
-    """Return points joined by lines, one colour for each named series; a series of one point is a dot."""
+    """Return points joined by lines, each series with a look of its own; one of a single point is a numbered dot."""
     every = [point for _, points in series for point in points]
     x_low, x_high = _range([x for x, _ in every])
     y_low, y_high = y_range or _range([y for _, y in every])
     names = [name for name, _ in series if name]
-    height = _HEIGHT + 15 * len(names)
+    height = _HEIGHT + _LEGEND_PX * len(names)
     floor = _HEIGHT - _BOTTOM
 
     def place(point: Point) -> str:
@@ -141,17 +145,21 @@ def _chart(
     if len(line) > 1:
         joined = " ".join(map(place, line))
         parts.append(f'<polyline points="{joined}" fill="none" stroke="#888" stroke-dasharray="4 3"/>')
-    for number, ((name, points), colour) in enumerate(zip(series, cycle(_COLOURS), strict=False)):
+    for number, (name, points) in enumerate(series):
+        stroke = _stroke(number)
+        y = _HEIGHT + _LEGEND_PX * number
+        shown = _shorten(name)
         if len(points) == 1:
             across, up = place(points[0]).split(",")
-            parts.append(f'<circle cx="{across}" cy="{up}" r="5" fill="{colour}"/>')
+            parts.append(f'<circle cx="{across}" cy="{up}" r="5" fill="{_colour(number)}"/>')
+            shown = f"{number + 1}  {shown}"
+            parts.append(_text(float(across) + 7, float(up) - 5, str(number + 1)) if name else "")
         else:
             joined = " ".join(map(place, points))
-            parts.append(f'<polyline points="{joined}" fill="none" stroke="{colour}" stroke-width="2"/>')
+            parts.append(f'<polyline points="{joined}" fill="none" {stroke}/>')
         if name:
-            y = _HEIGHT + 15 * number
-            parts.append(f'<rect x="{_LEFT}" y="{y - 9}" width="10" height="10" fill="{colour}"/>')
-            parts.append(_text(_LEFT + 16, y, name))
+            parts.append(f'<path d="M{_LEFT - 20} {y - 4}h28" {stroke}/>')
+            parts.append(_text(_LEFT + 14, y, shown))
     return "".join(parts) + "</svg>"
 
 
@@ -160,11 +168,11 @@ def _bars(title: str, bars: Sequence[tuple[str, float]]) -> str:
         return ""
     largest = max(value for _, value in bars)
     parts = [_open(title, _TOP + _BAR_PX * len(bars) + 8)]
-    for number, ((name, value), colour) in enumerate(zip(bars, cycle(_COLOURS), strict=False)):
-        y, width = _TOP + _BAR_PX * number, value / largest * (_WIDTH - _NAMES_PX - 60)
-        parts.append(_text(_NAMES_PX - 6, y + 14, name, "end"))
-        parts.append(f'<rect x="{_NAMES_PX}" y="{y + 3}" width="{width:.1f}" height="14" fill="{colour}"/>')
-        parts.append(_text(_NAMES_PX + width + 5, y + 14, f"{value:.3g}"))
+    for number, (name, value) in enumerate(bars):
+        y, width = _TOP + _BAR_PX * number, value / largest * (_WIDTH - _FIGURE_PX)
+        parts.append(_text(4, y + 9, _shorten(name)))
+        parts.append(f'<rect x="4" y="{y + 13}" width="{width:.1f}" height="14" fill="{_colour(number)}"/>')
+        parts.append(_text(width + 9, y + 24, f"{value:.3g}"))
     return "".join(parts) + "</svg>"
 
 
@@ -185,8 +193,20 @@ def _name(row: Row) -> str:
     return f"{row.name} {row.scheme}{runtime}, {row.threads} thr"
 
 
-def _said(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.2f}"
+def _shorten(name: str) -> str:
+    """Leave out the middle of a name that is too long for a line: names differ at their ends."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[: _LONGEST_NAME // 3]}…{name[1 - (_LONGEST_NAME - _LONGEST_NAME // 3) :]}"
+
+
+def _colour(number: int) -> str:
+    return _COLOURS[number % len(_COLOURS)]
+
+
+def _stroke(number: int) -> str:
+    dashes = _DASHES[number // len(_COLOURS) % len(_DASHES)]
+    return f'stroke="{_colour(number)}" stroke-width="2"' + (f' stroke-dasharray="{dashes}"' if dashes else "")
 
 
 def _open(title: str, height: float) -> str:

@@ -21,6 +21,7 @@ __all__ = [
     "Accuracy",
     "Latency",
     "Memory",
+    "Reference",
     "Result",
     "Row",
     "Soak",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+_JUDGED = ("ai-edge-litert", "onnxruntime")  # the runtimes on which an export tests the files whose scores it states
 _MAX_BYTES = 100_000_000
 
 
@@ -58,7 +60,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class Memory:
-    """Resident memory of the process in megabytes: before the model was opened, after a round, and at most."""
+    """Resident memory of the process in megabytes: before the model was opened, after a round, at most since opened."""
 
     empty_mb: float
     steady_mb: float
@@ -66,8 +68,21 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """Another row of the same run, with as many threads: the digest of its model file, its scheme and its runtime."""
+
+    sha256: str
+    scheme: str
+    runtime: str
+
+
+@dataclass(frozen=True)
 class Accuracy:
-    """Answers on ``--data``: shares with 95 % Wilson intervals; agreement is with float32 of the same run."""
+    """Answers on ``--data``: shares with 95 % Wilson intervals.
+
+    Agreement is with the answers of ``agreement_with``, float32 of the same network and run, see
+    ``ratios.find_original``.
+    """
 
     n: int
     unreadable: int
@@ -77,6 +92,7 @@ class Accuracy:
     agreement: float | None
     agreement_low: float | None
     agreement_high: float | None
+    agreement_with: Reference | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +102,9 @@ class Row:
     ``state`` is ``measured``, ``partial`` (some rounds are missing) or ``failed``; ``reason`` says why where it is not
     ``measured``, or why it has no accuracy. What a failed row could not say is None or empty. ``stages_ms`` are
     medians, ``rate_hz`` frames per second of the whole loop with decoding. ``runtime_wanted`` is empty where the
-    installed interpreter was asked for.
+    installed interpreter was asked for. ``source_sha256`` is the digest of the Keras model that the file was made from,
+    empty where it is not known. ``ratios`` says what the ratios are to; a ratio is None where the row is itself its
+    reference or there is none.
     """
 
     bundle: str
@@ -110,11 +128,25 @@ class Row:
     over_floor: Ratio | None = None
     accuracy: Accuracy | None = None
     runtime_wanted: str = ""
+    source_sha256: str = ""
+    float32_reference: Reference | None = None
+    over_litert: Ratio | None = None
+    litert_reference: Reference | None = None
 
     @property
-    def top1(self) -> float | None:
-        """Accuracy on ``--data``, or what the manifest states."""
-        return self.stated_top1 if self.accuracy is None else self.accuracy.top1
+    def package(self) -> str:
+        """The runtime without its version."""
+        return self.runtime.split(" ")[0]
+
+    @property
+    def reference(self) -> Reference:
+        """This row, as another one names it."""
+        return Reference(self.sha256, self.scheme, self.runtime)
+
+    @property
+    def stated_here(self) -> float | None:
+        """Accuracy that the manifest states; None on a runtime whose answers nobody has tested for it."""
+        return self.stated_top1 if self.package in _JUDGED else None
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ OURS = Rival(
     # The best label, as the others give it: the reject rule is not asked.
     re.compile(r'\{"path": "(?:[^"]*/)?(?P<name>[^"/]+)", .*?"top": \[\{"label": "(?P<label>[^"]+)"'),
     ("trailcam", "ai-edge-litert"),
+    "as many threads as the machine has cores, at most 4",
 )
 RIVALS = {
     "label_image": Rival(
@@ -94,7 +95,7 @@ RIVALS = {
         _script("label_image.py", _model, lambda material: material.labels, lambda material: material.pictures),
         _TABBED,
         ("ai-edge-litert", "pillow"),
-        "the same model file; stretches the picture, no reject rule",
+        "the same model file, with LiteRT's default of one thread; stretches the picture, no reject rule",
     ),
     "mediapipe": Rival(
         "mediapipe",
@@ -102,7 +103,9 @@ RIVALS = {
         _script("mediapipe_classify.py", _model, lambda material: material.pictures),
         _TABBED,
         ("mediapipe",),
-        "the same model file, by MediaPipe Tasks' ImageClassifier; stretches the picture, no reject rule",
+        # One thread: GetXnnpackDefaultNumThreads in MediaPipe's calculators/tensor/inference_calculator_utils.cc.
+        "the same model file, by MediaPipe Tasks' ImageClassifier, which takes one thread where it is not a telephone; "
+        "stretches the picture, no reject rule",
     ),
     "keras": Rival(
         "keras",
@@ -110,7 +113,8 @@ RIVALS = {
         _script("keras_predict.py", lambda material: material.run, lambda material: material.pictures),
         _TABBED,
         ("keras", "tensorflow"),
-        "the training's own float32 model, by model.predict; stretches the picture, no reject rule",
+        "the training's own float32 model, by model.predict, with TensorFlow's default of a thread per core; stretches "
+        "the picture, no reject rule",
         needs_run=True,
     ),
     "ultralytics": Rival(

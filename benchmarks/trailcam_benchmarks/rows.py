@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from trailcam_benchmarks.child import Round
-from trailcam_benchmarks.keras_baseline import KERAS_WAYS
+from trailcam_benchmarks.ratios import find_original, with_ratios
 from trailcam_benchmarks.result import Accuracy, Latency, Memory, Row
 from trailcam_benchmarks.stages import STAGES, latencies
-from trailcam_benchmarks.statistics import Ratio, p90_interval, paired_ratio, quantile
+from trailcam_benchmarks.statistics import p90_interval, quantile
 from trailcam_edge.intervals import wilson_interval
 
 __all__ = ["Picture", "Variant", "make_rows"]
@@ -52,19 +52,19 @@ def make_rows(
     variants: Sequence[Variant], rounds_wanted: int, pictures: Sequence[Picture], answers: Answers
 ) -> tuple[Row, ...]:
     """Return a row for every variant, in their order."""
-    rows = []
-    for variant in variants:
-        row = _figures(variant, rounds_wanted)
-        if variant.rounds and not variant.floor:
-            reference, floor = _reference(variant, variants), _floor(variant, variants)
-            row = replace(
-                row,
-                over_float32=None if reference is None else _ratio(variant, reference),
-                over_floor=None if floor is None else _ratio(variant, floor),
-                accuracy=_accuracy(pictures, answers.get(variant.key), reference, answers),
-            )
-        rows.append(row)
-    return tuple(rows)
+    rows = with_ratios([_figures(variant, rounds_wanted) for variant in variants])
+    whole = []
+    for variant, row in zip(variants, rows, strict=True):
+        mine = None if variant.floor else answers.get(variant.key)
+        if mine is not None:
+            number = find_original(row, rows)
+            original = None if number is None else answers.get(variants[number].key)
+            accuracy = _accuracy(pictures, mine, original)
+            if number is not None and original is not None:
+                accuracy = replace(accuracy, agreement_with=rows[number].reference)
+            row = replace(row, accuracy=accuracy)
+        whole.append(row)
+    return tuple(whole)
 
 
 def _figures(variant: Variant, rounds_wanted: int) -> Row:
@@ -86,6 +86,7 @@ def _figures(variant: Variant, rounds_wanted: int) -> Row:
         runtime=first.runtime,
         sha256=first.sha256,
         size_bytes=first.size_bytes,
+        source_sha256=first.source_sha256,
         stated_top1=first.stated_top1,
         load_ms=None if variant.floor else statistics.median(found.load_ms for found in variant.rounds),
         first_ms=statistics.median(found.first_ms for found in variant.rounds),
@@ -124,52 +125,15 @@ def _memory(rounds: Sequence[Round]) -> Memory | None:
     return Memory(statistics.median(empty), statistics.median(steady), max(peak))
 
 
-def _reference(variant: Variant, variants: Sequence[Variant]) -> Variant | None:
-    """Return float32 of the same network and threads on the interpreter that is installed; the first of several.
-
-    A Keras model has no bundle's name, so it is compared with the first float32 bundle of all.
-    """
-    for other in variants:
-        if (
-            not (other.floor or other.runtime)
-            and other.rounds
-            and other.rounds[0].scheme == "float32"
-            and other.threads == variant.threads
-            and (variant.runtime in KERAS_WAYS or other.rounds[0].name == variant.rounds[0].name)
-        ):
-            return other
-    return None
-
-
-def _floor(variant: Variant, variants: Sequence[Variant]) -> Variant | None:
-    for other in variants:
-        if other.floor and other.rounds and (other.key, other.threads) == (variant.key, variant.threads):
-            return other
-    return None
-
-
-def _ratio(variant: Variant, other: Variant) -> Ratio:
-    mine, others = (
-        [quantile(latencies(np.array(found.times_ms, np.float64)), 0.5) for found in side.rounds]
-        for side in (variant, other)
-    )
-    return paired_ratio(mine, others)
-
-
-def _accuracy(
-    pictures: Sequence[Picture], mine: list[str | None] | None, reference: Variant | None, answers: Answers
-) -> Accuracy | None:
-    if mine is None:
-        return None
+def _accuracy(pictures: Sequence[Picture], mine: list[str | None], original: list[str | None] | None) -> Accuracy:
     read = [(answer, picture.label) for answer, picture in zip(mine, pictures, strict=True) if answer is not None]
     right = sum(answer == label for answer, label in read)
     low, high = wilson_interval(right, len(read))
     agreement: float | None = None
     agreement_low: float | None = None
     agreement_high: float | None = None
-    others = None if reference is None else answers.get(reference.key)
-    if others is not None:
-        pairs = [(a, b) for a, b in zip(mine, others, strict=True) if a is not None and b is not None]
+    if original is not None:
+        pairs = [(a, b) for a, b in zip(mine, original, strict=True) if a is not None and b is not None]
         same = sum(a == b for a, b in pairs)
         agreement = same / len(pairs) if pairs else None
         agreement_low, agreement_high = wilson_interval(same, len(pairs))

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -82,6 +83,8 @@ class Compared:
             str(self.rounds),
             "--count",
             str(self.count),
+            "--cores",
+            ",".join(str(count) for count in (1, 2) if count <= len(os.sched_getaffinity(0))),
         ]
         if wanted.keras is not None:
             words += ["--keras", str(wanted.keras)]

@@ -17,13 +17,15 @@ __all__ = ["Subject", "import_runtime", "open_bundle_subject"]
 class Subject:
     """An open model: who it is, its stages, and its answer to a picture file.
 
-    ``runtime`` is the interpreter with its version, ``stated_top1`` the accuracy that its papers claim. ``best`` gives
-    the class of a picture file and raises ``SourceError`` where that cannot be read.
+    ``runtime`` is the interpreter with its version, ``stated_top1`` the accuracy that its papers claim.
+    ``source_sha256`` is the digest of the trained Keras model that it was made from, or is; empty where its papers do
+    not say. ``best`` gives the class of a picture file and raises ``SourceError`` where that cannot be read.
     """
 
     name: str
     scheme: str
     sha256: str
+    source_sha256: str
     size_bytes: int
     runtime: str
     stated_top1: float | None
@@ -66,6 +68,7 @@ def open_bundle_subject(bundle: Path, threads: int, floor: bool) -> Subject:
         name=f"{manifest.name} {manifest.version}",
         scheme=manifest.model.scheme,
         sha256=manifest.model.sha256,
+        source_sha256=manifest.provenance.get("source_sha256", ""),
         size_bytes=manifest.model.size_bytes,
         runtime=f"{runtime.package} {runtime.version}",
         stated_top1=None if manifest.metrics is None else manifest.metrics.top1,

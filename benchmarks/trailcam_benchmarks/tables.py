@@ -1,19 +1,21 @@
-"""The result as text: a table for the terminal, a Markdown table for a README, and the bundle that fits a budget."""
-
-from collections.abc import Sequence
+"""The result as text: a table for the terminal, a Markdown table for a README."""
 
 from trailcam_benchmarks.against import Verdict
-from trailcam_benchmarks.result import Result, Row, Soak
+from trailcam_benchmarks.place import describe_place, warnings
+from trailcam_benchmarks.result import Accuracy, Latency, Result, Row, Soak
 from trailcam_benchmarks.statistics import Ratio
 
 __all__ = [
     "HEADER",
-    "best_within",
+    "accuracy_text",
     "cells",
     "describe_row",
     "describe_soak",
     "describe_verdict",
+    "float32_text",
     "markdown_table",
+    "p90_text",
+    "ratio_text",
     "reasons",
     "terminal_table",
 ]
@@ -23,6 +25,7 @@ HEADER = (
     "runtime",
     "thr",
     "x float32",
+    "x LiteRT",
     "x floor",
     "p50 ms",
     "p90 ms (95 %)",
@@ -49,12 +52,11 @@ def cells(row: Row) -> tuple[str, ...]:
         name + (" *" if row.state == "partial" else ""),
         row.runtime or "-",
         str(row.threads),
-        _ratio(row.over_float32),
-        _ratio(row.over_floor),
+        float32_text(row),
+        ratio_text(row.over_litert),
+        ratio_text(row.over_floor),
         "-" if latency is None else f"{latency.p50_ms:.2f}",
-        "-"
-        if latency is None
-        else f"{latency.p90_ms:.2f} ({_number(latency.p90_low_ms, 2)} to {_number(latency.p90_high_ms, 2)})",
+        "-" if latency is None else p90_text(latency),
         "-" if latency is None else f"{latency.p99_ms:.2f}",
         "-" if latency is None else f"{latency.worst_ms:.2f}",
         _number(row.rate_hz, 1),
@@ -63,13 +65,13 @@ def cells(row: Row) -> tuple[str, ...]:
         "-" if row.size_bytes is None else f"{row.size_bytes / 1e6:.2f}",
         "-" if row.memory is None else f"{row.memory.steady_mb:.0f}",
         "-" if row.memory is None else f"{row.memory.peak_mb:.0f}",
-        "-" if accuracy is None else f"{accuracy.top1:.1%} ({accuracy.top1_low:.1%} to {accuracy.top1_high:.1%})",
+        "-" if accuracy is None else accuracy_text(accuracy),
         "-" if accuracy is None or accuracy.agreement is None else f"{accuracy.agreement:.1%}",
     )
 
 
 def terminal_table(result: Result) -> str:
-    """Return rows in columns, the reasons of those that are not whole below, and the stages of each model."""
+    """Return rows in columns; below them the stages of each model, where it was measured, and what is not whole."""
     shown = [row for row in result.rows if row.latency is not None]
     columns = _filled([HEADER, *map(cells, shown)])
     widths = [max(map(len, column)) for column in zip(*columns, strict=True)]
@@ -81,7 +83,7 @@ def terminal_table(result: Result) -> str:
         if row.stages_ms is not None:
             stages = ", ".join(f"{name} {ms:.2f}" for name, ms in row.stages_ms.items())
             lines.append(f"stages of {describe_row(row)}, median ms: {stages}")
-    return "\n".join([*lines, *reasons(result)])
+    return "\n".join([*lines, describe_place(result), *reasons(result)])
 
 
 def markdown_table(result: Result) -> str:
@@ -89,18 +91,12 @@ def markdown_table(result: Result) -> str:
     table = _filled([HEADER, *(cells(row) for row in result.rows if row.latency is not None)])
     lines = ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in table]
     lines.insert(1, "|---" + "|---:" * (len(table[0]) - 1) + "|")
-    machine = result.machine
-    lines += [
-        "",
-        f"{machine.board}, {machine.processor}, {machine.cores} core(s), {machine.system}; {result.started}; "
-        f"at least {result.frames_wanted:,} frames and {result.min_time_s:g} s in {result.rounds} rounds each.",
-        *reasons(result),
-    ]
+    lines += ["", describe_place(result), *(f"- {line}" for line in reasons(result))]
     return "\n".join(lines)
 
 
 def reasons(result: Result) -> list[str]:
-    """Return a line for everything that is not whole."""
+    """Return a line for everything that is not whole, and for every reason to doubt the rest."""
     lacking = [row for row in result.rows if row.reason]
     lines = [
         ", ".join(filter(None, (row.bundle, row.kind, row.runtime_wanted, f"{row.threads} thread(s)")))
@@ -109,27 +105,12 @@ def reasons(result: Result) -> list[str]:
     ]
     if not result.complete:
         lines.append(f"Cut short ({result.cut}): what is missing was not measured.")
-    return lines
+    return lines + warnings(result)
 
 
 def describe_row(row: Row) -> str:
     """Return what tells a measured row from the others."""
     return f"{row.name} {row.scheme}, {row.runtime}, {row.threads} thread(s)"
-
-
-def best_within(rows: Sequence[Row], budget_ms: float) -> Row | None:
-    """Return the most accurate whole row whose p90, with its interval, is within the budget; None if none is.
-
-    Where the interval has no upper end, the worst frame stands for it. Accuracy is that on ``--data``, or what the
-    manifest states; a row with neither comes last. Between equals the faster one is better.
-    """
-    fitting = []
-    for row in rows:
-        if row.kind == "model" and row.state == "measured" and row.latency is not None:
-            high = row.latency.worst_ms if row.latency.p90_high_ms is None else row.latency.p90_high_ms
-            if high <= budget_ms:
-                fitting.append((-1.0 if row.top1 is None else row.top1, -row.latency.p90_ms, row))
-    return max(fitting, key=lambda item: item[:2])[2] if fitting else None
 
 
 def describe_soak(soak: Soak) -> str:
@@ -167,11 +148,27 @@ def _filled(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return [tuple(row[i] for i in used) for row in rows]
 
 
-def _ratio(ratio: Ratio | None) -> str:
+def ratio_text(ratio: Ratio | None) -> str:
+    """Return a ratio with its interval, where that has both ends."""
     if ratio is None:
         return "-"
     low, high = ratio.interval.low, ratio.interval.high
     return f"{ratio.value:.3f}" if low is None or high is None else f"{ratio.value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def float32_text(row: Row) -> str:
+    """Return the ratio to float32 on the same runtime; "1" for the row that the others are divided by."""
+    return "1" if row.float32_reference == row.reference else ratio_text(row.over_float32)
+
+
+def p90_text(latency: Latency) -> str:
+    """Return the 90th percentile with its interval; a dash for an end that too few frames leave open."""
+    return f"{latency.p90_ms:.2f} ({_number(latency.p90_low_ms, 2)} to {_number(latency.p90_high_ms, 2)})"
+
+
+def accuracy_text(accuracy: Accuracy) -> str:
+    """Return measured accuracy with its interval and the number of pictures."""
+    return f"{accuracy.top1:.1%} ({accuracy.top1_low:.1%} to {accuracy.top1_high:.1%}), n {accuracy.n:,}"
 
 
 def _number(value: float | None, digits: int) -> str:

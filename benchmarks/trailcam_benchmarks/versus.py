@@ -7,15 +7,17 @@ Every program gets the same folder of JPEG pictures and prints a line for each; 
     start-up      from the start of the process to the first answer
     per picture   from one answer to the next: decode, crop and resize, invoke, print; after a few for warming up
     peak memory   the most that the process held, as the kernel counts it
+    busy cores    processor time by time, over these pictures: how many threads really worked
 
 Programs are run in turns, each several times in a fresh process, every second time backwards. All are used as they
-come, with the threads they choose themselves; ``--cores 1`` gives them one core. A program that cannot be had here is a
-row that says why.
+come, with the threads they choose themselves, and they choose differently: ``--cores 1,2`` gives all of them one core
+and then two, so that it can be told what comes of threads. A program that cannot be had here is a row that says why.
 """
 
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -63,14 +65,17 @@ def gather(folder: Path, pictures: Path | None, count: int) -> Path:
 
 def table(contest: Contest) -> str:
     """Return the comparison as text for a terminal."""
-    lines = [f"{'':20}{'start-up ms':>12}{'p50 ms':>9}{'p90 ms':>9}{'peak MB':>9}   x Trailcam: start-up, p50, memory"]
+    head = f"{'cores':>6}{'busy':>6}{'start-up ms':>12}{'p50 ms':>9}{'p90 ms':>9}{'peak MB':>9}"
+    lines = [f"{'':20}{head}   x Trailcam: start-up, p50, memory"]
     for row in contest.programs:
+        cores = contest.cores if row.cores is None else row.cores
         if row.p50_ms is None:
-            lines.append(f"{row.name:20}{row.state}: {row.reason}")
+            lines.append(f"{row.name:20}{cores:6}  {row.state}: {row.reason}")
             continue
         ratios = (row.startup_over_ours, row.p50_over_ours, row.peak_over_ours)
         said = ", ".join("-" if ratio is None else f"{ratio.value:.2f}" for ratio in ratios)
-        figures = f"{row.startup_ms:12.0f}{row.p50_ms:9.2f}{row.p90_ms:9.2f}{row.peak_mb or 0:9.0f}"
+        busy = "-" if row.busy_cores is None else f"{row.busy_cores:.1f}"
+        figures = f"{cores:6}{busy:>6}{row.startup_ms:12.0f}{row.p50_ms:9.2f}{row.p90_ms:9.2f}{row.peak_mb or 0:9.0f}"
         lines.append(f"{row.name:20}{figures}   {said}{f'  ({row.reason})' if row.reason else ''}")
     return "\n".join(lines)
 
@@ -85,7 +90,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=100, metavar="N", help="pictures (100)")
     parser.add_argument("--rounds", type=int, default=6, metavar="N", help="of each program (6)")
     parser.add_argument(
-        "--cores", type=int, metavar="N", help="that all programs may use; default: those of this process"
+        "--cores",
+        type=_numbers,
+        default=(),
+        metavar="N,N",
+        help="that all programs may use, one after the other; default: those of this process",
     )
     parser.add_argument("--cache", type=Path, default=environments_folder(), metavar="DIR")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result as JSON")
@@ -93,8 +102,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     unknown = sorted(set(arguments.rivals) - set(RIVALS))
     if unknown or arguments.rounds < 1 or arguments.count < WARMUP_PICTURES + 2:
         parser.error(f"no program {unknown[0]!r}" if unknown else "too few rounds or pictures")
-    if arguments.cores is not None:
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: max(1, arguments.cores)])
+    usable = len(os.sched_getaffinity(0))
+    if any(cores > usable for cores in arguments.cores):
+        parser.error(f"--cores {max(arguments.cores)}: this process may use {usable}")
     try:
         with tempfile.TemporaryDirectory(prefix="trailcam-versus-") as scratch:
             bundle = open_bundle(arguments.bundle)
@@ -104,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             run = None if arguments.keras is None else arguments.keras.resolve()
             material = Material(arguments.bundle.resolve(), run, labels, pictures)
             rivals = [RIVALS[name] for name in arguments.rivals or RIVALS]
-            contest = run_contest(material, rivals, arguments.rounds, arguments.cache)
+            contest = run_contest(material, rivals, arguments.rounds, arguments.cache, arguments.cores)
     except TrailcamError as error:
         print(f"versus: {error}", file=sys.stderr)
         return 1
@@ -112,6 +122,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.out is not None:
         write_file(arguments.out, to_text(contest))
     return 0 if contest.complete else 130
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers from 1, such as 1,2")
+    return tuple(dict.fromkeys(map(int, text.split(","))))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ class Classifier:
 
         Args:
             bundle: folder of a bundle, or one that is open already.
-            num_threads: threads of one inference; as many as the machine has cores, at most 4, where not given.
+            num_threads: threads of one inference; as many as this process may use cores, at most 4, where not given.
 
         Raises:
             BundleError: the bundle cannot be trusted or loaded.
@@ -211,7 +211,8 @@ class Classifier:
 
 
 def _default_threads() -> int:
-    return min(_MOST_THREADS, os.cpu_count() or 1)
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(_MOST_THREADS, usable)
 
 
 def _match_labels(labels: tuple[str, ...], class_count: int, background: int | None, path: Path) -> tuple[str, ...]:

@@ -53,6 +53,25 @@ def test_a_slower_int8_is_found_though_the_machine_is_faster_today(make_result: 
     assert slower.change == pytest.approx(0.3, abs=0.03)
 
 
+def test_each_runtime_is_divided_by_its_own_float32_and_float32_by_that_of_litert(make_result: Any) -> None:
+    def run(onnx_ms: float) -> Result:
+        litert, onnx = make_result(40, 20), make_result(30, onnx_ms)
+        rows = (replace(row, runtime="onnxruntime 1.20.0") for row in onnx.rows)
+        return replace(litert, rows=(*rows, *litert.rows))
+
+    found = {
+        (v.row.split(",")[0], v.row.split(", ")[1], v.measure): v.verdict
+        for v in compare(json.loads(json.dumps(asdict(run(20)))), run(26))
+        if not v.measure.endswith("floor")
+    }
+    assert found == {
+        ("tiny int8", "onnxruntime", "over float32"): "slower",
+        ("tiny float32", "onnxruntime", "over float32 on ai-edge-litert"): "same",
+        ("tiny int8", "ai-edge-litert", "over float32"): "same",
+        ("tiny float32", "ai-edge-litert", "latency"): "same",
+    }
+
+
 def test_a_slower_machine_alone_is_no_regression_of_int8(make_result: Any) -> None:
     found = verdicts(make_result(40, 20), make_result(40, 20, machine=1.5))
     assert found["tiny int8", "over float32"].verdict == "same"

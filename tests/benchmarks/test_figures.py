@@ -12,7 +12,7 @@ from trailcam_benchmarks.agreement import judge_agreement
 from trailcam_benchmarks.contest import Contest, ProgramRow
 from trailcam_benchmarks.figures import TABLES, fill_page, main
 from trailcam_benchmarks.machine import Condition, describe_machine
-from trailcam_benchmarks.result import Result, read_result, to_text
+from trailcam_benchmarks.result import Accuracy, Result, read_result, to_text
 from trailcam_benchmarks.results import PARTS, Printed
 from trailcam_benchmarks.session import Plan, measure
 from trailcam_benchmarks.soak import Sample
@@ -56,12 +56,39 @@ def test_a_table_shows_what_the_file_says_and_names_what_is_slower(tmp_path: Pat
     page = fill_page(page_of("bundles", "soak"), tmp_path)
     assert "old" not in page.split("figures: soak")[0]
     assert "| int8.bundle | ai-edge-litert 2.1.0 | 1 | 1.49" in page
+    assert "| float32.bundle | ai-edge-litert 2.1.0 | 1 | 1 | " in page
+    assert "x LiteRT" not in page  # no other runtime has a row
+    assert "| bundle | runtime | threads | size MB | steady MB | peak MB | stated top-1 |" in page
+    assert "| 1.00 | 50 | 60 | 90.0% |" in page
     assert "**slower than float32**, 1.49 times its latency" in page
     assert page.count("slower than float32") == 1
     assert "floor)" not in page
     assert page.endswith("after")
     assert "Not measured yet." in page
     assert fill_page(page, tmp_path) == page
+
+
+def test_measured_accuracy_takes_the_place_of_the_stated_one(tmp_path: Path, result: Result) -> None:
+    accuracy = Accuracy(2000, 0, 0.967, 0.958, 0.974, 0.99, 0.98, 0.995)
+    rows = tuple(replace(row, accuracy=accuracy if row.scheme == "int8" else None) for row in result.rows)
+    (tmp_path / "bundles.json").write_bytes(to_text(replace(result, rows=rows)))
+    page = fill_page(page_of("bundles"), tmp_path)
+    assert "stated" not in page
+    assert "| 96.7% (95.8% to 97.4%), n 2,000 | 99.0% |" in page
+    assert "| 50 | 60 | - | - |" in page
+
+
+def test_a_file_from_before_references_gets_its_ratios_from_its_rounds(tmp_path: Path, result: Result) -> None:
+    onnx = [replace(row, runtime="onnxruntime 1.20.0", bundle=f"onnx-{row.bundle}") for row in result.rows]
+    fields = asdict(replace(result, rows=(*onnx, *result.rows)))
+    for row in fields["rows"]:
+        del row["float32_reference"], row["litert_reference"], row["over_litert"], row["source_sha256"]
+        row["over_float32"] = {"value": 7.777, "interval": {"low": 7.7, "high": 7.8}}
+    (tmp_path / "bundles.json").write_text(json.dumps(fields))
+    page = fill_page(page_of("bundles"), tmp_path)
+    assert "7.777" not in page
+    assert "| onnx-int8.bundle | onnxruntime 1.20.0 | 1 | 1.49" in page
+    assert "| onnx-float32.bundle | onnxruntime 1.20.0 | 1 | 1 | 1.000 (1.000 to 1.000) |" in page
 
 
 def test_a_mark_for_no_table_is_refused(tmp_path: Path) -> None:
@@ -137,6 +164,22 @@ def test_an_agreement_of_an_earlier_version_is_shown_without_what_it_lacks(tmp_p
     assert "lie in the interval of the first run. p90: none compared." in page
 
 
+def test_programs_on_one_core_and_on_two_stand_in_one_table_with_one_note_each(tmp_path: Path) -> None:
+    rows = tuple(
+        ProgramRow(
+            name, "measured", "", f"{name} notes", {}, 900.0, 11.0, 12.0, 80.0, cores=cores, busy_cores=cores / 2
+        )
+        for cores in (1, 2)
+        for name in ("trailcam classify", "label_image")
+    )
+    contest = Contest("today", True, describe_machine(), NOTHING, NOTHING, 2, 60, 6, "tiny", "0" * 64, rows)
+    (tmp_path / "versus.json").write_bytes(to_text(contest))
+    page = fill_page(page_of("versus"), tmp_path)
+    assert "| label_image | 1 | 0.5 | 900 |" in page
+    assert "| label_image | 2 | 1.0 | 900 |" in page
+    assert page.count("label_image notes") == 1
+
+
 def test_programs_and_scripts_become_tables(tmp_path: Path) -> None:
     machine = describe_machine()
     rows = (
@@ -150,8 +193,9 @@ def test_programs_and_scripts_become_tables(tmp_path: Path) -> None:
     printed = Printed("python -m x DATA", "today", machine, NOTHING, NOTHING, lines)
     (tmp_path / "data_tools.json").write_bytes(to_text(printed))
     page = fill_page(page_of("versus", "data_tools"), tmp_path)
-    assert "| trailcam classify | 900 | - | 11.00 | 12.00 | - | 80 | - | - |" in page
-    assert "- keras (): slow; failed, no keras" in page
+    assert "| program | cores | start-up ms | p50 ms | p90 ms | peak MB |" in page
+    assert "| trailcam classify | 2 | 900 | 11.00 | 12.00 | 80 |" in page
+    assert "- keras: slow; failed, no keras" in page
     assert "| 1,234 | 1.250 |" in page
     assert "| naive | true |" in page
     json.loads((tmp_path / "versus.json").read_text())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trailcam_benchmarks.machine import describe_machine, read_condition, read_memory_mb
+from trailcam_benchmarks.machine import describe_machine, read_condition, read_memory_mb, reset_peak_memory
 
 
 @pytest.fixture
@@ -47,3 +47,20 @@ def test_a_machine_that_says_nothing_is_measured_all_the_same(tmp_path: Path) ->
 def test_memory_is_given_in_megabytes_of_a_million_bytes(tmp_path: Path) -> None:
     (tmp_path / "status").write_text("Name:\tpython\nVmHWM:\t  2000 kB\nVmRSS:\t  1000 kB\n")
     assert read_memory_mb(tmp_path / "status") == (1.024, 2.048)
+
+
+def test_the_peak_counts_from_when_it_was_reset(tmp_path: Path) -> None:
+    assert not reset_peak_memory(tmp_path / "nowhere" / "clear_refs")
+    if not reset_peak_memory():
+        pytest.skip("this kernel does not let a process reset its peak")
+    start_mb = read_memory_mb()[1]
+    ballast = bytearray(100_000_000)
+    del ballast
+    high_mb = read_memory_mb()[1]
+    assert reset_peak_memory()
+    now_mb = read_memory_mb()[1]
+    assert start_mb is not None
+    assert high_mb is not None
+    assert now_mb is not None
+    assert high_mb > start_mb + 90
+    assert now_mb < high_mb - 90

@@ -68,27 +68,33 @@ def test_a_runtime_that_cannot_be_had_here_is_a_row_and_the_rest_goes_on(
     assert rows[2].reason == "no wheel"
 
 
-def test_runtimes_are_compared_with_float32_of_the_installed_one_and_with_their_own_floor(
-    fake_runs: Any, make_round: Any
+def test_keras_stands_beside_the_bundle_that_was_made_from_it_and_other_runtimes_have_their_own_floor(
+    make_round: Any,
 ) -> None:
     def run(request: Request) -> Any:
         ms = {"": 40.0, "tflite-runtime": 60.0, "keras.predict": 100.0, "keras.call": 80.0}[request.runtime]
-        scheme, name = ("float32", "lite2" if request.runtime.startswith("keras") else "tiny 1.0.0")
-        yield asdict(make_round(ms / 2 if request.floor else ms, scheme, name, frames=request.frames))
+        runtime = f"{request.runtime or 'ai-edge-litert'} 1.0"
+        fields = {"scheme": "float32", "runtime": runtime, "source_sha256": "5" * 64, "frames": request.frames}
+        if request.runtime.startswith("keras"):
+            fields |= {"name": request.bundle, "sha256": "5" * 64}
+        if request.bundle == "stranger":
+            fields["source_sha256"] = "9" * 64
+        yield asdict(make_round(ms / 2 if request.floor else ms, **fields))
 
-    plan = Plan((Path("f.bundle"),), runtimes=("", "tflite-runtime"), keras_runs=(Path("lite2"),), frames=8, rounds=4)
-    rows = {(row.runtime_wanted, row.kind): row for row in measure(plan, run).rows}
-    ratios = {key: row.over_float32.value for key, row in rows.items() if row.over_float32}
+    runs = (Path("lite2"), Path("stranger"))
+    plan = Plan((Path("f.bundle"),), runtimes=("", "tflite-runtime"), keras_runs=runs, frames=8, rounds=4)
+    rows = {(row.bundle, row.runtime_wanted): row for row in measure(plan, run).rows if row.kind == "model"}
+    ratios = {key: row.over_litert.value for key, row in rows.items() if row.over_litert}
     assert ratios == {
-        ("", "model"): pytest.approx(1.0, rel=1e-2),
-        ("tflite-runtime", "model"): pytest.approx(1.5, rel=1e-2),
-        ("keras.predict", "model"): pytest.approx(2.5, rel=1e-2),
-        ("keras.call", "model"): pytest.approx(2.0, rel=1e-2),
+        ("f.bundle", "tflite-runtime"): pytest.approx(1.5, rel=1e-2),
+        ("lite2", "keras.predict"): pytest.approx(2.5, rel=1e-2),
+        ("lite2", "keras.call"): pytest.approx(2.0, rel=1e-2),
     }
-    other = rows["tflite-runtime", "model"].over_floor
+    assert {row.over_float32 for row in rows.values()} == {None}  # all are float32
+    other = rows["f.bundle", "tflite-runtime"].over_floor
     assert other is not None
     assert other.value == pytest.approx(2.0, rel=1e-2)
-    assert rows["keras.call", "model"].over_floor is None
+    assert rows["lite2", "keras.call"].over_floor is None
 
 
 def test_a_floor_takes_its_share_of_the_frames(fake_runs: Any) -> None:

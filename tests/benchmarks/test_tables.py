@@ -1,5 +1,7 @@
 """What a person reads: tables, the bundle for a budget, the page."""
 
+import html
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,12 +10,13 @@ from typing import Any
 import pytest
 
 from trailcam_benchmarks.against import Verdict
+from trailcam_benchmarks.machine import Condition, Machine
 from trailcam_benchmarks.report import render_report
 from trailcam_benchmarks.result import Result, Row
 from trailcam_benchmarks.rows import Picture
 from trailcam_benchmarks.session import Plan, measure
 from trailcam_benchmarks.soak import Sample
-from trailcam_benchmarks.tables import best_within, describe_soak, markdown_table, terminal_table
+from trailcam_benchmarks.tables import describe_soak, markdown_table, terminal_table
 
 FLOAT, INT8, BROKEN = "float32.bundle", "int8.bundle", "<broken>.bundle"
 
@@ -43,23 +46,26 @@ def test_every_line_of_the_markdown_table_has_the_same_columns(result: Result) -
     assert len({line.count("|") for line in table}) == 1
 
 
-def test_the_best_within_a_budget_is_the_most_accurate_whose_p90_fits(result: Result) -> None:
-    slow, fast = best_within(result.rows, 100), best_within(result.rows, 30)
-    assert slow is not None
-    assert slow.scheme == "float32"  # 100 % against 50 %
-    assert fast is not None
-    assert (fast.scheme, fast.kind) == ("int8", "model")
-    assert best_within(result.rows, 1) is None
-
-
-def test_a_row_with_missing_rounds_or_an_interval_that_reaches_over_the_budget_does_not_fit(result: Result) -> None:
-    row = next(row for row in result.rows if row.scheme == "int8" and row.kind == "model")
-    assert row.latency is not None
-    assert best_within([replace(row, state="partial")], 1000) is None
-    wide = replace(row, latency=replace(row.latency, p90_high_ms=31.0))
-    assert best_within([wide], 30) is None
-    endless = replace(row, latency=replace(row.latency, p90_high_ms=None, worst_ms=29.0))
-    assert best_within([endless], 30) == endless
+def test_every_form_says_where_it_was_measured_and_warns_of_what_spoils_it(result: Result) -> None:
+    hot = replace(
+        result,
+        host="pi@camera",
+        machine=Machine("Raspberry Pi 5", "Cortex-A76", 4, "Debian", "aarch64", "3.13.0", "ondemand", {"numpy": "2.1"}),
+        before=Condition(50.0, 2400.0, 0x20000, 0.5),
+        after=Condition(81.0, None, 0x60001, 1.5),
+    )
+    for text in (terminal_table(hot), markdown_table(hot), html.unescape(render_report(hot))):
+        assert "pi@camera: Raspberry Pi 5, Cortex-A76, 4 core(s), Debian, Python 3.13.0, governor ondemand" in text
+        assert "numpy 2.1; load 0.50 before and 1.50 after, 50 to 81 degrees C, 2400 to unknown MHz" in text
+        assert "throttling bits 0x20000 before and 0x60001 after" in text
+        assert "Warning: the firmware reports under-voltage" in text
+        assert "Warning: throttled occurred during this run" in text  # bit 17 was set before
+        assert "not at rest" not in text
+    cold = replace(hot, before=Condition(None, None, None, 1.3), after=Condition(None, None, None, None))
+    text = terminal_table(cold)
+    assert "load 1.30 before and unknown after;" in text
+    assert text.count("Warning") == 1
+    assert "1.30 on 4 core(s): the machine was not at rest" in text
 
 
 def test_a_soak_says_the_sustained_rate_first_and_that_it_was_cut(result: Result) -> None:
@@ -114,3 +120,19 @@ def test_a_page_without_any_measured_row_says_why(result: Result) -> None:
     page = Page(render_report(replace(result, rows=failed, soaks=(), complete=False)))
     assert "svg" not in page.tags
     assert any("Cut short" in said for said in page.said)
+
+
+def test_many_rows_with_long_names_can_be_told_apart_and_stay_in_the_picture(result: Result) -> None:
+    model = next(row for row in result.rows if row.latency is not None and row.kind == "model")
+    rows = tuple(replace(model, name=f"{'long-' * 12}{number} 1.0.0", sha256=f"{number:064}") for number in range(10))
+    page = render_report(replace(result, rows=rows, soaks=()))
+    strokes = re.findall(r'points="[^"]+" fill="none" (stroke="[^/]+)/', page)
+    lines = [stroke for stroke in strokes if "stroke-width" in stroke]
+    assert len(lines) == len(set(lines)) == 10
+    svgs = page.split("<svg")[1:]
+    for svg in svgs:
+        assert 'text-anchor="end">long' not in svg
+        names = re.findall(r'<text x="([0-9.]+)" y="[0-9.]+" text-anchor="start">([^<]*long-[^<]*)<', svg)
+        assert len(names) == len({name for _, name in names}) == 10
+        assert all(float(x) + 6 * len(name) <= 460 for x, name in names)  # letters of 11 px are 6 px wide on average
+    assert {f">{number}<" for number in range(1, 11)} <= set(re.findall(r">[0-9]+<", svgs[1]))

@@ -1,6 +1,7 @@
 """Whole programs side by side, with small programs that answer, fail or are missing."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from trailcam_benchmarks import contest as running
 from trailcam_benchmarks.contest import ProgramError, run_contest, time_program
 from trailcam_benchmarks.environments import Environment
 from trailcam_benchmarks.rivals import OURS, RIVALS, Material, Rival
-from trailcam_benchmarks.versus import gather, table
+from trailcam_benchmarks.versus import gather, main, table
 from trailcam_edge.classifier import BUILTIN_BUNDLE
 from trailcam_edge.errors import DeviceError, SourceError
 from trailcam_edge.sources import DEMO_FRAMES
@@ -53,6 +54,7 @@ def test_a_program_is_timed_by_its_lines_and_its_greeting_is_no_answer(material:
     assert all(ms > 20 for ms in outcome.picture_ms)
     assert outcome.labels["0008.jpg"] == "cat"
     assert outcome.peak_mb is None or outcome.peak_mb > 1
+    assert outcome.busy_cores is None or outcome.busy_cores < 0.5  # it sleeps
 
 
 def test_ratios_are_to_our_own_program_in_the_same_round(material: Material, tmp_path: Path) -> None:
@@ -92,17 +94,53 @@ def test_an_interruption_keeps_what_is_there(
 ) -> None:
     real, runs = running.time_program, []
 
-    def interrupted(rival: Rival, place: Path, given: Material) -> running.Outcome:
+    def interrupted(rival: Rival, place: Path, given: Material, cores: int) -> running.Outcome:
         runs.append(rival.name)
         if len(runs) == 3:
             raise KeyboardInterrupt
-        return real(rival, place, given)
+        return real(rival, place, given, cores)
 
     monkeypatch.setattr(running, "time_program", interrupted)
     contest = run_contest(material, [OTHER], 2, tmp_path)
     assert runs == ["own", "other", "other"]  # every second round goes backwards
     assert not contest.complete
     assert [(row.state, row.reason) for row in contest.programs] == [("partial", "interrupted")] * 2
+
+
+def test_each_number_of_cores_has_its_rows_and_its_own_ratios(
+    material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = []
+
+    def pretend(rival: Rival, place: Path, given: Material, cores: int) -> running.Outcome:
+        turns.append((rival.name, cores))
+        ms = {("own", 1): 40.0, ("own", 2): 20.0}.get((rival.name, cores), 60.0)
+        return running.Outcome(100.0, (ms,) * 4, 50.0, {}, 1.0)
+
+    monkeypatch.setattr(running, "time_program", pretend)
+    contest = run_contest(material, [OTHER], 2, tmp_path, (1, 2))
+    forth = [("own", 1), ("other", 1), ("own", 2), ("other", 2)]
+    assert turns == [*forth, *forth[::-1]]
+    assert contest.cores == 2
+    assert [(row.name, row.cores, row.busy_cores) for row in contest.programs] == [(*turn, 1.0) for turn in forth]
+    ratios = [row.p50_over_ours.value for row in contest.programs if row.p50_over_ours]
+    assert ratios == [1.5, 3.0]
+    assert len(table(contest).splitlines()) == 5
+
+
+def test_a_program_gets_the_cores_and_this_process_keeps_its_own(material: Material) -> None:
+    asks = program("asks", f"import os\n{ANSWERS}    print(p.name, len(os.sched_getaffinity(0)), sep='\\t')")
+    mine = os.sched_getaffinity(0)
+    assert set(time_program(asks, Path(), material, 1).labels.values()) == {"1"}
+    assert set(time_program(asks, Path(), material).labels.values()) == {str(len(mine))}
+    assert os.sched_getaffinity(0) == mine
+
+
+def test_more_cores_than_there_are_and_other_words_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, message in (("1,100000", "is no list"), ("1,9999", "this process may use"), ("two", "is no list")):
+        with pytest.raises(SystemExit):
+            main(["--cores", words])
+        assert message in capsys.readouterr().err
 
 
 def test_a_program_that_answers_too_little_says_what_it_said(material: Material) -> None:

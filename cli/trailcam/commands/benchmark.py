@@ -10,6 +10,7 @@ from pathlib import Path
 from trailcam.progress import terminal_progress
 from trailcam_benchmarks import child
 from trailcam_benchmarks.against import compare
+from trailcam_benchmarks.budget import describe_budget
 from trailcam_benchmarks.environments import environments_folder
 from trailcam_benchmarks.interruptions import INTERRUPTED, interruptions
 from trailcam_benchmarks.operators import describe_profile, profile_bundle
@@ -21,7 +22,7 @@ from trailcam_benchmarks.result import Result, read_old, write_result
 from trailcam_benchmarks.rows import Picture
 from trailcam_benchmarks.runs import RUNTIMES, local_run
 from trailcam_benchmarks.session import MLPERF_FRAMES, Keep, Plan, measure
-from trailcam_benchmarks.tables import best_within, describe_soak, describe_verdict, markdown_table, terminal_table
+from trailcam_benchmarks.tables import describe_soak, describe_verdict, markdown_table, terminal_table
 from trailcam_edge.bundle import open_bundle
 from trailcam_edge.classifier import BUILTIN_BUNDLE
 from trailcam_edge.disk import write_file
@@ -197,17 +198,7 @@ def read_pictures(folder: Path, limit: int, label_map: str | None = None) -> tup
 
 
 def _budget(result: Result, budget_s: float | None) -> tuple[str, bool]:
-    if budget_s is None:
-        return "", True
-    best = best_within(result.rows, budget_s * 1e3)
-    if best is None or best.latency is None:
-        return f"budget {budget_s * 1e3:g} ms: no measured bundle fits, with p90 and its interval.", False
-    accuracy = "accuracy not known" if best.top1 is None else f"top-1 {best.top1:.1%}"
-    return (
-        f"budget {budget_s * 1e3:g} ms: {best.bundle} with {best.threads} thread(s) is the best that fits, "
-        f"{accuracy}, p90 {best.latency.p90_ms:.1f} ms.",
-        True,
-    )
+    return ("", True) if budget_s is None else describe_budget(result.rows, budget_s * 1e3)
 
 
 def _duration(text: str) -> float:
