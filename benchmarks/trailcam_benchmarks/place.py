@@ -57,10 +57,11 @@ def warnings(result: Result) -> list[str]:
         lines.append(f"Warning: the firmware reports {', '.join(now)}: the board does not run at its full rate.")
     if before and after and (new := [name for name in after.since_start if name not in before.since_start]):
         lines.append(f"Warning: {', '.join(new)} occurred during this run, as the firmware remembers.")
-    if is_busy(result.before, result.machine.cores):
+    cores = result.machine.cores
+    if is_busy(result.before, cores):
         lines.append(
-            f"Warning: the load of the minute before was {result.before.load:.2f} on {result.machine.cores} core(s): the "
-            "machine was not at rest. Ratios bear that, milliseconds do not."
+            f"Warning: the load of the minute before was {result.before.load:.2f} on {cores} core(s): the machine was "
+            "not at rest. Ratios bear that, milliseconds do not."
         )
     return lines
 
