@@ -60,7 +60,8 @@ def open_plain_run(plain: PlainModel, data: Path | None, progress: Progress = si
     check_unique(labels, str(plain.labels))
     progress("opening the trained model", 0, 1)
     model, notes = open_plain_model(plain.model, labels, plain.value_range)
-    spec = InputSpec(*model.input_shape[1:3], plain.fit)
+    height, width = model.input_shape[1:3]
+    spec = InputSpec(height, width, plain.fit)
     check_trained_model(model, plain.model, spec, labels)
     progress("opening the trained model", 1, 1)
     run = Run(
