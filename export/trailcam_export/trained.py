@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from trailcam_edge.errors import ExportError
 from trailcam_edge.manifest import InputSpec
@@ -91,6 +92,9 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
     for layer in walk_layers(target):
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()  # Normalization computes with what it read from its weights when it was built
+        if isinstance(layer, keras.layers.Normalization):
+            # tf2onnx 1.17 takes a tensor from outside of the graph for one more input of the file
+            layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
 
 
 def walk_layers(model: Any) -> Iterator[Any]:

@@ -11,7 +11,10 @@ import pytest
 
 from trailcam_edge.errors import ExportError
 from trailcam_export.convert import with_float_input
+from trailcam_export.convert_onnx import convert_onnx_float32
+from trailcam_export.onnx_check import check_onnx
 from trailcam_export.plain_model import open_plain_model
+from trailcam_export.tflite_file import kernel_size
 
 LABELS = ("blue", "green", "red")
 Layers = list[Any]
@@ -249,13 +252,16 @@ def test_a_file_that_is_no_keras_model_is_refused(tmp_path: Path) -> None:
         open_plain_model(path, LABELS)
 
 
-def test_an_adapted_normalisation_keeps_its_mean_and_variance(save: Any, pictures: Any) -> None:
-    adapted = keras.layers.Normalization()
-    adapted.adapt(pictures.astype(np.float32) / np.float32(255))
-    model = _network(keras.layers.Rescaling(1 / 255), adapted)
+@pytest.mark.parametrize("settings", [{}, {"mean": [0.4, 0.5, 0.6], "variance": [0.04, 0.05, 0.06]}])
+def test_a_normalisation_keeps_its_mean_and_variance(save: Any, pictures: Any, settings: dict[str, Any]) -> None:
+    layer = keras.layers.Normalization(**settings)
+    if not settings:
+        layer.adapt(pictures.astype(np.float32) / np.float32(255))
+    model = _network(keras.layers.Rescaling(1 / 255), layer)
     opened = _opened(save(model))
     assert np.allclose(opened(pictures), model(pictures.astype(np.float32)), atol=1e-4)
     assert np.allclose(with_float_input(opened)(pictures[:1].astype(np.float32)), opened(pictures[:1]), atol=1e-4)
+    check_onnx(convert_onnx_float32(opened), "float32", (32, 32, 3), 3, kernel_size(opened))
 
 
 @pytest.mark.parametrize("softmax", [keras.layers.Softmax, lambda: keras.layers.Activation("softmax", dtype="float32")])
