@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ from hypothesis import settings
 # examples everywhere.
 settings.register_profile("trailcam", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("trailcam")
+
+# A shell starts what runs in its background with Ctrl-C ignored, and so do its children. Tests press it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,15 +30,6 @@ def wanted(out: Path) -> Wanted:
 PART = Compared(lambda _: BUILTIN_BUNDLE, count=60, rounds=6)
 
 
-@pytest.fixture
-def heeds_ctrl_c() -> Iterator[None]:
-    """Ctrl-C as in a terminal: what a shell starts in its background begins with the signal ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_a_program_that_is_interrupted_may_write_what_it_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     started, partial = tmp_path / "started", tmp_path / "versus.partial.json"
     waits = f"trap 'echo half > $out; exit 130' INT; touch {started}; while :; do sleep 0.02; done"
