@@ -242,6 +242,7 @@ def _mend_int8(
         pictures,
         plan,
         request.gate,
+        work,
         progress,
     )
     if fix is not None and fix.fix.content is not None:

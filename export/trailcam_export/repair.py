@@ -1,6 +1,7 @@
 """``--fix``: carry out the search of ``fix`` on files and pictures, and decide whether there is anything to fix."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from trailcam_export.plan import Plan
 from trailcam_export.presets import Preset
 from trailcam_export.selective import SelectiveQuantiser
 from trailcam_export.variants import MIXED_INT8
+from trailcam_export.work_folder import WorkFolder
 
 __all__ = ["repair_int8"]
 
@@ -34,6 +36,7 @@ def repair_int8(
     calibration: CalibrationSet,
     plan: Plan,
     preset: Preset,
+    work: WorkFolder,
     progress: Progress = silent,
 ) -> FixFindings | None:
     """Look for a mixed int8 file where int8 does not satisfy the gate on validation pictures.
@@ -45,6 +48,7 @@ def repair_int8(
         calibration: the pictures that set the ranges, at least one.
         plan: of the export.
         preset: the bars.
+        work: keeps the answers of every file that was tried: a search that was stopped asks only what is new.
         progress: told at each step.
 
     Returns:
@@ -72,14 +76,15 @@ def repair_int8(
     trial = files["float32"].with_name(f"{name}.trial.tflite")
 
     def ask(content: bytes, images: Images) -> Logits:
-        trial.write_bytes(content)
-        return FileAnswerer(trial).logits(images)
+        return _remember(content, "calibration", trial, work, lambda file: file.logits(images))
 
     def try_file(content: bytes) -> Trial:
-        trial.write_bytes(content)
-        answerers = {name: FileAnswerer(trial)}
-        found = collect_logits(plan.files("validation"), plan.run.input, answerers, "trying mixed int8", progress)
-        return look(found[name])
+        paths = plan.files("validation")
+
+        def measure(file: FileAnswerer) -> Logits:
+            return collect_logits(paths, plan.run.input, {name: file}, "trying mixed int8", progress)[name]
+
+        return look(_remember(content, "validation", trial, work, measure))
 
     quantiser = SelectiveQuantiser(
         files["float32"].read_bytes(),
@@ -97,6 +102,19 @@ def repair_int8(
         return FixFindings(_BROKEN, fix, _time(timed, images))
     finally:
         trial.unlink(missing_ok=True)
+
+
+def _remember(
+    content: bytes, shown: str, place: Path, work: WorkFolder, measure: Callable[[FileAnswerer], Logits]
+) -> Logits:
+    """Return what a file answered to what was shown, asking it only once in the life of the work folder."""
+    digest = hashlib.sha256(content).hexdigest()
+    kept = work.load_logits(f"{MIXED_INT8.name}-{digest}", digest)
+    if kept is None or shown not in kept:
+        place.write_bytes(content)
+        kept = {shown: measure(FileAnswerer(place))}
+        work.save_logits(f"{MIXED_INT8.name}-{digest}", digest, kept)
+    return kept[shown]
 
 
 def _answers(logits: Logits, class_ids: ClassIds, plan: Plan) -> Answers:

@@ -16,6 +16,8 @@ import pytest
 from trailcam_edge.bundle import open_bundle
 from trailcam_edge.classifier import Classifier
 from trailcam_edge.errors import ExportError
+from trailcam_export import repair
+from trailcam_export.answers import FileAnswerer
 from trailcam_export.convert import convert_float32
 from trailcam_export.export import ExportReport, export_run
 from trailcam_export.gate import Verdict
@@ -107,6 +109,35 @@ def test_the_trade_is_written_down(fixed: ExportReport) -> None:
     assert "too large to ship" not in text
     assert json.dumps(export_record(fixed))
     assert "replaced by mixed_int8" in (fixed.folder / "drift.junit.xml").read_text()
+
+
+def test_a_search_that_was_stopped_asks_only_what_is_new(
+    bad_run: Path, fixed: ExportReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Counted(FileAnswerer):
+        def __init__(self, path: Path) -> None:
+            asked.append(path.name)
+            super().__init__(path)
+
+    def stop_at_the_first_trial(stage: str, done: int, total: int, note: str = "") -> None:
+        if stage == "trying mixed int8":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(repair, "FileAnswerer", Counted)
+    request = ExportRequest(run=bad_run, out=tmp_path, fix=True)
+    with pytest.raises(KeyboardInterrupt):
+        export_run(request, stop_at_the_first_trial)
+    before, found = fixed.findings.fix, len(asked)
+    assert before is not None
+    assert asked.count("mixed_int8.trial.tflite") == len(before.fix.ranking) + 1
+
+    after = export_run(request).findings.fix
+
+    assert after is not None
+    assert asked[found:].count("mixed_int8.trial.tflite") == len(after.fix.steps)
+    assert [item.kl for item in after.fix.ranking] == [item.kl for item in before.fix.ranking]
 
 
 @pytest.mark.parametrize(("names", "missing"), [(["int8"], "float32"), (["onnx-int8"], "float32 and int8")])
