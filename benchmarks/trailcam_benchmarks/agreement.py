@@ -13,7 +13,6 @@ from round to round.
 How many lie within is counted beside how many are expected to, and the verdicts of ``against``, which grants 5 %.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from statistics import median
@@ -23,6 +22,7 @@ import numpy as np
 from trailcam_benchmarks.against import Verdict, compare
 from trailcam_benchmarks.result import Result, Row
 from trailcam_benchmarks.statistics import Ratio, median_again_share, quantile_interval
+from trailcam_benchmarks.tables import describe_row
 
 __all__ = ["AgreedP90", "AgreedRatio", "Agreement", "judge_agreement"]
 
@@ -32,14 +32,13 @@ class AgreedRatio:
     """One ratio in both runs; ``measure`` is "x float32", "x floor" or what else a row has.
 
     ``within`` is whether the second lies in the first's interval, and ``share`` how often it is expected to; None in
-    files of an earlier version. ``agrees`` is whether the two intervals have a place in common, which says less.
+    files of an earlier version.
     """
 
     row: str
     measure: str
     first: Ratio
     second: Ratio
-    agrees: bool
     within: bool
     share: float | None = None
 
@@ -93,13 +92,11 @@ def _ratios(first: Row, second: Row) -> Iterator[AgreedRatio]:
         low, high = one.interval.low, one.interval.high
         if low is None or high is None or low == one.value == high == 1:
             continue
-        other_low, other_high = two.interval.low or 0.0, two.interval.high or math.inf
         yield AgreedRatio(
-            row=_name(first),
+            row=describe_row(first),
             measure=f"x {field.name.removeprefix('over_')}",
             first=one,
             second=two,
-            agrees=low <= other_high and other_low <= high,
             within=low <= two.value <= high,
             share=share,
         )
@@ -116,7 +113,7 @@ def _p90s(first: Row, second: Row) -> Iterator[AgreedP90]:
         return
     again_ms = median(two)
     yield AgreedP90(
-        row=_name(first),
+        row=describe_row(first),
         first_ms=median(one),
         second_ms=again_ms,
         low_ms=interval.low,
@@ -128,10 +125,6 @@ def _p90s(first: Row, second: Row) -> Iterator[AgreedP90]:
 
 def _whole(row: Row) -> bool:
     return row.kind == "model" and row.state == "measured"
-
-
-def _name(row: Row) -> str:
-    return f"{row.name} {row.scheme}, {row.runtime}, {row.threads} thread(s)"
 
 
 def _key(row: Row) -> tuple[str, str, str, int]:

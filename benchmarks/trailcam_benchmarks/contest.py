@@ -27,6 +27,7 @@ from trailcam_benchmarks.machine import Condition, Machine, describe_machine, re
 from trailcam_benchmarks.rivals import OURS, Material, Rival
 from trailcam_benchmarks.statistics import Ratio, paired_ratio, quantile
 from trailcam_edge.bundle import open_bundle
+from trailcam_edge.cores import usable_cores
 from trailcam_edge.errors import DeviceError
 
 __all__ = ["WARMUP_PICTURES", "Contest", "Outcome", "ProgramError", "ProgramRow", "run_contest", "say", "time_program"]
@@ -112,7 +113,7 @@ def run_contest(
             of these where none is given.
     """
     started, before = datetime.now().astimezone().isoformat(timespec="seconds"), read_condition()
-    counts = tuple(core_counts) or (len(os.sched_getaffinity(0)),)
+    counts = tuple(core_counts) or (usable_cores(),)
     programs = [OURS, *rivals]
     turns = [(program, cores) for cores in counts for program in programs]
     found: dict[_Turn, list[Outcome]] = {(program.name, cores): [] for program, cores in turns}

@@ -8,7 +8,6 @@ or ONNX is slower; a part without a file says so.
 """
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +19,7 @@ from trailcam_benchmarks.agreement import AgreedP90, AgreedRatio, Agreement
 from trailcam_benchmarks.contest import Contest
 from trailcam_benchmarks.place import describe_conditions, describe_machine_line, describe_place
 from trailcam_benchmarks.ratios import with_ratios
-from trailcam_benchmarks.result import Row, build, read_result
+from trailcam_benchmarks.result import Row, build, read_record, read_result
 from trailcam_benchmarks.tables import (
     accuracy_text,
     describe_row,
@@ -128,7 +127,7 @@ def _slower(rows: Iterable[Row]) -> list[str]:
 
 
 def _agreement(path: Path) -> str:
-    found: Agreement = build(Agreement, _read(path))
+    found: Agreement = build(Agreement, read_record(path))
     ratios = [
         (item.row, item.measure, ratio_text(item.first), f"{item.second.value:.3f}", _yes(item.within))
         for item in found.ratios
@@ -166,7 +165,7 @@ def _yes(within: bool) -> str:
 
 
 def _versus(path: Path) -> str:
-    contest: Contest = build(Contest, _read(path))
+    contest: Contest = build(Contest, read_record(path))
     start_up, picture, memory = ("start-up ms", "x ours"), ("p50 ms", "p90 ms", "p50 x ours"), ("peak MB", "x ours ")
     header = ("program", "cores", "busy cores", *start_up, *picture, *memory, "same label")
     rows = [
@@ -208,7 +207,7 @@ def _notes(contest: Contest) -> list[str]:
 
 def _lines(path: Path) -> str:
     """Return what a script printed, a table for every kind of line."""
-    content = _read(path)
+    content = read_record(path)
     tables: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
     for line in content["lines"]:
         flat = _flatten(line)
@@ -264,13 +263,6 @@ def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _said(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error}). Measure that part again.") from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,11 +6,11 @@ None; a measurement is never refused for it.
 """
 
 import importlib.metadata
-import os
 import platform
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trailcam_edge.cores import usable_cores
 from trailcam_edge.health import ask_firmware
 
 __all__ = ["Condition", "Machine", "describe_machine", "read_condition", "read_memory_mb", "reset_peak_memory"]
@@ -59,7 +59,7 @@ def describe_machine(root: Path = _ROOT) -> Machine:
     return Machine(
         board=board or "unknown",
         processor=processor,
-        cores=_usable_cores(),
+        cores=usable_cores(),
         system=f"{release.strip(chr(34))}, kernel {platform.release()}",
         architecture=platform.machine(),
         python=platform.python_version(),
@@ -139,7 +139,3 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -5,7 +5,6 @@ time (a folder of bundles, a training, pictures) is not compared: a run for one 
 """
 
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from trailcam_benchmarks.agreement import Agreement, judge_agreement
 from trailcam_benchmarks.calm import is_busy, wait_until_calm
 from trailcam_benchmarks.environments import environments_folder
 from trailcam_benchmarks.machine import describe_machine
-from trailcam_benchmarks.result import Result, Row, build, read_result, to_text
+from trailcam_benchmarks.result import Result, Row, build, read_record, read_result, to_text
 from trailcam_benchmarks.rows import Picture
 from trailcam_benchmarks.runs import local_run
 from trailcam_benchmarks.session import Plan, measure, variants_of
@@ -28,7 +27,7 @@ from trailcam_edge.errors import DataError
 from trailcam_edge.progress import Progress
 from trailcam_edge.run_directory import read_run
 
-__all__ = ["Agreed", "Measured", "NotWanted", "Part", "Wanted", "read_record", "settle"]
+__all__ = ["Agreed", "Measured", "NotWanted", "Part", "Wanted", "settle"]
 
 _FLOOR_SHARE = 0.25
 
@@ -87,9 +86,7 @@ class Measured:
     def make(self, wanted: Wanted, partial: Path) -> bytes:
         """Measure, and keep what there is at ``partial`` after every round."""
         plan = replace(self.plan(wanted), floor_share=_FLOOR_SHARE)
-        names = {str(path): _known(path) for path in plan.bundles} | {
-            str(path): _known_run(path) for path in plan.keras_runs
-        }
+        names = _names(plan)
 
         def keep(result: Result) -> None:
             with contextlib.suppress(OSError):  # a full disk ends no measurement
@@ -111,8 +108,8 @@ class Measured:
         found = read_result(path)
         if (found.frames_wanted, found.min_time_s, found.rounds) != (plan.frames, plan.min_time_s, plan.rounds):
             return f"it has {found.frames_wanted} frames, {found.min_time_s:g} s and {found.rounds} rounds a row"
-        names = {path: _known(path) for path in plan.bundles} | {path: _known_run(path) for path in plan.keras_runs}
-        rows = {(names[v.bundle], v.threads, v.runtime) for v in variants_of(plan) if not v.floor}
+        names = _names(plan)
+        rows = {(names[str(v.bundle)], v.threads, v.runtime) for v in variants_of(plan) if not v.floor}
         there = {(row.bundle, row.threads, row.runtime_wanted) for row in found.rows if row.kind == "model"}
         if rows != there if wanted.named else not rows <= there:
             return "it is of other bundles, threads or runtimes: " + ", ".join(sorted({row[0] for row in rows ^ there}))
@@ -153,6 +150,12 @@ def _settings(result: Result) -> tuple[int, float, int]:
     return result.frames_wanted, result.min_time_s, result.rounds
 
 
+def _names(plan: Plan) -> dict[str, str]:
+    """Return by path what a plan's bundles and trainings are known by."""
+    bundles = {str(path): _known(path) for path in plan.bundles}
+    return bundles | {str(path): _known_run(path) for path in plan.keras_runs}
+
+
 def _known(bundle: Path) -> str:
     manifest = open_bundle(bundle).manifest
     return f"{manifest.name} {manifest.version} {manifest.model.scheme} {manifest.model.sha256[:12]}"
@@ -186,21 +189,6 @@ def _answered(row: Row) -> int | None:
     if row.kind == "floor" or row.latency is None or row.reason:
         return None
     return 0 if row.accuracy is None else row.accuracy.n + row.accuracy.unreadable
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """Read the JSON object of a result file.
-
-    Raises:
-        DataError: it is none.
-    """
-    try:
-        found = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error}).") from error
-    if not isinstance(found, dict):
-        raise DataError(f"{path}: a {type(found).__name__}, expected the record of a measurement.")
-    return found
 
 
 def _say_rounds() -> Progress:

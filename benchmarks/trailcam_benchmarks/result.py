@@ -27,6 +27,7 @@ __all__ = [
     "Soak",
     "build",
     "read_old",
+    "read_record",
     "read_result",
     "to_text",
     "write_result",
@@ -227,6 +228,21 @@ def build(kind: Any, value: Any) -> Any:
         hints = get_type_hints(kind)
         return kind(**{key: build(hints[key], item) for key, item in value.items() if key in hints})
     return value
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read the JSON object of a result file.
+
+    Raises:
+        DataError: it is none.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON ({error}). Measure it again.") from error
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: a {type(found).__name__}, expected the record of a measurement. Measure it again.")
+    return found
 
 
 def read_old(path: Path) -> dict[str, Any]:

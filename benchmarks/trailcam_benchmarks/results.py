@@ -25,7 +25,6 @@ are known by name, version and digest.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import time
@@ -38,15 +37,16 @@ from trailcam_benchmarks.interruptions import interruptions
 from trailcam_benchmarks.parts import Agreed, Measured, NotWanted, Part, Wanted
 from trailcam_benchmarks.pictures import find_pictures, spread
 from trailcam_benchmarks.rows import Picture
-from trailcam_benchmarks.scripts import Compared, Printed, Said
+from trailcam_benchmarks.scripts import Compared, Said
 from trailcam_benchmarks.session import Plan
 from trailcam_edge.bundle import open_bundle
 from trailcam_edge.classifier import BUILTIN_BUNDLE
+from trailcam_edge.cores import usable_cores
 from trailcam_edge.disk import write_file
 from trailcam_edge.errors import DataError, TrailcamError
 from trailcam_edge.manifest import Manifest
 
-__all__ = ["PARTS", "Printed", "main"]
+__all__ = ["PARTS", "main"]
 
 _FEW_FRAMES, _FEW_S, _FEW_ROUNDS = 128, 3.0, 6  # where another runtime is ten times as slow
 _PICTURES = 500  # the 95 % interval of 96 % is then 94 to 97 %
@@ -63,7 +63,7 @@ def _bundles(wanted: Wanted) -> Plan:
 
 
 def _runtimes(wanted: Wanted) -> Plan:
-    threads = tuple(number for number in (1, 2, 4) if number <= len(os.sched_getaffinity(0)))
+    threads = tuple(number for number in (1, 2, 4) if number <= usable_cores())
     plan = replace(_few(_network(wanted)), threads=threads, runtimes=("", TFLITE_RUNTIME.name))
     return replace(plan, pictures=wanted.pictures)
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,9 +13,10 @@ from typing import Any
 
 from trailcam_benchmarks.contest import Contest
 from trailcam_benchmarks.machine import Condition, Machine, describe_machine, read_condition
-from trailcam_benchmarks.parts import NotWanted, Wanted, read_record, settle
-from trailcam_benchmarks.result import build, to_text
+from trailcam_benchmarks.parts import NotWanted, Wanted, settle
+from trailcam_benchmarks.result import build, read_record, to_text
 from trailcam_edge.bundle import open_bundle
+from trailcam_edge.cores import usable_cores
 from trailcam_edge.errors import DataError
 
 __all__ = ["Compared", "Printed", "Said"]
@@ -84,7 +84,7 @@ class Compared:
             "--count",
             str(self.count),
             "--cores",
-            ",".join(str(count) for count in (1, 2) if count <= len(os.sched_getaffinity(0))),
+            ",".join(str(count) for count in (1, 2) if count <= usable_cores()),
         ]
         if wanted.keras is not None:
             words += ["--keras", str(wanted.keras)]

@@ -16,7 +16,6 @@ and then two, so that it can be told what comes of threads. A program that canno
 
 import argparse
 import json
-import os
 import re
 import shutil
 import sys
@@ -32,6 +31,7 @@ from trailcam_benchmarks.result import to_text
 from trailcam_benchmarks.rivals import RIVALS, Material
 from trailcam_edge.bundle import open_bundle
 from trailcam_edge.classifier import BUILTIN_BUNDLE
+from trailcam_edge.cores import usable_cores
 from trailcam_edge.disk import write_file
 from trailcam_edge.errors import SourceError, TrailcamError
 from trailcam_edge.preprocessing import read_image
@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     unknown = sorted(set(arguments.rivals) - set(RIVALS))
     if unknown or arguments.rounds < 1 or arguments.count < WARMUP_PICTURES + 2:
         parser.error(f"no program {unknown[0]!r}" if unknown else "too few rounds or pictures")
-    usable = len(os.sched_getaffinity(0))
+    usable = usable_cores()
     if any(cores > usable for cores in arguments.cores):
         parser.error(f"--cores {max(arguments.cores)}: this process may use {usable}")
     try:

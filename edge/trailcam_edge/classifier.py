@@ -6,7 +6,6 @@ answer = classifier.classify(image)        # (H, W, 3) uint8 RGB
 print(answer.label, answer.confidence)
 """
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_edge.bundle import Bundle, check_model, open_bundle
+from trailcam_edge.cores import usable_cores
 from trailcam_edge.decision import Candidate, decide
 from trailcam_edge.errors import BundleError
 from trailcam_edge.golden import GoldenReport, replay
@@ -211,8 +211,7 @@ class Classifier:
 
 
 def _default_threads() -> int:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(_MOST_THREADS, usable)
+    return min(_MOST_THREADS, usable_cores())
 
 
 def _match_labels(labels: tuple[str, ...], class_count: int, background: int | None, path: Path) -> tuple[str, ...]:

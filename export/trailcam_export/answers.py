@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trailcam_edge.cores import usable_cores
 from trailcam_edge.manifest import InputSpec
 from trailcam_edge.models import open_model
 from trailcam_edge.progress import Progress, silent
-from trailcam_export.pictures import Images, Logits, core_count, stream_batches
+from trailcam_export.pictures import Images, Logits, stream_batches
 
 __all__ = ["Answerer", "FileAnswerer", "KerasAnswerer", "collect_logits"]
 
@@ -47,7 +48,7 @@ class FileAnswerer:
     """
 
     def __init__(self, path: Path) -> None:
-        self._models = [open_model(path, num_threads=1) for _ in range(min(core_count(), _MOST_INTERPRETERS))]
+        self._models = [open_model(path, num_threads=1) for _ in range(min(usable_cores(), _MOST_INTERPRETERS))]
 
     def logits(self, images: Images) -> Logits:
         """Return (N, K) float32 logits of (N, H, W, 3) uint8 RGB inputs."""

@@ -57,7 +57,7 @@ def convert_onnx_float32(model: keras.Model) -> onnx.ModelProto:
     with _quiet_loggers():
         try:
             converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
-        except (ValueError, RuntimeError, NotImplementedError, KeyError) as error:
+        except (ValueError, RuntimeError, KeyError) as error:
             raise ExportError(_refusal(error)) from error
         with TemporaryDirectory(prefix="trailcam-onnx-") as folder:
             plain, optimised = Path(folder) / "plain.onnx", Path(folder) / "optimised.onnx"
@@ -123,7 +123,7 @@ def quantise_onnx(model: onnx.ModelProto, calibration: Iterable[Image]) -> onnx.
             )
         except ExportError:
             raise
-        except (ValueError, RuntimeError, NotImplementedError, KeyError) as error:
+        except (ValueError, RuntimeError, KeyError) as error:
             raise ExportError(_refusal(error)) from error
         return _pin(_even_zero_points(onnx.load(target)))
 

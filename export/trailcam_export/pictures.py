@@ -3,7 +3,6 @@
 Only a few batches are in memory at a time, however large the split is.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,20 +10,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_edge.cores import usable_cores
 from trailcam_edge.manifest import InputSpec
 from trailcam_edge.preprocessing import Image, fit_image, read_image
 
-__all__ = ["BATCH", "Images", "Logits", "core_count", "fit_file", "stream_batches"]
+__all__ = ["BATCH", "Images", "Logits", "fit_file", "stream_batches"]
 
 Images = npt.NDArray[np.uint8]  # (N, H, W, 3) RGB
 Logits = npt.NDArray[np.float32]  # (N, K)
 
 BATCH = 32  # pictures at a time: enough to keep the cores busy, 9 MB at 299 px
-
-
-def core_count() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fit_file(path: Path, spec: InputSpec) -> Image:
@@ -42,7 +37,7 @@ def stream_batches(paths: Sequence[Path], spec: InputSpec) -> Iterator[Images]:
     Raises:
         SourceError: a picture cannot be read.
     """
-    with ThreadPoolExecutor(core_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         ahead = [pool.submit(fit_file, path, spec) for path in paths[:BATCH]]
         for start in range(BATCH, len(paths) + BATCH, BATCH):
             current = ahead

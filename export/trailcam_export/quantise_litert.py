@@ -19,9 +19,9 @@ from litert_quantizer.calibrator import CalibrationMode, Calibrator
 from litert_quantizer.recipe_manager import RecipeManager
 from litert_quantizer.utils.qsv_utils import min_max_update
 
+from trailcam_edge.cores import usable_cores
 from trailcam_edge.errors import ExportError
 from trailcam_export.flatbuffer import read_tflite, write_tflite
-from trailcam_export.pictures import core_count
 
 __all__ = ["INPUT", "SIGNATURE", "quantise_file", "with_signature"]
 
@@ -50,7 +50,7 @@ def quantise_file(content: bytes, scheme: str, inputs: Iterator[npt.NDArray[Any]
             worker = quantizer.Quantizer(signed, chosen)
             ranges = _calibrate(signed, chosen, inputs) if worker.need_calibration else None
             result = worker.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
-    except (ValueError, RuntimeError, NotImplementedError, KeyError) as error:
+    except (ValueError, RuntimeError, KeyError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ExportError(
             f"litert-quantizer cannot quantise this model to {scheme}: {reason}. Try --quantizer tensorflow."
@@ -66,7 +66,7 @@ def _calibrate(content: bytearray, chosen: list[dict[str, Any]], inputs: Iterato
     # The other mode keeps the values of every layer and compares them in Python: slower, and more memory.
     calibrator = Calibrator(
         content,
-        num_threads=core_count(),
+        num_threads=usable_cores(),
         mode=CalibrationMode.CALIBRATION_PROFILER_BASED,
         qsv_update_func=min_max_update,
     )

@@ -28,7 +28,7 @@ def test_memory_does_not_grow_with_every_core(monkeypatch: pytest.MonkeyPatch, c
         made.append(_Interpreter())
         return made[-1]
 
-    monkeypatch.setattr(trailcam_export.answers, "core_count", lambda: cores)
+    monkeypatch.setattr(trailcam_export.answers, "usable_cores", lambda: cores)
     monkeypatch.setattr(trailcam_export.answers, "open_model", open_model)
     images = np.random.default_rng(0).integers(0, 256, (11, 2, 2, 3), dtype=np.uint8)
     assert np.array_equal(FileAnswerer(Path("model.tflite")).logits(images), images[:, 0, 0].astype(np.float32))

@@ -295,6 +295,14 @@ def test_options_that_cannot_work_are_refused_and_nothing_is_written(
     assert not (tmp_path / "runs").exists()
 
 
+def unfinished(made: Made, folder: Path) -> Path:
+    """Return ``folder``/old.partial: the finished run as it was before its report."""
+    partial = folder / "old.partial"
+    shutil.copytree(made.root / "runs" / "first", partial)
+    (partial / "report.html").unlink()
+    return partial
+
+
 def test_going_on_with_nothing_says_so(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--resume", str(tmp_path / "nothing")]) == 1
     assert "no unfinished run" in capsys.readouterr().err
@@ -317,9 +325,7 @@ def test_going_on_with_other_settings_is_refused(
 def test_going_on_with_another_backend_is_refused(
     made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    partial = tmp_path / "old.partial"
-    shutil.copytree(made.root / "runs" / "first", partial)
-    (partial / "report.html").unlink()
+    partial = unfinished(made, tmp_path)
     said = json.loads((partial / "provenance.json").read_text())
     (partial / "provenance.json").write_text(json.dumps({**said, "backend": "jax"}))
 
@@ -368,9 +374,7 @@ def test_what_a_kill_left_behind_is_not_published(made: Made, tmp_path: Path) ->
 def test_pictures_that_changed_since_are_refused(
     made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    partial = tmp_path / "old.partial"
-    shutil.copytree(made.root / "runs" / "first", partial)
-    (partial / "report.html").unlink()
+    unfinished(made, tmp_path)
     data = tmp_path / "data"
     shutil.copytree(made.data, data)
     shutil.copy(data / "red" / "1.jpg", data / "red" / "0.jpg")

@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_edge.cores import usable_cores
 from trailcam_edge.errors import BundleError, DataError, SourceError
 from trailcam_edge.image_header import read_image_header
 from trailcam_edge.labels import check_labels
@@ -157,7 +158,7 @@ def survey_dataset(
     unreadable: list[Unreadable] = []
     thumbnails = np.empty((len(jobs), THUMBNAIL_PX, THUMBNAIL_PX), np.uint8)
     cv2.setNumThreads(1)  # our threads keep the cores busy; OpenCV's own would only get in their way
-    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(threads or usable_cores()) as pool:
         try:
             for done, found in enumerate(pool.map(_look_at, jobs), start=1):
                 if isinstance(found, Unreadable):

@@ -7,6 +7,7 @@ does not run in them, so on these two backends a training takes one device.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 
@@ -62,19 +63,21 @@ def data_parallel(recipe: Recipe) -> Iterator[int]:
     if count == 1:
         yield 1
         return
-    before = keras.distribution.distribution()
-    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names[:count]))
-    try:
+    with _distributed(keras.distribution.DataParallel(devices=names[:count])):
         yield count
-    finally:
-        keras.distribution.set_distribution(before)
 
 
 @contextmanager
 def on_one_device() -> Iterator[None]:
     """Inside the block networks are loaded on one device: what is judged comes in batches that no number divides."""
+    with _distributed(None):
+        yield
+
+
+@contextmanager
+def _distributed(distribution: Any) -> Iterator[None]:
     before = keras.distribution.distribution()
-    keras.distribution.set_distribution(None)
+    keras.distribution.set_distribution(distribution)
     try:
         yield
     finally:

@@ -14,7 +14,6 @@ sixth of a side or more: those are missed here. Frames of a burst in which the a
 while the scene outweighs it; for cameras that stand still, group by site as well.
 """
 
-import os
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_edge.cores import usable_cores
 from trailcam_edge.progress import Progress, silent
 from trailcam_train.dataset import Dataset
 from trailcam_train.groups import Forest
@@ -72,7 +72,7 @@ def find_duplicates(
     forest = Forest(len(dataset.pictures))
     pairs = _exact(dataset, forest)
     cv2.setNumThreads(1)  # our threads keep the cores busy; OpenCV's own would only get in their way
-    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(threads or usable_cores()) as pool:
         try:
             reliefs = _reliefs(dataset.thumbnails, pool, progress)
             order = _candidates(reliefs, progress)

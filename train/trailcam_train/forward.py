@@ -6,7 +6,6 @@ a frozen float32 network is converted to a TFLite model in memory and run with o
 runs it.
 """
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,6 +14,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_edge.cores import usable_cores
 from trailcam_edge.runtimes import load_runtime
 from trailcam_train.networks import has_gpu
 
@@ -55,7 +55,7 @@ def _convert(model: keras.Model) -> bytes:
 
 
 def _litert_forward(content: bytes) -> Forward:
-    count = os.cpu_count() or 1
+    count = usable_cores()
     interpreters = [load_runtime().Interpreter(model_content=content, num_threads=1) for _ in range(count)]
     for interpreter in interpreters:
         interpreter.allocate_tensors()

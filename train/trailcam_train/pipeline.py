@@ -8,7 +8,6 @@ so an epoch is the same with any number of threads, and can be taken up in the m
 every picture, or takes a fixed number of views in turn.
 """
 
-import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_edge.cores import usable_cores
 from trailcam_edge.errors import DataError, SourceError
 from trailcam_edge.manifest import InputSpec
 from trailcam_edge.preprocessing import Image, fit_image, read_image
@@ -139,7 +139,7 @@ class PictureStream:
         self._seed = seed
         self._shuffle = shuffle
         self._augmentation = augmentation
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or usable_cores()
         self._cache = cache
         self._sampling = sampling
         self._views = views
