@@ -50,11 +50,12 @@ PADDING_LEVEL = 128  # mid-grey for letterbox bars
 _BACKDROP_LEVEL = 255  # transparent pixels are seen on white, as on a page
 _MAX_FILE_BYTES = 256_000_000
 _STRIP_ROWS = 256  # of a picture with transparency at a time, to keep the working memory small
+_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 _REDUCED_FLAGS = (
-    cv2.IMREAD_COLOR,
-    cv2.IMREAD_REDUCED_COLOR_2,
-    cv2.IMREAD_REDUCED_COLOR_4,
-    cv2.IMREAD_REDUCED_COLOR_8,
+    _RGB,
+    _RGB | cv2.IMREAD_REDUCED_GRAYSCALE_2,  # without its colour flag, which would ask for BGR
+    _RGB | cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    _RGB | cv2.IMREAD_REDUCED_GRAYSCALE_8,
 )
 
 
@@ -177,7 +178,7 @@ def decode_image(data: bytes, source: str, spec: InputSpec | None = None) -> Ima
         raise SourceError(f"{source}: the {header.format} picture is damaged ({error.err}).") from error
     if decoded is None:
         raise SourceError(f"{source}: the {header.format} picture is damaged or cut off: its pixels do not decode.")
-    return _upright(_as_levels(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)), header.orientation)
+    return _upright(decoded, header.orientation)
 
 
 def read_image(path: Path, spec: InputSpec | None = None) -> Image:
@@ -262,12 +263,12 @@ def _decoded_bytes(header: ImageHeader, reduction: int) -> int:
 
 
 def _decode_pixels(data: bytes, header: ImageHeader, reduction: int) -> npt.NDArray[np.uint8] | None:
-    """Decode as stored, not yet upright: (H, W, 3) uint8 BGR, or None if it does not decode."""
+    """Decode as stored, not yet upright: (H, W, 3) uint8 RGB, or None if it does not decode."""
     buffer = np.frombuffer(data, np.uint8)
     if header.alpha:
         decoded = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
         return None if decoded is None else _on_white(np.asarray(decoded))
-    decoded = cv2.imdecode(buffer, _REDUCED_FLAGS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION)
+    decoded = cv2.imdecode(buffer, _REDUCED_FLAGS[reduction])
     if decoded is None:
         return None
     # The decoder rounds up; what halving would leave out goes.
@@ -275,18 +276,18 @@ def _decode_pixels(data: bytes, header: ImageHeader, reduction: int) -> npt.NDAr
 
 
 def _on_white(decoded: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Put a decoded picture, (H, W), (H, W, 3) or (H, W, 4), uint8 or uint16, on white: (H, W, 3) uint8 BGR."""
+    """Put a decoded picture, grey (H, W) or BGR (H, W, 3 or 4), uint8 or uint16, on white: (H, W, 3) uint8 RGB."""
     if decoded.dtype == np.uint16:
         decoded = (decoded >> 8).astype(np.uint8)
     if decoded.ndim == 2:
-        return _as_levels(cv2.cvtColor(decoded, cv2.COLOR_GRAY2BGR))
+        return _as_levels(cv2.cvtColor(decoded, cv2.COLOR_GRAY2RGB))
     mixed = np.ascontiguousarray(decoded[:, :, :3])
     if decoded.shape[2] == 4:
         for top in range(0, len(decoded), _STRIP_ROWS):
             strip = decoded[top : top + _STRIP_ROWS].astype(np.uint32)
             alpha = strip[:, :, 3:]
             mixed[top : top + _STRIP_ROWS] = (strip[:, :, :3] * alpha + _BACKDROP_LEVEL * (255 - alpha) + 127) // 255
-    return mixed
+    return _as_levels(cv2.cvtColor(mixed, cv2.COLOR_BGR2RGB))
 
 
 def _upright(image: Image, orientation: int) -> Image:
