@@ -18,7 +18,7 @@ from trailcam_export.onnx_check import check_onnx
 from trailcam_export.parity import check_parity
 from trailcam_export.pictures import Images
 from trailcam_export.quantise import quantise
-from trailcam_export.tflite_file import check_weights, kernel_size, runtime_min
+from trailcam_export.tflite_file import check_weights, kernel_size, runtime_min, shorten_names
 from trailcam_export.variants import Variant
 from trailcam_export.work_folder import Converted, WorkFolder
 
@@ -93,6 +93,8 @@ class FileMaker:
         return self._finish(variant, content)
 
     def _finish(self, variant: Variant, content: bytes) -> bytes:
+        if not variant.is_float:
+            content = shorten_names(content)  # a float file, for study, keeps them whole
         content = write_tflite_card(content, self._card)
         check_graph(content, variant.scheme, tuple(self._model.input_shape[1:]), self._model.output_shape[-1])
         check_weights(content, variant.name, self._kernels)

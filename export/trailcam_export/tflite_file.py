@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from trailcam_edge.errors import ExportError
 from trailcam_export.flatbuffer import read_tflite, write_tflite
 
-__all__ = ["check_weights", "kernel_size", "runtime_min", "take_uint8"]
+__all__ = ["check_weights", "kernel_size", "runtime_min", "shorten_names", "take_uint8"]
 
 _OPS = schema.BuiltinOperator
 _CONVOLUTIONS = (_OPS.CONV_2D, _OPS.DEPTHWISE_CONV_2D)
@@ -109,6 +109,22 @@ def take_uint8(content: bytes) -> bytes:
     for signature in model.signatureDefs or []:
         for entry in signature.inputs:
             entry.tensorIndex = len(graph.tensors) - 1
+    return write_tflite(model)
+
+
+def shorten_names(content: bytes) -> bytes:
+    """Name each tensor of a file by the last of the operators that were fused into it.
+
+    The converter lists them all, up to six a tensor and none of use to a device: 25 kB of an EfficientNet-Lite2, half a
+    percent of what an update sends. Names stay apart: the second tensor of a name, mostly a bias, ends with ``;2``.
+    """
+    model = read_tflite(content)
+    for graph in model.subgraphs:
+        taken: Counter[bytes] = Counter()
+        for tensor in graph.tensors:
+            name = bytes(tensor.name).split(b";")[0]
+            taken[name] += 1
+            tensor.name = name if taken[name] == 1 else b"%s;%d" % (name, taken[name])
     return write_tflite(model)
 
 

@@ -20,7 +20,7 @@ from trailcam_export.flatbuffer import read_tflite, write_tflite
 from trailcam_export.graph_check import check_graph
 from trailcam_export.model_card import ModelCard, write_tflite_card
 from trailcam_export.quantise import QUANTIZERS, quantise
-from trailcam_export.tflite_file import check_weights, kernel_size, runtime_min
+from trailcam_export.tflite_file import check_weights, kernel_size, runtime_min, shorten_names
 
 Images = npt.NDArray[np.uint8]
 
@@ -97,6 +97,17 @@ def test_a_changed_file_keeps_its_data_aligned_and_zero_points_once(images: Imag
     for old, new in zip(before.subgraphs[0].tensors, after.subgraphs[0].tensors, strict=True):
         if old.quantization is not None and old.quantization.zeroPoint is not None:
             assert np.array_equal(old.quantization.zeroPoint, new.quantization.zeroPoint)
+
+
+def test_short_names_stay_apart_and_change_no_answer(tiny: Any, images: Images, tmp_path: Path) -> None:
+    model = read_tflite(quantise(tiny.model, "int8", iter(images)))
+    model.subgraphs[0].tensors[1].name, model.subgraphs[0].tensors[2].name = b"relu;norm;conv", b"relu;norm"
+    content = write_tflite(model)
+    short = shorten_names(content)
+    names = [bytes(tensor.name) for tensor in read_tflite(short).subgraphs[0].tensors]
+    assert names[1:3] == [b"relu", b"relu;2"]
+    assert len(set(names)) == len(names)
+    assert np.array_equal(_answers(short, tmp_path, images), _answers(content, tmp_path, images))
 
 
 def test_pale_calibration_pictures_leave_the_input_at_raw_levels(tiny: Any, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from trailcam_edge.errors import DataError, ExportError, TrailcamError, TrainErr
 from trailcam_edge.preprocessing import read_image
 from trailcam_edge.run_directory import read_split
 from trailcam_export.export import ExportReport, export_run
+from trailcam_export.flatbuffer import read_tflite
 from trailcam_export.gate import Verdict
 from trailcam_export.plain_run import PlainModel
 from trailcam_export.plan import ExportRequest
@@ -126,6 +127,14 @@ def test_every_variant_opens_replays_and_agrees(all_exported: ExportReport, tiny
         **{f"onnx-{scheme}": ("onnx", scheme, {"onnxruntime": "1.17"}) for scheme in ("float32", "float16", "int8")},
     }
     assert all_exported.peak_memory_mb > 100
+
+
+def test_only_float_files_list_what_was_fused_into_each_tensor(all_exported: ExportReport) -> None:
+    lists = {}
+    for variant in all_exported.variants[:5]:
+        content = open_bundle(variant.bundle).model_path.read_bytes()
+        lists[variant.variant] = any(b";" in bytes(tensor.name) for tensor in read_tflite(content).subgraphs[0].tensors)
+    assert lists == {"float32": True, "float16": True, "dynamic_int8": False, "int8": False, "int16x8": False}
 
 
 def test_a_tflite_file_alone_gives_the_manifests_answers_in_a_plain_interpreter(all_exported: ExportReport) -> None:
