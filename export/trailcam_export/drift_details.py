@@ -106,6 +106,7 @@ def describe_fix(found: FixFindings, fixed: str | None) -> str:
             [
                 f"{len(step.in_float)} in float" + (", chosen" if chosen else ""),
                 size_text(step.size_bytes),
+                f"{step.over_float32:.2f}",
                 f"{step.trial.top1:.2%}",
                 f"{step.trial.top1_delta * 100:+.2f}",
                 f"{step.trial.agreement:.2%}",
@@ -121,7 +122,7 @@ def describe_fix(found: FixFindings, fixed: str | None) -> str:
     if fixed is not None and found.fix.chosen is not None:
         kept = f"{len(found.fix.chosen.in_float)} of {len(found.fix.ranking)} operators"
         told = f"Found {html.escape(fixed)}, which keeps {kept} in float."
-    head = ["operators", "size", "top-1", "delta, points", "agreement", "mean KL", "on validation"]
+    head = ["operators", "size", "time, x float32", "top-1", "delta, points", "agreement", "mean KL", "on validation"]
     return (
         f"<h2>Fixing {html.escape(found.of)}</h2><p>{told} Operators were ranked on calibration pictures, steps judged "
         "on validation pictures; test pictures judged the result alone.</p>"

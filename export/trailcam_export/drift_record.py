@@ -139,6 +139,7 @@ def _step(step: FixStep) -> dict[str, Any]:
     return {
         "in_float": [operator.name for operator in step.in_float],
         "size_bytes": step.size_bytes,
+        "over_float32": step.over_float32,
         "validation": {
             "verdict": trial.gate.verdict.value,
             "reason": trial.gate.reason,

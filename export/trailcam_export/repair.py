@@ -86,6 +86,11 @@ def repair_int8(
 
         return look(_remember(content, "validation", trial, work, measure))
 
+    def time_file(content: bytes) -> float:
+        trial.write_bytes(content)
+        times = _time({"float32": files["float32"], name: trial}, images)
+        return times[name] / times["float32"]
+
     quantiser = SelectiveQuantiser(
         files["float32"].read_bytes(),
         calibration.stream(plan.data, plan.run.input, progress, f"calibrating {name}"),
@@ -94,7 +99,7 @@ def repair_int8(
     reference = FileAnswerer(files["float32"]).logits(images)
     try:
         ranking = rank_operators(quantiser, ask, reference, images, progress)
-        fix = search_fix(quantiser, ranking, try_file, good)
+        fix = search_fix(quantiser, ranking, try_file, time_file, good)
         timed = dict(files)
         if fix.content is not None:
             trial.write_bytes(fix.content)

@@ -49,6 +49,7 @@ def _search(quantiser: FakeQuantiser, most: float) -> Any:
         quantiser,
         ranking,
         lambda content: _trial(Verdict.PASS if quantiser.hurt(content) <= most else Verdict.FAIL),
+        lambda content: 1.0 - len(content.decode().split()) / 100,
         lambda result: result.verdict is Verdict.PASS,
     )
 
@@ -71,6 +72,7 @@ def test_the_fewest_operators_that_do_stay_in_float(most: int) -> None:
     counts = [len(step.in_float) for step in found.steps]
     assert counts == sorted(set(counts))
     assert found.chosen in found.steps
+    assert [step.over_float32 for step in found.steps] == pytest.approx([0.91 + count / 100 for count in counts])
 
 
 def test_nothing_is_kept_in_float_where_all_int8_does() -> None:

@@ -101,9 +101,11 @@ def test_the_trade_is_written_down(fixed: ExportReport) -> None:
     assert (record["of"], record["fixed"]) == ("int8", "mixed_int8")
     assert [step["chosen"] for step in record["steps"]].count(True) == 1
     assert all(step["size_bytes"] > 0 and "top1" in step["validation"] for step in record["steps"])
+    assert all(0 < step["over_float32"] < 100 for step in record["steps"])
     page = (fixed.folder / "report.html").read_text()
     assert "Fixing int8" in page
     assert "mixed_int8 stands in for it" in page
+    assert "time, x float32" in page
     text = "\n".join(describe_export(fixed))
     assert "operators stay in float" in text
     assert "too large to ship" not in text
