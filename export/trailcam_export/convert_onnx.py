@@ -26,6 +26,7 @@ import tf2onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
+from tf2onnx.handler import tf_op
 
 from trailcam_edge.errors import ExportError
 from trailcam_edge.preprocessing import Image
@@ -41,6 +42,19 @@ INPUT_NAME, OUTPUT_NAME = "image", "logits"
 _SMALLEST_HALVED = 64  # elements; what is smaller (scales, biases of small layers) is not worth a Cast
 _LARGEST_HALF = 65_504.0
 _UNSIGNED_ZERO = 128
+
+
+@tf_op("Erfc")
+class _Erfc:
+    """Teaches tf2onnx an operator that it lacks: TensorFlow's exact GELU is written with 1 - erf."""
+
+    @classmethod
+    def version_9(cls, ctx: Any, node: Any, **_: Any) -> None:
+        """Replace a node from opset 9 on, which has Erf."""
+        ctx.remove_node(node.name)
+        one = ctx.make_const(tf2onnx.utils.make_name("one"), np.ones((), np.float32)).output[0]
+        erf = ctx.make_node("Erf", [node.input[0]]).output[0]
+        ctx.make_node("Sub", [one, erf], outputs=node.output, name=node.name)
 
 
 def convert_onnx_float32(model: keras.Model) -> onnx.ModelProto:
