@@ -100,6 +100,12 @@ def measure(sizes: dict[str, Sizes], seconds: float, rounds: int) -> dict[str, f
     return {name: statistics.median(found) for name, found in rates.items()}
 
 
+def _over_article(rates: dict[str, float]) -> dict[str, float]:
+    """Return how many times the article's pictures each other way gives; nothing where the article's is not timed."""
+    article = rates.get("article")
+    return {name: rate / article for name, rate in rates.items() if name != "article"} if article else {}
+
+
 def main(argv: list[str] | None = None) -> int:
     """Measure and print; 1 where the data cannot be used."""
     parser = argparse.ArgumentParser(description="Pictures per second that reach the training, three ways in one run.")
@@ -108,7 +114,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="default: all")
     parser.add_argument("--seconds", type=float, default=5, help="of each turn (default: 5)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each way (default: 3)")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("--json", action="store_true", help="a JSON object per size instead of a table")
     arguments = parser.parse_args(argv)
     found: dict[int, dict[str, float]] = {}
     try:
@@ -122,11 +128,14 @@ def main(argv: list[str] | None = None) -> int:
         print(f"training_input: {error}", file=sys.stderr)
         return 1
     if arguments.json:
-        print(json.dumps({str(side_px): rates for side_px, rates in found.items()}))
+        for side_px, rates in found.items():
+            ratios = {f"{name} x article": ratio for name, ratio in _over_article(rates).items()}
+            print(json.dumps({"px": side_px} | rates | ratios))
         return 0
     for side_px, rates in found.items():
+        ratios = _over_article(rates)
         for name, rate in rates.items():
-            ratio = f"  {rate / rates['article']:.1f} times the article's way" if "article" in rates else ""
+            ratio = f"  {ratios[name]:.1f} times the article's way" if name in ratios else ""
             print(f"{side_px:>4} px  {name:<14}{rate:>8,.0f} pictures/s{ratio}")
     return 0
 

@@ -31,9 +31,24 @@ def test_our_way_runs_for_ever_and_is_printed_per_size(data: Path, capsys: pytes
     assert (
         main([str(data), "--ways", "trailcam", "--px", "16", "24", "--seconds", "0.05", "--rounds", "1", "--json"]) == 0
     )
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [list(rates) for rates in found] == [["px", "trailcam"]] * 2
+    assert [rates["px"] for rates in found] == [16, 24]
+    assert all(rates["trailcam"] > 0 for rates in found)
+
+
+def test_the_ratio_to_the_articles_way_stands_beside_the_rates(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(WAYS, "article", lambda data, side_px: itertools.repeat(1))
+    words = [str(data), "--ways", "trailcam", "article", "--px", "16", "--seconds", "0.05", "--rounds", "1"]
+    assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert list(found) == ["16", "24"]
-    assert all(rates["trailcam"] > 0 for rates in found.values())
+    assert found["trailcam x article"] == found["trailcam"] / found["article"]
+    assert main(words) == 0
+    ours, article = capsys.readouterr().out.splitlines()
+    assert ours.endswith("times the article's way")
+    assert article.endswith("pictures/s")
 
 
 def test_what_a_loader_prints_is_no_result(
@@ -46,7 +61,7 @@ def test_what_a_loader_prints_is_no_result(
     monkeypatch.setitem(WAYS, "trailcam", chatty)
     assert main([str(data), "--ways", "trailcam", "--px", "16", "--seconds", "0", "--rounds", "1", "--json"]) == 0
     shown = capsys.readouterr()
-    assert list(json.loads(shown.out)) == ["16"]
+    assert json.loads(shown.out)["px"] == 16
     assert "Found 6 images" in shown.err
 
 
