@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -229,70 +228,6 @@ def test_a_full_disk_at_the_end_leaves_a_training_that_can_be_finished(
 
     assert main(["train", "--resume", str(partial)]) == 0
     assert read_run(tmp_path / "runs" / "third").metrics["test"]["n"] == 6
-
-
-def _empty(data: Path, photos: Path) -> None:
-    data.mkdir()
-
-
-def _one_class(data: Path, photos: Path) -> None:
-    shutil.copytree(photos / "red", data / "red")
-
-
-def _one_picture(data: Path, photos: Path) -> None:
-    shutil.copytree(photos, data)
-    (data / "owl").mkdir()
-    shutil.copy(photos / "red" / "0.jpg", data / "owl" / "0.jpg")
-
-
-def _many_broken(data: Path, photos: Path) -> None:
-    shutil.copytree(photos, data)
-    for number in range(3):
-        (data / "red" / f"{number}.jpg").write_bytes(b"\xff\xd8\xff\xe0")
-
-
-@pytest.mark.parametrize(
-    ("prepare", "message"),
-    [
-        (_empty, "is empty"),
-        (_one_class, "only one class"),
-        (_one_picture, "owl (1)"),
-        (_many_broken, "trailcam data check"),
-    ],
-)
-def test_data_that_cannot_be_used_is_refused_and_nothing_is_written(
-    prepare: Callable[[Path, Path], None],
-    message: str,
-    photos: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    prepare(tmp_path / "data", photos)
-
-    assert main(words(tmp_path / "data", tmp_path, "run")) == 1
-
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "runs").exists()
-
-
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
-        (["--split", "nowhere.csv"], "nowhere.csv"),
-        (["--set", "epochs=3"], "phases.all.epochs"),
-        (["--name", "../run"], "plain name"),
-        (["--teacher", "nowhere"], "not a finished run"),
-        (["--set", "outliers_weight=0.5"], "--others DIR"),
-        (["--others", "nowhere"], "nowhere: no such folder"),
-    ],
-)
-def test_options_that_cannot_work_are_refused_and_nothing_is_written(
-    more: list[str], message: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(words(photos, tmp_path, "run", *more)) == 1
-
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "runs").exists()
 
 
 def unfinished(made: Made, folder: Path) -> Path:
