@@ -10,23 +10,17 @@ them (``work_folder``), and the same command goes on from there.
 """
 
 import gc
-import hashlib
 import resource
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from trailcam_edge.bundle import check_model, describe_file, write_bundle
 from trailcam_edge.disk import staged_directory
-from trailcam_edge.golden import golden_to_bytes
-from trailcam_edge.manifest import Drift, Gate, GoldenEntry, Manifest, ModelEntry, OutputSpec
-from trailcam_edge.models import open_model
 from trailcam_edge.preprocessing import Image
 from trailcam_edge.progress import Progress, silent
 from trailcam_edge.run_directory import split_to_bytes
@@ -34,50 +28,23 @@ from trailcam_export.answers import Answerer, FileAnswerer, KerasAnswerer
 from trailcam_export.calibration import CalibrationSet
 from trailcam_export.choose_calibration import Choice, choose_calibration, feature_function
 from trailcam_export.drift import Score
-from trailcam_export.drift_record import drift_to_bytes
-from trailcam_export.drift_report import render_drift_report
-from trailcam_export.findings import Findings, FixFindings, VariantFindings
-from trailcam_export.gate import Verdict
-from trailcam_export.golden_vectors import GoldenPictures, make_golden, read_golden_pictures
+from trailcam_export.findings import Findings, FixFindings
+from trailcam_export.golden_vectors import read_golden_pictures
 from trailcam_export.judging import Measured, doubt_trained, judge_files, measure, true_classes
-from trailcam_export.junit import junit_to_bytes
-from trailcam_export.make_file import FileMaker, find_runtime_min
+from trailcam_export.make_file import FileMaker
 from trailcam_export.pictures import fit_file
 from trailcam_export.plan import ExportRequest, Plan, make_plan
-from trailcam_export.quantise import QUANTIZER_OF
 from trailcam_export.repair import repair_int8
 from trailcam_export.trained import open_trained_model
 from trailcam_export.variants import FIX_NEEDS, MIXED_INT8, Variant
 from trailcam_export.work_folder import Converted, WorkFolder, open_work_folder
+from trailcam_export.write_variant import VariantReport, write_findings, write_variant
 
-__all__ = ["CALIBRATION_FILE", "SPLIT_FILE", "ExportReport", "VariantReport", "export_run"]
+__all__ = ["CALIBRATION_FILE", "SPLIT_FILE", "ExportReport", "export_run"]
 
 CALIBRATION_FILE = "calibration.csv"
 SPLIT_FILE = "split.csv"
 _TRAINED = "trained"  # the Keras model, beside the variants
-_PACKAGES = {"litert": "litert-quantizer", "tensorflow": "tensorflow"}
-
-
-@dataclass(frozen=True)
-class VariantReport:
-    """One bundle: what it scored on the test split, its drift, and what the gate says of it and why.
-
-    ``variant`` is its name (``int8``, ``onnx-int8``), ``scheme`` the numbers inside, ``parity`` the largest difference
-    of a logit to the trained model (None for integers), ``conversion_s`` how long making it took, with the search of
-    ``--fix`` where that made it.
-    """
-
-    variant: str
-    scheme: str
-    bundle: Path
-    size_bytes: int
-    score: Score
-    drift: Drift
-    output: OutputSpec
-    verdict: Verdict
-    reason: str
-    parity: float | None
-    conversion_s: float
 
 
 @dataclass(frozen=True)
@@ -139,9 +106,9 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
             variants = []
             for done, (found, (variant, file)) in enumerate(zip(findings.variants, made.files.items(), strict=True)):
                 progress("writing bundles", done, len(made.files))
-                variants.append(_write_variant(found, variant, file, plan, choice, golden, staging, work))
+                variants.append(write_variant(found, variant, file, plan, choice, golden, staging, work))
             progress("writing bundles", len(made.files), len(made.files))
-            _write_findings(findings, staging, request.inconclusive_fails)
+            write_findings(findings, staging, request.inconclusive_fails)
             if len(choice.pictures):
                 (staging / CALIBRATION_FILE).write_bytes(choice.pictures.to_csv())
             if plan.plain_model is not None:
@@ -249,74 +216,6 @@ def _mend_int8(
         file = maker.finish(MIXED_INT8, fix.fix.content, time.monotonic() - start_s)
         _add(made, MIXED_INT8, file, plan, work, progress)
     return fix
-
-
-def _write_findings(findings: Findings, staging: Path, inconclusive_fails: bool) -> None:
-    (staging / "drift.json").write_bytes(drift_to_bytes(findings))
-    (staging / "drift.junit.xml").write_bytes(junit_to_bytes(findings, inconclusive_fails))
-    (staging / "report.html").write_text(render_drift_report(findings), encoding="utf-8")
-
-
-def _write_variant(
-    found: VariantFindings,
-    variant: Variant,
-    file: Converted,
-    plan: Plan,
-    choice: Choice,
-    golden: GoldenPictures,
-    staging: Path,
-    work: WorkFolder,
-) -> VariantReport:
-    """Write one bundle into ``staging`` and report on it as it will stand in its final place."""
-    statistics = found.drift
-    drift = statistics.as_drift(Gate(found.gate.preset, found.gate.verdict.value))
-    vectors, tolerance = make_golden(file.path, golden, plan.run.input, variant.scheme)
-    content = golden_to_bytes(vectors)
-    golden_file = work.path / "golden.npz"
-    golden_file.write_bytes(content)
-    model_entry = describe_file(file.path, f"model.{variant.format}")
-    golden_entry = describe_file(golden_file, "golden.npz")
-    runtimes = find_runtime_min(variant, file.path)
-    manifest: Manifest = replace(
-        plan.draft,
-        model=ModelEntry(**vars(model_entry), format=variant.format, scheme=variant.scheme, runtime_min=runtimes),
-        golden=GoldenEntry(golden_entry.file, golden_entry.sha256, golden_entry.size_bytes, tolerance),
-        output=found.answers.output,
-        metrics=statistics.variant.as_metrics(),
-        drift=drift,
-        provenance=plan.draft.provenance | _made_with(variant, plan, choice),
-    )
-    check_model(open_model(file.path), manifest, variant.name)
-    write_bundle(staging / found.bundle, manifest, file.path, content)
-    return VariantReport(
-        variant=variant.name,
-        scheme=variant.scheme,
-        bundle=plan.folder / found.bundle,
-        size_bytes=model_entry.size_bytes,
-        score=statistics.variant,
-        drift=drift,
-        output=found.answers.output,
-        verdict=found.gate.verdict,
-        reason=found.gate.reason,
-        parity=file.parity,
-        conversion_s=file.conversion_s,
-    )
-
-
-def _made_with(variant: Variant, plan: Plan, choice: Choice) -> dict[str, str]:
-    """Return what provenance says of one variant: the trained model, converter, quantiser and calibration pictures."""
-    made = {"source_sha256": plan.model_sha256}
-    if variant.format == "onnx":
-        made["tf2onnx"] = version("tf2onnx")
-    if variant.needs_calibration:
-        made["calibration_count"] = str(len(choice.pictures))
-        made["calibration_sha256"] = hashlib.sha256(choice.pictures.to_csv()).hexdigest()
-    if variant.format == "onnx" and variant.scheme == "int8":
-        made["quantizer"] = f"onnxruntime {version('onnxruntime')}"
-    elif not variant.is_float:
-        chosen = "litert" if variant == MIXED_INT8 else plan.quantizer or QUANTIZER_OF[variant.scheme]
-        made["quantizer"] = f"{_PACKAGES[chosen]} {version(_PACKAGES[chosen])}"
-    return made
 
 
 def _notes(plan: Plan, whole: Score, nothing_to_fix: bool) -> tuple[str, ...]:

@@ -4,9 +4,10 @@ from dataclasses import asdict
 from typing import Any
 
 from trailcam_export.drift import Score
-from trailcam_export.export import ExportReport, VariantReport
+from trailcam_export.export import ExportReport
 from trailcam_export.findings import FixFindings
 from trailcam_export.gate import Verdict
+from trailcam_export.write_variant import VariantReport
 
 __all__ = ["describe_export", "export_record"]
 

@@ -143,7 +143,7 @@ def test_an_interrupted_export_says_what_it_keeps(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trailcam_export.export, "_write_variant", interrupt)
+    monkeypatch.setattr(trailcam_export.export, "write_variant", interrupt)
     assert main(["export", str(tiny.path), "--out", str(tmp_path / "out"), "--variants", "float32"]) == 130
     err = capfd.readouterr().err
     assert f"finished parts are kept in {tmp_path / 'out' / '.trailcam-export-colours'}" in err

@@ -9,6 +9,7 @@ import pytest
 
 import trailcam_export.export
 import trailcam_export.make_file
+import trailcam_export.write_variant
 from trailcam_edge.bundle import open_bundle
 from trailcam_edge.errors import DataError, ExportError, TrailcamError, TrainError
 from trailcam_export.export import ExportReport, export_run
@@ -100,14 +101,14 @@ def test_a_damaged_model_is_refused_and_nothing_is_written(tiny: Any, tmp_path: 
 def test_a_full_disk_leaves_no_bundle_and_keeps_what_is_finished(
     tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = trailcam_export.export.write_bundle
+    written = trailcam_export.write_variant.write_bundle
 
     def full(path: Path, *rest: object) -> object:
         if path.name.startswith("int8"):
             raise OSError(errno.ENOSPC, "No space left on device")
         return written(path, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(trailcam_export.export, "write_bundle", full)
+    monkeypatch.setattr(trailcam_export.write_variant, "write_bundle", full)
     with pytest.raises(OSError, match="No space left"):
         export_run(ExportRequest(run=tiny.path, out=tmp_path / "out"))
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".trailcam-export-colours"]

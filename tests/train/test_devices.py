@@ -4,7 +4,8 @@ import pytest
 
 from trailcam_edge.errors import TrainError
 from trailcam_train.devices import choose_devices, data_parallel
-from trailcam_train.recipe import Recipe, find_recipe, override
+from trailcam_train.recipe import Recipe, find_recipe
+from trailcam_train.recipe_file import override
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from trailcam_edge.errors import TrainError
 from trailcam_train.efficientnet_lite import LITE0, LITE1, LITE2, Variant, build_lite, load_lite_weights
 from trailcam_train.forward import freeze_forward
 from trailcam_train.networks import build_network
-from trailcam_train.recipe import find_recipe, override
+from trailcam_train.recipe import find_recipe
+from trailcam_train.recipe_file import override
 from trailcam_train.torch_file import read_torch_file
 
 Arrays = dict[str, npt.NDArray[Any]]

@@ -16,7 +16,8 @@ from trailcam_train.backbones import (
     load_weights,
 )
 from trailcam_train.networks import build_network, load_network, save_network
-from trailcam_train.recipe import Recipe, find_recipe, override
+from trailcam_train.recipe import Recipe, find_recipe
+from trailcam_train.recipe_file import override
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
 SMALL = ("input.height=32", "input.width=32")

@@ -3,7 +3,8 @@ import tomllib
 import pytest
 
 from trailcam_edge.errors import TrainError
-from trailcam_train.recipe import find_recipe, override, recipe_from_table, recipe_names, recipe_to_toml
+from trailcam_train.recipe import find_recipe, recipe_names
+from trailcam_train.recipe_file import override, recipe_from_table, recipe_to_toml
 
 
 def test_the_recipes_of_the_design_are_there() -> None:

@@ -15,7 +15,8 @@ from trailcam_train.charts import _ticks, line_chart, picture, pictures_in_a_row
 from trailcam_train.checkpoints import EpochRow
 from trailcam_train.dataset import Unreadable
 from trailcam_train.evaluate import Answers, Others, judge
-from trailcam_train.recipe import find_recipe, override
+from trailcam_train.recipe import find_recipe
+from trailcam_train.recipe_file import override
 from trailcam_train.report import Page, render_report
 
 pytestmark = pytest.mark.usefixtures("eager")

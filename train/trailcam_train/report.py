@@ -19,7 +19,8 @@ from trailcam_train.checkpoints import EpochRow
 from trailcam_train.dataset import Unreadable
 from trailcam_train.evaluate import KEEP, Answers
 from trailcam_train.page import render_page
-from trailcam_train.recipe import Recipe, recipe_to_toml
+from trailcam_train.recipe import Recipe
+from trailcam_train.recipe_file import recipe_to_toml
 from trailcam_train.report_pictures import (
     Pictures,
     show_attention,

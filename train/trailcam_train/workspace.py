@@ -42,7 +42,8 @@ from trailcam_train.dataset import Unreadable
 from trailcam_train.lock import LOCK_FILE
 from trailcam_train.outliers import outlier_stream
 from trailcam_train.pipeline import PictureStream
-from trailcam_train.recipe import Recipe, recipe_from_table, recipe_to_toml
+from trailcam_train.recipe import Recipe
+from trailcam_train.recipe_file import recipe_from_table, recipe_to_toml
 from trailcam_train.teacher import ANSWERS_PREFIX
 from trailcam_train.trunk import remove_views
 

@@ -155,7 +155,7 @@ def _settled(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def _adjust(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
-    from trailcam_train.recipe import override
+    from trailcam_train.recipe_file import override
 
     settings = list(arguments.settings)
     if arguments.weights is not None:
