@@ -1,5 +1,7 @@
 """Data-parallel training: every device holds the whole network and takes an equal part of each batch.
 
+The devices are those of this host, or of all hosts that train together, see ``hosts.py``.
+
 That is Keras' own distribution, which Keras has for JAX alone. Its documentation sends TensorFlow to
 ``tf.distribute.MirroredStrategy`` and torch to ``DistributedDataParallel``, each around a loop of its own; this loop
 does not run in them, so on these two backends a training takes one device.
@@ -12,6 +14,7 @@ from typing import Any
 import keras
 
 from trailcam_edge.errors import TrainError
+from trailcam_train.hosts import host_count
 from trailcam_train.recipe import AUTO, Recipe
 
 __all__ = ["choose_devices", "data_parallel", "on_one_device"]
@@ -57,9 +60,9 @@ def data_parallel(recipe: Recipe) -> Iterator[int]:
             )
         yield 1
         return
-    names = keras.distribution.list_devices()
+    names, hosts = keras.distribution.list_devices(), host_count()
     sizes = (recipe.batch_size, *([recipe.outliers_per_batch] if recipe.outliers_weight else []))
-    count = choose_devices(recipe.devices, len(names), sizes)
+    count = choose_devices(recipe.devices if hosts == 1 else str(len(names)), len(names), sizes)
     if count == 1:
         yield 1
         return

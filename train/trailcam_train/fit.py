@@ -41,6 +41,7 @@ from trailcam_train.checkpoints import (
     save_start,
 )
 from trailcam_train.event_log import StepRow, log_blend, log_epoch
+from trailcam_train.hosts import own_part
 from trailcam_train.losses import make_step
 from trailcam_train.networks import seed_epoch
 from trailcam_train.phases import Lesson, Task, averaged, begin_phase
@@ -205,7 +206,7 @@ def _train_epoch(lesson: Lesson, state: State, progress: Progress) -> list[StepR
             answers = None if teacher is None else next(teacher)
             strange = None if outliers is None else next(outliers)
             step = make_step(recipe, task.class_weights, images, class_ids, answers, strange)
-            found = lesson.learner.train_on_batch(step.images, step.targets, step.weights, return_dict=True)
+            found = lesson.learner.train_on_batch(*own_part(step.images, step.targets, step.weights), return_dict=True)
             loss, accuracy = float(found["loss"]), float(found["accuracy"]) * step.accuracy_scale
             if not math.isfinite(loss):
                 raise _not_finite(state, phase, f"in batch {number + 1} of {count}")

@@ -14,7 +14,7 @@ from trailcam_edge.decision import probabilities
 from trailcam_edge.disk import remove_staging, write_file
 from trailcam_edge.errors import DataError, TrainError
 from trailcam_edge.progress import Progress, silent
-from trailcam_edge.run_directory import Run, SplitRow, check_pictures
+from trailcam_edge.run_directory import Run, SplitRow, check_pictures, split_to_bytes
 from trailcam_train.checkpoints import LAST_FILE, State
 from trailcam_train.dataset import Dataset, list_class_folders, scan_dataset
 from trailcam_train.devices import data_parallel, on_one_device
@@ -22,6 +22,7 @@ from trailcam_train.duplicates import group_near_duplicates
 from trailcam_train.evaluate import Answers, check_others, judge, read_others
 from trailcam_train.fit import Task, fit, predict_logits
 from trailcam_train.groups import merge_groups, read_groups
+from trailcam_train.hosts import check_alike, check_together, join_hosts
 from trailcam_train.label_maps import choose_label_map
 from trailcam_train.lineage import check_weights
 from trailcam_train.lock import locked
@@ -29,6 +30,7 @@ from trailcam_train.networks import build_network, load_network, save_network, t
 from trailcam_train.outliers import check_outliers, choose_outliers
 from trailcam_train.predictions import PREDICTIONS_FILE, predictions_to_bytes
 from trailcam_train.recipe import Recipe
+from trailcam_train.recipe_file import recipe_to_toml
 from trailcam_train.report import Page, render_report
 from trailcam_train.splits import check_groups, count_crossing, load_split, make_split
 from trailcam_train.teacher import Teacher, check_teachers, model_digests, open_teacher
@@ -84,7 +86,9 @@ def start_training(plan: Plan, progress: Progress = silent) -> Run:
     label_map = choose_label_map(list_class_folders(plan.data), plan.label_map)
     if plan.others is not None:
         check_others(plan.others, plan.recipe.input.spec)
+    join_hosts()
     keras.utils.set_random_seed(plan.recipe.seed)
+    check_alike("recipe", recipe_to_toml(plan.recipe))
     precision = training_precision(plan.recipe)
     with data_parallel(plan.recipe) as devices:
         # Before the pictures are looked at: a wrong weights file shows now.
@@ -149,7 +153,9 @@ def resume_training(
                 f"teacher {job.recipe.distillation.teacher}: changed since this training began, which cannot go on "
                 "with another. Put it back, or train again."
             )
+        join_hosts()
         keras.utils.set_random_seed(job.recipe.seed)
+        check_alike("recipe", recipe_to_toml(job.recipe))
         begun = (folder / LAST_FILE).exists()  # then the weights come from there and the backbone file is not needed
         recipe = replace(job.recipe, weights="none") if begun else job.recipe
         precision = job.provenance.get("precision") or training_precision(recipe)
@@ -159,6 +165,8 @@ def resume_training(
 
 
 def _work(job: Job, model: keras.Model, teacher: Teacher | None, progress: Progress) -> Run:
+    check_alike("split", split_to_bytes((*job.rows, *job.outliers)))
+    check_together(job.folder)
     validation = job.plain_stream("validation")
     task = Task(job.recipe, job.training_stream(), validation, job.class_weights(), teacher, job.outlier_stream())
     state = fit(model, task, job.folder, progress)

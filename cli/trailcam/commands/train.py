@@ -96,6 +96,9 @@ def _wake_backend() -> None:
     with quiet_native_log():
         import keras
 
+        from trailcam_train.hosts import join_hosts
+    join_hosts()  # before the first computation
+    with quiet_native_log():
         keras.ops.ones(1)
 
 

@@ -1,0 +1,27 @@
+"""One of two hosts that train together, run by test_hosts.py; its word is a folder to work in."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from tiny_training import main
+
+from trailcam_edge.errors import TrainError
+from trailcam_train.hosts import check_alike, check_together, host_count, join_hosts
+
+folder, number = Path(sys.argv[1]), os.environ["KERAS_DISTRIBUTION_PROCESS_ID"]
+join_hosts()
+check_alike("recipe", b"the same")
+refused = []
+try:
+    check_alike("split", number.encode())
+except TrainError as error:
+    refused.append(str(error))
+main(folder, "2", 4)
+check_together(folder / "whole")
+try:
+    check_together(folder / ("whole" if number == "0" else "nowhere"))
+except TrainError as error:
+    refused.append(str(error))
+print(json.dumps({"hosts": host_count(), "refused": refused}))
