@@ -2,8 +2,12 @@
 
     trailcam train DATA --recipe cnn
 
-Hardware, time and accuracy: not measured as it stands here. Taught by the built-in model's run instead, for 16 epochs,
-on 2 cores without a GPU, shared with much other work: 90 minutes for 9,413 training pictures of Animals-10.
+2 cores without a GPU, the 9,413 training pictures of the built-in model's split (--split LITE2/split.csv): 4.7 minutes
+an epoch, 95 minutes. Test top-1 60.6 % (58.4 to 62.7, n = 2,012), top-5 95.5 %, worst class dog 32.7 %; at 94.3 % of
+animals kept, max_logit turns away 19 of 115 things and 13 of 60 other animals. It was still learning: its last epoch
+was its best, and it was right on 65 % of its training pictures.
+
+Taught by the built-in model's run, for 16 epochs, on the same two cores, shared with much other work: 90 minutes.
 
     trailcam train DATA --recipe cnn --teacher LITE2 --split LITE2/split.csv --others OTHERS \
         --set distillation.views=4 --set distillation.weight=0.9 --set distillation.temperature=2 \
