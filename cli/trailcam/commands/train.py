@@ -92,7 +92,7 @@ class _Training:
 
 
 def _wake_backend() -> None:
-    """Import Keras and use it once: its backend greets with the devices that it did not find."""
+    """Import Keras, join other hosts, and use it once: its backend greets with the devices that it did not find."""
     with quiet_native_log():
         import keras
 
