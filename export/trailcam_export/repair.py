@@ -117,7 +117,7 @@ def _remember(
     kept = work.load_logits(f"{MIXED_INT8.name}-{digest}", digest)
     if kept is None or shown not in kept:
         place.write_bytes(content)
-        kept = {shown: measure(FileAnswerer(place))}
+        kept = {**(kept or {}), shown: measure(FileAnswerer(place))}
         work.save_logits(f"{MIXED_INT8.name}-{digest}", digest, kept)
     return kept[shown]
 

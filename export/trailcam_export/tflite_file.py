@@ -1,4 +1,4 @@
-"""Look into a TFLite file as the flatbuffer that it is: are all weights there, is it fused, what can run it.
+"""A TFLite file as the flatbuffer that it is: weights counted, fusion seen, runtimes told, names cut, input cast.
 
 An interpreter runs a file with weights lost, or with batch normalisation left beside the convolutions, as happily as a
 good one. The first is caught by counting, the second by looking for arithmetic with constants behind a convolution.

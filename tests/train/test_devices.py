@@ -28,6 +28,14 @@ def test_a_batch_that_cannot_be_shared_is_refused() -> None:
         choose_devices("2", 2, (32, 5))
 
 
+def test_several_hosts_take_all_their_devices_or_none() -> None:
+    assert choose_devices("auto", 4, (32, 8), hosts=2) == choose_devices("4", 4, (32, 8), hosts=2) == 4
+    with pytest.raises(TrainError, match="devices is 3, which cannot share 32 pictures evenly"):
+        choose_devices("auto", 3, (32,), hosts=3)
+    with pytest.raises(TrainError, match="devices is 1, but the 2 hosts have 4 and train with all of them"):
+        choose_devices("1", 4, (32,), hosts=2)
+
+
 def test_a_backend_without_it_says_which_one_has_it(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keras.backend.backend", lambda: "tensorflow")
 

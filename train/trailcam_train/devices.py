@@ -20,17 +20,24 @@ from trailcam_train.recipe import AUTO, Recipe
 __all__ = ["choose_devices", "data_parallel", "on_one_device"]
 
 
-def choose_devices(devices: str, found: int, sizes: tuple[int, ...]) -> int:
+def choose_devices(devices: str, found: int, sizes: tuple[int, ...], hosts: int = 1) -> int:
     """Return how many devices to use.
 
     Args:
         devices: ``auto`` for as many as can share the batch evenly, or a number.
-        found: how many there are.
+        found: how many there are, on all hosts.
         sizes: numbers of pictures that have to be shared evenly.
+        hosts: several train with all their devices or not at all: one without would wait for nothing.
 
     Raises:
-        TrainError: there are fewer devices, or they cannot share the batch evenly.
+        TrainError: there are fewer devices, they cannot share the batch evenly, or some of several hosts' are left out.
     """
+    if hosts > 1 and devices not in (AUTO, str(found)):
+        raise TrainError(
+            f"devices is {devices}, but the {hosts} hosts have {found} and train with all of them. Leave it at auto."
+        )
+    if hosts > 1:
+        devices = str(found)
     if devices == AUTO:
         return max(count for count in range(1, found + 1) if all(size % count == 0 for size in sizes))
     wanted = int(devices)
@@ -62,7 +69,7 @@ def data_parallel(recipe: Recipe) -> Iterator[int]:
         return
     names, hosts = keras.distribution.list_devices(), host_count()
     sizes = (recipe.batch_size, *([recipe.outliers_per_batch] if recipe.outliers_weight else []))
-    count = choose_devices(recipe.devices if hosts == 1 else str(len(names)), len(names), sizes)
+    count = choose_devices(recipe.devices, len(names), sizes, hosts)
     if count == 1:
         yield 1
         return

@@ -86,9 +86,7 @@ def start_training(plan: Plan, progress: Progress = silent) -> Run:
     label_map = choose_label_map(list_class_folders(plan.data), plan.label_map)
     if plan.others is not None:
         check_others(plan.others, plan.recipe.input.spec)
-    join_hosts()
-    keras.utils.set_random_seed(plan.recipe.seed)
-    check_alike("recipe", recipe_to_toml(plan.recipe))
+    _begin_alike(plan.recipe)
     precision = training_precision(plan.recipe)
     with data_parallel(plan.recipe) as devices:
         # Before the pictures are looked at: a wrong weights file shows now.
@@ -153,15 +151,20 @@ def resume_training(
                 f"teacher {job.recipe.distillation.teacher}: changed since this training began, which cannot go on "
                 "with another. Put it back, or train again."
             )
-        join_hosts()
-        keras.utils.set_random_seed(job.recipe.seed)
-        check_alike("recipe", recipe_to_toml(job.recipe))
+        _begin_alike(job.recipe)
         begun = (folder / LAST_FILE).exists()  # then the weights come from there and the backbone file is not needed
         recipe = replace(job.recipe, weights="none") if begun else job.recipe
         precision = job.provenance.get("precision") or training_precision(recipe)
         with data_parallel(recipe):
             model = build_network(recipe, len(job.labels), precision)
             return _work(job, model, _open_teacher(job, teachers), progress)
+
+
+def _begin_alike(recipe: Recipe) -> None:
+    """Start from the recipe's seed, on every host that trains along."""
+    join_hosts()
+    keras.utils.set_random_seed(recipe.seed)
+    check_alike("recipe", recipe_to_toml(recipe))
 
 
 def _work(job: Job, model: keras.Model, teacher: Teacher | None, progress: Progress) -> Run:

@@ -175,15 +175,15 @@ def _say_how_to_go_on(target: Path) -> None:
     from trailcam_train.workspace import partial_folder
 
     if partial_folder(target).is_dir():
-        print(f'\ntrailcam: stopped. Go on with "{_backend()}trailcam train --resume {target}".', file=sys.stderr)
+        print(f'\ntrailcam: stopped. Go on with "{_environment()}trailcam train --resume {target}".', file=sys.stderr)
     else:
         print("\ntrailcam: stopped before the training began; nothing was written.", file=sys.stderr)
 
 
-def _backend() -> str:
-    """Return what to set before going on where Keras does not run on its default."""
-    name = os.environ.get("KERAS_BACKEND")
-    return f"KERAS_BACKEND={name} " if name else ""
+def _environment() -> str:
+    """Return what to set before going on, where Keras was told its backend or of other hosts."""
+    names = ["KERAS_BACKEND", *sorted(name for name in os.environ if name.startswith("KERAS_DISTRIBUTION_"))]
+    return "".join(f"{name}={os.environ[name]} " for name in names if os.environ.get(name))
 
 
 def _show(run: "Run") -> None:
