@@ -13,7 +13,7 @@ from trailcam_benchmarks.field.clip_settings import LUMA_WIDTH_PX, ClipSettings
 from trailcam_benchmarks.field.light import Light, Noise, cast_shadow, to_infrared
 from trailcam_benchmarks.field.movement import Path, Sway, remap, shake
 from trailcam_benchmarks.field.types import CutOut, Image, Levels
-from trailcam_edge.regions import Box
+from trailcam_core.images.boxes import Box
 
 __all__ = ["ClipFrame", "TrueAnimal", "generate"]
 

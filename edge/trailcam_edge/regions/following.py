@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from trailcam_edge.regions.boxes import Box
+from trailcam_core.images.boxes import Box
 from trailcam_edge.regions.settings import RegionSettings
 
 __all__ = ["FollowedRegion", "Following", "StillPlace", "choose", "follow", "may_open_visit", "note_look"]
