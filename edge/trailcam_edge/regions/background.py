@@ -9,7 +9,7 @@ changed and dark ones not; with a gain the background is right again in the very
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +24,10 @@ Mask = npt.NDArray[np.uint8]  # (H, W), 0 or 1
 
 _FIRST_DEVIATION = 6.0  # until a pixel has shown its own: half of the smallest step
 _FIRST_WEIGHT = 4  # frames that the first deviation weighs
-_SAMPLE_STEP = 4  # every fourth pixel in both directions is enough for the light
+_SAMPLE_STEP = 5  # every fifth pixel in both directions is enough for the light
 _MAX_GAIN = 4.0
+_STEADY = 2.0  # levels: while half of the pixels agree as well as that, the light has a shift only
+_MIN_GAIN = 0.9  # of the residual with the shift alone: a gain must explain more than that
 _MIN_SPREAD = 4.0  # levels: below this the scene is of one colour and has no gain
 _MEAN_RANGE = (-256.0, 1024.0)
 
@@ -34,13 +36,14 @@ _MEAN_RANGE = (-256.0, 1024.0)
 class Background:
     """What the scene looks like when nothing moves.
 
-    ``mean`` and ``deviation`` are (H, W) float32 in levels of 255; ``frames`` counts the frames learned, ``time_s`` is
-    the time of the last one.
+    ``mean`` and ``deviation`` are (H, W) float32 in levels of 255; ``frames`` counts the frames learned, from
+    ``begun_s`` to ``time_s``.
     """
 
     mean: Levels
     deviation: Levels
     frames: int
+    begun_s: float
     time_s: float
 
 
@@ -48,13 +51,15 @@ class Background:
 class Comparison:
     """One frame beside the background: ``expected`` is the background in the light of this frame.
 
-    ``difference`` is the frame minus ``expected``, (H, W) float32; ``changed`` is 1 where it is too large.
+    ``difference`` is the frame minus ``expected``, (H, W) float32; ``changed`` is 1
+    where it is beyond ``limit``.
     ``changed_fraction`` counts the watched pixels only.
     """
 
     luma: Plane
     expected: Levels
     difference: Levels
+    limit: Levels
     changed: Mask
     changed_fraction: float
     gain: float
@@ -63,7 +68,7 @@ class Comparison:
 
 def begin(luma: Plane, time_s: float) -> Background:
     """Return the background after one frame."""
-    return Background(luma.astype(np.float32), np.full(luma.shape, _FIRST_DEVIATION, np.float32), 1, time_s)
+    return Background(luma.astype(np.float32), np.full(luma.shape, _FIRST_DEVIATION, np.float32), 1, time_s, time_s)
 
 
 def compare(background: Background, luma: Plane, settings: RegionSettings, watched: Mask | None = None) -> Comparison:
@@ -86,35 +91,57 @@ def compare(background: Background, luma: Plane, settings: RegionSettings, watch
         changed &= watched
     count = luma.size if watched is None else max(1, int(np.count_nonzero(watched)))
     fraction = int(np.count_nonzero(changed)) / count
-    return Comparison(luma, expected, difference, changed, fraction, gain, shift)
+    return Comparison(luma, expected, difference, limit, changed, fraction, gain, shift)
 
 
-def learn(background: Background, comparison: Comparison, time_s: float, settings: RegionSettings) -> Background:
+def learn(
+    background: Background, comparison: Comparison, time_s: float, settings: RegionSettings, held: Mask | None = None
+) -> Background:
     """Return the background after a frame; changed pixels are learned ``changed_slowdown`` times slower.
 
-    The first frames are averaged with equal weights. A new gain is taken over at once.
+    The first frames are averaged with equal weights. A new light is taken over at once.
+
+    Args:
+        background: before the frame.
+        comparison: of the frame with it.
+        time_s: of the frame.
+        settings: ``follow_s`` and ``changed_slowdown``.
+        held: (H, W) uint8 with 1 where nothing is learned: an animal stands there.
     """
     weight = _weight(background, time_s, settings)
     weights = np.where(comparison.changed, np.float32(weight / settings.changed_slowdown), np.float32(weight))
+    if held is not None:
+        weights[held.astype(bool)] = 0
     # Not clipped to 0..255: a pixel that a lamp drove to white has its level back when the lamp is out.
     lit = np.clip(background.mean * np.float32(comparison.gain) + np.float32(comparison.shift), *_MEAN_RANGE)
     mean = np.asarray(lit + weights * comparison.difference, np.float32)
     deviation = background.deviation * np.float32(comparison.gain)
     deviation_weights = weights * np.float32((background.frames + 1) / (background.frames + _FIRST_WEIGHT))
-    deviation = np.asarray(deviation + deviation_weights * (np.abs(comparison.difference) - deviation), np.float32)
-    return Background(mean, deviation, background.frames + 1, max(time_s, background.time_s))
+    distance = np.minimum(np.abs(comparison.difference), comparison.limit)
+    deviation = np.asarray(deviation + deviation_weights * (distance - deviation), np.float32)
+    return Background(mean, deviation, background.frames + 1, background.begun_s, max(time_s, background.time_s))
 
 
-def relearn(background: Background, comparison: Comparison, time_s: float, settings: RegionSettings) -> Background:
+def relearn(
+    background: Background, comparison: Comparison, time_s: float, settings: RegionSettings, is_turned: bool = False
+) -> Background:
     """Return the background after a frame in which nearly everything changed: the frame itself.
 
-    Deviations are kept and may grow, so that a scene in a storm is learned in spite of it.
+    Deviations are kept and may grow, so that a scene in a storm is learned in spite of it; they do not grow while the
+    camera ``is_turned``.
     """
-    weight = np.float32(_weight(background, time_s, settings))
-    grown = background.deviation + weight * (np.abs(comparison.difference) - background.deviation)
-    deviation = np.asarray(np.maximum(grown, np.float32(_FIRST_DEVIATION)), np.float32)
-    return Background(
-        comparison.luma.astype(np.float32), deviation, background.frames + 1, max(time_s, background.time_s)
+    deviation = background.deviation
+    if not is_turned:
+        weight = np.float32(_weight(background, time_s, settings))
+        distance = np.minimum(np.abs(comparison.difference), comparison.limit)
+        deviation = np.maximum(deviation + weight * (distance - deviation), np.float32(_FIRST_DEVIATION))
+    mean = comparison.luma.astype(np.float32)
+    return replace(
+        background,
+        mean=mean,
+        deviation=np.asarray(deviation, np.float32),
+        frames=background.frames + 1,
+        time_s=max(time_s, background.time_s),
     )
 
 
@@ -124,7 +151,7 @@ def absorb(background: Background, luma: Plane, mask: Mask) -> Background:
     chosen = mask.astype(bool)
     mean[chosen] = luma[chosen]
     deviation[chosen] = np.maximum(deviation[chosen], np.float32(_FIRST_DEVIATION))
-    return Background(mean, deviation, background.frames, background.time_s)
+    return replace(background, mean=mean, deviation=deviation)
 
 
 def _weight(background: Background, time_s: float, settings: RegionSettings) -> float:
@@ -139,18 +166,18 @@ def _fit_light(mean: Levels, luma: Plane, watched: Mask | None) -> tuple[float, 
     if watched is not None and (kept := watched[sample].ravel().astype(bool)).any():
         old, new = old[kept], new[kept]
     shift = float(np.median(new - old)) if old.size else 0.0
+    if _residual(old, new, 1.0, shift) <= _STEADY:
+        return 1.0, shift
     is_lit = (new > 2) & (new < 250) & (old > 2) & (old < 250)  # a clipped pixel has lost its level
     old, new = old[is_lit], new[is_lit]
     if old.size < 32 or float(np.std(old)) < _MIN_SPREAD:
         return 1.0, shift
-    ratio = float(np.median(new / old))
-    starts = ((1.0, float(np.median(new - old))), (ratio, 0.0))
-    gain, offset = min(starts, key=lambda light: _residual(old, new, *light))
-    gain, offset = _refine(old, new, gain, offset)
-    plain = _residual(old, new, *starts[0])
-    if not 1 / _MAX_GAIN <= gain <= _MAX_GAIN or _residual(old, new, gain, offset) > 0.9 * plain:
+    starts = ((1.0, float(np.median(new - old))), (float(np.median(new / old)), 0.0))
+    gain, offset = _refine(old, new, *min(starts, key=lambda light: _residual(old, new, *light)))
+    if not 1 / _MAX_GAIN <= gain <= _MAX_GAIN:
         return 1.0, shift
-    return gain, offset
+    is_better = _residual(old, new, gain, offset) < _MIN_GAIN * _residual(old, new, *starts[0])
+    return (gain, offset) if is_better else (1.0, shift)
 
 
 def _refine(old: Levels, new: Levels, gain: float, shift: float) -> tuple[float, float]:

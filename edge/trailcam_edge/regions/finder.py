@@ -18,13 +18,14 @@ from trailcam_edge.regions.background import Background, Mask, Plane, absorb, be
 from trailcam_edge.regions.following import FollowedRegion, Following, follow
 from trailcam_edge.regions.polygons import Polygon, rasterise
 from trailcam_edge.regions.settings import RegionSettings
-from trailcam_edge.regions.shapes import Region, find_regions, is_spread
+from trailcam_edge.regions.shapes import Region, find_regions, is_spread, is_turned
 
 __all__ = ["LUMA_WIDTH_PX", "FinderState", "advance", "shrink_luma"]
 
 LUMA_WIDTH_PX = 320
 _GHOST_EDGES = 0.8  # weaker than this beside those of the background: the animal is in the background
-_QUIET_FRAMES = 3  # nothing is proposed before the background has seen so many
+_QUIET_FRAMES = 3  # nothing is proposed before the background has seen so many, and for so long:
+_QUIET_S = 1.2  # a leaf sways once
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,15 @@ def advance(state: FinderState, luma: Plane, time_s: float, settings: RegionSett
         return FinderState(begin(luma, time_s), following, scene_changed=background is not None)
     watched = _watched(luma.shape, settings.ignore, settings.only)
     comparison = compare(background, luma, settings, watched)
-    if comparison.changed_fraction > settings.max_fraction or is_spread(comparison.changed):
+    turned = is_turned(comparison)
+    if turned or comparison.changed_fraction > settings.max_fraction or is_spread(comparison.changed):
         following, _ = follow(state.following, (), time_s, settings)
-        return FinderState(relearn(background, comparison, time_s, settings), following, scene_changed=True)
-    learned = learn(background, comparison, time_s, settings)
-    regions = find_regions(comparison, settings) if background.frames >= _QUIET_FRAMES else ()
+        return FinderState(relearn(background, comparison, time_s, settings, turned), following, scene_changed=True)
+    is_known = background.frames >= _QUIET_FRAMES and time_s - background.begun_s >= _QUIET_S
+    regions = find_regions(comparison, settings) if is_known else ()
     following, identifiers = follow(state.following, [region.box for region in regions], time_s, settings)
     following, absorbed = _judge(following, regions, identifiers, settings)
+    learned = learn(background, comparison, time_s, settings, _held(following, regions, identifiers))
     for region in absorbed:
         learned = absorb(learned, luma, region.mask)
     return FinderState(learned, following)
@@ -102,6 +105,13 @@ def _judge(
         else:
             kept.append(replace(followed, ghost_since_s=since_s))
     return replace(following, regions=tuple(kept)), absorbed
+
+
+def _held(following: Following, regions: Sequence[Region], identifiers: Sequence[int | None]) -> Mask | None:
+    """Return the pixels of regions that came along: an animal that stands is not learned before ``still_s``."""
+    moved = {region.identifier for region in following.visible if region.has_moved}
+    masks = [region.mask for region, identifier in zip(regions, identifiers, strict=True) if identifier in moved]
+    return np.bitwise_or.reduce(masks) if masks else None
 
 
 @lru_cache(maxsize=4)
