@@ -1,6 +1,6 @@
-"""Classify pictures: the Python API of the device.
+"""Classify pictures: the Python interface of the device.
 
-from trailcam_edge import Classifier
+from trailcam import Classifier
 classifier = Classifier.open()             # the built-in bundle; or Classifier.open("my.bundle")
 answer = classifier.classify(image)        # (H, W, 3) uint8 RGB
 print(answer.label, answer.confidence)
