@@ -6,7 +6,7 @@ from functools import partial
 from trailcam.commands.model_options import add_model_arguments
 from trailcam.commands.watch import follow
 from trailcam_core.errors import SourceError
-from trailcam_edge.config.watch_settings import WatchSettings
+from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.sources import open_source
 
 __all__ = ["add_arguments", "run"]
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     def refuse(error: SourceError) -> None:
         raise error
 
-    follow(partial(open_source, "demo", refuse), arguments, WatchSettings())
+    follow(partial(open_source, "demo", refuse), arguments, LoopSettings())
     if not arguments.json:
         print(_NEXT)
     return 0

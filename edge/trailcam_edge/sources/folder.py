@@ -9,7 +9,7 @@ from typing import Self
 from trailcam_core.errors import SourceError
 from trailcam_core.images.decode import IMAGE_SUFFIXES, read_image
 from trailcam_edge.sources.frame import Delivery, Frame, OnBadFrame
-from trailcam_edge.sources.orientation import UNCHANGED, View
+from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
 
 __all__ = ["DEMO_FRAMES", "FolderSource", "list_pictures"]
@@ -43,11 +43,11 @@ class FolderSource:
 
     delivery: Delivery = "stills"
 
-    def __init__(self, folder: Path, on_bad_frame: OnBadFrame, view: View | None = None) -> None:
+    def __init__(self, folder: Path, on_bad_frame: OnBadFrame, orientation: Orientation | None = None) -> None:
         self._folder = folder
         self._paths = list_pictures(folder)
         self._on_bad_frame = on_bad_frame
-        self._view = view or UNCHANGED
+        self._orientation = orientation or UNCHANGED
 
     def frames(self) -> Iterator[Frame]:
         """Yield one frame per readable picture."""
@@ -58,7 +58,7 @@ class FolderSource:
                 self._on_bad_frame(error)
                 continue
             name = str(path.relative_to(self._folder))
-            yield Frame(PackedPixels(image, "RGB", self._view), time.monotonic(), sequence, name)
+            yield Frame(PackedPixels(image, "RGB", self._orientation), time.monotonic(), sequence, name)
 
     def __enter__(self) -> Self:
         """Nothing to take hold of: files are opened one by one."""
