@@ -83,9 +83,7 @@ def compare(background: Background, luma: Plane, settings: RegionSettings, watch
     gain, shift = _fit_light(background.mean, luma, watched)
     expected = np.asarray(np.clip(background.mean * np.float32(gain) + np.float32(shift), 0, 255), np.float32)
     difference = luma - expected
-    limit = np.maximum(
-        np.float32(settings.min_level_step), background.deviation * np.float32(settings.deviations * gain)
-    )
+    limit = np.maximum(np.float32(settings.level_step), background.deviation * np.float32(settings.deviations * gain))
     changed = (np.abs(difference) > limit).astype(np.uint8)
     if watched is not None:
         changed &= watched

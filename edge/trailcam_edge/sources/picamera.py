@@ -22,6 +22,7 @@ from typing import Any, Self
 import numpy as np
 
 from trailcam_core.errors import SourceError
+from trailcam_core.images.boxes import Crop
 from trailcam_core.images.resize import Image
 from trailcam_core.spec import InputSpec
 from trailcam_edge.sources.frame import Delivery, Frame
@@ -243,6 +244,14 @@ class _MappedPixels:
     def luma(self) -> Plane:
         with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
             return self.stream.pixels(mapped.array).luma()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.stream.orientation.upright_size(self.stream.height, self.stream.width)
+
+    def part(self, part: Crop) -> Image:
+        with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
+            return _own(self.stream.pixels(mapped.array).part(part), mapped.array)
 
 
 def _own(image: Image, lent: Any) -> Image:
