@@ -1,6 +1,6 @@
 """The live loop: take the newest frame, classify it, and say what visited.
 
-    camera --capture thread--> slot --newest--> motion gate --> classifier --> vote --> visits
+    camera --capture thread--> slot --newest--> regions that move --> classifier --> vote --> visits
 
 Pictures of a folder and frames of a recording wait, so each is looked at in turn; a live source does not, so only its
 newest frame is, and the answer is never about the past. ``docs/adr/0006-live-loop.md`` has the reasons and figures.
@@ -19,10 +19,10 @@ from trailcam_core.errors import SourceError
 from trailcam_core.images.resize import Image
 from trailcam_edge.camera.capture_thread import CaptureThread
 from trailcam_edge.camera.latest_frame import NewestFrameSlot
-from trailcam_edge.camera.motion import MotionGate
 from trailcam_edge.clock import Clock, SystemClock
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN, Visit
 from trailcam_edge.recognition.observation import Happening, Observation
+from trailcam_edge.recognition.region_classifier import RegionAnswer, RegionClassifier
 from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.recognition.visits import (
     Look,
@@ -132,9 +132,9 @@ class _Loop:
         self._settings = settings
         self._clock = clock
         self._stop = stop
-        self._gate = MotionGate(settings.motion) if settings.motion.enabled else None
+        self._regions = self._make_regions()
         self._visits = VisitState()
-        self._pictures: dict[str, Image] = {}  # best picture of each track, by label
+        self._pictures: dict[int, Image] = {}  # best picture of each track, by its number
         self._rate_hz = 0.0
         self._previous_s: float | None = None
 
@@ -204,21 +204,37 @@ class _Loop:
             )
 
     def _observe(self, frame: Frame, delivery: Delivery, dropped: int = 0) -> Iterator[Happening]:
-        """Look at one frame if it is worth it; yield the visits that ended before it, then what it shows."""
+        """Classify what moves in one frame; yield the visits that ended before it, then the observation."""
         answer: Classification | None = None
         outcome: str | None = None
+        found: RegionAnswer | None = None
         if delivery == "stills":
             answer = self._classify(frame)[0]
             outcome = name_outcome(answer, self._settings.visits)
-        elif self._is_worth_a_look(frame):
-            answer, outcome, ended = self._look(frame)
+        elif self._regions is None:
+            answer, fitted = self._classify(frame)
+            outcome, ended = self._vote(frame, answer, fitted)
+            yield from ended
+        elif (found := self._regions.classify(frame)) is not None:
+            answer = found.answer
+            outcome, ended = self._vote(frame, answer, found.crop, found)
             yield from ended
         else:
             yield from self._let_time_pass(frame.timestamp_s)
         now_s = time.monotonic()
         self._measure_rate(now_s)
         age_ms = (now_s - frame.timestamp_s) * 1e3 if delivery == "live" else 0.0
-        yield Observation(frame, answer, self._rate_hz, outcome, age_ms, dropped, self._visits.open_labels)
+        yield Observation(
+            frame,
+            answer,
+            self._rate_hz,
+            outcome,
+            age_ms,
+            dropped,
+            self._visits.open_labels,
+            None if found is None else found.box,
+            () if self._regions is None else self._regions.boxes,
+        )
 
     def _take_renewal(self) -> Iterator[Visit]:
         """Go on with another model and other rules, if there are any; visits of the old model end with it."""
@@ -228,13 +244,11 @@ class _Loop:
         yield from self._end()
         self._pictures = {}
         self._classifier, self._settings = renewal.classifier, renewal.settings
-        self._gate = MotionGate(renewal.settings.motion) if renewal.settings.motion.enabled else None
+        self._regions = self._make_regions()
 
-    def _is_worth_a_look(self, frame: Frame) -> bool:
-        """While anything is on its way to be a visit every frame is looked at, even of an animal that keeps still."""
-        if self._gate is None:
-            return True
-        return self._gate.passes(frame.pixels.luma(), frame.timestamp_s) or bool(self._visits.tracks)
+    def _make_regions(self) -> RegionClassifier | None:
+        motion = self._settings.motion
+        return RegionClassifier(self._classifier, motion) if motion.enabled else None
 
     def _classify(self, frame: Frame) -> tuple[Classification, Image]:
         """Return the answer, and the picture as the model saw it."""
@@ -242,19 +256,29 @@ class _Loop:
         fitted = frame.fitted(self._classifier.input)
         return self._classifier.classify_input(fitted, start_s=start_s), fitted
 
-    def _look(self, frame: Frame) -> tuple[Classification, str, tuple[Visit, ...]]:
-        """Classify a frame and let it vote; return the visits that ended before it as well."""
-        answer, fitted = self._classify(frame)
+    def _vote(
+        self, frame: Frame, answer: Classification, seen: Image, found: RegionAnswer | None = None
+    ) -> tuple[str, tuple[Visit, ...]]:
+        """Let an answer vote; return what it counts as, and the visits that ended before it.
+
+        Args:
+            frame: the frame.
+            answer: for the frame, or for one region of it.
+            seen: the image as the model saw it.
+            found: the region.
+        """
         rules = self._settings.visits
         label = name_outcome(answer, rules)
         look = Look(frame.timestamp_s, frame.sequence, label, answer.confidence, 0.0, answer.latency_ms)
+        if found is not None and self._regions is not None:
+            look = replace(look, region=found.region, box=found.box, may_open=found.may_open, alive=self._regions.alive)
         outcome = outcome_of(look, self._visits, rules)
         if outcome not in (UNKNOWN, BLANK):
-            look = replace(look, sharpness=sharpness(fitted))
+            look = replace(look, sharpness=sharpness(seen))
         self._visits, ended = advance(self._visits, look, rules)
         visits = tuple(map(self._visit, ended))
         self._keep_picture(frame)
-        return answer, outcome, visits
+        return outcome, visits
 
     def _let_time_pass(self, now_s: float) -> Iterator[Visit]:
         self._visits, ended = wait_until(self._visits, now_s, self._settings.visits)
@@ -274,12 +298,12 @@ class _Loop:
             hidden = track.label == PERSON and not self._settings.visits.keep_person_pictures
             if track.best.sequence == frame.sequence and not hidden:
                 picture = frame.picture() if picture is None else picture
-                self._pictures[track.label] = picture
+                self._pictures[track.number] = picture
 
     def _forget_pictures(self) -> None:
         if self._pictures:
-            labels = {track.label for track in self._visits.tracks}
-            self._pictures = {label: picture for label, picture in self._pictures.items() if label in labels}
+            numbers = {track.number for track in self._visits.tracks}
+            self._pictures = {number: picture for number, picture in self._pictures.items() if number in numbers}
 
     def _visit(self, track: Track) -> Visit:
         return Visit(
@@ -290,9 +314,10 @@ class _Loop:
             confidence=track.best.confidence,
             votes=track.votes,
             frames=track.frames,
-            best_frame=self._pictures.get(track.label),
+            best_frame=self._pictures.get(track.number),
             bundle=self._classifier.name,
             latency_ms=track.latency_sum_ms / track.frames,
+            box=track.best.box,
         )
 
     def _measure_rate(self, now_s: float) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from trailcam_core.classifier import Classification
+from trailcam_core.images.boxes import Box
 from trailcam_edge.events import BlindTime, Visit
 from trailcam_edge.sources import Frame
 
@@ -13,8 +14,9 @@ __all__ = ["Happening", "Observation"]
 class Observation:
     """One frame and its answer; the frame may be used until the next happening is asked for.
 
-    ``answer`` is None where the motion gate kept the model from being asked. ``outcome`` is what the frame counts as: a
-    label, "unknown", "blank" or "person", None without an answer. ``age_ms`` is the time from the frame's timestamp to
+    ``answer`` is None where nothing moves. ``outcome`` is what the frame counts as: a label, "unknown", "blank" or
+    "person", None without an answer. ``box`` is the region that the answer is for, None for the whole frame; ``boxes``
+    are all regions of the frame. ``age_ms`` is the time from the frame's timestamp to
     now, ``rate_hz`` the smoothed frame rate of the whole loop, 0 until it is known, ``dropped`` how many frames nobody
     had time for since the beginning, ``open_labels`` whose visits are under way.
     """
@@ -26,6 +28,8 @@ class Observation:
     age_ms: float = 0.0
     dropped: int = 0
     open_labels: tuple[str, ...] = ()
+    box: Box | None = None
+    boxes: tuple[Box, ...] = ()
 
 
 Happening = Observation | Visit | BlindTime

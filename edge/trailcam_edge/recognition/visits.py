@@ -4,14 +4,17 @@
                                     |                         |---longer than longest_s----------> ended, tentative
                                     +--votes can no longer suffice, or too old--> nothing
 
-Every label has a track of its own, so a visit survives frames that say something else. Opening is by M-of-N votes, as
+Every label has a track of its own in every region, so a visit survives frames with another answer and two animals at
+once are two visits. Opening is by M-of-N votes, as
 radars begin a track; staying open asks for less confidence than opening (hysteresis). A visit that was cut at its
 longest must win its votes again, so the remainder is never a single frame.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from trailcam_core.classifier import Classification
+from trailcam_core.images.boxes import Box
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.recognition.settings import VisitSettings
 
@@ -22,7 +25,11 @@ _CONFIDENCE_STEP = 0.01  # closer confidences say the same, and the sharper fram
 
 @dataclass(frozen=True)
 class Look:
-    """One classified frame: ``label`` is a label or outcome from ``name_outcome``, ``sharpness`` is in any unit."""
+    """One classified frame: ``label`` is a label or outcome from ``name_outcome``, ``sharpness`` is in any unit.
+
+    ``region`` is the number of the region that was classified and ``box`` its place, both None for the whole frame;
+    ``alive`` are the regions that are followed. Without ``may_open`` the frame does not open a visit.
+    """
 
     timestamp_s: float
     sequence: int
@@ -30,20 +37,28 @@ class Look:
     confidence: float
     sharpness: float = 0.0
     latency_ms: float = 0.0
+    region: int | None = None
+    box: Box | None = None
+    may_open: bool = True
+    alive: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
 class Best:
-    """The best frame so far."""
+    """The best frame so far; ``box`` is the place in it, None for the whole."""
 
     sequence: int
     confidence: float
     sharpness: float
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
 class Track:
-    """One label's frames: a visit, once ``opened``. ``chances`` counts all votes since its first frame."""
+    """One label's frames in one region: a visit, once ``opened``.
+
+    ``chances`` counts all votes of that region since its first frame; ``number`` is unique within a watch.
+    """
 
     label: str
     started_s: float
@@ -54,15 +69,18 @@ class Track:
     opened: bool
     best: Best
     latency_sum_ms: float
+    region: int | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True)
 class VisitState:
-    """Tracks in the order in which they started, the time, and when the last vote was."""
+    """Tracks in the order in which they started, the time, and when each region voted last."""
 
     tracks: tuple[Track, ...] = ()
     now_s: float = float("-inf")
-    voted_s: float = float("-inf")
+    voted_s: tuple[tuple[int | None, float], ...] = ()
+    begun: int = 0
 
     @property
     def open_labels(self) -> tuple[str, ...]:
@@ -97,20 +115,26 @@ def advance(state: VisitState, look: Look, settings: VisitSettings) -> tuple[Vis
     """
     state, ended = wait_until(state, look.timestamp_s, settings)
     label = outcome_of(look, state, settings)
-    is_vote = state.now_s - state.voted_s >= settings.vote_spacing_s
-    tracks = [_count_chance(track) if is_vote else track for track in state.tracks]
+    voted_s = dict(state.voted_s)
+    is_vote = state.now_s - voted_s.get(look.region, float("-inf")) >= settings.vote_spacing_s
+    tracks = [_count_chance(track) if is_vote and track.region == look.region else track for track in state.tracks]
+    begun = state.begun
     if label not in (BLANK, UNKNOWN, PERSON) or label in settings.reported_outcomes:
-        place = next((place for place, track in enumerate(tracks) if track.label == label), None)
+        place = _find(tracks, label, look)
         if place is not None and state.now_s - tracks[place].started_s > settings.longest_s:
             cut = tracks.pop(place)
             ended += (cut,) if cut.opened else ()
             place = None
         if place is None:
-            tracks.append(_begin(label, look, state.now_s, is_vote))
+            begun += 1
+            tracks.append(_begin(label, look, state.now_s, is_vote, begun))
         else:
             tracks[place] = _extend(tracks[place], look, state.now_s, is_vote, settings)
+    if is_vote:
+        voted_s[look.region] = state.now_s
     kept = tuple(track for track in tracks if track.opened or _can_open(track, settings))
-    return VisitState(kept, state.now_s, state.now_s if is_vote else state.voted_s), _in_order(ended)
+    recent = tuple((region, at_s) for region, at_s in voted_s.items() if state.now_s - at_s < settings.vote_spacing_s)
+    return VisitState(kept, state.now_s, recent, begun), _in_order(ended)
 
 
 def wait_until(state: VisitState, now_s: float, settings: VisitSettings) -> tuple[VisitState, tuple[Track, ...]]:
@@ -131,9 +155,22 @@ def finish(state: VisitState) -> tuple[Track, ...]:
     return _in_order(tuple(track for track in state.tracks if track.opened))
 
 
-def _begin(label: str, look: Look, now_s: float, is_vote: bool) -> Track:
-    best = Best(look.sequence, look.confidence, look.sharpness)
-    return Track(label, now_s, now_s, 1, int(is_vote), int(is_vote), False, best, look.latency_ms)
+def _find(tracks: Sequence[Track], label: str, look: Look) -> int | None:
+    """Return the place of the track that a look continues.
+
+    The track of its region, or else one of its label whose region has ended: an animal that was hidden for a while. Two
+    regions that are followed at the same time are two animals.
+    """
+    alike = [place for place, track in enumerate(tracks) if track.label == label]
+    same = [place for place in alike if tracks[place].region == look.region]
+    ended = [place for place in alike if look.region is None or tracks[place].region not in look.alive]
+    return next(iter(same or ended), None)
+
+
+def _begin(label: str, look: Look, now_s: float, is_vote: bool, number: int) -> Track:
+    best = Best(look.sequence, look.confidence, look.sharpness, look.box)
+    votes = int(is_vote)
+    return Track(label, now_s, now_s, 1, votes, votes, False, best, look.latency_ms, look.region, number)
 
 
 def _extend(track: Track, look: Look, now_s: float, is_vote: bool, settings: VisitSettings) -> Track:
@@ -143,9 +180,10 @@ def _extend(track: Track, look: Look, now_s: float, is_vote: bool, settings: Vis
         seen_s=now_s,
         frames=track.frames + 1,
         votes=votes,
-        opened=track.opened or votes >= settings.votes,
-        best=_better(track.best, Best(look.sequence, look.confidence, look.sharpness)),
+        opened=track.opened or (look.may_open and votes >= settings.votes),
+        best=_better(track.best, Best(look.sequence, look.confidence, look.sharpness, look.box)),
         latency_sum_ms=track.latency_sum_ms + look.latency_ms,
+        region=look.region,
     )
 
 
