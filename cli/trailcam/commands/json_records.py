@@ -4,6 +4,7 @@ from typing import Any
 
 from trailcam_core.classifier import Classification
 from trailcam_edge.events import BlindTime, Moment, Visit
+from trailcam_edge.store.records import box_json
 
 __all__ = ["answer_record", "blind_record", "visit_record"]
 
@@ -31,6 +32,7 @@ def visit_record(visit: Visit) -> dict[str, Any]:
         "frames": visit.frames,
         "bundle": visit.bundle,
         "latency_ms": round(visit.latency_ms, 3),
+        "box": box_json(visit.box),
     }
 
 

@@ -55,8 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per frame, visit or blind time and line")
     parser.add_argument("--visits", action="store_true", help="print visits, not every frame")
-    parser.add_argument("--unknown", action="store_true", help="something unknown is a visit too; best with --motion")
-    parser.add_argument("--motion", action="store_true", help="look only at frames in which something moved")
+    parser.add_argument("--unknown", action="store_true", help="something unknown is a visit too")
+    parser.add_argument(
+        "--motion",
+        action=argparse.BooleanOptionalAction,
+        help="classify crops of what moves (default), or every frame as a whole",
+    )
     parser.add_argument("--rate", type=float, metavar="HZ", help="frames a second to classify at most")
     camera = parser.add_argument_group("camera")
     camera.add_argument("--fast", action="store_true", help="a video file as fast as possible, every frame of it")
@@ -153,8 +157,8 @@ def _configure(arguments: argparse.Namespace) -> Config:
     try:
         camera = replace(config.camera, **{name: value for name, value in wished.items() if value is not None})
         changed: dict[str, Any] = {"camera": camera}
-        if arguments.motion:
-            changed["motion"] = replace(config.motion, enabled=True)
+        if arguments.motion is not None:
+            changed["motion"] = replace(config.motion, enabled=arguments.motion)
         if arguments.unknown:
             outcomes = tuple(dict.fromkeys((*config.visits.reported_outcomes, PERSON, UNKNOWN)))
             changed["visits"] = replace(config.visits, reported_outcomes=outcomes)
@@ -168,7 +172,9 @@ def _configure(arguments: argparse.Namespace) -> Config:
     except ValueError as error:
         usage_error(str(error))
     if config.live is not None and config.camera.source == "demo":
-        return replace(config, camera=replace(config.camera, source=DEMO_LOOP))  # a page needs something that lasts
+        config = replace(config, camera=replace(config.camera, source=DEMO_LOOP))  # a page needs something that lasts
+    if config.camera.source == DEMO_LOOP:  # photographs: nothing moves in them
+        config = replace(config, motion=replace(config.motion, enabled=False))
     return config
 
 

@@ -12,6 +12,7 @@ from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.recognition.observation import Happening, Observation
 from trailcam_edge.recognition.sightings import Sighting, extend_sightings
 from trailcam_edge.sources import Frame
+from trailcam_edge.store.records import box_json
 
 __all__ = ["JsonOutput", "TextOutput"]
 
@@ -27,7 +28,7 @@ class JsonOutput:
         self._visits_only = visits_only
 
     def show(self, happening: Happening) -> None:
-        """Print it; frames that the motion gate kept back are not worth a line."""
+        """Print it; frames in which nothing moves have no line."""
         if isinstance(happening, Visit):
             record = visit_record(happening)
         elif isinstance(happening, BlindTime):
@@ -144,4 +145,5 @@ def _frame_record(observation: Observation, answer: Classification) -> dict[str,
     frame = observation.frame
     record = {"sequence": frame.sequence, "frame": frame.name, "timestamp_s": round(frame.timestamp_s, 6)}
     live = {"age_ms": round(observation.age_ms, 1), "dropped": observation.dropped} if observation.age_ms else {}
-    return record | answer_record(answer) | {"outcome": observation.outcome} | live
+    place = {} if observation.box is None else {"box": box_json(observation.box)}
+    return record | answer_record(answer) | {"outcome": observation.outcome} | place | live

@@ -2,7 +2,7 @@
 
     deployments.csv     one row: this camera at this place, with its effort in words
     media.csv, media/   the kept pictures
-    observations.csv    one event-based row for each visit
+    observations.csv    one event-based row for each visit, and a media-based one with the box in its picture
     blind-times.csv     when the camera could not see, and why: a table of our own, which the standard allows
     datapackage.json    what all this is
 
@@ -135,12 +135,13 @@ def write_camtrap_dp(
                 tables = {
                     "deployments": (DEPLOYMENT_COLUMNS, [_deployment_row(deployment, effort, dated)]),
                     "media": (MEDIA_COLUMNS, _media_rows(dated, pictured, deployment)),
-                    "observations": (OBSERVATION_COLUMNS, _observation_rows(dated, deployment, project)),
+                    "observations": (OBSERVATION_COLUMNS, _observation_rows(dated, pictured, deployment, project)),
                     "blind-times": (BLIND_TIME_COLUMNS, _blind_rows(effort, deployment)),
                 }
                 for name, (columns, rows) in tables.items():
                     package.writestr(f"{name}.csv", _csv(columns, rows))
-                metadata = _datapackage(deployment, project, effort, dated)
+                boxed = any(event.box is not None and event.visit_id in pictured for event in dated)
+                metadata = _datapackage(deployment, project, effort, dated, ["event", "media"] if boxed else ["event"])
                 package.writestr("datapackage.json", json.dumps(metadata, ensure_ascii=False, indent=2) + "\n")
             file.flush()
             os.fchmod(descriptor, 0o644)
@@ -201,10 +202,13 @@ def _media_rows(events: Iterable[EventRecord], pictured: set[str], deployment: D
             }
 
 
-def _observation_rows(events: Iterable[EventRecord], deployment: Deployment, project: Project) -> Iterator[_Row]:
+def _observation_rows(
+    events: Iterable[EventRecord], pictured: set[str], deployment: Deployment, project: Project
+) -> Iterator[_Row]:
+    """Yield one event-based row for each visit and, where its picture has a box, a media-based one with the box."""
     for event in events:
         kind = _observation_type(event)
-        yield {
+        row: _Row = {
             "observationID": event.visit_id,
             "deploymentID": deployment.deployment_id,
             "eventID": event.visit_id,
@@ -220,6 +224,17 @@ def _observation_rows(events: Iterable[EventRecord], deployment: Deployment, pro
             "observationTags": f"label:{event.label}",
             "observationComments": None if event.started.known else f"the date is a bound: {event.started.basis}",
         }
+        yield row
+        if event.box is not None and event.visit_id in pictured:
+            yield row | {
+                "observationID": f"{event.visit_id}-box",
+                "mediaID": event.visit_id,
+                "observationLevel": "media",
+                "bboxX": round(event.box.x, 5),
+                "bboxY": round(event.box.y, 5),
+                "bboxWidth": round(event.box.width, 5),
+                "bboxHeight": round(event.box.height, 5),
+            }
 
 
 def _blind_rows(effort: Effort | None, deployment: Deployment) -> Iterator[_Row]:
@@ -257,7 +272,11 @@ def _extent(effort: Effort | None, events: list[EventRecord]) -> tuple[float, fl
 
 
 def _datapackage(
-    deployment: Deployment, project: Project, effort: Effort | None, events: list[EventRecord]
+    deployment: Deployment,
+    project: Project,
+    effort: Effort | None,
+    events: list[EventRecord],
+    levels: list[str],
 ) -> dict[str, Any]:
     start_s, end_s = _extent(effort, events)
     names = sorted({(project.taxa[event.label], event.label) for event in events if event.label in project.taxa})
@@ -274,7 +293,7 @@ def _datapackage(
             "samplingDesign": project.sampling_design,
             "captureMethod": ["activityDetection"],
             "individualAnimals": False,
-            "observationLevel": ["event"],
+            "observationLevel": levels,
         },
         "spatial": {"type": "Point", "coordinates": [deployment.longitude, deployment.latitude]},
         "temporal": {"start": _stamp(start_s)[:10], "end": _stamp(end_s)[:10]},

@@ -18,15 +18,19 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
+from trailcam_core.images.boxes import Box
 from trailcam_edge.live.access import COOKIE, Access
 from trailcam_edge.live.latest_picture import Glance, LiveView
 from trailcam_edge.live.limits import Deadlines, Viewers
 from trailcam_edge.live.page import Page
+from trailcam_edge.regions.polygons import Polygon
 from trailcam_edge.telemetry.prometheus import CONTENT_TYPE
 
 __all__ = ["Handler", "Host", "Reports", "frame_record"]
 
 _PICTURE_WAIT_S = 5.0
+_MAX_BOXES = 20  # that the page draws
+_MAX_POINTS = 200  # of masks that the page draws: a header has its limits
 _IDLE_S = 15.0  # for a whole request to arrive, counted from the end of the one before
 _SEND_S = 20.0  # for an answer to be taken
 _MAX_FORM_BYTES = 1_024
@@ -245,5 +249,19 @@ def frame_record(glance: Glance) -> dict[str, Any]:
         "rate_hz": round(glance.rate_hz, 2),
         "age_ms": round(glance.age_ms, 1),
         "dropped": glance.dropped,
+        "box": None if glance.box is None else _corners(glance.box),
+        "boxes": [_corners(box) for box in glance.boxes[:_MAX_BOXES]],
+        "ignore": _points(glance.ignore),
+        "only": _points(glance.only),
         "open": list(glance.open_labels),
     }
+
+
+def _corners(box: Box) -> list[float]:
+    return [round(value, 4) for value in (box.x, box.y, box.width, box.height)]
+
+
+def _points(polygons: tuple[Polygon, ...]) -> list[list[list[float]]]:
+    """Return polygons for the header of a picture; where they are too long for it, the page goes without."""
+    points = [[[round(value, 3) for value in point] for point in polygon] for polygon in polygons]
+    return points if sum(map(len, points)) <= _MAX_POINTS else []

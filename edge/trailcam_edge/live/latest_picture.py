@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import cv2
 
+from trailcam_core.images.boxes import Box
 from trailcam_core.images.resize import Image
 from trailcam_edge.recognition.observation import Observation
+from trailcam_edge.regions.polygons import Polygon
 from trailcam_edge.store.picture_folder import encode_jpeg
 
 __all__ = ["Glance", "LivePicture", "LiveView"]
@@ -23,7 +25,10 @@ _QUALITY = 75
 
 @dataclass(frozen=True)
 class Glance:
-    """The newest frame in figures; ``outcome`` is a label, "unknown", "blank", "person", or None without an answer."""
+    """The newest frame in figures; ``outcome`` is a label, "unknown", "blank", "person", or None without an answer.
+
+    ``box`` is the region of the answer, ``boxes`` are all regions, ``ignore`` and ``only`` the masks, as fractions.
+    """
 
     sequence: int = -1
     outcome: str | None = None
@@ -34,6 +39,10 @@ class Glance:
     dropped: int = 0
     open_labels: tuple[str, ...] = ()
     at_s: float = float("-inf")  # monotonic
+    box: Box | None = None
+    boxes: tuple[Box, ...] = ()
+    ignore: tuple[Polygon, ...] = ()
+    only: tuple[Polygon, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,10 @@ class LiveView:
             observation.dropped,
             observation.open_labels,
             now_s,
+            observation.box,
+            observation.boxes,
+            observation.ignore,
+            observation.only,
         )
         wanted = now_s < self._looked_s + _INTEREST_S
         image = (glance, observation.frame.image) if wanted else None

@@ -224,17 +224,13 @@ class _Loop:
         now_s = time.monotonic()
         self._measure_rate(now_s)
         age_ms = (now_s - frame.timestamp_s) * 1e3 if delivery == "live" else 0.0
-        yield Observation(
-            frame,
-            answer,
-            self._rate_hz,
-            outcome,
-            age_ms,
-            dropped,
-            self._visits.open_labels,
-            None if found is None else found.box,
-            () if self._regions is None else self._regions.boxes,
-        )
+        observation = Observation(frame, answer, self._rate_hz, outcome, age_ms, dropped, self._visits.open_labels)
+        if self._regions is not None:
+            motion, box = self._settings.motion, None if found is None else found.box
+            observation = replace(
+                observation, box=box, boxes=self._regions.boxes, ignore=motion.ignore, only=motion.only
+            )
+        yield observation
 
     def _take_renewal(self) -> Iterator[Visit]:
         """Go on with another model and other rules, if there are any; visits of the old model end with it."""

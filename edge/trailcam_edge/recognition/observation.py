@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from trailcam_core.classifier import Classification
 from trailcam_core.images.boxes import Box
 from trailcam_edge.events import BlindTime, Visit
+from trailcam_edge.regions.polygons import Polygon
 from trailcam_edge.sources import Frame
 
 __all__ = ["Happening", "Observation"]
@@ -16,7 +17,7 @@ class Observation:
 
     ``answer`` is None where nothing moves. ``outcome`` is what the frame counts as: a label, "unknown", "blank" or
     "person", None without an answer. ``box`` is the region that the answer is for, None for the whole frame; ``boxes``
-    are all regions of the frame. ``age_ms`` is the time from the frame's timestamp to
+    are all regions of the frame, ``ignore`` and ``only`` the masks in use. ``age_ms`` is the time from the frame's timestamp to
     now, ``rate_hz`` the smoothed frame rate of the whole loop, 0 until it is known, ``dropped`` how many frames nobody
     had time for since the beginning, ``open_labels`` whose visits are under way.
     """
@@ -30,6 +31,8 @@ class Observation:
     open_labels: tuple[str, ...] = ()
     box: Box | None = None
     boxes: tuple[Box, ...] = ()
+    ignore: tuple[Polygon, ...] = ()
+    only: tuple[Polygon, ...] = ()
 
 
 Happening = Observation | Visit | BlindTime

@@ -44,7 +44,7 @@ from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s
 
 __all__ = ["AgeReport", "OverheadReport", "main", "measure_age", "measure_memory", "measure_overhead"]
 
-_WARMUP = 20
+_WARMUP = 70  # the block has appeared, and every buffer is there
 _CAMERA_HZ = 30.0
 _DEMO_ANIMAL = "elephant"
 _STILL = 60  # frames before the block appears: the background is known
