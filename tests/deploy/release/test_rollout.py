@@ -32,7 +32,7 @@ def device(inside: bool, version: str, percent: int) -> str:
 
 def commit(camera: Any, path: Path) -> None:
     """Let a camera run a bundle, as after its self-test and its watch."""
-    updater = Updater(UpdateSettings(camera.folder), camera.reports.append, lambda bundle: None, builtin=camera.builtin)
+    updater = Updater(UpdateSettings(camera.folder), lambda bundle: None, builtin=camera.builtin)
     updater.install(path)
     updater.start()
     updater.observe(1e6, 1e6)
