@@ -3,7 +3,8 @@
 ``docs/bundle-format.md`` is the specification; ``trailcam_core.bundle.manifest`` reads and writes them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 __all__ = [
     "FITS",
@@ -91,17 +92,28 @@ class InputSpec:
 class RejectRule:
     """Answer "unknown" when ``score`` of the logits is below ``threshold``.
 
-    ``animals_kept`` is the share of pictures of known labels that keep their answer, and ``others_rejected`` the share
-    of other pictures that are turned away (null where none were at hand), both measured with ``n_animals`` and
-    ``n_others`` pictures that did not set the threshold.
+    ``known_accept_rate`` is the fraction of images of known labels that keep their answer, ``ood_reject_rate`` the
+    fraction of out-of-distribution images that are rejected (None if there were none). They are measured on ``n_known``
+    and ``n_ood`` images that did not set the threshold.
     """
 
     score: str
     threshold: float
-    animals_kept: float
-    n_animals: int
-    others_rejected: float | None
-    n_others: int
+    known_accept_rate: float
+    n_known: int
+    ood_reject_rate: float | None
+    n_ood: int
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields under their names in the manifest."""
+        return {
+            "score": self.score,
+            "threshold": self.threshold,
+            "animals_kept": self.known_accept_rate,
+            "n_animals": self.n_known,
+            "others_rejected": self.ood_reject_rate,
+            "n_others": self.n_ood,
+        }
 
 
 @dataclass(frozen=True)
@@ -112,6 +124,10 @@ class OutputSpec:
     temperature: float
     reject: RejectRule | None
     kind: str = "logits"
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields under their names in the manifest."""
+        return asdict(self) | {"reject": None if self.reject is None else self.reject.fields()}
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,7 @@ def parse_manifest(content: bytes, source: str = "manifest.json") -> Manifest:
 def _to_fields(manifest: Manifest) -> dict[str, Any]:
     """Return the fields as they stand in the file: an optional key that says nothing is left out, never null."""
     fields = asdict(manifest)
+    fields["output"] = manifest.output.fields()
     for part, key in (("model", "runtime_min"), ("drift", "gate")):
         if fields[part] is not None and fields[part][key] is None:
             del fields[part][key]
@@ -183,10 +184,10 @@ def _read_reject(entry: JsonObject | None) -> RejectRule | None:
     rule = RejectRule(
         score=entry.choice("score", REJECT_SCORES),
         threshold=entry.number("threshold", -_HUGE, _HUGE),
-        animals_kept=entry.number("animals_kept", 0.0, 1.0),
-        n_animals=entry.integer("n_animals", 0, 1_000_000_000),
-        others_rejected=others,
-        n_others=entry.integer("n_others", 0, 1_000_000_000),
+        known_accept_rate=entry.number("animals_kept", 0.0, 1.0),
+        n_known=entry.integer("n_animals", 0, 1_000_000_000),
+        ood_reject_rate=others,
+        n_ood=entry.integer("n_others", 0, 1_000_000_000),
     )
     entry.finish()
     return rule

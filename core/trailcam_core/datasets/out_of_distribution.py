@@ -17,13 +17,13 @@ from pathlib import Path
 from trailcam_core.errors import DataError
 from trailcam_core.images.decode import IMAGE_SUFFIXES
 
-__all__ = ["FIT_HALF", "REPORT_HALF", "group_others"]
+__all__ = ["EVALUATION_HALF", "TUNING_HALF", "list_ood_images"]
 
-FIT_HALF = slice(0, None, 2)  # of the readable pictures of a group, in the order of ``group_others``
-REPORT_HALF = slice(1, None, 2)
+TUNING_HALF = slice(0, None, 2)  # of the readable pictures of a group, in the order of ``list_ood_images``
+EVALUATION_HALF = slice(1, None, 2)
 
 
-def group_others(root: Path) -> dict[str, list[Path]]:
+def list_ood_images(root: Path) -> dict[str, list[Path]]:
     """Return the picture files below ``root`` by group, in the order in which they take turns; not opened yet.
 
     Raises:

@@ -16,7 +16,7 @@ from trailcam_core.images.decode import IMAGE_SUFFIXES
 from trailcam_core.images.resize import Image
 from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import InputSpec
-from trailcam_export.calibration.calibration_set import CalibrationSet, FieldFrame, spread_out
+from trailcam_export.calibration.calibration_set import CalibrationSet, FieldFrame, select_diverse
 from trailcam_export.calibration.image_checks import (
     NEAR_BITS,
     Hashes,
@@ -28,15 +28,15 @@ from trailcam_export.calibration.image_checks import (
 )
 from trailcam_export.inference.batches import BATCH, Images, fit_file, stream_batches
 
-__all__ = ["Choice", "choose_calibration", "feature_function", "find_frames"]
+__all__ = ["CalibrationSelection", "feature_function", "find_frames", "select_calibration"]
 
-_MOST_UNFIT = 0.5  # of field frames: more says that the folder is not what it should be
+_MAX_UNFIT_FRACTION = 0.5  # of field frames: more says that the folder is not what it should be
 
 Features = npt.NDArray[np.float32]  # (N, F)
 
 
 @dataclass(frozen=True)
-class Choice:
+class CalibrationSelection:
     """The pictures, and what a person should know of how they were chosen."""
 
     pictures: CalibrationSet
@@ -89,7 +89,7 @@ def find_frames(folder: Path) -> tuple[FieldFrame, ...]:
     return tuple(FieldFrame(path, hashlib.sha256(path.read_bytes()).hexdigest()) for path in found)
 
 
-def choose_calibration(
+def select_calibration(
     features: Callable[[Images], Features],
     pool: Sequence[SplitRow],
     frames: Sequence[FieldFrame],
@@ -98,7 +98,7 @@ def choose_calibration(
     spec: InputSpec,
     count: int,
     progress: Progress = silent,
-) -> Choice:
+) -> CalibrationSelection:
     """Choose ``count`` pictures of the pool, and up to as many of the field frames that may be taken.
 
     More frames than pictures would let the field alone set the ranges, and take longer without widening them.
@@ -130,7 +130,7 @@ def choose_calibration(
     if not rows:
         raise ExportError(f"No training picture can calibrate: {left_out[0][0]}: {left_out[0][1]}.")
     seen = _look([data / row.file for row in rows], features, spec, "choosing calibration pictures", progress)
-    chosen = [rows[place] for place in spread_out([row.label for row in rows], seen, count)]
+    chosen = [rows[place] for place in select_diverse([row.label for row in rows], seen, count)]
     kept, unfit = _check_frames(frames, digests, held_out, hashes, spec, progress)
     if unfit:
         notes.append(f"{len(unfit)} of {len(frames)} --calibration frames were left out: {unfit[0]}")
@@ -140,8 +140,8 @@ def choose_calibration(
             "them; --calibration-count says how many"
         )
         seen = _look([frame.path for frame in kept], features, spec, "choosing field frames", progress)
-        kept = [kept[place] for place in sorted(spread_out([""] * len(kept), seen, count))]
-    return Choice(CalibrationSet(tuple(chosen), tuple(kept)), tuple(notes))
+        kept = [kept[place] for place in sorted(select_diverse([""] * len(kept), seen, count))]
+    return CalibrationSelection(CalibrationSet(tuple(chosen), tuple(kept)), tuple(notes))
 
 
 def _look(
@@ -226,7 +226,7 @@ def _check_frames(
             kept.append(frame)
         else:
             unfit.append(f"{frame.path.name}: {reason}")
-    if len(unfit) > _MOST_UNFIT * len(frames):
+    if len(unfit) > _MAX_UNFIT_FRACTION * len(frames):
         raise ExportError(
             f"--calibration: {len(unfit)} of {len(frames)} frames cannot calibrate, the first is {unfit[0]}. Name a "
             "folder of ordinary frames of your cameras."

@@ -11,17 +11,17 @@ import numpy as np
 from trailcam_export.gate.statistics import ClassIds
 from trailcam_export.inference.batches import Logits
 
-__all__ = ["SWAP_COUNT", "Swapped", "diagnose", "find_exchange", "tell_exchange"]
+__all__ = ["SWAP_COUNT", "ChannelSwap", "describe_permutation", "diagnose", "find_permutation"]
 
 SWAP_COUNT = 64  # pictures asked again with red and blue exchanged
 
-_MOST = 0.9  # of the pictures follow the pattern, where a healthy file would have
+_MIN_FRACTION = 0.9  # of the pictures follow the pattern, where a healthy file would have
 _CONSTANT = 0.02  # spread of a logit over pictures, as a share of the reference's: nothing of the picture comes through
 _PILED_UP = 0.2  # share of all logits that sit on the very ends of their range; int8 calibrated on photographs: 0.001
 
 
 @dataclass(frozen=True)
-class Swapped:
+class ChannelSwap:
     """Logits of the same pictures: of the reference, of the variant, and of the variant with red and blue exchanged."""
 
     reference: Logits
@@ -29,7 +29,9 @@ class Swapped:
     exchanged: Logits
 
 
-def diagnose(reference: Logits, variant: Logits, labels: Sequence[str], swapped: Swapped | None = None) -> str | None:
+def diagnose(
+    reference: Logits, variant: Logits, labels: Sequence[str], swapped: ChannelSwap | None = None
+) -> str | None:
     """Return the likely cause of a failed gate, None where no known pattern fits.
 
     Args:
@@ -51,16 +53,16 @@ def diagnose(reference: Logits, variant: Logits, labels: Sequence[str], swapped:
             "all, as with weights of zero, ranges calibrated on pictures that showed nothing (black frames), or a "
             "channel so loud that the others vanish beside it"
         )
-    exchange = find_exchange(ours, theirs, len(labels))
-    if exchange is not None:
-        return f"label order: the answers agree once names are exchanged ({tell_exchange(exchange, labels)})"
+    permutation = find_permutation(ours, theirs, len(labels))
+    if permutation is not None:
+        return f"label order: the answers agree once names are exchanged ({describe_permutation(permutation, labels)})"
     if _piled_up(variant) > max(_PILED_UP, 10 * _piled_up(reference)):
         return (
             "saturation: the numbers pile up at the ends of their range, so the calibration pictures did not show what "
             "these show (black frames, noise, or another range of values)"
         )
     share = float((theirs == _commonest(theirs)).mean())
-    if share >= _MOST and float((ours == _commonest(theirs)).mean()) < share / 2:
+    if share >= _MIN_FRACTION and float((ours == _commonest(theirs)).mean()) < share / 2:
         return (
             f"it answers {labels[_commonest(theirs)]} for {share:.0%} of the pictures: hardly anything of the picture "
             "comes through, as when calibration pictures showed nothing (black frames), a layer lost its weights, or a "
@@ -69,14 +71,16 @@ def diagnose(reference: Logits, variant: Logits, labels: Sequence[str], swapped:
     return None
 
 
-def _is_swapped(found: Swapped) -> bool:
+def _is_swapped(found: ChannelSwap) -> bool:
     answers = found.reference.argmax(axis=1)
     before = float((found.variant.argmax(axis=1) == answers).mean())
     after = float((found.exchanged.argmax(axis=1) == answers).mean())
-    return bool(np.isfinite(found.exchanged).all()) and after >= _MOST and after > before + (1 - before) / 2
+    return bool(np.isfinite(found.exchanged).all()) and after >= _MIN_FRACTION and after > before + (1 - before) / 2
 
 
-def find_exchange(ours: ClassIds, theirs: ClassIds, class_count: int, least: float = _MOST) -> list[int] | None:
+def find_permutation(
+    ours: ClassIds, theirs: ClassIds, class_count: int, least: float = _MIN_FRACTION
+) -> list[int] | None:
     """Return which answer stands for each class, where that is one-to-one, moves some and explains a share ``least``.
 
     Args:
@@ -98,9 +102,9 @@ def find_exchange(ours: ClassIds, theirs: ClassIds, class_count: int, least: flo
     return [partner[class_id] if class_id in partner else next(free) for class_id in range(class_count)]
 
 
-def tell_exchange(exchange: Sequence[int], labels: Sequence[str]) -> str:
+def describe_permutation(permutation: Sequence[int], labels: Sequence[str]) -> str:
     """Say in words which names are exchanged, at most three of them."""
-    moved = [f"{labels[row]} is called {labels[column]}" for row, column in enumerate(exchange) if row != column]
+    moved = [f"{labels[row]} is called {labels[column]}" for row, column in enumerate(permutation) if row != column]
     return ", ".join(moved[:3]) + (f" and {len(moved) - 3} more" if len(moved) > 3 else "")
 
 

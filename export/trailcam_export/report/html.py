@@ -31,7 +31,7 @@ def render_drift_report(findings: Findings) -> str:
     parts = [
         f"<h1>{html.escape(title)}</h1>",
         _lead(findings),
-        _doubt(findings.doubt),
+        _doubt(findings.reference_warning),
         "<h2>Variants</h2>",
         _overview(findings),
         *(_verdict(findings, variant) for variant in findings.variants),
@@ -39,7 +39,7 @@ def render_drift_report(findings: Findings) -> str:
         *(
             describe_variant(findings, variant)
             for variant in findings.variants
-            if variant.gate.bars[0].name != "parity"
+            if variant.gate.criteria[0].name != "parity"
         ),
         "<h2>Pictures on which the answers differ</h2>",
         show_pictures(findings),
@@ -85,7 +85,7 @@ def _overview(findings: Findings) -> str:
         "",
         f"{first.ece_reference:.3f}",
         _share(None if first.unknown is None else first.unknown.first),
-        _share(None if first.unknown_others is None else first.unknown_others.first),
+        _share(None if first.unknown_ood is None else first.unknown_ood.first),
     ]
     rows = [trained]
     for variant in findings.variants:
@@ -102,7 +102,7 @@ def _overview(findings: Findings) -> str:
                 f"{drift.kl.mean():.2g}",
                 f"{drift.ece_variant:.3f}",
                 _share(None if drift.unknown is None else drift.unknown.second),
-                _share(None if drift.unknown_others is None else drift.unknown_others.second),
+                _share(None if drift.unknown_ood is None else drift.unknown_ood.second),
                 f"!{variant.gate.verdict.value}",
             ]
         )
@@ -126,7 +126,7 @@ def _verdict(findings: Findings, variant: VariantFindings) -> str:
 
 
 def _glossary(findings: Findings) -> str:
-    others = ", and of others" if findings.reference.others is not None else ""
+    others = ", and of others" if findings.reference.ood_logits is not None else ""
     return (
         "<ul><li><b>pass</b>: the interval proves the bar. <b>fail</b>: it refutes it. <b>inconclusive</b>: too few "
         "pictures to tell.</li><li><b>delta</b>: top-1 of the variant minus the trained model's on the same pictures, "

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from trailcam_export.gate.gate import BarResult
+from trailcam_export.gate.gate import CriterionResult
 from trailcam_export.gate.statistics import DriftStatistics
 from trailcam_export.report.findings import Findings, FixFindings, VariantFindings
 from trailcam_export.report.html_charts import bar_chart, interval_chart, size_text, table
@@ -21,7 +21,7 @@ _SHIFT_EDGES = (-1.0, -0.5, -0.2, -0.1, -0.05, -0.01, 0.01, 0.05, 0.1, 0.2, 0.5,
 def describe_variant(findings: Findings, variant: VariantFindings) -> str:
     """Return the section of one variant: its bars, charts and exchanged answers."""
     drift = variant.drift
-    bars = [[bar.rule, *_measured(bar), f"{bar.n:,}", f"!{bar.verdict.value}"] for bar in variant.gate.bars]
+    bars = [[bar.rule, *_measured(bar), f"{bar.n:,}", f"!{bar.verdict.value}"] for bar in variant.gate.criteria]
     right = drift.right
     text = (
         f"<p>Only the trained model was right on {right.only_first:,} pictures, only {html.escape(variant.name)} on "
@@ -37,7 +37,7 @@ def describe_variant(findings: Findings, variant: VariantFindings) -> str:
     )
 
 
-def _measured(bar: BarResult) -> list[str]:
+def _measured(bar: CriterionResult) -> list[str]:
     if not bar.measured:
         return ["", ""]
     if bar.name in ("top1_delta", "recall_delta", "unknown_shift", "others_shift"):

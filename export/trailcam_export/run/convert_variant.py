@@ -9,7 +9,7 @@ import onnx
 
 from trailcam_core.errors import ExportError
 from trailcam_core.images.resize import Image
-from trailcam_export.convert.embedded_metadata import ModelCard, write_onnx_card, write_tflite_card
+from trailcam_export.convert.embedded_metadata import EmbeddedMetadata, embed_onnx_metadata, embed_tflite_metadata
 from trailcam_export.convert.onnx_check import check_onnx
 from trailcam_export.convert.quantise import quantise
 from trailcam_export.convert.to_onnx import convert_onnx_float32, quantise_onnx, to_float16
@@ -17,17 +17,17 @@ from trailcam_export.convert.to_tflite import convert_float16, convert_float32
 from trailcam_export.convert.variants import Variant
 from trailcam_export.inference.batches import Images
 from trailcam_export.inference.parity import check_parity
-from trailcam_export.inference.predict import Answerer, FileAnswerer
-from trailcam_export.run.resume_cache import Converted, WorkFolder
+from trailcam_export.inference.predict import FilePredictor, Predictor
+from trailcam_export.run.resume_cache import ConvertedFile, ResumeCache
 from trailcam_export.tflite.checks import check_graph
 from trailcam_export.tflite.inspect import check_weights, kernel_size, runtime_min, shorten_names
 
-__all__ = ["FileMaker", "find_runtime_min"]
+__all__ = ["VariantConverter", "find_runtime_min"]
 
 _ONNXRUNTIME = "1.17"  # the oldest on which golden vectors were replayed; the files themselves need opset 17, IR 8
 
 
-class FileMaker:
+class VariantConverter:
     """Makes the files of one trained model.
 
     Args:
@@ -43,20 +43,20 @@ class FileMaker:
     def __init__(
         self,
         model: keras.Model,
-        trained: Answerer,
-        card: ModelCard,
+        trained: Predictor,
+        card: EmbeddedMetadata,
         calibration: Callable[[str], Iterator[Image]],
         parity_images: Images,
         quantizer: str | None,
-        work: WorkFolder,
+        cache: ResumeCache,
     ) -> None:
         self._model, self._trained, self._card = model, trained, card
         self._calibration, self._parity_images = calibration, parity_images
-        self._quantizer, self._work = quantizer, work
+        self._quantizer, self._work = quantizer, cache
         self._kernels = kernel_size(model)
         self._onnx: onnx.ModelProto | None = None
 
-    def make(self, variant: Variant) -> Converted:
+    def make(self, variant: Variant) -> ConvertedFile:
         """Convert, check and keep one variant; one that was kept before is taken as it is.
 
         Raises:
@@ -72,7 +72,7 @@ class FileMaker:
         parity = self._parity(variant, content) if variant.is_float else None
         return self._work.save_converted(variant.name, variant.format, content, parity, seconds)
 
-    def finish(self, variant: Variant, content: bytes, seconds: float) -> Converted:
+    def finish(self, variant: Variant, content: bytes, seconds: float) -> ConvertedFile:
         """Put the card into an integer TFLite file that was made elsewhere in ``seconds``, check and keep it.
 
         Raises:
@@ -95,7 +95,7 @@ class FileMaker:
     def _finish(self, variant: Variant, content: bytes) -> bytes:
         if not variant.is_float:
             content = shorten_names(content)  # a float file, for study, keeps them whole
-        content = write_tflite_card(content, self._card)
+        content = embed_tflite_metadata(content, self._card)
         check_graph(content, variant.scheme, tuple(self._model.input_shape[1:]), self._model.output_shape[-1])
         check_weights(content, variant.name, self._kernels)
         return content
@@ -110,7 +110,7 @@ class FileMaker:
             model = to_float16(model)
         elif variant.scheme == "int8":
             model = quantise_onnx(model, self._calibration(variant.name))
-        content = write_onnx_card(model, self._card)
+        content = embed_onnx_metadata(model, self._card)
         check_onnx(onnx.load_from_string(content), variant.scheme, shape, count, self._kernels)
         return content
 
@@ -118,7 +118,7 @@ class FileMaker:
         path = self._work.path / f"parity.{variant.format}"
         path.write_bytes(content)
         try:
-            return check_parity(self._trained, FileAnswerer(path), self._parity_images, variant.scheme, variant.name)
+            return check_parity(self._trained, FilePredictor(path), self._parity_images, variant.scheme, variant.name)
         finally:
             path.unlink()
 

@@ -18,16 +18,16 @@ from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec
 from trailcam_export.calibration.calibration_set import CALIBRATION_COUNT, POOL_FACTOR, FieldFrame, choose_pool
 from trailcam_export.calibration.select import find_frames
-from trailcam_export.convert.embedded_metadata import ModelCard
+from trailcam_export.convert.embedded_metadata import EmbeddedMetadata
 from trailcam_export.convert.quantise import QUANTIZERS
 from trailcam_export.convert.variants import DEFAULT_VARIANTS, FIX_NEEDS, Variant
 from trailcam_export.gate.presets import DEFAULT_PRESET, PRESETS, Preset
 from trailcam_export.inference.parity import PARITY_COUNT
-from trailcam_export.keras_model.foreign_run import PlainModel, open_plain_run, split_plain_run
+from trailcam_export.keras_model.foreign_run import ForeignModel, open_foreign_run, split_foreign_run
 from trailcam_export.run.golden_vectors import choose_golden_files
-from trailcam_export.run.output_rule import choose_score, find_others
+from trailcam_export.run.output_rule import choose_score, find_ood_images
 
-__all__ = ["ExportRequest", "Plan", "make_plan"]
+__all__ = ["ExportPlan", "ExportRequest", "make_plan"]
 
 _TOOLS = ("ai-edge-litert", "keras", "litert-quantizer", "onnx", "onnxruntime", "tensorflow", "tf2onnx", "trailcam")
 
@@ -36,9 +36,9 @@ _TOOLS = ("ai-edge-litert", "keras", "litert-quantizer", "onnx", "onnxruntime", 
 class ExportRequest:
     """What a person asks for.
 
-    ``run`` is a finished run, or ``plain`` a Keras model that was trained elsewhere: exactly one of them. ``data`` is
+    ``run`` is a finished run, or ``foreign`` a Keras model that was trained elsewhere: exactly one of them. ``data`` is
     the folder of the pictures, by default where training found them. The bundles go to ``out``/``name``, by default the
-    run's own name. ``golden`` is a folder of up to eight pictures that travel in the bundles, ``others`` one of
+    run's own name. ``golden`` is a folder of up to eight pictures that travel in the bundles, ``ood`` one of
     pictures of none of the labels, ``calibration`` one of frames from the field that also calibrate. ``quantizer``
     replaces the better one of each scheme. ``gate`` has the bars of the drift gate; ``inconclusive_fails`` says that
     what the gate cannot decide may not ship; ``fix`` that an int8 which does not pass is to be mended by keeping its
@@ -51,22 +51,22 @@ class ExportRequest:
     name: str | None = None
     version: str = "1.0.0"
     golden: Path | None = None
-    others: Path | None = None
+    ood: Path | None = None
     calibration_count: int = CALIBRATION_COUNT
     variants: tuple[Variant, ...] = DEFAULT_VARIANTS
     quantizer: str | None = None
     calibration: Path | None = None
-    plain: PlainModel | None = None
+    foreign: ForeignModel | None = None
     gate: Preset = PRESETS[DEFAULT_PRESET]
     inconclusive_fails: bool = False
     fix: bool = False
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExportPlan:
     """A request that can be carried out; ``draft`` is the manifest without what has yet to be measured.
 
-    ``plain_model`` is the model that was trained elsewhere, opened and rebuilt, where there is one.
+    ``foreign_model`` is the model that was trained elsewhere, opened and rebuilt, where there is one.
     """
 
     run: Run
@@ -80,19 +80,19 @@ class Plan:
     calibration_count: int
     pool: tuple[SplitRow, ...]
     frames: tuple[FieldFrame, ...]
-    reject_score: str
+    score_name: str
     golden_files: tuple[Path, ...]
-    others_files: tuple[Path, ...]
-    others_unreadable: int
+    ood_files: tuple[Path, ...]
+    ood_unreadable: int
     value_range: ValueRange | None
-    plain_model: keras.Model | None
+    foreign_model: keras.Model | None
     notes: tuple[str, ...] = ()
     inputs: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def card(self) -> ModelCard:
+    def card(self) -> EmbeddedMetadata:
         """What travels inside each file."""
-        return ModelCard(self.draft.name, self.draft.version, self.run.labels, self.run.input, self.model_sha256)
+        return EmbeddedMetadata(self.draft.name, self.draft.version, self.run.labels, self.run.input, self.model_sha256)
 
     def files(self, split: str) -> list[Path]:
         """Return the pictures of a split, in the order of its rows."""
@@ -109,7 +109,7 @@ class Plan:
         return [files[place] for place in places]
 
 
-def make_plan(request: ExportRequest, progress: Progress = silent) -> Plan:
+def make_plan(request: ExportRequest, progress: Progress = silent) -> ExportPlan:
     """Check a request against the run, its pictures and the disk.
 
     Raises:
@@ -118,9 +118,9 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> Plan:
         BundleError: the label file of a plain model cannot be read.
         ExportError: the export exists, a folder is missing, the name or version cannot stand in a bundle, or ``fix``
             lacks a variant.
-        ValueError: not exactly one of ``run`` and ``plain``, no variant, or an unknown quantizer.
+        ValueError: not exactly one of ``run`` and ``foreign``, no variant, or an unknown quantizer.
     """
-    if (request.run is None) == (request.plain is None) or not request.variants:
+    if (request.run is None) == (request.foreign is None) or not request.variants:
         raise ValueError("a request names one of run and plain, and at least one variant")
     if request.quantizer is not None and request.quantizer not in QUANTIZERS:
         raise ValueError(f"quantizer must be one of {', '.join(QUANTIZERS)}, got {request.quantizer!r}")
@@ -128,9 +128,9 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> Plan:
     if request.fix and missing:
         raise ExportError(f"--fix needs {' and '.join(missing)} among --variants: it mends int8 by means of float32.")
     opened = None
-    if request.plain is not None:
-        opened = open_plain_run(request.plain, request.data, progress)
-        run, model_path = opened.run, request.plain.model
+    if request.foreign is not None:
+        opened = open_foreign_run(request.foreign, request.data, progress)
+        run, model_path = opened.run, request.foreign.model
     else:
         assert request.run is not None  # noqa: S101 - said above; this tells the type checker
         run = read_run(request.run)
@@ -153,7 +153,7 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> Plan:
     frames = find_frames(request.calibration) if request.calibration is not None else ()
     notes: tuple[str, ...] = ()
     if opened is not None:  # the first step that may be slow: every picture is read
-        run, notes = split_plain_run(opened, data, progress)
+        run, notes = split_foreign_run(opened, data, progress)
     for split in ("validation", "test"):
         if not run.pictures(split):
             raise ExportError(
@@ -167,10 +167,10 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> Plan:
         else ()
     )
     golden_files = choose_golden_files(run, data, request.golden)
-    if request.plain is None:  # those of a plain model were read a moment ago
+    if request.foreign is None:  # those of a plain model were read a moment ago
         check_pictures([*pool, *run.pictures("validation"), *run.pictures("test")], data, progress)
-    others, unreadable = find_others(request.others, run.input, progress, run.outliers) if request.others else ([], 0)
-    plan = Plan(
+    others, unreadable = find_ood_images(request.ood, run.input, progress, run.outliers) if request.ood else ([], 0)
+    plan = ExportPlan(
         run=run,
         model_path=model_path,
         model_sha256=file_sha256(model_path),
@@ -182,18 +182,18 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> Plan:
         calibration_count=request.calibration_count,
         pool=pool,
         frames=frames,
-        reject_score=choose_score(run),
+        score_name=choose_score(run),
         golden_files=tuple(golden_files),
-        others_files=tuple(others),
-        others_unreadable=unreadable,
-        value_range=request.plain.value_range if request.plain is not None else None,
-        plain_model=opened.model if opened is not None else None,
+        ood_files=tuple(others),
+        ood_unreadable=unreadable,
+        value_range=request.foreign.value_range if request.foreign is not None else None,
+        foreign_model=opened.model if opened is not None else None,
         notes=notes,
     )
     return replace(plan, inputs=_inputs(plan))
 
 
-def _inputs(plan: Plan) -> dict[str, Any]:
+def _inputs(plan: ExportPlan) -> dict[str, Any]:
     """Return what the finished parts of an export depend on, for the work folder's key."""
     return {
         "model": plan.model_sha256,
@@ -202,7 +202,7 @@ def _inputs(plan: Plan) -> dict[str, Any]:
         "range": None if plan.value_range is None else list(plan.value_range),
         "rows": [[row.file, row.sha256, row.split, row.label] for row in (*plan.pool, *plan.held_out())],
         "frames": [frame.sha256 for frame in plan.frames],
-        "others": [file_sha256(path) for path in plan.others_files],
+        "others": [file_sha256(path) for path in plan.ood_files],
         "count": plan.calibration_count,
         "quantizer": plan.quantizer,
         "bundle": [plan.draft.name, plan.draft.version],

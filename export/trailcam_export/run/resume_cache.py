@@ -31,17 +31,17 @@ from trailcam_core.files.atomic import write_file
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.strict_json import canonical_json
 from trailcam_export.calibration.calibration_set import CalibrationSet, FieldFrame
-from trailcam_export.calibration.select import Choice
+from trailcam_export.calibration.select import CalibrationSelection
 from trailcam_export.inference.batches import Logits
 
-__all__ = ["WORK_PREFIX", "Converted", "WorkFolder", "open_work_folder"]
+__all__ = ["WORK_PREFIX", "ConvertedFile", "ResumeCache", "open_resume_cache"]
 
 WORK_PREFIX = ".trailcam-export-"
 _CHOICE = "calibration.json"
 
 
 @dataclass(frozen=True)
-class Converted:
+class ConvertedFile:
     """A converted file, its digest and how long the conversion took.
 
     ``parity`` is the largest difference of a logit to the trained model, None for integers.
@@ -53,23 +53,25 @@ class Converted:
     conversion_s: float
 
 
-class WorkFolder:
-    """The folder of one export; made by ``open_work_folder``."""
+class ResumeCache:
+    """The folder of one export; made by ``open_resume_cache``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def load_converted(self, name: str, suffix: str) -> Converted | None:
+    def load_converted(self, name: str, suffix: str) -> ConvertedFile | None:
         """Return a variant that was converted before, None where it was not or its file is not the same any more."""
         path = self.path / f"{name}.{suffix}"
         try:
             stated = json.loads((self.path / f"{name}.json").read_bytes())
-            found = Converted(path=path, **stated)
+            found = ConvertedFile(path=path, **stated)
             return found if file_sha256(path) == found.sha256 else None
         except (OSError, ValueError, TypeError):
             return None
 
-    def save_converted(self, name: str, suffix: str, content: bytes, parity: float | None, seconds: float) -> Converted:
+    def save_converted(
+        self, name: str, suffix: str, content: bytes, parity: float | None, seconds: float
+    ) -> ConvertedFile:
         """Keep a converted file.
 
         Raises:
@@ -77,7 +79,7 @@ class WorkFolder:
         """
         path = self.path / f"{name}.{suffix}"
         write_file(path, content)
-        found = Converted(path, hashlib.sha256(content).hexdigest(), parity, seconds)
+        found = ConvertedFile(path, hashlib.sha256(content).hexdigest(), parity, seconds)
         fields = asdict(found)
         del fields["path"]
         write_file(self.path / f"{name}.json", canonical_json(fields))
@@ -103,7 +105,7 @@ class WorkFolder:
         np.savez(buffer, allow_pickle=False, sha256=np.array(sha256), **dict(logits))
         write_file(self.path / f"{name}.npz", buffer.getvalue())
 
-    def load_choice(self, pool: Sequence[SplitRow], frames: Sequence[FieldFrame]) -> Choice | None:
+    def load_choice(self, pool: Sequence[SplitRow], frames: Sequence[FieldFrame]) -> CalibrationSelection | None:
         """Return the calibration pictures that were chosen before, None where there are none."""
         by_file, by_path = {row.file: row for row in pool}, {str(frame.path): frame for frame in frames}
         try:
@@ -111,11 +113,11 @@ class WorkFolder:
             pictures = CalibrationSet(
                 tuple(by_file[file] for file in stated["rows"]), tuple(by_path[path] for path in stated["frames"])
             )
-            return Choice(pictures, tuple(stated["notes"]))
+            return CalibrationSelection(pictures, tuple(stated["notes"]))
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    def save_choice(self, choice: Choice) -> None:
+    def save_choice(self, choice: CalibrationSelection) -> None:
         """Keep which calibration pictures were chosen.
 
         Raises:
@@ -134,7 +136,7 @@ class WorkFolder:
 
 
 @contextmanager
-def open_work_folder(out: Path, name: str, inputs: Mapping[str, Any]) -> Iterator[WorkFolder]:
+def open_resume_cache(out: Path, name: str, inputs: Mapping[str, Any]) -> Iterator[ResumeCache]:
     """Give the work folder of ``out``/``name``, with what is finished if it was made from the same ``inputs``.
 
     When the block ends well the folder is removed; when it does not, it stays, unless nothing in it is finished.
@@ -158,7 +160,7 @@ def open_work_folder(out: Path, name: str, inputs: Mapping[str, Any]) -> Iterato
                 if item.name != "lock":
                     shutil.rmtree(item) if item.is_dir() else item.unlink()
             write_file(path / "key", key)
-        folder = WorkFolder(path)
+        folder = ResumeCache(path)
         try:
             yield folder
         except BaseException:

@@ -12,11 +12,11 @@ from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import OutputSpec
 from trailcam_export.calibration.calibration_set import CalibrationSet
 from trailcam_export.convert.variants import MIXED_INT8
-from trailcam_export.gate.gate import GateResult, judge
+from trailcam_export.gate.gate import GateResult, evaluate_gate
 from trailcam_export.gate.presets import Preset
-from trailcam_export.gate.statistics import Answers, ClassIds, measure_drift
+from trailcam_export.gate.statistics import ClassIds, ModelOutputs, measure_drift
 from trailcam_export.inference.batches import Images, Logits
-from trailcam_export.inference.predict import FileAnswerer, collect_logits
+from trailcam_export.inference.predict import FilePredictor, predict_files
 from trailcam_export.mixed_int8.search import (
     RANKING_COUNT,
     Trial,
@@ -28,22 +28,22 @@ from trailcam_export.mixed_int8.search import (
 from trailcam_export.mixed_int8.selective_quantiser import SelectiveQuantiser
 from trailcam_export.report.findings import FixFindings
 from trailcam_export.run.output_rule import fit_output
-from trailcam_export.run.plan import Plan
-from trailcam_export.run.resume_cache import WorkFolder
+from trailcam_export.run.plan import ExportPlan
+from trailcam_export.run.resume_cache import ResumeCache
 
-__all__ = ["repair_int8"]
+__all__ = ["run_fix"]
 
 _BROKEN = "int8"
 
 
-def repair_int8(
+def run_fix(
     files: Mapping[str, Path],
     validation: Mapping[str, Logits],
     class_ids: ClassIds,
     calibration: CalibrationSet,
-    plan: Plan,
+    plan: ExportPlan,
     preset: Preset,
-    work: WorkFolder,
+    cache: ResumeCache,
     progress: Progress = silent,
 ) -> FixFindings | None:
     """Look for a mixed int8 file where int8 does not satisfy the gate on validation pictures.
@@ -55,7 +55,7 @@ def repair_int8(
         calibration: the pictures that set the ranges, at least one.
         plan: of the export.
         preset: the bars.
-        work: keeps the answers of every file that was tried: a search that was stopped asks only what is new.
+        cache: keeps the answers of every file that was tried: a search that was stopped asks only what is new.
         progress: told at each step.
 
     Returns:
@@ -67,14 +67,14 @@ def repair_int8(
         OSError: the disk is full or read-only.
     """
     ours = _answers(validation["float32"], class_ids, plan)
-    perfect = judge(measure_drift(ours, ours, class_ids), preset, plan.run.labels)
+    perfect = evaluate_gate(measure_drift(ours, ours, class_ids), preset, plan.run.labels)
 
     def good(result: GateResult) -> bool:
         return satisfies(result, perfect)
 
     def look(logits: Logits) -> Trial:
         drift = measure_drift(ours, _answers(logits, class_ids, plan), class_ids)
-        result = judge(drift, preset, plan.run.labels)
+        result = evaluate_gate(drift, preset, plan.run.labels)
         return Trial(result, drift.variant.top1, drift.right.delta, drift.agreement, float(drift.kl.mean()))
 
     if good(look(validation[_BROKEN]).gate):
@@ -83,15 +83,15 @@ def repair_int8(
     trial = files["float32"].with_name(f"{name}.trial.tflite")
 
     def ask(content: bytes, images: Images) -> Logits:
-        return _remember(content, "calibration", trial, work, lambda file: file.logits(images))
+        return _remember(content, "calibration", trial, cache, lambda file: file.logits(images))
 
     def try_file(content: bytes) -> Trial:
         paths = plan.files("validation")
 
-        def measure(file: FileAnswerer) -> Logits:
-            return collect_logits(paths, plan.run.input, {name: file}, "trying mixed int8", progress)[name]
+        def measure_logits(file: FilePredictor) -> Logits:
+            return predict_files(paths, plan.run.input, {name: file}, "trying mixed int8", progress)[name]
 
-        return look(_remember(content, "validation", trial, work, measure))
+        return look(_remember(content, "validation", trial, cache, measure_logits))
 
     def time_file(content: bytes) -> float:
         trial.write_bytes(content)
@@ -103,7 +103,7 @@ def repair_int8(
         calibration.stream(plan.data, plan.run.input, progress, f"calibrating {name}"),
     )
     images = np.stack(list(islice(calibration.stream(plan.data, plan.run.input), RANKING_COUNT)))
-    reference = FileAnswerer(files["float32"]).logits(images)
+    reference = FilePredictor(files["float32"]).logits(images)
     try:
         ranking = rank_operators(quantiser, ask, reference, images, progress)
         fix = search_fix(quantiser, ranking, try_file, time_file, good)
@@ -117,22 +117,22 @@ def repair_int8(
 
 
 def _remember(
-    content: bytes, shown: str, place: Path, work: WorkFolder, measure: Callable[[FileAnswerer], Logits]
+    content: bytes, shown: str, place: Path, cache: ResumeCache, measure_logits: Callable[[FilePredictor], Logits]
 ) -> Logits:
     """Return what a file answered to what was shown, asking it only once in the life of the work folder."""
     digest = hashlib.sha256(content).hexdigest()
-    kept = work.load_logits(f"{MIXED_INT8.name}-{digest}", digest)
+    kept = cache.load_logits(f"{MIXED_INT8.name}-{digest}", digest)
     if kept is None or shown not in kept:
         place.write_bytes(content)
-        kept = {**(kept or {}), shown: measure(FileAnswerer(place))}
-        work.save_logits(f"{MIXED_INT8.name}-{digest}", digest, kept)
+        kept = {**(kept or {}), shown: measure_logits(FilePredictor(place))}
+        cache.save_logits(f"{MIXED_INT8.name}-{digest}", digest, kept)
     return kept[shown]
 
 
-def _answers(logits: Logits, class_ids: ClassIds, plan: Plan) -> Answers:
+def _answers(logits: Logits, class_ids: ClassIds, plan: ExportPlan) -> ModelOutputs:
     """Return answers with the output rule fitted on the same validation pictures, as every variant has its own."""
-    output: OutputSpec = fit_output(plan.run.labels, plan.reject_score, (logits, class_ids), logits, None)
-    return Answers(logits, output)
+    output: OutputSpec = fit_output(plan.run.labels, plan.score_name, (logits, class_ids), logits, None)
+    return ModelOutputs(logits, output)
 
 
 def _time(files: Mapping[str, Path], images: Images) -> dict[str, float]:

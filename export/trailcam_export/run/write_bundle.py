@@ -10,7 +10,7 @@ from trailcam_core.bundle.golden_file import golden_to_bytes
 from trailcam_core.golden_replay import check_model
 from trailcam_core.inference.open_model import open_model
 from trailcam_core.spec import Drift, Gate, GoldenEntry, Manifest, ModelEntry, OutputSpec
-from trailcam_export.calibration.select import Choice
+from trailcam_export.calibration.select import CalibrationSelection
 from trailcam_export.convert.quantise import QUANTIZER_OF
 from trailcam_export.convert.variants import MIXED_INT8, Variant
 from trailcam_export.gate.gate import Verdict
@@ -21,8 +21,8 @@ from trailcam_export.report.html import render_drift_report
 from trailcam_export.report.junit import junit_to_bytes
 from trailcam_export.run.convert_variant import find_runtime_min
 from trailcam_export.run.golden_vectors import GoldenPictures, make_golden
-from trailcam_export.run.plan import Plan
-from trailcam_export.run.resume_cache import Converted, WorkFolder
+from trailcam_export.run.plan import ExportPlan
+from trailcam_export.run.resume_cache import ConvertedFile, ResumeCache
 
 __all__ = ["VariantReport", "write_findings", "write_variant"]
 
@@ -61,12 +61,12 @@ def write_findings(findings: Findings, staging: Path, inconclusive_fails: bool) 
 def write_variant(
     found: VariantFindings,
     variant: Variant,
-    file: Converted,
-    plan: Plan,
-    choice: Choice,
+    file: ConvertedFile,
+    plan: ExportPlan,
+    choice: CalibrationSelection,
     golden: GoldenPictures,
     staging: Path,
-    work: WorkFolder,
+    cache: ResumeCache,
 ) -> VariantReport:
     """Write one bundle into ``staging`` and report on it as it will stand in its final place.
 
@@ -78,7 +78,7 @@ def write_variant(
     drift = statistics.as_drift(Gate(found.gate.preset, found.gate.verdict.value))
     vectors, tolerance = make_golden(file.path, golden, plan.run.input, variant.scheme)
     content = golden_to_bytes(vectors)
-    golden_file = work.path / "golden.npz"
+    golden_file = cache.path / "golden.npz"
     golden_file.write_bytes(content)
     model_entry = describe_file(file.path, f"model.{variant.format}")
     golden_entry = describe_file(golden_file, "golden.npz")
@@ -109,7 +109,7 @@ def write_variant(
     )
 
 
-def _made_with(variant: Variant, plan: Plan, choice: Choice) -> dict[str, str]:
+def _made_with(variant: Variant, plan: ExportPlan, choice: CalibrationSelection) -> dict[str, str]:
     """Return what provenance says of one variant: the trained model, converter, quantiser and calibration pictures."""
     made = {"source_sha256": plan.model_sha256}
     if variant.format == "onnx":

@@ -8,7 +8,7 @@ import pytest
 from trailcam_core.errors import DataError, TrainError
 from trailcam_core.spec import InputSpec
 from trailcam_train.fitting.outliers import check_outliers, choose_outliers, outlier_stream
-from trailcam_train.recipe.schema import find_recipe
+from trailcam_train.recipes.find import find_recipe
 
 SPEC = InputSpec(32, 32, "crop")
 

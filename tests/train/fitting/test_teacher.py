@@ -10,10 +10,11 @@ from trailcam_core.datasets.run_directory import Run, SplitRow
 from trailcam_core.errors import TrainError
 from trailcam_core.spec import InputSpec
 from trailcam_train.fitting import teacher
-from trailcam_train.fitting.teacher import Teacher, check_teachers, combine, open_teacher, read_answers
+from trailcam_train.fitting.teacher import Teacher, cache_teacher_logits, check_teachers, combine_teachers, open_teacher
 from trailcam_train.input.augmentation import Augmentation
 from trailcam_train.input.pipeline import PictureStream
-from trailcam_train.recipe.schema import Recipe, find_recipe
+from trailcam_train.recipe.schema import Recipe
+from trailcam_train.recipes.find import find_recipe
 
 LABELS = ("blue", "green", "red")
 
@@ -59,7 +60,7 @@ def mean(images: Any) -> Any:
 @pytest.fixture
 def teachers_answer_with_means(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(teacher, "load_network", lambda path: None)
-    monkeypatch.setattr(teacher, "freeze_forward", lambda network: mean)
+    monkeypatch.setattr(teacher, "compile_inference", lambda network: mean)
 
 
 def test_a_teacher_with_other_labels_is_refused_with_both_sides(photos: Path, make_run: Callable[..., Run]) -> None:
@@ -128,7 +129,7 @@ def test_stored_answers_are_those_for_the_very_pixels_that_the_student_sees(
     )
     live = open_teacher([make_run(LABELS, rows)], photos, rows, LABELS, recipe)
 
-    stored = read_answers(live, student, 2, tmp_path)
+    stored = cache_teacher_logits(live, student, 2, tmp_path)
 
     for epoch in range(3):
         seen = list(student.epoch(epoch))
@@ -160,10 +161,10 @@ def test_answers_are_taken_up_view_by_view_after_a_stop(
 
     counting = Counting(open_teacher([make_run(LABELS, rows)], photos, rows, LABELS, recipe))
     with pytest.raises(KeyboardInterrupt):
-        read_answers(counting, student, 3, tmp_path)
+        cache_teacher_logits(counting, student, 3, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["teacher-0.npy"]
 
-    read_answers(counting, student, 3, tmp_path)
+    cache_teacher_logits(counting, student, 3, tmp_path)
 
     assert counting.views == [0, 1, 1, 2]
 
@@ -185,7 +186,7 @@ def test_several_teachers_answer_with_the_mean_of_their_probabilities(
 
 
 def test_a_mean_of_certain_and_opposed_teachers_stays_finite() -> None:
-    answer = combine([np.array([[900.0, 0.0]]), np.array([[0.0, 900.0]])])
+    answer = combine_teachers([np.array([[900.0, 0.0]]), np.array([[0.0, 900.0]])])
 
     np.testing.assert_allclose(np.exp(answer), [[0.5, 0.5]])
 
@@ -199,5 +200,5 @@ def test_a_teacher_that_answers_with_no_number_is_refused_and_nothing_is_stored(
             yield np.full((36, 3), np.nan, np.float32)
 
     with pytest.raises(TrainError, match="no finite number"):
-        read_answers(Broken(), student_of(photos, find_recipe("cnn")), 1, tmp_path)
+        cache_teacher_logits(Broken(), student_of(photos, find_recipe("cnn")), 1, tmp_path)
     assert not list(tmp_path.iterdir())

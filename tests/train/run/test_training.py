@@ -13,7 +13,7 @@ import pytest
 from trailcam.main import main
 from trailcam_core.datasets.run_directory import read_run, read_split, split_to_bytes
 from trailcam_train.fitting.loop import fit
-from trailcam_train.models.build import load_network
+from trailcam_train.models.runtime import load_network
 from trailcam_train.run import training
 
 pytestmark = pytest.mark.usefixtures("eager")

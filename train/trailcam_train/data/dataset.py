@@ -35,7 +35,7 @@ __all__ = ["THUMBNAIL_PX", "Dataset", "Picture", "Unreadable", "list_class_folde
 
 THUMBNAIL_PX = 64  # side of the grey thumbnails that the search for duplicates compares
 _THUMBNAIL = InputSpec(THUMBNAIL_PX, THUMBNAIL_PX, "stretch")
-_FEWEST_PER_CLASS = 3  # one for each split
+_MIN_PER_CLASS = 3  # one for each split
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def survey_dataset(
     cv2.setNumThreads(1)  # our threads keep the cores busy; OpenCV's own would only get in their way
     with ThreadPoolExecutor(threads or usable_cores()) as pool:
         try:
-            for done, found in enumerate(pool.map(_look_at, jobs), start=1):
+            for done, found in enumerate(pool.map(_decode, jobs), start=1):
                 if isinstance(found, Unreadable):
                     unreadable.append(found)
                 else:
@@ -202,7 +202,7 @@ def _refuse(error: OSError) -> None:
     ) from error
 
 
-def _look_at(job: _Job) -> tuple[Picture, npt.NDArray[np.uint8]] | Unreadable:
+def _decode(job: _Job) -> tuple[Picture, npt.NDArray[np.uint8]] | Unreadable:
     """Return the picture with its (64, 64) uint8 grey thumbnail, or why there is none."""
     try:
         job.file.encode("utf-8")
@@ -243,10 +243,10 @@ def _check_classes(dataset: Dataset) -> None:
             "something else, or of empty scenes."
         )
     counts = Counter(picture.label for picture in dataset.pictures)
-    tiny = {label: counts[label] for label in dataset.labels if counts[label] < _FEWEST_PER_CLASS}
+    tiny = {label: counts[label] for label in dataset.labels if counts[label] < _MIN_PER_CLASS}
     if tiny:
         listed = ", ".join(f"{label} ({count})" for label, count in tiny.items())
         raise DataError(
-            f"{root}: too few readable pictures of {listed}, expected at least {_FEWEST_PER_CLASS} of each class: one "
+            f"{root}: too few readable pictures of {listed}, expected at least {_MIN_PER_CLASS} of each class: one "
             "to train, one to validate, one to test. Add pictures or remove the folder."
         )

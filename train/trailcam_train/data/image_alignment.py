@@ -15,7 +15,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["COARSE_PX", "Reliefs", "align", "candidates", "coarse_descriptors", "make_relief"]
+__all__ = [
+    "COARSE_PX",
+    "NormalisedThumbnails",
+    "align",
+    "candidate_pairs",
+    "normalise_thumbnail",
+    "thumbnail_embeddings",
+]
 
 _Floats = npt.NDArray[np.float32]
 
@@ -23,21 +30,21 @@ COARSE_PX = 16
 _FINE_BLUR_PX = 1.0  # takes off JPEG noise
 _SLOW_BLUR_PX = 8.0  # what is slower than an eighth of the picture is lighting, not content
 _FLOOR_LEVELS = 4.0  # contrast below this is noise and stays weak
-_LEAST_OVERLAP = 0.3  # of the picture; a smaller part could match anything
+_MIN_OVERLAP = 0.3  # of the picture; a smaller part could match anything
 _HALF_STEPS = 8  # copies are near their end after 4; more only makes hopeless pairs dearer
 _FINE_STEPS = 20
 _BLOCK_VALUES = 8_000_000  # similarities held at a time: 32 MB
 
 
 @dataclass(frozen=True)
-class Reliefs:
+class NormalisedThumbnails:
     """Reliefs of N pictures at both sizes: ``fine`` (N, 64, 64) and ``half`` (N, 32, 32) float32."""
 
     fine: _Floats
     half: _Floats
 
 
-def make_relief(thumbnail: npt.NDArray[np.uint8]) -> _Floats:
+def normalise_thumbnail(thumbnail: npt.NDArray[np.uint8]) -> _Floats:
     """Return the relief, float32, of a grey thumbnail, uint8, of the same (H, W)."""
     grey = cv2.GaussianBlur(thumbnail.astype(np.float32), (0, 0), _FINE_BLUR_PX)
     detail = grey - cv2.GaussianBlur(grey, (0, 0), _SLOW_BLUR_PX)
@@ -45,7 +52,7 @@ def make_relief(thumbnail: npt.NDArray[np.uint8]) -> _Floats:
     return np.asarray(detail / (contrast + _FLOOR_LEVELS), np.float32)
 
 
-def coarse_descriptors(fine: _Floats, mirrored: bool) -> _Floats:
+def thumbnail_embeddings(fine: _Floats, mirrored: bool) -> _Floats:
     """Return unit vectors (N, 256) float32 of reliefs (N, 64, 64); their products are correlations in -1..1."""
     small = np.stack([cv2.resize(item, (COARSE_PX, COARSE_PX), interpolation=cv2.INTER_AREA) for item in fine])
     rows = (small[:, :, ::-1] if mirrored else small).reshape(len(small), -1)
@@ -53,13 +60,13 @@ def coarse_descriptors(fine: _Floats, mirrored: bool) -> _Floats:
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6), np.float32)
 
 
-def candidates(
-    plain: _Floats, other: _Floats, least: float, most_each: int
+def candidate_pairs(
+    plain: _Floats, other: _Floats, least: float, max_per_picture: int
 ) -> Iterator[tuple[int, npt.NDArray[np.intp], npt.NDArray[np.intp], _Floats]]:
-    """Find the pairs (i, j), i < j, whose correlation ``plain[i] @ other[j]`` is at least ``least``.
+    """Yield the pairs (i, j), i < j, whose correlation ``plain[i] @ other[j]`` is at least ``least``.
 
-    A picture gives at most ``most_each`` pairs, its best and its first, so that ten thousand frames of one standing
-    camera do not make fifty million pairs.
+    A picture gives at most ``max_per_picture`` pairs, its best and its first: ten thousand frames of one camera would
+    otherwise make fifty million pairs.
 
     Yields:
         how many pictures are done, then i, j and correlation, each (P,).
@@ -74,32 +81,34 @@ def candidates(
         first, second = first[later], second[later]
         found = block[first, second]
         if len(first):
-            keep = _best_of_each(first, found, most_each)
+            keep = _best_of_each(first, found, max_per_picture)
             first, second, found = first[keep], second[keep], found[keep]
         yield stop, first + start, second + start, found
 
 
-def align(first: int, second: int, mirrored: bool, reliefs: Reliefs, hopeless: float) -> tuple[float, float]:
+def align(
+    first: int, second: int, mirrored: bool, thumbnails: NormalisedThumbnails, min_half_correlation: float
+) -> tuple[float, float]:
     """Warp the second relief onto the first and compare them where they overlap.
 
     Args:
         first: position of the one picture.
         second: position of the other.
         mirrored: compare with the mirror image of the second.
-        reliefs: of all pictures.
-        hopeless: pairs whose correlation at half size stays below this are given up early.
+        thumbnails: of all pictures.
+        min_half_correlation: pairs whose correlation at half size stays below this are given up early.
 
     Returns:
         correlation in -1..1 and the largest skew (sine of turn or shear) that was needed; (0, 0) where they do not
         align.
     """
-    half, turned = reliefs.half[first], reliefs.half[second]
+    half, turned = thumbnails.half[first], thumbnails.half[second]
     warp = np.eye(2, 3, dtype=np.float32)
     try:
         reached, warp = _ecc(half, turned[:, ::-1] if mirrored else turned, warp, _HALF_STEPS)
-        if reached < hopeless:
+        if reached < min_half_correlation:
             return 0.0, 0.0
-        fine, turned = reliefs.fine[first], reliefs.fine[second]
+        fine, turned = thumbnails.fine[first], thumbnails.fine[second]
         turned = np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
         # From half to full size: x' = 2x + 1/2 between pixel centres.
         warp[:, 2] = 2 * warp[:, 2] + (warp[:, 0] + warp[:, 1] - 1) / 2
@@ -110,7 +119,7 @@ def align(first: int, second: int, mirrored: bool, reliefs: Reliefs, hopeless: f
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     warped = cv2.warpAffine(turned, warp, size, flags=flags)
     inside = cv2.warpAffine(np.ones_like(turned), warp, size, flags=flags) > 0.99
-    if inside.mean() < _LEAST_OVERLAP:
+    if inside.mean() < _MIN_OVERLAP:
         return 0.0, 0.0
     return _correlation(fine[inside], np.asarray(warped, np.float32)[inside]), float(
         max(abs(warp[0, 1]), abs(warp[1, 0]))

@@ -26,16 +26,22 @@ from trailcam_core.cores import usable_cores
 from trailcam_core.progress import Progress, silent
 from trailcam_train.data.dataset import Dataset
 from trailcam_train.data.groups import Forest
-from trailcam_train.data.image_alignment import Reliefs, align, candidates, coarse_descriptors, make_relief
+from trailcam_train.data.image_alignment import (
+    NormalisedThumbnails,
+    align,
+    candidate_pairs,
+    normalise_thumbnail,
+    thumbnail_embeddings,
+)
 
 __all__ = ["DuplicatePair", "find_duplicates", "group_near_duplicates", "group_pairs"]
 
-LEAST_CANDIDATE = 0.5
-LEAST_LIKENESS = 0.92
-_HOPELESS = 0.85  # at half size; no duplicate of the measurement was below 0.90
-_MOST_SKEW = 0.05  # 3 degrees; no true pair needed more, a third of the wrong ones did
-_LEAST_RELIEF = 0.05  # mean square; below it a picture is nearly blank, and all blank pictures are alike
-_MOST_EACH = 24  # candidates per picture: the largest group of copies in Animals-10 has a dozen
+MIN_CANDIDATE_CORRELATION = 0.5
+MIN_CORRELATION = 0.92
+_MIN_HALF_CORRELATION = 0.85  # at half size; no duplicate of the measurement was below 0.90
+_MAX_SKEW = 0.05  # 3 degrees; no true pair needed more, a third of the wrong ones did
+_MIN_TEXTURE = 0.05  # mean square; below it a picture is nearly blank, and all blank pictures are alike
+_MAX_PER_PICTURE = 24  # candidates per picture: the largest group of copies in Animals-10 has a dozen
 _CHUNK = 1024  # pairs between two looks at what is joined already
 
 
@@ -43,12 +49,12 @@ _CHUNK = 1024  # pairs between two looks at what is joined already
 class DuplicatePair:
     """Two pictures, as positions in ``Dataset.pictures``, that are one photograph.
 
-    ``likeness`` is the correlation after alignment, 1 for exact copies; ``mirrored`` says that one is the mirror image.
+    ``correlation`` is measured after alignment, 1 for exact copies; ``mirrored``: one is the mirror image.
     """
 
     first: int
     second: int
-    likeness: float
+    correlation: float
     exact: bool
     mirrored: bool
 
@@ -74,20 +80,22 @@ def find_duplicates(
     cv2.setNumThreads(1)  # our threads keep the cores busy; OpenCV's own would only get in their way
     with ThreadPoolExecutor(threads or usable_cores()) as pool:
         try:
-            reliefs = _reliefs(dataset.thumbnails, pool, progress)
-            order = _candidates(reliefs, progress)
+            thumbnails = _normalise(dataset.thumbnails, pool, progress)
+            order = _candidates(thumbnails, progress)
             for start in range(0, len(order), _CHUNK):
                 chunk = [pair for pair in order[start : start + _CHUNK] if forest.find(pair[0]) != forest.find(pair[1])]
-                found = pool.map(lambda pair: align(pair[0], pair[1], pair[2], reliefs, _HOPELESS), chunk)
-                for (first, second, mirrored), (likeness, skew) in zip(chunk, found, strict=True):
-                    same = likeness >= LEAST_LIKENESS and skew <= _MOST_SKEW
+                found = pool.map(
+                    lambda pair: align(pair[0], pair[1], pair[2], thumbnails, _MIN_HALF_CORRELATION), chunk
+                )
+                for (first, second, mirrored), (correlation, skew) in zip(chunk, found, strict=True):
+                    same = correlation >= MIN_CORRELATION and skew <= _MAX_SKEW
                     if same and forest.join(first, second):
-                        pairs.append(DuplicatePair(first, second, min(likeness, 1.0), False, mirrored))
+                        pairs.append(DuplicatePair(first, second, min(correlation, 1.0), False, mirrored))
                 progress("comparing pictures", min(start + _CHUNK, len(order)), len(order))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return tuple(sorted(pairs, key=lambda pair: (not pair.exact, -pair.likeness, pair.first, pair.second)))
+    return tuple(sorted(pairs, key=lambda pair: (not pair.exact, -pair.correlation, pair.first, pair.second)))
 
 
 def group_pairs(count: int, pairs: tuple[DuplicatePair, ...]) -> tuple[int, ...]:
@@ -118,29 +126,29 @@ def _exact(dataset: Dataset, forest: Forest) -> list[DuplicatePair]:
     return pairs
 
 
-def _reliefs(thumbnails: npt.NDArray[np.uint8], pool: ThreadPoolExecutor, progress: Progress) -> Reliefs:
+def _normalise(thumbnails: npt.NDArray[np.uint8], pool: ThreadPoolExecutor, progress: Progress) -> NormalisedThumbnails:
     count, height, width = thumbnails.shape
     fine = np.empty((count, height, width), np.float32)
     half = np.empty((count, height // 2, width // 2), np.float32)
-    for done, relief in enumerate(pool.map(make_relief, thumbnails, chunksize=64)):
-        fine[done] = relief
-        half[done] = cv2.resize(relief, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    for done, normalised in enumerate(pool.map(normalise_thumbnail, thumbnails, chunksize=64)):
+        fine[done] = normalised
+        half[done] = cv2.resize(normalised, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
         progress("describing pictures", done + 1, count)
-    return Reliefs(fine, half)
+    return NormalisedThumbnails(fine, half)
 
 
-def _candidates(reliefs: Reliefs, progress: Progress) -> list[tuple[int, int, bool]]:
+def _candidates(thumbnails: NormalisedThumbnails, progress: Progress) -> list[tuple[int, int, bool]]:
     """Return (first, second, mirrored) of the pairs worth aligning, the most alike first."""
-    textured = np.mean(np.square(reliefs.fine), axis=(1, 2)) >= _LEAST_RELIEF
+    textured = np.mean(np.square(thumbnails.fine), axis=(1, 2)) >= _MIN_TEXTURE
     places = np.flatnonzero(textured)
     if len(places) < 2:
         return []
-    fine = reliefs.fine[places]
-    plain = coarse_descriptors(fine, mirrored=False)
+    fine = thumbnails.fine[places]
+    plain = thumbnail_embeddings(fine, mirrored=False)
     listed: list[tuple[float, int, int, bool]] = []
     for mirrored in (False, True):
-        other = coarse_descriptors(fine, mirrored=True) if mirrored else plain
-        for done, first, second, found in candidates(plain, other, LEAST_CANDIDATE, _MOST_EACH):
+        other = thumbnail_embeddings(fine, mirrored=True) if mirrored else plain
+        for done, first, second, found in candidate_pairs(plain, other, MIN_CANDIDATE_CORRELATION, _MAX_PER_PICTURE):
             listed += zip(
                 found.tolist(), places[first].tolist(), places[second].tolist(), [mirrored] * len(first), strict=True
             )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BIN_COUNT", "Bin", "auroc", "calibration_error", "place_in_bins", "reliability_bins"]
+__all__ = ["BIN_COUNT", "Bin", "auroc", "bin_indices", "calibration_error", "reliability_bins"]
 
 Floats = npt.NDArray[np.floating[Any]]
 Flags = npt.NDArray[np.bool_]
@@ -28,14 +28,14 @@ class Bin:
     accuracy: float
 
 
-def place_in_bins(confidence: Floats) -> npt.NDArray[np.intp]:
+def bin_indices(confidence: Floats) -> npt.NDArray[np.intp]:
     """Return the bin of each confidence in 0..1: (N,) floats to (N,) numbers below ``BIN_COUNT``."""
     return np.minimum((confidence * BIN_COUNT).astype(np.intp), BIN_COUNT - 1)
 
 
 def reliability_bins(confidence: Floats, right: Flags) -> tuple[Bin, ...]:
     """Return the filled ones of 15 equally wide bins of confidence; both arguments are (N,)."""
-    place = place_in_bins(confidence)
+    place = bin_indices(confidence)
     bins = []
     for number in range(BIN_COUNT):
         inside = place == number
@@ -57,18 +57,18 @@ def calibration_error(confidence: Floats, right: Flags) -> float:
 
     Source: Guo et al., as for the number of bins.
     """
-    gaps = np.bincount(place_in_bins(confidence), confidence - right, BIN_COUNT)
+    gaps = np.bincount(bin_indices(confidence), confidence - right, BIN_COUNT)
     return float(np.abs(gaps).sum() / len(confidence))
 
 
-def auroc(familiar: Floats, strange: Floats) -> float:
+def auroc(familiar: Floats, ood: Floats) -> float:
     """Return the probability that a familiar picture scores above a strange one, ties half: 0.5 is chance.
 
     Args:
         familiar: (N,) scores of pictures of known labels, N at least 1.
-        strange: (M,) scores of others, M at least 1.
+        ood: (M,) scores of out-of-distribution images, M at least 1.
     """
-    ordered = np.sort(strange)
+    ordered = np.sort(ood)
     below = np.searchsorted(ordered, familiar, side="left")
     not_above = np.searchsorted(ordered, familiar, side="right")
-    return float((below + not_above).sum() / 2 / (len(familiar) * len(strange)))
+    return float((below + not_above).sum() / 2 / (len(familiar) * len(ood)))

@@ -13,11 +13,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.datasets.out_of_distribution import FIT_HALF, REPORT_HALF, group_others
+from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, TUNING_HALF, list_ood_images
 from trailcam_core.errors import DataError, SourceError
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import fit_image
-from trailcam_core.inference.decision import fit_reject_rule, probabilities, reject_score
+from trailcam_core.inference.decision import confidence_score, fit_reject_rule, probabilities
 from trailcam_core.inference.temperature import fit_temperature, negative_log_likelihood
 from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import REJECT_SCORES, InputSpec
@@ -25,18 +25,18 @@ from trailcam_core.statistics.wilson import wilson_interval
 from trailcam_train.evaluation.bootstrap import calibration_error_interval, macro_f1_interval
 from trailcam_train.evaluation.calibration_error import auroc, calibration_error, reliability_bins
 
-__all__ = ["KEEP", "Answers", "Others", "check_others", "judge", "read_others"]
+__all__ = ["KNOWN_ACCEPT_RATE", "OodLogits", "SplitLogits", "check_ood_images", "compute_metrics", "predict_ood_images"]
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int32]
 
-KEEP = 0.95  # share of pictures of known labels that the reject rule keeps
+KNOWN_ACCEPT_RATE = 0.95  # share of pictures of known labels that the reject rule keeps
 _DEFAULT_SCORE = "max_logit"  # Source: Hendrycks et al., ICML 2022: the better simple score on many classes
 _BATCH = 32
 
 
 @dataclass(frozen=True)
-class Answers:
+class SplitLogits:
     """A model's (N, K) logits for the N pictures of a split, and their class ids, (N,)."""
 
     logits: Floats
@@ -49,41 +49,43 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Others:
+class OodLogits:
     """Logits, (M, K), of pictures of none of the labels, by group: one half to choose a score, the other to report."""
 
-    fit: dict[str, Floats]
-    report: dict[str, Floats]
+    tuning: dict[str, Floats]
+    evaluation: dict[str, Floats]
 
 
-def judge(labels: Sequence[str], validation: Answers, test: Answers, others: Others | None = None) -> dict[str, Any]:
+def compute_metrics(
+    labels: Sequence[str], validation: SplitLogits, test: SplitLogits, others: OodLogits | None = None
+) -> dict[str, Any]:
     """Return the content of ``metrics.json``: plain numbers, texts, lists and tables."""
     temperature = fit_temperature(validation.logits, validation.class_ids)
     metrics: dict[str, Any] = {
         "temperature": temperature,
-        "reject": _judge_reject(validation, test, others),
-        "validation": _judge_split(labels, validation, temperature),
-        "test": _judge_split(labels, test, temperature),
+        "reject": _reject_metrics(validation, test, others),
+        "validation": _split_metrics(labels, validation, temperature),
+        "test": _split_metrics(labels, test, temperature),
     }
     if others is not None:
-        metrics["others"] = _judge_others(metrics["reject"], validation, test, others)
+        metrics["others"] = _ood_metrics(metrics["reject"], validation, test, others)
     return metrics
 
 
-def check_others(root: Path, spec: InputSpec) -> None:
-    """Refuse, before a training, a folder that ``read_others`` could not use after it.
+def check_ood_images(root: Path, spec: InputSpec) -> None:
+    """Refuse, before a training, a folder that ``predict_ood_images`` could not use after it.
 
     Raises:
         DataError: no such folder, or no two readable pictures in any group.
     """
-    for members in group_others(root).values():
+    for members in list_ood_images(root).values():
         readable = (path for path in members if _try_fit(path, spec) is not None)
         if len(list(islice(readable, 2))) == 2:
             return
     raise _too_few(root)
 
 
-def read_others(model: keras.Model, root: Path, spec: InputSpec, progress: Progress = silent) -> Others:
+def predict_ood_images(model: keras.Model, root: Path, spec: InputSpec, progress: Progress = silent) -> OodLogits:
     """Run ``model`` over a folder of pictures of none of the labels.
 
     ``trailcam_core.datasets.out_of_distribution`` says what the groups and halves are.
@@ -91,7 +93,7 @@ def read_others(model: keras.Model, root: Path, spec: InputSpec, progress: Progr
     Raises:
         DataError: no such folder, or fewer than two pictures that can be read.
     """
-    groups = group_others(root)
+    groups = list_ood_images(root)
     total = sum(map(len, groups.values()))
     fit: dict[str, Floats] = {}
     report: dict[str, Floats] = {}
@@ -107,22 +109,22 @@ def read_others(model: keras.Model, root: Path, spec: InputSpec, progress: Progr
                 logits.append(np.asarray(model.predict_on_batch(np.stack(readable)), np.float32))
         found = np.concatenate(logits) if logits else np.zeros((0, 1), np.float32)
         if len(found) >= 2:
-            fit[group], report[group] = found[FIT_HALF], found[REPORT_HALF]
+            fit[group], report[group] = found[TUNING_HALF], found[EVALUATION_HALF]
     if not fit:
         raise _too_few(root)
-    return Others(fit, report)
+    return OodLogits(fit, report)
 
 
 def _too_few(root: Path) -> DataError:
     return DataError(f"{root}: no two readable pictures of others in any folder, expected at least two.")
 
 
-def _judge_split(labels: Sequence[str], answers: Answers, temperature: float) -> dict[str, Any]:
+def _split_metrics(labels: Sequence[str], answers: SplitLogits, temperature: float) -> dict[str, Any]:
     n, right = len(answers.class_ids), int(answers.right.sum())
     low, high = wilson_interval(right, n)
     confusion = np.zeros((len(labels), len(labels)), int)  # rows: what it is; columns: what was answered
     np.add.at(confusion, (answers.class_ids, answers.logits.argmax(axis=1)), 1)
-    per_class = {label: _judge_class(confusion, number) for number, label in enumerate(labels)}
+    per_class = {label: _class_metrics(confusion, number) for number, label in enumerate(labels)}
     order = np.argsort(-answers.logits, axis=1)[:, :5]
     among_five = int((order == answers.class_ids[:, None]).any(axis=1).sum())
     top5_low, top5_high = wilson_interval(among_five, n)
@@ -142,12 +144,12 @@ def _judge_split(labels: Sequence[str], answers: Answers, temperature: float) ->
         "recall": {label: row["recall"] for label, row in per_class.items()},
         "per_class": per_class,
         "confusion": confusion.tolist(),
-        **_judge_confidence(answers, 1.0, "before"),
-        **_judge_confidence(answers, temperature, "after"),
+        **_confidence_metrics(answers, 1.0, "before"),
+        **_confidence_metrics(answers, temperature, "after"),
     }
 
 
-def _judge_confidence(answers: Answers, temperature: float, when: str) -> dict[str, Any]:
+def _confidence_metrics(answers: SplitLogits, temperature: float, when: str) -> dict[str, Any]:
     """Return calibration error and bins; ``when`` says whether that is before or after temperature scaling."""
     confidence = probabilities(answers.logits, temperature).max(axis=1)
     low, high = calibration_error_interval(confidence, answers.right)
@@ -159,7 +161,7 @@ def _judge_confidence(answers: Answers, temperature: float, when: str) -> dict[s
     }
 
 
-def _judge_class(confusion: npt.NDArray[np.integer[Any]], number: int) -> dict[str, Any]:
+def _class_metrics(confusion: npt.NDArray[np.integer[Any]], number: int) -> dict[str, Any]:
     hits, n = int(confusion[number, number]), int(confusion[number].sum())
     answered = int(confusion[:, number].sum())
     recall, precision = hits / n if n else 0.0, hits / answered if answered else 0.0
@@ -178,15 +180,15 @@ def _judge_class(confusion: npt.NDArray[np.integer[Any]], number: int) -> dict[s
     }
 
 
-def _judge_reject(validation: Answers, test: Answers, others: Others | None) -> dict[str, Any]:
+def _reject_metrics(validation: SplitLogits, test: SplitLogits, others: OodLogits | None) -> dict[str, Any]:
     """Choose the score on others (their half to fit), the threshold on validation; measure both on what set neither."""
     score = _DEFAULT_SCORE
     if others is not None:
-        strange = np.concatenate(list(others.fit.values()))
-        score = max(REJECT_SCORES, key=lambda name: _auroc_of(name, validation.logits, strange))
-    threshold = fit_reject_rule(validation.logits, score, KEEP)
-    reported = np.concatenate(list(others.report.values())) if others is not None else None
-    kept = int((reject_score(test.logits, score) >= threshold).sum())
+        ood = np.concatenate(list(others.tuning.values()))
+        score = max(REJECT_SCORES, key=lambda name: _auroc_of(name, validation.logits, ood))
+    threshold = fit_reject_rule(validation.logits, score, KNOWN_ACCEPT_RATE)
+    reported = np.concatenate(list(others.evaluation.values())) if others is not None else None
+    kept = int((confidence_score(test.logits, score) >= threshold).sum())
     low, high = wilson_interval(kept, len(test.class_ids))
     return {
         "score": score,
@@ -195,18 +197,18 @@ def _judge_reject(validation: Answers, test: Answers, others: Others | None) -> 
         "animals_kept_low": low,
         "animals_kept_high": high,
         "n_animals": len(test.class_ids),
-        "others_rejected": None if reported is None else float((reject_score(reported, score) < threshold).mean()),
+        "others_rejected": None if reported is None else float((confidence_score(reported, score) < threshold).mean()),
         "n_others": 0 if reported is None else len(reported),
     }
 
 
-def _judge_others(rule: dict[str, Any], validation: Answers, test: Answers, others: Others) -> dict[str, Any]:
-    strange = np.concatenate(list(others.fit.values()))
+def _ood_metrics(rule: dict[str, Any], validation: SplitLogits, test: SplitLogits, others: OodLogits) -> dict[str, Any]:
+    ood = np.concatenate(list(others.tuning.values()))
     # The threshold comes from validation and keeps more or fewer test pictures; runs are compared where all keep alike.
-    at_keep = fit_reject_rule(test.logits, rule["score"], KEEP)
+    at_keep = fit_reject_rule(test.logits, rule["score"], KNOWN_ACCEPT_RATE)
     groups = {}
-    for group, logits in others.report.items():
-        scores = reject_score(logits, rule["score"])
+    for group, logits in others.evaluation.items():
+        scores = confidence_score(logits, rule["score"])
         groups[group] = {
             "n": len(logits),
             **_share("rejected", scores < rule["threshold"]),
@@ -214,8 +216,8 @@ def _judge_others(rule: dict[str, Any], validation: Answers, test: Answers, othe
             "auroc": _auroc_of(rule["score"], test.logits, logits),
         }
     return {
-        "choice": {name: _auroc_of(name, validation.logits, strange) for name in REJECT_SCORES},
-        "n_choice": len(strange),
+        "choice": {name: _auroc_of(name, validation.logits, ood) for name in REJECT_SCORES},
+        "n_choice": len(ood),
         "groups": groups,
     }
 
@@ -225,8 +227,8 @@ def _share(name: str, hits: npt.NDArray[np.bool_]) -> dict[str, float]:
     return {name: float(hits.mean()), f"{name}_low": low, f"{name}_high": high}
 
 
-def _auroc_of(score: str, familiar: Floats, strange: Floats) -> float:
-    return auroc(reject_score(familiar, score), reject_score(strange, score))
+def _auroc_of(score: str, familiar: Floats, ood: Floats) -> float:
+    return auroc(confidence_score(familiar, score), confidence_score(ood, score))
 
 
 def _try_fit(path: Path, spec: InputSpec) -> npt.NDArray[np.uint8] | None:

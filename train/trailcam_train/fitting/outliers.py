@@ -7,7 +7,7 @@ the other half is left out. What was shown is kept in ``outliers.csv``, so that 
 import hashlib
 from pathlib import Path
 
-from trailcam_core.datasets.out_of_distribution import FIT_HALF, REPORT_HALF, group_others
+from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, TUNING_HALF, list_ood_images
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import DataError, SourceError, TrainError
 from trailcam_core.images.decode import read_image
@@ -28,7 +28,7 @@ def choose_outliers(root: Path, spec: InputSpec, progress: Progress = silent) ->
     Raises:
         DataError: no such folder, or no readable picture in that half.
     """
-    groups = group_others(root)
+    groups = list_ood_images(root)
     total, done = sum(map(len, groups.values())), 0
     shown: list[SplitRow] = []
     reported: set[str] = set()
@@ -40,8 +40,8 @@ def choose_outliers(root: Path, spec: InputSpec, progress: Progress = silent) ->
                 readable.append(SplitRow(path.relative_to(root).as_posix(), digest, "train", _LABEL))
             done += 1
             progress("looking at others", done, total)
-        shown += readable[FIT_HALF]
-        reported |= {row.sha256 for row in readable[REPORT_HALF]}
+        shown += readable[TUNING_HALF]
+        reported |= {row.sha256 for row in readable[EVALUATION_HALF]}
     chosen = tuple(row for row in shown if row.sha256 not in reported)
     if not chosen:
         raise DataError(f"{root}: no readable picture of others to show in training, expected at least one.")

@@ -25,26 +25,26 @@ from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.progress import Progress, silent
 from trailcam_train.fitting.frozen_features import Stream
-from trailcam_train.fitting.leakage import check_learned
-from trailcam_train.input.epoch_order import pick, turns
+from trailcam_train.fitting.leakage import check_leakage
+from trailcam_train.input.epoch_order import gather_views, repeat_counts
 from trailcam_train.input.pipeline import Batch, PictureStream
-from trailcam_train.models.build import load_network
-from trailcam_train.models.frozen_inference import Forward, freeze_forward
+from trailcam_train.models.frozen_inference import InferenceFunction, compile_inference
+from trailcam_train.models.runtime import load_network
 from trailcam_train.recipe.schema import Recipe
 
 __all__ = [
-    "ANSWERS_PREFIX",
+    "TEACHER_PREFIX",
     "LiveTeacher",
     "StoredTeacher",
     "Teacher",
+    "cache_teacher_logits",
     "check_teachers",
-    "combine",
+    "combine_teachers",
     "model_digests",
     "open_teacher",
-    "read_answers",
 ]
 
-ANSWERS_PREFIX = "teacher-"  # of the files that hold answers
+TEACHER_PREFIX = "teacher-"  # of the files that hold answers
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -64,7 +64,7 @@ class _Look:
     """What teachers of one input see, and these: each a model and where it has the student's labels, (K,)."""
 
     stream: PictureStream
-    models: tuple[tuple[Forward, list[int]], ...]
+    models: tuple[tuple[InferenceFunction, list[int]], ...]
 
 
 class LiveTeacher:
@@ -85,7 +85,7 @@ class LiveTeacher:
         with ExitStack() as stack:
             seen = [stack.enter_context(closing(begin(look.stream))) for look in self._looks]  # type: ignore[type-var]
             for batches in zip(*seen, strict=True):
-                yield combine(
+                yield combine_teachers(
                     [
                         forward(images)[:, columns]
                         for look, (images, _) in zip(self._looks, batches, strict=True)
@@ -109,9 +109,9 @@ class StoredTeacher:
     def epoch(self, number: int) -> Iterator[Floats]:
         """Yield the logits, (N, K) float32, of each batch of epoch ``number``."""
         order, step = self._pictures.order(number), self._pictures.batch_size
-        numbers = (number + turns(order)) % len(self._views)
+        numbers = (number + repeat_counts(order)) % len(self._views)
         for start in range(0, len(order), step):
-            yield pick(self._views, numbers[start : start + step], order[start : start + step])
+            yield gather_views(self._views, numbers[start : start + step], order[start : start + step])
 
     def view(self, number: int) -> Iterator[Floats]:
         """Yield the logits of view ``number`` of every picture, in the order of the rows."""
@@ -155,7 +155,7 @@ def open_teacher(
             sampling=recipe.sampling,
         )
         models = [
-            (freeze_forward(load_network(run.model_path)), [run.labels.index(label) for label in labels])
+            (compile_inference(load_network(run.model_path)), [run.labels.index(label) for label in labels])
             for run in runs
             if run.input == spec
         ]
@@ -163,7 +163,7 @@ def open_teacher(
     return LiveTeacher(looks)
 
 
-def read_answers(
+def cache_teacher_logits(
     teacher: Teacher, pictures: Stream, count: int, folder: Path, progress: Progress = silent
 ) -> StoredTeacher:
     """Let a teacher answer ``count`` views of every picture, or take up what an earlier start or phase has left.
@@ -182,14 +182,14 @@ def read_answers(
     """
     views = []
     for view in range(count):
-        path = folder / f"{ANSWERS_PREFIX}{view}.npy"
+        path = folder / f"{TEACHER_PREFIX}{view}.npy"
         if not path.exists():
             _write_answers(teacher, pictures, view, path, progress)
         views.append(np.load(path))
     return StoredTeacher(pictures, views)
 
 
-def combine(answers: Sequence[Floats]) -> Floats:
+def combine_teachers(answers: Sequence[Floats]) -> Floats:
     """Return one teacher's logits as they are, of several the logarithm of their mean probabilities; all (N, K)."""
     if len(answers) == 1:
         return answers[0]
@@ -216,7 +216,7 @@ def _check_teacher(path: Path, labels: Sequence[str], rows: Sequence[SplitRow]) 
             f"teacher {path}: it has other labels (only the teacher: {', '.join(only_teacher) or 'none'}; only the "
             f"data: {', '.join(only_here) or 'none'}). Train the teacher on the same classes."
         )
-    check_learned(f"teacher {path}", run.pictures("train"), path / "split.csv", rows)
+    check_leakage(f"teacher {path}", run.pictures("train"), path / "split.csv", rows)
     return run
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SAMPLINGS", "balanced_order", "natural_order", "pick", "turns"]
+__all__ = ["SAMPLINGS", "balanced_order", "gather_views", "natural_order", "repeat_counts"]
 
 SAMPLINGS = ("natural", "balanced")
 
@@ -39,7 +39,7 @@ def balanced_order(class_ids: npt.NDArray[np.int32], seed: int, epoch: int) -> P
     return chosen[natural_order(len(chosen), seed, epoch)]
 
 
-def turns(order: Positions) -> npt.NDArray[np.int64]:
+def repeat_counts(order: Positions) -> npt.NDArray[np.int64]:
     """Return how often each position of ``order`` stood in it before, (len(order),): 0 for the first time."""
     arranged = np.argsort(order, kind="stable")
     found = order[arranged]
@@ -51,7 +51,7 @@ def turns(order: Positions) -> npt.NDArray[np.int64]:
     return counted
 
 
-def pick(
+def gather_views(
     views: Sequence[npt.NDArray[np.float16]], numbers: npt.NDArray[np.int64], positions: Positions
 ) -> npt.NDArray[np.float32]:
     """Return row ``positions[i]`` of view ``numbers[i]`` for each i, (len(positions), ...) float32."""

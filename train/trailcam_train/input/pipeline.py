@@ -26,7 +26,7 @@ from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image, fit_image
 from trailcam_core.spec import InputSpec
 from trailcam_train.input.augmentation import Augmentation, augment, decoding_spec
-from trailcam_train.input.epoch_order import SAMPLINGS, balanced_order, natural_order, turns
+from trailcam_train.input.epoch_order import SAMPLINGS, balanced_order, natural_order, repeat_counts
 
 __all__ = ["Batch", "DecodedCache", "PictureStream"]
 
@@ -181,7 +181,7 @@ class PictureStream:
             DataError: a picture cannot be read.
         """
         order = self.order(number)
-        repeats = turns(order)
+        repeats = repeat_counts(order)
         if self._views:
             draws = [_Draw(int(p), (number + int(t)) % self._views) for p, t in zip(order, repeats, strict=True)]
         else:

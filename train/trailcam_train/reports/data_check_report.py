@@ -7,7 +7,7 @@ from pathlib import Path
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import fit_image
 from trailcam_core.spec import InputSpec
-from trailcam_train.data.data_check import CopyGroup, DataCheck, Spread
+from trailcam_train.data.data_check import CopyGroup, DataCheck, Quantiles
 from trailcam_train.reports.charts import picture, table
 from trailcam_train.reports.page import render_page
 
@@ -77,14 +77,14 @@ def render_html(check: DataCheck) -> str:
     return render_page(f"Data check of {check.root.name}", parts)
 
 
-def _spreads(check: DataCheck) -> list[tuple[str, Spread, str]]:
+def _spreads(check: DataCheck) -> list[tuple[str, Quantiles, str]]:
     rows = [("width, px", check.width_px, ",.0f"), ("height, px", check.height_px, ",.0f")]
     rows.append(("width/height", check.aspect, ".2f"))
     return [(name, spread, form) for name, spread, form in rows if spread is not None]
 
 
 def _describe(group: CopyGroup) -> str:
-    kind = "equal files" if group.exact else f"likeness {group.likeness:.2f}"
+    kind = "equal files" if group.exact else f"likeness {group.correlation:.2f}"
     more = f" and {len(group.files) - 4:,} more" if len(group.files) > 4 else ""
     return f"{', '.join(group.files[:4])}{more} ({kind}{', mirrored' if group.mirrored else ''})"
 
@@ -122,7 +122,7 @@ def _groups(root: Path, groups: Sequence[CopyGroup], title: str) -> str:
         return ""
     shown = []
     for group in groups[:_SHOWN_GROUPS]:
-        kind = "Equal files" if group.exact else f"Likeness of the weakest link {group.likeness:.2f}"
+        kind = "Equal files" if group.exact else f"Likeness of the weakest link {group.correlation:.2f}"
         kind += ", one is mirrored" if group.mirrored else ""
         more = f" The first {_SHOWN_FILES} of {len(group.files):,}." if len(group.files) > _SHOWN_FILES else ""
         wrong = " wrong" if group.crosses_classes else ""

@@ -15,7 +15,7 @@ import numpy as np
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.inference.decision import probabilities
 from trailcam_train.data.dataset import Unreadable
-from trailcam_train.evaluation.evaluate import KEEP, Answers
+from trailcam_train.evaluation.evaluate import KNOWN_ACCEPT_RATE, SplitLogits
 from trailcam_train.fitting.checkpoints import EpochRow
 from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipe.toml import recipe_to_toml
@@ -51,8 +51,8 @@ class Page:
     unreadable: tuple[Unreadable, ...]
     data: Path
     rows: tuple[SplitRow, ...]
-    validation: Answers
-    test: Answers
+    validation: SplitLogits
+    test: SplitLogits
     model: keras.Model
 
     @property
@@ -255,7 +255,8 @@ def _reject(page: Page) -> str:
     rule = page.metrics["reject"]
     text = (
         f"<p>Below {rule['threshold']:.3f} of <b>{html.escape(rule['score'])}</b> the answer is unknown. The threshold "
-        f"keeps {KEEP:.0%} of the validation pictures; it kept {_share(rule['animals_kept'])} of {rule['n_animals']:,} "
+        f"keeps {KNOWN_ACCEPT_RATE:.0%} of the validation pictures; "
+        f"it kept {_share(rule['animals_kept'])} of {rule['n_animals']:,} "
         f"test pictures ({_interval(rule['animals_kept_low'], rule['animals_kept_high'])}).</p>"
     )
     if "others" not in page.metrics:
@@ -272,7 +273,7 @@ def _reject(page: Page) -> str:
         ]
         for group, found in page.metrics["others"]["groups"].items()
     ]
-    at_keep = f"at {KEEP:.0%} of test pictures kept"
+    at_keep = f"at {KNOWN_ACCEPT_RATE:.0%} of test pictures kept"
     return text + table(["others", "pictures", "turned away", "95 % interval", at_keep, "95 % interval", "AUROC"], rows)
 
 

@@ -101,8 +101,8 @@ def show_label_errors(held_out: Pictures) -> str:
         "it is a mistake of the model."
     )
     names = [
-        f"{held_out.rows[e.position].label} {e.given_share:.0%}, rather {held_out.labels[e.suggested]} "
-        f"{e.suggested_share:.0%}"
+        f"{held_out.rows[e.position].label} {e.given_probability:.0%}, rather {held_out.labels[e.suggested]} "
+        f"{e.suggested_probability:.0%}"
         for e in found
     ]
     files = [held_out.rows[e.position] for e in found]

@@ -39,16 +39,16 @@ from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import remove_staging, staged_directory, sync_directory
 from trailcam_train.data.dataset import Unreadable
 from trailcam_train.fitting.checkpoints import BEST_FILE, LAST_FILE, START_FILE
-from trailcam_train.fitting.frozen_features import remove_views
+from trailcam_train.fitting.frozen_features import remove_features
 from trailcam_train.fitting.outliers import outlier_stream
-from trailcam_train.fitting.teacher import ANSWERS_PREFIX
+from trailcam_train.fitting.teacher import TEACHER_PREFIX
 from trailcam_train.input.pipeline import PictureStream
 from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipe.toml import recipe_from_table, recipe_to_toml
 from trailcam_train.run.lock import LOCK_FILE
 
 __all__ = [
-    "Job",
+    "TrainingJob",
     "check_free",
     "check_space",
     "create_job",
@@ -67,10 +67,10 @@ _SPARE_BYTES = 50_000_000  # report, predictions and what the file system needs
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """What a training works with, whether it starts or goes on; ``folder`` is the unfinished run.
 
-    ``others`` is a folder of pictures of none of the labels, to choose and judge the reject rule; ``outliers`` are
+    ``ood`` is a folder of pictures of none of the labels, to choose and judge the reject rule; ``outliers`` are
     those of them that training shows.
     """
 
@@ -80,7 +80,7 @@ class Job:
     labels: tuple[str, ...]
     rows: tuple[SplitRow, ...]
     provenance: dict[str, str]
-    others: Path | None = None
+    ood: Path | None = None
     outliers: tuple[SplitRow, ...] = ()
 
     @property
@@ -117,9 +117,9 @@ class Job:
 
     def outlier_stream(self) -> PictureStream | None:
         """Return the pictures of none of the labels that training shows, if it shows any."""
-        if not self.outliers or self.others is None:
+        if not self.outliers or self.ood is None:
             return None
-        return outlier_stream(self.outliers, self.others, self.recipe)
+        return outlier_stream(self.outliers, self.ood, self.recipe)
 
     def class_weights(self) -> npt.NDArray[np.float32]:
         """Return the weight of each class in the loss, (K,): 1, or such that every class counts alike."""
@@ -167,7 +167,7 @@ def check_space(folder: Path, parameter_count: int) -> None:
         )
 
 
-def create_job(job: Job, unreadable: Sequence[Unreadable]) -> None:
+def create_job(job: TrainingJob, unreadable: Sequence[Unreadable]) -> None:
     """Write the folder of a training that is about to start.
 
     Raises:
@@ -189,8 +189,8 @@ def create_job(job: Job, unreadable: Sequence[Unreadable]) -> None:
             (staging / OUTLIERS_FILE).write_bytes(split_to_bytes(job.outliers))
 
 
-def read_job(folder: Path, data: Path | None = None, others: Path | None = None) -> Job:
-    """Read the folder of an unfinished training; ``data`` and ``others`` say where pictures were moved to.
+def read_job(folder: Path, data: Path | None = None, ood: Path | None = None) -> TrainingJob:
+    """Read the folder of an unfinished training; ``data`` and ``ood`` are the folders that pictures were moved to.
 
     Raises:
         TrainError: a file of it is missing or damaged.
@@ -200,14 +200,16 @@ def read_job(folder: Path, data: Path | None = None, others: Path | None = None)
         labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
         provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
         table = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
-        provenance |= {name: str(path.resolve()) for name, path in (("data", data), ("others", others)) if path}
+        provenance |= {name: str(path.resolve()) for name, path in (("data", data), ("others", ood)) if path}
         place = data or Path(provenance["data"])
-        others = Path(provenance["others"]) if "others" in provenance else None
+        ood = Path(provenance["others"]) if "others" in provenance else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainError(f"{folder}: cannot go on, it is damaged ({error}). Train again.") from error
     recipe = recipe_from_table(table, str(folder / "recipe.toml"))
     outliers = read_split(folder / OUTLIERS_FILE) if (folder / OUTLIERS_FILE).exists() else ()
-    return Job(folder, place, recipe, tuple(labels), read_split(folder / "split.csv"), provenance, others, outliers)
+    return TrainingJob(
+        folder, place, recipe, tuple(labels), read_split(folder / "split.csv"), provenance, ood, outliers
+    )
 
 
 def read_unreadable(folder: Path) -> tuple[Unreadable, ...]:
@@ -225,10 +227,10 @@ def publish(folder: Path) -> Run:
     finished = folder.with_name(folder.name.removesuffix(PARTIAL_SUFFIX))
     for path in [
         *(folder / name for name in (LAST_FILE, BEST_FILE, START_FILE)),
-        *folder.glob(f"{ANSWERS_PREFIX}*.npy"),
+        *folder.glob(f"{TEACHER_PREFIX}*.npy"),
     ]:
         path.unlink(missing_ok=True)
-    remove_views(folder)
+    remove_features(folder)
     remove_staging(folder)
     (folder / LOCK_FILE).unlink(missing_ok=True)
     sync_directory(folder)
