@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 _CHECK_FAILED = 3
-_WORK_PREFIX = ".trailcam-export-"  # of trailcam_export.run.resume_cache, which would load TensorFlow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -152,9 +151,11 @@ def _export(arguments: argparse.Namespace) -> "ExportReport":
 
 
 def _print_cache_location(arguments: argparse.Namespace) -> None:
-    """Tell on stderr where the finished parts of an export are that did not end."""
+    """Print the folder of the finished parts of an interrupted export to stderr."""
+    from trailcam_export.run.resume_cache import cache_folder
+
     own = arguments.run.resolve().name if arguments.run is not None else arguments.model.stem
-    folder = arguments.out / f"{_WORK_PREFIX}{arguments.name or own}"
+    folder = cache_folder(arguments.out, arguments.name or own)
     if folder.is_dir():
         print(
             f"trailcam: finished parts are kept in {folder}; the same command goes on from there. "

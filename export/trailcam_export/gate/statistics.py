@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from trailcam_core.inference.decision import confidence_score, probabilities
 from trailcam_core.spec import Drift, Gate, Metrics, OutputSpec
+from trailcam_core.statistics.calibration_error import calibration_error
 from trailcam_core.statistics.paired import bootstrap_delta, mcnemar_exact
 from trailcam_core.statistics.wilson import wilson_interval
 from trailcam_export.gate.paired_proportions import PairedProportion, pair_outcomes
@@ -21,7 +22,6 @@ __all__ = ["DriftStatistics", "ModelOutputs", "Score", "divergence", "measure_dr
 ClassIds = npt.NDArray[np.intp]  # (N,)
 Floats = npt.NDArray[np.float64]
 
-_BINS = 15  # of confidence. Source: Guo et al., "On calibration of modern neural networks", ICML 2017
 _NO_ANSWER = -1  # of a picture for which a model gives NaN or infinity: never right, never the same
 # Of the sum of a row of probabilities: an 8-bit output rounds each of K by up to 1/512.
 _SUM_TOLERANCE = 0.02
@@ -156,8 +156,8 @@ def measure_drift(
         ),
         unknown=_unknown(reference, variant, reference.logits, variant.logits),
         unknown_ood=_unknown(reference, variant, reference.ood_logits, variant.ood_logits),
-        ece_reference=_calibration_error(ours, first_right),
-        ece_variant=_calibration_error(theirs, second_right),
+        ece_reference=calibration_error(ours, first_right),
+        ece_variant=calibration_error(theirs, second_right),
         kl=divergence(reference.logits, variant.logits, reference.output.temperature),
         confidence_shift=theirs - ours,
         confusion=confusion,
@@ -204,12 +204,6 @@ def _finite_rows(logits: Logits) -> npt.NDArray[np.bool_]:
 
 def _confidence(answers: ModelOutputs) -> Floats:
     return np.asarray(probabilities(_finite(answers.logits), answers.output.temperature).max(axis=1))
-
-
-def _calibration_error(confidence: Floats, right: npt.NDArray[np.bool_]) -> float:
-    place = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    gaps = np.bincount(place, confidence, _BINS) - np.bincount(place, right, _BINS)
-    return float(np.abs(gaps).sum() / len(right))
 
 
 def _unknown(

@@ -1,4 +1,4 @@
-"""Make one variant's file: convert, look into it, put the card in, and compare a float one with the trained model."""
+"""Convert a trained model to the file of one variant: convert, check, embed metadata, compare a float file."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import onnx
 
 from trailcam_core.errors import ExportError
 from trailcam_core.images.resize import Image
-from trailcam_export.convert.embedded_metadata import EmbeddedMetadata, embed_onnx_metadata, embed_tflite_metadata
+from trailcam_export.convert.embedded_metadata import embed_onnx_metadata, embed_tflite_metadata
 from trailcam_export.convert.onnx_check import check_onnx
 from trailcam_export.convert.quantise import quantise
 from trailcam_export.convert.to_onnx import convert_onnx_float32, quantise_onnx, to_float16
@@ -18,6 +18,7 @@ from trailcam_export.convert.variants import Variant
 from trailcam_export.inference.batches import Images
 from trailcam_export.inference.parity import check_parity
 from trailcam_export.inference.predict import FilePredictor, Predictor
+from trailcam_export.run.plan import ExportPlan
 from trailcam_export.run.resume_cache import ConvertedFile, ResumeCache
 from trailcam_export.tflite.checks import check_graph
 from trailcam_export.tflite.inspect import check_weights, kernel_size, runtime_min, shorten_names
@@ -28,59 +29,57 @@ _ONNXRUNTIME = "1.17"  # the oldest on which golden vectors were replayed; the f
 
 
 class VariantConverter:
-    """Makes the files of one trained model.
+    """Converts one trained model.
 
     Args:
         model: (N, H, W, 3) uint8 RGB to (N, K) float32 logits.
-        trained: the same, to be asked.
-        card: what travels inside each file.
-        calibration: gives the calibration pictures of a variant, named for progress, anew at each call.
-        parity_images: (N, H, W, 3) real pictures.
-        quantizer: replaces the better one of each scheme.
-        work: where finished files are kept.
+        trained: runs it.
+        plan: of the export.
+        calibration: returns the calibration images for a variant, by the name for progress, anew at each call.
+        parity_images: (N, H, W, 3) real images.
+        cache: keeps finished files.
     """
 
     def __init__(
         self,
         model: keras.Model,
         trained: Predictor,
-        card: EmbeddedMetadata,
+        plan: ExportPlan,
         calibration: Callable[[str], Iterator[Image]],
         parity_images: Images,
-        quantizer: str | None,
         cache: ResumeCache,
     ) -> None:
-        self._model, self._trained, self._card = model, trained, card
+        self._model, self._trained, self._card = model, trained, plan.card
         self._calibration, self._parity_images = calibration, parity_images
-        self._quantizer, self._work = quantizer, cache
+        self._quantizer, self._cache = plan.quantizer, cache
         self._kernels = kernel_size(model)
         self._onnx: onnx.ModelProto | None = None
 
-    def make(self, variant: Variant) -> ConvertedFile:
-        """Convert, check and keep one variant; one that was kept before is taken as it is.
+    def convert(self, variant: Variant) -> ConvertedFile:
+        """Convert, check and keep one variant; a file in the cache is used as it is.
 
         Raises:
-            ExportError: it cannot be converted, or only looks converted.
+            ExportError: it cannot be converted, or the conversion is wrong.
             OSError: the disk is full or read-only.
         """
-        before = self._work.load_converted(variant.name, variant.format)
+        before = self._cache.load_converted(variant.name, variant.format)
         if before is not None:
             return before
         start_s = time.monotonic()
         content = self._tflite(variant) if variant.format == "tflite" else self._onnx_file(variant)
         seconds = time.monotonic() - start_s
         parity = self._parity(variant, content) if variant.is_float else None
-        return self._work.save_converted(variant.name, variant.format, content, parity, seconds)
+        return self._cache.save_converted(variant.name, variant.format, content, parity, seconds)
 
     def finish(self, variant: Variant, content: bytes, seconds: float) -> ConvertedFile:
-        """Put the card into an integer TFLite file that was made elsewhere in ``seconds``, check and keep it.
+        """Embed the metadata in an integer TFLite file of ``--fix``, check and keep it.
 
         Raises:
-            ExportError: it is not what its variant promises.
+            ExportError: the file does not satisfy the rules of its variant.
             OSError: the disk is full or read-only.
         """
         content = self._finish(variant, content)
-        return self._work.save_converted(variant.name, variant.format, content, None, seconds)
+        return self._cache.save_converted(variant.name, variant.format, content, None, seconds)
 
     def _tflite(self, variant: Variant) -> bytes:
         if variant.scheme == "float32":
@@ -115,7 +114,7 @@ class VariantConverter:
         return content
 
     def _parity(self, variant: Variant, content: bytes) -> float:
-        path = self._work.path / f"parity.{variant.format}"
+        path = self._cache.path / f"parity.{variant.format}"
         path.write_bytes(content)
         try:
             return check_parity(self._trained, FilePredictor(path), self._parity_images, variant.scheme, variant.name)
@@ -124,7 +123,7 @@ class VariantConverter:
 
 
 def find_runtime_min(variant: Variant, path: Path) -> dict[str, str | None]:
-    """Return what can run a file that was made, for the manifest."""
+    """Return the oldest runtimes that can run a file, for the manifest."""
     if variant.format == "onnx":
         return {"onnxruntime": _ONNXRUNTIME}
     if variant.format == "tflite":

@@ -3,7 +3,6 @@
 Validation pictures set both numbers; the stated shares are measured on test pictures and on others, which did not.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, list_ood_images
 from trailcam_core.datasets.run_directory import Run
 from trailcam_core.errors import DataError, ExportError, SourceError
+from trailcam_core.files.digest import file_sha256
 from trailcam_core.images.decode import read_image
 from trailcam_core.inference.decision import confidence_score, fit_reject_rule
 from trailcam_core.inference.temperature import fit_temperature
@@ -114,7 +114,7 @@ def find_ood_images(
             progress("looking at others", done, total)
         chosen += readable[EVALUATION_HALF]
     if learned:
-        chosen = [path for path in chosen if hashlib.sha256(path.read_bytes()).hexdigest() not in learned]
+        chosen = [path for path in chosen if file_sha256(path) not in learned]
     if not chosen:
         raise ExportError(
             f"{root}: no two readable pictures in a folder of it. --others names pictures of none of the labels, other "

@@ -8,14 +8,9 @@ import pytest
 from trailcam_core.errors import DataError
 from trailcam_core.inference.decision import probabilities
 from trailcam_core.spec import InputSpec
-from trailcam_train.evaluation.calibration_error import auroc, calibration_error, reliability_bins
-from trailcam_train.evaluation.evaluate import (
-    OodLogits,
-    SplitLogits,
-    check_ood_images,
-    compute_metrics,
-    predict_ood_images,
-)
+from trailcam_core.statistics.calibration_error import calibration_error, reliability_bins
+from trailcam_train.evaluation.evaluate import compute_metrics
+from trailcam_train.evaluation.ood import OodLogits, SplitLogits, auroc, check_ood_images, predict_ood_images
 
 RNG = np.random.default_rng(0)
 

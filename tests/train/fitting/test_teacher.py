@@ -12,7 +12,8 @@ from trailcam_core.spec import InputSpec
 from trailcam_train.fitting import teacher
 from trailcam_train.fitting.teacher import Teacher, cache_teacher_logits, check_teachers, combine_teachers, open_teacher
 from trailcam_train.input.augmentation import Augmentation
-from trailcam_train.input.pipeline import PictureStream
+from trailcam_train.input.epoch_order import EpochOrder
+from trailcam_train.input.pipeline import PictureReader, PictureStream
 from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipes.find import find_recipe
 
@@ -26,18 +27,9 @@ def rows_of(photos: Path, split: str = "train") -> tuple[SplitRow, ...]:
 
 def student_of(photos: Path, recipe: Recipe, views: int = 0) -> PictureStream:
     rows = rows_of(photos)
-    return PictureStream(
-        photos,
-        rows,
-        LABELS,
-        InputSpec(32, 32, "crop"),
-        recipe.batch_size,
-        recipe.seed,
-        shuffle=True,
-        augmentation=recipe.augmentation,
-        sampling=recipe.sampling,
-        views=views,
-    )
+    order = EpochOrder(recipe.seed, shuffle=True, sampling=recipe.sampling, views=views)
+    reader = PictureReader(photos, InputSpec(32, 32, "crop"), recipe.augmentation)
+    return PictureStream(rows, LABELS, recipe.batch_size, order, reader)
 
 
 @pytest.fixture
@@ -124,9 +116,8 @@ def test_stored_answers_are_those_for_the_very_pixels_that_the_student_sees(
     augmentation = Augmentation(flip=0.5, zoom=0.3, brightness=0.4, noise=20, erase=0.5)
     recipe = replace(find_recipe("cnn"), batch_size=5, augmentation=augmentation, sampling=sampling)
     rows = tuple(row for n, row in enumerate(rows_of(photos)) if row.label != "blue" or n % 6 == 0)
-    student = PictureStream(
-        photos, rows, LABELS, InputSpec(32, 32, "crop"), 5, 0, True, augmentation, sampling=sampling, views=2
-    )
+    order = EpochOrder(shuffle=True, sampling=sampling, views=2)
+    student = PictureStream(rows, LABELS, 5, order, PictureReader(photos, InputSpec(32, 32, "crop"), augmentation))
     live = open_teacher([make_run(LABELS, rows)], photos, rows, LABELS, recipe)
 
     stored = cache_teacher_logits(live, student, 2, tmp_path)
@@ -199,6 +190,6 @@ def test_a_teacher_that_answers_with_no_number_is_refused_and_nothing_is_stored(
         def view(self, number: int) -> Any:
             yield np.full((36, 3), np.nan, np.float32)
 
-    with pytest.raises(TrainError, match="no finite number"):
+    with pytest.raises(TrainError, match="not finite"):
         cache_teacher_logits(Broken(), student_of(photos, find_recipe("cnn")), 1, tmp_path)
     assert not list(tmp_path.iterdir())

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_train.data.dataset import Unreadable
-from trailcam_train.evaluation.evaluate import OodLogits, SplitLogits, compute_metrics
+from trailcam_train.evaluation.evaluate import compute_metrics
+from trailcam_train.evaluation.ood import OodLogits, SplitLogits
 from trailcam_train.fitting.checkpoints import EpochRow
 from trailcam_train.recipe.toml import override
 from trailcam_train.recipes.find import find_recipe

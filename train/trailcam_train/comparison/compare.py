@@ -13,10 +13,10 @@ import numpy as np
 
 from trailcam_core.datasets.run_directory import Run
 from trailcam_core.errors import TrainError
+from trailcam_core.statistics.calibration_error import calibration_error
 from trailcam_core.statistics.wilson import wilson_interval
 from trailcam_train.comparison.paired_predictions import Estimate, PairedResult, pair_predictions
 from trailcam_train.evaluation.bootstrap import calibration_error_interval, macro_f1_interval
-from trailcam_train.evaluation.calibration_error import calibration_error
 from trailcam_train.evaluation.predictions import Prediction, read_predictions
 
 __all__ = ["Comparison", "Difference", "RunSummary", "compare_runs"]

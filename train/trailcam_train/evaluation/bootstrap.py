@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_train.evaluation.calibration_error import BIN_COUNT, bin_indices, calibration_error
+from trailcam_core.statistics.calibration_error import BIN_COUNT, bin_indices, calibration_error
 
 __all__ = ["calibration_error_interval", "macro_f1_interval"]
 

@@ -1,122 +1,39 @@
-"""What a finished model is worth: every figure of ``metrics.json``, each with the number of pictures behind it.
+"""Compute the content of ``metrics.json``; each figure has the number of pictures behind it.
 
-Validation pictures choose the temperature, the reject score and its threshold; test pictures only report.
+Validation pictures choose the temperature, the reject score and its threshold; test pictures are for evaluation only.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from itertools import islice
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, TUNING_HALF, list_ood_images
-from trailcam_core.errors import DataError, SourceError
-from trailcam_core.images.decode import read_image
-from trailcam_core.images.resize import fit_image
-from trailcam_core.inference.decision import confidence_score, fit_reject_rule, probabilities
+from trailcam_core.inference.decision import probabilities
 from trailcam_core.inference.temperature import fit_temperature, negative_log_likelihood
-from trailcam_core.progress import Progress, silent
-from trailcam_core.spec import REJECT_SCORES, InputSpec
+from trailcam_core.statistics.calibration_error import calibration_error, reliability_bins
 from trailcam_core.statistics.wilson import wilson_interval
 from trailcam_train.evaluation.bootstrap import calibration_error_interval, macro_f1_interval
-from trailcam_train.evaluation.calibration_error import auroc, calibration_error, reliability_bins
+from trailcam_train.evaluation.ood import OodLogits, SplitLogits, ood_metrics, reject_metrics
 
-__all__ = ["KNOWN_ACCEPT_RATE", "OodLogits", "SplitLogits", "check_ood_images", "compute_metrics", "predict_ood_images"]
-
-Floats = npt.NDArray[np.floating[Any]]
-Ints = npt.NDArray[np.int32]
-
-KNOWN_ACCEPT_RATE = 0.95  # share of pictures of known labels that the reject rule keeps
-_DEFAULT_SCORE = "max_logit"  # Source: Hendrycks et al., ICML 2022: the better simple score on many classes
-_BATCH = 32
-
-
-@dataclass(frozen=True)
-class SplitLogits:
-    """A model's (N, K) logits for the N pictures of a split, and their class ids, (N,)."""
-
-    logits: Floats
-    class_ids: Ints
-
-    @property
-    def right(self) -> npt.NDArray[np.bool_]:
-        """Whether each picture got its label, (N,)."""
-        return np.asarray(self.logits.argmax(axis=1) == self.class_ids)
-
-
-@dataclass(frozen=True)
-class OodLogits:
-    """Logits, (M, K), of pictures of none of the labels, by group: one half to choose a score, the other to report."""
-
-    tuning: dict[str, Floats]
-    evaluation: dict[str, Floats]
+__all__ = ["compute_metrics"]
 
 
 def compute_metrics(
-    labels: Sequence[str], validation: SplitLogits, test: SplitLogits, others: OodLogits | None = None
+    labels: Sequence[str], validation: SplitLogits, test: SplitLogits, ood: OodLogits | None = None
 ) -> dict[str, Any]:
     """Return the content of ``metrics.json``: plain numbers, texts, lists and tables."""
     temperature = fit_temperature(validation.logits, validation.class_ids)
     metrics: dict[str, Any] = {
         "temperature": temperature,
-        "reject": _reject_metrics(validation, test, others),
+        "reject": reject_metrics(validation, test, ood),
         "validation": _split_metrics(labels, validation, temperature),
         "test": _split_metrics(labels, test, temperature),
     }
-    if others is not None:
-        metrics["others"] = _ood_metrics(metrics["reject"], validation, test, others)
+    if ood is not None:
+        metrics["others"] = ood_metrics(metrics["reject"], validation, test, ood)
     return metrics
-
-
-def check_ood_images(root: Path, spec: InputSpec) -> None:
-    """Refuse, before a training, a folder that ``predict_ood_images`` could not use after it.
-
-    Raises:
-        DataError: no such folder, or no two readable pictures in any group.
-    """
-    for members in list_ood_images(root).values():
-        readable = (path for path in members if _try_fit(path, spec) is not None)
-        if len(list(islice(readable, 2))) == 2:
-            return
-    raise _too_few(root)
-
-
-def predict_ood_images(model: keras.Model, root: Path, spec: InputSpec, progress: Progress = silent) -> OodLogits:
-    """Run ``model`` over a folder of pictures of none of the labels.
-
-    ``trailcam_core.datasets.out_of_distribution`` says what the groups and halves are.
-
-    Raises:
-        DataError: no such folder, or fewer than two pictures that can be read.
-    """
-    groups = list_ood_images(root)
-    total = sum(map(len, groups.values()))
-    fit: dict[str, Floats] = {}
-    report: dict[str, Floats] = {}
-    done = 0
-    for group, members in groups.items():
-        logits = []
-        for start in range(0, len(members), _BATCH):
-            images = [_try_fit(path, spec) for path in members[start : start + _BATCH]]
-            readable = [image for image in images if image is not None]
-            done += len(images)
-            progress("looking at others", done, total)
-            if readable:
-                logits.append(np.asarray(model.predict_on_batch(np.stack(readable)), np.float32))
-        found = np.concatenate(logits) if logits else np.zeros((0, 1), np.float32)
-        if len(found) >= 2:
-            fit[group], report[group] = found[TUNING_HALF], found[EVALUATION_HALF]
-    if not fit:
-        raise _too_few(root)
-    return OodLogits(fit, report)
-
-
-def _too_few(root: Path) -> DataError:
-    return DataError(f"{root}: no two readable pictures of others in any folder, expected at least two.")
 
 
 def _split_metrics(labels: Sequence[str], answers: SplitLogits, temperature: float) -> dict[str, Any]:
@@ -150,7 +67,7 @@ def _split_metrics(labels: Sequence[str], answers: SplitLogits, temperature: flo
 
 
 def _confidence_metrics(answers: SplitLogits, temperature: float, when: str) -> dict[str, Any]:
-    """Return calibration error and bins; ``when`` says whether that is before or after temperature scaling."""
+    """Return calibration error and bins; ``when`` is before or after temperature scaling."""
     confidence = probabilities(answers.logits, temperature).max(axis=1)
     low, high = calibration_error_interval(confidence, answers.right)
     return {
@@ -178,61 +95,3 @@ def _class_metrics(confusion: npt.NDArray[np.integer[Any]], number: int) -> dict
         "precision_high": precision_high,
         "f1": 2 * hits / (n + answered) if n + answered else 0.0,
     }
-
-
-def _reject_metrics(validation: SplitLogits, test: SplitLogits, others: OodLogits | None) -> dict[str, Any]:
-    """Choose the score on others (their half to fit), the threshold on validation; measure both on what set neither."""
-    score = _DEFAULT_SCORE
-    if others is not None:
-        ood = np.concatenate(list(others.tuning.values()))
-        score = max(REJECT_SCORES, key=lambda name: _auroc_of(name, validation.logits, ood))
-    threshold = fit_reject_rule(validation.logits, score, KNOWN_ACCEPT_RATE)
-    reported = np.concatenate(list(others.evaluation.values())) if others is not None else None
-    kept = int((confidence_score(test.logits, score) >= threshold).sum())
-    low, high = wilson_interval(kept, len(test.class_ids))
-    return {
-        "score": score,
-        "threshold": threshold,
-        "animals_kept": kept / len(test.class_ids),
-        "animals_kept_low": low,
-        "animals_kept_high": high,
-        "n_animals": len(test.class_ids),
-        "others_rejected": None if reported is None else float((confidence_score(reported, score) < threshold).mean()),
-        "n_others": 0 if reported is None else len(reported),
-    }
-
-
-def _ood_metrics(rule: dict[str, Any], validation: SplitLogits, test: SplitLogits, others: OodLogits) -> dict[str, Any]:
-    ood = np.concatenate(list(others.tuning.values()))
-    # The threshold comes from validation and keeps more or fewer test pictures; runs are compared where all keep alike.
-    at_keep = fit_reject_rule(test.logits, rule["score"], KNOWN_ACCEPT_RATE)
-    groups = {}
-    for group, logits in others.evaluation.items():
-        scores = confidence_score(logits, rule["score"])
-        groups[group] = {
-            "n": len(logits),
-            **_share("rejected", scores < rule["threshold"]),
-            **_share("rejected_at_keep", scores < at_keep),
-            "auroc": _auroc_of(rule["score"], test.logits, logits),
-        }
-    return {
-        "choice": {name: _auroc_of(name, validation.logits, ood) for name in REJECT_SCORES},
-        "n_choice": len(ood),
-        "groups": groups,
-    }
-
-
-def _share(name: str, hits: npt.NDArray[np.bool_]) -> dict[str, float]:
-    low, high = wilson_interval(int(hits.sum()), len(hits))
-    return {name: float(hits.mean()), f"{name}_low": low, f"{name}_high": high}
-
-
-def _auroc_of(score: str, familiar: Floats, ood: Floats) -> float:
-    return auroc(confidence_score(familiar, score), confidence_score(ood, score))
-
-
-def _try_fit(path: Path, spec: InputSpec) -> npt.NDArray[np.uint8] | None:
-    try:
-        return fit_image(read_image(path, spec), spec)
-    except SourceError:
-        return None  # a broken picture of others costs one example, not the run; the counts are reported

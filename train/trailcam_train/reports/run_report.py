@@ -15,7 +15,7 @@ import numpy as np
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.inference.decision import probabilities
 from trailcam_train.data.dataset import Unreadable
-from trailcam_train.evaluation.evaluate import KNOWN_ACCEPT_RATE, SplitLogits
+from trailcam_train.evaluation.ood import KNOWN_ACCEPT_RATE, SplitLogits
 from trailcam_train.fitting.checkpoints import EpochRow
 from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipe.toml import recipe_to_toml

@@ -1,39 +1,33 @@
-"""From a folder of photographs to a finished run: scan, split, fit, evaluate, report.
+"""Train a run from a folder of photographs: scan, split, fit, evaluate, report.
 
-Two doors, ``start_training`` and ``resume_training``; both end with the same steps. ``workspace.py`` says what lies in
-the folder meanwhile.
+``start_training`` and ``resume_training`` end with the same steps. ``partial_run.py`` describes the folder meanwhile.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from trailcam_core.datasets.run_directory import Run, SplitRow, check_pictures, split_to_bytes
 from trailcam_core.errors import DataError, TrainError
-from trailcam_core.files.atomic import remove_staging, write_file
-from trailcam_core.inference.decision import probabilities
+from trailcam_core.files.atomic import remove_staging
 from trailcam_core.progress import Progress, silent
 from trailcam_train.data.class_names import choose_label_map
 from trailcam_train.data.dataset import Dataset, list_class_folders, scan_dataset
 from trailcam_train.data.groups import merge_groups, read_groups
-from trailcam_train.data.near_duplicates import group_near_duplicates
+from trailcam_train.data.near_duplicates import group_duplicates
 from trailcam_train.data.splits import check_groups, count_crossing, load_split, make_split
-from trailcam_train.evaluation.evaluate import SplitLogits, check_ood_images, compute_metrics, predict_ood_images
-from trailcam_train.evaluation.predictions import PREDICTIONS_FILE, predictions_to_bytes
-from trailcam_train.fitting.checkpoints import LAST_FILE, State
+from trailcam_train.fitting import streams
+from trailcam_train.fitting.checkpoints import LAST_FILE
 from trailcam_train.fitting.data_parallel import data_parallel, on_one_device
-from trailcam_train.fitting.leakage import check_weights
-from trailcam_train.fitting.loop import Task, fit, predict_logits
-from trailcam_train.fitting.multi_host import check_same_epoch, check_same_on_hosts, join_hosts
+from trailcam_train.fitting.loop import Task, fit
+from trailcam_train.fitting.multi_host import check_same_epoch, check_same_on_hosts
 from trailcam_train.fitting.outliers import check_outliers, choose_outliers
-from trailcam_train.fitting.teacher import Teacher, check_teachers, model_digests, open_teacher
-from trailcam_train.models.runtime import load_network, training_precision
+from trailcam_train.fitting.teacher import model_digests, open_teacher
+from trailcam_train.models.runtime import training_precision
 from trailcam_train.recipe.schema import Recipe
-from trailcam_train.recipe.toml import recipe_to_toml
 from trailcam_train.recipes.find import build_network, save_network
-from trailcam_train.reports.run_report import Page, render_report
+from trailcam_train.run.finish import MODEL_FILE, REPORT_FILE, write_evaluation
 from trailcam_train.run.lock import locked
 from trailcam_train.run.partial_run import (
     TrainingJob,
@@ -41,29 +35,26 @@ from trailcam_train.run.partial_run import (
     check_space,
     create_job,
     describe_machine,
-    json_bytes,
     now,
     partial_folder,
     publish,
     read_job,
-    read_unreadable,
 )
+from trailcam_train.run.preconditions import TEACHER_DIGEST, check_job, check_start
 
 __all__ = ["TrainingRequest", "resume_training", "start_training"]
 
-_MAX_UNREADABLE_FRACTION = 0.05  # a few broken files happen; more means that something happened to the data
+_MAX_UNREADABLE_FRACTION = 0.05  # a few broken files are normal; more means that the data is damaged
 _LISTED = 10  # names in a message or a provenance entry
-_REPORT_FILE = "report.html"
 
 
 @dataclass(frozen=True)
 class TrainingRequest:
     """A training to start.
 
-    ``data`` has a folder per class, ``run`` is where the finished run will stand. ``label_map`` as for
-    ``choose_label_map``, ``split`` an earlier ``split.csv`` to use again; otherwise near-duplicates stay
-    together, and with ``group_by`` also what ``read_groups`` makes of it. ``ood`` is a folder of pictures of none of
-    the labels.
+    ``data`` has a folder per class, ``run`` is the folder of the finished run. ``label_map`` is as for
+    ``choose_label_map``, ``split`` an earlier ``split.csv`` to reuse. A new split keeps near-duplicates together, and
+    with ``group_by`` also the groups of ``read_groups``. ``ood`` is a folder of out-of-distribution images.
     """
 
     data: Path
@@ -85,47 +76,44 @@ def start_training(request: TrainingRequest, progress: Progress = silent) -> Run
     """
     check_free(request.run)
     label_map = choose_label_map(list_class_folders(request.data), request.label_map)
-    if request.ood is not None:
-        check_ood_images(request.ood, request.recipe.input.spec)
-    _seed_hosts(request.recipe)
+    check_start(request.recipe, request.ood)
     precision = training_precision(request.recipe)
     with data_parallel(request.recipe) as devices:
-        # Before the pictures are looked at: a wrong weights file shows now.
+        # Before the pictures are read, so that a wrong weights file fails fast.
         model = build_network(request.recipe, len(set(label_map.values())), precision)
         check_space(request.run.parent, model.count_params())
         dataset = scan_dataset(request.data, label_map, progress)
         _check_unreadable(dataset)
         rows, groups = _make_rows(request, dataset, progress)
-        check_weights(request.recipe.weights, rows)
-        outliers = _choose_outliers(request, progress)
         provenance = {
             **_provenance(request, dataset),
             "near_duplicates_across": str(count_crossing(rows, groups, dataset)),
             "precision": precision,
             "devices": str(devices),
         }
+        outliers = _choose_outliers(request, progress)
         folder = partial_folder(request.run)
         job = TrainingJob(folder, request.data, request.recipe, dataset.labels, rows, provenance, request.ood, outliers)
-        teachers = _find_teachers(job)
+        teachers = check_job(job)
         if teachers:
-            job = replace(job, provenance={**job.provenance, "teacher_sha256": model_digests(teachers)})
+            job = replace(job, provenance={**job.provenance, TEACHER_DIGEST: model_digests(teachers)})
         create_job(job, dataset.unreadable)
         with locked(job.folder):
-            return _train(job, model, _open_teacher(job, teachers), progress)
+            return _train(job, model, teachers, progress)
 
 
 def resume_training(run: Path, progress: Progress = silent, data: Path | None = None, ood: Path | None = None) -> Run:
-    """Go on with a training that was stopped and return the finished run.
+    """Resume an interrupted training and return the finished run.
 
     Args:
         run: the run, or its ``.partial`` folder.
-        progress: told of each step.
-        data: where the pictures are now, if they were moved.
-        ood: where the pictures of none of the labels are now, if they were moved.
+        progress: receives each step.
+        data: the folder of the pictures, if they were moved.
+        ood: the folder of the out-of-distribution images, if they were moved.
 
     Raises:
-        DataError: the pictures are not those that the split was made of.
-        TrainError: nothing to go on with, begun on another backend, or as for ``start_training``.
+        DataError: the pictures are not those of the split.
+        TrainError: nothing to resume, begun on another backend, or as for ``start_training``.
         OSError: as for ``start_training``.
     """
     folder = partial_folder(run)
@@ -136,86 +124,39 @@ def resume_training(run: Path, progress: Progress = silent, data: Path | None = 
     with locked(folder):
         remove_staging(folder)  # a kill may have come while a checkpoint was written
         job = read_job(folder, data, ood)
-        if (folder / _REPORT_FILE).exists():
-            return publish(folder)  # it was stopped between the last file and the rename
+        if (folder / REPORT_FILE).exists():
+            return publish(folder)  # it was interrupted between the last file and the rename
         _check_backend(job, run)
+        check_start(job.recipe, job.ood)
         check_pictures(job.rows, job.data, progress)
-        if job.ood is not None:
-            check_ood_images(job.ood, job.recipe.input.spec)
         if job.outliers and job.ood is not None:
             check_outliers(job.outliers, job.ood, job.recipe.input.spec, progress)
-        teachers = _find_teachers(job)
-        if teachers and job.provenance.get("teacher_sha256") not in (None, model_digests(teachers)):
-            raise TrainError(
-                f"teacher {job.recipe.distillation.teacher}: changed since this training began, which cannot go on "
-                "with another. Put it back, or train again."
-            )
-        _seed_hosts(job.recipe)
+        teachers = check_job(job)
         begun = (folder / LAST_FILE).exists()  # then the weights come from there and the backbone file is not needed
         recipe = replace(job.recipe, weights="none") if begun else job.recipe
         precision = job.provenance.get("precision") or training_precision(recipe)
         with data_parallel(recipe):
             model = build_network(recipe, len(job.labels), precision)
-            return _train(job, model, _open_teacher(job, teachers), progress)
+            return _train(job, model, teachers, progress)
 
 
-def _seed_hosts(recipe: Recipe) -> None:
-    """Start from the recipe's seed, on every host that trains along."""
-    join_hosts()
-    keras.utils.set_random_seed(recipe.seed)
-    check_same_on_hosts("recipe", recipe_to_toml(recipe))
-
-
-def _train(job: TrainingJob, model: keras.Model, teacher: Teacher | None, progress: Progress) -> Run:
+def _train(job: TrainingJob, model: keras.Model, teachers: tuple[Run, ...], progress: Progress) -> Run:
     check_same_on_hosts("split", split_to_bytes((*job.rows, *job.outliers)))
     check_same_epoch(job.folder)
-    validation = job.plain_stream("validation")
-    task = Task(job.recipe, job.training_stream(), validation, job.class_weights(), teacher, job.outlier_stream())
-    state = fit(model, task, job.folder, progress)
-    save_network(model, job.recipe, job.folder / "model.keras")
-    with on_one_device():
-        _evaluate(job, state, progress)
-    return publish(job.folder)
-
-
-def _evaluate(job: TrainingJob, state: State, progress: Progress) -> None:
-    """Judge the file that was saved, not the model in memory, and write what people and exports read."""
-    model = load_network(job.folder / "model.keras")
-    validation = SplitLogits(*predict_logits(model, job.plain_stream("validation"), progress))
-    test = SplitLogits(*predict_logits(model, job.plain_stream("test"), progress))
-    ood = None
-    if job.ood is not None:
-        ood = predict_ood_images(model, job.ood, job.recipe.input.spec, progress)
-    metrics = compute_metrics(job.labels, validation, test, ood)
-    if state.blends:
-        metrics["blends"] = [asdict(row) for row in state.blends]
-    provenance = {
-        **job.provenance,
-        "finished": now(),
-        "epochs": str(state.epoch),
-        "best_epoch": str(state.best_epoch),
-        "training_seconds": f"{sum(row.seconds for row in state.history):.0f}",
-    }
-    rows = (*job.of("validation"), *job.of("test"))
-    write_file(job.folder / "metrics.json", json_bytes(metrics))
-    shares = probabilities(np.concatenate([validation.logits, test.logits]), metrics["temperature"])
-    write_file(job.folder / PREDICTIONS_FILE, predictions_to_bytes(rows, shares, job.labels))
-    write_file(job.folder / "provenance.json", json_bytes(provenance))
-    page = Page(
-        name=job.name,
-        recipe=job.recipe,
-        labels=job.labels,
-        metrics=metrics,
-        history=state.history,
-        provenance=provenance,
-        unreadable=read_unreadable(job.folder),
-        data=job.data,
-        rows=rows,
-        validation=validation,
-        test=test,
-        model=model,
+    recipe, rows, labels = job.recipe, job.pictures("train"), job.labels
+    task = Task(
+        recipe,
+        streams.training_stream(recipe, rows, labels, job.data),
+        streams.plain_stream(recipe, job.pictures("validation"), labels, job.data),
+        streams.class_weights(recipe, rows, labels),
+        open_teacher(teachers, job.data, rows, labels, recipe) if teachers else None,
+        streams.outlier_stream(recipe, job.outliers, job.ood) if job.outliers and job.ood is not None else None,
     )
-    write_file(job.folder / _REPORT_FILE, render_report(page).encode("utf-8"))
+    state = fit(model, task, job.folder, progress)
+    save_network(model, recipe, job.folder / MODEL_FILE)
+    with on_one_device():
+        write_evaluation(job, state, progress)
+    return publish(job.folder)
 
 
 def _check_unreadable(dataset: Dataset) -> None:
@@ -238,7 +179,7 @@ def _make_rows(
     earlier = None if request.split is None else load_split(request.split, dataset)
     if request.split is not None and earlier is not None and stated is not None:
         check_groups(request.split, earlier, stated, dataset)
-    copies = group_near_duplicates(dataset, progress)
+    copies = group_duplicates(dataset, progress)
     if earlier is not None:
         return earlier, copies
     groups = copies if stated is None else merge_groups(copies, stated)
@@ -246,7 +187,7 @@ def _make_rows(
 
 
 def _check_backend(job: TrainingJob, run: Path) -> None:
-    """Checkpoints fit every backend, but its random numbers and kernels are its own: the run would be another one."""
+    """Refuse another backend: it reads the checkpoints, but its random numbers and kernels differ."""
     begun, here = job.provenance.get("backend"), keras.backend.backend()
     if begun not in (None, here):
         raise TrainError(
@@ -260,19 +201,10 @@ def _choose_outliers(request: TrainingRequest, progress: Progress) -> tuple[Spli
         return ()
     if request.ood is None:
         raise TrainError(
-            f"recipe {request.recipe.name}: outliers_weight is {request.recipe.outliers_weight:g}, which needs pictures "
-            'of none of the classes. Add "--others DIR", or "--set outliers_weight=0".'
+            f"recipe {request.recipe.name}: outliers_weight is {request.recipe.outliers_weight:g}, which needs "
+            'pictures of none of the classes. Add "--others DIR", or "--set outliers_weight=0".'
         )
     return choose_outliers(request.ood, request.recipe.input.spec, progress)
-
-
-def _find_teachers(job: TrainingJob) -> tuple[Run, ...]:
-    named = job.recipe.distillation.teacher
-    return check_teachers(named, job.labels, job.rows) if named else ()
-
-
-def _open_teacher(job: TrainingJob, runs: tuple[Run, ...]) -> Teacher | None:
-    return open_teacher(runs, job.data, job.of("train"), job.labels, job.recipe) if runs else None
 
 
 def _provenance(request: TrainingRequest, dataset: Dataset) -> dict[str, str]:
