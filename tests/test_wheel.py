@@ -27,7 +27,8 @@ def test_the_wheel_has_every_package_and_the_built_in_data(names: dict[str, int]
         assert f"trailcam{package}/py.typed" in names
     for file in ("manifest.json", "model.tflite", "golden.npz"):
         assert f"trailcam_edge/data/animals10.bundle/{file}" in names
-    assert "trailcam_edge/data/demo/frames.json" in names
+    for file in ("frames.json", "walk.json", "walk.mp4", "share_alike/LICENCE.md"):
+        assert f"trailcam_edge/data/demo/{file}" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
@@ -36,7 +37,10 @@ def test_the_wheel_has_nothing_else(names: dict[str, int]) -> None:
     assert tops == {f"trailcam{p}" for p in ("_edge", "_train", "_export", "_benchmarks", "_deploy", "")}
     suffixes = {Path(name).suffix for name in names if ".dist-info" not in name}
     systemd = {".service", ".timer", ".conf"}
-    assert suffixes <= {".py", ".typed", ".json", ".tflite", ".npz", ".webp", ".html", ".toml", ".sh"} | systemd
+    assert (
+        suffixes
+        <= {".py", ".typed", ".json", ".tflite", ".npz", ".webp", ".mp4", ".md", ".html", ".toml", ".sh"} | systemd
+    )
 
 
 def test_the_wheel_is_small_enough_for_a_camera_behind_lte(names: dict[str, int]) -> None:

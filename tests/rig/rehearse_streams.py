@@ -16,9 +16,9 @@ from pathlib import Path
 import recipes
 import roots
 from checks import LACKING, Checks
+from demo_frames import write_jpegs
 from mjpeg_server import MjpegServer
 
-from demo_frames import write_jpegs
 from trailcam_edge.classifier import Classifier
 from trailcam_edge.errors import SourceError
 from trailcam_edge.events import BlindTime, Visit

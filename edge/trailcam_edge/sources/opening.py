@@ -7,7 +7,7 @@ from pathlib import Path
 from trailcam_edge.errors import SourceError
 from trailcam_edge.preprocessing import IMAGE_SUFFIXES
 from trailcam_edge.sources.demo_loop import DEMO_LOOP, DemoLoopSource
-from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource
+from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource, demo_pictures
 from trailcam_edge.sources.frame import OnBadFrame, Source
 from trailcam_edge.sources.picamera import CameraWishes, PicameraSource, open_picamera2
 from trailcam_edge.sources.stream import network_source, usb_source
@@ -46,7 +46,7 @@ def open_source(
     """
     wishes = wishes or CameraWishes()
     if name == "demo":
-        return FolderSource(DEMO_FRAMES, on_bad_frame, view)
+        return FolderSource(DEMO_FRAMES, on_bad_frame, view, demo_pictures())
     if name == DEMO_LOOP:
         return DemoLoopSource(view)
     if camera := _PICAMERA.fullmatch(name):
