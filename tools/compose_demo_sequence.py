@@ -73,8 +73,8 @@ def compose() -> Iterator[_BGR]:
     """Yield the frames, (360, 640, 3) uint8 BGR; the same ones each time."""
     generator = np.random.default_rng(SEED)
     width, height = SIZE_PX
-    scene = cv2.imread(str(DEMO / SCENE))[-height:, :width].astype(np.float32)
-    cut, mask = cut_out(cv2.imread(str(DEMO / ANIMAL)), HEIGHT_PX)
+    scene = _read(DEMO / SCENE)[-height:, :width].astype(np.float32)
+    cut, mask = cut_out(_read(DEMO / ANIMAL), HEIGHT_PX)
     for number in range(FRAMES):
         frame = scene.copy()
         if FIRST <= number <= LAST:
@@ -96,12 +96,20 @@ def cut_out(photograph: _BGR, height_px: int) -> tuple[_Array, _Array]:
     right, bottom = np.ceil(outline.max(axis=0)).astype(int)
     inside = np.zeros((rows, columns), np.uint8)
     cv2.fillPoly(inside, [np.rint(outline).astype(np.int32)], 255)
-    inside = cv2.erode(inside, np.ones((3, 3), np.uint8))  # the rim holds the grass of the other meadow
+    inside = np.asarray(cv2.erode(inside, np.ones((3, 3), np.uint8)), np.uint8)  # the rim is grass
     scale = height_px / (bottom - top)
     size = (round((right - left) * scale), height_px)
     small = cv2.resize(photograph[top:bottom, left:right], size, interpolation=cv2.INTER_AREA)
     mask = cv2.resize(inside[top:bottom, left:right], size, interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32) * _BRIGHTNESS, (mask.astype(np.float32) / 255)[..., None]
+    opacity = np.asarray(mask, np.float32) / np.float32(255)
+    return np.asarray(small, np.float32) * np.float32(_BRIGHTNESS), opacity[..., None]
+
+
+def _read(path: Path) -> _BGR:
+    image = cv2.imread(str(path))
+    if image is None:
+        sys.exit(f"{path}: cannot be read as a picture.")
+    return np.asarray(image, np.uint8)
 
 
 def _paste(frame: _Array, cut: _Array, mask: _Array, left_px: float, top_px: float) -> None:

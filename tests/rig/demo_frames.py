@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from roots import CHECKOUT
 
-from trailcam_edge.classifier import Classifier
+from trailcam_core.classifier import Classifier
 
 _FOLDER = CHECKOUT / "edge/trailcam_edge/data/demo"
 _QUALITY = 95

@@ -5,13 +5,14 @@ import threading
 
 from trailcam.commands.demo.material import read_photographs, read_sequence
 from trailcam.commands.demo.output import DemoJson, DemoOutput, DemoText
-from trailcam.commands.opening import add_model_arguments, open_classifier
+from trailcam.commands.model_options import add_model_arguments, open_classifier
 from trailcam.signals import stop_on_signals
-from trailcam_edge.classifier import Classifier
-from trailcam_edge.errors import SourceError
+from trailcam_core.classifier import Classifier
+from trailcam_core.errors import SourceError
 from trailcam_edge.events import Visit
+from trailcam_edge.recognition.loop import watch
+from trailcam_edge.recognition.observation import Observation
 from trailcam_edge.sources import DEMO_FRAMES, open_source
-from trailcam_edge.watch import Observation, watch
 
 __all__ = ["add_arguments", "run"]
 

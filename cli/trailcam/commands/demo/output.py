@@ -5,12 +5,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from trailcam.commands.answers import visit_record
 from trailcam.commands.demo.material import Photograph, Sequence, Verdict, judge
+from trailcam.commands.json_records import visit_record
 from trailcam.commands.watch_output import frame_record
-from trailcam_edge.classifier import Classification
+from trailcam_core.classifier import Classification
 from trailcam_edge.events import BLANK, UNKNOWN, Visit
-from trailcam_edge.watch import Observation
+from trailcam_edge.recognition.observation import Observation
 
 __all__ = ["DemoJson", "DemoOutput", "DemoText"]
 
