@@ -64,7 +64,7 @@ def _check_install(checks: Checks, device: _Device) -> None:
     checks.figure(
         "installed", ", ".join(f"{item['name']} {item['version']}" for item in listed if item["name"] in wanted)
     )
-    bundle = f"{roots.VENV}/lib/python3.11/site-packages/trailcam_edge/data/animals10.bundle"
+    bundle = f"{roots.VENV}/lib/python3.11/site-packages/trailcam_core/data/animals10.bundle"
     inspected = device.run([_TRAILCAM, "inspect", bundle])
     last = (inspected.stdout + inspected.stderr).strip().splitlines()[-1:]
     checks.check("the built-in bundle is intact", inspected.returncode == 0, last)
