@@ -1,4 +1,4 @@
-"""The built-in frames as a camera that never ends: for the live page without a camera."""
+"""The built-in photographs as a camera that never ends: for the live page without a camera."""
 
 import time
 from collections.abc import Iterator
