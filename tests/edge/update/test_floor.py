@@ -1,4 +1,4 @@
-"""The anti-rollback floor as pure functions: what is older is refused, and no clock can push the floor into the future."""
+"""The anti-rollback floor as pure functions: older metadata is refused, and no timestamp can freeze a device out."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
