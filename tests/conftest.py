@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -145,3 +146,24 @@ def replace_file() -> Callable[[Path, str, bytes], None]:
         path.write_bytes(canonical_json(fields))
 
     return exchange
+
+
+# Why a test may be skipped in CI. Any other reason fails the run: a skip that nobody expects hides a broken machine.
+_EXPECTED_SKIPS = re.compile("|".join((Path(__file__).parent / "expected_skips.txt").read_text().splitlines()[1:]))
+_unexpected_skips: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Collect the reasons of skips that are not expected."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if not _EXPECTED_SKIPS.search(reason):
+            _unexpected_skips.append(f"{report.nodeid}: {reason}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a CI run in which a test was skipped for an unexpected reason."""
+    if os.environ.get("CI") and _unexpected_skips:
+        print("\nSkipped for a reason that tests/expected_skips.txt does not have:", *_unexpected_skips, sep="\n  ")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
