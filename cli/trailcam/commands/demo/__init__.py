@@ -59,7 +59,7 @@ def _introduce(classifier: Classifier) -> None:
     labels = classifier.output.labels
     listed = textwrap.shorten(", ".join(labels), 90, placeholder=" ...")
     print(f"{classifier.name} has {len(labels)} labels:\n  {listed}")
-    print("The photographs were selected by their licence alone, never by a model's answer.")
+    print("No photograph was selected or left out because of a model's answer.")
 
 
 def _show_photographs(classifier: Classifier, output: DemoOutput, stop: threading.Event) -> None:

@@ -43,6 +43,7 @@ class Sequence:
 
     file: str
     shows: str
+    note: str
     expected: str | None
     frames: int
     first: int
@@ -82,7 +83,7 @@ def read_sequence(labels: Collection[str]) -> Sequence:
     expected = entry["expected"] if entry["expected"] in labels else None
     first, last = entry["animal_frames"]
     height = entry["animal_height_px"] / entry["size_px"][1]
-    return Sequence(entry["file"], entry["shows"], expected, entry["frames"], first, last, height)
+    return Sequence(entry["file"], entry["shows"], entry["note"], expected, entry["frames"], first, last, height)
 
 
 def judge(expected: str | None, named: str | None) -> Verdict:
