@@ -1,7 +1,7 @@
 """``trailcam benchmark --on`` a booted system, over real SSH, with the cable pulled out in the middle of it.
 
 A Debian 13 with SSH and nothing of Trailcam is booted, gets the base install, and is measured from this checkout. Run
-as root: ``python tests/rig/rehearse_benchmark.py``. Its milliseconds are this machine's and mean nothing.
+as root: ``python tests/system/system_test_benchmark.py``. Its milliseconds are this machine's and mean nothing.
 """
 
 import json
@@ -42,7 +42,7 @@ def main() -> int:
                 _install(checks, device, ours.name)
                 _whole(checks, device, laptop)
                 _cut(checks, device, laptop, folder / "cut")
-    return checks.finish("rehearse-benchmark")
+    return checks.finish("system test benchmark")
 
 
 def _refusals(checks: Checks, laptop: Laptop, root: Path) -> None:
@@ -111,7 +111,7 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except roots.CannotRehearseError as error:
-        print(f"rehearse-benchmark: {error}", file=sys.stderr)
+        print(f"system test benchmark: {error}", file=sys.stderr)
         sys.exit(LACKING)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,8 +1,8 @@
 """A fleet of 20 over SSH, some dead, some slow, some wrong, after one camera that is made of a fresh system.
 
-First ``rehearse_deploy``. Its camera's disk is then cloned, as people clone cards: ten are booted with systemd, two of
-them on a slow line, each in a network namespace of its own; four are dead; six answer and cannot be cameras.
-Run as root: ``python tests/rig/rehearse_fleet.py``, or ``make rehearse-fleet``.
+First ``system_test_deploy``. Its camera's disk is then cloned, as people clone cards: ten are booted with systemd, two
+of them on a slow line, each in a network namespace of its own; four are dead; six answer and cannot be cameras.
+Run as root: ``python tests/system/system_test_fleet.py``, or ``make system TEST=fleet``.
 """
 
 import os
@@ -21,7 +21,7 @@ from demo_frames import write_jpegs
 from device import HERE_ADDRESS, Device, address_of, boot, slow_down, switch
 from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
 from mjpeg_server import MjpegServer
-from rehearse_deploy import PORT, rehearse
+from system_test_deploy import PORT, rehearse
 
 _GOOD, _SLOW, _DEAD = 8, 2, 4
 _SLOW_RATE = "400kbit"  # 50 kB/s: a bad day of LTE
@@ -72,7 +72,7 @@ def main() -> int:
         layer = rehearse(checks, folder, laptop, pictures)
         if layer is not None:
             _rehearse_fleet(checks, folder, laptop, layer, pictures)
-    return checks.finish("rehearse-fleet")
+    return checks.finish("system test fleet")
 
 
 def _rehearse_fleet(checks: Checks, folder: Path, laptop: Laptop, layer: Path, pictures: list[bytes]) -> None:
@@ -229,7 +229,7 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except roots.CannotRehearseError as error:
-        print(f"rehearse-fleet: {error}", file=sys.stderr)
+        print(f"system test fleet: {error}", file=sys.stderr)
         sys.exit(LACKING)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""What ``rehearse_camera.py`` runs inside of the root: our source on the real Picamera2.
+"""What ``system_test_camera.py`` runs inside of the root: our source on the real Picamera2.
 
 Two things differ from a Raspberry Pi, both because of the virtual pipeline: it has no raw stream to list, and
 Picamera2's own allocator aborts the process on it.
@@ -82,7 +82,7 @@ def which(image: np.ndarray, pictures: list[np.ndarray]) -> tuple[int, float]:
     return best, differences[best]
 
 
-def rehearse_frames(checks: Checks, pictures: list[np.ndarray], labels: list[str | None]) -> None:
+def check_frames(checks: Checks, pictures: list[np.ndarray], labels: list[str | None]) -> None:
     classifier = Classifier.open()
     seen: dict[int, str | None] = {}
     worst, worst_large, ages_s, stamps, sequences = 0.0, 0.0, [], [], []
@@ -124,7 +124,7 @@ def rehearse_frames(checks: Checks, pictures: list[np.ndarray], labels: list[str
     checks.check("sequence numbers count from 0", sequences == list(range(len(sequences))))
 
 
-def rehearse_views(checks: Checks, pictures: list[np.ndarray]) -> None:
+def check_views(checks: Checks, pictures: list[np.ndarray]) -> None:
     turned = {
         "--flip": (View(flip=True), lambda p: p[:, ::-1]),
         "--rotate 90": (View(rotate_deg=90), lambda p: np.rot90(p, -1)),
@@ -145,7 +145,7 @@ def rehearse_views(checks: Checks, pictures: list[np.ndarray]) -> None:
         )
 
 
-def rehearse_trouble(checks: Checks) -> None:
+def check_trouble(checks: Checks) -> None:
     with open_camera() as source:
         frames = source.frames()
         held = [next(frames)]
@@ -170,7 +170,7 @@ def rehearse_trouble(checks: Checks) -> None:
     checks.check("it opens again, three times", image.shape == (480, 640, 3))
 
 
-def rehearse_recovery(checks: Checks) -> None:
+def check_recovery(checks: Checks) -> None:
     """The whole loop: a camera that stops for 4 s, a runtime that waits for 1."""
     wishes = CameraWishes((1280, 960), (640, 480), stall_s=1.0)
     recovery = RecoverySettings(stall_s=1.0, first_wait_s=0.2, give_up_s=30)
@@ -194,7 +194,7 @@ def rehearse_recovery(checks: Checks) -> None:
     checks.check("the blind time is counted", len(blind) == 1 and 2 < seconds[0] < 15, [f"{s:.1f} s" for s in seconds])
 
 
-def rehearse_rate(checks: Checks) -> None:
+def check_rate(checks: Checks) -> None:
     """Frames and memory of a longer run, of a camera that does not pace itself."""
     with open_camera() as source:
         VirtualPicamera2.opened[-1].pre_callback = None
@@ -228,11 +228,11 @@ def main(job: str) -> int:
         return 0
     checks = Checks()
     pictures, labels = references(), json.loads(Path("/labels.json").read_text())
-    rehearse_frames(checks, pictures, labels)
-    rehearse_views(checks, pictures)
-    rehearse_trouble(checks)
-    rehearse_recovery(checks)
-    rehearse_rate(checks)
+    check_frames(checks, pictures, labels)
+    check_views(checks, pictures)
+    check_trouble(checks)
+    check_recovery(checks)
+    check_rate(checks)
     return checks.finish("inside of the root")
 
 

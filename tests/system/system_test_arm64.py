@@ -2,7 +2,7 @@
 
 Answers are compared with those of this machine: labels exactly, probabilities within a tolerance, because JPEG decoding
 and the kernels of the model differ by a level or two between processors. Times mean nothing here. Run as root:
-``python tests/rig/rehearse_arm64.py``, or ``make rehearse-arm64``.
+``python tests/system/system_test_arm64.py``, or ``make system TEST=arm64``.
 """
 
 import json
@@ -18,7 +18,7 @@ from checks import LACKING, Checks
 from demo_frames import write_jpegs
 
 _TRAILCAM = f"{roots.VENV}/bin/trailcam"
-_TOLERANCE = 0.1  # of a probability; measured on the demonstration frames: see docs/rehearsal.md
+_TOLERANCE = 0.1  # of a probability; measured on the demonstration frames: see docs/system-tests.md
 
 
 def main() -> int:
@@ -38,7 +38,7 @@ def main() -> int:
         _check_install(checks, device)
         _check_demo(checks, device)
         _check_classify(checks, device, scratch / "frames", labels)
-    return checks.finish("rehearse-arm64")
+    return checks.finish("system test arm64")
 
 
 class _Device:
@@ -114,7 +114,7 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except roots.CannotRehearseError as error:
-        print(f"rehearse-arm64: {error}", file=sys.stderr)
+        print(f"system test arm64: {error}", file=sys.stderr)
         sys.exit(LACKING)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_edge.intervals import Z_95
-from trailcam_export.bars import (
+from trailcam_core.statistics.wilson import Z_95
+from trailcam_export.gate.criteria import (
     Verdict,
     judge_agreement,
     judge_delta,
@@ -17,8 +17,8 @@ from trailcam_export.bars import (
     judge_retention,
     judge_unknown,
 )
-from trailcam_export.drift import DriftStatistics, Score, measure_drift
-from trailcam_export.paired_share import PairedShare
+from trailcam_export.gate.paired_proportions import PairedShare
+from trailcam_export.gate.statistics import DriftStatistics, Score, measure_drift
 
 N = 20_000
 

@@ -1,7 +1,7 @@
 """A card that ``trailcam deploy sdcard`` wrote, from its first start to a camera, with the plug pulled in the middle.
 
 A Debian 13 with the real cloud-init, told as on Raspberry Pi OS 13 to look at /boot/firmware, is booted without a way
-to the internet: everything it needs was on the card. Run as root: ``python tests/rig/rehearse_card.py``.
+to the internet: everything it needs was on the card. Run as root: ``python tests/system/system_test_card.py``.
 
 Not the real thing: the boot partition is a folder and no FAT, and Raspberry Pi's own changes to cloud-init and netplan
 are missing, so of the network only what netplan makes of it is looked at.
@@ -19,7 +19,7 @@ from demo_frames import write_jpegs
 from device import DEVICE_ADDRESS, HERE_ADDRESS, Device, boot, cable
 from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
 from mjpeg_server import MjpegServer
-from rehearse_deploy import PORT
+from system_test_deploy import PORT
 
 from trailcam_deploy.device.facts import INBOX
 
@@ -57,7 +57,7 @@ def main() -> int:
                     _becomes_a_camera(checks, device, laptop)
                 with boot(root, disk, log) as device:
                     _starts_again(checks, device)
-    return checks.finish("rehearse-card")
+    return checks.finish("system test card")
 
 
 def _write_card(checks: Checks, laptop: Laptop, root: Path, wheels: Path, mount: Path) -> bool:
@@ -139,7 +139,7 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except roots.CannotRehearseError as error:
-        print(f"rehearse-card: {error}", file=sys.stderr)
+        print(f"system test card: {error}", file=sys.stderr)
         sys.exit(LACKING)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,6 +1,6 @@
 """Let every write, flush, rename, opening and deletion of an update fail, one at a time, and look what is left.
 
-Run under ``LD_PRELOAD=disk_fault.so`` (see ``disk_fault.c``); ``python rehearse_faults.py FOLDER [POINTS]`` prints one
+Run under ``LD_PRELOAD=disk_fault.so`` (see ``disk_fault.c``); ``python disk_fault_run.py FOLDER [POINTS]`` prints one
 JSON object. For each scenario, each of ENOSPC, EROFS and EIO is given at each call, once alone and once from there on;
 with POINTS, so many random ones of them. What must hold after each:
 
@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rehearsed_device import LATEST, Operator, fresh, make_bundles, replay
-from rehearsed_device import device as make_device
+from device_under_test import LATEST, Operator, fresh, make_bundles, replay
+from device_under_test import device as make_device
 
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.errors import TrailcamError, UpdateError

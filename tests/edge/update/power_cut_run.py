@@ -1,6 +1,6 @@
 """Cut the power of a device at every write of its updates, and look which bundle it starts with.
 
-Run as ``tests/edge/power_cut/dying.py`` says; ``python rehearse.py FOLDER [POINTS]`` prints one JSON object. Every
+Run as ``tests/edge/power_cut/dying.py`` says; ``python power_cut_run.py FOLDER [POINTS]`` prints one JSON object. Every
 point is tried in every way of dying, once alone and once followed by a second cut during the recovery; with POINTS,
 that many random ones. What cannot be undone, because the shim does not see it: links, folders and empty files that were
 made and not flushed.
@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from device_under_test import BAD, LATEST, RULE, device, make_bundles, replay
 from dying import MODES, Say, counted, in_child
-from rehearsed_device import BAD, LATEST, RULE, device, make_bundles, replay
 
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.errors import UpdateError

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trailcam_edge.errors import UpdateError
-from trailcam_edge.update.floor import (
+from trailcam_core.errors import UpdateError
+from trailcam_edge.update.fetch.rollback_floor import (
     ROLES,
     Floor,
     Seen,

@@ -1,7 +1,7 @@
 """Cut the power of a camera at every write of its updates from a release repository, download and metadata included.
 
-Run like ``rehearse.py``, whose bundles and ways of dying these are; ``python rehearse_fetch.py FOLDER [POINTS]`` prints
-one JSON object. Added is what comes before an installation: python-tuf's metadata, the floor, the device id, files that
+Run like ``power_cut_run.py``, whose bundles and ways of dying it uses; ``python power_cut_fetch_run.py FOLDER [POINTS]``
+prints one JSON object. Added is what comes before an installation: python-tuf's metadata, the floor, the device id, files that
 are fetched, copied, or made with a delta.
 """
 
@@ -10,9 +10,9 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+from device_under_test import LATEST, RULE, device, make_bundles, replay
 from dying import Say
-from rehearse import Life, main
-from rehearsed_device import LATEST, RULE, device, make_bundles, replay
+from power_cut_run import Life, main
 
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.errors import UpdateError

@@ -1,7 +1,7 @@
 """One camera from a fresh system to its later bundles, over SSH, with the plug pulled during updates.
 
 A Debian 13 with SSH and nothing of Trailcam is booted; everything on it is done by ``trailcam deploy`` from this
-checkout. Run as root: ``python tests/rig/rehearse_deploy.py``; ``make rehearse-fleet`` goes on with a fleet.
+checkout. Run as root: ``python tests/system/system_test_deploy.py``; ``make system TEST=fleet`` goes on with a fleet.
 """
 
 import re
@@ -40,7 +40,7 @@ def main() -> int:
         labels = write_jpegs(folder / "frames")
         pictures = [(folder / "frames" / f"{number}.jpg").read_bytes() for number in range(len(labels))]
         rehearse(checks, folder, Laptop(folder / "laptop"), pictures)
-    return checks.finish("rehearse-deploy")
+    return checks.finish("system test deploy")
 
 
 def rehearse(checks: Checks, folder: Path, laptop: Laptop, pictures: list[bytes]) -> Path | None:
@@ -192,7 +192,7 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except roots.CannotRehearseError as error:
-        print(f"rehearse-deploy: {error}", file=sys.stderr)
+        print(f"system test deploy: {error}", file=sys.stderr)
         sys.exit(LACKING)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,7 +1,7 @@
 """Rehearse a field device: systemd, the unit of ``trailcam service install``, its watchdog, power and network cuts.
 
 A Debian 13 root is booted; its camera is a Motion JPEG stream from this machine, over a cable that can be pulled. Run
-as root: ``python tests/rig/rehearse_device.py``, or ``make rehearse-device``.
+as root: ``python tests/system/system_test_device.py``, or ``make system TEST=device``.
 """
 
 import json
@@ -83,7 +83,7 @@ def main() -> int:
                 store = json.loads(device.say("python3", "-c", _LOOK_AT_STORE) or "{}")
                 checks.check("each boot is a boot of the store", store.get("boots") == 3, store.get("boots"))
                 device.power_off()
-    return checks.finish("rehearse-device")
+    return checks.finish("system test device")
 
 
 def _first_boot(checks: Checks, device: Device, camera: MjpegServer, wheel: str) -> None:
@@ -262,7 +262,7 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except roots.CannotRehearseError as error:
-        print(f"rehearse-device: {error}", file=sys.stderr)
+        print(f"system test device: {error}", file=sys.stderr)
         sys.exit(LACKING)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,7 +1,7 @@
 """Kill a store at every write, in every way that ``power_cut.c`` knows, and look at what is left.
 
-Run as ``tests/edge/power_cut/dying.py`` says; ``python rehearse.py FOLDER [POINTS]`` prints one JSON object. Without
-POINTS every point is tried; with it, that many random ones, each followed by a second kill during the recovery.
+Run as ``tests/edge/power_cut/dying.py`` describes; ``python power_cut_run.py FOLDER [POINTS]`` prints one JSON object.
+Without POINTS every point is tried; with it, that many random ones, each followed by a second kill during the recovery.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Kill ``trailcam update`` in every state of an update, and again while it recovers, and look what the device runs.
 
-``python rehearse_kills.py FOLDER [POINTS]`` prints one JSON object. An update from a signed repository, the camera that
+``python kill_run.py FOLDER [POINTS]`` prints one JSON object. An update from a signed repository, the camera that
 watches it, and a roll-back run as processes of their own, with the real command and a real self-test. Each kills itself
 with SIGKILL when it enters or leaves a step of the update, counted over the whole run: once alone, and followed by
 another kill of the same command in a step of the recovery. With POINTS, so many random pairs, and a self-test without a
@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from rehearsed_device import Operator, fresh, make_bundles, replay
+from device_under_test import Operator, fresh, make_bundles, replay
 
 import trailcam_edge.update.fetch.fetch_release  # noqa: F401 - here and not in each child
 from trailcam.commands import update as command

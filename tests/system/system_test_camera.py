@@ -1,7 +1,7 @@
 """Rehearse the Raspberry Pi camera: the real Picamera2 and libcamera, on libcamera's virtual pipeline.
 
 It replays our demonstration frames; ``camera_inside.py`` is what runs in the root. Run as root:
-``python tests/rig/rehearse_camera.py``, or ``make rehearse-camera``.
+``python tests/system/system_test_camera.py``, or ``make system TEST=camera``.
 """
 
 import json
@@ -55,7 +55,7 @@ def main() -> int:
             checks.check(
                 "without a DMA heap the cure is told", "no DMA heap" in bare.stderr, _line(bare, "no DMA heap")
             )
-    return checks.finish("rehearse-camera")
+    return checks.finish("system test camera")
 
 
 def _inside(job: str, preload: bool = True) -> list[str]:
@@ -81,7 +81,7 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except roots.CannotRehearseError as error:
-        print(f"rehearse-camera: {error}", file=sys.stderr)
+        print(f"system test camera: {error}", file=sys.stderr)
         sys.exit(LACKING)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -5,7 +5,7 @@ from roots import Recipe, base_wheels
 CAMERA = Recipe(
     name="camera",
     suite="trixie",
-    # The GStreamer packages are for the RTSP server of rehearse_streams.py.
+    # The GStreamer packages are for the RTSP server of system_test_streams.py.
     packages=(
         *("python3", "python3-venv", "python3-dev", "gcc", "libc6-dev", "ca-certificates"),
         *("python3-numpy", "python3-pil", "python3-prctl", "libgomp1"),

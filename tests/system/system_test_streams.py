@@ -1,6 +1,6 @@
 """Rehearse network cameras: RTSP from GStreamer's server, Motion JPEG over HTTP; each is killed and comes back.
 
-Run as root: ``python tests/rig/rehearse_streams.py``, or ``make rehearse-streams``.
+Run as root: ``python tests/system/system_test_streams.py``, or ``make system TEST=streams``.
 """
 
 import socket
@@ -49,7 +49,7 @@ def main() -> int:
             return MjpegServer(pictures, ("127.0.0.1", port), hold_s=0.5)
 
         _rehearse(checks, "MJPEG", f"http://127.0.0.1:{port}/", mjpeg, animals)
-    return checks.finish("rehearse-streams")
+    return checks.finish("system test streams")
 
 
 def _rehearse(checks: Checks, name: str, address: str, serve: Serve, animals: set[str]) -> None:
@@ -152,7 +152,7 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except roots.CannotRehearseError as error:
-        print(f"rehearse-streams: {error}", file=sys.stderr)
+        print(f"system test streams: {error}", file=sys.stderr)
         sys.exit(LACKING)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,8 +1,8 @@
 """Kill a camera's storing process at random moments, again and again on one store, and look whether anything is lost.
 
-    python rehearse_kills.py FOLDER [KILLS]
+    python kill_run.py FOLDER [KILLS]
 
-Unlike ``rehearse.py`` this is the real disk, real time and all threads: recorder, store and a JSON lines sink. The
+Unlike ``power_cut_run.py`` this is the real disk, real time and all threads: recorder, store and a JSON lines sink. The
 first visit that was acknowledged and is not there, a damaged database or half a line ends it with exit code 1.
 """
 
