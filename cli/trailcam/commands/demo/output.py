@@ -182,7 +182,8 @@ class DemoText(_Counting):
     def sequence_begin(self, sequence: Sequence) -> None:
         """Announce the sequence, and explain the characters."""
         print(f"\nA field sequence: {sequence.shows}; its height is {sequence.height_fraction:.0%} of the picture's.")
-        print(f"It is composed of two of these photographs; {sequence.note}. One character per frame:")
+        print(f"It is composed of two of these photographs; {sequence.note}.")
+        print("One character per frame:")
         if sequence.expected is not None:
             print(f"  #  {sequence.expected} in the picture, named    -  {sequence.expected} in the picture, not named")
         print("  .  nothing to name, unknown   X  another label\n\n  ", end="", flush=True)
