@@ -1,6 +1,6 @@
 """Demonstration photographs of the product as JPEG, numbered, with the label that each must get.
 
-The rehearsals check the way from a camera to an answer, not the model. So they show the photographs that the built-in
+The system tests check the way from a camera to an answer, not the model. So they show the photographs that the built-in
 bundle answers right on this machine, with a margin; ``trailcam demo`` shows the others too, and counts its mistakes.
 """
 
@@ -18,7 +18,7 @@ _FOLDER = CHECKOUT / "edge/trailcam_edge/data/demo"
 _QUALITY = 95
 _SIZE_PX = (640, 480)  # all alike, as a camera gives them; the built-in bundle stretches a picture anyway
 _SURE, _UNSURE = 0.9, 0.7  # confidence from which an animal, and up to which "unknown", survives another decoder
-_ANIMALS, _UNKNOWN = 8, 8  # labels, and pictures of none, below which a rehearsal would prove little
+_ANIMALS, _UNKNOWN = 8, 8  # labels, and pictures of none, below which a test would prove little
 
 
 def write_jpegs(folder: Path) -> list[str | None]:
