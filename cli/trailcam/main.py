@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from trailcam import __version__
-from trailcam_edge.errors import TrailcamError
+from trailcam_core.errors import TrailcamError
 
 __all__ = ["ACTIONS", "COMMANDS", "main"]
 
@@ -88,7 +88,7 @@ def _overview() -> str:
 
 
 def _run(name: str, words: list[str]) -> int:
-    command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '_')}")
+    command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
     parser = argparse.ArgumentParser(
         prog=f"trailcam {name}",
         description=f"{(COMMANDS | ACTIONS)[name].capitalize()}.",

@@ -1,1 +1,1 @@
-"""The contract that every stage of Trailcam shares."""
+"""The contract that every stage keeps: bundles, images, inference, labels, run directories, statistics, files."""

@@ -1,18 +1,18 @@
 """The device side of Trailcam: the bundle contract, preprocessing, interpreters, frame sources and the live loop.
 
 Start with ``Classifier``; ``docs/bundle-format.md`` says what a bundle is. The names below are loaded when they are
-first used, so that a command which needs only ``trailcam_edge.errors`` starts without numpy and OpenCV.
+first used, so that a command which needs only ``trailcam_core.errors`` starts without numpy and OpenCV.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trailcam_edge.bundle import Bundle, open_bundle
-    from trailcam_edge.classifier import Classification, Classifier
-    from trailcam_edge.decision import Candidate
-    from trailcam_edge.errors import TrailcamError
-    from trailcam_edge.preprocessing import read_image
+    from trailcam_core.bundle.folder import Bundle, open_bundle
+    from trailcam_core.classifier import Classification, Classifier
+    from trailcam_core.errors import TrailcamError
+    from trailcam_core.images.decode import read_image
+    from trailcam_core.inference.decision import Candidate
 
 __all__ = ["Bundle", "Candidate", "Classification", "Classifier", "TrailcamError", "open_bundle", "read_image"]
 

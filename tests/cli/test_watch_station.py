@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 
 from trailcam.main import main
-from trailcam_edge.bundle import open_bundle
-from trailcam_edge.classifier import BUILTIN_BUNDLE
-from trailcam_edge.golden import golden_to_bytes
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.bundle.golden_file import golden_to_bytes
+from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_core.strict_json import canonical_json
 from trailcam_edge.sources import DEMO_FRAMES
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.schema import MIGRATIONS, migrate
-from trailcam_edge.strict_json import canonical_json
-from trailcam_edge.update.updater import Updater
+from trailcam_edge.update.install.updater import Updater
 
 CONFIG = """
 [model]

@@ -21,7 +21,7 @@ from mjpeg_server import MjpegServer
 from rehearse_deploy import PORT
 
 from demo_frames import write_jpegs
-from trailcam_deploy.facts import INBOX
+from trailcam_deploy.device.facts import INBOX
 
 _NAME, _VERSION = "oak", "1.0.1"
 _BOOT = "boot/firmware"

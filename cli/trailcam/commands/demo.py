@@ -3,11 +3,11 @@
 import argparse
 from functools import partial
 
-from trailcam.commands.opening import add_model_arguments
+from trailcam.commands.model_options import add_model_arguments
 from trailcam.commands.watch import follow
-from trailcam_edge.errors import SourceError
+from trailcam_core.errors import SourceError
+from trailcam_edge.config.watch_settings import WatchSettings
 from trailcam_edge.sources import open_source
-from trailcam_edge.watch_settings import WatchSettings
 
 __all__ = ["add_arguments", "run"]
 

@@ -10,21 +10,22 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from trailcam.commands.opening import add_model_arguments, open_classifier, usage_error
+from trailcam import __version__
+from trailcam.commands.model_options import add_model_arguments, open_classifier, usage_error
 from trailcam.commands.watch_output import JsonOutput, TextOutput
 from trailcam.signals import hangups, stop_on_signals
-from trailcam.watching import Runner, first_open, open_notifier, tell
-from trailcam_edge.classifier import Classifier
-from trailcam_edge.config import Config, LiveConfig, StoreConfig, read_config
-from trailcam_edge.errors import SourceError
+from trailcam_core.classifier import Classifier
+from trailcam_core.errors import SourceError
+from trailcam_edge.app.runner import Runner, first_open, open_notifier, tell
+from trailcam_edge.config.camera_toml import Config, LiveConfig, StoreConfig, read_config
+from trailcam_edge.config.watch_settings import WatchSettings
 from trailcam_edge.events import PERSON, UNKNOWN
+from trailcam_edge.recognition.loop import watch
 from trailcam_edge.sources import Source
 from trailcam_edge.sources.demo_loop import DEMO_LOOP
-from trailcam_edge.sources.view import ROTATIONS_DEG
-from trailcam_edge.update.guard import UpdateGuard
-from trailcam_edge.update.updater import Updater
-from trailcam_edge.watch import watch
-from trailcam_edge.watch_settings import WatchSettings
+from trailcam_edge.sources.orientation import ROTATIONS_DEG
+from trailcam_edge.update.install.updater import Updater
+from trailcam_edge.update.trial_monitor import UpdateGuard
 
 __all__ = ["add_arguments", "follow", "run"]
 
@@ -84,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
             stop,
             hangup,
             open_notifier(),
+            __version__,
             partial(_guarded, arguments),
         ).run()
     if stop.interrupted:

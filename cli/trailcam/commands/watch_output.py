@@ -6,12 +6,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from trailcam.commands.answers import answer_record, blind_record, visit_record
-from trailcam_edge.classifier import Classification
+from trailcam.commands.json_records import answer_record, blind_record, visit_record
+from trailcam_core.classifier import Classification
 from trailcam_edge.events import BlindTime, Moment, Visit
-from trailcam_edge.sightings import Sighting, extend_sightings
+from trailcam_edge.recognition.observation import Happening, Observation
+from trailcam_edge.recognition.sightings import Sighting, extend_sightings
 from trailcam_edge.sources import Frame
-from trailcam_edge.watch import Happening, Observation
 
 __all__ = ["JsonOutput", "TextOutput"]
 

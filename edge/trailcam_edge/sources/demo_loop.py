@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from trailcam_edge.preprocessing import read_image
+from trailcam_core.images.decode import read_image
 from trailcam_edge.sources.folder import DEMO_FRAMES, list_pictures
 from trailcam_edge.sources.frame import Delivery, Frame
+from trailcam_edge.sources.orientation import UNCHANGED, View
 from trailcam_edge.sources.pixels import PackedPixels
-from trailcam_edge.sources.view import UNCHANGED, View
 
 __all__ = ["DEMO_LOOP", "DemoLoopSource"]
 

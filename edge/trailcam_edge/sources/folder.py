@@ -6,11 +6,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from trailcam_edge.errors import SourceError
-from trailcam_edge.preprocessing import IMAGE_SUFFIXES, read_image
+from trailcam_core.errors import SourceError
+from trailcam_core.images.decode import IMAGE_SUFFIXES, read_image
 from trailcam_edge.sources.frame import Delivery, Frame, OnBadFrame
+from trailcam_edge.sources.orientation import UNCHANGED, View
 from trailcam_edge.sources.pixels import PackedPixels
-from trailcam_edge.sources.view import UNCHANGED, View
 
 __all__ = ["DEMO_FRAMES", "FolderSource", "list_pictures"]
 
