@@ -16,7 +16,6 @@ from trailcam_core.report.svg import new_figure, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis as DrawnAxis
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -54,8 +53,8 @@ def line_chart(title: str, lines: Lines, x: Axis, y: Axis, marks: bool = True) -
 
     def draw(figure: "Figure") -> None:
         axes = figure.add_subplot()
-        _set_axis(axes.xaxis, [point[0] for _, points in lines for point in points], x)
-        _set_axis(axes.yaxis, [point[1] for _, points in lines for point in points], y)
+        _set_axis(axes, "x", [point[0] for _, points in lines for point in points], x)
+        _set_axis(axes, "y", [point[1] for _, points in lines for point in points], y)
         _draw_lines(axes, lines, marks)
 
     return _chart(title, _HEIGHT, draw, [name for name, _ in lines])
@@ -75,9 +74,9 @@ def reliability_chart(title: str, lines: Sequence[tuple[str, Sequence[tuple[floa
         _draw_lines(upper, [(name, [bin_[:2] for bin_ in bins]) for name, bins in lines], marks=True)
         confidence, _, counts = zip(*lines[-1][1], strict=True)
         lower.bar(confidence, counts, width=0.03, color=SERIES[len(lines) - 1])
-        _set_axis(upper.yaxis, [], Axis("right", 0, 1, percent=True))
-        _set_axis(lower.xaxis, [], Axis("confidence", 0, 1, percent=True))
-        _set_axis(lower.yaxis, counts, Axis("pictures", 0, show=(0,), whole=True), ticks=3)
+        _set_axis(upper, "y", [], Axis("right", 0, 1, percent=True))
+        _set_axis(lower, "x", [], Axis("confidence", 0, 1, percent=True))
+        _set_axis(lower, "y", counts, Axis("pictures", 0, show=(0,), whole=True), ticks=3)
 
     return _chart(title, _HEIGHT + 90, draw, [name for name, _ in lines])
 
@@ -88,8 +87,8 @@ def scatter_chart(title: str, points: Lines, x: Axis, y: Axis, joined: Sequence[
     def draw(figure: "Figure") -> None:
         axes = figure.add_subplot()
         every = [place for _, places in points for place in places]
-        _set_axis(axes.xaxis, [place[0] for place in every], x)
-        _set_axis(axes.yaxis, [place[1] for place in every], y)
+        _set_axis(axes, "x", [place[0] for place in every], x)
+        _set_axis(axes, "y", [place[1] for place in every], y)
         axes.plot(*zip(*joined, strict=True), color=_FAINT, linewidth=1, dashes=(4, 3)) if joined else None
         for number, (across, up) in enumerate(every):
             axes.plot(across, up, "o", markersize=_DOT, color=_colour(number), markeredgecolor=_PAGE, clip_on=False)
@@ -98,7 +97,7 @@ def scatter_chart(title: str, points: Lines, x: Axis, y: Axis, joined: Sequence[
         pixels = [(float(a), float(b)) for a, b in axes.transData.transform(every)]
         bounds = ((corners[0][0], corners[0][1]), (corners[1][0], corners[1][1]))
         for number, centre in enumerate(place_labels(pixels, _LABEL_PX, _DOT / 2 + 1, bounds)):
-            axes.text(*inverse.transform(centre), f"{number + 1}", ha="center", va="center_baseline")
+            axes.annotate(f"{number + 1}", tuple(inverse.transform(centre)), ha="center", va="center_baseline")
 
     return _chart(title, _HEIGHT, draw, [name for name, _ in points], _dot)
 
@@ -124,10 +123,9 @@ def bar_chart(title: str, bars: Sequence[tuple[str, float]], name: str) -> Html:
                 axes.plot(value, number, "o", markersize=_DOT, color=_colour(number))
             else:
                 axes.barh(number, value, height=0.34, color=_colour(number))
-            shift = {"xytext": (7, 0), "textcoords": "offset points"}
-            axes.annotate(f"{value:.3g}", (value, number), va="center_baseline", **shift)
-            axes.annotate(shorten(text), (low, number), (2, 16), textcoords="offset points", va="center_baseline")
-        _set_axis(axes.xaxis, values, axis if log else Axis(name, 0.0, show=(0,)))
+            _write(axes, f"{value:.3g}", (value, number), (7, 0))
+            _write(axes, shorten(text), (low, number), (2, 16))
+        _set_axis(axes, "x", values, axis if log else Axis(name, 0.0, show=(0,)))
         axes.set_xlim(low, high * (high / low) ** 0.12 if log else 1.14 * high)  # room for the value of the longest
         axes.set_ylim(len(bars) - 0.6, -0.75)
         axes.tick_params(axis="y", left=False, labelleft=False)
@@ -152,8 +150,7 @@ def column_chart(title: str, edges: Sequence[str], counts: Sequence[int], name: 
             height = max(count, tallest / 100) if count else 0  # one picture must not vanish beside two thousand
             axes.bar(number + 0.5, height, width=0.88, color=SERIES[0])
             text = f"{count}" if count < 10_000 else f"{count / 1000:.0f}k"
-            above = {"xytext": (0, 3), "textcoords": "offset points", "ha": "center"}
-            axes.annotate(text, (number + 0.5, height), fontsize=11, **above)
+            _write(axes, text, (number + 0.5, height), (0, 8), "center")
         axes.set_xticks(range(len(edges)), edges, fontsize=11)
         axes.set(xlim=(0, len(counts)), ylim=(0, 1.12 * tallest), xlabel=name)
         axes.yaxis.set_visible(False)
@@ -182,7 +179,7 @@ def interval_chart(
             axes.plot((low, high), (number, number), color=colour, clip_on=False)
             axes.plot(value, number, "o", markersize=_DOT - 1, color=colour, clip_on=False)
         ends = [end for row in rows for end in row[1:]]
-        _set_axis(axes.xaxis, [0, *ends, *([] if limit is None else [limit])], axis)
+        _set_axis(axes, "x", [0, *ends, *([] if limit is None else [limit])], axis)
         axes.axvline(0, color=_FAINT, linewidth=1)
         if limit is not None:
             axes.axvline(limit, color=_BAD, linewidth=1.5, dashes=(5, 4))
@@ -225,12 +222,16 @@ def _draw_lines(axes: "Axes", lines: Lines, marks: bool) -> None:
             line.set_dashes(_dashes(number))
 
 
-def _set_axis(drawn: "DrawnAxis", values: Sequence[float], axis: Axis, ticks: int = 5) -> None:
+def _write(axes: "Axes", text: str, place: Point, shift: Point, side: str = "left") -> None:
+    axes.annotate(text, place, shift, textcoords="offset points", ha=side, va="center_baseline", fontsize=11)
+
+
+def _set_axis(axes: "Axes", way: str, values: Sequence[float], axis: Axis, ticks: int = 5) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     low, high = limits(values, axis)
-    is_x = drawn.axis_name == "x"
-    scale, span = (drawn.axes.set_xscale, drawn.axes.set_xlim) if is_x else (drawn.axes.set_yscale, drawn.axes.set_ylim)
+    drawn = axes.xaxis if way == "x" else axes.yaxis
+    scale, span = (axes.set_xscale, axes.set_xlim) if way == "x" else (axes.set_yscale, axes.set_ylim)
     if uses_log(values, axis):
         scale("log")
         drawn.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,)))

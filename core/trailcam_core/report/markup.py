@@ -11,6 +11,9 @@ class Html(str):
 
     __slots__ = ()
 
+    def __add__(self, other: str) -> "Html":
+        return join([self, other])
+
 
 def fill(template: str, *values: object) -> Html:
     """Return a template of ours with its ``{}`` fields filled in; texts are escaped, HTML and numbers are not.

@@ -49,6 +49,8 @@ th:first-child{text-align:left;position:sticky;left:0;background:inherit}tbody t
 @media(max-width:600px){tbody th{white-space:normal;min-width:7em;max-width:9.5em;overflow-wrap:anywhere}}
 .texts th,.texts td{text-align:left;white-space:normal;overflow-wrap:anywhere;vertical-align:top}
 .texts th:first-child{position:static;min-width:8em}td.strong{color:#fff}
+.matrix thead th:not(:first-child){writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:9px 4px;
+border:0}.matrix td{text-align:center;min-width:2.6em}
 .badge{display:inline-block;padding:1px 9px;border-radius:9px;color:var(--page);font-size:13px;font-weight:600}
 .badge.pass{background:var(--good)}.badge.fail{background:var(--bad)}.badge.inconclusive{background:var(--unsure)}
 .box{border-left:5px solid var(--rule);padding:.1em 1em;margin:1em 0;background:var(--stripe)}

@@ -22,7 +22,7 @@ __all__ = ["new_figure", "to_svg"]
 
 _INK, _FAINT, _RULE = (PALETTE[name][0] for name in ("ink", "faint", "rule"))
 _PX = 72  # per inch of an SVG, so that a point is a pixel
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "trailcam",
     "text.parse_math": False,  # a label may hold a dollar
@@ -75,7 +75,8 @@ def to_svg(figure: "Figure", description: str) -> Html:
         element.tag = element.tag.rpartition("}")[2]
         element.attrib = dict(_attributes(element.attrib, prefix, {name.decode() for name in wanted}))
     box = root.get("viewBox", "")
-    inside = "".join(ElementTree.tostring(child, encoding="unicode") for child in root if child.tag != "metadata")
+    shown = [child for child in root if child.tag != "metadata" and child.find("style") is None]
+    inside = "".join(ElementTree.tostring(child, encoding="unicode") for child in shown)
     return fill('<svg viewBox="{}" role="img" aria-label="{}">{}</svg>', box, description, Html(_tidy(inside)))
 
 

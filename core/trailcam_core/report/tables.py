@@ -12,7 +12,7 @@ Rows = Iterable[Sequence[str]]
 
 
 def html_table(
-    head: Sequence[str], rows: Rows, shades: Sequence[Sequence[float]] | None = None, texts: bool = False
+    head: Sequence[str], rows: Rows, shades: Sequence[Sequence[float]] | None = None, kind: str = "numbers"
 ) -> Html:
     """Return an HTML table that scrolls sideways in its own box.
 
@@ -20,14 +20,13 @@ def html_table(
         head: of the columns; of empty texts for none.
         rows: cells, each as many as ``head``; those that are not HTML are escaped.
         shades: strength 0..1 behind each cell but the first of a row, where given.
-        texts: whether the cells are texts that may wrap, not numbers.
+        kind: numbers; texts, which may wrap; or matrix, whose column names are turned upright.
     """
     lines = []
     for number, (name, *cells) in enumerate(rows):
         behind = shades[number] if shades is not None else [0.0] * len(cells)
         lines.append(fill("<tr><th>{}</th>{}</tr>", name, join(map(_cell, cells, behind))))
     top = fill("<thead><tr>{}</tr></thead>", join(fill("<th>{}</th>", cell) for cell in head)) if any(head) else ""
-    kind = "texts" if texts else "numbers"
     return fill('<div class="scroll"><table class="{}">{}<tbody>{}</tbody></table></div>', kind, Html(top), join(lines))
 
 
