@@ -87,6 +87,6 @@ def place_labels(points: Sequence[Point], size: Point, gap: float, bounds: tuple
 
     for x, y in points:
         across, up = gap + width / 2, gap + height / 2
-        ways = [(x + reach * a * across, y + reach * b * up) for reach in (1, 2, 3, 4) for a, b in _WAYS]
+        ways = [(x + reach * a * across, y + reach * b * up) for reach in range(1, 7) for a, b in _WAYS]
         placed.append(min(ways, key=cost))  # the first of the best, which is the nearest
     return placed

@@ -97,7 +97,8 @@ def scatter_chart(title: str, points: Lines, x: Axis, y: Axis, joined: Sequence[
         pixels = [(float(a), float(b)) for a, b in axes.transData.transform(every)]
         bounds = ((corners[0][0], corners[0][1]), (corners[1][0], corners[1][1]))
         for number, centre in enumerate(place_labels(pixels, _LABEL_PX, _DOT / 2 + 1, bounds)):
-            axes.annotate(f"{number + 1}", tuple(inverse.transform(centre)), ha="center", va="center_baseline")
+            x, y = inverse.transform(centre)
+            _write(axes, f"{number + 1}", (x, y), (0, 0), "center")
 
     return _chart(title, _HEIGHT, draw, [name for name, _ in points], _dot)
 
@@ -223,7 +224,8 @@ def _draw_lines(axes: "Axes", lines: Lines, marks: bool) -> None:
 
 
 def _write(axes: "Axes", text: str, place: Point, shift: Point, side: str = "left") -> None:
-    axes.annotate(text, place, shift, textcoords="offset points", ha=side, va="center_baseline", fontsize=11)
+    note = axes.annotate(text, place, shift, textcoords="offset points", ha=side, va="center_baseline", fontsize=11)
+    note.set_annotation_clip(False)
 
 
 def _set_axis(axes: "Axes", way: str, values: Sequence[float], axis: Axis, ticks: int = 5) -> None:

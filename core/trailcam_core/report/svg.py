@@ -1,10 +1,9 @@
 """A Matplotlib figure as SVG inside a page: colours become the page's variables, texts stay texts.
 
-The same figure gives the same bytes. What a browser does not need is left out: metadata, comments, and identifiers,
-which would repeat from chart to chart; those that a clip or a marker refers to begin with a digest of the chart.
+The same figure gives the same bytes. Metadata, comments and identifiers are left out, and so are clips: every axis has
+room for its values.
 """
 
-import hashlib
 import io
 import re
 from collections.abc import Iterator
@@ -49,7 +48,8 @@ _SETTINGS: Any = {
     "grid.linewidth": 0.8,
     "lines.linewidth": 2,
 }
-_DROPPED = ("font-family", "stroke-linejoin", "stroke-miterlimit", "stroke-linecap")
+_SVG, _HREF = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
+_DROPPED = ("id", "clip-path", "{http://www.w3.org/XML/1998/namespace}space")
 
 
 @contextmanager
@@ -69,38 +69,43 @@ def to_svg(figure: "Figure", description: str) -> Html:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 -- Matplotlib's own
-    wanted = set(re.findall(rb'(?:url\(|href=")#(\w+)', buffer.getvalue()))
-    prefix = f"c{hashlib.sha256(buffer.getvalue()).hexdigest()[:8]}-"
+    marks = {element.get("id", ""): element for element in root.iter(f"{_SVG}path")}
+    for element in list(root.iter()):
+        for child in element.findall(f"{_SVG}defs") + element.findall(f"{_SVG}metadata"):
+            element.remove(child)
     for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-        element.attrib = dict(_attributes(element.attrib, prefix, {name.decode() for name in wanted}))
-    box = root.get("viewBox", "")
-    shown = [child for child in root if child.tag != "metadata" and child.find("style") is None]
-    inside = "".join(ElementTree.tostring(child, encoding="unicode") for child in shown)
-    return fill('<svg viewBox="{}" role="img" aria-label="{}">{}</svg>', box, description, Html(_tidy(inside)))
+        if element.tag == f"{_SVG}use":
+            _place_mark(element, marks[element.get(_HREF, "").removeprefix("#")])
+        element.tag = element.tag.removeprefix(_SVG)
+        element.attrib = {name: value for name, value in element.attrib.items() if name not in _DROPPED}
+        if "style" in element.attrib:
+            element.set("style", _style(element.attrib["style"]))
+    inside = "".join(ElementTree.tostring(child, encoding="unicode") for child in root)
+    size = root.get("viewBox", "")
+    return fill(
+        '<svg viewBox="{}" role="img" aria-label="{}">{}</svg>',
+        size,
+        description,
+        Html(re.sub(r"\s+", " ", inside).replace("> <", "><")),
+    )
 
 
-def _attributes(attributes: dict[str, str], prefix: str, wanted: set[str]) -> Iterator[tuple[str, str]]:
-    for name, value in attributes.items():
-        short = name.rpartition("}")[2]
-        if short == "id":
-            if value in wanted:
-                yield short, prefix + value
-        elif short == "style":
-            yield short, ";".join(_declarations(value))
-        elif short != "space":
-            yield short, re.sub(r"(^|url\()#", rf"\1#{prefix}", value)
+def _place_mark(use: ElementTree.Element, mark: ElementTree.Element) -> None:
+    """Replace a reference to a marker by the marker: identifiers would repeat from chart to chart."""
+    x, y, style = (use.get(name, "") for name in ("x", "y", "style"))
+    use.tag = f"{_SVG}path"
+    use.attrib = {"d": mark.get("d", ""), "transform": f"translate({x} {y})"}
+    use.set("style", f"{style};{mark.get('style', '')}")
 
 
-def _declarations(style: str) -> Iterator[str]:
+def _style(style: str) -> str:
+    """Return the declarations of one element: the size of letters but not their font, and variables for colours."""
+    kept = []
     for declaration in filter(None, map(str.strip, style.split(";"))):
         name, _, value = declaration.partition(": ")
         if name == "font":
             size = re.search(r"[\d.]+px", value)
-            yield f"font-size:{size.group() if size else '12px'}"
-        elif name not in _DROPPED:
-            yield f"{name}:{VARIABLES.get(value, value)}"
-
-
-def _tidy(text: str) -> str:
-    return re.sub(r">\s+<", "><", text)
+            kept.append(f"font-size:{size.group() if size else '12px'}")
+        elif name != "font-family" and not name.startswith("stroke-line"):
+            kept.append(f"{name}:{VARIABLES.get(value, value)}")
+    return ";".join(kept)

@@ -170,9 +170,7 @@ def show_first_layers(test: Pictures, model: keras.Model, spec: InputSpec) -> Ht
         figures.append(picture(_tile(maps), [("", caption)]))
     text += pictures(figures, "wide")
     if len(found) == 1:
-        text += paragraph(
-            "This network has no pooling layer but the one before its answer: strides shrink the picture."
-        )
+        text += paragraph("This network pools only just before its answer: strides shrink the picture.")
     return text
 
 
