@@ -111,7 +111,7 @@ def reasons(result: Result) -> list[str]:
 
 
 def describe_row(row: Row) -> str:
-    """Return what tells a measured row from the others."""
+    """Return bundle, runtime and threads of a measured row, which together identify it."""
     return f"{row.name} {row.scheme}, {row.runtime}, {row.threads} thread(s)"
 
 

@@ -2,7 +2,7 @@
 
 Each is a figure with its title above and, where lines need names, a list of them below, both as HTML, so that long ones
 wrap. Charts are as wide as a telephone and grow on a desk. Matplotlib is loaded with the first chart; where it is not
-installed a sentence stands in place of each.
+installed, a sentence replaces each chart.
 """
 
 import importlib.util

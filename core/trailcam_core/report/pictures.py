@@ -22,15 +22,15 @@ def picture(image: Image | Sequence[tuple[Image, str]], caption: Iterable[tuple[
 
     Args:
         image: (H, W, 3) uint8 RGB, or several with a text.
-        caption: lines below as class and text: truth, right, wrong, file, or "" for plain; all stand for the picture
-            where it is not seen.
+        caption: lines below as class and text: truth, right, wrong, file, or "" for plain; all of them are its
+            text for readers who do not see it.
     """
     lines = list(caption)
-    told = "; ".join(text for _, text in lines)
+    words = "; ".join(text for _, text in lines)
     if isinstance(image, np.ndarray):
-        shown = _embed(image, told)
+        shown = _embed(image, words)
     else:
-        cells = join(fill("<span>{}{}</span>", _embed(part, f"{told}: {text}"), text) for part, text in image)
+        cells = join(fill("<span>{}{}</span>", _embed(part, f"{words}: {text}"), text) for part, text in image)
         shown = fill('<div class="row">{}</div>', cells)
     below = join(fill('<span class="{}">{}</span>', kind, _breakable(text)) for kind, text in lines)
     return fill('<figure class="picture">{}<figcaption>{}</figcaption></figure>', shown, below)

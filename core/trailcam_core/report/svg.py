@@ -65,7 +65,7 @@ def new_figure(width: float, height: float) -> Iterator["Figure"]:
 
 
 def to_svg(figure: "Figure", description: str) -> Html:
-    """Return a figure as an SVG element; ``description`` stands for it where it is not seen."""
+    """Return a figure as an SVG element; ``description`` is for readers who do not see it."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 -- Matplotlib's own

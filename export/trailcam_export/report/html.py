@@ -18,7 +18,7 @@ def render_drift_report(findings: Findings) -> str:
     measured = [variant for variant in findings.variants if variant.gate.bars[0].name != "parity"]
     sections = [
         ("Variants", _overview(findings) + join(_verdict(findings, variant) for variant in findings.variants)),
-        (f"Mixed int8 of {findings.fix.of}" if findings.fix else "", describe_fix(findings)),
+        (f"Fixing {findings.fix.of}" if findings.fix else "", describe_fix(findings)),
         *((variant.name, describe_variant(findings, variant)) for variant in measured),
         ("Pictures on which the answers differ", show_pictures(findings)),
         ("Terms", _glossary(findings)),

@@ -60,6 +60,6 @@ def _answer(
     name: str, logits: npt.NDArray[np.float32], temperature: float, findings: Findings, truth: int
 ) -> tuple[str, str]:
     shares = probabilities(np.nan_to_num(logits), temperature)
-    said = int(shares.argmax())
-    right = said == truth
-    return "right" if right else "wrong", f"{name}: {findings.labels[said]} {shares[said]:.0%} {'✓' if right else '✗'}"
+    answer = int(shares.argmax())
+    kind, mark = ("right", "✓") if answer == truth else ("wrong", "✗")
+    return kind, f"{name}: {findings.labels[answer]} {shares[answer]:.0%} {mark}"

@@ -1,6 +1,8 @@
 """Charts as the browser gets them."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -162,6 +164,16 @@ def test_a_long_name_loses_its_middle(length: int, kept: bool) -> None:
     assert len(short) == 18
     assert short.startswith("begin")
     assert short.endswith("end")
+
+
+def test_matplotlib_is_loaded_by_the_first_chart_and_leaves_its_settings_alone() -> None:
+    program = (
+        "import sys; from trailcam_core.report import column_chart; assert 'matplotlib' not in sys.modules\n"
+        "import matplotlib; matplotlib.rcParams['font.size'] = 31\n"
+        "chart = column_chart('t', ['0', '1'], [1], 'x'); assert 'font-size:31px' not in chart\n"
+        "assert matplotlib.rcParams['font.size'] == 31; assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_without_matplotlib_a_chart_is_a_sentence_that_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

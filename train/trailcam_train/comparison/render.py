@@ -58,7 +58,7 @@ def _pairing_lines(comparison: Comparison) -> list[str]:
 
 def _verdict(pairing: Pairing, first: str, second: str) -> str:
     if pairing.p_value >= _ALPHA:
-        return "No difference is shown: pictures like these could have fallen this way by chance."
+        return "No difference is shown: a difference of this size can be random."
     better = second if pairing.delta.value > 0 else first
     return f"{better} is better: at equal accuracy so large a difference would be rare."
 
@@ -92,7 +92,7 @@ def _duration(side: Side) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min" if minutes else f"{side.training_s:.0f} s"
 
 
-_Shows = tuple[tuple[str, Callable[[Side], str]], ...]  # title of a line, and what it says of a run
+_Shows = tuple[tuple[str, Callable[[Side], str]], ...]  # title of a line, and its text for a run
 _COSTS: _Shows = (
     ("model.keras", lambda side: f"{side.model_bytes / 1e6:.1f} MB"),
     ("epochs", _epochs),
