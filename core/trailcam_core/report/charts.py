@@ -89,7 +89,8 @@ def scatter_chart(title: str, points: Lines, x: Axis, y: Axis, joined: Sequence[
         every = [place for _, places in points for place in places]
         _set_axis(axes, "x", [place[0] for place in every], x)
         _set_axis(axes, "y", [place[1] for place in every], y)
-        axes.plot(*zip(*joined, strict=True), color=_FAINT, linewidth=1, dashes=(4, 3)) if joined else None
+        if joined:
+            axes.plot(*zip(*joined, strict=True), color=_FAINT, linewidth=1, dashes=(4, 3))
         for number, (across, up) in enumerate(every):
             axes.plot(across, up, "o", markersize=_DOT, color=_colour(number), markeredgecolor=_PAGE, clip_on=False)
         figure.draw_without_rendering()  # lays the axes out: only now are pixels known
@@ -97,8 +98,8 @@ def scatter_chart(title: str, points: Lines, x: Axis, y: Axis, joined: Sequence[
         pixels = [(float(a), float(b)) for a, b in axes.transData.transform(every)]
         bounds = ((corners[0][0], corners[0][1]), (corners[1][0], corners[1][1]))
         for number, centre in enumerate(place_labels(pixels, _LABEL_PX, _DOT / 2 + 1, bounds)):
-            x, y = inverse.transform(centre)
-            _write(axes, f"{number + 1}", (x, y), (0, 0), "center")
+            across, up = inverse.transform(centre)
+            _write(axes, f"{number + 1}", (across, up), (0, 0), "center")
 
     return _chart(title, _HEIGHT, draw, [name for name, _ in points], _dot)
 
