@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trailcam_core.ssh.errors import HostError
 from trailcam_deploy.device.facts import INBOX
 from trailcam_deploy.ssh.connection import Connection
-from trailcam_deploy.ssh.errors import HostError
 
 __all__ = ["Sight", "look", "start_service", "take_release", "wait_until_well"]
 

@@ -4,12 +4,12 @@ import threading
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from trailcam_core.ssh.errors import HostError, OfflineError
 from trailcam_deploy.device.activate import Sight, start_service, take_release, wait_until_well
 from trailcam_deploy.device.facts import INBOX, Facts, read_facts, refuse_device
 from trailcam_deploy.device.provision import PACKAGES, Step, Wanted, plan_provision
 from trailcam_deploy.device.release_diff import Published, plan_push, stale_files
 from trailcam_deploy.ssh.connection import Connection
-from trailcam_deploy.ssh.errors import HostError, OfflineError
 from trailcam_deploy.ssh.transfer import Upload, send_files
 
 __all__ = ["DevicePlan", "DeviceReport", "Diary", "Patience", "bring_up", "plan_device"]

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trailcam_core.ssh.errors import HostError
 from trailcam_deploy.ssh.connection import Connection
-from trailcam_deploy.ssh.errors import HostError
 
 __all__ = ["INBOX", "UPDATE_FOLDER", "Facts", "parse_facts", "read_facts", "refuse_device"]
 

@@ -11,10 +11,10 @@ What is there already is left alone; a configuration above all.
 from dataclasses import dataclass
 from pathlib import Path
 
+from trailcam_core.ssh.errors import HostError
 from trailcam_deploy.device.facts import INBOX, UPDATE_FOLDER, Facts
 from trailcam_deploy.device.wheels import Software, fitting_wheels, lacking_projects
 from trailcam_deploy.fleet.inventory import host_id
-from trailcam_deploy.ssh.errors import HostError
 from trailcam_deploy.ssh.transfer import Upload
 
 __all__ = ["PACKAGES", "Step", "Wanted", "plan_provision"]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trailcam_core.errors import TrailcamError
+from trailcam_core.ssh.errors import HostError, OfflineError
 from trailcam_deploy.fleet.inventory import Host
-from trailcam_deploy.ssh.errors import HostError, OfflineError
 
 __all__ = ["DONE", "FAILED", "LEFT_OUT", "OFFLINE", "FleetRules", "Outcome", "run_fleet"]
 

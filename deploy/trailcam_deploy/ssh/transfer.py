@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from trailcam_core.ssh.errors import HostError
 from trailcam_deploy.ssh.connection import Connection
-from trailcam_deploy.ssh.errors import HostError
 
 __all__ = ["Upload", "send_files"]
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from trailcam_core.ssh.errors import HostError
 from trailcam_deploy.device.activate import Sight, parse_sight, take_release
-from trailcam_deploy.ssh.errors import HostError
 
 WELL = Sight("active", "idle", "meadow 1.0.0", "meadow 1.0.0", True, "127.0.0.1:8080")
 

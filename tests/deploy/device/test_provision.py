@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from trailcam_core.errors import DeployError
+from trailcam_core.ssh.errors import HostError
 from trailcam_deploy.device.facts import Facts, parse_facts, refuse_device
 from trailcam_deploy.device.provision import PACKAGES, Wanted, plan_provision
 from trailcam_deploy.device.wheels import Software, fitting_wheels, list_wheels
-from trailcam_deploy.ssh.errors import HostError
 
 ROOT = b"root metadata"
 SHA = hashlib.sha256(ROOT).hexdigest()

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from trailcam_core.errors import DeployError
+from trailcam_core.ssh.errors import HostError, OfflineError
 from trailcam_deploy.fleet.inventory import Host
 from trailcam_deploy.fleet.run_fleet import DONE, FAILED, LEFT_OUT, OFFLINE, FleetRules, Outcome, run_fleet
 from trailcam_deploy.fleet.state import FleetState
-from trailcam_deploy.ssh.errors import HostError, OfflineError
 
 HOSTS = [Host(f"h{number}", f"h{number}") for number in range(8)]
 

@@ -125,7 +125,7 @@ class _Job:
     def hang_up(self) -> None:
         """End what is going on with every device."""
         for connection in tuple(self._open):
-            connection.hang_up()
+            connection.disconnect()
 
     @contextmanager
     def _known(self, connection: "Connection") -> Iterator[None]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from trailcam_deploy.fleet.inventory import Host
     from trailcam_deploy.fleet.run_fleet import FleetRules
     from trailcam_deploy.operator_folder import Home
-    from trailcam_deploy.ssh.connection import SshSettings
+    from trailcam_core.ssh.master import SshSettings
 
 __all__ = [
     "add_fleet_argument",
@@ -64,7 +64,7 @@ def chosen_hosts(arguments: argparse.Namespace) -> "tuple[Host, ...]":
 
 def ssh_settings(arguments: argparse.Namespace, count: int) -> "SshSettings":
     """Return how to connect; one device on a terminal may ask about passwords and an unknown host key."""
-    from trailcam_deploy.ssh.connection import SshSettings
+    from trailcam_core.ssh.master import SshSettings
 
     interactive = count == 1 and sys.stdin.isatty() and sys.stderr.isatty()
     return SshSettings(tuple(arguments.ssh_option), arguments.ssh_config, interactive)
