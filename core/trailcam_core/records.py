@@ -18,6 +18,7 @@ file, the line, the value and what was expected. A rule that spans several field
 msgspec and cattrs were considered: neither message holds the refused value, and neither knows the line of a key.
 """
 
+import json
 import math
 import re
 import tomllib
@@ -25,11 +26,22 @@ import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from trailcam_core.errors import TrailcamError
 
-__all__ = ["Choice", "Document", "FieldError", "Pattern", "Range", "check_ranges", "parse_toml", "read_toml"]
+__all__ = [
+    "Choice",
+    "Document",
+    "FieldError",
+    "Pattern",
+    "Range",
+    "check_ranges",
+    "parse_json",
+    "parse_toml",
+    "read_toml",
+    "shown",
+]
 
 _T = TypeVar("_T")
 _SHOWN_CHARACTERS = 60  # of a refused value, in a message
@@ -62,9 +74,8 @@ class Range:
         return bool(self.low <= value <= self.high)
 
     def __str__(self) -> str:
-        if self.high == math.inf:
-            return f"{self.low:,} or more"
-        return f"{self.low:,} to {self.high:,}"
+        low, high = (f"{bound:,}" if isinstance(bound, int) else f"{bound:g}" for bound in (self.low, self.high))
+        return f"{low} or more" if self.high == math.inf else f"{low} to {high}"
 
 
 class Choice:
@@ -119,7 +130,7 @@ def _check_value(name: str, value: Any, hint: Any) -> None:
     if get_origin(kind) is tuple and items:
         for position, item in enumerate(value):
             _check_value(f"{name}[{position}]", item, items[0] if items[-1] is ... else items[position])
-    elif get_origin(kind) is Mapping:
+    elif get_origin(kind) in (Mapping, dict):
         for key, item in value.items():
             _check_value(f"{name}.{key}", item, items[1])
 
@@ -143,8 +154,8 @@ def shown(value: Any) -> str:
     """Return a refused value for a message: short, on one line, without control characters."""
     if isinstance(value, dict | list):
         return f"a {'table' if isinstance(value, dict) else 'list'} of {len(value):,}"
-    if isinstance(value, bool):
-        return str(value).lower()
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
     return repr(value) if len(repr(value)) <= _SHOWN_CHARACTERS else f"{repr(value)[:_SHOWN_CHARACTERS]}..."
 
 
@@ -184,6 +195,50 @@ def parse_toml(
     return table, Document(source, error, folder, text)
 
 
+def parse_json(
+    content: bytes, source: str, error: type[TrailcamError], max_bytes: int
+) -> "tuple[dict[str, Any], Document]":
+    """Parse bytes from an untrusted place that must be one JSON object without a duplicate key.
+
+    Args:
+        content: the bytes of the file.
+        source: the name of the file in messages.
+        error: the family of errors that is raised.
+        max_bytes: more is refused unread.
+
+    Raises:
+        TrailcamError: of type ``error``: too large, not UTF-8, not JSON, nested too deeply, a duplicate key, no object.
+    """
+    if len(content) > max_bytes:
+        raise error(f"{source}: {len(content):,} bytes, expected at most {max_bytes:,}. It was not read.")
+    try:
+        value = json.loads(content.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as problem:
+        raise error(f"{source}: byte {problem.start} is not UTF-8.") from problem
+    except json.JSONDecodeError as problem:
+        raise error(f"{source}: not JSON at line {problem.lineno} column {problem.colno}: {problem.msg}.") from problem
+    except RecursionError as problem:
+        raise error(f"{source}: nested too deeply to be read.") from problem
+    except ValueError as problem:
+        raise error(f"{source}: {problem}") from problem
+    if not isinstance(value, dict):
+        raise error(f"{source}: holds {shown(value)}, expected an object in braces.")
+    return value, Document(source, error)
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {shown(key)} occurs twice in one object, expected once.")
+        found[key] = value
+    return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number.")
+
+
 class Document:
     """A file under decoding: its name in messages, its error family and, for TOML, its lines.
 
@@ -215,16 +270,16 @@ class Document:
         if not isinstance(table, dict):
             raise self.refuse(path, f"{_dotted(path)} is {shown(table)}, expected a table [{_dotted(path)}]")
         hints = get_type_hints(kind, include_extras=True)
-        unknown = [key for key in table if key not in hints]
-        if unknown:
-            where = f" in [{_dotted(path)}]" if path else ""
-            raise self.refuse(
-                (*path, unknown[0]), f"unknown key {shown(unknown[0])}{where}, expected one of {', '.join(hints)}"
-            )
-        missing = [entry.name for entry in fields(kind) if _is_required(entry) and entry.name not in table]  # type: ignore[arg-type]
-        if missing:
-            where = f"[{_dotted(path)}] " if path else ""
-            raise self.refuse(path, f"{where}needs {' and '.join(missing)}")
+        for key in table:
+            if key not in hints:
+                known = ", ".join(hints)
+                newer = "" if self._lines else ". It may come from a newer Trailcam: update this one"
+                message = f"unknown key {_dotted((*path, key))!r}, expected one of {known}{newer}"
+                raise self.refuse((*path, key), message)
+        for entry in fields(kind):  # type: ignore[arg-type]
+            if _is_required(entry) and entry.name not in table:
+                name, expected = _dotted((*path, entry.name)), _meaning(*_without_none(hints[entry.name]))
+                raise self.refuse(path, f"{name} is missing, expected {expected}")
         values = {key: self._value(hints[key], value, (*path, key)) for key, value in table.items()}
         try:
             return kind(**values)
@@ -238,6 +293,10 @@ class Document:
         line = f", line {self._line_of(path)}" if self._lines else ""
         return self._error(f"{self._source}{line}: {message}.")
 
+    def refuse_value(self, path: tuple[str, ...], value: Any, expected: object) -> NoReturn:
+        """Raise the error for a key whose value breaks a rule beyond its hint."""
+        raise self.refuse(path, f"{_dotted(path)} is {shown(value)}, expected {expected}")
+
     def _value(self, hint: Any, value: Any, path: tuple[str, ...]) -> Any:
         kind, rules = _without_none(hint)
         if value is None and kind is not hint and type(None) in get_args(hint):
@@ -246,12 +305,8 @@ class Document:
             return self.decode(kind, value, path)  # type: ignore[arg-type]
         if get_origin(kind) is tuple:
             return self._items(get_args(kind), value, path)
-        if get_origin(kind) is Mapping:
-            if not isinstance(value, dict):
-                raise self.refuse(path, f"{_dotted(path)} is {shown(value)}, expected a table")
-            item = get_args(kind)[1]
-            value = {key: self._value(item, one, (*path, key)) for key, one in value.items()}
-            return types.MappingProxyType(value)
+        if get_origin(kind) in (Mapping, dict):
+            return self._mapping(kind, value, path)
         return self._plain(kind, rules, value, path)
 
     def _plain(self, kind: Any, rules: list[_Rule], value: Any, path: tuple[str, ...]) -> Any:
@@ -261,12 +316,18 @@ class Document:
         if kind is float and type(value) is int:
             value = float(value)
         if kind is not Any and type(value) is not kind:
-            expected = ", ".join([_MEANINGS.get(kind, str(kind)), *map(str, rules)])
-            raise self.refuse(path, f"{_dotted(path)} is {shown(value)}, expected {expected}")
+            raise self.refuse(path, f"{_dotted(path)} is {shown(value)}, expected {_meaning(kind, rules)}")
         for rule in rules:
             if not rule.accepts(value):
                 raise self.refuse(path, f"{_dotted(path)} is {shown(value)}, expected {rule}")
         return value
+
+    def _mapping(self, kind: Any, value: Any, path: tuple[str, ...]) -> Any:
+        if not isinstance(value, dict):
+            raise self.refuse(path, f"{_dotted(path)} is {shown(value)}, expected a table")
+        item = get_args(kind)[1]
+        made = {key: self._value(item, one, (*path, key)) for key, one in value.items()}
+        return made if get_origin(kind) is dict else types.MappingProxyType(made)
 
     def _items(self, kinds: tuple[Any, ...], value: Any, path: tuple[str, ...]) -> tuple[Any, ...]:
         if not isinstance(value, list):
@@ -297,6 +358,16 @@ class Document:
             if path[: len(here)] == here and len(here) > depth:
                 best, depth = number, len(here)
         return best
+
+
+def _meaning(kind: Any, rules: list[_Rule]) -> str:
+    if is_dataclass(kind) or get_origin(kind) in (Mapping, dict):
+        return "a table"
+    if get_origin(kind) is tuple:
+        return "a list"
+    if kind is str and rules:
+        return ", ".join(map(str, rules))
+    return ", ".join([_MEANINGS.get(kind, str(kind)), *map(str, rules)])
 
 
 def _is_required(entry: "Field[Any]") -> bool:

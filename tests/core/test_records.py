@@ -67,7 +67,7 @@ def test_a_whole_file_becomes_a_record() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("max_bytes = 1000", "camera.toml, line 1: needs folder."),
+        ("max_bytes = 1000", "camera.toml, line 1: folder is missing, expected a path in quotes."),
         ('folder = "a"\nmax_bytes = 999', "line 2: max_bytes is 999, expected 1,000 or more."),
         ('folder = "a"\nmax_bytes = 1.5e3', "line 2: max_bytes is 1500.0, expected a whole number, 1,000 or more."),
         ('folder = "a"\nmax_bytes = true', "line 2: max_bytes is true, expected a whole number, 1,000 or more."),
@@ -79,13 +79,16 @@ def test_a_whole_file_becomes_a_record() -> None:
         ('folder = "a"\nlabels = ["dog", "cow"]', "line 2: labels[1] is 'cow', expected one of cat, dog."),
         ('folder = "a"\n[limits]\ncow = 1.01', "line 3: limits.cow is 1.01, expected 0 to 1."),
         ('folder = "a"\nsink = 3', "line 2: sink is 3, expected a table [sink]."),
-        ('folder = "a"\n[sink]\ntimeout_s = 1', "line 2: [sink] needs url."),
+        (
+            'folder = "a"\n[sink]\ntimeout_s = 1',
+            "line 2: sink.url is missing, expected an address such as http://host/path.",
+        ),
         ('folder = "a"\n[sink]\nurl = "x"', "line 3: sink.url is 'x', expected an address such as http://host/path."),
         (
             'folder = "a"\n[sink]\nurl = "http://a"\ntimeout_s = nan',
             "line 4: sink.timeout_s is nan, expected 0.1 to 60.",
         ),
-        ('folder = "a"\n[sink]\nport = 1', "line 3: unknown key 'port' in [sink], expected one of url, timeout_s."),
+        ('folder = "a"\n[sink]\nport = 1', "line 3: unknown key 'sink.port', expected one of url, timeout_s."),
         ('folder = "a"\nquiet = true', "line 2: quiet is true, which needs [sink]."),
         ("folder = ", "camera.toml: not TOML:"),
     ],
@@ -109,7 +112,7 @@ def test_a_range_includes_both_bounds_and_nothing_beyond() -> None:
 def test_null_is_accepted_only_where_the_hint_has_it() -> None:
     document = Document("rows.json", DataError)
     assert document.decode(Settings, {"folder": "a", "sink": None}).sink is None
-    with pytest.raises(DataError, match=r"rows\.json: max_bytes is None, expected a whole number"):
+    with pytest.raises(DataError, match=r"rows\.json: max_bytes is null, expected a whole number"):
         document.decode(Settings, {"folder": "a", "max_bytes": None})
 
 

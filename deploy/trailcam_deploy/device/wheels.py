@@ -57,7 +57,7 @@ def this_software(version: str, cache: Path) -> Software:
                 for file in older.glob("*.whl"):
                     file.unlink()
                 older.rmdir()
-    return Software(f"trailcam=={version}", built[0], file_sha256(built[0]))
+    return Software(f"trailcam=={built[0].name.split('-')[1]}", built[0], file_sha256(built[0]))
 
 
 def list_wheels(folder: Path) -> tuple[Path, ...]:
