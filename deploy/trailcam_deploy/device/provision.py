@@ -5,7 +5,7 @@
     service     user, unit and configuration ("trailcam service install")
     trust       the root of this fleet's release repository, and the device's id
 
-Whatever a device has is kept, its configuration above all.
+A device keeps everything that it has, its configuration above all.
 """
 
 import hashlib
