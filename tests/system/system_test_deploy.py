@@ -94,7 +94,7 @@ def _first_time(checks: Checks, device: Device, laptop: Laptop, root: Path, whee
     if not checks.check("one command makes a camera of it", done.returncode == 0, _shown(done.stderr, done.returncode)):
         return False
     checks.figure("that took", f"{seconds:.0f} s; {done.stdout.splitlines()[0]}")
-    seen = re.search(r"^It sees: (.*)$", done.stdout, re.MULTILINE)
+    seen = re.search(r"^Labels: (.*)$", done.stdout, re.MULTILINE)
     known = open_bundle(first).manifest.output.labels
     checks.check("it ends with the live page", "http://127.0.0.1:8080/" in done.stdout)
     checks.check("and with what is seen there", seen is not None and any(x in seen[1] for x in known), seen and seen[1])
