@@ -9,13 +9,14 @@ CUTS_POWER := LD_PRELOAD=$(CURDIR)/$(REHEARSAL)/power_cut.so PYTHONPATH=$(POWER_
 
 .PHONY: help demo test check format dist clean rehearse-store rehearse-update rehearse-update-faults rehearse-camera \
 	rehearse-streams rehearse-device rehearse-arm64 rehearse-fleet rehearse-card rehearse-benchmark results figures versus \
-	check-tflite-runtime check-litert check-onnxruntime check-mediapipe
+	mutate check-tflite-runtime check-litert check-onnxruntime check-mediapipe
 
 help:
 	@echo "make demo     recognise animals now"
 	@echo "make test     run the tests"
 	@echo "make check    lint, types and import rules, as CI runs them"
 	@echo "make format   put the code in shape"
+	@echo "make mutate [MODULES=\"visits floor\"] [JOBS=2] [MINUTES=60]   change the pure modules, see which changes no test notices"
 	@echo "make check-tflite-runtime EXPORT=exports/NAME   replay an export on tflite-runtime 2.14 (Python 3.11)"
 	@echo "make check-litert EXPORT=exports/NAME           ... on the oldest LiteRT"
 	@echo "make check-onnxruntime EXPORT=exports/NAME      ... on the oldest ONNX Runtime"
@@ -51,6 +52,14 @@ check: $(VENV)/dev
 format: $(VENV)/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The pure modules and their tests are a table in tools/mutation.py.
+MODULES ?=
+JOBS ?= 2
+MINUTES ?= 60
+mutate: $(VENV)/dev
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[mutation]'
+	$(BIN)/python tools/mutation.py $(MODULES) --jobs $(JOBS) --minutes $(MINUTES)
 
 dist: $(VENV)/dev
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
@@ -116,7 +125,7 @@ check-mediapipe:
 	@$(call in_environment,mediapipe,mediapipe ai-edge-litert tqdm,tests/environments/mediapipe_labels.py $(BUNDLE) $(PICTURES))
 
 clean:
-	rm -rf $(VENV) $(VENV)-* $(REHEARSAL) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-* $(REHEARSAL) .mutation dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Trailcam needs a 64-bit system, and this Python is a 32-bit one: install the 64-bit Raspberry Pi OS.") if sys.maxsize < 2**32 else None'
