@@ -93,14 +93,14 @@ DATA ?=
 HELD_OUT ?=
 SOAK ?=
 results: $(VENV)/dev
-	$(BIN)/python -m trailcam_benchmarks.results $(if $(BUNDLES),--bundles $(BUNDLES)) $(if $(KERAS),--keras $(KERAS)) \
+	$(BIN)/python -m trailcam_project.results $(if $(BUNDLES),--bundles $(BUNDLES)) $(if $(KERAS),--keras $(KERAS)) \
 		$(if $(DATA),--data $(DATA)) $(if $(HELD_OUT),--held-out $(HELD_OUT)) $(if $(SOAK),--soak $(SOAK))
 
 figures: $(VENV)/dev
-	$(BIN)/python -m trailcam_benchmarks.figures
+	$(BIN)/python -m trailcam_project.results.docs_tables
 
 versus: $(VENV)/dev
-	$(BIN)/python -m trailcam_benchmarks.versus $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(KERAS),--keras $(KERAS))
+	$(BIN)/python -m trailcam_project.versus $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(KERAS),--keras $(KERAS))
 
 # Old and foreign interpreters, each in an environment of its own. Where a wheel is not to be had, the check says so and
 # is skipped. numpy below 2 is what the oldest were built for, and OpenCV 4.11 the last that takes it.

@@ -12,12 +12,12 @@ import sys
 from collections.abc import Sequence
 
 from trailcam import __version__
-from trailcam_edge.errors import TrailcamError
+from trailcam_core.errors import TrailcamError
 
 __all__ = ["ACTIONS", "COMMANDS", "main"]
 
 COMMANDS = {
-    "demo": "recognise animals now, with the built-in bundle and built-in frames",
+    "demo": "recognise animals now, with the built-in bundle, on real photographs",
     "classify": "say what is in picture files and folders",
     "watch": "live recognition, frame by frame",
     "service": "run the camera from power-on, as a systemd service",
@@ -88,7 +88,7 @@ def _overview() -> str:
 
 
 def _run(name: str, words: list[str]) -> int:
-    command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '_')}")
+    command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
     parser = argparse.ArgumentParser(
         prog=f"trailcam {name}",
         description=f"{(COMMANDS | ACTIONS)[name].capitalize()}.",

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from trailcam_edge.progress import Progress
+from trailcam_core.progress import Progress
 
 __all__ = ["terminal_progress"]
 

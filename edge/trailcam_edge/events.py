@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trailcam_edge.preprocessing import Image
+    from trailcam_core.images.resize import Image
 
 __all__ = ["BLANK", "PERSON", "UNKNOWN", "BlindTime", "Moment", "Visit"]
 

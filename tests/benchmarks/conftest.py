@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from trailcam_benchmarks.child import Request, Round
-from trailcam_benchmarks.processes import ChildError
+from trailcam_benchmarks.worker.spawn import ChildError
+from trailcam_benchmarks.worker.worker import Request, Round
 
 _SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 Behaviour = Callable[[Request, int], Round]

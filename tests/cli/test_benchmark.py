@@ -13,8 +13,8 @@ import pytest
 
 from trailcam.commands import benchmark
 from trailcam.main import main
-from trailcam_benchmarks.processes import ChildError
-from trailcam_edge.classifier import BUILTIN_BUNDLE
+from trailcam_benchmarks.worker.spawn import ChildError
+from trailcam_core.classifier import BUILTIN_BUNDLE
 
 FEW = ["--frames", "2", "--rounds", "1", "--min-time", "0s"]
 

@@ -6,8 +6,8 @@ import pytest
 
 from trailcam.commands import cameras
 from trailcam.main import main
-from trailcam_edge.errors import SourceError
-from trailcam_edge.sources.listing import Camera
+from trailcam_core.errors import SourceError
+from trailcam_edge.sources.discovery import Camera
 
 FOUND = (Camera("picamera2:0", "picamera2", "imx708"), Camera("/dev/video0", "v4l2", "Garden Cam"))
 

@@ -13,7 +13,7 @@ import pytest
 from trailcam.main import main
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.room import StoreLimits
+from trailcam_edge.store.quota import StoreLimits
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 PLACE = ["--latitude", "52.7", "--longitude", "23.8", "--contributor", "A. Person"]

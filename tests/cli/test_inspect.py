@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from trailcam.main import main
-from trailcam_edge.classifier import BUILTIN_BUNDLE
+from trailcam_core.classifier import BUILTIN_BUNDLE
 
 
 def test_the_built_in_bundle_is_intact_and_reproduces_its_answers(capsys: pytest.CaptureFixture[str]) -> None:

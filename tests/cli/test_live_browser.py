@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from trailcam_edge.classifier import Classifier
-from trailcam_edge.config import Config, LiveConfig, StoreConfig
+from trailcam_core.classifier import Classifier
+from trailcam_core.images.decode import read_image
+from trailcam_edge.app.services import Station
+from trailcam_edge.config.camera_toml import Config, LiveConfig, StoreConfig
 from trailcam_edge.events import Moment, Visit
-from trailcam_edge.preprocessing import read_image
+from trailcam_edge.recognition.observation import Observation
 from trailcam_edge.sources import DEMO_FRAMES
 from trailcam_edge.sources.frame import Frame
 from trailcam_edge.sources.pixels import PackedPixels
-from trailcam_edge.station import Station
-from trailcam_edge.watch import Observation
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

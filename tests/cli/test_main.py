@@ -11,7 +11,7 @@ import pytest
 
 from trailcam import main as front_door
 from trailcam.commands import classify
-from trailcam_edge.errors import BundleError
+from trailcam_core.errors import BundleError
 
 HEAVY = ("numpy", "cv2", "tensorflow", "keras", "ai_edge_litert", "tqdm")
 
@@ -110,6 +110,6 @@ def test_the_readme_names_every_command() -> None:
 
 def test_every_command_module_has_the_two_functions() -> None:
     for name in front_door.COMMANDS:
-        module = importlib.import_module(f"trailcam.commands.{name}")
+        module = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
         assert callable(module.add_arguments)
         assert callable(module.run)

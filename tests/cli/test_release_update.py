@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from trailcam.main import main
-from trailcam_edge.bundle import open_bundle, write_bundle
-from trailcam_edge.classifier import BUILTIN_BUNDLE
-from trailcam_edge.update.device_id import write_device_id
-from trailcam_edge.update.rings import place_in_queue
+from trailcam_core.bundle.folder import open_bundle, write_bundle
+from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_core.release.rollout import place_in_queue
+from trailcam_edge.update.fetch.device_id import write_device_id
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_a_camera_needs_no_cryptography_package_to_verify() -> None:
         "import sys\n"
         "sys.modules['cryptography'] = None\n"
         "from securesystemslib.signer import SSlibKey, Signature\n"
-        "import trailcam_edge.update.fetch\n"
+        "import trailcam_edge.update.fetch.fetch_release\n"
         # RFC 8032, section 7.1, test 1
         "key = SSlibKey('id', 'ed25519', 'ed25519', {'public': "
         "'d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'})\n"

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from trailcam.main import main
-from trailcam_edge.run_directory import SplitRow, split_to_bytes
-from trailcam_train.predictions import predictions_to_bytes
+from trailcam_core.datasets.run_directory import SplitRow, split_to_bytes
+from trailcam_train.evaluation.predictions import predictions_to_bytes
 
 LABELS = ("fox", "hare")
 RECIPE = 'name = "cnn"\nepochs = {epochs}\n\n[input]\nheight = 32\nwidth = 32\nfit = "crop"\n'

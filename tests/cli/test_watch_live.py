@@ -15,9 +15,9 @@ import pytest
 
 from trailcam.main import main
 from trailcam.signals import stop_on_signals
-from trailcam_benchmarks.mjpeg_server import MjpegServer
-from trailcam_edge.preprocessing import read_image
+from trailcam_core.images.decode import read_image
 from trailcam_edge.sources import DEMO_FRAMES
+from trailcam_project.experiments.mjpeg_server import MjpegServer
 
 
 def animal() -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from trailcam_deploy.ssh import Connection, SshSettings
+from trailcam_deploy.ssh.connection import Connection, SshSettings
 
 _SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 

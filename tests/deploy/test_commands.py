@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from trailcam.main import main
-from trailcam_deploy.wheels import Software
-from trailcam_edge.bundle import describe_file, open_bundle, write_bundle
-from trailcam_edge.classifier import BUILTIN_BUNDLE
+from trailcam_core.bundle.folder import describe_file, open_bundle, write_bundle
+from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_deploy.device.wheels import Software
 
 SOFTWARE = Software("trailcam==0.1.0")
 # Stands for "sh" in the sessions of the server: it answers what it is asked; its disk is a folder.
@@ -90,8 +90,8 @@ SIGHT = {
 @pytest.fixture
 def device(sshd, program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """A complete camera; call it to change its answers. Returns the folder of what it was asked and has."""
-    monkeypatch.setattr("trailcam_deploy.ssh._LOCK", str(tmp_path / "lock"))
-    monkeypatch.setattr("trailcam_deploy.wheels.this_software", lambda version, cache: SOFTWARE)
+    monkeypatch.setattr("trailcam_deploy.ssh.connection._LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr("trailcam_deploy.device.wheels.this_software", lambda version, cache: SOFTWARE)
     folder = tmp_path / "device"
     (folder / "disk" / "inbox").mkdir(parents=True)
     program("sudo", '[ "$1" = -n ] && shift; exec "$@"')

@@ -1,130 +1,87 @@
-"""Tiny real models, and bundles made of them, for the tests of the device side."""
+"""Moments, visits and stores for the tests of the event store."""
 
-import hashlib
-import json
-import shutil
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
-from trailcam_edge.bundle import MANIFEST_FILE, Bundle, describe_file, write_bundle
-from trailcam_edge.golden import GoldenVectors, golden_to_bytes
-from trailcam_edge.interpreters import TFLiteModel
-from trailcam_edge.manifest import (
-    GoldenEntry,
-    InputSpec,
-    Manifest,
-    ModelEntry,
-    OutputSpec,
-)
-from trailcam_edge.preprocessing import fit_image
-from trailcam_edge.strict_json import canonical_json
+from trailcam_edge.events import Moment, Visit
+from trailcam_edge.store.event_store import EventStore
+from trailcam_edge.store.quota import StoreLimits
 
-Image = npt.NDArray[np.uint8]
-
-LABELS = ("red", "green", "blue", "grey")
-SPEC = InputSpec(32, 32, "crop")
-_COLOURS = {"red": (230, 20, 20), "green": (20, 230, 20), "blue": (20, 20, 230), "grey": (128, 128, 128)}
+SUMMER = datetime(2026, 6, 1, tzinfo=UTC)
+SMALL = StoreLimits(max_bytes=4_000_000, min_free_bytes=0, jpeg_quality=95)
 
 
-class WriteBundle(Protocol):
-    """Writes a bundle around one of the tiny models."""
+class MakeVisit(Protocol):
+    """Makes visits."""
 
-    def __call__(self, path: Path, model: str = "uint8_logits", **changes: Any) -> Bundle:
-        """Write at ``path``; ``changes`` replace fields of the manifest."""
+    def __call__(self, number: int, label: str = "squirrel", **changes: Any) -> Visit:
+        """Make the visit of second ``number``; ``changes`` replace fields."""
 
 
-@pytest.fixture(scope="session")
-def models() -> Path:
-    """The folder of tiny TFLite files; ``make_models.py`` in it says what each is."""
-    return Path(__file__).parent / "fixtures"
+class OpenStore(Protocol):
+    """Opens stores in the test's folder."""
+
+    def __call__(self, folder: Path | None = None, limits: StoreLimits = SMALL) -> EventStore:
+        """Open one; it is closed when the test ends."""
+
+
+def moment_at(second: float, boot: str = "boot-0", clock: bool = True) -> Moment:
+    """Return a moment; with ``clock`` the wall clock is right."""
+    return Moment(second, SUMMER + timedelta(seconds=second) if clock else None, boot)
 
 
 @pytest.fixture(scope="session")
-def colours() -> dict[str, Image]:
-    """A 48x40 picture for each label of the tiny models."""
-    return {label: np.full((40, 48, 3), colour, np.uint8) for label, colour in _COLOURS.items()}
+def noise() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A picture that no JPEG makes small: some 45 kB."""
+    return np.random.default_rng(0).integers(0, 256, (150, 150, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="session")
-def golden(models: Path) -> GoldenVectors:
-    """Golden vectors of the model ``uint8_logits``: plain colours and noise, none of them grey."""
-    random = np.random.default_rng(0)
-    plain = np.stack([np.full((32, 32, 3), colour, np.uint8) for colour in _COLOURS.values()])
-    tint = np.array([[[1.0, 0.6, 0.2]], [[0.3, 0.9, 0.5]]])[:, :, None]
-    images = np.concatenate([plain, np.uint8(random.integers(0, 256, (2, 32, 32, 3)) * tint)])
-    model = TFLiteModel(models / "uint8_logits.tflite")
-    source = random.integers(0, 256, (150, 200, 3), dtype=np.uint8)
-    logits = np.stack([model.invoke(image[None]) for image in images])
-    return GoldenVectors(images, logits, source, fit_image(source, SPEC))
+def make_visit(noise: np.ndarray[Any, np.dtype[np.uint8]]) -> MakeVisit:
+    """Return a function that makes visits."""
 
+    def make(number: int, label: str = "squirrel", **changes: Any) -> Visit:
+        boot, clock = changes.pop("boot", "boot-0"), changes.pop("clock", True)
+        fields: dict[str, Any] = {
+            "visit_id": f"{boot}-{number:05}",
+            "label": label,
+            "started": moment_at(number, boot, clock),
+            "ended": moment_at(number + 0.5, boot, clock),
+            "confidence": 0.9,
+            "votes": 3,
+            "frames": 5,
+            "best_frame": noise,
+            "bundle": "tiny-1.0.0",
+            "latency_ms": 10.0,
+        }
+        return Visit(**(fields | changes))
 
-@pytest.fixture(scope="session")
-def write_tiny_bundle(models: Path, golden: GoldenVectors, tmp_path_factory: pytest.TempPathFactory) -> WriteBundle:
-    """Return a function that writes bundles."""
-
-    def write(path: Path, model: str = "uint8_logits", **changes: Any) -> Bundle:
-        content = golden_to_bytes(golden)
-        golden_path = tmp_path_factory.mktemp("golden") / "golden.npz"
-        golden_path.write_bytes(content)
-        model_path = models / f"{model}.tflite"
-        model_entry = describe_file(model_path, "model.tflite")
-        golden_entry = describe_file(golden_path, "golden.npz")
-        manifest = Manifest(
-            name="tiny",
-            version="1.0.0",
-            model=ModelEntry(**vars(model_entry), format="tflite", scheme="int8"),
-            golden=GoldenEntry(**vars(golden_entry), tolerance=0.2),
-            input=SPEC,
-            output=OutputSpec(LABELS, temperature=1.0, reject=None),
-            metrics=None,
-            drift=None,
-            provenance={"made_by": "tests"},
-        )
-        return write_bundle(path, replace(manifest, **changes), model_path, content)
-
-    return write
-
-
-@pytest.fixture(scope="session")
-def pristine_bundle(tmp_path_factory: pytest.TempPathFactory, write_tiny_bundle: WriteBundle) -> Path:
-    """A valid bundle that no test may touch."""
-    return write_tiny_bundle(tmp_path_factory.mktemp("pristine") / "tiny.bundle").path
+    return make
 
 
 @pytest.fixture
-def tiny_bundle(tmp_path: Path, pristine_bundle: Path) -> Path:
-    """A valid bundle that a test may spoil."""
-    return Path(shutil.copytree(pristine_bundle, tmp_path / "tiny.bundle"))
+def reports() -> list[str]:
+    """What a store or recorder told."""
+    return []
 
 
-@pytest.fixture(scope="session")
-def change_manifest() -> Callable[[Path, Callable[[dict[str, Any]], Any]], None]:
-    """Return a function that changes the manifest of a bundle on disk and keeps its form canonical."""
+@pytest.fixture
+def open_store(tmp_path: Path, reports: list[str]) -> Iterator[OpenStore]:
+    """Return a function that opens stores."""
+    opened: list[EventStore] = []
 
-    def change(bundle: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
-        path = bundle / MANIFEST_FILE
-        fields = json.loads(path.read_bytes())
-        edit(fields)
-        path.write_bytes(canonical_json(fields))
+    def open_one(folder: Path | None = None, limits: StoreLimits = SMALL) -> EventStore:
+        opened.append(EventStore(folder or tmp_path / "store", limits, reports.append))
+        return opened[-1]
 
-    return change
-
-
-@pytest.fixture(scope="session")
-def replace_file() -> Callable[[Path, str, bytes], None]:
-    """Return a function that replaces a bundle's ``model`` or ``golden`` file, with digest and size to match."""
-
-    def exchange(bundle: Path, part: str, content: bytes) -> None:
-        path = bundle / MANIFEST_FILE
-        fields = json.loads(path.read_bytes())
-        fields[part] |= {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
-        (bundle / fields[part]["file"]).write_bytes(content)
-        path.write_bytes(canonical_json(fields))
-
-    return exchange
+    yield open_one
+    for store in opened:
+        try:
+            store.close()
+        except OSError:  # closed by the test
+            continue

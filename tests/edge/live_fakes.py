@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_edge.classifier import Classifier
-from trailcam_edge.errors import SourceError
+from trailcam_core.classifier import Classifier
+from trailcam_core.errors import SourceError
+from trailcam_core.spec import InputSpec, OutputSpec
 from trailcam_edge.events import Moment
-from trailcam_edge.manifest import InputSpec, OutputSpec
 from trailcam_edge.sources import Delivery, Frame
 from trailcam_edge.sources.pixels import PackedPixels
 

@@ -14,10 +14,11 @@ import numpy as np
 from mediapipe.tasks import python as tasks
 from mediapipe.tasks.python import vision
 
-from trailcam_edge.bundle import open_bundle
-from trailcam_edge.errors import SourceError
-from trailcam_edge.models import open_model
-from trailcam_edge.preprocessing import IMAGE_SUFFIXES, fit_image, read_image
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.errors import SourceError
+from trailcam_core.images.decode import IMAGE_SUFFIXES, read_image
+from trailcam_core.images.resize import fit_image
+from trailcam_core.inference.open_model import open_model
 
 _MOST_PICTURES = 200
 _LEAST_SAME = 0.98  # MediaPipe brings its own XNNPACK: a picture between two labels may fall the other way

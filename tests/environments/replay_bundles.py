@@ -10,10 +10,10 @@ the device says so too. A bundle that is let in and gives other answers is what 
 import sys
 from pathlib import Path
 
-from trailcam_edge.bundle import open_bundle
-from trailcam_edge.classifier import BUILTIN_BUNDLE, Classifier
-from trailcam_edge.errors import BundleError, DeviceError
-from trailcam_edge.runtimes import find_runtime
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
+from trailcam_core.errors import BundleError, DeviceError
+from trailcam_core.inference.runtimes import find_runtime
 
 _FORMATS = ("tflite", "onnx")
 

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from trailcam_edge.manifest import InputSpec
-from trailcam_edge.run_directory import SplitRow, split_to_bytes
-from trailcam_export.export import ExportReport, export_run
-from trailcam_export.pictures import fit_file
-from trailcam_export.plan import ExportRequest
-from trailcam_export.variants import ALL_VARIANTS
+from trailcam_core.datasets.run_directory import SplitRow, split_to_bytes
+from trailcam_core.spec import InputSpec
+from trailcam_export.convert.variants import ALL_VARIANTS
+from trailcam_export.inference.batches import fit_file
+from trailcam_export.run.export import ExportReport, export_run
+from trailcam_export.run.plan import ExportRequest
 
 LABELS = ("blue", "green", "red")
 SPEC = InputSpec(32, 32, "crop")

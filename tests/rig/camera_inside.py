@@ -19,14 +19,15 @@ import picamera2
 from checks import Checks
 from picamera2.allocators import Allocator, LibcameraAllocator
 
-from trailcam_edge.classifier import Classifier
-from trailcam_edge.errors import SourceError
+from trailcam_core.classifier import Classifier
+from trailcam_core.errors import SourceError
+from trailcam_core.images.decode import read_image
+from trailcam_edge.config.watch_settings import CameraSettings, RecoverySettings, WatchSettings
 from trailcam_edge.events import BlindTime
-from trailcam_edge.preprocessing import read_image
+from trailcam_edge.recognition.loop import watch
+from trailcam_edge.recognition.observation import Observation
 from trailcam_edge.sources import CameraWishes, Source, open_source
-from trailcam_edge.sources.view import View
-from trailcam_edge.watch import Observation, watch
-from trailcam_edge.watch_settings import CameraSettings, RecoverySettings, WatchSettings
+from trailcam_edge.sources.orientation import View
 
 _FRAMES = Path("/frames")
 _WISHES = CameraWishes(picture_size_px=(1280, 960), small_size_px=(640, 480), stall_s=2.0)

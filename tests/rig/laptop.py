@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import roots
 
-from trailcam_edge.bundle import open_bundle, write_bundle
-from trailcam_edge.classifier import BUILTIN_BUNDLE
-from trailcam_edge.golden import golden_to_bytes
+from trailcam_core.bundle.folder import open_bundle, write_bundle
+from trailcam_core.bundle.golden_file import golden_to_bytes
+from trailcam_core.classifier import BUILTIN_BUNDLE
 
 _CHANGED_BYTES = 200_000  # of a model that differs: what a delta against the built-in one costs at least
 CHANNEL = "meadow"

@@ -13,18 +13,18 @@ from pathlib import Path
 import recipes
 import roots
 from checks import LACKING, Checks
+from demo_frames import write_jpegs
 from device import DEVICE_ADDRESS, HERE_ADDRESS, Device, boot, cable
 from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
 from mjpeg_server import MjpegServer
 
-from demo_frames import write_jpegs
-from trailcam_edge.bundle import open_bundle
+from trailcam_core.bundle.folder import open_bundle
 
 PORT = 8554
 _TO = ("--to", f"pi@{DEVICE_ADDRESS}")
 _UPDATE = "/var/lib/trailcam/update"
 _JOURNAL = ("cat", f"{_UPDATE}/journal.json")
-_PROVES = ("/opt/trailcam/bin/python3", "-m", "trailcam_edge.update.self_test", f"{_UPDATE}/current")
+_PROVES = ("/opt/trailcam/bin/python3", "-m", "trailcam_edge.update.install.self_test", f"{_UPDATE}/current")
 # When the plug is pulled: in the middle of the transfer, of the self-test, and right after the activation.
 _MOMENTS: dict[str, Callable[[Device], bool]] = {
     "the transfer": lambda device: bool(device.say("sh", "-c", "find /var/lib/trailcam/inbox -name '*.part'")),
@@ -68,7 +68,7 @@ def rehearse(checks: Checks, folder: Path, laptop: Laptop, pictures: list[bytes]
 def force_commit(device: Device) -> None:
     """Ten healthy minutes in a moment: the updater is told, and everything else stays as it ships."""
     script = (
-        "from pathlib import Path; from trailcam_edge.update.updater import Updater\n"
+        "from pathlib import Path; from trailcam_edge.update.install.updater import Updater\n"
         f"Updater(Path('{_UPDATE}'), print).observe(1e6, 1e6)"
     )
     device.run("runuser", "-u", "trailcam", "--", "/opt/trailcam/bin/python3", "-c", script)

@@ -16,14 +16,15 @@ from pathlib import Path
 import recipes
 import roots
 from checks import LACKING, Checks
+from demo_frames import write_jpegs
 from mjpeg_server import MjpegServer
 
-from demo_frames import write_jpegs
-from trailcam_edge.classifier import Classifier
-from trailcam_edge.errors import SourceError
+from trailcam_core.classifier import Classifier
+from trailcam_core.errors import SourceError
+from trailcam_edge.config.watch_settings import CameraSettings, RecoverySettings, VisitSettings, WatchSettings
 from trailcam_edge.events import BlindTime, Visit
-from trailcam_edge.watch import Observation, open_configured, watch
-from trailcam_edge.watch_settings import CameraSettings, RecoverySettings, VisitSettings, WatchSettings
+from trailcam_edge.recognition.loop import open_configured, watch
+from trailcam_edge.recognition.observation import Observation
 
 _DOWN_S = 6.0  # how long the server is away
 _LONGEST_S = 120.0  # of a rehearsal of one server

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from trailcam_edge.run_directory import SplitRow
-from trailcam_train.fit import Task
-from trailcam_train.recipe import ModelInput, Phase, Recipe
+from trailcam_core.datasets.run_directory import SplitRow
+from trailcam_train.fitting.loop import Task
+from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
 # Keras 3.15 passes numpy's copy keyword on to TensorFlow variables, which do not know it yet.
 _KERAS_WARNING = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"

@@ -14,10 +14,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from trailcam_train.devices import data_parallel, on_one_device
-from trailcam_train.explain import grad_cam
-from trailcam_train.fit import fit, predict_logits
-from trailcam_train.recipe import Phase
+from trailcam_train.evaluation.explain import grad_cam
+from trailcam_train.fitting.data_parallel import data_parallel, on_one_device
+from trailcam_train.fitting.loop import fit, predict_logits
+from trailcam_train.recipe.schema import Phase
 
 LOADED_TENSORFLOW = "tensorflow" in sys.modules  # by our modules; Keras loads it later to seed it, if it is there
 

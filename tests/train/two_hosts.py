@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tiny_training import main
 
-from trailcam_edge.errors import TrainError
-from trailcam_train.hosts import check_alike, check_together, host_count, join_hosts
+from trailcam_core.errors import TrainError
+from trailcam_train.fitting.multi_host import check_alike, check_together, host_count, join_hosts
 
 folder, number = Path(sys.argv[1]), os.environ["KERAS_DISTRIBUTION_PROCESS_ID"]
 join_hosts()

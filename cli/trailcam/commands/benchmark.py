@@ -8,27 +8,27 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from trailcam.progress import terminal_progress
-from trailcam_benchmarks import child
-from trailcam_benchmarks.against import compare
-from trailcam_benchmarks.budget import describe_budget
-from trailcam_benchmarks.environments import environments_folder
-from trailcam_benchmarks.interruptions import INTERRUPTED, interruptions
-from trailcam_benchmarks.operators import describe_profile, profile_bundle
-from trailcam_benchmarks.pictures import find_pictures, spread
-from trailcam_benchmarks.processes import LostError
-from trailcam_benchmarks.remote import connect
-from trailcam_benchmarks.report import render_report
-from trailcam_benchmarks.result import Result, read_old, write_result
-from trailcam_benchmarks.rows import Picture
-from trailcam_benchmarks.runs import RUNTIMES, local_run
-from trailcam_benchmarks.session import MLPERF_FRAMES, Keep, Plan, measure
-from trailcam_benchmarks.tables import describe_soak, describe_verdict, markdown_table, terminal_table
-from trailcam_edge.bundle import open_bundle
-from trailcam_edge.classifier import BUILTIN_BUNDLE
-from trailcam_edge.disk import write_file
-from trailcam_edge.errors import DeployError, TrailcamError
-from trailcam_edge.progress import Progress
-from trailcam_train.label_maps import choose_label_map
+from trailcam_benchmarks.host.signals import INTERRUPTED, interruptions
+from trailcam_benchmarks.host.virtual_environments import environments_folder
+from trailcam_benchmarks.report.html import render_report
+from trailcam_benchmarks.report.tables import describe_soak, describe_verdict, markdown_table, terminal_table
+from trailcam_benchmarks.results.budget import describe_budget
+from trailcam_benchmarks.results.regression import compare
+from trailcam_benchmarks.results.rows import Picture
+from trailcam_benchmarks.results.schema import Result, read_old, write_result
+from trailcam_benchmarks.session.accuracy_pictures import find_pictures, spread
+from trailcam_benchmarks.session.session import MLPERF_FRAMES, Keep, Plan, measure
+from trailcam_benchmarks.worker import worker as child
+from trailcam_benchmarks.worker.local_workers import RUNTIMES, local_run
+from trailcam_benchmarks.worker.operator_profile import describe_profile, profile_bundle
+from trailcam_benchmarks.worker.spawn import LostError
+from trailcam_benchmarks.worker.ssh_workers import connect
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_core.errors import DeployError, TrailcamError
+from trailcam_core.files.atomic import write_file
+from trailcam_core.progress import Progress
+from trailcam_train.data.class_names import choose_label_map
 
 __all__ = ["add_arguments", "read_pictures", "run"]
 

@@ -5,7 +5,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from trailcam_edge.sources.listing import list_cameras
+from trailcam_edge.sources.discovery import list_cameras
 
 __all__ = ["add_arguments", "run"]
 

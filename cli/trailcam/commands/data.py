@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trailcam.progress import terminal_progress
 
 if TYPE_CHECKING:
-    from trailcam_train.dataset import Dataset
+    from trailcam_train.data.dataset import Dataset
 
 __all__ = ["add_arguments", "run"]
 
@@ -55,12 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from trailcam_edge.disk import write_file
-    from trailcam_train.data_check import check_data, to_record
-    from trailcam_train.data_check_report import render_html, render_text
-    from trailcam_train.dataset import list_class_folders, survey_dataset
-    from trailcam_train.duplicates import find_duplicates
-    from trailcam_train.label_maps import choose_label_map
+    from trailcam_core.files.atomic import write_file
+    from trailcam_train.data.class_names import choose_label_map
+    from trailcam_train.data.data_check import check_data, to_record
+    from trailcam_train.data.dataset import list_class_folders, survey_dataset
+    from trailcam_train.data.near_duplicates import find_duplicates
+    from trailcam_train.reports.data_check_report import render_html, render_text
 
     label_map = choose_label_map(list_class_folders(arguments.data), arguments.label_map)
     if arguments.label_map is None and any(folder != label for folder, label in label_map.items()):
@@ -81,7 +81,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _quarantine(dataset: "Dataset", folder: Path) -> None:
-    from trailcam_train.quarantine import JOURNAL, move_files, plan_moves
+    from trailcam_train.data.quarantine import JOURNAL, move_files, plan_moves
 
     moves = plan_moves(dataset)
     if not moves:
@@ -96,7 +96,7 @@ def _quarantine(dataset: "Dataset", folder: Path) -> None:
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
-    from trailcam_train.fetch import fetch_animals10, kaggle_download
+    from trailcam_train.data.animals10 import fetch_animals10, kaggle_download
 
     with terminal_progress() as progress:
         dataset = fetch_animals10(arguments.to, kaggle_download, progress)
@@ -108,7 +108,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
 
 def _restore(arguments: argparse.Namespace) -> int:
-    from trailcam_train.quarantine import restore_files
+    from trailcam_train.data.quarantine import restore_files
 
     restored = restore_files(arguments.quarantine)
     print(f"{len(restored):,} files are back in their place")

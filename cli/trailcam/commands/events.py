@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from trailcam_edge.errors import DataError
-from trailcam_edge.store.camtrap_dp import SAMPLING_DESIGNS, Deployment, Project, write_camtrap_dp
+from trailcam_core.errors import DataError
+from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Deployment, Project, write_camtrap_dp
 from trailcam_edge.store.reader import StoreReader, open_reader
 from trailcam_edge.store.records import CSV_HEADER, EventRecord, csv_row, event_json, iso_time
 

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 from trailcam.native_log import quiet_native_log
 from trailcam.progress import terminal_progress
 from trailcam.tensorflow_settings import prepare_tensorflow
-from trailcam_edge.errors import TrailcamError
-from trailcam_edge.manifest import FITS
-from trailcam_edge.progress import Progress
-from trailcam_export.presets import DEFAULT_PRESET, PRESETS, find_preset
+from trailcam_core.errors import TrailcamError
+from trailcam_core.progress import Progress
+from trailcam_core.spec import FITS
+from trailcam_export.gate.presets import DEFAULT_PRESET, PRESETS, find_preset
 
 if TYPE_CHECKING:
-    from trailcam_export.export import ExportReport
+    from trailcam_export.run.export import ExportReport
 
 __all__ = ["add_arguments", "run"]
 
 _CHECK_FAILED = 3
-_WORK_PREFIX = ".trailcam-export-"  # of trailcam_export.work_folder, which would load TensorFlow
+_WORK_PREFIX = ".trailcam-export-"  # of trailcam_export.run.resume_cache, which would load TensorFlow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (OSError, KeyboardInterrupt, TrailcamError):
         _say_what_is_kept(arguments)
         raise
-    from trailcam_export.summary import describe_export, export_record
+    from trailcam_export.run.summary import describe_export, export_record
 
     if arguments.json:
         print(json.dumps(export_record(report), ensure_ascii=False, indent=2))
@@ -119,11 +119,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> "ExportReport":
     prepare_tensorflow()
     with _quiet_progress() as progress:
-        from trailcam_export.calibration import CALIBRATION_COUNT
-        from trailcam_export.export import export_run
-        from trailcam_export.plain_run import PlainModel
-        from trailcam_export.plan import ExportRequest
-        from trailcam_export.variants import parse_variants
+        from trailcam_export.calibration.calibration_set import CALIBRATION_COUNT
+        from trailcam_export.convert.variants import parse_variants
+        from trailcam_export.keras_model.foreign_run import PlainModel
+        from trailcam_export.run.export import export_run
+        from trailcam_export.run.plan import ExportRequest
 
         plain = None
         if arguments.model is not None:

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from trailcam.native_log import quiet_native_log
-from trailcam_edge.classifier import BUILTIN_BUNDLE, Classifier
-from trailcam_edge.golden import GoldenReport
-from trailcam_edge.manifest import Manifest, ModelEntry
+from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
+from trailcam_core.golden_replay import GoldenReport
+from trailcam_core.spec import Manifest, ModelEntry
 
 __all__ = ["add_arguments", "run"]
 

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trailcam_edge.bundle import open_bundle
-from trailcam_edge.errors import DeployError
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.errors import DeployError
 
 if TYPE_CHECKING:
+    from trailcam_core.release.index import Offer, ReleaseIndex
     from trailcam_deploy.release.repository import ReleaseRepository
-    from trailcam_edge.update.release_index import Offer, ReleaseIndex
 
 __all__ = ["add_arguments", "run"]
 

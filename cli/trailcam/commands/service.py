@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from trailcam.commands.opening import usage_error
-from trailcam_edge.config import parse_config, read_config
-from trailcam_edge.errors import DeviceError
-from trailcam_edge.service import (
+from trailcam.commands.model_options import usage_error
+from trailcam_core.errors import DeviceError
+from trailcam_edge.config.camera_toml import parse_config, read_config
+from trailcam_edge.service.systemd_units import (
     CONFIG_PATH,
     TIMER_PATH,
     UNIT_PATH,

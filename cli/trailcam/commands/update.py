@@ -9,15 +9,15 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trailcam.commands.opening import usage_error
-from trailcam_edge.bundle import open_bundle
+from trailcam.commands.model_options import usage_error
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.errors import BundleError, UpdateError
 from trailcam_edge.clock import date_is_known
-from trailcam_edge.config import Config, read_config
-from trailcam_edge.errors import BundleError, UpdateError
-from trailcam_edge.service import CONFIG_PATH
-from trailcam_edge.update.self_test import run_self_test
+from trailcam_edge.config.camera_toml import Config, read_config
+from trailcam_edge.service.systemd_units import CONFIG_PATH
+from trailcam_edge.update.install.self_test import run_self_test
+from trailcam_edge.update.install.updater import Updater
 from trailcam_edge.update.settings import UPDATE_FOLDER, UpdateSettings
-from trailcam_edge.update.updater import Updater
 
 __all__ = ["add_arguments", "run"]
 
@@ -87,7 +87,7 @@ def _update(updater: Updater, source: str, channel: str, folder: Path, arguments
     resumed = updater.resume()
     if resumed is not None:
         _report(f"{resumed} was taken up where it had stopped.")
-    from trailcam_edge.update.fetch import fetch_release
+    from trailcam_edge.update.fetch.fetch_release import fetch_release
 
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it tells of every attempt; the last one is an error of ours
 

@@ -28,7 +28,7 @@ if [ ! -e "$next/trailcam-install" ]; then
             mv "$script.new" "$script"
         fi
     done
-    "$next.part/bin/python3" -c 'import trailcam.main, trailcam_edge.classifier'
+    "$next.part/bin/python3" -c 'import trailcam.main, trailcam_core.classifier'
     printf %s "$what" > "$next.part/trailcam-install"
     sync -f "$next.part"
     mv "$next.part" "$next"

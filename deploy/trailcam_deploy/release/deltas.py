@@ -10,7 +10,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from trailcam_edge.update.delta import LEAST_PREFIX_BYTES, MAX_DELTA_FILE_BYTES
+from trailcam_core.release.delta import LEAST_PREFIX_BYTES, MAX_DELTA_FILE_BYTES
 
 __all__ = ["NOTHING", "Base", "Cost", "Delta", "Files", "costs", "make_delta", "make_deltas"]
 

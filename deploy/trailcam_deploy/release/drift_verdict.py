@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trailcam_edge.bundle import Bundle
-from trailcam_edge.errors import DeployError
+from trailcam_core.bundle.folder import Bundle
+from trailcam_core.errors import DeployError
 
 __all__ = ["Approval", "approve"]
 

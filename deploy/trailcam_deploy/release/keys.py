@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner
 
-from trailcam_edge.disk import sync_directory, write_file
-from trailcam_edge.errors import DeployError
+from trailcam_core.errors import DeployError
+from trailcam_core.files.atomic import sync_directory, write_file
 
 __all__ = ["LEAST_PASSPHRASE", "KeyFolder"]
 

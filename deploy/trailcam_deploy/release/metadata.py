@@ -20,10 +20,10 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
+from trailcam_core.errors import DeployError
+from trailcam_core.files.atomic import write_file
+from trailcam_core.release.index import SIGNED_AT
 from trailcam_deploy.release.keys import KeyFolder
-from trailcam_edge.disk import write_file
-from trailcam_edge.errors import DeployError
-from trailcam_edge.update.fetch import SIGNED_AT
 
 __all__ = ["LIFETIMES", "ONLINE_ROLES", "ROLES", "SignedMetadata"]
 

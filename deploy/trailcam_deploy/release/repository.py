@@ -16,22 +16,22 @@ from pathlib import Path
 
 from tuf.api.metadata import Targets
 
-from trailcam_deploy.release.deltas import Base, Cost, costs, make_deltas
-from trailcam_deploy.release.drift_verdict import Approval
-from trailcam_deploy.release.keys import KeyFolder
-from trailcam_deploy.release.metadata import LIFETIMES, ONLINE_ROLES, SignedMetadata
-from trailcam_deploy.release.target_files import TargetFiles, channels
-from trailcam_edge.bundle import MANIFEST_FILE, Bundle, open_bundle
-from trailcam_edge.classifier import BUILTIN_BUNDLE
-from trailcam_edge.errors import DeployError
-from trailcam_edge.update.delta import delta_path
-from trailcam_edge.update.release_index import (
+from trailcam_core.bundle.folder import MANIFEST_FILE, Bundle, open_bundle
+from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_core.errors import DeployError
+from trailcam_core.release.delta import delta_path
+from trailcam_core.release.index import (
     MAX_OFFERS,
     Offer,
     ReleaseIndex,
     bundle_path,
     index_to_bytes,
 )
+from trailcam_deploy.release.deltas import Base, Cost, costs, make_deltas
+from trailcam_deploy.release.drift_verdict import Approval
+from trailcam_deploy.release.keys import KeyFolder
+from trailcam_deploy.release.metadata import LIFETIMES, ONLINE_ROLES, SignedMetadata
+from trailcam_deploy.release.target_files import TargetFiles, channels
 
 __all__ = ["LIFETIMES", "ONLINE_ROLES", "Plan", "Release", "ReleaseRepository", "Status"]
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from tuf.api.metadata import TargetFile, Targets
 
-from trailcam_edge.bundle import MANIFEST_FILE
-from trailcam_edge.disk import write_file
-from trailcam_edge.errors import DeployError
-from trailcam_edge.update.delta import delta_path
-from trailcam_edge.update.release_index import ReleaseIndex, index_path, index_to_bytes, parse_index
+from trailcam_core.bundle.folder import MANIFEST_FILE
+from trailcam_core.errors import DeployError
+from trailcam_core.files.atomic import write_file
+from trailcam_core.release.delta import delta_path
+from trailcam_core.release.index import ReleaseIndex, index_path, index_to_bytes, parse_index
 
 __all__ = ["TargetFiles", "channels", "unneeded"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from trailcam_edge.errors import DeployError
+from trailcam_core.errors import DeployError
 
 __all__ = ["FOLDER", "CardSettings", "System", "Wifi", "check_settings", "read_system"]
 

@@ -8,11 +8,11 @@ BOOT/trailcam/files/N          what they bring, under plain numbers: the partiti
 import shlex
 from dataclasses import dataclass, field, replace
 
-from trailcam_deploy.facts import INBOX, Facts
-from trailcam_deploy.provision import PACKAGES, Step, Wanted, plan_provision
-from trailcam_deploy.published import Published, plan_push
+from trailcam_deploy.device.facts import INBOX, Facts
+from trailcam_deploy.device.provision import PACKAGES, Step, Wanted, plan_provision
+from trailcam_deploy.device.release_diff import Published, plan_push
 from trailcam_deploy.sdcard.card import FOLDER, System
-from trailcam_deploy.transfer import Upload
+from trailcam_deploy.ssh.transfer import Upload
 
 __all__ = ["CardFiles", "card_files", "fresh_facts"]
 

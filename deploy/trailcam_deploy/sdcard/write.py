@@ -4,11 +4,11 @@ import os
 import shutil
 from pathlib import Path
 
+from trailcam_core.errors import DeployError
 from trailcam_deploy.sdcard.card import FOLDER, CardSettings, System
 from trailcam_deploy.sdcard.cloud_init import meta_data, network_config, user_data
 from trailcam_deploy.sdcard.custom_toml import custom_toml, hooked_cmdline
 from trailcam_deploy.sdcard.first_boot import CardFiles
-from trailcam_edge.errors import DeployError
 
 __all__ = ["system_files", "write_card"]
 

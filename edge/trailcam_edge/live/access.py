@@ -13,7 +13,7 @@ import socket
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 
-from trailcam_edge.errors import ConfigError
+from trailcam_core.errors import ConfigError
 
 __all__ = ["COOKIE", "Access", "Address", "new_token", "parse_address"]
 

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl
 
 from trailcam_edge.live.access import COOKIE, Access
+from trailcam_edge.live.latest_picture import Glance, LiveView
 from trailcam_edge.live.page import Page
-from trailcam_edge.live.view import Glance, LiveView
-from trailcam_edge.sinks.prometheus import CONTENT_TYPE
+from trailcam_edge.telemetry.prometheus import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from trailcam_edge.live.server import LiveServer

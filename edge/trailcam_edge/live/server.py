@@ -12,11 +12,11 @@ import threading
 import time
 from typing import Any
 
-from trailcam_edge.errors import DeviceError
+from trailcam_core.errors import DeviceError
 from trailcam_edge.live.access import Access, Address
 from trailcam_edge.live.handler import Handler, Reports
+from trailcam_edge.live.latest_picture import LiveView
 from trailcam_edge.live.page import read_page
-from trailcam_edge.live.view import LiveView
 
 __all__ = ["LiveServer", "Viewers", "serve_live"]
 

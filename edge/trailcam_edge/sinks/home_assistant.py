@@ -6,7 +6,7 @@ Source: "Device discovery payload" in the documentation of Home Assistant's MQTT
 import re
 from typing import Any
 
-from trailcam_edge.sinks.topics import Topics
+from trailcam_edge.sinks.mqtt_topics import Topics
 
 __all__ = ["discovery_payload", "discovery_topic"]
 

@@ -4,8 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from trailcam_edge.disk import sync_directory
-from trailcam_edge.sinks.delivery import SinkError
+from trailcam_core.files.atomic import sync_directory
+from trailcam_edge.sinks.worker import SinkError
 from trailcam_edge.store.records import EventRecord, event_json
 
 __all__ = ["JsonLinesSink"]

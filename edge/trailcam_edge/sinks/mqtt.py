@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trailcam_edge.sinks.delivery import SinkError
 from trailcam_edge.sinks.home_assistant import discovery_payload, discovery_topic
-from trailcam_edge.sinks.topics import OFFLINE, ONLINE, camera_topics
+from trailcam_edge.sinks.mqtt_topics import OFFLINE, ONLINE, camera_topics
+from trailcam_edge.sinks.worker import SinkError
 from trailcam_edge.store.records import EventRecord, event_json
 
 if TYPE_CHECKING:

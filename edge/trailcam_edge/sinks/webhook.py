@@ -11,7 +11,7 @@ import ssl
 import threading
 from urllib.parse import urlsplit
 
-from trailcam_edge.sinks.delivery import SinkError, SinkRejectedError
+from trailcam_edge.sinks.worker import SinkError, SinkRejectedError
 from trailcam_edge.store.records import EventRecord, event_json
 
 __all__ = ["WebhookSink"]

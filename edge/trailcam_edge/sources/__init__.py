@@ -4,15 +4,15 @@
 
 A source is a context manager; ``frames`` yields until it ends. What each frame carries is in ``frame``, how its pixels
 lie in memory in ``pixels``. A source that is lost raises; whether and when it is opened again is not its business but
-that of ``trailcam_edge.capture``.
+that of ``trailcam_edge.camera.capture_thread``.
 """
 
-from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource, list_pictures
+from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource, demo_pictures, list_pictures
 from trailcam_edge.sources.frame import Delivery, Frame, OnBadFrame, Source
-from trailcam_edge.sources.opening import open_source
+from trailcam_edge.sources.open_source import open_source
+from trailcam_edge.sources.orientation import View
 from trailcam_edge.sources.picamera import CameraWishes
 from trailcam_edge.sources.video import VideoSource
-from trailcam_edge.sources.view import View
 
 __all__ = [
     "DEMO_FRAMES",
@@ -24,6 +24,7 @@ __all__ = [
     "Source",
     "VideoSource",
     "View",
+    "demo_pictures",
     "list_pictures",
     "open_source",
 ]

@@ -6,9 +6,9 @@ from functools import cached_property
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from trailcam_edge.errors import SourceError
-from trailcam_edge.manifest import InputSpec
-from trailcam_edge.preprocessing import Image
+from trailcam_core.errors import SourceError
+from trailcam_core.images.resize import Image
+from trailcam_core.spec import InputSpec
 from trailcam_edge.sources.pixels import Pixels
 
 __all__ = ["Delivery", "Frame", "OnBadFrame", "Source"]

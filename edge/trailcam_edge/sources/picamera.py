@@ -21,13 +21,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from trailcam_edge.errors import SourceError
-from trailcam_edge.manifest import InputSpec
-from trailcam_edge.preprocessing import Image
-from trailcam_edge.sources.camera_errors import CAMERA_ERRORS, explain_camera
+from trailcam_core.errors import SourceError
+from trailcam_core.images.resize import Image
+from trailcam_core.spec import InputSpec
 from trailcam_edge.sources.frame import Delivery, Frame
+from trailcam_edge.sources.orientation import UNCHANGED, View
+from trailcam_edge.sources.picamera_errors import CAMERA_ERRORS, explain_camera
 from trailcam_edge.sources.pixels import ColourSpace, PackedPixels, Pixels, PlanarPixels, Plane
-from trailcam_edge.sources.view import UNCHANGED, View
 
 __all__ = ["CameraWishes", "PiCamera", "PicameraSource", "open_picamera2"]
 

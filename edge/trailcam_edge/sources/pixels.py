@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_edge.manifest import InputSpec
-from trailcam_edge.preprocessing import Image, fit_image
-from trailcam_edge.sources.view import UNCHANGED, View
+from trailcam_core.images.resize import Image, fit_image
+from trailcam_core.spec import InputSpec
+from trailcam_edge.sources.orientation import UNCHANGED, View
 
 __all__ = ["PACKED_ORDERS", "PLANAR_LAYOUTS", "ColourSpace", "PackedPixels", "Pixels", "PlanarPixels", "Plane"]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trailcam_edge.errors import SourceError
+from trailcam_core.errors import SourceError
 
 __all__ = ["V4L2Camera", "explain_device", "list_v4l2_cameras"]
 

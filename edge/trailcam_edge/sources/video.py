@@ -9,11 +9,11 @@ from typing import Self
 
 import cv2
 
-from trailcam_edge.errors import SourceError
+from trailcam_core.errors import SourceError
 from trailcam_edge.sources.frame import Delivery, Frame
-from trailcam_edge.sources.opencv import BufferPool, open_ffmpeg
+from trailcam_edge.sources.opencv_capture import BufferPool, open_ffmpeg
+from trailcam_edge.sources.orientation import UNCHANGED, View
 from trailcam_edge.sources.pixels import PackedPixels
-from trailcam_edge.sources.view import UNCHANGED, View
 
 __all__ = ["VideoSource"]
 

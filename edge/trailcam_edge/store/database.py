@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from trailcam_edge.events import Moment
-from trailcam_edge.store.opening import DATABASE_FILE, PICTURES_FOLDER, open_database, set_aside
-from trailcam_edge.store.pictures import size_on_disk
-from trailcam_edge.store.problems import StoreCorruptError, explain
+from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_database, set_aside
+from trailcam_edge.store.picture_folder import size_on_disk
+from trailcam_edge.store.store_errors import StoreCorruptError, explain
 from trailcam_edge.store.wall_time import is_plausible
 
 __all__ = ["Database", "moment_columns", "open_or_replace"]

@@ -10,16 +10,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from trailcam_edge.disk import sync_directory
+from trailcam_core.files.atomic import sync_directory
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.store.database import Database, moment_columns, open_or_replace
 from trailcam_edge.store.exif import add_exif
-from trailcam_edge.store.opening import PICTURES_FOLDER, Lock
-from trailcam_edge.store.pictures import PictureFolder, encode_jpeg
-from trailcam_edge.store.problems import DISK_FULL, StoreUnavailableError, explain
+from trailcam_edge.store.open_database import PICTURES_FOLDER, Lock
+from trailcam_edge.store.picture_folder import PictureFolder, encode_jpeg
+from trailcam_edge.store.quota import Room, StoreLimits, StoreUsage
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
-from trailcam_edge.store.room import Room, StoreLimits, StoreUsage
+from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError, explain
 from trailcam_edge.store.wall_time import is_plausible
 
 __all__ = ["EventStore"]

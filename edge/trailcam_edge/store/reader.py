@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from trailcam_edge.store.opening import PICTURES_FOLDER, open_read_only
-from trailcam_edge.store.problems import explain
+from trailcam_edge.store.open_database import PICTURES_FOLDER, open_read_only
 from trailcam_edge.store.records import BlindRecord, EventRecord, WatchRecord
+from trailcam_edge.store.store_errors import explain
 from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
 
 __all__ = ["StoreReader", "open_reader"]

@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from trailcam_edge.errors import DeviceError
+from trailcam_core.errors import DeviceError
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.problems import StoreCorruptError, StoreUnavailableError
+from trailcam_edge.store.store_errors import StoreCorruptError, StoreUnavailableError
 
 __all__ = ["Recorder", "RecorderHealth", "RecorderLimits"]
 

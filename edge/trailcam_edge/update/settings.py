@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from trailcam_edge.update.decide import SelfTestLimits, WatchRule
+from trailcam_edge.update.install.state_machine import SelfTestLimits, WatchRule
 
 __all__ = ["UPDATE_FOLDER", "UpdateSettings"]
 

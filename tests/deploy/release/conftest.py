@@ -12,14 +12,14 @@ from tuf.api.exceptions import DownloadHTTPError
 from tuf.api.metadata import Metadata
 from tuf.ngclient.fetcher import FetcherInterface
 
+from trailcam_core.bundle.folder import Bundle, open_bundle, write_bundle
+from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_core.release.rollout import Choice
 from trailcam_deploy.release.drift_verdict import Approval
 from trailcam_deploy.release.keys import KeyFolder
 from trailcam_deploy.release.repository import ReleaseRepository
-from trailcam_edge.bundle import Bundle, open_bundle, write_bundle
-from trailcam_edge.classifier import BUILTIN_BUNDLE
-from trailcam_edge.update.device_id import write_device_id
-from trailcam_edge.update.fetch import fetch_release
-from trailcam_edge.update.rings import Choice
+from trailcam_edge.update.fetch.device_id import write_device_id
+from trailcam_edge.update.fetch.fetch_release import fetch_release
 
 PASSPHRASE = "correct horse battery staple"
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)

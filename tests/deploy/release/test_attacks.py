@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from securesystemslib.signer import CryptoSigner
 
+from trailcam_core.bundle.folder import Bundle
+from trailcam_core.errors import UpdateError
 from trailcam_deploy.release.drift_verdict import Approval
-from trailcam_edge.bundle import Bundle
-from trailcam_edge.errors import UpdateError
 
 Bundles = Callable[[str], Bundle]
 Days = Callable[[float], datetime]

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_core.errors import UpdateError
+from trailcam_core.release.delta import apply_delta
 from trailcam_deploy.release.deltas import NOTHING, Base, costs, make_delta, make_deltas
-from trailcam_deploy.simulation.head import with_another_head
-from trailcam_edge.classifier import BUILTIN_BUNDLE
-from trailcam_edge.errors import UpdateError
-from trailcam_edge.update.delta import apply_delta
+from trailcam_project.rollout_simulation.head import with_another_head
 
 OLD = bytes(range(256)) * 40
 NEW = OLD[:5000] + b"another head" + OLD[5012:]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from trailcam_core.bundle.folder import Bundle, open_bundle
+from trailcam_core.errors import DeployError, UpdateError
 from trailcam_deploy.release.drift_verdict import Approval, approve
 from trailcam_deploy.release.keys import KeyFolder
-from trailcam_edge.bundle import Bundle, open_bundle
-from trailcam_edge.errors import DeployError, UpdateError
 
 Bundles = Callable[[str], Bundle]
 PASSPHRASE = "correct horse battery staple"

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from tuf.api.exceptions import DownloadError
 
+from trailcam_core.bundle.folder import Bundle, describe_file, open_bundle, write_bundle
+from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_core.errors import BundleError, DeployError, UpdateError
+from trailcam_core.release.rollout import place_in_queue
+from trailcam_core.spec import ModelEntry
 from trailcam_deploy.release import repository as repository_module
 from trailcam_deploy.release.deltas import make_deltas
 from trailcam_deploy.release.drift_verdict import Approval
-from trailcam_deploy.simulation.head import with_another_head
-from trailcam_edge.bundle import Bundle, describe_file, open_bundle, write_bundle
-from trailcam_edge.classifier import BUILTIN_BUNDLE
-from trailcam_edge.errors import BundleError, DeployError, UpdateError
-from trailcam_edge.manifest import ModelEntry
-from trailcam_edge.update.rings import place_in_queue
-from trailcam_edge.update.updater import Updater
+from trailcam_edge.update.install.updater import Updater
+from trailcam_project.rollout_simulation.head import with_another_head
 
 Bundles = Callable[[str], Bundle]
 PASSED = Approval("pass")

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from trailcam.main import main
+from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_core.errors import DeployError
+from trailcam_deploy.device.wheels import Software
 from trailcam_deploy.sdcard.card import CardSettings, Wifi, check_settings, read_system
 from trailcam_deploy.sdcard.cloud_init import meta_data, network_config, user_data
 from trailcam_deploy.sdcard.custom_toml import HOOK, custom_toml, hooked_cmdline
 from trailcam_deploy.sdcard.first_boot import fresh_facts
-from trailcam_deploy.wheels import Software
-from trailcam_edge.classifier import BUILTIN_BUNDLE
-from trailcam_edge.errors import DeployError
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ7 me@laptop"
 PASSWORD = "correct horse"
@@ -151,7 +151,7 @@ def test_a_card_of_12_that_was_started_is_refused(tmp_path: Path) -> None:
 @pytest.fixture
 def written(mount: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A card written by the command, with wheels, a Wi-Fi network and the built-in bundle."""
-    monkeypatch.setattr("trailcam_deploy.wheels.this_software", lambda version, cache: Software("trailcam==0.1.0"))
+    monkeypatch.setattr("trailcam_deploy.device.wheels.this_software", lambda *_: Software("trailcam==0.1.0"))
     (tmp_path / "key.pub").write_text(f"{KEY}\n")
     (tmp_path / "wifi").write_text(f"{PASSWORD}\n")
     (tmp_path / "wifi").chmod(0o600)

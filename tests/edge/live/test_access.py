@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from trailcam_edge.errors import ConfigError
+from trailcam_core.errors import ConfigError
 from trailcam_edge.live.access import Access, Address, new_token, parse_address
 
 TOKEN = "correct-horse-battery"

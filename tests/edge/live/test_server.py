@@ -15,15 +15,15 @@ import cv2
 import numpy as np
 import pytest
 
-from trailcam_edge.errors import DeviceError
+from trailcam_core.errors import DeviceError
 from trailcam_edge.live import handler, server
 from trailcam_edge.live.access import Access, Address
+from trailcam_edge.live.latest_picture import LiveView
 from trailcam_edge.live.page import read_page
 from trailcam_edge.live.server import LiveServer, Viewers, serve_live
-from trailcam_edge.live.view import LiveView
+from trailcam_edge.recognition.observation import Observation
 from trailcam_edge.sources.frame import Frame
 from trailcam_edge.sources.pixels import PackedPixels
-from trailcam_edge.watch import Observation
 
 TOKEN = "correct-horse-battery"
 LOCAL = Address("127.0.0.1", 0)
@@ -141,7 +141,7 @@ def test_nothing_is_kept_or_encoded_while_nobody_looks(bench: Bench, monkeypatch
     assert bench.view._image is not None
     assert bench.view._picture is None  # the loop encodes nothing
     assert bench.view.picture(-1, 0.0) is bench.view.picture(-1, 0.0)  # one encoding for all
-    monkeypatch.setattr("trailcam_edge.live.view._INTEREST_S", -1.0)
+    monkeypatch.setattr("trailcam_edge.live.latest_picture._INTEREST_S", -1.0)
     bench.show()
     assert bench.view._image is None
 

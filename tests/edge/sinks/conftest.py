@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from trailcam_edge.events import Moment, Visit
-from trailcam_edge.sinks.delivery import Delivery, Sink
+from trailcam_edge.sinks.worker import Delivery, Sink
 from trailcam_edge.store.event_store import EventStore
+from trailcam_edge.store.quota import StoreLimits
 from trailcam_edge.store.records import EventRecord
-from trailcam_edge.store.room import StoreLimits
 from trailcam_edge.store.wall_time import WallTime
 
 START = datetime(2026, 6, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from trailcam_edge.sinks.home_assistant import discovery_payload, discovery_topic
-from trailcam_edge.sinks.topics import camera_topics
+from trailcam_edge.sinks.mqtt_topics import camera_topics
 from trailcam_edge.store.records import event_json
 
 from .conftest import event

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from trailcam_edge.sinks import json_lines
-from trailcam_edge.sinks.delivery import SinkError
 from trailcam_edge.sinks.json_lines import JsonLinesSink
+from trailcam_edge.sinks.worker import SinkError
 
 from .conftest import event
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from trailcam_edge.sinks.delivery import Delivery, SinkError
 from trailcam_edge.sinks.mqtt import MqttSettings, MqttSink
+from trailcam_edge.sinks.worker import Delivery, SinkError
 from trailcam_edge.store.event_store import EventStore
 
 from .conftest import event, wait_until

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from trailcam_edge.sinks.delivery import Delivery, SinkError, SinkRejectedError
 from trailcam_edge.sinks.webhook import WebhookSink
+from trailcam_edge.sinks.worker import Delivery, SinkError, SinkRejectedError
 from trailcam_edge.store.event_store import EventStore
 
 from .conftest import event, wait_until

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from trailcam_edge.errors import SourceError
+from trailcam_core.errors import SourceError
+from trailcam_edge.sources.orientation import View
 from trailcam_edge.sources.picamera import CameraWishes, PicameraSource, open_picamera2
-from trailcam_edge.sources.view import View
 
 
 def _load_fake() -> ModuleType:

@@ -5,10 +5,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from trailcam_edge.manifest import InputSpec
-from trailcam_edge.preprocessing import fit_image
+from trailcam_core.images.resize import fit_image
+from trailcam_core.spec import InputSpec
+from trailcam_edge.sources.orientation import View
 from trailcam_edge.sources.pixels import PACKED_ORDERS, PLANAR_LAYOUTS, ColourSpace, PackedPixels, PlanarPixels
-from trailcam_edge.sources.view import View
 
 Image = npt.NDArray[np.uint8]
 

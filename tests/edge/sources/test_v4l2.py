@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from trailcam_edge.errors import SourceError
-from trailcam_edge.sources.listing import Camera, list_cameras
+from trailcam_core.errors import SourceError
+from trailcam_edge.sources.discovery import Camera, list_cameras
 from trailcam_edge.sources.v4l2 import V4L2Camera, explain_device, list_v4l2_cameras, read_capability
 
 CAPTURE, METADATA = 0x1, 0x0080_0000

@@ -22,8 +22,8 @@ from dying import MODES, counted, in_child
 
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.store.event_store import EventStore
+from trailcam_edge.store.quota import StoreLimits
 from trailcam_edge.store.reader import open_reader
-from trailcam_edge.store.room import StoreLimits
 
 LIMITS = StoreLimits(max_bytes=4_000_000, min_free_bytes=0, jpeg_quality=95)
 NEW_VISITS = 6

@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from trailcam_edge.events import Moment, Visit
-from trailcam_edge.sinks.delivery import Delivery
 from trailcam_edge.sinks.json_lines import JsonLinesSink
+from trailcam_edge.sinks.worker import Delivery
 from trailcam_edge.store.event_store import EventStore
+from trailcam_edge.store.quota import StoreLimits
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.recorder import Recorder
-from trailcam_edge.store.room import StoreLimits
 
 LIMITS = StoreLimits(max_bytes=8_000_000, min_free_bytes=0)
 NOISE = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from trailcam_edge.events import BlindTime
-from trailcam_edge.store import room
+from trailcam_edge.store import quota as room
+from trailcam_edge.store.quota import StoreLimits, StoreUsage
 from trailcam_edge.store.reader import open_reader
-from trailcam_edge.store.room import StoreLimits, StoreUsage
 
-from .conftest import SMALL, SUMMER, MakeVisit, OpenStore, moment_at
+from ..conftest import SMALL, SUMMER, MakeVisit, OpenStore, moment_at
 
 
 def _bytes(folder: Path) -> int:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from trailcam_edge.image_header import read_image_header
+from trailcam_core.images.header import read_image_header
 from trailcam_edge.store.exif import add_exif
 
 JPEG = bytes(cv2.imencode(".jpg", np.full((20, 30, 3), 90, np.uint8))[1])

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from trailcam_edge.errors import DeviceError
+from trailcam_core.errors import DeviceError
 from trailcam_edge.events import BlindTime, Moment
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.problems import DISK_FULL, StoreCorruptError, StoreUnavailableError
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.recorder import Recorder, RecorderLimits
+from trailcam_edge.store.store_errors import DISK_FULL, StoreCorruptError, StoreUnavailableError
 
-from .conftest import SMALL, MakeVisit, moment_at
+from ..conftest import SMALL, MakeVisit, moment_at
 
 QUICK = RecorderLimits(waiting=50, pictures_waiting=2, retry_s=0.01, watch_s=10.0)
 

@@ -21,9 +21,9 @@ from pathlib import Path
 from dying import MODES, Say, counted, in_child
 from rehearsed_device import BAD, LATEST, RULE, device, make_bundles, replay
 
-from trailcam_edge.bundle import open_bundle
-from trailcam_edge.errors import UpdateError
-from trailcam_edge.update.journal import BUILTIN, read_journal
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.errors import UpdateError
+from trailcam_edge.update.install.journal import BUILTIN, read_journal
 
 
 def work(folder: Path, bundles: Path, say: Say) -> None:

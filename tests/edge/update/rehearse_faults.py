@@ -30,12 +30,12 @@ from pathlib import Path
 from rehearsed_device import LATEST, Operator, fresh, make_bundles, replay
 from rehearsed_device import device as make_device
 
-from trailcam_edge.bundle import open_bundle
-from trailcam_edge.errors import TrailcamError, UpdateError
-from trailcam_edge.update.decide import WatchRule
-from trailcam_edge.update.fetch import fetch_release
-from trailcam_edge.update.journal import BUILTIN
-from trailcam_edge.update.updater import Updater
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.errors import TrailcamError, UpdateError
+from trailcam_edge.update.fetch.fetch_release import fetch_release
+from trailcam_edge.update.install.journal import BUILTIN
+from trailcam_edge.update.install.state_machine import WatchRule
+from trailcam_edge.update.install.updater import Updater
 
 NEXT = "5.0.0"
 CODES = {"ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS, "EIO": errno.EIO}

@@ -14,14 +14,14 @@ from dying import Say
 from rehearse import Life, main
 from rehearsed_device import LATEST, RULE, device, make_bundles, replay
 
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.errors import UpdateError
 from trailcam_deploy.release.drift_verdict import Approval
 from trailcam_deploy.release.keys import KeyFolder
 from trailcam_deploy.release.repository import ReleaseRepository
-from trailcam_edge.bundle import open_bundle
-from trailcam_edge.errors import UpdateError
-from trailcam_edge.update.device_id import DEVICE_ID_FILE, read_device_id
-from trailcam_edge.update.fetch import fetch_release
-from trailcam_edge.update.journal import BUILTIN, read_journal
+from trailcam_edge.update.fetch.device_id import DEVICE_ID_FILE, read_device_id
+from trailcam_edge.update.fetch.fetch_release import fetch_release
+from trailcam_edge.update.install.journal import BUILTIN, read_journal
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 PASSPHRASE = "correct horse battery staple"

@@ -24,13 +24,13 @@ from typing import Any
 
 from rehearsed_device import Operator, fresh, make_bundles, replay
 
-import trailcam_edge.update.fetch  # noqa: F401 - here and not in each child
+import trailcam_edge.update.fetch.fetch_release  # noqa: F401 - here and not in each child
 from trailcam.commands import update as command
 from trailcam.main import main
-from trailcam_edge.bundle import open_bundle
-from trailcam_edge.update.decide import WatchRule
-from trailcam_edge.update.journal import BUILTIN, Journal
-from trailcam_edge.update.updater import Updater
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_edge.update.install.journal import BUILTIN, Journal
+from trailcam_edge.update.install.state_machine import WatchRule
+from trailcam_edge.update.install.updater import Updater
 
 STEPS = {  # what the interpreter calls them, and the state of an update that they belong to
     "fetch_release": "fetch",

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from trailcam.main import main
-from trailcam_edge.bundle import describe_file, write_bundle
-from trailcam_edge.classifier import Classifier
-from trailcam_edge.golden import GoldenVectors, golden_to_bytes
-from trailcam_edge.interpreters import TFLiteModel
-from trailcam_edge.manifest import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec
-from trailcam_edge.preprocessing import fit_image
-from trailcam_edge.update.decide import WatchRule
-from trailcam_edge.update.updater import Updater
+from trailcam_core.bundle.folder import describe_file, write_bundle
+from trailcam_core.bundle.golden_file import GoldenVectors, golden_to_bytes
+from trailcam_core.classifier import Classifier
+from trailcam_core.images.resize import fit_image
+from trailcam_core.inference.tflite import TFLiteModel
+from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec
+from trailcam_edge.update.install.state_machine import WatchRule
+from trailcam_edge.update.install.updater import Updater
 
-MODELS = Path(__file__).parents[1] / "fixtures"
+MODELS = Path(__file__).parents[2] / "core" / "fixtures"
 RULE = WatchRule(healthy_s=60, give_up_s=300, most_starts=2)
 SPEC = InputSpec(32, 32, "crop")
 BAD = "3.0.0"  # gives other answers than its golden vectors

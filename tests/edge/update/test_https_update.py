@@ -9,7 +9,7 @@ from lying_host import Authority, Behaviour, serve
 from rehearsed_device import Operator
 
 from trailcam.main import main
-from trailcam_edge.update.updater import Updater
+from trailcam_edge.update.install.updater import Updater
 
 
 def test_an_update_over_a_line_that_is_cut_goes_on_and_is_verified(

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trailcam_edge.manifest import OutputSpec, RejectRule
-from trailcam_export.drift import Answers, ClassIds
-from trailcam_export.pictures import Logits
+from trailcam_core.spec import OutputSpec, RejectRule
+from trailcam_export.gate.statistics import Answers, ClassIds
+from trailcam_export.inference.batches import Logits
 
 LABELS = tuple("abcdefghij")
 OUTPUT = OutputSpec(LABELS, 1.0, RejectRule("max_logit", 3.0, 0.95, 100, None, 0))

@@ -7,17 +7,17 @@ import keras
 import numpy as np
 import pytest
 
-from trailcam_edge.errors import ExportError
-from trailcam_edge.manifest import InputSpec
-from trailcam_edge.run_directory import read_run
-from trailcam_export.answers import Answerer, FileAnswerer, KerasAnswerer
-from trailcam_export.diagnosis import Swapped, diagnose
-from trailcam_export.drift import Answers, measure_drift, to_class_ids
-from trailcam_export.gate import GateResult, Verdict, judge, with_cause
-from trailcam_export.output_rule import fit_output
-from trailcam_export.pictures import Images, fit_file
-from trailcam_export.presets import PRESETS
-from trailcam_export.quantise import quantise
+from trailcam_core.datasets.run_directory import read_run
+from trailcam_core.errors import ExportError
+from trailcam_core.spec import InputSpec
+from trailcam_export.convert.quantise import quantise
+from trailcam_export.gate.diagnosis import Swapped, diagnose
+from trailcam_export.gate.gate import GateResult, Verdict, judge, with_cause
+from trailcam_export.gate.presets import PRESETS
+from trailcam_export.gate.statistics import Answers, measure_drift, to_class_ids
+from trailcam_export.inference.batches import Images, fit_file
+from trailcam_export.inference.predict import Answerer, FileAnswerer, KerasAnswerer
+from trailcam_export.run.output_rule import fit_output
 
 LABELS = ("blue", "green", "red")
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_edge.decision import probabilities
-from trailcam_export.diagnosis import Swapped, diagnose
+from trailcam_core.inference.decision import probabilities
+from trailcam_export.gate.diagnosis import Swapped, diagnose
 
 
 def test_damage_without_a_pattern_is_not_explained(cases: Any) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_edge.decision import probabilities
-from trailcam_edge.manifest import OutputSpec, RejectRule
-from trailcam_edge.paired import mcnemar_exact
-from trailcam_export.drift import Answers, divergence, measure_drift
-from trailcam_export.paired_share import PairedShare
+from trailcam_core.inference.decision import probabilities
+from trailcam_core.spec import OutputSpec, RejectRule
+from trailcam_core.statistics.paired import mcnemar_exact
+from trailcam_export.gate.paired_proportions import PairedShare
+from trailcam_export.gate.statistics import Answers, divergence, measure_drift
 
 OUTPUT = OutputSpec(("a", "b"), 1.0, RejectRule("max_logit", 1.0, 0.9, 10, None, 0))
 

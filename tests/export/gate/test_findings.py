@@ -12,15 +12,15 @@ import cv2
 import numpy as np
 import pytest
 
-from trailcam_edge.run_directory import SplitRow
-from trailcam_export.drift import measure_drift
-from trailcam_export.drift_pictures import MOST_PICTURES
-from trailcam_export.drift_record import drift_to_bytes
-from trailcam_export.drift_report import render_drift_report
-from trailcam_export.findings import Findings, VariantFindings
-from trailcam_export.gate import Verdict, judge, with_cause, with_parity
-from trailcam_export.junit import junit_to_bytes
-from trailcam_export.presets import PRESETS
+from trailcam_core.datasets.run_directory import SplitRow
+from trailcam_export.gate.gate import Verdict, judge, with_cause, with_parity
+from trailcam_export.gate.presets import PRESETS
+from trailcam_export.gate.statistics import measure_drift
+from trailcam_export.report.drift_json import drift_to_bytes
+from trailcam_export.report.findings import Findings, VariantFindings
+from trailcam_export.report.html import render_drift_report
+from trailcam_export.report.html_pictures import MOST_PICTURES
+from trailcam_export.report.junit import junit_to_bytes
 
 # What the schema of Jenkins' xUnit plugin (junit-10.xsd) lets each element have, and what it must have.
 _ALLOWED = {

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_export.drift import measure_drift
-from trailcam_export.fix import Damage, Trial, measure_latency_ms, rank_operators, satisfies, search_fix
-from trailcam_export.gate import GateResult, Verdict, judge
-from trailcam_export.pictures import Images, Logits
-from trailcam_export.presets import PRESETS
-from trailcam_export.selective import Operator
+from trailcam_export.gate.gate import GateResult, Verdict, judge
+from trailcam_export.gate.presets import PRESETS
+from trailcam_export.gate.statistics import measure_drift
+from trailcam_export.inference.batches import Images, Logits
+from trailcam_export.mixed_int8.search import Damage, Trial, measure_latency_ms, rank_operators, satisfies, search_fix
+from trailcam_export.mixed_int8.selective_quantiser import Operator
 
 OPERATORS = tuple(Operator(f"model/layer_{number}/conv", "CONV_2D") for number in range(9))
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_export.drift import measure_drift
-from trailcam_export.gate import BarResult, GateResult, Verdict, judge, with_cause, with_parity
-from trailcam_export.presets import PRESETS, Preset
+from trailcam_export.gate.gate import BarResult, GateResult, Verdict, judge, with_cause, with_parity
+from trailcam_export.gate.presets import PRESETS, Preset
+from trailcam_export.gate.statistics import measure_drift
 
 
 def _judge(cases: Any, preset: Preset | str, n: int, **damage: int) -> GateResult:

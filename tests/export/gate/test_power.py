@@ -4,9 +4,9 @@ from math import sqrt
 
 import pytest
 
-from trailcam_edge.intervals import Z_95, wilson_interval
-from trailcam_export.paired_share import PairedShare, difference_interval
-from trailcam_export.power import pictures_for_difference, pictures_for_share
+from trailcam_core.statistics.wilson import Z_95, wilson_interval
+from trailcam_export.gate.paired_proportions import PairedShare, difference_interval
+from trailcam_export.gate.power import pictures_for_difference, pictures_for_share
 
 
 def test_perfect_agreement_needs_as_many_pictures_as_its_proof_takes() -> None:

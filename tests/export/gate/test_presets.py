@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trailcam_edge.errors import ExportError
-from trailcam_export.presets import DEFAULT_PRESET, PRESETS, find_preset
+from trailcam_core.errors import ExportError
+from trailcam_export.gate.presets import DEFAULT_PRESET, PRESETS, find_preset
 
 
 def test_the_presets_are_there_by_name() -> None:

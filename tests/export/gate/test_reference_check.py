@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from trailcam_edge.errors import ExportError
-from trailcam_export.drift import ClassIds
-from trailcam_export.pictures import Logits
-from trailcam_export.reference_check import SwappedColours, doubt_reference
+from trailcam_core.errors import ExportError
+from trailcam_export.gate.reference_check import SwappedColours, doubt_reference
+from trailcam_export.gate.statistics import ClassIds
+from trailcam_export.inference.batches import Logits
 
 LABELS = tuple("abcdefghij")
 MODEL = Path("theirs.keras")

@@ -13,20 +13,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_edge.bundle import open_bundle
-from trailcam_edge.classifier import Classifier
-from trailcam_edge.errors import ExportError
-from trailcam_export import repair
-from trailcam_export.answers import FileAnswerer
-from trailcam_export.convert import convert_float32
-from trailcam_export.export import ExportReport, export_run
-from trailcam_export.gate import Verdict
-from trailcam_export.pictures import Images
-from trailcam_export.plan import ExportRequest
-from trailcam_export.presets import PRESETS
-from trailcam_export.selective import SelectiveQuantiser
-from trailcam_export.summary import describe_export, export_record
-from trailcam_export.variants import parse_variants
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.classifier import Classifier
+from trailcam_core.errors import ExportError
+from trailcam_export.convert.to_tflite import convert_float32
+from trailcam_export.convert.variants import parse_variants
+from trailcam_export.gate.gate import Verdict
+from trailcam_export.gate.presets import PRESETS
+from trailcam_export.inference.batches import Images
+from trailcam_export.inference.predict import FileAnswerer
+from trailcam_export.mixed_int8.selective_quantiser import SelectiveQuantiser
+from trailcam_export.run import run_fix as repair
+from trailcam_export.run.export import ExportReport, export_run
+from trailcam_export.run.plan import ExportRequest
+from trailcam_export.run.summary import describe_export, export_record
 
 _LOUD = np.array([3000, 3000, 1, 1, 1, 1, 1, 1], np.float32)
 

@@ -26,8 +26,8 @@ the article augments. The article has no test split; here 15 % of the pictures a
 
 import keras
 
-from trailcam_train.augmentation import ARTICLE
-from trailcam_train.recipe import ModelInput, Phase, Recipe
+from trailcam_train.input.augmentation import ARTICLE
+from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
 __all__ = ["RECIPE", "build"]
 

@@ -16,9 +16,9 @@ squeeze-and-excitation and only ReLU6, so it quantises to int8 without loss wort
 
 import keras
 
-from trailcam_train.augmentation import Augmentation
-from trailcam_train.efficientnet_lite import LITE0, build_lite_classifier
-from trailcam_train.recipe import ModelInput, Phase, Recipe
+from trailcam_train.input.augmentation import Augmentation
+from trailcam_train.models.efficientnet_lite import LITE0, build_lite_classifier
+from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
 __all__ = ["RECIPE", "build"]
 

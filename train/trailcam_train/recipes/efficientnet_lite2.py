@@ -19,8 +19,8 @@ from dataclasses import replace
 
 import keras
 
-from trailcam_train.efficientnet_lite import LITE2, build_lite_classifier
-from trailcam_train.recipe import ModelInput, Phase, Recipe
+from trailcam_train.models.efficientnet_lite import LITE2, build_lite_classifier
+from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 from trailcam_train.recipes import efficientnet_lite0
 
 __all__ = ["RECIPE", "build"]

@@ -18,9 +18,9 @@ First the new head alone, then the whole network at a lower rate with BatchNorm 
 
 import keras
 
-from trailcam_train.augmentation import Augmentation
-from trailcam_train.backbones import ImageNetFile, behind_pixels, load_weights
-from trailcam_train.recipe import ModelInput, Phase, Recipe
+from trailcam_train.input.augmentation import Augmentation
+from trailcam_train.models.backbones import ImageNetFile, behind_pixels, load_weights
+from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
 __all__ = ["RECIPE", "build"]
 

@@ -11,9 +11,9 @@ in inference mode: letting its statistics follow small batches of another data s
 
 import keras
 
-from trailcam_train.augmentation import ARTICLE
-from trailcam_train.backbones import ImageNetFile, behind_pixels, load_weights
-from trailcam_train.recipe import ModelInput, Phase, Recipe
+from trailcam_train.input.augmentation import ARTICLE
+from trailcam_train.models.backbones import ImageNetFile, behind_pixels, load_weights
+from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
 __all__ = ["RECIPE", "build"]
 

@@ -28,7 +28,7 @@ evening. Where ImageNet weights can be fetched, begin with them.
 
 from dataclasses import replace
 
-from trailcam_train.recipe import ModelInput
+from trailcam_train.recipe.schema import ModelInput
 from trailcam_train.recipes import xception
 from trailcam_train.recipes.xception import build
 

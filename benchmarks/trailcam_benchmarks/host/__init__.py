@@ -1,0 +1,1 @@
+"""The host: identification, idle state, signals, environments."""

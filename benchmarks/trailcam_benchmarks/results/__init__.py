@@ -1,0 +1,1 @@
+"""The result record, its rows and checks."""

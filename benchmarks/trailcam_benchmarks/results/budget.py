@@ -1,0 +1,49 @@
+"""Which bundle to ship: the most accurate of those that are fast enough, by accuracies that can be compared."""
+
+from collections.abc import Sequence
+
+from trailcam_benchmarks.results.ratios import is_bundle
+from trailcam_benchmarks.results.schema import Row
+
+__all__ = ["best_within", "describe_budget", "known_top1"]
+
+
+def known_top1(rows: Sequence[Row]) -> tuple[str, list[float | None]]:
+    """Return what an accuracy is called, and that of each row; the two kinds are never mixed.
+
+    Where any bundle was measured on ``--data`` only measured ones count, else those that manifests state, which may
+    have been scored on other pictures.
+    """
+    if any(row.accuracy is not None for row in rows if is_bundle(row)):
+        return "top-1", [None if row.accuracy is None else row.accuracy.top1 for row in rows]
+    return "stated top-1", [row.stated_here for row in rows]
+
+
+def best_within(rows: Sequence[Row], budget_ms: float) -> Row | None:
+    """Return the most accurate whole bundle whose p90, with its interval, is within the budget; None if none is.
+
+    Where the interval has no upper end, the worst frame stands for it. A bundle without the accuracy that the others
+    have comes last. Between equals the faster one is better. A Keras model is no bundle.
+    """
+    fitting = []
+    for row, top1 in zip(rows, known_top1(rows)[1], strict=True):
+        if is_bundle(row) and row.state == "measured" and row.latency is not None:
+            high = row.latency.worst_ms if row.latency.p90_high_ms is None else row.latency.p90_high_ms
+            if high <= budget_ms:
+                fitting.append((-1.0 if top1 is None else top1, -row.latency.p90_ms, row))
+    return max(fitting, key=lambda item: item[:2])[2] if fitting else None
+
+
+def describe_budget(rows: Sequence[Row], budget_ms: float) -> tuple[str, bool]:
+    """Return a sentence that names the bundle, runtime and threads to take, and whether there is one."""
+    best = best_within(rows, budget_ms)
+    if best is None or best.latency is None:
+        return f"budget {budget_ms:g} ms: no measured bundle fits, with p90 and its interval.", False
+    kind, known = known_top1(rows)
+    top1 = known[list(rows).index(best)]
+    accuracy = f"{kind} not known" if top1 is None else f"{kind} {top1:.1%}"
+    return (
+        f"budget {budget_ms:g} ms: {best.bundle} on {best.runtime} with {best.threads} thread(s) is the best that "
+        f"fits, {accuracy}, p90 {best.latency.p90_ms:.1f} ms.",
+        True,
+    )

@@ -1,0 +1,210 @@
+"""``trailcam train``: train a model on folders of photographs."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trailcam.native_log import quiet_native_log
+from trailcam.progress import terminal_progress
+from trailcam.tensorflow_settings import prepare_tensorflow
+from trailcam_core.errors import TrainError
+from trailcam_core.progress import Progress
+
+if TYPE_CHECKING:
+    from trailcam_core.datasets.run_directory import Run
+    from trailcam_train.recipe.schema import Recipe
+
+__all__ = ["add_arguments", "run"]
+
+_INTERRUPTED = 130
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``trailcam train``."""
+    parser.epilog = '"trailcam train compare RUN RUN" says which of two finished runs is better.'
+    parser.add_argument(
+        "data", type=Path, nargs="?", metavar="DATA", help="folder with one folder of pictures per class"
+    )
+    parser.add_argument(
+        "--recipe", metavar="NAME", help="what to train: cnn, efficientnet_lite0, mobilenet_v2, xception, ..."
+    )
+    parser.add_argument("--name", help="name of the run (default: the recipe and the time)")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs stand (default: runs)"
+    )
+    parser.add_argument("--weights", metavar="PATH", help="backbone weights: a file, imagenet or none")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
+        help="another setting of the recipe, as recipe.toml names it: batch_size=16, phases.whole.epochs=5; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="of the split, the order, the first weights and the augmentation"
+    )
+    parser.add_argument(
+        "--label-map",
+        metavar="MAP",
+        help="animals10, none, or a TOML file of folder = label (default: seen from the folders)",
+    )
+    parser.add_argument("--split", type=Path, metavar="FILE", help="use this split.csv again instead of a new split")
+    parser.add_argument(
+        "--group-by",
+        metavar="WHAT",
+        help="keep pictures of one camera together: folder (DATA/class/camera/), or a CSV file of file and group",
+    )
+    parser.add_argument(
+        "--others", type=Path, metavar="DIR", help="pictures of none of the classes, to fit and judge unknown"
+    )
+    parser.add_argument(
+        "--teacher", metavar="RUN[,RUN]", help="a stronger run to learn from, or several that answer as one"
+    )
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a training that was stopped")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, or go on with a training, and say what was made."""
+    prepare_tensorflow()
+    _wake_backend()
+    train = _plan_resume(arguments) if arguments.resume else _plan_start(arguments)
+    try:
+        with terminal_progress() as progress:
+            finished = train.begin(progress)
+    except KeyboardInterrupt:
+        _say_how_to_go_on(train.run)
+        return _INTERRUPTED
+    except OSError:  # a full disk, most often
+        _say_how_to_go_on(train.run)
+        raise
+    _show(finished)
+    return 0
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What to do, and where the finished run will stand."""
+
+    run: Path
+    begin: "Callable[[Progress], Run]"
+
+
+def _wake_backend() -> None:
+    """Import Keras, join other hosts, and use it once: its backend greets with the devices that it did not find."""
+    with quiet_native_log():
+        import keras
+
+        from trailcam_train.fitting.multi_host import join_hosts
+    join_hosts()  # before the first computation
+    with quiet_native_log():
+        keras.ops.ones(1)
+
+
+def _plan_start(arguments: argparse.Namespace) -> _Training:
+    from trailcam_train.recipe.schema import find_recipe, recipe_names
+    from trailcam_train.run.training import Plan, start_training
+
+    if arguments.data is None or arguments.recipe is None:
+        raise TrainError(
+            "expected a folder of photographs and a recipe, for example "
+            f'"trailcam train photos --recipe cnn"; recipes are {", ".join(recipe_names())}.'
+        )
+    recipe = _adjust(find_recipe(arguments.recipe), arguments)
+    name = arguments.name or f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
+    if Path(name).name != name or name.startswith("."):
+        raise TrainError(f'--name {name}: expected a plain name; choose the folder with "--runs".')
+    plan = Plan(
+        data=arguments.data,
+        recipe=recipe,
+        run=arguments.runs / name,
+        label_map=arguments.label_map,
+        split=arguments.split,
+        group_by=arguments.group_by,
+        others=arguments.others,
+    )
+    return _Training(plan.run, lambda progress: start_training(plan, progress))
+
+
+def _plan_resume(arguments: argparse.Namespace) -> _Training:
+    from trailcam_train.run.training import resume_training
+
+    given = [option for option, value in _settled(arguments).items() if value not in (None, [])]
+    if given:
+        raise TrainError(
+            f"--resume goes on with the settings that the training began with; leave out {', '.join(given)}. Only "
+            "DATA and --others may be named again, where the pictures were moved."
+        )
+    target: Path = arguments.resume
+    if not target.parent.name and not target.is_dir():
+        target = arguments.runs / target  # a bare name
+    return _Training(target, lambda progress: resume_training(target, progress, arguments.data, arguments.others))
+
+
+def _settled(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return the options that say what a training is, which does not change once it began."""
+    return {
+        "--recipe": arguments.recipe,
+        "--name": arguments.name,
+        "--weights": arguments.weights,
+        "--set": arguments.settings,
+        "--seed": arguments.seed,
+        "--label-map": arguments.label_map,
+        "--split": arguments.split,
+        "--group-by": arguments.group_by,
+        "--teacher": arguments.teacher,
+    }
+
+
+def _adjust(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
+    from trailcam_train.recipe.toml import override
+
+    settings = list(arguments.settings)
+    if arguments.weights is not None:
+        settings.append(f"weights={arguments.weights}")
+    if arguments.seed is not None:
+        settings.append(f"seed={arguments.seed}")
+    if arguments.teacher is not None:
+        folders = [str(Path(name.strip()).resolve()) for name in arguments.teacher.split(",")]
+        settings.append(f"distillation.teacher={','.join(folders)}")
+    return override(recipe, settings)
+
+
+def _say_how_to_go_on(target: Path) -> None:
+    from trailcam_train.run.partial_run import partial_folder
+
+    if partial_folder(target).is_dir():
+        print(f'\ntrailcam: stopped. Go on with "{_environment()}trailcam train --resume {target}".', file=sys.stderr)
+    else:
+        print("\ntrailcam: stopped before the training began; nothing was written.", file=sys.stderr)
+
+
+def _environment() -> str:
+    """Return what to set before going on, where Keras was told its backend or of other hosts."""
+    names = ["KERAS_BACKEND", *sorted(name for name in os.environ if name.startswith("KERAS_DISTRIBUTION_"))]
+    return "".join(f"{name}={os.environ[name]} " for name in names if os.environ.get(name))
+
+
+def _show(run: "Run") -> None:
+    test = run.metrics["test"]
+    worst = min(test["recall"], key=lambda label: float(test["recall"][label]))
+    rule = run.metrics["reject"]
+    print(f"run         {run.path}")
+    print(
+        f"test top-1  {test['top1']:.1%} of {test['n']:,} pictures "
+        f"(95 % interval {test['top1_low']:.1%} to {test['top1_high']:.1%})"
+    )
+    print(f"worst class {worst}: {test['recall'][worst]:.1%}")
+    print(f"unknown     {rule['animals_kept']:.1%} of {rule['n_animals']:,} animals keep their answer", end="")
+    if rule["n_others"]:
+        print(f", {rule['others_rejected']:.1%} of {rule['n_others']:,} others are turned away", end="")
+    print(f"\nreport      {run.path / 'report.html'}")
+    if run.provenance.get("unreadable", "0") != "0":
+        print(f"left out    {run.provenance['unreadable']} unreadable pictures, listed in the report")
+    if run.provenance.get("near_duplicates_across", "0") != "0":
+        print(
+            f"warning     {run.provenance['near_duplicates_across']} groups of near-duplicates are in several splits: "
+            "the test is easier than it looks"
+        )
+    print(f"next        trailcam export {run.path}")

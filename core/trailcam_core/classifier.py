@@ -1,0 +1,228 @@
+"""Classify pictures with a bundle or a bare model.
+
+from trailcam import Classifier
+classifier = Classifier.open()             # the built-in bundle; or Classifier.open("my.bundle")
+answer = classifier.classify(image)        # (H, W, 3) uint8 RGB
+print(answer.label, answer.confidence)
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_core.bundle.folder import Bundle, open_bundle
+from trailcam_core.cores import usable_cores
+from trailcam_core.errors import BundleError
+from trailcam_core.golden_replay import GoldenReport, check_model, replay
+from trailcam_core.images.decode import read_image
+from trailcam_core.images.resize import Image, fit_image
+from trailcam_core.inference.decision import Candidate, decide
+from trailcam_core.inference.file_model import FileModel
+from trailcam_core.inference.open_model import open_model
+from trailcam_core.inference.runtimes import check_runtime, find_runtime
+from trailcam_core.inference.tflite import TFLiteModel, ValueRange
+from trailcam_core.labels import read_labels
+from trailcam_core.spec import FITS, InputSpec, OutputSpec
+
+__all__ = ["BUILTIN_BUNDLE", "Classification", "Classifier"]
+
+BUILTIN_BUNDLE = Path(__file__).parent / "data" / "animals10.bundle"
+_MOST_THREADS = 4  # cores of a Raspberry Pi; small models gain nothing beyond
+_SMALLEST_PROBABILITY = 1e-7
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The answer for one picture.
+
+    ``label`` is None for "unknown"; ``confidence`` and ``top`` are probabilities in 0..1; ``latency_ms`` is the time
+    from the decoded image to the answer.
+    """
+
+    label: str | None
+    confidence: float
+    top: tuple[Candidate, ...]
+    latency_ms: float
+
+
+class Classifier:
+    """A model with its input and output rules. Create it with ``open`` or ``open_model``."""
+
+    def __init__(
+        self,
+        model: FileModel,
+        input_spec: InputSpec,
+        output_spec: OutputSpec,
+        bundle: Bundle | None = None,
+        background: int | None = None,
+    ) -> None:
+        self._model = model
+        self._bundle = bundle
+        self._background = background
+        self._probabilities_in = bundle is None and model.gives_probabilities
+        self.input = input_spec
+        self.output = output_spec
+
+    @classmethod
+    def open(cls, bundle: Path | str | Bundle | None = None, num_threads: int | None = None) -> "Classifier":
+        """Open a bundle, or the built-in one.
+
+        Args:
+            bundle: folder of a bundle, or one that is open already.
+            num_threads: threads of one inference; by default the number of usable cores, at most 4.
+
+        Raises:
+            BundleError: the bundle cannot be trusted or loaded.
+            DeviceError: no interpreter for it is installed, or one that is too old.
+        """
+        path = BUILTIN_BUNDLE if bundle is None else bundle
+        opened = path if isinstance(path, Bundle) else open_bundle(Path(path))
+        entry = opened.manifest.model
+        check_runtime(entry, find_runtime(entry.format), str(opened.model_path))
+        model = open_model(opened.model_path, num_threads or _default_threads())
+        if model.input.dtype != "uint8":
+            raise BundleError(f"{opened.model_path}: takes {model.input.dtype}, a bundle's model takes uint8.")
+        if model.gives_probabilities:
+            raise BundleError(
+                f"{opened.model_path}: ends with a softmax, a bundle's model gives logits. Export it again."
+            )
+        check_model(model, opened.manifest, str(opened.model_path))
+        return cls(model, opened.manifest.input, opened.manifest.output, opened)
+
+    @classmethod
+    def open_model(
+        cls,
+        model: Path,
+        labels: Path,
+        background: int | None = None,
+        value_range: ValueRange | None = None,
+        fit: str = "crop",
+        num_threads: int | None = None,
+    ) -> "Classifier":
+        """Open a bare TFLite classifier that came without a manifest.
+
+        Dtype, scale, zero point and a final softmax are read from the file. The arguments give the rest.
+
+        Args:
+            model: the ``.tflite`` file.
+            labels: text file, one label per line in the order of the outputs.
+            background: class that means "nothing there". The label file may list it or leave it out.
+            value_range: for a float32 input: the input values of pixel levels 0 and 255.
+            fit: ``crop``, ``letterbox`` or ``stretch``.
+            num_threads: see ``open``.
+
+        Raises:
+            BundleError: the model cannot be loaded, or labels and model disagree.
+            ValueError: ``fit`` is none of these.
+        """
+        if fit not in FITS:
+            raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
+        opened = TFLiteModel(model, num_threads or _default_threads(), value_range)
+        names = _match_labels(read_labels(labels), opened.class_count, background, labels)
+        height, width = opened.input_size
+        output = OutputSpec(names, temperature=1.0, reject=None)
+        return cls(opened, InputSpec(height, width, fit), output, background=background)
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle in use; its ``model_path`` is the model file.
+
+        Raises:
+            ValueError: a bare model is in use, which has none.
+        """
+        if self._bundle is None:
+            raise ValueError("this classifier runs a bare model, which has no bundle")
+        return self._bundle
+
+    @property
+    def name(self) -> str:
+        """The name of the model in events: name and version of the bundle, or the file name of a bare model."""
+        if self._bundle is None:
+            return self._model.path.name
+        return f"{self._bundle.manifest.name} {self._bundle.manifest.version}"
+
+    @property
+    def model(self) -> FileModel:
+        """The open model, for measurements and comparisons."""
+        return self._model
+
+    def logits(self, image: Image) -> npt.NDArray[np.float32]:
+        """Return the (K,) float32 logits of an (H, W, 3) uint8 RGB image of any size.
+
+        Raises:
+            BundleError: the model fails, or gives NaN or infinity.
+            ValueError: not such an image.
+        """
+        return self._logits_of(fit_image(image, self.input))
+
+    def classify(self, image: Image, top_count: int = 3) -> Classification:
+        """Classify an (H, W, 3) uint8 RGB image of any size from 1x1 px.
+
+        Raises:
+            BundleError: the model fails, or gives NaN or infinity.
+            ValueError: not such an image; ``read_image`` makes one from a file.
+        """
+        start_s = time.perf_counter()
+        return self.classify_input(fit_image(image, self.input), top_count, start_s)
+
+    def classify_input(self, fitted: Image, top_count: int = 3, start_s: float | None = None) -> Classification:
+        """Classify an input tensor that ``fit_image`` made for this classifier.
+
+        Args:
+            fitted: (height, width, 3) uint8 RGB, the size of ``input``.
+            top_count: candidates to list.
+            start_s: ``time.perf_counter`` at which the latency starts; now by default.
+
+        Raises:
+            BundleError: the model fails, or gives NaN or infinity.
+            ValueError: another size.
+        """
+        start_s = time.perf_counter() if start_s is None else start_s
+        answer = decide(self._logits_of(fitted), self.output, top_count, self._background)
+        latency_ms = (time.perf_counter() - start_s) * 1e3
+        return Classification(answer.label, answer.confidence, answer.top, latency_ms)
+
+    def classify_file(self, path: Path | str, top_count: int = 3) -> Classification:
+        """Classify a picture file; a large JPEG is decoded at a fraction of its size.
+
+        Raises:
+            SourceError: the file cannot be read as a picture.
+        """
+        return self.classify(read_image(Path(path), self.input), top_count)
+
+    def replay_golden(self) -> GoldenReport:
+        """Run the bundle's golden vectors on this machine.
+
+        Raises:
+            BundleError: they are damaged.
+        """
+        manifest = self.bundle.manifest
+        return replay(self._model, self.bundle.read_golden(), manifest.input, manifest.golden)
+
+    def _logits_of(self, fitted: Image) -> npt.NDArray[np.float32]:
+        scores = self._model.invoke(fitted[None])
+        if not np.isfinite(scores).all():
+            raise BundleError("the model gives NaN or infinity for this picture: it is broken. Export it again.")
+        if self._probabilities_in:
+            return np.log(np.maximum(scores, np.float32(_SMALLEST_PROBABILITY)))
+        return scores
+
+
+def _default_threads() -> int:
+    return min(_MOST_THREADS, usable_cores())
+
+
+def _match_labels(labels: tuple[str, ...], class_count: int, background: int | None, path: Path) -> tuple[str, ...]:
+    if background is not None and not 0 <= background < class_count:
+        raise BundleError(f"--background is {background}, expected a class of this model, 0 to {class_count - 1}.")
+    if len(labels) == class_count:
+        return labels
+    if background is not None and len(labels) == class_count - 1:
+        return (*labels[:background], "background", *labels[background:])
+    hint = ""
+    if len(labels) == class_count - 1:
+        hint = ' If one class means "nothing there" and is not in the file, add its number: "--background 0".'
+    raise BundleError(f"{path}: {len(labels)} labels, but the model gives {class_count} scores.{hint}")

@@ -1,0 +1,1 @@
+"""Run directories and out-of-distribution pictures."""

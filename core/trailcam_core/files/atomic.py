@@ -1,0 +1,93 @@
+"""Atomic writes: a reader sees the whole file or folder or nothing of it, even after a power cut.
+
+Everything is written beside its place, flushed to the disk, then renamed; the folder is flushed last, because a rename
+is durable only when its directory is. Source: the "atomic rename" section of the Linux ``fsync(2)`` and ``rename(2)``
+manual pages.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["STAGING_PREFIX", "remove_staging", "staged_directory", "sync_directory", "write_file"]
+
+STAGING_PREFIX = ".trailcam-staging-"
+
+
+def sync_directory(path: Path) -> None:
+    """Flush a folder's own entries to the disk.
+
+    Raises:
+        OSError: the folder cannot be opened or flushed.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write ``content`` to ``path`` in one step. An older file is replaced; a failure leaves it untouched.
+
+    Raises:
+        OSError: the disk is full, read-only or failing; nothing is left behind.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+@contextmanager
+def staged_directory(path: Path) -> Iterator[Path]:
+    """Yield a folder beside ``path`` to fill. It is renamed to ``path`` if the block succeeds, else removed.
+
+    Args:
+        path: the finished folder; it must not exist yet (a finished folder is immutable).
+
+    Raises:
+        FileExistsError: something exists at ``path``.
+        OSError: the disk is full, read-only or failing; nothing is left at ``path``.
+    """
+    if path.exists() or path.is_symlink():
+        raise FileExistsError(f"{path} exists already")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=path.parent))
+    try:
+        yield staging
+        staging.chmod(0o755)
+        _sync_tree(staging)
+        staging.rename(path)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    sync_directory(path.parent)
+
+
+def remove_staging(folder: Path) -> None:
+    """Remove the unfinished files of killed writers. No process may be writing into ``folder``."""
+    for item in folder.glob(f"{STAGING_PREFIX}*") if folder.is_dir() else ():
+        if item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item, ignore_errors=True)
+        else:
+            item.unlink(missing_ok=True)
+
+
+def _sync_tree(root: Path) -> None:
+    for folder, _, files in os.walk(root):
+        for name in files:
+            with open(Path(folder) / name, "rb") as file:
+                os.fsync(file.fileno())
+        sync_directory(Path(folder))

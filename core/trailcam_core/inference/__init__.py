@@ -1,0 +1,1 @@
+"""Interpreters, runtimes and the decision rule."""

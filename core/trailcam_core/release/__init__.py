@@ -1,0 +1,1 @@
+"""The release index, deltas and staged rollout."""

@@ -1,0 +1,171 @@
+"""The records of a bundle: its files, input, output, accuracy and drift, as frozen dataclasses.
+
+``docs/bundle-format.md`` is the specification; ``trailcam_core.bundle.manifest`` reads and writes them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from trailcam_core.records import Choice, Pattern, Range
+
+__all__ = [
+    "FITS",
+    "FORMATS",
+    "FORMAT_RUNTIMES",
+    "FORMAT_SCHEMES",
+    "MAX_INPUT_PX",
+    "MIN_INPUT_PX",
+    "REJECT_SCORES",
+    "RESIZE_RULE",
+    "SCHEMA_VERSION",
+    "SCHEMES",
+    "VERDICTS",
+    "VERSION_PATTERN",
+    "Drift",
+    "FileEntry",
+    "Gate",
+    "GoldenEntry",
+    "InputSpec",
+    "Manifest",
+    "Metrics",
+    "ModelEntry",
+    "OutputSpec",
+    "RejectRule",
+]
+
+SCHEMA_VERSION = 1
+SCHEMES = ("float32", "float16", "dynamic_int8", "int8", "mixed_int8", "int16x8")
+FORMATS = ("tflite", "onnx")
+FORMAT_SCHEMES = {"tflite": SCHEMES, "onnx": ("float32", "float16", "int8")}
+FORMAT_RUNTIMES = {"tflite": ("litert", "tflite_runtime"), "onnx": ("onnxruntime",)}
+VERDICTS = ("pass", "fail", "inconclusive")
+FITS = ("crop", "letterbox", "stretch")
+RESIZE_RULE = "halve_then_bilinear"
+REJECT_SCORES = ("max_logit", "energy", "max_probability")
+MIN_INPUT_PX, MAX_INPUT_PX = 32, 1024
+VERSION_PATTERN = r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}([.+-][0-9A-Za-z.+-]{1,40})?"
+
+_NAME = Pattern(r"[a-z0-9][a-z0-9._-]{0,63}", "1 to 64 of a-z 0-9 . _ -")
+_RUNTIME_VERSION = Pattern(r"[0-9]{1,4}(\.[0-9]{1,4}){0,2}", "a version such as 2.14, or null")
+_Fraction = Annotated[float, Range(0.0, 1.0)]
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of the bundle: plain name, digest and size."""
+
+    file: Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a plain file name without a folder")]
+    sha256: Annotated[str, Pattern(r"[0-9a-f]{64}", "64 hexadecimal digits")]
+    size_bytes: Annotated[int, Range(1, 2_000_000_000)]
+
+
+@dataclass(frozen=True)
+class ModelEntry(FileEntry):
+    """The model file. ``format`` is its file format, ``scheme`` its number scheme.
+
+    ``runtime_min`` is the oldest version of each runtime of the format that can run the file, null for a runtime that
+    cannot; None if the manifest has no such key.
+    """
+
+    format: Annotated[str, Choice(*FORMATS)]
+    scheme: Annotated[str, Choice(*SCHEMES)]
+    runtime_min: dict[str, Annotated[str, _RUNTIME_VERSION] | None] | None = None
+
+
+@dataclass(frozen=True)
+class GoldenEntry(FileEntry):
+    """The golden vectors. ``tolerance`` is the largest difference of a logit that is still the same answer."""
+
+    tolerance: Annotated[float, Range(0.0, 1_000.0)]
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """The input of the model: raw ``uint8`` RGB of shape (1, height, width, 3), made from an image by one resize rule.
+
+    ``fit`` handles another aspect ratio: ``crop`` keeps the centre, ``letterbox`` pads with grey, ``stretch``
+    changes the aspect ratio.
+    """
+
+    height: Annotated[int, Range(MIN_INPUT_PX, MAX_INPUT_PX)]
+    width: Annotated[int, Range(MIN_INPUT_PX, MAX_INPUT_PX)]
+    fit: Annotated[str, Choice(*FITS)]
+    colour: Annotated[str, Choice("RGB")] = "RGB"
+    layout: Annotated[str, Choice("NHWC")] = "NHWC"
+    dtype: Annotated[str, Choice("uint8")] = "uint8"
+    resize: Annotated[str, Choice(RESIZE_RULE)] = RESIZE_RULE
+
+
+@dataclass(frozen=True)
+class RejectRule:
+    """Answer "unknown" when ``score`` of the logits is below ``threshold``.
+
+    ``animals_kept`` is the fraction of pictures of known labels that are accepted, ``others_rejected`` the fraction of
+    out-of-distribution pictures that are rejected (null if there were none), both measured with ``n_animals`` and
+    ``n_others`` pictures that did not set the threshold.
+    """
+
+    score: Annotated[str, Choice(*REJECT_SCORES)]
+    threshold: Annotated[float, Range(-1e9, 1e9)]
+    animals_kept: _Fraction
+    n_animals: Annotated[int, Range(0, 1_000_000_000)]
+    others_rejected: _Fraction | None
+    n_others: Annotated[int, Range(0, 1_000_000_000)]
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """The output of the model: logits (1, K) in the order of ``labels``; softmax(logits / temperature) follows."""
+
+    labels: tuple[str, ...]
+    temperature: Annotated[float, Range(0.01, 100.0)]
+    reject: RejectRule | None
+    kind: Annotated[str, Choice("logits")] = "logits"
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The accuracy of this model file on the n pictures of the test split: fractions in 0..1, with a 95 % interval."""
+
+    n: Annotated[int, Range(1, 1_000_000_000)]
+    top1: _Fraction
+    top1_low: _Fraction
+    top1_high: _Fraction
+    recall: tuple[_Fraction, ...]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The drift gate for this model file: the ``preset`` of limits and its ``verdict``."""
+
+    preset: Annotated[str, _NAME]
+    verdict: Annotated[str, Choice(*VERDICTS)]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """This model file compared with the float model it was made from, on the same n pictures.
+
+    A bundle without a gate, or with the verdict ``fail``, is not fit to ship.
+    """
+
+    n: Annotated[int, Range(1, 1_000_000_000)]
+    top1_delta: Annotated[float, Range(-1.0, 1.0)]
+    top1_agreement: _Fraction
+    gate: Gate | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that a device needs to run a bundle and that an operator needs to trust it."""
+
+    name: Annotated[str, _NAME]
+    version: Annotated[str, Pattern(VERSION_PATTERN, "a version such as 1.0.0")]
+    model: ModelEntry
+    golden: GoldenEntry
+    input: InputSpec
+    output: OutputSpec
+    metrics: Metrics | None
+    drift: Drift | None
+    provenance: dict[str, str] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION

@@ -1,0 +1,31 @@
+"""Confidence intervals for fractions."""
+
+from math import sqrt
+
+__all__ = ["Z_95", "wilson_interval"]
+
+Z_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distribution
+
+
+def wilson_interval(successes: float, n: float, z: float = Z_95) -> tuple[float, float]:
+    """Return the Wilson score interval of ``successes`` out of ``n``, both ends in 0..1; 95 % by default.
+
+    It stays inside 0..1 and is honest for small ``n`` and for shares near 1, where the normal interval is not.
+    With ``n == 0`` nothing is known: (0, 1).
+
+    Args:
+        successes: a count; a fraction where the interval of an expected count is asked for.
+        n: the same.
+        z: two-sided quantile of the standard normal distribution, above 0.
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
+    """
+    if not 0 <= successes <= n:
+        raise ValueError(f"successes must lie in 0..n, got {successes} of {n}")
+    if n == 0:
+        return 0.0, 1.0
+    share = successes / n
+    scale = 1 + z**2 / n
+    centre = (share + z**2 / (2 * n)) / scale
+    half = z / scale * sqrt(share * (1 - share) / n + z**2 / (4 * n * n))
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # rounding must not cross the share

@@ -1,0 +1,1 @@
+"""Provisioning and activation of one device."""

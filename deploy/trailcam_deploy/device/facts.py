@@ -1,0 +1,132 @@
+"""What a device is and has, asked in one go, and whether Trailcam can live there: a pure judgement of the answer."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from trailcam_deploy.ssh.connection import Connection
+from trailcam_deploy.ssh.errors import HostError
+
+__all__ = ["INBOX", "UPDATE_FOLDER", "Facts", "parse_facts", "read_facts", "refuse_device"]
+
+UPDATE_FOLDER = "/var/lib/trailcam/update"
+INBOX = "/var/lib/trailcam/inbox"
+_SCRIPT = Path(__file__).parents[1] / "data" / "facts.sh"
+_MACHINES = ("aarch64", "x86_64")  # what LiteRT and OpenCV have wheels for
+_OLDEST_PYTHON = (3, 11)
+_ENVIRONMENT_MB = 600  # the base install takes 450 MB on x86-64, and pip unpacks beside it
+_INBOX_MB = 100
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Of one device, now. Sizes are in MB of 10**6 bytes.
+
+    ``source`` is the camera of its configuration, "" where there is none. ``inbox`` says of each file that is there its
+    SHA-256, ``held`` has the digests of the files of its bundles.
+    """
+
+    bits: int = 0
+    machine: str = ""
+    hostname: str = ""
+    system: str = ""
+    systemd: bool = False
+    apt: bool = False
+    python: tuple[int, ...] = ()
+    numpy: tuple[int, ...] = ()
+    missing_packages: tuple[str, ...] = ()
+    opt_free_mb: int = 0
+    var_free_mb: int = 0
+    read_only: tuple[str, ...] = ()
+    installed: str = ""
+    enabled: bool = False
+    active: bool = False
+    has_config: bool = False
+    source: str = ""
+    root_sha256: str = ""
+    device_id: str = ""
+    inbox: dict[str, str] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
+
+
+def read_facts(connection: Connection, packages: tuple[str, ...]) -> Facts:
+    """Ask a device; ``packages`` are Debian's that it should have.
+
+    Raises:
+        HostError: it does not answer as expected.
+    """
+    return parse_facts(connection.run(_SCRIPT.read_text(encoding="utf-8"), " ".join(packages)))
+
+
+def parse_facts(text: str) -> Facts:
+    """Read what ``data/facts.sh`` prints.
+
+    Raises:
+        HostError: something else.
+    """
+    rows = [line.split("=", 1) for line in text.splitlines() if "=" in line]
+    one = {row[0]: row[1] for row in rows}
+    many = {name: [row[1] for row in rows if row[0] == name] for name in ("missing", "read_only", "inbox", "held")}
+    try:
+        return Facts(
+            bits=int(one["bits"]),
+            machine=one["machine"],
+            hostname=one["hostname"],
+            system=one["system"],
+            systemd=one["systemd"] == "yes",
+            apt=one["apt"] == "yes",
+            python=_version(one["python"]),
+            numpy=_version(one["numpy"]),
+            missing_packages=tuple(many["missing"]),
+            opt_free_mb=int(one["opt_free_mb"] or 0),
+            var_free_mb=int(one["var_free_mb"] or 0),
+            read_only=tuple(many["read_only"]),
+            installed=one["installed"],
+            enabled=one["enabled"] == "enabled",
+            active=one["active"] == "active",
+            has_config=one["config"] == "yes",
+            source=one["source"],
+            root_sha256=one["root"],
+            device_id=one["device_id"],
+            inbox={path: digest for digest, _, path in (row.partition(" ") for row in many["inbox"])},
+            held=frozenset(many["held"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise HostError(f"it was asked what it is and gave no sense ({error!r}): {text[:100]!r}.") from error
+
+
+def refuse_device(facts: Facts) -> None:
+    """Check that Trailcam can live on a device.
+
+    Raises:
+        HostError: it cannot, and why.
+    """
+    if facts.bits != 64:
+        raise HostError(
+            f"its system is a {facts.bits}-bit one ({facts.system}), expected 64-bit: LiteRT is not made for it. "
+            "Write the card anew with the 64-bit Raspberry Pi OS."
+        )
+    if facts.machine not in _MACHINES:
+        raise HostError(f"its processor is {facts.machine}, expected {' or '.join(_MACHINES)}.")
+    if facts.python < _OLDEST_PYTHON:
+        found = ".".join(map(str, facts.python)) or "none"
+        raise HostError(
+            f"its Python is {found} ({facts.system}), expected 3.11 or newer. Write the card anew with Raspberry Pi OS "
+            "12 or 13."
+        )
+    if facts.read_only:
+        raise HostError(
+            f"{', '.join(facts.read_only)}: nothing can be written there; the disk is read-only or full. Look at "
+            '"dmesg" (a dying card is mounted read-only) or turn its overlay file system off.'
+        )
+    if not facts.installed and facts.opt_free_mb < _ENVIRONMENT_MB:
+        raise HostError(
+            f"/opt: {facts.opt_free_mb} MB free, the base install needs {_ENVIRONMENT_MB}. Free some space."
+        )
+    if facts.var_free_mb < _INBOX_MB:
+        raise HostError(f"/var/lib: {facts.var_free_mb} MB free, a release needs {_INBOX_MB}. Free some space.")
+    if not facts.systemd:
+        raise HostError("it was not started by systemd, so nothing would run Trailcam as a service.")
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2] if part.isdecimal())

@@ -1,0 +1,112 @@
+"""Which Trailcam a device gets: the one that runs here, as a wheel of this checkout or by version from the index."""
+
+import hashlib
+import importlib.util
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from trailcam_core.errors import DeployError
+from trailcam_deploy.device.facts import Facts
+
+__all__ = ["Software", "fitting_wheels", "lacking_projects", "list_wheels", "this_software"]
+
+_SOURCES = ("core", "edge", "train", "export", "benchmarks", "deploy", "cli")
+
+
+@dataclass(frozen=True)
+class Software:
+    """``wheel`` of this checkout, or None: then the index has ``requirement``."""
+
+    requirement: str
+    wheel: Path | None = None
+    digest: str = ""
+
+    def identity(self, numpy: tuple[int, ...]) -> str:
+        """Return what a device writes down that it has; another text means: install again."""
+        return " ".join([self.requirement, self.digest[:16], *self.constraints(numpy)]).strip()
+
+    def constraints(self, numpy: tuple[int, ...]) -> tuple[str, ...]:
+        """Return what keeps pip from replacing the numpy that apt's Picamera2 is built for (Raspberry Pi OS 12)."""
+        return ("numpy<2",) if numpy and numpy < (2,) else ()
+
+
+def this_software(version: str, cache: Path) -> Software:
+    """Return the Trailcam that runs here; a checkout is built into a wheel, kept in ``cache`` until a file changes.
+
+    Raises:
+        DeployError: the wheel cannot be built.
+    """
+    checkout = Path(__file__).resolve().parents[3]
+    if not (checkout / "pyproject.toml").exists() or not (checkout / "edge" / "trailcam_edge").is_dir():
+        return Software(f"trailcam=={version}")
+    place = cache / _key(checkout)
+    built = sorted(place.glob("trailcam-*.whl"))
+    if not built:
+        place.mkdir(parents=True, exist_ok=True)
+        isolation = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
+        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *isolation, "--wheel-dir", str(place)]
+        done = subprocess.run([*pip, str(checkout)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        built = sorted(place.glob("trailcam-*.whl"))
+        if done.returncode != 0 or not built:
+            raise DeployError(f"{checkout}: no wheel can be built of it ({done.stderr.strip()[-300:]}).")
+        for older in cache.iterdir():
+            if older != place:
+                for file in older.glob("*.whl"):
+                    file.unlink()
+                older.rmdir()
+    return Software(
+        f"trailcam=={built[0].name.split('-')[1]}", built[0], hashlib.sha256(built[0].read_bytes()).hexdigest()
+    )
+
+
+def list_wheels(folder: Path) -> tuple[Path, ...]:
+    """Return the wheels of a folder, without Trailcam's own.
+
+    Raises:
+        DeployError: there are none.
+    """
+    wheels = tuple(path for path in sorted(folder.glob("*.whl")) if not path.name.startswith("trailcam-"))
+    if not wheels:
+        raise DeployError(
+            f'{folder}: holds no wheels. For a Raspberry Pi OS 13: "pip download --only-binary=:all: --platform '
+            f'manylinux_2_28_aarch64 --python-version 3.13 --dest {folder} trailcam".'
+        )
+    return wheels
+
+
+def fitting_wheels(wheels: tuple[Path, ...], facts: Facts) -> list[Path]:
+    """Return the wheels that a device can use, by the tags in their names.
+
+    Source: the binary distribution format, "File name convention", packaging.python.org.
+    """
+    tag = "cp" + "".join(map(str, facts.python))
+    fitting = []
+    for path in wheels:
+        *_, python, abi, platform = path.stem.split("-")
+        right_python = "py3" in python or tag in python.split(".") or abi == "abi3"
+        if right_python and (platform == "any" or facts.machine in platform):
+            fitting.append(path)
+    return fitting
+
+
+def lacking_projects(wheels: tuple[Path, ...], facts: Facts) -> list[str]:
+    """Return the projects of which there are wheels, none of them for this device; apt's numpy needs none."""
+    there = {_project(path) for path in fitting_wheels(wheels, facts)} | ({"numpy"} if facts.numpy else set())
+    return sorted({_project(path) for path in wheels} - there)
+
+
+def _project(wheel: Path) -> str:
+    return wheel.name.split("-")[0]
+
+
+def _key(checkout: Path) -> str:
+    digest = hashlib.sha256()
+    files = [checkout / "pyproject.toml"]
+    for source in _SOURCES:
+        files += sorted(path for path in (checkout / source).rglob("*") if path.is_file() and path.suffix != ".pyc")
+    for path in files:
+        state = path.stat()
+        digest.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]

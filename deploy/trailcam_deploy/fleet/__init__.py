@@ -1,0 +1,1 @@
+"""Inventory and parallel work on many devices."""

@@ -1,0 +1,1 @@
+"""Commands and transfers over OpenSSH."""

@@ -1,0 +1,116 @@
+"""Bring files to a device: a cut line costs only what had not arrived, and a file is there whole or not at all."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from trailcam_deploy.ssh.connection import Connection
+from trailcam_deploy.ssh.errors import HostError
+
+__all__ = ["Upload", "send_files"]
+
+# Words: path and size of each file. Says how much of each is there already.
+_PREPARE = """
+while [ $# -gt 0 ]; do
+    path=$1 size=$2
+    shift 2
+    mkdir -p "$(dirname "$path")"
+    have=$(stat -c %s "$path.part" 2>/dev/null || echo 0)
+    [ "$have" -le "$size" ] || { rm "$path.part"; have=0; }
+    free=$(df -Pk "$(dirname "$path")" | awk 'NR == 2 { print $4 * 1024 }')
+    # 8 MB stay for everything else.
+    awk -v free="$free" -v need="$((size - have))" 'BEGIN { exit !(free > need + 8000000) }' || {
+        echo "$path: no space left for $size bytes. Free some space." >&2; exit 1; }
+    echo "$have"
+done
+"""
+# Words: path and count of each file; its bytes come one after the other. "head -c" reads no byte more.
+_APPEND = 'while [ $# -gt 0 ]; do head -c "$2" >> "$1.part"; shift 2; done'
+# Words: path, digest and mode of each file, which appear in this order. Names those that arrived damaged.
+_FINISH = """
+while [ $# -gt 0 ]; do
+    path=$1 sha256=$2 mode=$3
+    shift 3
+    [ -e "$path.part" ] || : > "$path.part"
+    if [ "$(sha256sum "$path.part" | cut -d ' ' -f 1)" != "$sha256" ]; then rm "$path.part"; echo "$path"; exit; fi
+    chmod "$mode" "$path.part"
+    sync "$path.part"
+    mv "$path.part" "$path"
+    sync "$(dirname "$path")"
+done
+"""
+_ATTEMPTS = 3
+_CHUNK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file for a device: its content here, a path or bytes, and its place there, owned by root."""
+
+    content: Path | bytes
+    path: str
+    mode: int = 0o644
+
+    @property
+    def size_bytes(self) -> int:
+        """How much it is."""
+        return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
+
+    @property
+    def sha256(self) -> str:
+        """Its digest."""
+        with self.open() as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # any file
+
+    def open(self) -> BinaryIO:
+        """Return it for reading."""
+        return io.BytesIO(self.content) if isinstance(self.content, bytes) else open(self.content, "rb")
+
+
+def send_files(connection: Connection, uploads: Sequence[Upload], moved: Callable[[int], None]) -> int:
+    """Send files, going on where an earlier attempt was cut off; return the bytes that went over the line.
+
+    They appear in their order, after all have arrived. Three commands do it however many files there are: over LTE
+    every command costs a quarter of a second.
+
+    Args:
+        connection: to the device.
+        uploads: what to send.
+        moved: is told of bytes that are there now; less than 0 when they have to be sent again.
+
+    Raises:
+        HostError: there is no room, or what arrives is not what was sent.
+    """
+    sent, left = 0, list(uploads)
+    for _ in range(_ATTEMPTS):
+        if not left:
+            break
+        sizes = [word for upload in left for word in (upload.path, str(upload.size_bytes))]
+        haves = [int(line) for line in connection.run(_PREPARE, *sizes).split()]
+        moved(sum(haves))
+        rests = [(upload, have) for upload, have in zip(left, haves, strict=True) if have < upload.size_bytes]
+        if rests:
+            counts = [word for upload, have in rests for word in (upload.path, str(upload.size_bytes - have))]
+            connection.send(_APPEND, counts, _contents(rests), moved)
+            sent += sum(upload.size_bytes - have for upload, have in rests)
+        ends = [word for upload in left for word in (upload.path, upload.sha256, f"{upload.mode:o}")]
+        damaged = connection.run(_FINISH, *ends, timeout_s=600).strip()
+        # One that arrived damaged ends it there: nothing may appear before what it leads to.
+        left = left[[upload.path for upload in left].index(damaged) :] if damaged else []
+        moved(-sum(upload.size_bytes for upload in left))
+    if left:
+        raise HostError(
+            f"{left[0].path}: what arrives is not what was sent, again and again. Is its disk or its memory dying?"
+        )
+    return sent
+
+
+def _contents(rests: Sequence[tuple[Upload, int]]) -> Iterator[bytes]:
+    for upload, have in rests:
+        with upload.open() as file:
+            file.seek(have)
+            while chunk := file.read(_CHUNK_BYTES):
+                yield chunk

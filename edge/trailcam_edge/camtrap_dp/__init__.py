@@ -1,0 +1,1 @@
+"""Export as Camera Trap Data Package."""

@@ -1,0 +1,150 @@
+"""What the live page shows of a camera, as one JSON object: a pure function of what is known."""
+
+from datetime import datetime
+from typing import Any
+
+from trailcam_edge.live.visit_counts import Chart, SeenVisit, Tally
+from trailcam_edge.telemetry.health import HealthSnapshot
+from trailcam_edge.telemetry.prometheus import MetricsSnapshot
+from trailcam_edge.update.install.journal import Journal
+
+__all__ = ["health_rows", "status_record", "update_rows"]
+
+_HOT_C = 80.0  # from here on a Raspberry Pi slows down; source: its documentation, "Frequency management"
+_SHORT_OF_DISK_BYTES = 200_000_000
+
+_TRYING = {
+    "self_test": "testing",
+    "activate": "activating",
+    "watch": "trying",
+    "roll_back": "going back from",
+}
+
+Row = tuple[str, str, bool]
+
+
+def status_record(
+    snapshot: MetricsSnapshot,
+    tally: Tally,
+    now: datetime,
+    date_known: bool,
+    alive: bool,
+    health: HealthSnapshot,
+    store_problem: str | None = None,
+    update: Journal | None = None,
+) -> dict[str, Any]:
+    """Return the object that ``/status.json`` is.
+
+    Args:
+        snapshot: figures.
+        tally: visits.
+        now: local time with its zone.
+        date_known: False on a machine whose clock nobody has set.
+        alive: True while frames come.
+        health: the machine.
+        store_problem: why nothing can be stored now.
+        update: what the update has come to, where there is one.
+    """
+    return {
+        "bundle": snapshot.bundle,
+        "version": snapshot.version,
+        "alive": alive,
+        "date_known": date_known,
+        "today": tally.today(now),
+        "visits": [_visit(seen, now) for seen in tally.recent()],
+        "hours": _chart(tally.hours(now)),
+        "days": _chart(tally.days(now)),
+        "health": health_rows(snapshot, health, store_problem) + update_rows(update),
+        "update": None if update is None else _update(update),
+    }
+
+
+def health_rows(snapshot: MetricsSnapshot, health: HealthSnapshot, store_problem: str | None = None) -> list[Row]:
+    """Return name, value in words, and whether it is well, of everything that is known."""
+    rows: list[Row] = [
+        ("Frame rate", f"{snapshot.frame_rate_hz or 0:.1f} frames/s", True),
+        ("Frames", f"{snapshot.frames:,} ({snapshot.frames_dropped:,} dropped)", True),
+        ("Running for", _duration(snapshot.uptime_s), True),
+    ]
+    if snapshot.latency_ms is not None:
+        rows.append(("Latency", f"{snapshot.latency_ms:.0f} ms", True))
+    if health.temperature_c is not None:
+        rows.append(("Temperature", f"{health.temperature_c:.0f} °C", health.temperature_c < _HOT_C))
+    if health.throttling is not None:
+        now, before = health.throttling.now, health.throttling.since_start
+        earlier = f"not now; since the start: {', '.join(before)}" if before else "no"
+        rows.append(("Throttling", ", ".join(now) or earlier, not now))
+    if health.clock_hz is not None:
+        rows.append(("Processor", f"{health.clock_hz / 1e6:.0f} MHz", True))
+    if health.memory_bytes is not None:
+        rows.append(("Memory", f"{health.memory_bytes / 1e6:.0f} MB", True))
+    if health.disk_free_bytes is not None:
+        free_gb = health.disk_free_bytes / 1e9
+        rows.append(("Disk", f"{free_gb:.1f} GB free", health.disk_free_bytes > _SHORT_OF_DISK_BYTES))
+    if snapshot.store_bytes is not None and snapshot.store_max_bytes is not None:
+        full = f"{snapshot.store_bytes / 1e6:.0f} of {snapshot.store_max_bytes / 1e6:.0f} MB"
+        rows.append(("Store", full, True))
+    if store_problem is not None:
+        rows.append(("Store", f"nothing can be stored: {store_problem}", False))
+    if snapshot.events_waiting or snapshot.events_lost:
+        rows.append(("Not stored", f"{snapshot.events_waiting} waiting, {snapshot.events_lost} lost", False))
+    for reason, seconds in sorted(snapshot.blind_s.items()):
+        rows.append((f"Blind: {reason}", _duration(seconds), False))
+    for sink in snapshot.sinks:
+        words = f"{sink.delivered} delivered, {sink.waiting} waiting"
+        rows.append((sink.name, words if sink.error is None else f"{words}; {sink.error}", sink.error is None))
+    return rows
+
+
+def update_rows(update: Journal | None) -> list[Row]:
+    """Return rows as ``health_rows`` does, of what the update has come to."""
+    if update is None:
+        return []
+    if update.candidate is None:
+        rows: list[Row] = [("Update", f"{update.running} runs", True)]
+    else:
+        rows = [("Update", f"{_TRYING[update.state]} {update.candidate}; before it {update.running}", True)]
+    refused = list(update.refused.items())[-1:]
+    return rows + [("Refused", f"{slot}: {reason}", update.candidate is not None) for slot, reason in refused]
+
+
+def _update(update: Journal) -> dict[str, Any]:
+    return {
+        "state": update.state,
+        "running": update.running,
+        "previous": update.previous,
+        "candidate": update.candidate,
+        "starts": update.starts,
+        "refused": update.refused,
+    }
+
+
+def _duration(seconds: float) -> str:
+    minutes = int(seconds // 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes < 2 * 1440 else f"{minutes // 1440} days"
+
+
+def _visit(seen: SeenVisit, now: datetime) -> dict[str, Any]:
+    return {
+        "label": seen.label,
+        "time": _when(seen.unix_s, now),
+        "duration_s": round(seen.duration_s, 1),
+        "confidence": round(seen.confidence, 4),
+        "picture": f"/pictures/{seen.visit_id}.jpg" if seen.has_picture else None,
+    }
+
+
+def _when(unix_s: float | None, now: datetime) -> str:
+    """Return the time of day, with the date if that is not today's."""
+    if unix_s is None:
+        return "time unknown"
+    when = datetime.fromtimestamp(unix_s, now.tzinfo)
+    return f"{when:%H:%M}" if when.date() == now.date() else f"{when:%Y-%m-%d %H:%M}"
+
+
+def _chart(chart: Chart) -> dict[str, Any]:
+    return {"bars": [bar.isoformat() for bar in chart.bars], "counts": chart.counts}

@@ -1,0 +1,1 @@
+"""The live loop, votes and visits."""

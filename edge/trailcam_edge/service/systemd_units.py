@@ -1,0 +1,172 @@
+"""Trailcam as a systemd service: what is written where, as pure text, and written in one step each.
+
+/etc/systemd/system/trailcam.service         the unit; written anew every time, a drop-in keeps changes
+/etc/systemd/system/trailcam-update.service  looks for a newer bundle once; only where the configuration has a source
+/etc/systemd/system/trailcam-update.timer    starts it now and then
+/etc/sysusers.d/trailcam.conf                the user they run as
+/etc/trailcam/trailcam.toml                  the configuration; written once, then it is the person's
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trailcam_core.errors import DeviceError
+from trailcam_core.files.atomic import write_file
+
+__all__ = [
+    "CONFIG_PATH",
+    "TIMER_PATH",
+    "UNIT_PATH",
+    "UPDATE_PATH",
+    "USERS_PATH",
+    "Change",
+    "install",
+    "render_config",
+    "render_unit",
+    "render_update_units",
+    "uninstall",
+    "unreachable_folder",
+]
+
+UNIT_PATH = Path("etc/systemd/system/trailcam.service")
+UPDATE_PATH = Path("etc/systemd/system/trailcam-update.service")
+TIMER_PATH = Path("etc/systemd/system/trailcam-update.timer")
+USERS_PATH = Path("etc/sysusers.d/trailcam.conf")
+CONFIG_PATH = Path("etc/trailcam/trailcam.toml")
+_DATA = Path(__file__).parents[1] / "data"
+_USERS = 'u trailcam - "Trailcam" /var/lib/trailcam\nm trailcam video\n'
+_DEVICES = (  # as /proc/devices and the device tree of a Raspberry Pi name them
+    "char-video4linux rw",
+    "char-media rw",
+    "char-drm rw",
+    "char-dma_heap rw",
+    "/dev/vcio rw",
+)
+_NO_RELEASES = (
+    '# source = "https://example.org/release"       # or a folder: an inbox; without it by hand, from a stick\n'
+    '# channel = "animals10"                        # which bundle of it; both or none'
+)
+_SAFE_PATH = re.compile(r"/[A-Za-z0-9_./+@-]*")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One file, and what was done with it: "written", "unchanged", "kept" or "removed"."""
+
+    path: Path
+    done: str
+
+
+def render_unit(program: str, in_home: bool) -> str:
+    """Return the text of the camera's unit.
+
+    Args:
+        program: the absolute path of ``trailcam``.
+        in_home: the program lies in somebody's home, which must then stay readable.
+
+    Raises:
+        DeviceError: a path that a unit cannot name without quoting.
+    """
+    return _render(UNIT_PATH, program, in_home)
+
+
+def render_update_units(program: str, in_home: bool) -> dict[Path, str]:
+    """Return the texts of the update's service and timer, by their paths below the root.
+
+    Args and errors are those of ``render_unit``.
+    """
+    return {path: _render(path, program, in_home) for path in (UPDATE_PATH, TIMER_PATH)}
+
+
+def _render(path: Path, program: str, in_home: bool) -> str:
+    if not _SAFE_PATH.fullmatch(program):
+        raise DeviceError(f"{program}: a service needs a path of plain letters. Install Trailcam elsewhere.")
+    values = {
+        "program": program,
+        "config": f"/{CONFIG_PATH}",
+        "protect_home": "read-only" if in_home else "yes",
+        "devices": "\n".join(f"DeviceAllow={device}" for device in _DEVICES),
+        "protection": (_DATA / "protection.conf").read_text(encoding="utf-8").rstrip("\n"),
+    }
+    return _fill((_DATA / path.name).read_text(encoding="utf-8"), values)
+
+
+def render_config(source: str, releases: tuple[str, str] | None = None) -> str:
+    """Return the commented configuration for a camera.
+
+    Args:
+        source: of its frames.
+        releases: source and channel of its bundle; None leaves updates to somebody with a stick.
+    """
+    wanted = _NO_RELEASES if releases is None else f'source = "{releases[0]}"\nchannel = "{releases[1]}"'
+    return _fill((_DATA / "trailcam.toml").read_text(encoding="utf-8"), {"source": source, "release": wanted})
+
+
+def install(root: Path, unit: str, config: str, update_units: Mapping[Path, str] | None = None) -> list[Change]:
+    """Write what a service needs below ``root``; doing it twice changes nothing.
+
+    Args:
+        root: of the system.
+        unit: the camera's.
+        config: written where there is none.
+        update_units: of ``render_update_units``; None removes those that are there.
+
+    Raises:
+        OSError: nothing may be written there.
+    """
+    changes = [_write(root / UNIT_PATH, unit, root), _write(root / USERS_PATH, _USERS, root)]
+    if update_units is None:
+        changes += _remove(root, (UPDATE_PATH, TIMER_PATH))
+    else:
+        changes += [_write(root / path, text, root) for path, text in update_units.items()]
+    place = root / CONFIG_PATH
+    if place.exists():
+        return [*changes, Change(Path("/") / CONFIG_PATH, "kept")]
+    return [*changes, _write(place, config, root)]
+
+
+def uninstall(root: Path) -> list[Change]:
+    """Remove the units and the user's description; configuration, events, pictures and bundles are the person's.
+
+    Raises:
+        OSError: nothing may be removed there.
+    """
+    changes = _remove(root, (UNIT_PATH, UPDATE_PATH, TIMER_PATH, USERS_PATH))
+    if (root / CONFIG_PATH).exists():
+        changes.append(Change(Path("/") / CONFIG_PATH, "kept"))
+    return changes
+
+
+def _remove(root: Path, paths: Sequence[Path]) -> list[Change]:
+    changes = []
+    for path in paths:
+        if (root / path).exists():
+            (root / path).unlink()
+            changes.append(Change(Path("/") / path, "removed"))
+    return changes
+
+
+def unreachable_folder(program: Path) -> Path | None:
+    """Return the first folder on the way to a program that other users may not pass, or None."""
+    for folder in reversed(program.absolute().parents):
+        if folder.is_dir() and not folder.stat().st_mode & 0o001:
+            return folder
+    return None
+
+
+def _write(path: Path, text: str, root: Path) -> Change:
+    shown = Path("/") / path.relative_to(root)
+    content = text.encode("utf-8")
+    if path.is_file() and path.read_bytes() == content:
+        return Change(shown, "unchanged")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, content)
+    return Change(shown, "written")
+
+
+def _fill(text: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text

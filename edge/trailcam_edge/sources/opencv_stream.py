@@ -1,0 +1,165 @@
+"""Cameras that OpenCV reads: USB and other V4L2 devices, RTSP and MJPEG over the network.
+
+``cv2.VideoCapture`` keeps frames that nobody took and hands out the oldest first, so a thread must take them all the
+time, as ``trailcam_edge.camera.capture_thread`` does.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import cv2
+
+from trailcam_core.errors import SourceError
+from trailcam_edge.sources.frame import Delivery, Frame
+from trailcam_edge.sources.opencv_capture import BufferPool, OpenCapture, open_ffmpeg, open_v4l2
+from trailcam_edge.sources.orientation import UNCHANGED, View
+from trailcam_edge.sources.pixels import PackedPixels
+from trailcam_edge.sources.v4l2 import explain_device
+
+__all__ = ["CaptureSource", "network_source", "usb_source"]
+
+# While FFmpeg looks what a stream is, it collects frames; they are handed out first and are old by then.
+_BACKLOG_S = 2.0
+_LIKELY_RATE_HZ = 25.0
+
+
+class CaptureSource:
+    """An open ``cv2.VideoCapture``, or something that reads like one, as a source.
+
+    Args:
+        name: what messages and frames call it.
+        open_capture: opens it; what it gives may turn out not to be open.
+        cannot_open: makes the error for one that does not open.
+        view: how the camera hangs.
+        skip_backlog: let go of the frames that were collected before reading began.
+
+    Raises:
+        SourceError: it cannot be opened.
+    """
+
+    delivery: Delivery = "live"
+
+    def __init__(
+        self,
+        name: str,
+        open_capture: OpenCapture,
+        cannot_open: Callable[[], SourceError],
+        view: View | None = None,
+        skip_backlog: bool = False,
+    ) -> None:
+        self._name = name
+        self._view = view or UNCHANGED
+        self._capture: Any = open_capture()
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise cannot_open()
+        self._skip_backlog = skip_backlog
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield what comes, for ever; a camera has no end.
+
+        Raises:
+            SourceError: nothing came within the time limit, or the other side closed the stream.
+        """
+        pool = BufferPool()
+        sequence = 0
+        backlog = _Backlog(self._capture.get(cv2.CAP_PROP_FPS)) if self._skip_backlog else None
+        while True:
+            asked_s = time.monotonic()
+            taken, decoded = self._capture.read(pool.take())
+            arrived_s = time.monotonic()
+            if not taken:
+                raise SourceError(
+                    f"{self._name}: no picture came after frame {sequence}; the camera stopped, was unplugged, or the "
+                    "network is gone."
+                )
+            if backlog is not None:
+                if backlog.holds(asked_s, arrived_s):
+                    pool.give_back(decoded)
+                    continue
+                backlog = None
+            pixels = PackedPixels(decoded, "BGR", self._view)
+            name = f"{self._name} #{sequence}"
+            yield Frame(pixels, arrived_s, sequence, name, give_back=partial(pool.give_back, decoded))
+            sequence += 1
+
+    def __enter__(self) -> Self:
+        """The capture is open already."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the capture."""
+        self._capture.release()
+
+
+class _Backlog:
+    """Says which frames had been waiting: those that were there at once.
+
+    A busy machine makes one frame in ten slow to read, so the end is two in a row that had to be waited for.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        self._wait_s = 0.5 / (rate_hz if 1 <= rate_hz <= 240 else _LIKELY_RATE_HZ)
+        self._until_s = time.monotonic() + _BACKLOG_S
+        self._waited = 0
+
+    def holds(self, asked_s: float, arrived_s: float) -> bool:
+        self._waited = self._waited + 1 if arrived_s - asked_s >= self._wait_s else 0
+        return self._waited < 2 and arrived_s < self._until_s
+
+
+def usb_source(
+    index: int, size_px: tuple[int, int], frame_rate_hz: float | None, view: View | None = None
+) -> CaptureSource:
+    """Open the V4L2 camera /dev/video``index``.
+
+    Args:
+        index: number of the device.
+        size_px: width and height to ask for; the camera takes the nearest that it has, so frames say their own size.
+        frame_rate_hz: frame rate to ask for; None leaves it to the camera.
+        view: how the camera hangs.
+
+    Raises:
+        SourceError: there is no such camera, it is busy, forbidden, or gives no pictures.
+    """
+    width, height = size_px
+    settings = [cv2.CAP_PROP_FRAME_WIDTH, width, cv2.CAP_PROP_FRAME_HEIGHT, height]
+    if frame_rate_hz is not None:
+        settings += [cv2.CAP_PROP_FPS, round(frame_rate_hz)]
+    device = f"/dev/video{index}"
+    if not Path(device).exists():
+        raise explain_device(device)
+    return CaptureSource(device, partial(open_v4l2, index, settings), partial(explain_device, device), view)
+
+
+def network_source(address: str, view: View | None = None) -> CaptureSource:
+    """Open an RTSP or HTTP address.
+
+    Raises:
+        SourceError: nobody answers there, or it is no stream of pictures.
+    """
+    shown = _without_password(address)
+
+    def cannot_open() -> SourceError:
+        return SourceError(
+            f"{shown}: cannot be opened as a stream within 5 s. Check address, user and password, and that the camera "
+            f'is on: "ffprobe {shown}" says more.'
+        )
+
+    return CaptureSource(shown, partial(open_ffmpeg, address, threads=1), cannot_open, view, skip_backlog=True)
+
+
+def _without_password(address: str) -> str:
+    """Return an address that may be printed: logs and pictures' names must not carry a camera's password."""
+    parts = urlsplit(address)
+    if parts.password is None:
+        return address
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{parts.username}:***@{host}").geturl()

@@ -1,0 +1,171 @@
+"""Open the database of a store: one writer, checked, of a schema that is known; a damaged one is set aside."""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from trailcam_core.errors import DeviceError
+from trailcam_edge.store.picture_folder import size_on_disk
+from trailcam_edge.store.schema import APPLICATION_ID, MIGRATIONS, migrate
+from trailcam_edge.store.store_errors import StoreCorruptError, explain
+
+__all__ = [
+    "DATABASE_FILE",
+    "PICTURES_FOLDER",
+    "SET_ASIDE_FOLDER",
+    "Lock",
+    "open_database",
+    "open_read_only",
+    "set_aside",
+]
+
+DATABASE_FILE = "events.db"
+PICTURES_FOLDER = "pictures"
+SET_ASIDE_FOLDER = "set-aside"
+_LOCK_FILE = "lock"
+_BUSY_S = 5.0
+_AUTOCHECKPOINT_PAGES = 256  # 1 MB: the write-ahead log stays small
+
+
+class Lock:
+    """Held by the one process that writes to a store; however that process ends, the system lets go of it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            DeviceError: another process has it.
+            OSError: the folder cannot be written to.
+        """
+        self._descriptor = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._descriptor)
+            raise DeviceError(
+                f"{folder}: another process stores its events here. Stop it, or name another folder for this one."
+            ) from error
+
+    def release(self) -> None:
+        """Let go of the lock."""
+        os.close(self._descriptor)
+
+
+def open_database(folder: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
+    """Open the database for writing, make it or bring it to the newest schema; the caller holds the lock.
+
+    Raises:
+        StoreCorruptError: it is damaged.
+        StoreUnavailableError: the disk is full, read-only or failing.
+        DeviceError: it is of a newer Trailcam, or not Trailcam's.
+    """
+    path = folder / DATABASE_FILE
+    try:
+        connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            _check(connection, path, len(migrations))
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}")
+            migrate(connection, migrations)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    return connection
+
+
+def open_read_only(folder: Path) -> sqlite3.Connection:
+    """Open the database for reading beside a process that writes, or on a disk that is read-only.
+
+    Raises:
+        DeviceError: there is none, it is damaged, of another schema, or not Trailcam's.
+    """
+    path = folder / DATABASE_FILE
+    if not path.is_file():
+        raise DeviceError(
+            f'{folder}: no events here (no {DATABASE_FILE}). Name the folder of the store with "--store".'
+        )
+    # Reading a WAL database needs a writable folder for its index; where there is none nobody writes either.
+    options = "mode=ro" if os.access(folder, os.W_OK) else "mode=ro&immutable=1"
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, timeout=_BUSY_S)
+        try:
+            _check(connection, path, len(MIGRATIONS), thorough=False)
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    if version < len(MIGRATIONS):
+        connection.close()
+        raise DeviceError(
+            f'{path}: its schema is version {version}, expected {len(MIGRATIONS)}. Start "trailcam watch" once: it '
+            "brings the database up to date."
+        )
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path, newest: int, thorough: bool = True) -> None:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    has_tables = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+    if has_tables and application != APPLICATION_ID:
+        raise DeviceError(f"{path}: not a database of Trailcam. Name another folder for the store.")
+    if version > newest:
+        raise DeviceError(
+            f"{path}: its schema is version {version}, this Trailcam knows versions up to {newest}. Update Trailcam, "
+            "or name another folder for the store."
+        )
+    if thorough:
+        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise StoreCorruptError(f"{path}: the database is damaged ({verdict}).")
+
+
+def set_aside(folder: Path, report: Callable[[str], None], max_bytes: int, why: str) -> Path:
+    """Move database and pictures to ``set-aside/NUMBER-DATE``, so that a new store can be started.
+
+    Pictures go first: a new database beside old pictures would take them for orphans.
+
+    Args:
+        folder: the store.
+        report: told what happened, loudly.
+        max_bytes: older things that were set aside are deleted beyond that, so that the store's limit holds.
+        why: what was wrong.
+
+    Raises:
+        OSError: the disk is read-only or failing.
+    """
+    parent = folder / SET_ASIDE_FOLDER
+    parent.mkdir(exist_ok=True)
+    # Numbered, because the date of a machine without clock battery may stand still.
+    number = 1 + max((int(old.name[:4]) for old in parent.iterdir() if old.name[:4].isdecimal()), default=0)
+    place = parent / f"{number:04}-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
+    place.mkdir()
+    for name in (PICTURES_FOLDER, f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-wal", DATABASE_FILE):
+        if (folder / name).exists():
+            (folder / name).rename(place / name)
+    report(
+        f"{why} It was set aside as {place} and a new one is started. Earlier events are not lost, but no longer "
+        'listed: copy that folder and try "sqlite3 events.db .recover" on it.'
+    )
+    for old in sorted(parent.iterdir())[:-1]:
+        if folder_bytes(parent) <= max_bytes:
+            break
+        shutil.rmtree(old)
+        report(f"{old}: deleted, because what was set aside took more than {max_bytes:,} bytes.")
+    return place
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the room that all files below a folder take; 0 if there is none."""
+    paths = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
+    return sum(size_on_disk(path.lstat().st_size) for path in paths)

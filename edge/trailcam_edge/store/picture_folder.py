@@ -1,0 +1,119 @@
+"""The folder of pictures: each is whole or absent, and the room they take is known without looking."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trailcam_core.files.atomic import write_file
+
+if TYPE_CHECKING:
+    from trailcam_core.images.resize import Image
+
+__all__ = ["PictureFolder", "Sweep", "encode_jpeg", "size_on_disk"]
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_SUFFIX = ".jpg"
+_BLOCK_BYTES = 4096  # what ext4 and F2FS on a card hand out
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What the start found: files that no row knows (removed), and rows whose file is gone or has another size."""
+
+    orphans: int
+    missing: tuple[str, ...]
+
+
+def size_on_disk(size_bytes: int) -> int:
+    """Return the room that a file of this size takes, in whole blocks."""
+    return -(-size_bytes // _BLOCK_BYTES) * _BLOCK_BYTES
+
+
+def encode_jpeg(image: "Image", quality: int) -> bytes:
+    """Return an (H, W, 3) uint8 RGB image as a JPEG of this quality (1 to 100), without metadata.
+
+    Raises:
+        ValueError: another kind of array, or more than the 65,535 pixels a side that JPEG can hold.
+    """
+    import cv2  # only the device writes pictures; who lists events needs no OpenCV
+
+    if (
+        image.ndim != 3
+        or image.shape[2] != 3
+        or image.dtype != "uint8"
+        or min(image.shape) == 0
+        or max(image.shape) > 65_535
+    ):
+        raise ValueError(f"an image of shape {image.shape} and type {image.dtype}, expected (H, W, 3) uint8")
+    done, data = cv2.imencode(_SUFFIX, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(f"an image of shape {image.shape} cannot be encoded")
+    return bytes(data)
+
+
+class PictureFolder:
+    """The pictures of one store, by visit."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the folder; it is made by the first ``sweep``."""
+        self.path = path
+        self.bytes_on_disk = 0
+
+    def place(self, visit_id: str) -> Path:
+        """Return where the picture of a visit stands.
+
+        Raises:
+            ValueError: the identifier cannot be a file name.
+        """
+        if not _SAFE_NAME.fullmatch(visit_id):
+            raise ValueError(f"visit_id is {visit_id[:120]!r}, expected 1 to 100 of A-Z a-z 0-9 . _ -, no dot in front")
+        return self.path / (visit_id + _SUFFIX)
+
+    def write(self, visit_id: str, content: bytes) -> None:
+        """Put a picture on the disk; it is durable when this returns.
+
+        Raises:
+            OSError: the disk is full, read-only or failing; nothing is left behind.
+        """
+        place = self.place(visit_id)
+        before = place.stat().st_size if place.exists() else 0
+        write_file(place, content)
+        self.bytes_on_disk += size_on_disk(len(content)) - size_on_disk(before)
+
+    def remove(self, visit_id: str) -> None:
+        """Delete a picture, if it is there."""
+        place = self.place(visit_id)
+        try:
+            size_bytes = place.stat().st_size
+            place.unlink()
+        except FileNotFoundError:
+            return
+        self.bytes_on_disk -= size_on_disk(size_bytes)
+
+    def sweep(self, known: Mapping[str, int]) -> Sweep:
+        """Make folder and rows agree after whatever happened: remove files that are not ``known``, count the rest.
+
+        Args:
+            known: the size in bytes of the picture of each visit that has one.
+
+        Raises:
+            OSError: the disk is read-only or failing.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.bytes_on_disk = 0
+        orphans = 0
+        found = set()
+        with os.scandir(self.path) as entries:
+            for entry in entries:
+                visit_id = entry.name.removesuffix(_SUFFIX)
+                size_bytes = entry.stat(follow_symlinks=False).st_size
+                if entry.name.endswith(_SUFFIX) and known.get(visit_id) == size_bytes:
+                    found.add(visit_id)
+                    self.bytes_on_disk += size_on_disk(size_bytes)
+                elif not entry.is_dir(follow_symlinks=False):
+                    Path(entry.path).unlink()
+                    orphans += 1
+        return Sweep(orphans, tuple(visit_id for visit_id in known if visit_id not in found))

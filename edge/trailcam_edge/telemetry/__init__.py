@@ -1,0 +1,1 @@
+"""Health readings and metrics of a device."""

@@ -1,0 +1,106 @@
+"""Health and counts in the text format that Prometheus scrapes: a pure function of a snapshot.
+
+Source: "Text-based format", Prometheus documentation, exposition formats, version 0.0.4.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from trailcam_edge.sinks.worker import SinkStatus
+
+__all__ = ["CONTENT_TYPE", "MetricsSnapshot", "render_metrics"]
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_Sample = tuple[Mapping[str, str], float]
+
+
+@dataclass(frozen=True)
+class MetricsSnapshot:
+    """What a camera knows of itself at one moment; None leaves a figure out, counters are since the start."""
+
+    version: str
+    bundle: str
+    uptime_s: float
+    frames: int
+    frames_dropped: int
+    frame_rate_hz: float | None = None
+    latency_ms: float | None = None
+    visits: Mapping[str, int] = field(default_factory=dict)  # stored, by label
+    blind_s: Mapping[str, float] = field(default_factory=dict)  # by reason
+    events_waiting: int = 0
+    events_lost: int = 0
+    store_bytes: int | None = None
+    store_max_bytes: int | None = None
+    disk_free_bytes: int | None = None
+    memory_bytes: int | None = None
+    temperature_c: float | None = None
+    throttled: bool | None = None
+    sinks: tuple[SinkStatus, ...] = ()
+    update_state: str | None = None  # of the update's journal
+    update_starts: int | None = None  # with the bundle that is being tried
+
+
+def render_metrics(snapshot: MetricsSnapshot) -> str:
+    """Return the snapshot in Prometheus' text format, ending in a line feed."""
+    lines: list[str] = []
+
+    def add(name: str, kind: str, meaning: str, samples: Iterable[_Sample]) -> None:
+        rows = [f"trailcam_{name}{_labels(labels)} {_number(value)}" for labels, value in samples]
+        if rows:
+            lines.extend([f"# HELP trailcam_{name} {meaning}", f"# TYPE trailcam_{name} {kind}", *rows])
+
+    def one(name: str, kind: str, meaning: str, value: float | None) -> None:
+        add(name, kind, meaning, [] if value is None else [({}, value)])
+
+    add("info", "gauge", "What runs.", [({"version": snapshot.version, "bundle": snapshot.bundle}, 1)])
+    one("uptime_seconds", "gauge", "Time since the start.", snapshot.uptime_s)
+    one("frames_total", "counter", "Frames that were classified.", snapshot.frames)
+    one(
+        "frames_dropped_total",
+        "counter",
+        "Frames that came while another was being classified.",
+        snapshot.frames_dropped,
+    )
+    one("frame_rate_hertz", "gauge", "Frames classified per second.", snapshot.frame_rate_hz)
+    latency_s = None if snapshot.latency_ms is None else snapshot.latency_ms / 1000
+    one("latency_seconds", "gauge", "From a frame to its answer.", latency_s)
+    visits = [({"label": label}, float(number)) for label, number in sorted(snapshot.visits.items())]
+    add("visits", "gauge", "Visits in the store.", visits)
+    blind = [({"reason": reason}, seconds) for reason, seconds in sorted(snapshot.blind_s.items())]
+    add("blind_seconds_total", "counter", "Time in which the camera could not see.", blind)
+    one("events_waiting", "gauge", "Events that wait to be stored.", snapshot.events_waiting)
+    one("events_lost_total", "counter", "Events that could not be stored.", snapshot.events_lost)
+    one("store_bytes", "gauge", "Room that the event store takes.", snapshot.store_bytes)
+    one("store_max_bytes", "gauge", "Room that the event store may take.", snapshot.store_max_bytes)
+    one("disk_free_bytes", "gauge", "Room left on the disk.", snapshot.disk_free_bytes)
+    one("memory_resident_bytes", "gauge", "Resident memory of the process.", snapshot.memory_bytes)
+    one("temperature_celsius", "gauge", "Temperature of the processor.", snapshot.temperature_c)
+    one("throttled", "gauge", "1 while the processor is slowed down.", snapshot.throttled)
+    state = snapshot.update_state
+    add("update_state", "gauge", "What an update has come to.", [] if state is None else [({"state": state}, 1)])
+    one("update_starts", "gauge", "Starts with a bundle that is being tried.", snapshot.update_starts)
+    sinks = [({"sink": sink.name}, sink) for sink in snapshot.sinks]
+    add("sink_waiting", "gauge", "Events that wait for a sink.", [(labels, sink.waiting) for labels, sink in sinks])
+    add("sink_up", "gauge", "1 while a sink works.", [(labels, sink.error is None) for labels, sink in sinks])
+    delivered = [(labels, float(sink.delivered)) for labels, sink in sinks]
+    add("sink_delivered_total", "counter", "Events that a sink has taken.", delivered)
+    rejected = [(labels, float(sink.rejected)) for labels, sink in sinks]
+    add("sink_rejected_total", "counter", "Events that a sink will never take.", rejected)
+    return "\n".join(lines) + "\n"
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    if not labels:
+        return ""
+    pairs = ",".join(f'{name}="{_escape(value)}"' for name, value in labels.items())
+    return "{" + pairs + "}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def _number(value: float) -> str:
+    number = float(value)
+    return str(int(number)) if number.is_integer() else repr(number)

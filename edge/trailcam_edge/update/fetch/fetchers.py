@@ -1,0 +1,218 @@
+"""Where releases come from: a folder (an inbox, a USB stick) or an HTTPS host. Neither is trusted with anything."""
+
+import os
+import re
+import ssl
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import IO, Protocol, runtime_checkable
+
+import urllib3
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
+from tuf.ngclient.fetcher import FetcherInterface
+from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
+
+from trailcam_core.errors import UpdateError
+
+__all__ = ["FolderFetcher", "PatientFetcher", "Piece", "PromptFetcher", "RangedFetcher", "open_source"]
+
+_FOLDER_URL = "folder:/"
+_CHUNK_BYTES = 1 << 16
+_NOT_FOUND = 404
+_PARTIAL_CONTENT = 206
+_RANGE_NOT_SATISFIABLE = 416
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-\d{1,15}/(?:\d{1,15}|\*)")
+_RETRIES = urllib3.Retry(connect=2, read=0, status=0, other=0, redirect=5, backoff_factor=0.5)
+_X509_NOT_OF_TODAY = (9, 10)  # openssl/x509_vfy.h: not yet valid, has expired
+_X509_OTHER_NAME = (62, 64)  # of a host, of an address
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Bytes of a file from ``offset`` on; ``validator`` is what the host calls this state of the file, if it does."""
+
+    offset: int
+    validator: str | None
+    chunks: Iterator[bytes]
+
+
+@runtime_checkable
+class RangedFetcher(Protocol):
+    """Fetches a file from its middle on."""
+
+    def fetch_from(self, url: str, offset: int, validator: str | None) -> Piece:
+        """Fetch from ``offset`` on if the host still has the file's state ``validator``, else from the beginning.
+
+        Raises:
+            DownloadError: nothing came.
+        """
+
+
+class FolderFetcher(FetcherInterface):
+    """Reads plain files below one folder; what is a link, a pipe or a device is not there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        path = PurePosixPath(url.removeprefix(_FOLDER_URL))
+        if path.is_absolute() or ".." in path.parts:
+            raise DownloadError(f"{url}: leaves the folder")
+        try:
+            descriptor = os.open(self._folder / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise DownloadHTTPError(f"{path}: {error.strerror}", _NOT_FOUND) from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise DownloadHTTPError(f"{path}: no plain file", _NOT_FOUND)
+        return _chunks(descriptor, path)
+
+
+def _chunks(descriptor: int, path: PurePosixPath) -> Iterator[bytes]:
+    with os.fdopen(descriptor, "rb") as file:
+        while chunk := _read(file, path):
+            yield chunk
+
+
+def _read(file: IO[bytes], path: PurePosixPath) -> bytes:
+    try:
+        return file.read(_CHUNK_BYTES)
+    except OSError as error:  # of the stick, not of this camera's disk
+        raise DownloadError(f"{path}: {error.strerror}. Is the stick still in its place?") from error
+
+
+class PromptFetcher(Urllib3Fetcher):
+    """Hands out bytes as they come; python-tuf's own waits for a whole chunk, which a slow drip fills in days."""
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        return self._body(self._ask(url, {}), url)
+
+    def fetch_from(self, url: str, offset: int, validator: str | None) -> Piece:
+        """Ask for a range; a host that does not know ranges, or has another file by now, sends all of it.
+
+        Source: RFC 9110, sections 13.1.5 (If-Range), 14.2 (Range) and 15.5.17 (416).
+        """
+        headers = {"Accept-Encoding": "identity"}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+            if validator is not None:
+                headers["If-Range"] = validator
+        try:
+            response = self._ask(url, headers)
+        except DownloadHTTPError as error:
+            if not offset or error.status_code != _RANGE_NOT_SATISFIABLE:
+                raise
+            return self.fetch_from(url, 0, None)
+        start = 0
+        if response.status == _PARTIAL_CONTENT:
+            found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+            if found is None or int(found[1]) != offset:
+                response.close()
+                if not offset:
+                    raise DownloadError(f"{url}: the host sends a part that was not asked for")
+                return self.fetch_from(url, 0, None)
+            start = offset
+        return Piece(start, _strong_validator(response.headers), self._body(response, url))
+
+    def _ask(self, url: str, headers: dict[str, str]) -> urllib3.response.BaseHTTPResponse:
+        timeout = urllib3.Timeout(self.socket_timeout)
+        try:
+            response = self._proxy_env.request(
+                "GET", url, headers=headers, preload_content=False, timeout=timeout, retries=_RETRIES
+            )
+        except urllib3.exceptions.HTTPError as error:
+            reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
+            if isinstance(reason, urllib3.exceptions.TimeoutError):
+                raise SlowRetrievalError(f"{url}: no answer within {self.socket_timeout} s") from error
+            raise DownloadError(f"{url}: {_in_words(reason)}") from error
+        if response.status >= 400:
+            response.close()
+            raise DownloadHTTPError(f"{url}: the host answers {response.status}", response.status)
+        return response
+
+    def _body(self, response: urllib3.response.BaseHTTPResponse, url: str) -> Iterator[bytes]:
+        try:
+            while chunk := response.read1(self.chunk_size):
+                yield chunk
+        except urllib3.exceptions.TimeoutError as error:
+            raise SlowRetrievalError(f"{url}: nothing came for {self.socket_timeout} s") from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise DownloadError(f"{url}: the connection was lost") from error
+        finally:
+            response.close()
+
+
+def _strong_validator(headers: urllib3.HTTPHeaderDict) -> str | None:
+    """Return what names this very content: an ETag that is not weak. RFC 9110, section 8.8.1."""
+    etag: str | None = headers.get("ETag")
+    return etag if etag is not None and re.fullmatch(r'"[\x21\x23-\x7e]{1,200}"', etag) else None
+
+
+def _in_words(reason: BaseException | None) -> str:
+    """Say why no connection was made; a certificate that is refused has a cure of its own."""
+    seen = reason
+    while seen is not None and not isinstance(seen, ssl.SSLCertVerificationError):
+        seen = seen.__cause__ or (seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None)
+    if seen is None:
+        return str(reason)
+    if seen.verify_code in _X509_OTHER_NAME:
+        return f"the host's certificate is for another name ({seen.verify_message})"
+    if seen.verify_code in _X509_NOT_OF_TODAY:
+        today = time.strftime("%Y-%m-%d")
+        return f"{seen.verify_message}: here it is {today}, is that right?"
+    return (
+        f"no authority that this machine knows vouches for the host's certificate ({seen.verify_message}). If it is "
+        "your own authority, add it with update-ca-certificates"
+    )
+
+
+class PatientFetcher(FetcherInterface):
+    """Gives up on a host that sends less than ``least_bytes_per_s`` after ``grace_s``: a slow drip never times out.
+
+    Args:
+        fetcher: does the work.
+        least_bytes_per_s: 500 is an eighth of what GPRS gives.
+        grace_s: for connecting and for small files.
+    """
+
+    def __init__(self, fetcher: PromptFetcher, least_bytes_per_s: float = 500.0, grace_s: float = 60.0) -> None:
+        self._fetcher = fetcher
+        self._least_bytes_per_s = least_bytes_per_s
+        self._grace_s = grace_s
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        return self._judged(url, time.monotonic(), self._fetcher.fetch(url))
+
+    def fetch_from(self, url: str, offset: int, validator: str | None) -> Piece:
+        """Fetch a range with as little patience."""
+        start_s = time.monotonic()
+        piece = self._fetcher.fetch_from(url, offset, validator)
+        return replace(piece, chunks=self._judged(url, start_s, piece.chunks))
+
+    def _judged(self, url: str, start_s: float, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        received = 0
+        for chunk in chunks:
+            yield chunk  # first: what came may be kept for the next time
+            received += len(chunk)
+            taken_s = time.monotonic() - start_s
+            if taken_s > self._grace_s + received / self._least_bytes_per_s:
+                raise SlowRetrievalError(f"{url}: {received:,} bytes in {taken_s:.0f} s")
+
+
+def open_source(source: str) -> tuple[FetcherInterface, str]:
+    """Return what fetches, and the base address, for a folder or an ``https://`` address.
+
+    Raises:
+        UpdateError: neither.
+    """
+    if source.startswith("https://"):
+        return PatientFetcher(PromptFetcher(chunk_size=_CHUNK_BYTES)), source.rstrip("/") + "/"
+    if "://" in source:
+        raise UpdateError(f"{source}: expected a folder or an address that begins with https://.")
+    folder = Path(source)
+    if not folder.is_dir():
+        raise UpdateError(f"{source}: no such folder. Is the stick mounted, the inbox filled?")
+    return FolderFetcher(folder), _FOLDER_URL

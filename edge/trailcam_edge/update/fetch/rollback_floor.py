@@ -1,0 +1,145 @@
+"""What a device has seen signed, kept apart from the metadata, so that damage there does not take it back in time.
+
+python-tuf refuses older metadata only while it can read the newer one that it has stored. This floor is two equal
+files; one of them is whole whatever happens to the other. It holds, for each role, the newest version with the keys
+that signed it: when root names other keys for a role, that role's floor falls away, as TUF asks for the recovery from a
+fast-forward attack (specification 1.0.33, section 5.3.11). The time is the newest at which a timestamp was signed.
+"""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from trailcam_core.errors import BundleError, UpdateError
+from trailcam_core.files.atomic import write_file
+from trailcam_core.strict_json import canonical_json, parse_object
+
+__all__ = [
+    "ROLES",
+    "Floor",
+    "Seen",
+    "check_floor",
+    "raised",
+    "read_floor",
+    "trusted_time",
+    "with_release",
+    "write_floor",
+]
+
+ROLES = ("root", "timestamp", "snapshot", "targets")
+_FILES = ("floor.0.json", "floor.1.json")
+_MAX_BYTES = 65_536
+_MOST_CHANNELS = 100
+_CLOCKS_DIFFER = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The newest version of a role's metadata, and the ids of the keys that root named for it then, in order."""
+
+    version: int
+    keys: str
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Nothing older than this is taken. ``signed_at`` is None until a dated timestamp was seen."""
+
+    roles: dict[str, Seen] = field(default_factory=dict)
+    releases: dict[str, int] = field(default_factory=dict)
+    signed_at: datetime | None = None
+
+
+def trusted_time(floor: Floor, clock: datetime | None) -> datetime:
+    """Return the time against which metadata expires: the clock's if it is known, and never before the floor's.
+
+    Args:
+        floor: what was seen.
+        clock: None where the date cannot be trusted, as on a board without a clock battery.
+    """
+    known = [moment for moment in (floor.signed_at, clock) if moment is not None]
+    return max(known, default=datetime(1970, 1, 1, tzinfo=UTC))
+
+
+def check_floor(floor: Floor, found: Mapping[str, Seen]) -> None:
+    """Refuse metadata that is older than what was seen before.
+
+    Raises:
+        UpdateError: naming the role and both versions.
+    """
+    for role, seen in floor.roles.items():
+        now = found[role]
+        if now.version < seen.version and (role == "root" or now.keys == seen.keys):
+            raise UpdateError(
+                f"{role}.json: version {now.version} is offered, {seen.version} was seen before. "
+                "The repository is old or somebody replays it: bring the newest one."
+            )
+
+
+def raised(floor: Floor, found: Mapping[str, Seen], signed_at: datetime | None, clock: datetime | None) -> Floor:
+    """Return the floor after metadata that was verified; a signing time ahead of a known clock does not count."""
+    if signed_at is not None and clock is not None and signed_at > clock + _CLOCKS_DIFFER:
+        signed_at = None
+    times = [moment for moment in (floor.signed_at, signed_at) if moment is not None]
+    return Floor(dict(found), floor.releases, max(times, default=None))
+
+
+def with_release(floor: Floor, channel: str, number: int) -> Floor:
+    """Return the floor after a channel's index.
+
+    Raises:
+        UpdateError: it is older than the one before.
+    """
+    before = floor.releases.get(channel, 0)
+    if number < before:
+        raise UpdateError(f"{channel}: release {number} is offered, {before} was seen before.")
+    return replace(floor, releases=floor.releases | {channel: number})
+
+
+def read_floor(folder: Path) -> Floor:
+    """Return the highest of what the two files say; nothing where neither can be read."""
+    found = []
+    for name in _FILES:
+        with contextlib.suppress(BundleError, OSError, ValueError):
+            found.append(_parse((folder / name).read_bytes(), name))
+    return max(found, key=_height, default=Floor())
+
+
+def write_floor(folder: Path, floor: Floor) -> None:
+    """Write both files, one after the other.
+
+    Raises:
+        OSError: the disk is full, read-only or failing.
+    """
+    content = canonical_json(
+        {
+            "keys": {role: seen.keys for role, seen in floor.roles.items()},
+            "releases": {channel: str(number) for channel, number in floor.releases.items()},
+            "signed_at": floor.signed_at.isoformat() if floor.signed_at else "",
+            "versions": {role: str(seen.version) for role, seen in floor.roles.items()},
+        }
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _FILES:
+        write_file(folder / name, content)
+
+
+def _height(floor: Floor) -> tuple[int, int, int]:
+    versions = [floor.roles[role].version if role in floor.roles else 0 for role in ("root", "timestamp")]
+    return versions[0], versions[1], sum(floor.releases.values())
+
+
+def _parse(content: bytes, source: str) -> Floor:
+    top = parse_object(content, source, _MAX_BYTES)
+    keys = top.text_table("keys", len(ROLES), 2_000)
+    versions = top.text_table("versions", len(ROLES), 20)
+    releases = top.text_table("releases", _MOST_CHANNELS, 64)
+    signed_at = top.text("signed_at", r"|[0-9T:+.-]{20,40}", "a time with its zone, or nothing")
+    top.finish()
+    return Floor(
+        {role: Seen(int(versions[role]), keys[role]) for role in ROLES if role in versions},
+        {channel: int(number) for channel, number in releases.items()},
+        datetime.fromisoformat(signed_at) if signed_at else None,
+    )

@@ -1,0 +1,1 @@
+"""Staging, self-test, activation and roll-back of a bundle."""

@@ -1,0 +1,109 @@
+"""The self-test of a bundle on this device, in a process of its own.
+
+    python -m trailcam_edge.update.install.self_test BUNDLE
+
+A damaged model can abort the interpreter, and with it the process that holds it: here that is a child, and its death is
+a failed test. The child prints one JSON object on its last line.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from trailcam_core.errors import TrailcamError
+from trailcam_core.strict_json import parse_object
+from trailcam_edge.update.install.state_machine import SelfTestLimits, SelfTestResult, judge_self_test
+
+__all__ = ["measure", "run_self_test"]
+
+_MAX_ANSWER_BYTES = 65_536
+_WARMUP = 3
+_MEASURED = 20
+_SHOWN_CHARACTERS = 200
+
+
+def run_self_test(bundle: Path, limits: SelfTestLimits) -> str | None:
+    """Test a bundle in a child process; return why it may not run here, or None."""
+    command = [sys.executable, "-P", "-m", __name__, str(bundle)]  # -P: what lies in the working folder is not imported
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=limits.timeout_s, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return f"the self-test did not end within {limits.timeout_s:.0f} s"
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    last = f": {said[-1][:_SHOWN_CHARACTERS]}" if said else ""
+    if done.returncode < 0:
+        return f"the self-test was killed by signal {-done.returncode}{last}"
+    if done.returncode > 0:
+        return f"the self-test ended with {done.returncode}{last}"
+    try:
+        result = _parse(done.stdout[-_MAX_ANSWER_BYTES:].splitlines()[-1:])
+    except TrailcamError as error:
+        return f"the self-test's answer cannot be read: {error}"
+    return judge_self_test(result, limits)
+
+
+def _parse(lines: list[bytes]) -> SelfTestResult:
+    answer = parse_object(lines[0] if lines else b"", "self-test", _MAX_ANSWER_BYTES)
+    result = SelfTestResult(
+        culprit=answer.text("culprit", r".{0,500}", "a text") or None,
+        latency_p90_ms=answer.number("latency_p90_ms", 0, 1e9),
+        memory_mb=answer.number("memory_mb", 0, 1e9),
+    )
+    answer.finish()
+    return result
+
+
+def measure(bundle: Path) -> SelfTestResult:
+    """Replay the golden vectors in this process and measure what a picture takes.
+
+    Raises:
+        BundleError: the bundle cannot be trusted or loaded.
+        DeviceError: no interpreter is installed.
+    """
+    import numpy as np
+
+    from trailcam_core.classifier import Classifier
+
+    classifier = Classifier.open(bundle)
+    report = classifier.replay_golden()
+    source = classifier.bundle.read_golden().source
+    times_ms = []
+    for _ in range(_WARMUP + _MEASURED):
+        start = time.perf_counter()
+        classifier.classify(source)
+        times_ms.append((time.perf_counter() - start) * 1000)
+    p90 = float(np.percentile(times_ms[_WARMUP:], 90))
+    return SelfTestResult(report.culprit, p90, _peak_memory_mb())
+
+
+def _peak_memory_mb() -> float:
+    """Return the most memory this process ever held, in MB of 10**6 bytes.
+
+    From ``VmHWM``, because ``ru_maxrss`` of a child begins with its parent's: getrusage(2), proc(5).
+    """
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    return 0.0
+
+
+def _main(words: list[str]) -> int:
+    try:
+        result = measure(Path(words[0]))
+    except TrailcamError as error:
+        print(error, file=sys.stderr)
+        return 1
+    answer: dict[str, Any] = {
+        "culprit": result.culprit or "",
+        "latency_p90_ms": result.latency_p90_ms,
+        "memory_mb": result.memory_mb,
+    }
+    print(f"\n{json.dumps(answer)}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))

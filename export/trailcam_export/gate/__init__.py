@@ -1,0 +1,1 @@
+"""The drift gate: criteria, statistics and diagnosis."""

@@ -1,0 +1,225 @@
+"""What conversion cost: a file against the model that it was made from, on the same pictures. Pure functions of logits.
+
+All counts are paired: each picture was answered by both. ``gate`` judges them, ``docs/drift.md`` explains them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_core.inference.decision import probabilities, reject_score
+from trailcam_core.spec import Drift, Gate, Metrics, OutputSpec
+from trailcam_core.statistics.paired import bootstrap_delta, mcnemar_exact
+from trailcam_core.statistics.wilson import wilson_interval
+from trailcam_export.gate.paired_proportions import PairedShare, pair_up
+from trailcam_export.inference.batches import Logits
+
+__all__ = ["Answers", "DriftStatistics", "Score", "divergence", "measure_drift", "score", "to_class_ids"]
+
+ClassIds = npt.NDArray[np.intp]  # (N,)
+Floats = npt.NDArray[np.float64]
+
+_BINS = 15  # of confidence. Source: Guo et al., "On calibration of modern neural networks", ICML 2017
+_NO_ANSWER = -1  # of a picture for which a model gives NaN or infinity: never right, never the same
+# Of the sum of a row of probabilities: an 8-bit output rounds each of K by up to 1/512.
+_SUM_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True)
+class Score:
+    """Top-1 of ``n`` pictures with its 95 % interval, and the recall of each label, None where none of it was shown."""
+
+    n: int
+    top1: float
+    top1_low: float
+    top1_high: float
+    recall: tuple[float | None, ...]
+
+    def as_metrics(self) -> Metrics | None:
+        """Return what the manifest says; None when a label was never shown, for which it has no words."""
+        known = tuple(share for share in self.recall if share is not None)
+        if len(known) < len(self.recall):
+            return None
+        return Metrics(self.n, self.top1, self.top1_low, self.top1_high, known)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one model said: (N, K) logits of the pictures, its own temperature and reject rule, (M, K) of others."""
+
+    logits: Logits
+    output: OutputSpec
+    others: Logits | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class DriftStatistics:
+    """Everything that is known about the distance of a variant from its reference, on ``n`` pictures.
+
+    right: whether each model's answer is the true label; reference first.
+    mcnemar_p: how often models of equal accuracy would differ at least this much.
+    bootstrap_low, bootstrap_high: 95 % percentile interval of the delta of ``right``.
+    agreeing: pictures with the same answer, right or wrong.
+    recall: ``right`` of the pictures of each label.
+    unknown, unknown_others: whether each model's reject rule turns a picture away, of the labels and of others.
+    ece_reference, ece_variant: expected calibration error with each model's own temperature, 0..1.
+    kl: (N,) divergence of the variant's probabilities from the reference's in nats. Both are at the reference's
+        temperature: it tells how far the numbers moved, before a new temperature makes up for it.
+    confidence_shift: (N,) confidence of the variant minus that of the reference, each as it ships.
+    confusion: (K, K) pictures; rows what the reference answered, columns what the variant did.
+    finite: pictures for which the variant gives finite numbers only.
+    gives_probabilities: the variant's numbers are shares that add up to 1, where logits belong.
+    """
+
+    n: int
+    reference: Score
+    variant: Score
+    right: PairedShare
+    mcnemar_p: float
+    bootstrap_low: float
+    bootstrap_high: float
+    agreeing: int
+    recall: tuple[PairedShare, ...]
+    unknown: PairedShare | None
+    unknown_others: PairedShare | None
+    ece_reference: float
+    ece_variant: float
+    kl: Floats
+    confidence_shift: Floats
+    confusion: npt.NDArray[np.int64]
+    finite: int
+    gives_probabilities: bool
+
+    @property
+    def agreement(self) -> float:
+        """Share of pictures with the same answer."""
+        return self.agreeing / self.n
+
+    def as_drift(self, gate: Gate) -> Drift:
+        """Return what the manifest says."""
+        return Drift(self.n, self.right.delta, self.agreement, gate)
+
+
+def score(logits: Logits, class_ids: ClassIds) -> Score:
+    """Return the score of (N, K) logits against (N,) true classes; N at least 1."""
+    right = _answers(logits) == class_ids
+    hits, n = int(right.sum()), len(class_ids)
+    recall = [
+        float(right[class_ids == class_id].mean()) if (class_ids == class_id).any() else None
+        for class_id in range(logits.shape[1])
+    ]
+    return Score(n, hits / n, *wilson_interval(hits, n), tuple(recall))
+
+
+def measure_drift(reference: Answers, variant: Answers, class_ids: ClassIds, seed: int = 0) -> DriftStatistics:
+    """Compare two models' answers to the same pictures.
+
+    Args:
+        reference: the float model; its logits are finite.
+        variant: the file.
+        class_ids: (N,) true classes in 0..K-1, N at least 1.
+        seed: of the bootstrap.
+
+    Raises:
+        ValueError: shapes that do not fit, or no picture.
+    """
+    shape = reference.logits.shape
+    if variant.logits.shape != shape or class_ids.shape != shape[:1] or not len(class_ids):
+        raise ValueError(
+            f"expected logits (N, K) of both and (N,) class_ids, N at least 1, got {shape}, {variant.logits.shape} "
+            f"and {class_ids.shape}"
+        )
+    first, second = _answers(reference.logits), _answers(variant.logits)
+    first_right, second_right = first == class_ids, second == class_ids
+    right = pair_up(first_right, second_right)
+    low, high = bootstrap_delta(first_right, second_right, seed)
+    answered = second != _NO_ANSWER
+    confusion = np.zeros((shape[1], shape[1]), np.int64)
+    np.add.at(confusion, (first[answered], second[answered]), 1)
+    ours, theirs = _confidence(reference), _confidence(variant)
+    return DriftStatistics(
+        n=len(class_ids),
+        reference=score(reference.logits, class_ids),
+        variant=score(variant.logits, class_ids),
+        right=right,
+        mcnemar_p=mcnemar_exact(right.only_first, right.only_second),
+        bootstrap_low=low,
+        bootstrap_high=high,
+        agreeing=int((first == second).sum()),
+        recall=tuple(
+            pair_up(first_right[class_ids == class_id], second_right[class_ids == class_id])
+            for class_id in range(shape[1])
+        ),
+        unknown=_unknown(reference, variant, reference.logits, variant.logits),
+        unknown_others=_unknown(reference, variant, reference.others, variant.others),
+        ece_reference=_calibration_error(ours, first_right),
+        ece_variant=_calibration_error(theirs, second_right),
+        kl=divergence(reference.logits, variant.logits, reference.output.temperature),
+        confidence_shift=theirs - ours,
+        confusion=confusion,
+        finite=int(answered.sum()),
+        gives_probabilities=_are_probabilities(variant.logits) and not _are_probabilities(reference.logits),
+    )
+
+
+def divergence(reference: Logits, variant: Logits, temperature: float = 1.0) -> Floats:
+    """Return the KL divergence of each picture's probabilities in nats, at least 0: (N,).
+
+    Args:
+        reference: (N, K) finite logits.
+        variant: (N, K) logits; a row that is not finite counts as one that prefers nothing.
+        temperature: of both.
+    """
+    first = probabilities(reference, temperature)
+    scaled = _finite(variant).astype(np.float64) / temperature
+    scaled -= scaled.max(axis=1, keepdims=True)
+    log_second = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(first > 0, first * (np.log(first) - log_second), 0.0)
+    return np.asarray(np.maximum(0.0, terms.sum(axis=1)))  # rounding must not make a distance negative
+
+
+def to_class_ids(labels: Sequence[str], shown: Sequence[str]) -> ClassIds:
+    """Return the (N,) class numbers of N names."""
+    numbers = {label: number for number, label in enumerate(labels)}
+    return np.array([numbers[label] for label in shown], np.intp)
+
+
+def _answers(logits: Logits) -> ClassIds:
+    return np.where(_finite_rows(logits), _finite(logits).argmax(axis=1), _NO_ANSWER)
+
+
+def _finite(logits: Logits) -> Logits:
+    """Return the logits with a flat row, which prefers nothing, in place of one that is not finite."""
+    return np.where(_finite_rows(logits)[:, None], logits, np.float32(0))
+
+
+def _finite_rows(logits: Logits) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.isfinite(logits).all(axis=1))
+
+
+def _confidence(answers: Answers) -> Floats:
+    return np.asarray(probabilities(_finite(answers.logits), answers.output.temperature).max(axis=1))
+
+
+def _calibration_error(confidence: Floats, right: npt.NDArray[np.bool_]) -> float:
+    place = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    gaps = np.bincount(place, confidence, _BINS) - np.bincount(place, right, _BINS)
+    return float(np.abs(gaps).sum() / len(right))
+
+
+def _unknown(reference: Answers, variant: Answers, first: Logits | None, second: Logits | None) -> PairedShare | None:
+    ours, theirs = reference.output.reject, variant.output.reject
+    if first is None or second is None or ours is None or theirs is None:
+        return None
+    turned_away = ~_finite_rows(second) | (reject_score(_finite(second), theirs.score) < theirs.threshold)
+    return pair_up(np.asarray(reject_score(first, ours.score) < ours.threshold), turned_away)
+
+
+def _are_probabilities(logits: Logits) -> bool:
+    tolerance = _SUM_TOLERANCE + logits.shape[1] / 512
+    with np.errstate(invalid="ignore"):
+        shares = logits.min() >= -1e-6 and logits.max() <= 1 + 1e-6
+        return bool(shares and np.abs(logits.sum(axis=1) - 1).max() <= tolerance)

@@ -1,0 +1,1 @@
+"""Predictions of the models under comparison."""

@@ -1,0 +1,1 @@
+"""Loading of trained Keras models, ours and foreign ones."""

@@ -1,0 +1,87 @@
+"""See a Keras model that was trained elsewhere, its labels and a folder of pictures as a run: one export for both."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+
+from trailcam_core.datasets.run_directory import Run
+from trailcam_core.errors import ExportError
+from trailcam_core.inference.tflite import ValueRange
+from trailcam_core.labels import check_unique, read_labels
+from trailcam_core.progress import Progress, silent
+from trailcam_core.spec import InputSpec
+from trailcam_export.keras_model.load_foreign_model import open_plain_model
+from trailcam_export.keras_model.load_run_model import check_trained_model
+from trailcam_export.keras_model.split_foreign_data import split_folder
+
+__all__ = ["OpenedRun", "PlainModel", "open_plain_run", "split_plain_run"]
+
+_SPLIT_NOTE = (
+    "calibration, validation and test pictures were split from the given folder by this export; which of them trained "
+    "the model is not known, so what was measured may be too good"
+)
+
+
+@dataclass(frozen=True)
+class PlainModel:
+    """The model file and its label file.
+
+    ``fit`` is how pictures of another aspect were fitted in training, ``value_range`` what pixel levels 0 and 255 were,
+    where the file does not say.
+    """
+
+    model: Path
+    labels: Path
+    fit: str = "stretch"
+    value_range: ValueRange | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedRun:
+    """A run around a plain model, yet without pictures; the model rebuilt; what a person must know of it."""
+
+    run: Run
+    model: keras.Model
+    notes: tuple[str, ...]
+
+
+def open_plain_run(plain: PlainModel, data: Path | None, progress: Progress = silent) -> OpenedRun:
+    """Open the model and its labels, and check all of them that needs no picture.
+
+    Raises:
+        BundleError: the label file cannot be read, or a label stands twice.
+        ExportError: no ``data``, or the model cannot be loaded, is no image classifier of these labels, or does not say
+            its range.
+    """
+    if data is None:
+        raise ExportError("A plain --model needs --data DIR, with a folder of pictures for each of its labels.")
+    labels = read_labels(plain.labels)
+    check_unique(labels, str(plain.labels))
+    progress("opening the trained model", 0, 1)
+    model, notes = open_plain_model(plain.model, labels, plain.value_range)
+    height, width = model.input_shape[1:3]
+    spec = InputSpec(height, width, plain.fit)
+    check_trained_model(model, plain.model, spec, labels)
+    progress("opening the trained model", 1, 1)
+    run = Run(
+        path=plain.model.with_suffix(""),
+        labels=labels,
+        input=spec,
+        rows=(),
+        recipe={"name": "plain model"},
+        metrics={},
+        provenance={"data": str(data), "weights": plain.model.name, "split": _SPLIT_NOTE},
+    )
+    return OpenedRun(run, model, notes)
+
+
+def split_plain_run(opened: OpenedRun, data: Path, progress: Progress = silent) -> tuple[Run, tuple[str, ...]]:
+    """Return the run with a fresh split of ``data``, and what a person must know of both.
+
+    Raises:
+        ExportError: the folder does not fit the labels, or its pictures are too few.
+    """
+    run = opened.run
+    rows, notes = split_folder(data, run.labels, run.input, progress)
+    return replace(run, rows=rows), (*opened.notes, _SPLIT_NOTE, *notes)

@@ -1,0 +1,1 @@
+"""Search for layers to leave out of int8."""

@@ -1,0 +1,213 @@
+"""When int8 drifts too far: find the operators that hurt and keep the worst of them in float32.
+
+    rank     one operator at a time is int8 and all others float; how far the answers move on calibration pictures (mean
+             KL divergence) is the damage that this operator does by itself
+    search   the worst k stay in float; the smallest k that satisfies the gate on validation pictures is chosen
+
+The other way round, freeing one operator at a time, finds nothing when a tensor is at fault: its maker and its reader
+both force it into int8, and freeing one of them changes nothing. Alone in int8, each of the two shows the whole damage.
+
+No test picture is seen here: the verdict on the result is measured once, afterwards.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+
+from trailcam_core.images.resize import Image
+from trailcam_core.inference.tflite import TFLiteModel
+from trailcam_core.progress import Progress, silent
+from trailcam_export.gate.gate import GateResult, Verdict
+from trailcam_export.gate.statistics import divergence
+from trailcam_export.inference.batches import Images, Logits
+from trailcam_export.mixed_int8.selective_quantiser import Operator
+
+__all__ = [
+    "RANKING_COUNT",
+    "Damage",
+    "Fix",
+    "FixStep",
+    "Trial",
+    "measure_latency_ms",
+    "rank_operators",
+    "satisfies",
+    "search_fix",
+]
+
+RANKING_COUNT = 32  # calibration pictures per operator: enough to tell a broken operator, whose damage is a hundredfold
+_WARMUP, _ROUNDS = 3, 30
+
+
+class Quantiser(Protocol):
+    """What the search needs of a quantiser, see ``trailcam_export.mixed_int8.selective_quantiser``."""
+
+    operators: tuple[Operator, ...]
+
+    def quantise(self, in_float: Sequence[str]) -> bytes:
+        """Return the file in int8 but for these operators."""
+
+    def quantise_only(self, name: str) -> bytes:
+        """Return the file in float but for one operator."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What one operator does to the answers when it alone is int8: mean KL divergence in nats."""
+
+    operator: Operator
+    kl: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A file as it did on validation pictures."""
+
+    gate: GateResult
+    top1: float
+    top1_delta: float
+    agreement: float
+    kl: float
+
+
+@dataclass(frozen=True)
+class FixStep:
+    """A file with the ``len(in_float)`` worst operators in float.
+
+    ``over_float32`` is the median time of its ``invoke`` over that of the float file, of two that took turns.
+    """
+
+    in_float: tuple[Operator, ...]
+    size_bytes: int
+    over_float32: float
+    trial: Trial
+    good: bool
+
+
+@dataclass(frozen=True)
+class Fix:
+    """What was tried: all operators, worst first; each step, fewest float operators first; the chosen one and its file.
+
+    ``content`` and ``chosen`` are None when not even all but one operator in float satisfy the gate.
+    """
+
+    ranking: tuple[Damage, ...]
+    steps: tuple[FixStep, ...]
+    chosen: FixStep | None
+    content: bytes | None
+
+
+def rank_operators(
+    quantiser: Quantiser,
+    ask: Callable[[bytes, Images], Logits],
+    reference: Logits,
+    images: Images,
+    progress: Progress = silent,
+) -> tuple[Damage, ...]:
+    """Return all operators, the one that hurts most first.
+
+    Args:
+        quantiser: of the float file.
+        ask: runs a file on pictures.
+        reference: (N, K) logits of the float file for ``images``.
+        images: (N, H, W, 3) calibration pictures.
+        progress: told after each operator.
+    """
+    found = []
+    for done, operator in enumerate(quantiser.operators, start=1):
+        answers = ask(quantiser.quantise_only(operator.name), images)
+        found.append(Damage(operator, float(divergence(reference, answers).mean())))
+        progress("ranking operators", done, len(quantiser.operators))
+    return tuple(sorted(found, key=lambda item: -item.kl))
+
+
+def satisfies(result: GateResult, perfect: GateResult) -> bool:
+    """Return whether validation pictures are satisfied with a file.
+
+    They are when the gate passes. Where the pictures are too few for the gate to pass even a perfect copy, a bar that a
+    perfect copy leaves open is satisfied by the value itself.
+
+    Args:
+        result: of the file.
+        perfect: of the float model against itself on the same pictures.
+    """
+    open_bars = {bar.name for bar in perfect.bars if bar.verdict is not Verdict.PASS}
+    return all(
+        bar.verdict is Verdict.PASS
+        or (bar.name in open_bars and bar.verdict is Verdict.INCONCLUSIVE and _meets(bar.name, bar.value, bar.bar))
+        for bar in result.bars
+    )
+
+
+def _meets(name: str, value: float, bar: float) -> bool:
+    return abs(value) <= bar if name in ("unknown_shift", "others_shift") else value >= bar
+
+
+def search_fix(
+    quantiser: Quantiser,
+    ranking: Sequence[Damage],
+    try_file: Callable[[bytes], Trial],
+    time_file: Callable[[bytes], float],
+    good: Callable[[GateResult], bool],
+    progress: Progress = silent,
+) -> Fix:
+    """Find the fewest operators whose staying in float satisfies ``good``.
+
+    k grows 0, 1, 2, 4, 8 ... until it does, then the last gap is halved: a damaged operator more in float seldom makes
+    an answer worse, so what lies between is taken to be in order.
+
+    Args:
+        quantiser: of the float file.
+        ranking: all operators, the worst first.
+        try_file: measures a file on validation pictures.
+        time_file: measures how long it takes, over the float file.
+        good: whether the gate's result on them will do.
+        progress: told after each trial.
+    """
+    steps: dict[int, FixStep] = {}
+    contents: dict[int, bytes] = {}
+    most = len(ranking) - 1  # with none left in int8 it would be the float file
+
+    def is_good(count: int) -> bool:
+        in_float = tuple(item.operator for item in ranking[:count])
+        content = quantiser.quantise([operator.name for operator in in_float])
+        trial = try_file(content)
+        steps[count] = FixStep(in_float, len(content), time_file(content), trial, good(trial.gate))
+        if steps[count].good:
+            contents[count] = content
+        progress("trying operators in float", len(steps), len(steps) + 1)
+        return steps[count].good
+
+    bad, count = -1, 0
+    while not is_good(count):
+        bad = count
+        if count >= most:
+            return Fix(tuple(ranking), _in_order(steps), None, None)
+        count = min(most, max(1, 2 * count))
+    while count - bad > 1:
+        middle = (count + bad) // 2
+        bad, count = (bad, middle) if is_good(middle) else (middle, count)
+    return Fix(tuple(ranking), _in_order(steps), steps[count], contents[count])
+
+
+def _in_order(steps: dict[int, FixStep]) -> tuple[FixStep, ...]:
+    return tuple(steps[count] for count in sorted(steps))
+
+
+def measure_latency_ms(models: Sequence[TFLiteModel], image: Image) -> tuple[float, ...]:
+    """Return the median time of one ``invoke`` of each model in milliseconds; they take turns, so load hits all alike.
+
+    Args:
+        models: as they will run; each says its own number of threads.
+        image: (H, W, 3) uint8 RGB as the models take it.
+    """
+    times = np.zeros((_ROUNDS, len(models)))
+    for turn in range(-_WARMUP, _ROUNDS):
+        for number, model in enumerate(models):
+            start = perf_counter()
+            model.invoke(image[None])
+            if turn >= 0:
+                times[turn, number] = (perf_counter() - start) * 1000
+    return tuple(float(value) for value in np.median(times, axis=0))

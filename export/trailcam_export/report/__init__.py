@@ -1,0 +1,1 @@
+"""The drift report: JSON, HTML and JUnit."""

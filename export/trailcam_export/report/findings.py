@@ -1,0 +1,62 @@
+"""Everything that the drift gate found about an export, in one place for all that is written about it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from trailcam_core.datasets.run_directory import SplitRow
+from trailcam_export.gate.gate import GateResult, Verdict
+from trailcam_export.gate.presets import Preset
+from trailcam_export.gate.statistics import Answers, ClassIds, DriftStatistics
+from trailcam_export.mixed_int8.search import Fix
+
+__all__ = ["Findings", "FixFindings", "VariantFindings"]
+
+
+@dataclass(frozen=True)
+class FixFindings:
+    """What ``--fix`` tried for the variant ``of``, and the median ``invoke`` of some files in ms, on one thread."""
+
+    of: str
+    fix: Fix
+    latency_ms: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class VariantFindings:
+    """One bundle: its name among the others, its answers to the test pictures, the drift and the verdict."""
+
+    name: str
+    bundle: str
+    size_bytes: int
+    answers: Answers
+    drift: DriftStatistics
+    gate: GateResult
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """All variants of an export against the trained model.
+
+    ``rows`` are the test pictures below ``data``, ``class_ids`` their true classes; all answers are in that order.
+    ``fixed`` names the variant that stands in for one which failed, where ``--fix`` found it. ``doubt`` says what is
+    probably wrong with the trained model itself.
+    """
+
+    name: str
+    version: str
+    labels: tuple[str, ...]
+    preset: Preset
+    data: Path
+    rows: tuple[SplitRow, ...]
+    class_ids: ClassIds
+    reference: Answers
+    variants: tuple[VariantFindings, ...]
+    fix: FixFindings | None = None
+    fixed: str | None = None
+    doubt: str | None = None
+
+    def passed(self, inconclusive_fails: bool = False) -> bool:
+        """Return whether every variant may ship; one that a fixed variant stands in for does not count."""
+        bad = {Verdict.FAIL, Verdict.INCONCLUSIVE} if inconclusive_fails else {Verdict.FAIL}
+        replaced = self.fix.of if self.fix is not None and self.fixed is not None else None
+        return all(variant.gate.verdict not in bad for variant in self.variants if variant.name != replaced)

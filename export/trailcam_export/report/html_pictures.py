@@ -1,0 +1,65 @@
+"""The pictures on which answers differ, for ``report.html``: a person sees at a glance whether they are hard ones."""
+
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_core.images.decode import read_image
+from trailcam_core.images.resize import fit_image
+from trailcam_core.inference.decision import probabilities
+from trailcam_core.spec import InputSpec
+from trailcam_export.report.findings import Findings
+from trailcam_export.report.html_charts import picture
+
+__all__ = ["MOST_PICTURES", "show_pictures"]
+
+MOST_PICTURES = 60  # embedded, about 6 kB each
+_THUMBNAIL = InputSpec(144, 144, "letterbox")
+
+
+def show_pictures(findings: Findings) -> str:
+    """Return the pictures that a variant answers otherwise than the trained model, those that lost most first.
+
+    Raises:
+        SourceError: one can no longer be read.
+    """
+    said = [variant.answers.logits.argmax(axis=1) for variant in findings.variants]
+    ours = findings.reference.logits.argmax(axis=1)
+    differ = np.zeros(len(ours), int)
+    lost = np.zeros(len(ours), int)
+    for answers in said:
+        differ += answers != ours
+        lost += (answers != ours) & (ours == findings.class_ids)
+    places = np.flatnonzero(differ)
+    if not len(places):
+        return "<p>None: every variant gives the trained model's answer to every test picture.</p>"
+    order = places[np.lexsort((places, -differ[places], -lost[places]))]
+    figures = [_figure(findings, int(place)) for place in order[:MOST_PICTURES]]
+    return (
+        f"<p>{len(places):,} of {len(ours):,} test pictures, {len(figures)} of them shown: first those on which the "
+        "trained model was right.</p>" + f'<div class="pictures">{"".join(figures)}</div>'
+    )
+
+
+def _figure(findings: Findings, place: int) -> str:
+    row, truth = findings.rows[place], int(findings.class_ids[place])
+    ours = findings.reference
+    lines = [
+        ("truth", f"shows {row.label}"),
+        _answer("trained", ours.logits[place], ours.output.temperature, findings, truth),
+    ]
+    for variant in findings.variants:
+        answers = variant.answers
+        if answers.logits[place].argmax() != ours.logits[place].argmax():
+            lines.append(_answer(variant.name, answers.logits[place], answers.output.temperature, findings, truth))
+    lines.append(("file", row.file))
+    path = findings.data / row.file
+    return picture(fit_image(read_image(path, _THUMBNAIL), _THUMBNAIL), lines)
+
+
+def _answer(
+    name: str, logits: npt.NDArray[np.float32], temperature: float, findings: Findings, truth: int
+) -> tuple[str, str]:
+    shares = probabilities(np.nan_to_num(logits), temperature)
+    said = int(shares.argmax())
+    right = said == truth
+    return "right" if right else "wrong", f"{name}: {findings.labels[said]} {shares[said]:.0%} {'✓' if right else '✗'}"

@@ -1,0 +1,170 @@
+"""Which steps a device needs, from facts alone; and devices on which Trailcam cannot live."""
+
+import hashlib
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from trailcam_core.errors import DeployError
+from trailcam_deploy.device.facts import Facts, parse_facts, refuse_device
+from trailcam_deploy.device.provision import PACKAGES, Wanted, plan_provision
+from trailcam_deploy.device.wheels import Software, fitting_wheels, list_wheels
+from trailcam_deploy.ssh.errors import HostError
+
+ROOT = b"root metadata"
+SHA = hashlib.sha256(ROOT).hexdigest()
+SOFTWARE = Software("trailcam==0.1.0")
+WANTED = Wanted(SOFTWARE, (b"older", ROOT), ("older", SHA), "oak", "meadow")
+FRESH = Facts(
+    bits=64,
+    machine="aarch64",
+    hostname="raspberrypi",
+    system="Debian GNU/Linux 13 (trixie)",
+    systemd=True,
+    apt=True,
+    python=(3, 13),
+    missing_packages=PACKAGES,
+    opt_free_mb=20_000,
+    var_free_mb=20_000,
+)
+COMPLETE = replace(
+    FRESH,
+    missing_packages=(),
+    installed=SOFTWARE.identity(()),
+    enabled=True,
+    active=True,
+    has_config=True,
+    source="picamera2",
+    root_sha256=SHA,
+    device_id="oak",
+)
+
+
+def names(facts: Facts, wanted: Wanted = WANTED) -> list[str]:
+    return [step.name.split(":")[0] for step in plan_provision(facts, wanted)]
+
+
+def test_a_fresh_system_needs_everything_in_order() -> None:
+    assert names(FRESH) == ["packages", "install Trailcam in /opt/trailcam", "service", "trust"]
+
+
+def test_a_complete_camera_needs_nothing() -> None:
+    assert names(COMPLETE) == []
+
+
+def test_the_newest_root_is_what_a_device_is_given() -> None:
+    trust = plan_provision(FRESH, WANTED)[-1]
+    assert [upload.content for upload in trust.uploads] == [ROOT]
+    assert trust.words == ("oak",)
+
+
+def test_an_older_root_of_this_fleet_is_trust_enough() -> None:
+    assert names(replace(COMPLETE, root_sha256="older")) == []
+
+
+def test_a_camera_of_another_fleet_is_left_alone() -> None:
+    with pytest.raises(HostError, match=r"belongs to another fleet.*sudo rm -r"):
+        plan_provision(replace(COMPLETE, root_sha256="x"), WANTED)
+
+
+def test_a_device_id_is_never_changed() -> None:
+    trust = plan_provision(replace(COMPLETE, root_sha256="", device_id="elm"), WANTED)[-1]
+    assert trust.words == ("elm",)
+
+
+def test_without_a_name_the_host_name_is_the_device_id() -> None:
+    assert plan_provision(FRESH, replace(WANTED, device_id=""))[-1].words == ("raspberrypi",)
+
+
+def test_picamera2_is_for_its_camera_only_and_an_existing_configuration_decides() -> None:
+    lacking = ("python3-picamera2",)
+    assert names(replace(COMPLETE, missing_packages=lacking)) == ["packages", "service"]
+    assert names(replace(COMPLETE, missing_packages=lacking, source="http://cam/")) == []
+    fresh = replace(FRESH, missing_packages=lacking)
+    assert "packages" not in names(fresh, replace(WANTED, source="0"))
+
+
+def test_another_trailcam_is_installed_and_the_service_written_anew() -> None:
+    assert names(replace(COMPLETE, installed="trailcam==0.0.9")) == ["install Trailcam in /opt/trailcam", "service"]
+
+
+def test_the_live_page_is_opened_on_a_new_configuration_only() -> None:
+    wanted = replace(WANTED, live=True)
+    assert "live page on the local network, behind a token" in names(FRESH, wanted)
+    assert names(COMPLETE, wanted) == []
+
+
+def test_apts_numpy_1_is_protected_from_pip() -> None:
+    old = replace(FRESH, numpy=(1, 24), missing_packages=())
+    install = plan_provision(old, WANTED)[0]
+    assert "numpy<2" in install.words
+    assert "numpy<2" not in plan_provision(replace(old, numpy=(2, 2)), WANTED)[0].words
+    assert names(replace(COMPLETE, numpy=(1, 24)))[0].startswith("install")  # what it has was made without
+
+
+def test_wheels_are_brought_and_no_index_is_asked(tmp_path: Path) -> None:
+    right = tmp_path / "numpy-2.4.0-cp313-cp313-manylinux_2_27_aarch64.manylinux_2_28_aarch64.whl"
+    wrong = tmp_path / "numpy-2.4.0-cp313-cp313-manylinux_2_27_x86_64.whl"
+    any_one = tmp_path / "tuf-7.0.0-py3-none-any.whl"
+    for path in (right, wrong, any_one, tmp_path / "trailcam-9.9-py3-none-any.whl"):
+        path.write_bytes(b"x")
+    wheels = list_wheels(tmp_path)
+    assert fitting_wheels(wheels, FRESH) == [right, any_one]
+    assert fitting_wheels(wheels, replace(FRESH, python=(3, 11))) == [any_one]
+    step = plan_provision(replace(FRESH, missing_packages=()), replace(WANTED, wheels=wheels))[0]
+    assert "--no-index" in step.words
+    assert step.size_bytes == 2
+    with pytest.raises(DeployError, match="holds no wheels"):
+        list_wheels(tmp_path / "none")
+
+
+def test_wheels_for_another_machine_are_refused_before_anything_is_brought(tmp_path: Path) -> None:
+    for name in ("numpy-2.4.0-cp313-cp313-manylinux_2_28_x86_64.whl", "tuf-7.0.0-py3-none-any.whl"):
+        (tmp_path / name).write_bytes(b"x")
+    wanted = replace(WANTED, wheels=list_wheels(tmp_path))
+    with pytest.raises(HostError, match=r"the wheels of numpy are for another machine .* aarch64 and 3\.13"):
+        plan_provision(replace(FRESH, missing_packages=()), wanted)
+    assert names(replace(FRESH, missing_packages=(), numpy=(2, 2)), wanted)  # apt's will do
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"bits": 32}, r"32-bit one.*64-bit Raspberry Pi OS"),
+        ({"machine": "armv7l"}, "processor is armv7l"),
+        ({"python": (3, 9)}, r"Python is 3\.9.*expected 3\.11"),
+        ({"python": ()}, "Python is none"),
+        ({"read_only": ("/opt", "/etc")}, "/opt, /etc: nothing can be written"),
+        ({"systemd": False}, "not started by systemd"),
+        ({"opt_free_mb": 100}, r"/opt: 100 MB free, the base install needs"),
+        ({"var_free_mb": 5}, r"/var/lib: 5 MB free"),
+    ],
+)
+def test_a_device_that_cannot_be_a_camera_is_told_why(changes: dict[str, object], words: str) -> None:
+    refuse_device(FRESH)
+    with pytest.raises(HostError, match=words):
+        refuse_device(replace(FRESH, **changes))
+
+
+def test_a_system_without_apt_must_have_the_packages() -> None:
+    with pytest.raises(HostError, match="has no apt-get"):
+        plan_provision(replace(FRESH, apt=False), WANTED)
+
+
+def test_what_this_machine_says_of_itself_is_understood() -> None:
+    script = Path(__file__).parents[3] / "deploy" / "trailcam_deploy" / "data" / "facts.sh"
+    # The probe for writing needs root and leaves nothing; here it may well say "read-only".
+    done = subprocess.run(["sh", "-eu", str(script), "no-such-package"], capture_output=True, text=True, check=True)
+    facts = parse_facts(done.stdout)
+    assert facts.bits == 64
+    assert facts.python >= (3, 11) or facts.python == ()
+    assert facts.var_free_mb > 0
+    assert facts.missing_packages == ("no-such-package",)
+
+
+@pytest.mark.parametrize("text", ["", "Welcome!\n", "bits=64\n"])
+def test_an_answer_without_sense_is_an_error(text: str) -> None:
+    with pytest.raises(HostError, match="gave no sense"):
+        parse_facts(text)

@@ -1,0 +1,141 @@
+"""The configuration file: every key, and what is said about a wrong one."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from trailcam_core.errors import ConfigError
+from trailcam_edge.config.camera_toml import Config, LiveConfig, StoreConfig, parse_config, read_config, read_secret
+from trailcam_edge.config.watch_settings import WatchSettings
+
+FULL = """
+[model]
+bundle = "mine.bundle"
+threads = 2
+
+[camera]
+source = "rtsp://camera/stream"
+roi = [0.25, 0, 0.5, 1.0]
+picture_size_px = [1280, 720]
+
+[visits]
+label_confidence = { cow = 0.8 }
+blank_labels = ["empty"]
+
+[watch]
+rate_hz = 5
+
+[store]
+folder = "events"
+max_bytes = 500_000_000
+
+[sinks.json_lines]
+path = "/var/log/events.jsonl"
+
+[sinks.mqtt]
+host = "broker.local"
+camera_id = "oak"
+
+[live]
+"""
+
+
+def parse(text: str) -> Config:
+    return parse_config(text, "trailcam.toml", Path("/etc/trailcam"))
+
+
+def test_an_empty_file_is_the_defaults() -> None:
+    assert parse("") == Config()
+    assert Config().settings == WatchSettings()
+
+
+def test_what_the_file_says_is_what_the_loop_is_told() -> None:
+    config = parse(FULL)
+    assert config.model.bundle == Path("/etc/trailcam/mine.bundle")
+    assert config.settings.camera.roi == (0.25, 0.0, 0.5, 1.0)
+    assert config.settings.camera.picture_size_px == (1280, 720)
+    assert config.settings.visits.label_confidence == {"cow": 0.8}
+    assert config.settings.visits.blank_labels == ("empty",)
+    assert config.settings.rate_hz == 5.0
+    assert config.store == StoreConfig(Path("/etc/trailcam/events"), 500_000_000)
+    assert config.sinks.json_lines is not None
+    assert config.sinks.json_lines.path == Path("/var/log/events.jsonl")
+    assert config.sinks.mqtt is not None
+    assert config.sinks.mqtt.port == 1883
+    assert config.sinks.webhook is None
+    assert config.live == LiveConfig()
+
+
+def test_sections_that_are_not_there_are_off() -> None:
+    assert parse("[camera]\nflip = true").store is None
+    assert not parse("").sinks
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("[camera]\nflip = true\n\nshutter = 3", 4, ["unknown 'shutter' in [camera]", "keys are source, fast, flip"]),
+        ("\n[kamera]\nflip = true", 2, ["unknown 'kamera'", "sections are model, camera"]),
+        ("[sinks.kafka]\nhost = 'a'", 1, ["unknown 'kafka' in [sinks]", "json_lines, mqtt, webhook"]),
+        ("[camera]\nflip = 'yes'", 2, ["flip is 'yes', expected true or false"]),
+        ("[camera]\nsource = 0", 2, ["source is 0, expected text in quotes"]),
+        ("[model]\nthreads = 1.5", 2, ["threads is 1.5, expected a whole number"]),
+        ("[model]\nthreads = true", 2, ["threads is True, expected a whole number"]),
+        ("[camera]\nroi = [0.1, 0.2]", 2, ["roi has 2 values, expected 4"]),
+        ("[camera]\nroi = 'all'", 2, ["roi is 'all', expected a list"]),
+        ("[visits]\nvotes = 3\nconfidence = 2.0", 3, ["confidence is 2, expected 0 to 1"]),
+        ("[visits.label_confidence]\ncow = 'high'", 2, ["cow is 'high', expected a number"]),
+        ("camera.frame_rate_hz = 0", 1, ["frame_rate_hz is 0, expected 0.1 to 240"]),
+        ("[store]\n[sinks.mqtt]\nhost = 'b'", 2, ["[sinks.mqtt] needs camera_id"]),
+        ("store = 5", 1, ["store is 5, expected a section [store]"]),
+        ("[sinks.json_lines]\npath = 'a'", 1, ["[sinks] needs [store]"]),
+        ("[store]\n[store]", None, ["not TOML"]),
+        ("[live]\nviewers = 0", 2, ["viewers is 0, expected 1 to 100"]),
+        ("[watch]\nrate_hz = -1", 2, ["rate_hz is -1"]),
+        ("[watch]\nrate_hz = nan", 2, ["rate_hz is nan"]),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_what_is_valid(text: str, line: int | None, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    if line is not None:
+        assert str(caught.value).startswith(f"trailcam.toml, line {line}: ")
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_file_that_is_not_there_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="trailcam service install"):
+        read_config(tmp_path / "none.toml")
+
+
+def test_a_file_is_read_and_paths_count_from_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "trailcam.toml"
+    path.write_text('[store]\nfolder = "events"', encoding="utf-8")
+    config = read_config(path)
+    assert config.store is not None
+    assert config.store.folder == tmp_path / "events"
+
+
+def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("a-long-enough-secret\n", encoding="utf-8")
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match="chmod o="):
+        read_secret(path, "token")
+    path.chmod(0o600)
+    assert read_secret(path, "token") == "a-long-enough-secret"
+
+
+@pytest.mark.parametrize("content", ["", "\n", "two\nlines", "\x00\x01"])
+def test_a_secret_is_one_line(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "token"
+    path.write_text(content, encoding="utf-8")
+    path.chmod(0o600)
+    with pytest.raises(ConfigError, match="one line"):
+        read_secret(path, "token")
+
+
+def test_every_section_has_a_default() -> None:
+    assert {entry.name for entry in fields(Config)} >= {"model", "camera", "store", "sinks", "live"}

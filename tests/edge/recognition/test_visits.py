@@ -1,0 +1,280 @@
+"""From answers to visits: the rules, and what must hold for any sequence of answers."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trailcam_core.classifier import Classification
+from trailcam_core.inference.decision import Candidate
+from trailcam_edge.config.watch_settings import VisitSettings
+from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.recognition.visits import (
+    Look,
+    Track,
+    VisitState,
+    advance,
+    finish,
+    name_outcome,
+    outcome_of,
+    wait_until,
+)
+
+RULES = VisitSettings(cool_down_s=5.0, longest_s=20.0, vote_age_s=4.0)
+
+
+def play(looks: list[Look], rules: VisitSettings = RULES) -> list[Track]:
+    """Return every visit, in the order in which they were given out."""
+    state, ended = VisitState(), []
+    for look in looks:
+        state, found = advance(state, look, rules)
+        ended += found
+    return ended + list(finish(state))
+
+
+def looks(*labels: str | None, step_s: float = 0.25, start_s: float = 0.0, confidence: float = 0.9) -> list[Look]:
+    """One look per label, ``step_s`` apart; None is unknown."""
+    return [
+        Look(start_s + number * step_s, number, label or UNKNOWN, confidence, latency_ms=10.0)
+        for number, label in enumerate(labels)
+    ]
+
+
+def answer(label: str | None, best: str, confidence: float = 0.9) -> Classification:
+    return Classification(label, confidence, (Candidate(best, confidence),), 1.0)
+
+
+def test_three_votes_of_five_open_a_visit_that_begins_with_the_first() -> None:
+    (visit,) = play(looks(None, "cat", None, "cat", None, "cat"))
+    assert (visit.label, visit.started_s, visit.seen_s) == ("cat", 0.25, 1.25)
+    assert (visit.frames, visit.votes) == (3, 3)
+    assert visit.latency_sum_ms == 30.0
+
+
+def test_three_votes_of_six_do_not() -> None:
+    assert play(looks("cat", None, None, "cat", None, "cat")) == []
+
+
+def test_three_frames_within_one_vote_do_not() -> None:
+    assert play(looks(*["cat"] * 7, step_s=0.03)) == []
+
+
+def test_votes_that_are_too_far_apart_do_not() -> None:
+    assert play(looks(*["cat"] * 12, step_s=2.5)) == []
+
+
+def test_frames_between_votes_count_as_frames_not_as_votes() -> None:
+    (visit,) = play(looks(*["cat"] * 31, step_s=0.1))
+    assert visit.frames == 31
+    assert visit.votes == 11  # every third frame is the first one 250 ms after the last vote
+
+
+def test_a_visit_survives_flicker_and_other_labels_and_ends_after_the_cool_down() -> None:
+    sequence = looks(*["cat"] * 4, "dog", None, None, "cat", *[None] * 30)
+    (visit,) = play(sequence)
+    assert visit.label == "cat"
+    assert visit.seen_s == 7 * 0.25
+    assert visit.frames == 5
+
+
+def test_an_animal_that_comes_back_before_the_cool_down_is_the_same_visit_and_after_it_another() -> None:
+    first = looks(*["cat"] * 4)
+    soon = looks(*["cat"] * 4, start_s=5.5)
+    late = looks(*["cat"] * 4, start_s=6.0)
+    assert len(play(first + soon)) == 1
+    assert len(play(first + late)) == 2
+
+
+def test_two_animals_at_once_are_two_visits() -> None:
+    found = play(looks(*["cat", "cat", "dog", "cat", "dog", "dog", "cat"]))
+    assert sorted(visit.label for visit in found) == ["cat", "dog"]
+
+
+def test_a_visit_that_lasts_too_long_is_cut_and_the_rest_is_another() -> None:
+    found = play(looks(*["cow"] * 120))
+    assert [(visit.started_s, visit.seen_s) for visit in found] == [(0.0, 20.0), (20.25, 29.75)]
+
+
+def test_what_is_left_of_a_cut_visit_must_win_its_votes_too() -> None:
+    found = play(looks(*["cow"] * 82))  # one frame beyond the cut
+    assert [visit.frames for visit in found] == [81]
+
+
+def test_an_open_visit_is_held_by_less_confidence_than_opened_it() -> None:
+    weak = looks(*["cat"] * 8, confidence=0.5)
+    assert play(weak) == []
+    strong = looks(*["cat"] * 4)
+    (visit,) = play(strong + [replace(look, timestamp_s=look.timestamp_s + 1) for look in weak])
+    assert visit.frames == 12
+
+
+def test_every_label_may_have_its_own_threshold() -> None:
+    rules = replace(RULES, label_confidence={"wolf": 0.95})
+    assert play(looks(*["wolf"] * 5), rules) == []
+    assert len(play(looks(*["cat"] * 5), rules)) == 1
+    assert len(play(looks(*["wolf"] * 5, confidence=0.96), rules)) == 1
+
+
+def test_the_best_frame_is_the_most_confident_and_of_equals_the_sharpest() -> None:
+    frames = [
+        Look(number * 0.25, number, "cat", confidence, sharp)
+        for number, (confidence, sharp) in enumerate([(0.9, 50), (0.97, 10), (0.971, 30), (0.968, 20), (0.7, 99)])
+    ]
+    (visit,) = play(frames)
+    assert visit.best.sequence == 2
+
+
+def test_of_frames_that_are_equal_the_first_stays_the_best() -> None:
+    (visit,) = play([replace(look, sharpness=7.0) for look in looks(*["cat"] * 5)])
+    assert visit.best.sequence == 0
+
+
+def test_a_tentative_track_is_dropped_before_it_could_be_cut() -> None:
+    rules = replace(RULES, vote_age_s=4.0, longest_s=4.0)  # the closest that the settings allow
+    state = VisitState()
+    for look in looks("cat", "cat", step_s=4.0):
+        state, ended = advance(state, look, rules)
+    assert (ended, [track.started_s for track in state.tracks]) == ((), [0.0])
+    state, ended = advance(state, Look(4.001, 2, "cat", 0.9), rules)
+    assert (ended, [(track.started_s, track.frames) for track in state.tracks]) == ((), [(4.001, 1)])
+
+
+@pytest.mark.parametrize("outcome", [UNKNOWN, BLANK, PERSON])
+def test_outcomes_are_visits_only_where_they_are_reported(outcome: str) -> None:
+    sequence = looks(*[outcome] * 5)
+    assert play(sequence, replace(RULES, reported_outcomes=())) == []
+    (visit,) = play(sequence, replace(RULES, reported_outcomes=(outcome,)))
+    assert visit.label == outcome
+
+
+def test_answers_are_named() -> None:
+    assert name_outcome(answer("cat", "cat"), RULES) == "cat"
+    assert name_outcome(answer(None, "cat"), RULES) == UNKNOWN
+    assert name_outcome(answer("Person", "Person"), RULES) == PERSON
+    assert name_outcome(answer("empty", "empty"), RULES) == BLANK
+    assert name_outcome(answer(None, "background"), RULES) == BLANK
+    assert name_outcome(answer("unknown", "unknown"), RULES) == UNKNOWN
+
+
+def test_a_label_that_is_not_sure_enough_counts_as_unknown() -> None:
+    (look,) = looks("cat", confidence=0.59)
+    assert outcome_of(look, VisitState(), RULES) == UNKNOWN
+    assert outcome_of(replace(look, confidence=0.6), VisitState(), RULES) == "cat"
+
+
+def test_time_alone_ends_a_visit() -> None:
+    state = VisitState()
+    for look in looks(*["cat"] * 4):
+        state, _ = advance(state, look, RULES)
+    state, ended = wait_until(state, 5.7, RULES)
+    assert ended == ()
+    state, ended = wait_until(state, 5.75, RULES)
+    assert [visit.label for visit in ended] == ["cat"]
+    assert finish(state) == ()
+
+
+# What must hold whatever the camera sees: labels, gaps from a frame's period to more than a cool-down, and confidences
+# that are either far above every threshold or far below.
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["cat", "dog", UNKNOWN, BLANK]),
+        st.sampled_from([0.0, 0.033, 0.1, 0.25, 0.3, 1.0, 2.5, 5.0, 7.0]),
+        st.sampled_from([0.95, 0.05]),
+    ),
+    max_size=120,
+)
+
+
+def looks_of(found: list[tuple[str, float, float]]) -> list[Look]:
+    now_s, made = 0.0, []
+    for number, (label, gap_s, confidence) in enumerate(found):
+        now_s += gap_s
+        made.append(Look(now_s, number, label, confidence))
+    return made
+
+
+def runs(*parts: tuple[str, int, float]) -> list[tuple[str, float, float]]:
+    return [(label, gap_s, 0.95) for label, count, gap_s in parts for _ in range(count)]
+
+
+# Free lists rarely hold three votes in a row; runs of one label make visits, cuts and cool-downs common.
+scenes = st.one_of(
+    steps,
+    st.lists(
+        st.tuples(
+            st.sampled_from(["cat", "dog", UNKNOWN]), st.integers(1, 100), st.sampled_from([0.033, 0.25, 0.3, 1.0, 5.0])
+        ),
+        max_size=8,
+    ).map(lambda parts: runs(*parts)),
+).map(looks_of)
+
+
+@given(scenes)
+def test_no_visit_ends_before_it_starts_or_lasts_longer_than_allowed(sequence: list[Look]) -> None:
+    for visit in play(sequence):
+        assert 0 <= visit.seen_s - visit.started_s <= RULES.longest_s
+        assert visit.frames >= visit.votes >= RULES.votes
+
+
+@given(scenes)
+def test_visits_of_one_label_are_a_cool_down_apart_unless_the_first_was_cut(sequence: list[Look]) -> None:
+    found = play(sequence)
+    for label in {visit.label for visit in found}:
+        own = [visit for visit in found if visit.label == label]
+        for before, after in itertools.pairwise(own):
+            cut = after.started_s - before.started_s > RULES.longest_s
+            assert after.started_s > before.seen_s
+            assert after.started_s - before.seen_s >= RULES.cool_down_s or cut
+
+
+@given(scenes)
+def test_every_accepted_frame_within_a_visit_is_counted_in_exactly_one(sequence: list[Look]) -> None:
+    for visit in play(sequence):
+        own = [
+            look
+            for look in sequence
+            if look.label == visit.label
+            and look.confidence > 0.5
+            and visit.started_s <= look.timestamp_s <= visit.seen_s
+        ]
+        # Frames of one instant are told apart by nothing that a visit keeps.
+        instants = {look.timestamp_s for look in own}
+        if len(instants) == len(own):
+            assert visit.frames == len(own)
+        assert visit.best.sequence in {look.sequence for look in own}
+        assert visit.votes <= len(instants)
+
+
+@given(scenes)
+def test_visits_are_given_out_in_the_order_in_which_they_ended(sequence: list[Look]) -> None:
+    rules = replace(RULES, longest_s=86_400)
+    ends = [visit.seen_s for visit in play(sequence, rules)]
+    assert ends == sorted(ends)
+
+
+@given(scenes, st.integers(0, 119))
+def test_one_flickering_frame_never_makes_a_visit(sequence: list[Look], place: int) -> None:
+    if place < len(sequence):
+        sequence[place] = replace(sequence[place], label="fox", confidence=0.95)
+    assert all(visit.label != "fox" for visit in play(sequence))
+
+
+@given(scenes)
+def test_looking_changes_no_earlier_state(sequence: list[Look]) -> None:
+    state = VisitState()
+    for look in sequence:
+        before = repr(state)
+        following, _ = advance(state, look, RULES)
+        assert repr(state) == before
+        state = following
+
+
+@given(scenes, st.floats(0, 60))
+def test_a_clock_that_runs_backwards_breaks_nothing(sequence: list[Look], back_s: float) -> None:
+    shaken = [
+        replace(look, timestamp_s=look.timestamp_s - back_s * (number % 3 == 2)) for number, look in enumerate(sequence)
+    ]
+    for visit in play(shaken):
+        assert visit.seen_s >= visit.started_s

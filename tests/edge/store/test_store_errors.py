@@ -1,0 +1,99 @@
+"""A full, a read-only and a failing disk: told apart, and survived."""
+
+import contextlib
+import errno
+import os
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from trailcam_edge.store.reader import open_reader
+from trailcam_edge.store.store_errors import (
+    DISK_FAILING,
+    DISK_FULL,
+    DISK_READ_ONLY,
+    StoreCorruptError,
+    StoreUnavailableError,
+    explain,
+)
+
+from ..conftest import MakeVisit, OpenStore
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 3 MB; needs to be allowed to mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", place], capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def _fill(path: Path) -> None:
+    """Let a file grow until the disk is full."""
+    with open(path, "ab", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(errno.ENOSPC, DISK_FULL), (errno.EDQUOT, DISK_FULL), (errno.EROFS, DISK_READ_ONLY), (errno.EIO, DISK_FAILING)],
+)
+def test_the_systems_errors_have_reasons_and_cures(number: int, reason: str) -> None:
+    error = explain(OSError(number, os.strerror(number)), "/data")
+    assert isinstance(error, StoreUnavailableError)
+    assert error.reason == reason
+    assert str(error).startswith(f"/data: {reason}")
+
+
+def test_sqlites_own_errors_are_told_apart() -> None:
+    damaged = sqlite3.DatabaseError("malformed")
+    damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT_INDEX
+    assert isinstance(explain(damaged, "x"), StoreCorruptError)
+    full = sqlite3.OperationalError("full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    assert getattr(explain(full, "x"), "reason", "") == DISK_FULL
+
+
+def test_on_a_full_disk_pictures_go_first_then_rows_wait_and_all_goes_on(
+    small_disk: Path, open_store: OpenStore, make_visit: MakeVisit
+) -> None:
+    store = open_store(small_disk / "store")
+    store.add_visit(make_visit(0))
+    ballast = small_disk / "ballast"
+    free = os.statvfs(small_disk)
+    ballast.write_bytes(bytes(free.f_bavail * free.f_bsize - 40_000))  # less than a picture, more than a row
+    store.add_visit(make_visit(1))
+    assert store.events_after(0, 5)[1].picture_state == "dropped"
+    _fill(ballast)
+    number = 2
+    reason = None
+    while reason is None:
+        try:
+            number = store.add_visit(make_visit(number, best_frame=None))
+        except StoreUnavailableError as error:
+            reason = error.reason
+    assert reason == DISK_FULL
+    ballast.unlink()
+    assert store.add_visit(make_visit(number)) == number + 1
+    assert [event.event_id for event in store.events_after(0, 50_000)] == list(range(1, number + 2))
+
+
+def test_a_disk_that_turned_read_only_is_said_and_can_still_be_read(
+    small_disk: Path, open_store: OpenStore, make_visit: MakeVisit
+) -> None:
+    store = open_store(small_disk / "store")
+    store.add_visit(make_visit(0))
+    store.close()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with pytest.raises(StoreUnavailableError) as stopped:
+        open_store(small_disk / "store")
+    assert stopped.value.reason == DISK_READ_ONLY
+    with open_reader(small_disk / "store") as reader:
+        assert len(list(reader.events())) == 1

@@ -1,0 +1,75 @@
+"""Where releases come from, when what is there is odd."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
+
+from trailcam_core.errors import UpdateError
+from trailcam_edge.update.fetch.fetchers import FolderFetcher, PatientFetcher, PromptFetcher, open_source
+
+
+class Host(BaseHTTPRequestHandler):
+    """Sends 2,000 bytes, at once or one by one."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2000")
+        self.end_headers()
+        if self.path == "/whole":
+            self.wfile.write(b"x" * 2000)
+            return
+        try:
+            for _ in range(2000):
+                self.wfile.write(b"x")
+                time.sleep(0.02)
+        except OSError:
+            pass  # the camera has left
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+@pytest.fixture
+def host() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Host)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_host_that_drips_is_left_and_one_that_does_not_is_read(host: str) -> None:
+    fetcher = PatientFetcher(PromptFetcher(), least_bytes_per_s=1000, grace_s=0.3)
+    assert fetcher.download_bytes(f"{host}/whole", 2000) == b"x" * 2000
+    with pytest.raises(SlowRetrievalError, match=r"/drip: \d{1,3} bytes"):
+        fetcher.download_bytes(f"{host}/drip", 2000)
+
+
+@pytest.mark.parametrize("odd", ["link", "pipe", "folder", "missing"])
+def test_what_is_no_plain_file_is_not_there(tmp_path: Path, odd: str) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "inbox" / "folder").mkdir(parents=True)
+    (tmp_path / "inbox" / "link").symlink_to(tmp_path / "secret")
+    os.mkfifo(tmp_path / "inbox" / "pipe")
+    with pytest.raises(DownloadHTTPError):
+        FolderFetcher(tmp_path / "inbox").download_bytes(f"folder:/{odd}", 100)
+
+
+def test_an_address_does_not_leave_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "inbox").mkdir()
+    with pytest.raises(DownloadError, match="leaves the folder"):
+        FolderFetcher(tmp_path / "inbox").download_bytes("folder:/../secret", 100)
+
+
+def test_a_folder_that_is_not_mounted_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UpdateError, match="Is the stick mounted"):
+        open_source(str(tmp_path / "stick"))

@@ -1,0 +1,1 @@
+"""Tools of the project itself: figures, studies, comparisons. Not part of the wheel."""

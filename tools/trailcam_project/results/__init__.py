@@ -1,0 +1,1 @@
+"""The measured figures of the project and their tables in the documents."""

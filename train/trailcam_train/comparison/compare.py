@@ -1,0 +1,207 @@
+"""Two runs side by side, and a paired test on the test pictures that both have answered.
+
+Pictures are the same where their bytes are: by sha256, wherever the files lie. Runs with different splits are compared
+on the test pictures they share; a picture that one of them learned from is none of these. Nothing here needs a training
+framework.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trailcam_core.datasets.run_directory import Run
+from trailcam_core.errors import TrainError
+from trailcam_core.statistics.wilson import wilson_interval
+from trailcam_train.comparison.paired_predictions import Figure, Pairing, pair_answers
+from trailcam_train.evaluation.bootstrap import calibration_error_interval, macro_f1_interval
+from trailcam_train.evaluation.calibration_error import calibration_error
+from trailcam_train.evaluation.predictions import Prediction, read_predictions
+
+__all__ = ["Comparison", "Difference", "Side", "compare_runs"]
+
+_ORIGIN = ("data", "machine", "backend", "keras", "trailcam", "precision", "teacher")  # what else may explain a delta
+
+
+@dataclass(frozen=True)
+class Side:
+    """One run: what it cost, and its figures on all of its own ``n`` test pictures; None where its files do not say."""
+
+    name: str
+    model_bytes: int
+    epochs: int | None
+    best_epoch: int | None
+    training_s: float | None
+    n: int
+    top1: Figure
+    top5: Figure | None
+    macro_f1: Figure
+    calibration_error: Figure
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting, or something about where the run was made, that is not the same; empty where a run has no such one."""
+
+    key: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All of it; ``warnings`` are sentences that have to be read before the figures."""
+
+    first: Side
+    second: Side
+    differences: tuple[Difference, ...]
+    pairing: Pairing
+    warnings: tuple[str, ...]
+
+
+def compare_runs(first: Run, second: Run) -> Comparison:
+    """Compare two finished runs.
+
+    Raises:
+        TrainError: it is one run twice, their labels differ, they share no test picture, one of them learned from a
+            test picture they share, or a file of them is missing or damaged.
+    """
+    if first.path.resolve() == second.path.resolve():
+        raise TrainError(f"{first.path}: is one run, named twice. Name two.")
+    _check_labels(first, second)
+    names = _names(first, second)
+    answers = read_predictions(first, "test"), read_predictions(second, "test")
+    warnings = _find_leaks(first, second, names)
+    pairing = pair_answers(answers[0], answers[1])
+    if not pairing.n:
+        raise TrainError(
+            f"{first.path} and {second.path} have no test picture in common (by sha256), so nothing can be compared. "
+            f'{" ".join(warnings)} Train one with the split of the other: "--split {first.path / "split.csv"}".'
+        )
+    digests = [{answer.row.sha256 for answer in found} for found in answers]
+    for name, own, other in zip(names, digests, reversed(digests), strict=True):
+        if own - other:
+            warnings.append(
+                f"{len(own - other):,} of the {len(own):,} test pictures of {name} are not in the test of the other "
+                "run and are left out."
+            )
+    if pairing.relabelled:
+        warnings.append(f"{pairing.relabelled:,} common pictures have another label in the other run and are left out.")
+    return Comparison(
+        _describe(first, names[0], answers[0]),
+        _describe(second, names[1], answers[1]),
+        _find_differences(first, second),
+        pairing,
+        tuple(warnings),
+    )
+
+
+def _check_labels(first: Run, second: Run) -> None:
+    only_first, only_second = set(first.labels) - set(second.labels), set(second.labels) - set(first.labels)
+    if only_first or only_second:
+        raise TrainError(
+            f"{first.path} and {second.path} have other labels (only the first: {_listed(only_first)}; only the "
+            f"second: {_listed(only_second)}), so their accuracies answer different questions. Compare runs of the "
+            "same classes."
+        )
+
+
+def _listed(labels: set[str]) -> str:
+    return ", ".join(sorted(labels)) or "none"
+
+
+def _find_leaks(first: Run, second: Run, names: tuple[str, str]) -> list[str]:
+    """Return a warning for each run that learned from test pictures of the other.
+
+    Raises:
+        TrainError: one learned from pictures that both have in their tests.
+    """
+    learned = [{row.sha256 for row in run.pictures("train")} for run in (first, second)]
+    tested = [{row.sha256 for row in run.pictures("test")} for run in (first, second)]
+    for name, seen in zip(names, learned, strict=True):
+        leaked = seen & tested[0] & tested[1]
+        if leaked:
+            raise TrainError(
+                f"{name}: it learned from {len(leaked):,} pictures that both runs have in their test, so its accuracy "
+                'on them means nothing. Train it again on a split without such copies ("trailcam train" makes one).'
+            )
+    warnings = []
+    for one, other in ((0, 1), (1, 0)):
+        leaked = learned[one] & tested[other]
+        if leaked:
+            warnings.append(
+                f"{names[one]} learned from {len(leaked):,} of the {len(tested[other]):,} test pictures of "
+                f"{names[other]}. Figures on these must not be compared, and are not part of the paired test."
+            )
+    return warnings
+
+
+def _names(first: Run, second: Run) -> tuple[str, str]:
+    names = first.path.resolve().name, second.path.resolve().name
+    return names if names[0] != names[1] else (str(first.path), str(second.path))
+
+
+def _describe(run: Run, name: str, answers: Sequence[Prediction]) -> Side:
+    numbers = {label: number for number, label in enumerate(run.labels)}
+    confusion = np.zeros((len(numbers), len(numbers)), int)  # rows: what it is; columns: what was answered
+    for answer in answers:
+        confusion[numbers[answer.row.label], numbers[answer.answer]] += 1
+    right = np.array([answer.right for answer in answers], bool)
+    confidence = np.array([answer.confidence for answer in answers])
+    hits, counted = confusion.diagonal(), confusion.sum(axis=0) + confusion.sum(axis=1)
+    f1 = 2 * hits / np.maximum(1, counted)
+    return Side(
+        name=name,
+        model_bytes=run.model_path.stat().st_size,
+        epochs=_number(run.provenance.get("epochs"), int),
+        best_epoch=_number(run.provenance.get("best_epoch"), int),
+        training_s=_number(run.provenance.get("training_seconds"), float),
+        n=len(right),
+        top1=Figure(float(right.mean()), *wilson_interval(int(right.sum()), len(right))),
+        top5=_read_top5(run, len(right)),
+        macro_f1=Figure(float(f1.mean()), *macro_f1_interval(confusion)),
+        calibration_error=Figure(calibration_error(confidence, right), *calibration_error_interval(confidence, right)),
+    )
+
+
+def _read_top5(run: Run, n: int) -> Figure | None:
+    """Return top-5 of ``metrics.json``, because ``predictions.csv`` holds only the first answer."""
+    test = run.metrics.get("test")
+    if not isinstance(test, dict) or test.get("n") != n:
+        raise TrainError(
+            f"{run.path / 'metrics.json'}: it is not of the {n:,} test pictures that predictions.csv answers. Both are "
+            "written by one training: copy the whole folder again."
+        )
+    value = test.get("top5")
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        return None
+    return Figure(float(value), *wilson_interval(round(value * n), n))
+
+
+def _number(text: str | None, kind: Callable[[str], Any]) -> Any:
+    try:
+        return kind(text) if text is not None else None
+    except ValueError:
+        return None
+
+
+def _find_differences(first: Run, second: Run) -> tuple[Difference, ...]:
+    ours, theirs = _flatten(first.recipe), _flatten(second.recipe)
+    for key in _ORIGIN:
+        ours[key], theirs[key] = first.provenance.get(key, ""), second.provenance.get(key, "")
+    return tuple(
+        Difference(key, ours.get(key, ""), theirs.get(key, ""))
+        for key in {**ours, **theirs}
+        if ours.get(key, "") != theirs.get(key, "")
+    )
+
+
+def _flatten(table: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat.update(_flatten(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = str(value)
+    return flat

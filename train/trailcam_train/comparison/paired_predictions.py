@@ -1,0 +1,99 @@
+"""The answers of two runs to the same pictures, paired by sha256, and a test of whether their accuracies differ."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_core.statistics.paired import bootstrap_delta, mcnemar_exact
+from trailcam_train.evaluation.predictions import Prediction
+
+__all__ = ["ClassDelta", "Figure", "Pairing", "pair_answers"]
+
+Flags = npt.NDArray[np.bool_]
+
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ClassDelta:
+    """Recall of one class on the ``n`` common pictures; ``delta`` is the second minus the first."""
+
+    label: str
+    n: int
+    first: float
+    second: float
+    delta: Figure
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Both runs on the ``n`` test pictures that they share, copies of a picture counted once.
+
+    ``delta`` is accuracy of the second minus the first; ``relabelled`` pictures have another label in the other run and
+    were left out.
+    """
+
+    n: int
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+    delta: Figure
+    p_value: float
+    classes: tuple[ClassDelta, ...]
+    relabelled: int = 0
+
+
+def pair_answers(first: Sequence[Prediction], second: Sequence[Prediction]) -> Pairing:
+    """Pair the answers of two runs by sha256 and test whether their accuracies differ."""
+    ours, theirs = _by_digest(first), _by_digest(second)
+    shared = sorted(set(ours) & set(theirs))
+    common = [digest for digest in shared if ours[digest].row.label == theirs[digest].row.label]
+    first_right = np.array([ours[digest].right for digest in common], bool)
+    second_right = np.array([theirs[digest].right for digest in common], bool)
+    labels = np.array([ours[digest].row.label for digest in common], object)
+    only_first, only_second = int((first_right & ~second_right).sum()), int((second_right & ~first_right).sum())
+    classes = []
+    for label in sorted(set(labels)):
+        inside = labels == label
+        recalls = float(first_right[inside].mean()), float(second_right[inside].mean())
+        delta = _delta(first_right[inside], second_right[inside])
+        classes.append(ClassDelta(label, int(inside.sum()), *recalls, delta))
+    return Pairing(
+        n=len(common),
+        both=int((first_right & second_right).sum()),
+        only_first=only_first,
+        only_second=only_second,
+        neither=int((~first_right & ~second_right).sum()),
+        delta=_delta(first_right, second_right),
+        p_value=mcnemar_exact(only_first, only_second),
+        classes=tuple(classes),
+        relabelled=len(shared) - len(common),
+    )
+
+
+def _delta(first_right: Flags, second_right: Flags) -> Figure:
+    value = float(second_right.mean() - first_right.mean()) if len(first_right) else 0.0
+    return Figure(value, *bootstrap_delta(first_right, second_right, _SEED))
+
+
+def _by_digest(answers: Sequence[Prediction]) -> dict[str, Prediction]:
+    """Return one answer per picture; a picture that a run has under two labels has no right answer and is left out."""
+    found: dict[str, Prediction] = {}
+    torn = set()
+    for answer in answers:
+        digest = answer.row.sha256
+        if found.setdefault(digest, answer).row.label != answer.row.label:
+            torn.add(digest)
+    return {digest: answer for digest, answer in found.items() if digest not in torn}

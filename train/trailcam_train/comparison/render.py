@@ -1,0 +1,115 @@
+"""A comparison of two runs for people, as lines for a terminal, and for programs, as a record for JSON."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from trailcam_train.comparison.compare import Comparison, Side
+from trailcam_train.comparison.paired_predictions import Figure, Pairing
+
+__all__ = ["comparison_record", "render_comparison"]
+
+_ALPHA = 0.05  # of the verdict
+_UNKNOWN = "unknown"
+
+
+def render_comparison(comparison: Comparison) -> str:
+    """Return the comparison as lines: warnings, cost, settings that differ, figures, and the paired test."""
+    first, second = comparison.first, comparison.second
+    rows = [
+        ("", first.name, second.name),
+        *((title, show(first), show(second)) for title, show in _COSTS),
+        *((item.key, item.first or "-", item.second or "-") for item in comparison.differences),
+        ("", "", ""),
+        ("own test pictures", f"{first.n:,}", f"{second.n:,}"),
+        *((title, show(first), show(second)) for title, show in _FIGURES),
+    ]
+    lines = [f"WARNING  {text}" for text in comparison.warnings]
+    lines += [""] if lines else []
+    return "\n".join([*lines, *_columns(rows), "", *_pairing_lines(comparison)])
+
+
+def comparison_record(comparison: Comparison) -> dict[str, Any]:
+    """Return the comparison as plain tables, lists, texts and numbers."""
+    return asdict(comparison)
+
+
+def _pairing_lines(comparison: Comparison) -> list[str]:
+    pairing, first, second = comparison.pairing, comparison.first.name, comparison.second.name
+    rows = [("class", "pictures", first, second, "delta, points", "95 % interval")]
+    rows += [
+        (item.label, f"{item.n:,}", f"{item.first:.1%}", f"{item.second:.1%}", *_points(item.delta))
+        for item in pairing.classes
+    ]
+    delta, interval = _points(pairing.delta)
+    return [
+        f"The same {pairing.n:,} test pictures, answered by both",
+        f"  both right {pairing.both:,}, both wrong {pairing.neither:,}",
+        f"  only {first} right {pairing.only_first:,}, only {second} right {pairing.only_second:,}",
+        f"  {second} minus {first}: {delta} points (95 % interval {interval}), exact McNemar p = {_p(pairing.p_value)}",
+        f"  {_verdict(pairing, first, second)}",
+        "",
+        "Recall on these pictures",
+        *(f"  {line}" for line in _columns(rows)),
+        f"Each interval is for its class alone: of {len(pairing.classes)}, one in twenty leaves out its true value.",
+    ]
+
+
+def _verdict(pairing: Pairing, first: str, second: str) -> str:
+    if pairing.p_value >= _ALPHA:
+        return "No difference is shown: pictures like these could have fallen this way by chance."
+    better = second if pairing.delta.value > 0 else first
+    return f"{better} is better: at equal accuracy so large a difference would be rare."
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
+
+
+def _points(figure: Figure) -> tuple[str, str]:
+    return f"{100 * figure.value:+.1f}", f"{100 * figure.low:+.1f} to {100 * figure.high:+.1f}"
+
+
+def _share(figure: Figure | None) -> str:
+    return f"{figure.value:.1%} ({figure.low:.1%} to {figure.high:.1%})" if figure else _UNKNOWN
+
+
+def _plain(figure: Figure) -> str:
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
+def _epochs(side: Side) -> str:
+    if side.epochs is None:
+        return _UNKNOWN
+    return f"{side.epochs:,}" + (f" (best {side.best_epoch:,})" if side.best_epoch is not None else "")
+
+
+def _duration(side: Side) -> str:
+    if side.training_s is None:
+        return _UNKNOWN
+    minutes = round(side.training_s / 60)
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes else f"{side.training_s:.0f} s"
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Line the cells up, the first column to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for name, *cells in rows:
+        right = "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
+        lines.append(f"{name:<{widths[0]}}  {right}".rstrip())
+    return lines
+
+
+_Shows = tuple[tuple[str, Callable[[Side], str]], ...]  # title of a line, and what it says of a run
+_COSTS: _Shows = (
+    ("model.keras", lambda side: f"{side.model_bytes / 1e6:.1f} MB"),
+    ("epochs", _epochs),
+    ("training time", _duration),
+)
+_FIGURES: _Shows = (
+    ("top-1", lambda side: _share(side.top1)),
+    ("top-5", lambda side: _share(side.top5)),
+    ("macro-F1", lambda side: _plain(side.macro_f1)),
+    ("calibration error", lambda side: _plain(side.calibration_error)),
+)

@@ -1,0 +1,1 @@
+"""Data sets: checks, groups, splits."""

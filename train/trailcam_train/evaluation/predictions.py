@@ -1,0 +1,97 @@
+"""``predictions.csv`` of a run: what was answered for each validation and test picture, and how surely.
+
+Writer and reader share this module. Nothing here needs a training framework.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_core.datasets.run_directory import Run, SplitRow
+from trailcam_core.errors import TrainError
+
+__all__ = ["PREDICTIONS_FILE", "Prediction", "predictions_to_bytes", "read_predictions"]
+
+PREDICTIONS_FILE = "predictions.csv"
+_HEADER = ["file", "split", "class", "answer", "confidence"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One answered picture: its row of the split, the label answered and its probability, 0..1."""
+
+    row: SplitRow
+    answer: str
+    confidence: float
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer is the label."""
+        return self.answer == self.row.label
+
+
+def predictions_to_bytes(
+    rows: Iterable[SplitRow], shares: npt.NDArray[np.floating[Any]], labels: Sequence[str]
+) -> bytes:
+    """Return the bytes of ``predictions.csv``.
+
+    Args:
+        rows: N pictures.
+        shares: (N, K) probabilities, after the temperature.
+        labels: in the order of ``shares``.
+    """
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_HEADER)
+    for row, share in zip(rows, shares, strict=True):
+        writer.writerow([row.file, row.split, row.label, labels[int(share.argmax())], f"{share.max():.6f}"])
+    return buffer.getvalue().encode("utf-8")
+
+
+def read_predictions(run: Run, split: str) -> tuple[Prediction, ...]:
+    """Read the answers for every picture of one split, in the order of ``split.csv``.
+
+    Raises:
+        TrainError: the file is missing or damaged, or does not answer exactly the pictures of the split.
+    """
+    path = run.path / PREDICTIONS_FILE
+    try:
+        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8"), newline="")))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TrainError(
+            f"{path}: cannot be read ({error}). A finished run has one: copy the whole folder again."
+        ) from error
+    if not lines or lines[0] != _HEADER:
+        raise TrainError(f"{path}: its first line is {lines[0] if lines else 'missing'}, expected {_HEADER}.")
+    found = {}
+    for number, fields in enumerate(lines[1:], start=2):
+        if len(fields) != len(_HEADER):
+            raise TrainError(f"{path}: line {number} has {len(fields)} fields, expected {len(_HEADER)}.")
+        file, part, label, answer, confidence = fields
+        if part == split:
+            found[file] = (label, answer, _read_confidence(confidence, f"{path}: line {number}"))
+    rows = run.pictures(split)
+    strange = {row.file for row in rows} ^ set(found) or {row.file for row in rows if found[row.file][0] != row.label}
+    unknown = {answer for _, answer, _ in found.values()} - set(run.labels)
+    if strange or unknown:
+        what = f"the label {min(unknown)!r}" if unknown else f"{len(strange):,} pictures, such as {min(strange)!r}"
+        raise TrainError(
+            f"{path}: does not fit {'labels.json' if unknown else 'split.csv'} beside it, in {what}. Both are written "
+            "by one training: copy the whole folder again."
+        )
+    return tuple(Prediction(row, *found[row.file][1:]) for row in rows)
+
+
+def _read_confidence(text: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise TrainError(f"{where}: confidence is {text[:40]!r}, expected 0 to 1.")
+    return value

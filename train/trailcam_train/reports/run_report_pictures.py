@@ -1,0 +1,214 @@
+"""The parts of a report that are pictures: mistakes, likely label errors, and what the network looks at.
+
+Each part says in a sentence what to look for. Pictures are (H, W, 3) uint8 RGB.
+"""
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_core.datasets.run_directory import SplitRow
+from trailcam_core.images.decode import read_image
+from trailcam_core.images.resize import Image, fit_image
+from trailcam_core.spec import InputSpec
+from trailcam_train.evaluation.explain import FeatureMaps, feature_maps, grad_cam
+from trailcam_train.evaluation.label_errors import find_label_errors
+from trailcam_train.reports.charts import picture, pictures_in_a_row, table
+
+__all__ = ["Pictures", "show_attention", "show_first_layers", "show_label_errors", "show_mistakes"]
+
+Floats = npt.NDArray[np.floating[Any]]
+Positions = npt.NDArray[np.intp]
+
+_THUMBNAIL = InputSpec(128, 128, "letterbox")
+_SHOWN = 24  # mistakes and label errors as pictures; each is about 6 kB of the page
+_LISTED = 300  # label errors by name
+_EXPLAINED = 6  # right and wrong answers each
+_EXPLAINED_PX = 160  # longer side of each picture in a row
+_CHANNELS, _COLUMNS, _CHANNEL_PX = 32, 8, 56  # of a layer
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures that a model answered: N ``rows`` below ``data``, their ``class_ids`` (N,) and ``shares`` (N, K).
+
+    Shares are probabilities, 0..1.
+    """
+
+    data: Path
+    labels: tuple[str, ...]
+    rows: tuple[SplitRow, ...]
+    class_ids: npt.NDArray[np.int32]
+    shares: Floats
+
+    @property
+    def answers(self) -> Positions:
+        """The class id answered for each, (N,)."""
+        return np.asarray(self.shares.argmax(axis=1))
+
+    @property
+    def confidence(self) -> Floats:
+        """The probability of each answer, (N,)."""
+        return np.asarray(self.shares.max(axis=1))
+
+    def mistakes(self) -> Positions:
+        """Return the positions of wrong answers, the most confident first."""
+        wrong = np.flatnonzero(self.answers != self.class_ids)
+        return wrong[np.argsort(-self.confidence[wrong], kind="stable")]
+
+    def fitted(self, position: int, spec: InputSpec) -> Image:
+        """Return a picture as an input of this kind."""
+        return fit_image(read_image(self.data / self.rows[position].file, spec), spec)
+
+    def describe(self, position: int) -> str:
+        """Return label, answer, confidence and file of a picture."""
+        row, answer = self.rows[position], self.labels[int(self.answers[position])]
+        said = f"{row.label}, rightly" if answer == row.label else f"{row.label}, answered {answer}"
+        return f"{said} {self.confidence[position]:.0%}: {row.file}"
+
+
+def show_mistakes(test: Pictures) -> str:
+    """Return the most confident mistakes.
+
+    Raises:
+        SourceError: a picture can no longer be read; so for all parts here.
+    """
+    wrong = test.mistakes()
+    if not len(wrong):
+        return "<p>None on the test pictures.</p>"
+    figures = (picture(test.fitted(p, _THUMBNAIL), test.describe(p)) for p in wrong[:_SHOWN])
+    return _hint("The label first, then what was answered and how surely.") + "".join(figures)
+
+
+def show_label_errors(held_out: Pictures) -> str:
+    """Return pictures whose label is likely wrong, among validation and test pictures together."""
+    found = find_label_errors(held_out.shares, held_out.class_ids)
+    text = (
+        f"<p>{len(found):,} of {len(held_out.rows):,} validation and test pictures are suspected by confident "
+        "learning: the model is as sure of another class as it usually is of pictures with that label. Training "
+        "pictures cannot be judged so, because the model has learned their labels.</p>"
+    )
+    if not found:
+        return text
+    text += _hint(
+        "Does the picture show what its label says? If not, move it to the right folder and train again; if it does, "
+        "it is a mistake of the model."
+    )
+    names = [
+        f"{held_out.rows[e.position].label} {e.given_share:.0%}, rather {held_out.labels[e.suggested]} "
+        f"{e.suggested_share:.0%}"
+        for e in found
+    ]
+    files = [held_out.rows[e.position] for e in found]
+    for error, name, row in zip(found[:_SHOWN], names, files, strict=False):
+        text += picture(held_out.fitted(error.position, _THUMBNAIL), f"{name}: {row.file}")
+    if len(found) > _SHOWN:
+        listed = [[row.file, row.split, name] for row, name in zip(files, names, strict=True)][:_LISTED]
+        text += f"<details><summary>The first {len(listed):,} by name</summary>"
+        text += table(["file", "split", "label, rather"], listed, texts=True) + "</details>"
+    return text
+
+
+def show_attention(test: Pictures, model: keras.Model, spec: InputSpec) -> str:
+    """Return Grad-CAM of a few wrong and a few right answers; ``spec`` is the input of ``model``."""
+    wrong = test.mistakes()[:_EXPLAINED]
+    right = _from_sure_to_unsure(test)
+    positions = np.concatenate([wrong, right])
+    images = np.stack([test.fitted(p, spec) for p in positions])
+    asked = np.concatenate([images, images[: len(wrong)]])
+    class_ids = np.concatenate([test.answers[positions], test.class_ids[wrong]])
+    maps = grad_cam(model, asked, class_ids)
+    if not maps.size:
+        return "<p>This network has no last convolution to trace an answer back to, so there is no Grad-CAM.</p>"
+    figures = []
+    for number, position in enumerate(positions):
+        heats = [(maps[number], f"for {test.labels[class_ids[number]]}")]
+        if number < len(wrong):
+            heats.append((maps[len(positions) + number], f"for {test.labels[class_ids[len(positions) + number]]}"))
+        image = _shrink(images[number])
+        row = [(image, "picture"), *((_glow(image, heat), text) for heat, text in heats)]
+        figures.append(pictures_in_a_row(row, test.describe(position)))
+    found_wrong, found_right = "".join(figures[: len(wrong)]), "".join(figures[len(wrong) :])
+    return (
+        _hint(
+            "Grad-CAM: bright where the picture speaks for a class. It should lie on the animal; light on the "
+            "background, a caption or the frame means that the network learned the surroundings."
+        )
+        + (f"<h3>Wrong answers, the most confident</h3>{found_wrong}" if found_wrong else "")
+        + (f"<h3>Right answers, from the surest to the least sure</h3>{found_right}" if found_right else "")
+    )
+
+
+def show_first_layers(test: Pictures, model: keras.Model, spec: InputSpec) -> str:
+    """Return what the first convolution and the first pooling make of one test picture."""
+    chosen = _from_sure_to_unsure(test)
+    position = int(chosen[0]) if len(chosen) else 0
+    image = test.fitted(position, spec)
+    found = feature_maps(model, image)
+    if not found:
+        return "<p>This network has no convolution, so there are no feature maps.</p>"
+    text = _hint(
+        "Each tile is one channel, bright where it answers strongly. Edges, colours and textures are healthy; many "
+        "flat or equal tiles mean channels that do no work."
+    )
+    text += picture(_shrink(image), test.describe(position))
+    for maps in found:
+        height, width, count = maps.maps.shape
+        shown = f"the first {_CHANNELS} of {count:,}" if count > _CHANNELS else f"{count}"
+        caption = f"After the first {maps.kind}, layer {maps.layer}: {shown} channels of {width} x {height} px"
+        text += picture(_tile(maps), caption, "wide")
+    if len(found) == 1:
+        text += "<p>This network has no pooling layer but the one before its answer: strides shrink the picture.</p>"
+    return text
+
+
+def _hint(text: str) -> str:
+    return f'<p class="hint">{html.escape(text)}</p>'
+
+
+def _from_sure_to_unsure(test: Pictures) -> Positions:
+    """Return the positions of a few right answers, evenly spread over the confidence they had."""
+    right = np.flatnonzero(test.answers == test.class_ids)
+    ordered = right[np.argsort(-test.confidence[right], kind="stable")]
+    chosen = np.linspace(0, len(ordered) - 1, min(_EXPLAINED, len(ordered))).round().astype(int)
+    return np.asarray(ordered[chosen])
+
+
+def _shrink(image: Image) -> Image:
+    scale = _EXPLAINED_PX / max(image.shape[:2])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
+
+
+def _glow(image: Image, heat: npt.NDArray[np.float32]) -> Image:
+    """Lay a map, (h, w) in 0..1, over a grey copy of the picture."""
+    height, width = image.shape[:2]
+    smooth = np.clip(cv2.resize(heat, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)[..., None]
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    colours = cv2.cvtColor(cv2.applyColorMap((smooth * 255).astype(np.uint8), cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    opacity = 0.25 + 0.4 * smooth
+    return np.asarray(grey * (1 - opacity) + colours * opacity, np.uint8)
+
+
+def _tile(maps: FeatureMaps) -> Image:
+    """Return channels as tiles of one picture, each from its least to its largest value."""
+    channels = maps.maps[..., :_CHANNELS]
+    low, high = channels.min(axis=(0, 1)), channels.max(axis=(0, 1))
+    scaled = ((channels - low) / np.where(high > low, high - low, 1.0) * 255).astype(np.uint8)
+    height, width, count = scaled.shape
+    scale = _CHANNEL_PX / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))  # (width, height) of a tile
+    rows, gap = -(-count // _COLUMNS), 2
+    sheet = np.full((rows * (size[1] + gap) - gap, _COLUMNS * (size[0] + gap) - gap), 128, np.uint8)
+    for number in range(count):
+        top, left = number // _COLUMNS * (size[1] + gap), number % _COLUMNS * (size[0] + gap)
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
+        tile = cv2.resize(np.ascontiguousarray(scaled[..., number]), size, interpolation=interpolation)
+        sheet[top : top + size[1], left : left + size[0]] = tile
+    return np.asarray(cv2.cvtColor(sheet, cv2.COLOR_GRAY2RGB))

@@ -1,0 +1,1 @@
+"""The training from request to run directory."""
