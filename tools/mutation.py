@@ -35,26 +35,30 @@ from tqdm import tqdm
 
 # Each pure module and the tests that must notice a change in it. Paths are relative to the checkout.
 MODULES: dict[str, tuple[str, ...]] = {
-    "edge/trailcam_edge/decision.py": ("tests/edge/test_decision.py",),
+    "core/trailcam_core/bundle/manifest.py": ("tests/core/bundle/test_manifest.py",),
+    "core/trailcam_core/images/header.py": ("tests/core/images/test_header.py",),
+    "core/trailcam_core/images/resize.py": ("tests/core/images/test_resize.py",),
+    "core/trailcam_core/inference/decision.py": ("tests/core/inference/test_decision.py",),
+    "core/trailcam_core/inference/temperature.py": ("tests/core/inference/test_temperature.py",),
+    "core/trailcam_core/release/delta.py": ("tests/deploy/release/test_deltas.py",),
+    "core/trailcam_core/release/rollout.py": ("tests/core/release/test_rollout.py",),
+    "core/trailcam_core/statistics/paired.py": ("tests/core/statistics/test_paired.py",),
+    "core/trailcam_core/statistics/wilson.py": ("tests/core/statistics/test_wilson.py",),
+    "core/trailcam_core/strict_json.py": ("tests/core/test_strict_json.py", "tests/core/bundle/test_manifest.py"),
+    "edge/trailcam_edge/camera/motion.py": ("tests/edge/camera/test_motion.py",),
     "edge/trailcam_edge/live/access.py": ("tests/edge/live/test_access.py",),
-    "edge/trailcam_edge/live/tally.py": ("tests/edge/live/test_tally.py",),
-    "edge/trailcam_edge/manifest.py": ("tests/edge/test_manifest.py",),
-    "edge/trailcam_edge/motion.py": ("tests/edge/test_motion.py",),
-    "edge/trailcam_edge/preprocessing.py": ("tests/edge/test_preprocessing.py", "tests/edge/test_decode_image.py"),
+    "edge/trailcam_edge/live/visit_counts.py": ("tests/edge/live/test_visit_counts.py",),
+    "edge/trailcam_edge/recognition/visits.py": ("tests/edge/recognition/test_visits.py",),
     "edge/trailcam_edge/store/effort.py": ("tests/edge/store/test_effort.py",),
+    "edge/trailcam_edge/store/quota.py": ("tests/edge/store/test_quota.py", "tests/edge/store/test_event_store.py"),
     "edge/trailcam_edge/store/retention.py": ("tests/edge/store/test_retention.py",),
-    "edge/trailcam_edge/store/room.py": ("tests/edge/store/test_room.py", "tests/edge/store/test_event_store.py"),
     "edge/trailcam_edge/store/wall_time.py": ("tests/edge/store/test_wall_time.py",),
-    "edge/trailcam_edge/strict_json.py": ("tests/edge/test_strict_json.py", "tests/edge/test_manifest.py"),
-    "edge/trailcam_edge/temperature.py": ("tests/edge/test_temperature.py",),
-    "edge/trailcam_edge/update/decide.py": ("tests/edge/update/test_decide.py",),
-    "edge/trailcam_edge/update/delta.py": ("tests/deploy/release/test_deltas.py",),
-    "edge/trailcam_edge/update/floor.py": ("tests/edge/update/test_floor.py",),
-    "edge/trailcam_edge/update/rings.py": ("tests/edge/update/test_rings.py",),
-    "edge/trailcam_edge/visits.py": ("tests/edge/test_visits.py",),
-    "export/trailcam_export/bars.py": ("tests/export/gate/test_bars.py", "tests/export/gate/test_gate.py"),
-    "train/trailcam_train/groups.py": ("tests/train/test_groups.py",),
-    "train/trailcam_train/splits.py": ("tests/train/test_splits.py",),
+    "edge/trailcam_edge/update/fetch/rollback_floor.py": ("tests/edge/update/fetch/test_rollback_floor.py",),
+    "edge/trailcam_edge/update/install/journal.py": ("tests/edge/update/install/test_journal.py",),
+    "edge/trailcam_edge/update/install/state_machine.py": ("tests/edge/update/install/test_state_machine.py",),
+    "export/trailcam_export/gate/criteria.py": ("tests/export/gate/test_criteria.py", "tests/export/gate/test_gate.py"),
+    "train/trailcam_train/data/groups.py": ("tests/train/data/test_groups.py",),
+    "train/trailcam_train/data/splits.py": ("tests/train/data/test_splits.py",),
 }
 
 # One change of each kind at each place. Cosmic Ray's other operators replace an operator by each of the ten others,
@@ -69,7 +73,7 @@ _WORK = ".mutation"
 _COPIED = ("*/trailcam*", "tests", "docs", "README.md", "pyproject.toml")
 _PYTEST = ("-x", "-q", "--tb=no", "--assert=plain", "-p", "no:cacheprovider")
 _MIN_TIMEOUT_S = 20.0
-_TIMEOUT_FACTOR = 10.0  # of the tests without a mutant: a mutant that loops for ever counts as noticed
+_TIMEOUT_FACTOR = 10.0  # of the tests without a mutant: a mutant that never ends counts as noticed
 _POLL_S = 0.005
 
 
@@ -248,7 +252,7 @@ def _copy_checkout(root: Path, copy: Path) -> None:
 
 
 def main() -> int:
-    """Run the command line; return 1 if the run cannot begin, 0 otherwise, whatever survived."""
+    """Run the command line; return 1 if the run cannot begin, else 0 even if mutants survived."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("modules", nargs="*", help="parts of the paths of the modules to mutate; all if left out")
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="the checkout, default the current folder")
