@@ -1,5 +1,6 @@
 """What the device loads: looked up in a fresh process, because this one has loaded far more."""
 
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -38,21 +39,27 @@ def test_what_the_front_door_needs_for_its_errors_loads_nothing_heavy() -> None:
 
 def test_every_public_name_is_there_when_it_is_asked_for() -> None:
     loaded = _loaded(
-        "import trailcam_edge\n"
+        "import trailcam\n"
         "assert 'numpy' not in sys.modules\n"
-        "assert set(trailcam_edge.__all__) <= set(dir(trailcam_edge))\n"
-        "assert all(getattr(trailcam_edge, name) is not None for name in trailcam_edge.__all__)\n"
-        "from trailcam_edge import *\n"
+        "assert set(trailcam.__all__) <= set(dir(trailcam))\n"
+        "assert all(getattr(trailcam, name) is not None for name in trailcam.__all__)\n"
+        "from trailcam import *\n"
         "assert Classifier.open and read_image"
     )
     assert "cv2" in loaded
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    import trailcam_edge
+    import trailcam
 
     with pytest.raises(AttributeError, match="has no attribute 'Clasifier'"):
-        _ = trailcam_edge.Clasifier
+        _ = trailcam.Clasifier
+
+
+def test_the_version_is_the_installed_one() -> None:
+    import trailcam
+
+    assert trailcam.__version__ == importlib.metadata.version("trailcam")
 
 
 def test_listing_events_needs_no_numpy_and_no_opencv() -> None:

@@ -1,3 +1,46 @@
-"""The front door: the ``trailcam`` command."""
+"""Trailcam: from a folder of photographs to animal recognition that is proven to work on a field camera.
 
-__version__ = "0.1.0"
+    from trailcam import Classifier, read_image
+
+    answer = Classifier.open().classify(read_image("photo.jpg"))
+    print(answer.label, answer.confidence)
+
+The names in ``__all__`` are the public interface; everything else may change between releases. Each name is loaded when
+it is first used, so that ``import trailcam`` needs neither numpy nor OpenCV.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trailcam_core.bundle.folder import Bundle, open_bundle
+    from trailcam_core.classifier import Classification, Classifier
+    from trailcam_core.errors import TrailcamError
+    from trailcam_core.images.decode import read_image
+    from trailcam_core.inference.decision import Candidate
+
+__all__ = ["Bundle", "Candidate", "Classification", "Classifier", "TrailcamError", "open_bundle", "read_image"]
+
+_MODULES = {
+    "Bundle": "trailcam_core.bundle.folder",
+    "Candidate": "trailcam_core.inference.decision",
+    "Classification": "trailcam_core.classifier",
+    "Classifier": "trailcam_core.classifier",
+    "TrailcamError": "trailcam_core.errors",
+    "open_bundle": "trailcam_core.bundle.folder",
+    "read_image": "trailcam_core.images.decode",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name, or the version of the installed distribution (PEP 562)."""
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("trailcam")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted([*__all__, "__version__"])

@@ -3,8 +3,10 @@
 ``docs/bundle-format.md`` is the specification; ``trailcam_core.bundle.manifest`` reads and writes them.
 """
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from trailcam_core.records import Choice, Pattern, Range
 
 __all__ = [
     "FITS",
@@ -18,6 +20,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "SCHEMES",
     "VERDICTS",
+    "VERSION_PATTERN",
     "Drift",
     "FileEntry",
     "Gate",
@@ -40,15 +43,20 @@ FITS = ("crop", "letterbox", "stretch")
 RESIZE_RULE = "halve_then_bilinear"
 REJECT_SCORES = ("max_logit", "energy", "max_probability")
 MIN_INPUT_PX, MAX_INPUT_PX = 32, 1024
+VERSION_PATTERN = r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}([.+-][0-9A-Za-z.+-]{1,40})?"
+
+_NAME = Pattern(r"[a-z0-9][a-z0-9._-]{0,63}", "1 to 64 of a-z 0-9 . _ -")
+_RUNTIME_VERSION = Pattern(r"[0-9]{1,4}(\.[0-9]{1,4}){0,2}", "a version such as 2.14, or null")
+_Fraction = Annotated[float, Range(0.0, 1.0)]
 
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A file of the bundle: its plain name, and what its bytes must be."""
+    """A file of the bundle: plain name, digest and size."""
 
-    file: str
-    sha256: str
-    size_bytes: int
+    file: Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a plain file name without a folder")]
+    sha256: Annotated[str, Pattern(r"[0-9a-f]{64}", "64 hexadecimal digits")]
+    size_bytes: Annotated[int, Range(1, 2_000_000_000)]
 
 
 @dataclass(frozen=True)
@@ -56,118 +64,103 @@ class ModelEntry(FileEntry):
     """The model file. ``format`` is its file format, ``scheme`` its number scheme.
 
     ``runtime_min`` is the oldest version of each runtime of the format that can run the file, null for a runtime that
-    cannot; None where the bundle does not say.
+    cannot; None if the manifest has no such key.
     """
 
-    format: str
-    scheme: str
-    runtime_min: dict[str, str | None] | None = None
+    format: Annotated[str, Choice(*FORMATS)]
+    scheme: Annotated[str, Choice(*SCHEMES)]
+    runtime_min: dict[str, Annotated[str, _RUNTIME_VERSION] | None] | None = None
 
 
 @dataclass(frozen=True)
 class GoldenEntry(FileEntry):
     """The golden vectors. ``tolerance`` is the largest difference of a logit that is still the same answer."""
 
-    tolerance: float
+    tolerance: Annotated[float, Range(0.0, 1_000.0)]
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What the model takes: raw ``uint8`` RGB of shape (1, height, width, 3), made from an image by one resize rule.
+    """The input of the model: raw ``uint8`` RGB of shape (1, height, width, 3), made from an image by one resize rule.
 
-    ``fit`` says what happens to another aspect: ``crop`` keeps the centre, ``letterbox`` pads with grey, ``stretch``
-    changes the aspect.
+    ``fit`` handles another aspect ratio: ``crop`` keeps the centre, ``letterbox`` pads with grey, ``stretch``
+    changes the aspect ratio.
     """
 
-    height: int
-    width: int
-    fit: str
-    colour: str = "RGB"
-    layout: str = "NHWC"
-    dtype: str = "uint8"
-    resize: str = RESIZE_RULE
+    height: Annotated[int, Range(MIN_INPUT_PX, MAX_INPUT_PX)]
+    width: Annotated[int, Range(MIN_INPUT_PX, MAX_INPUT_PX)]
+    fit: Annotated[str, Choice(*FITS)]
+    colour: Annotated[str, Choice("RGB")] = "RGB"
+    layout: Annotated[str, Choice("NHWC")] = "NHWC"
+    dtype: Annotated[str, Choice("uint8")] = "uint8"
+    resize: Annotated[str, Choice(RESIZE_RULE)] = RESIZE_RULE
 
 
 @dataclass(frozen=True)
 class RejectRule:
     """Answer "unknown" when ``score`` of the logits is below ``threshold``.
 
-    ``known_accept_rate`` is the fraction of images of known labels that keep their answer, ``ood_reject_rate`` the
-    fraction of out-of-distribution images that are rejected (None if there were none). They are measured on ``n_known``
-    and ``n_ood`` images that did not set the threshold.
+    ``animals_kept`` is the fraction of pictures of known labels that are accepted, ``others_rejected`` the fraction of
+    out-of-distribution pictures that are rejected (null if there were none), both measured with ``n_animals`` and
+    ``n_others`` pictures that did not set the threshold.
     """
 
-    score: str
-    threshold: float
-    known_accept_rate: float
-    n_known: int
-    ood_reject_rate: float | None
-    n_ood: int
-
-    def fields(self) -> dict[str, Any]:
-        """Return the fields under their names in the manifest."""
-        return {
-            "score": self.score,
-            "threshold": self.threshold,
-            "animals_kept": self.known_accept_rate,
-            "n_animals": self.n_known,
-            "others_rejected": self.ood_reject_rate,
-            "n_others": self.n_ood,
-        }
+    score: Annotated[str, Choice(*REJECT_SCORES)]
+    threshold: Annotated[float, Range(-1e9, 1e9)]
+    animals_kept: _Fraction
+    n_animals: Annotated[int, Range(0, 1_000_000_000)]
+    others_rejected: _Fraction | None
+    n_others: Annotated[int, Range(0, 1_000_000_000)]
 
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """What the model gives: logits (1, K) in the order of ``labels``; probabilities: softmax(logits / temperature)."""
+    """The output of the model: logits (1, K) in the order of ``labels``; softmax(logits / temperature) follows."""
 
     labels: tuple[str, ...]
-    temperature: float
+    temperature: Annotated[float, Range(0.01, 100.0)]
     reject: RejectRule | None
-    kind: str = "logits"
-
-    def fields(self) -> dict[str, Any]:
-        """Return the fields under their names in the manifest."""
-        return asdict(self) | {"reject": None if self.reject is None else self.reject.fields()}
+    kind: Annotated[str, Choice("logits")] = "logits"
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """What this very model file scored on the test split: shares in 0..1 with 95 % intervals, and n pictures."""
+    """The accuracy of this model file on the n pictures of the test split: fractions in 0..1, with a 95 % interval."""
 
-    n: int
-    top1: float
-    top1_low: float
-    top1_high: float
-    recall: tuple[float, ...]
+    n: Annotated[int, Range(1, 1_000_000_000)]
+    top1: _Fraction
+    top1_low: _Fraction
+    top1_high: _Fraction
+    recall: tuple[_Fraction, ...]
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What the drift gate says of this model file: the ``preset`` of limits and the ``verdict`` it came to."""
+    """The drift gate for this model file: the ``preset`` of limits and its ``verdict``."""
 
-    preset: str
-    verdict: str
+    preset: Annotated[str, _NAME]
+    verdict: Annotated[str, Choice(*VERDICTS)]
 
 
 @dataclass(frozen=True)
 class Drift:
-    """This model file against the float model it was made from, on the same n pictures; None where nothing judged it.
+    """This model file compared with the float model it was made from, on the same n pictures.
 
-    A bundle without a gate, or one whose verdict is ``fail``, was not found fit to ship.
+    A bundle without a gate, or with the verdict ``fail``, is not fit to ship.
     """
 
-    n: int
-    top1_delta: float
-    top1_agreement: float
+    n: Annotated[int, Range(1, 1_000_000_000)]
+    top1_delta: Annotated[float, Range(-1.0, 1.0)]
+    top1_agreement: _Fraction
     gate: Gate | None = None
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything a device must know to use a bundle, and everything a person must know to trust it."""
+    """Everything that a device needs to run a bundle and that an operator needs to trust it."""
 
-    name: str
-    version: str
+    name: Annotated[str, _NAME]
+    version: Annotated[str, Pattern(VERSION_PATTERN, "a version such as 1.0.0")]
     model: ModelEntry
     golden: GoldenEntry
     input: InputSpec

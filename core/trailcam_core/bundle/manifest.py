@@ -1,7 +1,7 @@
-"""The manifest: what a bundle says about itself, as frozen dataclasses with a strict reader and a canonical writer.
+"""The manifest of a bundle: strict reader and canonical writer.
 
-``docs/bundle-format.md`` is the specification; this module is its one implementation. Writers import the reader's
-definition, so a bundle that can be written can be read.
+``docs/bundle-format.md`` is the specification; this module is its only implementation. The writer reads its own
+bytes back, so a bundle that can be written can be read.
 """
 
 from dataclasses import asdict
@@ -9,43 +9,22 @@ from typing import Any
 
 from trailcam_core.errors import BundleError
 from trailcam_core.labels import MAX_LABEL_CHARACTERS, MAX_LABELS
+from trailcam_core.records import Choice, Document, Range, parse_json, shown
 from trailcam_core.spec import (
-    FITS,
     FORMAT_RUNTIMES,
     FORMAT_SCHEMES,
-    FORMATS,
-    MAX_INPUT_PX,
-    MIN_INPUT_PX,
-    REJECT_SCORES,
-    RESIZE_RULE,
     SCHEMA_VERSION,
-    VERDICTS,
-    Drift,
-    Gate,
-    GoldenEntry,
-    InputSpec,
     Manifest,
-    Metrics,
-    ModelEntry,
-    OutputSpec,
-    RejectRule,
 )
-from trailcam_core.strict_json import JsonObject, canonical_json, parse_object
+from trailcam_core.strict_json import canonical_json
 
 __all__ = ["MAX_MANIFEST_BYTES", "manifest_to_bytes", "parse_manifest"]
 
 MAX_MANIFEST_BYTES = 8_000_000  # 100,000 labels with room to spare; a ten-class manifest has 3,000
 
-MAX_MODEL_BYTES = 2_000_000_000
 MAX_GOLDEN_BYTES = 64_000_000
-
-_NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
-_VERSION = r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}([.+-][0-9A-Za-z.+-]{1,40})?"
-_FILE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-_SHA256 = r"[0-9a-f]{64}"
-_PRESET = r"[a-z0-9][a-z0-9._-]{0,63}"
-_RUNTIME_VERSION = r"[0-9]{1,4}(\.[0-9]{1,4}){0,2}"
-_HUGE = 1e9
+_MAX_PROVENANCE = 100
+_MAX_TEXT_CHARACTERS = 2_000
 
 
 def manifest_to_bytes(manifest: Manifest) -> bytes:
@@ -57,7 +36,7 @@ def manifest_to_bytes(manifest: Manifest) -> bytes:
     try:
         content = canonical_json(_to_fields(manifest))
     except ValueError as error:
-        raise BundleError(f"manifest: holds a number or text that JSON cannot: {error}.") from error
+        raise BundleError(f"manifest: holds a number or text that JSON cannot hold: {error}.") from error
     readable = _read_manifest(content, "manifest")  # whole numbers become floats where due
     return canonical_json(_to_fields(readable))
 
@@ -67,7 +46,7 @@ def parse_manifest(content: bytes, source: str = "manifest.json") -> Manifest:
 
     Args:
         content: the whole file.
-        source: what messages call it.
+        source: the name of the file in messages.
 
     Raises:
         BundleError: not canonical JSON, unknown schema or key, or a field out of its range. The message names it.
@@ -82,9 +61,8 @@ def parse_manifest(content: bytes, source: str = "manifest.json") -> Manifest:
 
 
 def _to_fields(manifest: Manifest) -> dict[str, Any]:
-    """Return the fields as they stand in the file: an optional key that says nothing is left out, never null."""
+    """Return the fields as the file has them: an optional key without a value is left out, never null."""
     fields = asdict(manifest)
-    fields["output"] = manifest.output.fields()
     for part, key in (("model", "runtime_min"), ("drift", "gate")):
         if fields[part] is not None and fields[part][key] is None:
             del fields[part][key]
@@ -92,139 +70,70 @@ def _to_fields(manifest: Manifest) -> dict[str, Any]:
 
 
 def _read_manifest(content: bytes, source: str) -> Manifest:
-    top = parse_object(content, source, MAX_MANIFEST_BYTES)
-    found = top.integer("schema_version", 0, 1_000_000)
-    if found != SCHEMA_VERSION:
-        raise BundleError(
-            f"{source}: schema_version is {found}, this Trailcam reads {SCHEMA_VERSION}. "
-            + ("Update Trailcam on this machine." if found > SCHEMA_VERSION else "Export the bundle again.")
+    table, document = parse_json(content, source, BundleError, MAX_MANIFEST_BYTES)
+    found = table.get("schema_version")
+    if found != SCHEMA_VERSION or isinstance(found, bool):
+        newer = isinstance(found, int) and found > SCHEMA_VERSION
+        raise document.refuse(
+            ("schema_version",),
+            f"schema_version is {shown(found)}, this Trailcam reads {SCHEMA_VERSION}. "
+            + ("Update Trailcam on this machine" if newer else "Export the bundle again"),
         )
-    output = _read_output(top.child("output"))
-    manifest = Manifest(
-        name=top.text("name", _NAME, "1 to 64 of a-z 0-9 . _ -"),
-        version=top.text("version", _VERSION, "a version such as 1.0.0"),
-        model=_read_model(top.child("model")),
-        golden=_read_golden(top.child("golden")),
-        input=_read_input(top.child("input")),
-        output=output,
-        metrics=_read_metrics(top.optional_child("metrics"), len(output.labels)),
-        drift=_read_drift(top.optional_child("drift")),
-        provenance=top.text_table("provenance", 100, 2_000),
-    )
-    top.finish()
+    manifest = document.decode(Manifest, table)
+    _check_files(document, manifest)
+    _check_labels(document, manifest.output.labels)
+    _check_figures(document, manifest)
+    _check_provenance(document, manifest.provenance)
     return manifest
 
 
-def _read_file(entry: JsonObject, max_bytes: int) -> dict[str, Any]:
-    return {
-        "file": entry.text("file", _FILE, "a plain file name without a folder"),
-        "sha256": entry.text("sha256", _SHA256, "64 hexadecimal digits"),
-        "size_bytes": entry.integer("size_bytes", 1, max_bytes),
-    }
-
-
-def _read_model(entry: JsonObject) -> ModelEntry:
-    model_format = entry.choice("format", FORMATS)
-    model = ModelEntry(
-        **_read_file(entry, MAX_MODEL_BYTES),
-        format=model_format,
-        scheme=entry.choice("scheme", FORMAT_SCHEMES[model_format]),
-        runtime_min=_read_runtimes(entry.child("runtime_min"), model_format) if entry.has("runtime_min") else None,
-    )
-    entry.finish()
-    if model.file != f"model.{model_format}":
-        entry.refuse("file", model.file, f"model.{model_format}")
-    return model
-
-
-def _read_runtimes(entry: JsonObject, model_format: str) -> dict[str, str | None]:
-    names = FORMAT_RUNTIMES[model_format]
-    found = {name: entry.optional_text(name, _RUNTIME_VERSION, "a version such as 2.14, or null") for name in names}
-    entry.finish()
-    return found
-
-
-def _read_golden(entry: JsonObject) -> GoldenEntry:
-    golden = GoldenEntry(**_read_file(entry, MAX_GOLDEN_BYTES), tolerance=entry.number("tolerance", 0.0, 1_000.0))
-    entry.finish()
+def _check_files(document: Document, manifest: Manifest) -> None:
+    model, golden = manifest.model, manifest.golden
+    if model.scheme not in FORMAT_SCHEMES[model.format]:
+        document.refuse_value(("model", "scheme"), model.scheme, Choice(*FORMAT_SCHEMES[model.format]))
+    if model.file != f"model.{model.format}":
+        document.refuse_value(("model", "file"), model.file, f"model.{model.format}")
+    found, runtimes = model.runtime_min, FORMAT_RUNTIMES[model.format]
+    if found is not None and tuple(sorted(found)) != tuple(sorted(runtimes)):
+        expected = f"{' and '.join(runtimes)}, each with a version or null"
+        document.refuse_value(("model", "runtime_min"), ", ".join(sorted(found)), expected)
     if golden.file != "golden.npz":
-        entry.refuse("file", golden.file, "golden.npz")
-    return golden
+        document.refuse_value(("golden", "file"), golden.file, "golden.npz")
+    if golden.size_bytes > MAX_GOLDEN_BYTES:
+        document.refuse_value(("golden", "size_bytes"), golden.size_bytes, Range(1, MAX_GOLDEN_BYTES))
 
 
-def _read_input(entry: JsonObject) -> InputSpec:
-    spec = InputSpec(
-        height=entry.integer("height", MIN_INPUT_PX, MAX_INPUT_PX),
-        width=entry.integer("width", MIN_INPUT_PX, MAX_INPUT_PX),
-        fit=entry.choice("fit", FITS),
-        colour=entry.choice("colour", ("RGB",)),
-        layout=entry.choice("layout", ("NHWC",)),
-        dtype=entry.choice("dtype", ("uint8",)),
-        resize=entry.choice("resize", (RESIZE_RULE,)),
-    )
-    entry.finish()
-    return spec
+def _check_labels(document: Document, labels: tuple[str, ...]) -> None:
+    if not 1 <= len(labels) <= MAX_LABELS:
+        document.refuse_value(("output", "labels"), list(labels), f"a list of 1 to {MAX_LABELS:,} different names")
+    seen: set[str] = set()
+    for position, label in enumerate(labels):
+        path = ("output", f"labels[{position}]")
+        if not 1 <= len(label) <= MAX_LABEL_CHARACTERS or not label.isprintable():
+            document.refuse_value(path, label, f"a printable name of 1 to {MAX_LABEL_CHARACTERS} characters")
+        if label != label.strip():
+            document.refuse_value(path, label, "a name without spaces around it")
+        if label in seen:
+            document.refuse_value(path, label, "a name that is not in the list before")
+        seen.add(label)
 
 
-def _read_output(entry: JsonObject) -> OutputSpec:
-    output = OutputSpec(
-        labels=entry.texts("labels", MAX_LABELS, MAX_LABEL_CHARACTERS),
-        temperature=entry.number("temperature", 0.01, 100.0),
-        reject=_read_reject(entry.optional_child("reject")),
-        kind=entry.choice("kind", ("logits",)),
-    )
-    entry.finish()
-    return output
-
-
-def _read_reject(entry: JsonObject | None) -> RejectRule | None:
-    if entry is None:
-        return None
-    others = entry.optional_number("others_rejected", 0.0, 1.0)
-    rule = RejectRule(
-        score=entry.choice("score", REJECT_SCORES),
-        threshold=entry.number("threshold", -_HUGE, _HUGE),
-        known_accept_rate=entry.number("animals_kept", 0.0, 1.0),
-        n_known=entry.integer("n_animals", 0, 1_000_000_000),
-        ood_reject_rate=others,
-        n_ood=entry.integer("n_others", 0, 1_000_000_000),
-    )
-    entry.finish()
-    return rule
-
-
-def _read_metrics(entry: JsonObject | None, label_count: int) -> Metrics | None:
-    if entry is None:
-        return None
-    metrics = Metrics(
-        n=entry.integer("n", 1, 1_000_000_000),
-        top1=entry.number("top1", 0.0, 1.0),
-        top1_low=entry.number("top1_low", 0.0, 1.0),
-        top1_high=entry.number("top1_high", 0.0, 1.0),
-        recall=entry.numbers("recall", label_count, 0.0, 1.0),
-    )
-    entry.finish()
+def _check_figures(document: Document, manifest: Manifest) -> None:
+    metrics, count = manifest.metrics, len(manifest.output.labels)
+    if metrics is None:
+        return
+    if len(metrics.recall) != count:
+        document.refuse_value(("metrics", "recall"), list(metrics.recall), f"a list of {count:,} numbers, each 0 to 1")
     if not metrics.top1_low <= metrics.top1 <= metrics.top1_high:
-        entry.refuse("top1", metrics.top1, f"{metrics.top1_low:g} to {metrics.top1_high:g}, its own interval")
-    return metrics
+        expected = f"{metrics.top1_low:g} to {metrics.top1_high:g}, its own interval"
+        document.refuse_value(("metrics", "top1"), metrics.top1, expected)
 
 
-def _read_drift(entry: JsonObject | None) -> Drift | None:
-    if entry is None:
-        return None
-    drift = Drift(
-        n=entry.integer("n", 1, 1_000_000_000),
-        top1_delta=entry.number("top1_delta", -1.0, 1.0),
-        top1_agreement=entry.number("top1_agreement", 0.0, 1.0),
-        gate=_read_gate(entry.child("gate")) if entry.has("gate") else None,
-    )
-    entry.finish()
-    return drift
-
-
-def _read_gate(entry: JsonObject) -> Gate:
-    gate = Gate(
-        preset=entry.text("preset", _PRESET, "1 to 64 of a-z 0-9 . _ -"), verdict=entry.choice("verdict", VERDICTS)
-    )
-    entry.finish()
-    return gate
+def _check_provenance(document: Document, provenance: dict[str, str]) -> None:
+    if len(provenance) > _MAX_PROVENANCE:
+        document.refuse_value(("provenance",), provenance, f"at most {_MAX_PROVENANCE} keys")
+    for key, value in provenance.items():
+        for text in (key, value):
+            if len(text) > _MAX_TEXT_CHARACTERS or not text.isprintable():
+                expected = f"printable text of at most {_MAX_TEXT_CHARACTERS:,} characters"
+                document.refuse_value(("provenance", key), text, expected)

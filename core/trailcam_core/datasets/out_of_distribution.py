@@ -30,7 +30,7 @@ def list_ood_images(root: Path) -> dict[str, list[Path]]:
         DataError: no such folder, or a folder cannot be read.
     """
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder. --others names a folder of pictures of none of the labels.")
+        raise DataError(f"{root}: no such folder. --others names a folder of out-of-distribution pictures.")
     found = scan_class_folders(root)
     groups = {name: list(found.images(name)) for name in found.folders}
     groups.setdefault("all", []).extend(path for path in found.loose if is_image(path))

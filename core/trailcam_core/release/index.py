@@ -1,4 +1,4 @@
-"""The index of a channel: which releases there are and how many cameras each is for. A signed target, defined here.
+"""The index of a channel: its releases and the percentage of cameras for each. It is a signed target.
 
 A repository holds, for the channel ``animals``, the targets
 
@@ -10,9 +10,12 @@ Schema 1 knew one release, for every camera; it is read as one offer of 100 %. S
 """
 
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 from trailcam_core.errors import BundleError
-from trailcam_core.strict_json import JsonObject, canonical_json, parse_object
+from trailcam_core.records import Pattern, Range, parse_json
+from trailcam_core.spec import VERSION_PATTERN
+from trailcam_core.strict_json import canonical_json
 
 __all__ = [
     "MAX_INDEX_BYTES",
@@ -29,22 +32,44 @@ __all__ = [
 MAX_INDEX_BYTES = 16_384
 MAX_OFFERS = 8  # every camera fetches the list, over LTE; older releases are withdrawn
 _SCHEMA_VERSION = 2
-_CHANNEL = r"[a-z0-9][a-z0-9._-]{0,63}"
-_VERSION = r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}([.+-][0-9A-Za-z.+-]{1,40})?"
-_MAX_NUMBER = 1_000_000_000
+SIGNED_AT = "x-trailcam-signed-at"  # a field of timestamp.json: TUF itself signs only when it expires
+
+_Channel = Annotated[str, Pattern(r"[a-z0-9][a-z0-9._-]{0,63}", "1 to 64 of a-z 0-9 . _ -")]
+_Version = Annotated[str, Pattern(VERSION_PATTERN, "a version such as 1.0.0")]
+_Number = Annotated[int, Range(1, 1_000_000_000)]
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One release: what the index' number was when it was added, the bundle's version, and who takes it.
+    """One release: the number of the index that added it, and the version of its bundle.
 
-    ``percent`` (1 to 100) of the cameras take it; of a ``stopped`` one nobody does who does not have it already.
+    ``percent`` (1 to 100) of the cameras take it. Only cameras that have a ``stopped`` one already keep it.
     """
 
-    number: int
-    version: str
-    percent: int = 100
+    number: _Number
+    version: _Version
+    percent: Annotated[int, Range(1, 100)] = 100
     stopped: bool = False
+
+
+@dataclass(frozen=True)
+class _Index:
+    """The file of schema 2."""
+
+    schema_version: Annotated[int, Range(_SCHEMA_VERSION, _SCHEMA_VERSION)]
+    channel: _Channel
+    number: _Number
+    releases: tuple[Offer, ...]
+
+
+@dataclass(frozen=True)
+class _FirstIndex:
+    """The file of schema 1: a single release for every camera."""
+
+    schema_version: Annotated[int, Range(1, 1)]
+    channel: _Channel
+    number: _Number
+    version: _Version
 
 
 @dataclass(frozen=True)
@@ -95,36 +120,22 @@ def parse_index(content: bytes, source: str = "release.json") -> ReleaseIndex:
     Raises:
         BundleError: not JSON, of another schema, a field out of its range, a version twice, not the newest first.
     """
-    top = parse_object(content, source, MAX_INDEX_BYTES)
-    schema = top.integer("schema_version", 1, _SCHEMA_VERSION)
-    channel = top.text("channel", _CHANNEL, "1 to 64 of a-z 0-9 . _ -")
-    number = top.integer("number", 1, _MAX_NUMBER)
+    table, document = parse_json(content, source, BundleError, MAX_INDEX_BYTES)
+    schema = table.get("schema_version")
+    if schema not in (1, _SCHEMA_VERSION):
+        document.refuse_value(("schema_version",), schema, Range(1, _SCHEMA_VERSION))
     if schema == 1:
-        offers = [Offer(number, _take_version(top))]
+        only = document.decode(_FirstIndex, table)
+        offers: tuple[Offer, ...] = (Offer(only.number, only.version),)
+        channel, number = only.channel, only.number
     else:
-        offers = [_take_offer(row) for row in top.children("releases", MAX_OFFERS)]
-    top.finish()
+        index = document.decode(_Index, table)
+        channel, number, offers = index.channel, index.number, index.releases
+        if not 1 <= len(offers) <= MAX_OFFERS:
+            document.refuse_value(("releases",), list(offers), f"a list of 1 to {MAX_OFFERS} releases")
     numbers = [offer.number for offer in offers]
     if numbers != sorted(set(numbers), reverse=True) or numbers[0] > number:
         raise BundleError(f"{source}: the numbers of its releases are {numbers}, expected falling from {number:,}.")
     if len({offer.version for offer in offers}) != len(offers):
         raise BundleError(f"{source}: lists a version twice, expected once.")
-    return ReleaseIndex(channel, number, tuple(offers))
-
-
-def _take_offer(row: JsonObject) -> Offer:
-    offer = Offer(
-        number=row.integer("number", 1, _MAX_NUMBER),
-        version=_take_version(row),
-        percent=row.integer("percent", 1, 100),
-        stopped=row.boolean("stopped"),
-    )
-    row.finish()
-    return offer
-
-
-def _take_version(row: JsonObject) -> str:
-    return row.text("version", _VERSION, "a version such as 1.0.0")
-
-
-SIGNED_AT = "x-trailcam-signed-at"  # of timestamp.json: TUF itself signs only when it expires
+    return ReleaseIndex(channel, number, offers)

@@ -86,7 +86,7 @@ def _score(score: Score) -> dict[str, Any]:
 
 
 def _output(output: OutputSpec) -> dict[str, Any]:
-    return {"temperature": output.temperature, "reject": None if output.reject is None else output.reject.fields()}
+    return {"temperature": output.temperature, "reject": None if output.reject is None else asdict(output.reject)}
 
 
 def _gate(gate: GateResult) -> dict[str, Any]:

@@ -59,7 +59,6 @@ def export_record(report: ExportReport) -> dict[str, Any]:
         "variants": [
             asdict(variant)
             | {
-                "output": variant.output.fields(),
                 "bundle": str(variant.bundle),
                 "verdict": variant.verdict.value,
             }
@@ -124,9 +123,7 @@ def _rule(variant: VariantReport) -> str:
     text = f"{variant.variant}: temperature {variant.output.temperature:.3f}"
     if rule is None:
         return text
-    text += (
-        f', "unknown" when {rule.score} is below {rule.threshold:.2f}, which keeps {rule.known_accept_rate:.1%} of test'
-    )
-    if rule.ood_reject_rate is not None:
-        text += f" and turns away {rule.ood_reject_rate:.1%} of {rule.n_ood} others"
+    text += f', "unknown" when {rule.score} is below {rule.threshold:.2f}, which keeps {rule.animals_kept:.1%} of test'
+    if rule.others_rejected is not None:
+        text += f" and turns away {rule.others_rejected:.1%} of {rule.n_others} others"
     return text

@@ -49,7 +49,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "UTF-16": (lambda content: content.decode().encode("utf-16"), "is not UTF-8"),
     "byte order mark": (lambda content: b"\xef\xbb\xbf" + content, "BOM"),
     "binary": (lambda content: bytes(1_000), "not JSON"),
-    "a list": (lambda content: b"[" + content.strip() + b"]\n", "holds a list, expected an object in braces"),
+    "a list": (lambda content: b"[" + content.strip() + b"]\n", "holds a list of 1, expected an object in braces"),
     "two objects": (lambda content: content + content, "not JSON at line 2 column 1: Extra data"),
     "huge": (lambda content: content + b" " * 9_000_000, "expected at most 8,000,000. It was not read"),
     "deep lists": (lambda content: b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "nested too deeply"),
@@ -62,8 +62,8 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
         _swap(b'"schema_version":1', b'"schema_version":' + b"1" * 100_000),
         "Exceeds the limit",
     ),
-    "a key twice": (_swap(b'"name":"tiny"', b'"name":"tiny","name":"evil"'), "the key 'name' stands twice"),
-    "a nested key twice": (_swap(b'"fit":"crop"', b'"fit":"crop","fit":"stretch"'), "the key 'fit' stands twice"),
+    "a key twice": (_swap(b'"name":"tiny"', b'"name":"tiny","name":"evil"'), "the key 'name' occurs twice"),
+    "a nested key twice": (_swap(b'"fit":"crop"', b'"fit":"crop","fit":"stretch"'), "the key 'fit' occurs twice"),
     "an unknown key": (_edit(lambda fields: fields.update(run_as_root=True)), "unknown key 'run_as_root'"),
     "an unknown nested key": (_edit(lambda fields: fields["model"].update(url="x")), "unknown key 'model.url'"),
     "a missing key": (_edit(lambda fields: fields.pop("golden")), "golden is missing"),
@@ -73,10 +73,10 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
         "schema_version is 3, this Trailcam reads 1",
     ),
     "an older schema": (_edit(lambda fields: fields.update(schema_version=0)), "Export the bundle again"),
-    "NaN": (_swap(b'"tolerance":0.2', b'"tolerance":NaN'), "NaN is not a number that JSON knows"),
-    "Infinity": (_swap(b'"temperature":1.0', b'"temperature":Infinity'), "Infinity is not a number"),
-    "1e999": (_swap(b'"tolerance":0.2', b'"tolerance":1e999'), "golden.tolerance is Infinity, expected 0 to 1000"),
-    "-1e999": (_swap(b'"temperature":1.0', b'"temperature":-1e999'), "output.temperature is -Infinity"),
+    "NaN": (_swap(b'"tolerance":0.2', b'"tolerance":NaN'), "NaN is not a JSON number"),
+    "Infinity": (_swap(b'"temperature":1.0', b'"temperature":Infinity'), "Infinity is not a JSON number"),
+    "1e999": (_swap(b'"tolerance":0.2', b'"tolerance":1e999'), "golden.tolerance is inf, expected 0 to 1000"),
+    "-1e999": (_swap(b'"temperature":1.0', b'"temperature":-1e999'), "output.temperature is -inf"),
     "a boolean for an integer": (
         _edit(lambda fields: fields["input"].update(height=True)),
         "input.height is true, expected a whole number",
@@ -87,18 +87,18 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     ),
     "a boolean for the schema": (
         _edit(lambda fields: fields.update(schema_version=True)),
-        "schema_version is true, expected a whole number",
+        "schema_version is true, this Trailcam reads 1",
     ),
     "a number as text": (_edit(lambda fields: fields["input"].update(height="32")), "input.height is '32'"),
     "a fraction for an integer": (_edit(lambda fields: fields["input"].update(height=32.0)), "input.height is 32.0"),
     "no pixel": (_edit(lambda fields: fields["input"].update(height=0)), "input.height is 0, expected 32 to 1,024"),
     "too many pixels": (_edit(lambda fields: fields["input"].update(width=10**6)), "input.width is 1000000"),
     "a negative size": (_edit(lambda fields: fields["model"].update(size_bytes=-1)), "model.size_bytes is -1"),
-    "null for an object": (_edit(lambda fields: fields.update(model=None)), "model is null, expected an object"),
+    "null for an object": (_edit(lambda fields: fields.update(model=None)), "model is null, expected a table"),
     "no labels": (_edit(lambda fields: fields["output"].update(labels=[])), "output.labels is a list of 0"),
     "labels twice": (
         _edit(lambda fields: fields["output"].update(labels=["red", "green", "red", "grey"])),
-        "output.labels[2] is 'red', expected a name that does not stand in the list already",
+        "output.labels[2] is 'red', expected a name that is not in the list before",
     ),
     "a label that steers the terminal": (
         _edit(lambda fields: fields["output"].update(labels=["\x1b[2J", "green", "blue", "grey"])),
@@ -111,7 +111,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     ),
     "provenance without end": (
         _edit(lambda fields: fields["provenance"].update({str(number): "" for number in range(200)})),
-        "provenance is an object of 201, expected at most 100 keys",
+        "provenance is a table of 201, expected at most 100 keys",
     ),
     "indented": (lambda content: json.dumps(json.loads(content), indent=1).encode(), "not in canonical form"),
     "unsorted": (_swap(b'"name":"tiny",', b""), "name is missing"),
@@ -144,7 +144,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
         _edit(lambda fields: fields["model"].update(sha256=fields["model"]["sha256"].upper())),
         "expected 64 hexadecimal digits",
     ),
-    "another size": (_edit(lambda fields: fields["model"].update(size_bytes=5)), "bytes, the manifest says 5"),
+    "another size": (_edit(lambda fields: fields["model"].update(size_bytes=5)), "bytes, the manifest has 5"),
 }
 
 
@@ -175,7 +175,7 @@ LATER: dict[str, tuple[Attack, str]] = {
     ),
     "another input size than the model has": (
         _edit(lambda fields: fields["input"].update(height=64)),
-        "the model's input is (32, 32) px, the manifest says (64, 32)",
+        "the model's input is (32, 32) px, the manifest has (64, 32)",
     ),
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from trailcam_core.bundle import golden_file as golden_module
+from trailcam_core import golden_replay as golden_module
 from trailcam_core.bundle.golden_file import GoldenVectors, golden_to_bytes, parse_golden
 from trailcam_core.golden_replay import replay
 from trailcam_core.images.resize import Image, fit_image

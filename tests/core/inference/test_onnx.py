@@ -129,7 +129,7 @@ def test_without_onnx_runtime_the_message_says_what_to_install(models: Path, mon
 
 def test_a_tflite_bundle_loads_no_onnx_runtime() -> None:
     code = (
-        "import sys; from trailcam_edge import Classifier; Classifier.open(); "
+        "import sys; from trailcam import Classifier; Classifier.open(); "
         "assert 'ai_edge_litert' in sys.modules; assert 'onnxruntime' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -42,9 +42,9 @@ def test_the_largest_index_fits() -> None:
     ("changes", "said"),
     [
         ({"schema_version": 3}, "schema_version is 3, expected 1 to 2"),
-        ({"releases": []}, "expected a list of 1 to 8 objects"),
+        ({"releases": []}, "expected a list of 1 to 8 releases"),
         ({"releases": [ROW | {"number": number} for number in range(9, 0, -1)]}, "expected a list of 1 to 8"),
-        ({"releases": [3]}, r"releases\[0\] is 3, expected an object"),
+        ({"releases": [3]}, r"releases\[0\] is 3, expected a table"),
         ({"releases": [ROW | {"percent": 0}]}, r"releases\[0\].percent is 0, expected 1 to 100"),
         ({"releases": [ROW | {"percent": 101}]}, r"percent is 101, expected 1 to 100"),
         ({"releases": [ROW | {"percent": 10.5}]}, r"percent is 10.5"),
