@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -17,20 +16,17 @@ from trailcam.logs import add_logging_arguments, configure_logging
 from trailcam.signals import hangups, stop_on_signals
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
-from trailcam_edge.app.runner import Runner, RunnerParts, open_first, open_notifier
+from trailcam_edge.app.runner import Runner, RunnerParts, open_notifier
 from trailcam_edge.config.camera_toml import Config, read_config
 from trailcam_edge.events import PERSON, UNKNOWN
 from trailcam_edge.live.settings import LiveSettings
-from trailcam_edge.recognition.loop import watch
-from trailcam_edge.recognition.settings import LoopSettings
-from trailcam_edge.sources import Source
 from trailcam_edge.sources.demo_loop import DEMO_LOOP
 from trailcam_edge.sources.orientation import ROTATIONS_DEG
 from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.update.install.updater import Updater
 from trailcam_edge.update.trial_monitor import TrialMonitor
 
-__all__ = ["add_arguments", "follow", "run"]
+__all__ = ["add_arguments", "run"]
 
 _log = logging.getLogger("trailcam_edge")
 
@@ -104,23 +100,6 @@ def run(arguments: argparse.Namespace) -> int:
     if stop.interrupted:
         raise KeyboardInterrupt
     return 1 if bad_frames else 0
-
-
-def follow(reopen: Callable[[], Source], arguments: argparse.Namespace, settings: LoopSettings) -> None:
-    """Print the events of a source until it ends or is interrupted, then a summary.
-
-    Raises:
-        KeyboardInterrupt: it was interrupted with Ctrl-C; the summary has been printed.
-    """
-    configure_logging()
-    with stop_on_signals() as stop:
-        source = reopen()  # before the model, so that an invalid source fails fast
-        with _output(arguments) as output:
-            classifier = open_classifier(arguments)
-            for event in watch(open_first(source, reopen), classifier, settings, stop.event):
-                output.show(event)
-    if stop.interrupted:
-        raise KeyboardInterrupt
 
 
 def _output(arguments: argparse.Namespace) -> JsonOutput | TextOutput:

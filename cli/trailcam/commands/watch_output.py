@@ -15,7 +15,7 @@ from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.sources import Frame
 from trailcam_edge.store.records import blind_json, event_json, unstored_blind_time, unstored_event
 
-__all__ = ["JsonOutput", "LabelRun", "TextOutput", "extend_runs"]
+__all__ = ["JsonOutput", "LabelRun", "TextOutput", "extend_runs", "frame_record"]
 
 _BAR_CHARACTERS = 20
 _MAX_LATENCIES = 10_000  # the median is that of the newest
@@ -71,7 +71,7 @@ class JsonOutput:
         elif event.answer is None or self._visits_only:
             return
         else:
-            record = _frame_record(event, event.answer)
+            record = frame_record(event, event.answer)
         print(json.dumps(record, ensure_ascii=False), flush=True)
 
     def __enter__(self) -> Self:
@@ -174,7 +174,8 @@ def _time_of_day(moment: Moment) -> str:
     return moment.wall.isoformat(sep=" ", timespec="seconds")
 
 
-def _frame_record(result: FrameResult, answer: Classification) -> dict[str, Any]:
+def frame_record(result: FrameResult, answer: Classification) -> dict[str, Any]:
+    """Return the JSON object of a frame and its answer."""
     frame = result.frame
     record = {"sequence": frame.sequence, "frame": frame.name, "timestamp_s": round(frame.timestamp_s, 6)}
     live = {"age_ms": round(result.age_ms, 1), "dropped": result.dropped} if result.age_ms else {}
