@@ -1,4 +1,4 @@
-"""What the live loop tells the rest of the house: visits, and times when the camera was blind."""
+"""Visits and blind times: the events that the live loop reports to store, sinks and live page."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BLANK", "PERSON", "UNKNOWN", "BlindTime", "Moment", "Visit"]
 
-BLANK = "blank"  # the model says that nothing is there
-UNKNOWN = "unknown"  # something that the model does not know, or is not sure of
+BLANK = "blank"  # the model recognises an empty scene
+UNKNOWN = "unknown"  # none of the labels of the model, or too little confidence
 PERSON = "person"
 
 
@@ -20,7 +20,7 @@ class Moment:
     """A point in time on a machine that may not know the date.
 
     ``monotonic_s`` counts within one start of the machine, which ``boot_id`` names; ``wall`` (with time zone) is None
-    as long as nobody has set the clock.
+    until the clock has been set.
     """
 
     monotonic_s: float
@@ -34,9 +34,9 @@ class Visit:
 
     ``label`` is a label of the model, or the outcome "unknown", "blank" or "person". ``started`` and ``ended`` are the
     first and last of its ``frames``; ``votes`` of these were far enough apart to count. ``confidence`` (0..1,
-    calibrated) is that of ``best_frame``, (H, W, 3) uint8 RGB and owned by the visit, or None where no picture is to
-    be kept. ``bundle`` names the model, ``latency_ms`` is the mean time from a frame to its answer. ``box`` is where the
-    animal is in ``best_frame``; None where the frame was classified as a whole.
+    calibrated) is that of ``best_frame``, (H, W, 3) uint8 RGB and owned by the visit, or None if no picture is kept.
+    ``bundle`` names the model, ``latency_ms`` is the mean time from a frame to its answer. ``box`` is the place of the
+    animal in ``best_frame``, None if frames were classified as a whole.
     """
 
     visit_id: str
@@ -54,7 +54,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class BlindTime:
-    """A time in which the camera could not see, and why."""
+    """A period in which the camera could not see, and the reason."""
 
     reason: str
     started: Moment

@@ -1,13 +1,13 @@
-"""From answers for single frames to visits, as pure functions: a state, an answer, the next state and what ended.
+"""Combine single-frame answers into visits: pure functions of a state, a vote and the settings.
 
     nothing --accepted frame--> tentative --enough votes--> open --not accepted for cool_down_s--> ended
                                     |                         |---longer than longest_s----------> ended, tentative
                                     +--votes can no longer suffice, or too old--> nothing
 
-Every label has a track of its own in every region, so a visit survives frames with another answer and two animals at
-once are two visits. Opening is by M-of-N votes, as
-radars begin a track; staying open asks for less confidence than opening (hysteresis). A visit that was cut at its
-longest must win its votes again, so the remainder is never a single frame.
+Every label has a separate track in every region, so a visit survives frames with another answer, and two animals at the
+same time are two visits. Opening needs M of N votes, as in
+radar track initiation; staying open needs less confidence than opening (hysteresis). A visit that was cut at its
+maximum duration must win its votes again, so the remainder is never a single frame.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from trailcam_core.images.boxes import Box
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.recognition.settings import VisitSettings
 
-__all__ = ["Best", "Look", "Track", "VisitState", "advance", "finish", "name_outcome", "outcome_of", "wait_until"]
+__all__ = ["Best", "FrameVote", "Track", "VisitState", "advance", "finish", "name_outcome", "outcome_of", "wait_until"]
 
-_CONFIDENCE_STEP = 0.01  # closer confidences say the same, and the sharper frame is kept
+_CONFIDENCE_STEP = 0.01  # within one step the sharper frame is kept
 
 
 @dataclass(frozen=True)
-class Look:
+class FrameVote:
     """One classified frame: ``label`` is a label or outcome from ``name_outcome``, ``sharpness`` is in any unit.
 
-    ``region`` is the number of the region that was classified and ``box`` its place, both None for the whole frame;
-    ``alive`` are the regions that are followed. Without ``may_open`` the frame does not open a visit.
+    ``region`` is the number of the classified region and ``box`` its place, both None for the whole frame; ``alive``
+    are the regions that are being followed. A vote opens a visit only with ``may_open``.
     """
 
     timestamp_s: float
@@ -45,7 +45,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Best:
-    """The best frame so far; ``box`` is the place in it, None for the whole."""
+    """The best frame so far."""
 
     sequence: int
     confidence: float
@@ -55,7 +55,7 @@ class Best:
 
 @dataclass(frozen=True)
 class Track:
-    """One label's frames in one region: a visit, once ``opened``.
+    """Frames of one label in one region: a visit, once ``opened``.
 
     ``chances`` counts all votes of that region since its first frame; ``number`` is unique within a watch.
     """
@@ -75,7 +75,7 @@ class Track:
 
 @dataclass(frozen=True)
 class VisitState:
-    """Tracks in the order in which they started, the time, and when each region voted last."""
+    """Tracks in the order in which they started, the current time, and the time of each region's last vote."""
 
     tracks: tuple[Track, ...] = ()
     now_s: float = float("-inf")
@@ -89,7 +89,7 @@ class VisitState:
 
 
 def name_outcome(answer: Classification, settings: VisitSettings) -> str:
-    """Return the label of an answer, or the outcome that it stands for."""
+    """Return the label of an answer, or the outcome that its label stands for."""
     best = answer.top[0].label.casefold()
     if best in settings.blank_labels:
         return BLANK
@@ -98,47 +98,47 @@ def name_outcome(answer: Classification, settings: VisitSettings) -> str:
     return PERSON if best in settings.person_labels else answer.label
 
 
-def outcome_of(look: Look, state: VisitState, settings: VisitSettings) -> str:
-    """Return what a frame counts as: its label if it is sure enough, else "unknown"."""
-    if look.label in (BLANK, UNKNOWN):
-        return look.label
-    needed = settings.label_confidence.get(look.label, settings.confidence)
-    if look.label in state.open_labels:
+def outcome_of(vote: FrameVote, state: VisitState, settings: VisitSettings) -> str:
+    """Return the outcome that a frame is counted as: its label if the confidence suffices, else "unknown"."""
+    if vote.label in (BLANK, UNKNOWN):
+        return vote.label
+    needed = settings.label_confidence.get(vote.label, settings.confidence)
+    if vote.label in state.open_labels:
         needed *= settings.hold_share
-    return look.label if look.confidence >= needed else UNKNOWN
+    return vote.label if vote.confidence >= needed else UNKNOWN
 
 
-def advance(state: VisitState, look: Look, settings: VisitSettings) -> tuple[VisitState, tuple[Track, ...]]:
-    """Take one frame in; return the new state and the visits that ended before it.
+def advance(state: VisitState, vote: FrameVote, settings: VisitSettings) -> tuple[VisitState, tuple[Track, ...], str]:
+    """Count one frame; return the new state, the visits that ended before it, and the outcome it was counted as.
 
-    A timestamp that runs backwards counts as the time already reached.
+    A timestamp before the state's time is treated as that time.
     """
-    state, ended = wait_until(state, look.timestamp_s, settings)
-    label = outcome_of(look, state, settings)
+    state, ended = wait_until(state, vote.timestamp_s, settings)
+    outcome = outcome_of(vote, state, settings)
     voted_s = dict(state.voted_s)
-    is_vote = state.now_s - voted_s.get(look.region, float("-inf")) >= settings.vote_spacing_s
-    tracks = [_count_chance(track) if is_vote and track.region == look.region else track for track in state.tracks]
+    is_vote = state.now_s - voted_s.get(vote.region, float("-inf")) >= settings.vote_spacing_s
+    tracks = [_count_chance(track) if is_vote and track.region == vote.region else track for track in state.tracks]
     begun = state.begun
-    if label not in (BLANK, UNKNOWN, PERSON) or label in settings.reported_outcomes:
-        place = _find(tracks, label, look)
-        if place is not None and state.now_s - tracks[place].started_s > settings.longest_s:
-            cut = tracks.pop(place)
-            ended += (cut,) if cut.opened else ()
-            place = None
-        if place is None:
+    if outcome not in (BLANK, UNKNOWN, PERSON) or outcome in settings.reported_outcomes:
+        index = _find(tracks, outcome, vote)
+        if index is not None and state.now_s - tracks[index].started_s > settings.longest_s:
+            # An open visit: a tentative track ends at vote_age_s, which is never longer.
+            ended += (tracks.pop(index),)
+            index = None
+        if index is None:
             begun += 1
-            tracks.append(_begin(label, look, state.now_s, is_vote, begun))
+            tracks.append(_begin(outcome, vote, state.now_s, is_vote, begun))
         else:
-            tracks[place] = _extend(tracks[place], look, state.now_s, is_vote, settings)
+            tracks[index] = _extend(tracks[index], vote, state.now_s, is_vote, settings)
     if is_vote:
-        voted_s[look.region] = state.now_s
+        voted_s[vote.region] = state.now_s
     kept = tuple(track for track in tracks if track.opened or _can_open(track, settings))
     recent = tuple((region, at_s) for region, at_s in voted_s.items() if state.now_s - at_s < settings.vote_spacing_s)
-    return VisitState(kept, state.now_s, recent, begun), _in_order(ended)
+    return VisitState(kept, state.now_s, recent, begun), _in_order(ended), outcome
 
 
 def wait_until(state: VisitState, now_s: float, settings: VisitSettings) -> tuple[VisitState, tuple[Track, ...]]:
-    """Let time pass without a frame; return the new state and the visits that ended."""
+    """Advance the time without a frame; return the new state and the visits that ended."""
     now_s = max(state.now_s, now_s)
     kept: list[Track] = []
     ended: list[Track] = []
@@ -151,39 +151,39 @@ def wait_until(state: VisitState, now_s: float, settings: VisitSettings) -> tupl
 
 
 def finish(state: VisitState) -> tuple[Track, ...]:
-    """Return the visits that are open, in the order in which they were last seen; the watch is over."""
+    """Return the open visits at the end of the watch, in the order in which they were last seen."""
     return _in_order(tuple(track for track in state.tracks if track.opened))
 
 
-def _find(tracks: Sequence[Track], label: str, look: Look) -> int | None:
-    """Return the place of the track that a look continues.
+def _find(tracks: Sequence[Track], label: str, vote: FrameVote) -> int | None:
+    """Return the index of the track that a vote continues.
 
-    The track of its region, or else one of its label whose region has ended: an animal that was hidden for a while. Two
-    regions that are followed at the same time are two animals.
+    That is the track of its region, or else a track of its label whose region has ended: an animal that was hidden for
+    a while. Two regions that are followed at the same time are two animals.
     """
-    alike = [place for place, track in enumerate(tracks) if track.label == label]
-    same = [place for place in alike if tracks[place].region == look.region]
-    ended = [place for place in alike if look.region is None or tracks[place].region not in look.alive]
+    alike = [index for index, track in enumerate(tracks) if track.label == label]
+    same = [index for index in alike if tracks[index].region == vote.region]
+    ended = [index for index in alike if vote.region is None or tracks[index].region not in vote.alive]
     return next(iter(same or ended), None)
 
 
-def _begin(label: str, look: Look, now_s: float, is_vote: bool, number: int) -> Track:
-    best = Best(look.sequence, look.confidence, look.sharpness, look.box)
+def _begin(label: str, vote: FrameVote, now_s: float, is_vote: bool, number: int) -> Track:
+    best = Best(vote.sequence, vote.confidence, vote.sharpness, vote.box)
     votes = int(is_vote)
-    return Track(label, now_s, now_s, 1, votes, votes, False, best, look.latency_ms, look.region, number)
+    return Track(label, now_s, now_s, 1, votes, votes, False, best, vote.latency_ms, vote.region, number)
 
 
-def _extend(track: Track, look: Look, now_s: float, is_vote: bool, settings: VisitSettings) -> Track:
+def _extend(track: Track, vote: FrameVote, now_s: float, is_vote: bool, settings: VisitSettings) -> Track:
     votes = track.votes + is_vote
     return replace(
         track,
         seen_s=now_s,
         frames=track.frames + 1,
         votes=votes,
-        opened=track.opened or (look.may_open and votes >= settings.votes),
-        best=_better(track.best, Best(look.sequence, look.confidence, look.sharpness, look.box)),
-        latency_sum_ms=track.latency_sum_ms + look.latency_ms,
-        region=look.region,
+        opened=track.opened or (vote.may_open and votes >= settings.votes),
+        best=_better(track.best, Best(vote.sequence, vote.confidence, vote.sharpness, vote.box)),
+        latency_sum_ms=track.latency_sum_ms + vote.latency_ms,
+        region=vote.region,
     )
 
 

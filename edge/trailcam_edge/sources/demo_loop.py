@@ -1,4 +1,4 @@
-"""The built-in frames as a camera that never ends: for the live page without a camera."""
+"""The built-in photographs as a camera that never ends: for the live page without a camera."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from trailcam_core.images.decode import read_image
-from trailcam_edge.sources.folder import DEMO_FRAMES, list_pictures
+from trailcam_edge.sources.folder import demo_pictures
 from trailcam_edge.sources.frame import Delivery, Frame
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
@@ -19,12 +19,12 @@ _FRAMES_PER_PICTURE = 5  # a second each: long enough for votes, and each animal
 
 
 class DemoLoopSource:
-    """Shows each built-in picture for a second, in turn, for ever; a frame nobody takes is dropped, as by a camera."""
+    """Shows each built-in picture for a second, in turn, without end; a frame that is not taken in time is dropped."""
 
     delivery: Delivery = "live"
 
     def __init__(self, orientation: Orientation | None = None) -> None:
-        self._paths = list_pictures(DEMO_FRAMES)
+        self._paths = demo_pictures()
         self._orientation = orientation or UNCHANGED
 
     def frames(self) -> Iterator[Frame]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from trailcam_core.errors import SourceError
 from trailcam_core.images.decode import IMAGE_SUFFIXES
 from trailcam_edge.sources.demo_loop import DEMO_LOOP, DemoLoopSource
-from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource
+from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource, demo_pictures
 from trailcam_edge.sources.frame import OnBadFrame, Source
 from trailcam_edge.sources.opencv_stream import network_source, usb_source
 from trailcam_edge.sources.orientation import Orientation
@@ -49,7 +49,7 @@ def open_source(
     """
     stream = stream or StreamConfig()
     if name == "demo":
-        return FolderSource(DEMO_FRAMES, on_bad_frame, orientation)
+        return FolderSource(DEMO_FRAMES, on_bad_frame, orientation, demo_pictures())
     if name == DEMO_LOOP:
         return DemoLoopSource(orientation)
     if camera := _PICAMERA.fullmatch(name):

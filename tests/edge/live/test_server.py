@@ -23,7 +23,7 @@ from trailcam_edge.live.latest_picture import LiveView
 from trailcam_edge.live.limits import Viewers
 from trailcam_edge.live.page import read_page
 from trailcam_edge.live.server import LiveServer, serve_live
-from trailcam_edge.recognition.observation import Observation
+from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.sources.frame import Frame
 from trailcam_edge.sources.pixels import PackedPixels
 
@@ -63,7 +63,7 @@ class Bench:
         self.frames += 1
         cow, other = Box(0.25, 0.5, 0.1, 0.2), Box(0.7, 0.1, 0.1, 0.1)
         mask = ((0.0, 0.0), (0.3, 0.0), (0.3, 0.1))
-        self.view.show(Observation(frame, None, 5.0, "cow", 12.0, 3, ("cow",), cow, (cow, other), (mask,)))
+        self.view.show(FrameResult(frame, None, 5.0, "cow", 12.0, 3, ("cow",), cow, (cow, other), (mask,)))
 
     def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
@@ -174,7 +174,7 @@ def test_the_eleventh_viewer_is_told_so_in_words(bench: Bench, monkeypatch: pyte
         assert bench.ask("GET", f"/frame.jpg?viewer=v{number}").status == 204
     answer = bench.ask("GET", "/frame.jpg?viewer=v10")
     assert answer.status == 503
-    assert b"10 people are looking already" in content(answer)
+    assert b"10 viewers are connected already" in content(answer)
     assert answer.headers["Retry-After"]
     assert bench.ask("GET", "/frame.jpg?viewer=v3").status == 204
 

@@ -12,8 +12,8 @@ import pytest
 
 from trailcam_core.images.boxes import Box
 from trailcam_edge.events import Visit
+from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.recognition.loop import watch
-from trailcam_edge.recognition.observation import Happening, Observation
 from trailcam_edge.recognition.settings import LoopSettings, VisitSettings
 from trailcam_edge.regions import RegionSettings
 
@@ -36,16 +36,16 @@ MOVING = LoopSettings(
 WHOLE = replace(MOVING, motion=RegionSettings(enabled=False))
 
 
-def run(source: Any, settings: LoopSettings = MOVING, classifier: Any = None) -> list[Happening]:
+def run(source: Any, settings: LoopSettings = MOVING, classifier: Any = None) -> list[WatchEvent]:
     return list(watch(lambda: source, classifier or fakes.ColourClassifier(), settings, clock=fakes.SteadyClock()))
 
 
-def visits(happenings: list[Happening]) -> list[Visit]:
+def visits(happenings: list[WatchEvent]) -> list[Visit]:
     return [item for item in happenings if isinstance(item, Visit)]
 
 
-def observations(happenings: list[Happening]) -> list[Observation]:
-    return [item for item in happenings if isinstance(item, Observation)]
+def observations(happenings: list[WatchEvent]) -> list[FrameResult]:
+    return [item for item in happenings if isinstance(item, FrameResult)]
 
 
 def stage(*script: str) -> Any:

@@ -33,8 +33,8 @@ from trailcam_core.errors import TrailcamError
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image
 from trailcam_core.inference.tflite import TFLiteModel
+from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.recognition.loop import watch
-from trailcam_edge.recognition.observation import Observation
 from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.regions import RegionSettings
 from trailcam_edge.sources import DEMO_FRAMES, Delivery, Frame
@@ -47,6 +47,7 @@ __all__ = ["AgeReport", "OverheadReport", "main", "measure_age", "measure_memory
 _WARMUP = 70  # the block has appeared, and every buffer is there
 _CAMERA_HZ = 30.0
 _DEMO_ANIMAL = "elephant"
+_SMALL_SIZE_PX = (640, 480)
 _STILL = 60  # frames before the block appears: the background is known
 _FRAMES_PER_STEP = 3
 _STEPS = 16
@@ -125,8 +126,8 @@ class _Repeat:
     def frames(self) -> Iterator[Frame]:
         start_s = time.monotonic()
         for number in range(self._count):
-            place = max(0, number - _STILL) // _FRAMES_PER_STEP % len(self._pixels)
-            yield Frame(self._pixels[place], start_s + number / _CAMERA_HZ, number, "frame")
+            index = max(0, number - _STILL) // _FRAMES_PER_STEP % len(self._pixels)
+            yield Frame(self._pixels[index], start_s + number / _CAMERA_HZ, number, "frame")
 
     def __enter__(self) -> Self:
         return self
@@ -144,13 +145,14 @@ def _open(kind: type[_TimedModel], bundle: Path) -> tuple[Classifier, _TimedMode
 
 
 def _animal() -> Image:
-    """A 640x480 demo frame that the built-in bundle knows."""
+    """Return a demo photograph of an animal that the built-in bundle knows, at the size of a small stream."""
     entries = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
-    return read_image(DEMO_FRAMES / next(entry["file"] for entry in entries if entry["expected"] == _DEMO_ANIMAL))
+    image = read_image(DEMO_FRAMES / next(entry["file"] for entry in entries if entry["expected"] == _DEMO_ANIMAL))
+    return np.asarray(cv2.resize(image, _SMALL_SIZE_PX), np.uint8)
 
 
 def _layouts(image: Image) -> dict[str, list[Pixels]]:
-    """Return a picture as OpenCV and as the Raspberry Pi's camera deliver it, and then with a block that wanders."""
+    """Return an image as OpenCV and as the Raspberry Pi's camera deliver it, and then with a block that wanders."""
     found: dict[str, list[Pixels]] = {"BGR": [], "YUV420": []}
     for step in range(-1, _STEPS):
         moved = image.copy()
@@ -187,9 +189,9 @@ def measure_overhead(bundle: Path, frames: int) -> list[OverheadReport]:
     times_s = np.zeros((frames, len(cases), 2))
     for number, (column, loop) in itertools.product(range(-_WARMUP, frames), enumerate(loops)):
         start_s = time.thread_time()
-        happening = next(loop)
+        event = next(loop)
         whole_s = time.thread_time() - start_s
-        assert isinstance(happening, Observation)  # noqa: S101 - the animal never leaves
+        assert isinstance(event, FrameResult)  # noqa: S101 - the animal never leaves
         if number >= 0:
             times_s[number, column] = model.cpu_s, whole_s - model.cpu_s
     medians_ms = np.median(times_s, axis=0) * 1e3
@@ -215,7 +217,7 @@ def _watched(address: str, classifier: Classifier, seconds: float) -> Iterator[t
     """Yield the age of each answer, and how long its frame waited for the model, in seconds."""
     end_s = time.monotonic() + seconds
     for item in watch(partial(network_source, address), classifier):
-        if isinstance(item, Observation) and item.answer is not None:
+        if isinstance(item, FrameResult) and item.answer is not None:
             now_s = time.monotonic()
             yield now_s - read_stamp_s(item.frame.image), (item.age_ms - item.answer.latency_ms) / 1e3
             if now_s > end_s:
@@ -261,7 +263,7 @@ def measure_memory(bundle: Path, frames: int) -> Iterator[tuple[int, float]]:
     wanted = {round(frames * place / (_SAMPLES - 1)) for place in range(1, _SAMPLES)} | {frames // 100}
     number = 0
     for item in watch(lambda: _Repeat(_layouts(_animal())["YUV420"], frames), classifier, settings):
-        if isinstance(item, Observation):
+        if isinstance(item, FrameResult):
             number += 1
             if number in wanted:
                 yield number, _resident_mb()

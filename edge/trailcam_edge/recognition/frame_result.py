@@ -1,0 +1,38 @@
+"""Events of the live loop: one record for each frame, visit and blind time."""
+
+from dataclasses import dataclass
+
+from trailcam_core.classifier import Classification
+from trailcam_core.images.boxes import Box
+from trailcam_edge.events import BlindTime, Visit
+from trailcam_edge.regions.polygons import Polygon
+from trailcam_edge.sources import Frame
+
+__all__ = ["FrameResult", "WatchEvent"]
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """One frame and its classification; the frame is valid until the next event is requested.
+
+    ``answer`` is None if nothing moved. ``outcome`` is the label that was counted, "unknown",
+    "blank" or "person", None without an answer. ``age_ms`` is the time since the frame's timestamp, ``rate_hz`` the
+    smoothed frame rate of the loop (0 until it is known), ``dropped`` the number of frames that were replaced by a
+    newer one so far, ``open_labels`` the labels with an open visit. ``box`` is the region of the
+    answer, None for the whole frame; ``boxes`` are all regions, ``ignore`` and ``only`` the masks in use.
+    """
+
+    frame: Frame
+    answer: Classification | None
+    rate_hz: float
+    outcome: str | None = None
+    age_ms: float = 0.0
+    dropped: int = 0
+    open_labels: tuple[str, ...] = ()
+    box: Box | None = None
+    boxes: tuple[Box, ...] = ()
+    ignore: tuple[Polygon, ...] = ()
+    only: tuple[Polygon, ...] = ()
+
+
+WatchEvent = FrameResult | Visit | BlindTime
