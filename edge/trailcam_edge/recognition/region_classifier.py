@@ -74,6 +74,8 @@ class RegionClassifier:
             BundleError: the model fails.
         """
         start_s = time.perf_counter()
+        if self._state.background is None:  # a model that fails is found out at once, not when an animal comes
+            self._classifier.logits_of_input(frame.fitted(self._classifier.input))
         luma = shrink_luma(frame.pixels.luma())
         self._state = advance(self._state, luma, frame.timestamp_s, self._settings)
         following = self._state.following

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from trailcam_core.errors import BundleError
 from trailcam_core.images.boxes import Box
 from trailcam_edge.events import Visit
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
@@ -68,13 +69,13 @@ def test_what_moves_is_classified_and_its_visit_has_a_box() -> None:
     left = round(visit.box.x * 320) + 5
     assert (visit.best_frame[70:110, left : left + 50] == fakes.COLOURS["red"]).all()
     assert visit.best_frame.shape == (180, 320, 3)
-    assert classifier.fake.calls == 20
+    assert classifier.fake.calls == 1 + 20
 
 
-def test_nothing_is_asked_of_the_model_while_nothing_moves() -> None:
+def test_the_model_is_asked_about_the_first_frame_and_then_not_while_nothing_moves() -> None:
     classifier = fakes.ColourClassifier()
     found = observations(run(stage(*["grey"] * 40), MOVING, classifier))
-    assert classifier.fake.calls == 0
+    assert classifier.fake.calls == 1
     assert all(item.answer is None and item.outcome is None and item.boxes == () for item in found)
 
 
@@ -85,7 +86,7 @@ def test_two_animals_of_one_kind_at_once_are_two_visits_and_share_the_invokes() 
     both = visits(found)
     assert [visit.label for visit in both] == ["red", "red"]
     assert [visit.frames for visit in both] == [10, 10]
-    assert classifier.fake.calls == 20
+    assert classifier.fake.calls == 1 + 20
     assert both[0].box is not None
     assert both[1].box is not None
     assert both[0].box.distance(both[1].box) > 0.3
@@ -123,7 +124,7 @@ def test_an_ignored_part_is_not_classified() -> None:
     settings = replace(MOVING, motion=replace(MOVING.motion, ignore=(left,)))
     classifier = fakes.ColourClassifier()
     assert visits(run(stage(*["grey"] * 12, *walk("red", 20, 120)), settings, classifier)) == []
-    assert classifier.fake.calls == 0
+    assert classifier.fake.calls == 1
 
 
 def test_a_crop_comes_from_the_large_picture() -> None:
@@ -164,3 +165,14 @@ def test_a_box_belongs_to_the_answer() -> None:
     assert all((item.box is None) == (item.answer is None) for item in found)
     assert isinstance(found[-1].box, Box)
     assert found[-1].box in found[-1].boxes
+
+
+def test_a_model_that_fails_is_found_out_in_the_first_frame_though_nothing_moves() -> None:
+    class Broken(fakes.ColourModel):  # type: ignore[misc, name-defined]
+        def invoke(self, input_tensor: Any) -> Any:
+            return np.full((4,), np.nan, np.float32)
+
+    classifier = fakes.ColourClassifier()
+    classifier._model = Broken()
+    with pytest.raises(BundleError, match="NaN"):
+        run(stage(*["grey"] * 5), MOVING, classifier)
