@@ -68,7 +68,7 @@ def test_a_bundle_that_was_insisted_on_and_has_proven_itself_is_refused_no_more(
     refusing = Journal(running="old-1", previous="older-1", refused={"bad-1": "slow", "new-1": "it barks"})
     decide.refuse_install(refusing, "new-1", again=True)
     watched = replace(decide.start_trial(refusing, "new-1"), state="watch")
-    committed = decide.judge_trial(watched, healthy_s=60, started_s=60, rule=RULE)
+    committed = decide.judge_trial(watched, healthy_s=60, started_s=60, settings=RULE)
     assert committed == Journal(running="new-1", previous="old-1", refused={"bad-1": "slow"})
     later = decide.after_commit(replace(decide.start_trial(committed, "newer-1"), state="watch"))
     decide.refuse_install(later, "new-1", again=False)
