@@ -1,9 +1,10 @@
 """Text that is HTML, and the only functions that turn data into it: every other string is escaped on its way in."""
 
 import html
+import re
 from collections.abc import Iterable
 
-__all__ = ["Html", "badge", "bullets", "fill", "join", "paragraph"]
+__all__ = ["Html", "badge", "breakable", "bullets", "fill", "join", "paragraph"]
 
 
 class Html(str):
@@ -44,6 +45,11 @@ def bullets(items: Iterable[str]) -> Html:
 def badge(verdict: str) -> Html:
     """Return a verdict as a coloured word: pass, fail, inconclusive."""
     return fill('<span class="badge {}">{}</span>', verdict, verdict)
+
+
+def breakable(text: str) -> Html:
+    """Return a text in which a line may end within a long name, after a slash or an underscore."""
+    return text if isinstance(text, Html) else Html(re.sub("([/_])", r"\1<wbr>", html.escape(text)))
 
 
 def _escape(value: object) -> object:

@@ -46,7 +46,7 @@ th,td{padding:4px 9px;text-align:right;white-space:nowrap}
 thead th{color:var(--faint);font-weight:600;border-bottom:1px solid var(--rule);vertical-align:bottom}
 tr{background:var(--page)}tbody tr:nth-child(odd){background:var(--stripe)}
 th:first-child{text-align:left;position:sticky;left:0;background:inherit}tbody th{font-weight:600}
-@media(max-width:600px){tbody th{white-space:normal;min-width:7em;max-width:9.5em;overflow-wrap:anywhere}}
+@media(max-width:600px){tbody th{white-space:normal;max-width:11em;overflow-wrap:break-word}}
 .texts th,.texts td{text-align:left;white-space:normal;overflow-wrap:anywhere;vertical-align:top}
 .texts th:first-child{position:static;min-width:8em}td.strong{color:#fff}
 .matrix thead th:not(:first-child){writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:9px 4px;
@@ -56,12 +56,14 @@ border:0}.matrix td{text-align:center;min-width:2.6em}
 .box{border-left:5px solid var(--rule);padding:.1em 1em;margin:1em 0;background:var(--stripe)}
 .box h3,.box p{margin:.5em 0}.box.pass{border-color:var(--good)}.box.fail{border-color:var(--bad)}
 .box.inconclusive{border-color:var(--unsure)}
+.groups{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,310px),1fr));gap:14px;align-items:start}
+.groups .box{margin:0}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:28px 32px;margin:1.2em 0}
 .chart{margin:0;min-width:0;max-width:480px}.chart>figcaption{font-weight:600;font-size:15px;line-height:1.35;
 margin-bottom:.4em}.chart>svg{display:block;width:100%;height:auto}
 svg text{font-family:system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 .keys{list-style:none;padding:0;margin:.4em 0 0;font-size:13px;line-height:1.5;display:flex;flex-wrap:wrap;gap:0 1.4em}
-.keys svg{width:28px;height:8px;margin-right:.5em;vertical-align:middle}
+.keys svg{width:28px;height:8px;margin-right:.5em;vertical-align:middle}.keys path{fill:none;stroke-width:3}
 .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(136px,1fr));gap:16px 14px;margin:1em 0}
 .pictures.small{grid-template-columns:repeat(auto-fill,minmax(104px,1fr));gap:10px}
 .pictures.wide{grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr))}

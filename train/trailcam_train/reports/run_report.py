@@ -9,19 +9,11 @@ import numpy as np
 
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.inference.decision import probabilities
-from trailcam_core.report import (
-    Axis,
-    Html,
-    charts,
-    fill,
-    fraction,
-    html_table,
-    join,
-    line_chart,
-    paragraph,
-    reliability_chart,
-    render_page,
-)
+from trailcam_core.report.axes import Axis, fraction
+from trailcam_core.report.charts import charts, line_chart, reliability_chart
+from trailcam_core.report.markup import Html, fill, join, paragraph
+from trailcam_core.report.page import render_page
+from trailcam_core.report.tables import html_table
 from trailcam_train.data.dataset import Unreadable
 from trailcam_train.evaluation.evaluate import KEEP, Answers
 from trailcam_train.fitting.checkpoints import EpochRow
@@ -90,7 +82,7 @@ def render_report(page: Page) -> str:
         ("Classes", _classes(page)),
         ("Confusion", _confusion(page)),
         ("Calibration", _reliability(page)),
-        ("Unknown animals and empty scenes", _reject(page)),
+        ("Unknown pictures", _reject(page)),
         ("Most confident mistakes", show_mistakes(tested)),
         ("Likely label errors", show_label_errors(page.held_out)),
         ("Attention", show_attention(tested, page.model, spec)),

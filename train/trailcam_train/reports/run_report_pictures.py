@@ -15,7 +15,9 @@ import numpy.typing as npt
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image, fit_image
-from trailcam_core.report import Html, fill, html_table, paragraph, picture, pictures
+from trailcam_core.report.markup import Html, fill, paragraph
+from trailcam_core.report.pictures import picture, pictures
+from trailcam_core.report.tables import html_table
 from trailcam_core.spec import InputSpec
 from trailcam_train.evaluation.explain import FeatureMaps, feature_maps, grad_cam
 from trailcam_train.evaluation.label_errors import find_label_errors
@@ -69,7 +71,7 @@ class Pictures:
         """Return label, answer with its confidence, and file of a picture, as lines of a caption."""
         row, answer = self.rows[position], self.labels[int(self.answers[position])]
         right = answer == row.label
-        answered = f"answered {answer} {self.confidence[position]:.0%} {'✓' if right else '✗'}"
+        answered = f"answered {answer} {self.confidence[position]:.0%}\N{NO-BREAK SPACE}{'✓' if right else '✗'}"
         return [("truth", row.label), ("right" if right else "wrong", answered), ("file", row.file)]
 
 
