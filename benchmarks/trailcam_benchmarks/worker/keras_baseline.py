@@ -9,7 +9,6 @@ Source: Keras documentation, "Model.predict": "for small numbers of inputs that 
 ``__call__()`` for faster execution".
 """
 
-import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from trailcam_benchmarks.worker.benchmarked_model import Subject
 from trailcam_benchmarks.worker.latency import camera_frame
 from trailcam_benchmarks.worker.stages import Stages
 from trailcam_core.datasets.run_directory import read_run
+from trailcam_core.files.digest import file_sha256
 from trailcam_core.images.decode import decode_image, read_image
 from trailcam_core.images.resize import fit_image
 
@@ -63,7 +63,7 @@ def open_keras_subject(path: Path, way: str, threads: int) -> Subject:
     invoke = _predict(model) if way == "keras.predict" else _call(model)
     _, jpeg = camera_frame()
     backend = keras.backend.backend()
-    digest = hashlib.sha256(run.model_path.read_bytes()).hexdigest()
+    digest = file_sha256(run.model_path)
     return Subject(
         name=path.name,
         scheme="float32",

@@ -155,11 +155,10 @@ def _measure(plan: Plan, arguments: argparse.Namespace, progress: Progress) -> R
     keep = None if arguments.out is None else _keep_in(arguments.out, arguments.on)
     if arguments.on is None:
         return measure(plan, local_run(plan.runtimes, environments_folder()), progress, keep=keep)
-    options = () if arguments.ssh_config is None else ("-F", str(arguments.ssh_config))
     try:
-        with connect(arguments.on, arguments.program, options) as remote:
+        with connect(arguments.on, arguments.program, arguments.ssh_config) as remote:
             remote.send(plan.bundles, [picture.path for picture in plan.pictures])
-            return replace(measure(plan, remote.run, progress, remote.look, keep), host=arguments.on)
+            return replace(measure(plan, remote.run, progress, remote.probe, keep), host=arguments.on)
     except LostError as error:
         raise DeployError(f"{error}. Nothing was measured.") from error
 

@@ -38,7 +38,7 @@ def picture(image: Image | Sequence[tuple[Image, str]], caption: Iterable[tuple[
 
 
 def pictures(figures: Iterable[Html], size: str = "") -> Html:
-    """Return figures in rows as wide as the page allows; ``size`` is small, wide, or "" for between."""
+    """Return figures in rows as wide as the page allows; ``size`` is small, "" for medium, wide, or large."""
     return fill('<div class="{}">{}</div>', f"pictures {size}".strip(), join(figures))
 
 

@@ -46,7 +46,7 @@ th,td{padding:4px 9px;text-align:right;white-space:nowrap}
 thead th{color:var(--faint);font-weight:600;border-bottom:1px solid var(--rule);vertical-align:bottom}
 tr{background:var(--page)}tbody tr:nth-child(odd){background:var(--stripe)}
 th:first-child{text-align:left;position:sticky;left:0;background:inherit}tbody th{font-weight:600}
-@media(max-width:600px){tbody th{white-space:normal;max-width:11em;overflow-wrap:break-word}}
+@media(max-width:600px){tbody th{white-space:normal;min-width:8em;max-width:11em;overflow-wrap:break-word}}
 .texts th,.texts td{text-align:left;white-space:normal;overflow-wrap:anywhere;vertical-align:top}
 .texts th:first-child{position:static;min-width:8em}td.strong{color:#fff}
 .matrix thead th:not(:first-child){writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:9px 4px;
@@ -67,6 +67,7 @@ svg text{font-family:system-ui,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(136px,1fr));gap:16px 14px;margin:1em 0}
 .pictures.small{grid-template-columns:repeat(auto-fill,minmax(104px,1fr));gap:10px}
 .pictures.wide{grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr))}
+.pictures.large{grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr))}
 figure{margin:0;font-size:13px;line-height:1.35}figcaption span{display:block}
 img{display:block;width:100%;height:auto;border-radius:3px}.picture>figcaption{padding-top:4px}
 .row{display:flex;gap:4px;color:var(--faint)}.row span{flex:1;min-width:0}

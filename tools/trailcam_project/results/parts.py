@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +24,7 @@ from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.datasets.run_directory import read_run
 from trailcam_core.errors import DataError
 from trailcam_core.files.atomic import write_file
+from trailcam_core.files.digest import file_sha256
 from trailcam_core.progress import Progress
 
 __all__ = ["Agreed", "Measured", "NotWanted", "Part", "Wanted", "settle"]
@@ -162,7 +162,7 @@ def _known(bundle: Path) -> str:
 
 
 def _known_run(run: Path) -> str:
-    return f"{run.name} float32 {sha256(read_run(run).model_path.read_bytes()).hexdigest()[:12]}"
+    return f"{run.name} float32 {file_sha256(read_run(run).model_path)[:12]}"
 
 
 def _without_paths(result: Result, names: dict[str, str]) -> Result:
