@@ -25,7 +25,11 @@ def html_table(
     lines = []
     for number, (name, *cells) in enumerate(rows):
         behind = shades[number] if shades is not None else [0.0] * len(cells)
-        lines.append(fill("<tr><th>{}</th>{}</tr>", breakable(name), join(map(_cell, cells, behind))))
+        lines.append(
+            fill(
+                "<tr><th>{}</th>{}</tr>", name if kind == "texts" else breakable(name), join(map(_cell, cells, behind))
+            )
+        )
     top = fill("<thead><tr>{}</tr></thead>", join(fill("<th>{}</th>", cell) for cell in head)) if any(head) else ""
     return fill('<div class="scroll"><table class="{}">{}<tbody>{}</tbody></table></div>', kind, Html(top), join(lines))
 
