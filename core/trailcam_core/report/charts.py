@@ -57,7 +57,7 @@ def line_chart(title: str, lines: Lines, x: Axis, y: Axis, marks: bool = True) -
         _set_axes(axes, [point for _, points in lines for point in points], x, y)
         _draw_lines(axes, lines, marks)
 
-    return _chart(title, _HEIGHT, draw, [(name, _line_key(number)) for number, (name, _) in enumerate(lines)])
+    return _chart(title, _HEIGHT, draw, _line_keys(lines))
 
 
 def reliability_chart(title: str, lines: Sequence[tuple[str, Sequence[tuple[float, float, int]]]]) -> Html:
@@ -79,8 +79,7 @@ def reliability_chart(title: str, lines: Sequence[tuple[str, Sequence[tuple[floa
         pictures = Axis("pictures", 0.0, show=(0.0,), whole=True, ticks=3)
         _set_axes(lower, counts, replace(every, name="confidence"), pictures)
 
-    keys = [(name, _line_key(number)) for number, (name, _) in enumerate(lines)]
-    return _chart(title, _HEIGHT + 90, draw, keys)
+    return _chart(title, _HEIGHT + 90, draw, _line_keys(lines))
 
 
 def scatter_chart(title: str, points: Lines, x: Axis, y: Axis, joined: Sequence[Point] = ()) -> Html:
@@ -96,7 +95,9 @@ def scatter_chart(title: str, points: Lines, x: Axis, y: Axis, joined: Sequence[
             for x_value, y_value in places:
                 axes.plot(x_value, y_value, marker, markersize=9, color=_colour(number), mec=_PAGE, clip_on=False)
 
-    keys = [(name, _point_key(number)) for number, (name, places) in enumerate(points) if places]
+    shown = [(number, name) for number, (name, places) in enumerate(points) if places]
+    look = '<span style="color:{}">{}</span> '
+    keys = [(name, fill(look, VARIABLES[_colour(n)], _round(_SHAPES, n)[1])) for n, name in shown]
     return _chart(title, _HEIGHT, draw, keys)
 
 
@@ -227,13 +228,10 @@ def _set_axes(axes: "Axes", points: Sequence[Point], x: Axis, y: Axis) -> None:
         axes.set(**{f"{'xy'[place]}lim": (low, high)})
 
 
-def _line_key(number: int) -> Html:
+def _line_keys(lines: Sequence[tuple[str, object]]) -> list[tuple[str, Html]]:
     look = '<svg viewBox="0 0 28 8" aria-hidden="true"><path d="M0 4h28" style="stroke:{};stroke-dasharray:{}"/></svg>'
-    return fill(look, VARIABLES[_colour(number)], " ".join(map(str, _round(_DASHES, number))) or "none")
-
-
-def _point_key(number: int) -> Html:
-    return fill('<span style="color:{}">{}</span> ', VARIABLES[_colour(number)], _round(_SHAPES, number)[1])
+    dashes = [" ".join(map(str, _round(_DASHES, number))) or "none" for number in range(len(lines))]
+    return [(name, fill(look, VARIABLES[_colour(n)], dashes[n])) for n, (name, _) in enumerate(lines)]
 
 
 def _colour(number: int) -> str:

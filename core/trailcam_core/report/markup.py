@@ -16,14 +16,16 @@ class Html(str):
         return join([self, other])
 
 
-def fill(template: str, *values: object) -> Html:
+def fill(template: str, /, *values: object, **named: object) -> Html:
     """Return a template of ours with its ``{}`` fields filled in; texts are escaped, HTML and numbers are not.
 
     Args:
-        template: HTML from source code, never from data.
-        values: for the fields, which may carry a format such as ``{:.1%}``.
+        template: HTML from source code, never from data; fields may carry a format such as ``{:.1%}``.
+        values: for fields without a name.
+        named: for fields with one.
     """
-    return Html(template.format(*(_escape(value) for value in values)))
+    escaped = {name: _escape(value) for name, value in named.items()}
+    return Html(template.format(*map(_escape, values), **escaped))
 
 
 def join(parts: Iterable[str], between: str = "") -> Html:

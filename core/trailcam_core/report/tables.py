@@ -25,11 +25,8 @@ def html_table(
     lines = []
     for number, (name, *cells) in enumerate(rows):
         behind = shades[number] if shades is not None else [0.0] * len(cells)
-        lines.append(
-            fill(
-                "<tr><th>{}</th>{}</tr>", name if kind == "texts" else breakable(name), join(map(_cell, cells, behind))
-            )
-        )
+        shown = name if kind == "texts" else breakable(name)
+        lines.append(fill("<tr><th>{}</th>{}</tr>", shown, join(map(_cell, cells, behind))))
     top = fill("<thead><tr>{}</tr></thead>", join(fill("<th>{}</th>", cell) for cell in head)) if any(head) else ""
     return fill('<div class="scroll"><table class="{}">{}<tbody>{}</tbody></table></div>', kind, Html(top), join(lines))
 

@@ -49,7 +49,7 @@ def test_a_long_page_begins_with_links_to_its_sections() -> None:
 
 def test_everything_that_is_given_as_text_is_escaped() -> None:
     parts = [
-        fill("<p>{} {:,}</p>", HOSTILE, 1234),
+        fill("<p>{} {:,} {name}</p>", HOSTILE, 1234, name=HOSTILE),
         paragraph(HOSTILE),
         bullets([HOSTILE]),
         badge(HOSTILE),
