@@ -1,4 +1,4 @@
-"""``trailcam inspect``: what is in a bundle, is it intact, and does it give the laboratory's answers here."""
+"""``trailcam inspect``: describe a bundle, check its files and replay its golden vectors on this machine."""
 
 import argparse
 import json
@@ -67,7 +67,7 @@ def _lines(manifest: Manifest, report: GoldenReport) -> list[tuple[str, str]]:
         rule = output.reject
         risk = f"keeps {rule.known_accept_rate:.1%} of known pictures (n={rule.n_known:,})"
         if rule.ood_reject_rate is not None:
-            risk += f", turns away {rule.ood_reject_rate:.1%} of others (n={rule.n_ood:,})"
+            risk += f", rejects {rule.ood_reject_rate:.1%} of others (n={rule.n_ood:,})"
         lines.append(("unknown", f"when {rule.score} is below {rule.threshold:.3f}: {risk}"))
     if metrics is not None:
         worst = min(range(len(output.labels)), key=lambda class_id: metrics.recall[class_id])
