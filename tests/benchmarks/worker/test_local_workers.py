@@ -44,11 +44,11 @@ def test_an_environment_is_made_once_and_again_only_when_it_is_not_whole(
     assert len(made) == 4
 
 
-def test_another_environment_sees_two_packages_of_ours_and_nothing_beside_them(tmp_path: Path) -> None:
+def test_another_environment_sees_three_packages_of_ours_and_nothing_beside_them(tmp_path: Path) -> None:
     folder = packages_folder(tmp_path)
     assert packages_folder(tmp_path) == folder
-    assert sorted(path.name for path in folder.iterdir()) == ["trailcam_benchmarks", "trailcam_edge"]
-    assert (folder / "trailcam_benchmarks" / "child.py").is_file()
+    assert sorted(path.name for path in folder.iterdir()) == ["trailcam_benchmarks", "trailcam_core", "trailcam_edge"]
+    assert (folder / "trailcam_benchmarks" / "worker" / "worker.py").is_file()
 
 
 def test_a_runtime_that_cannot_be_had_here_is_a_row_and_the_rest_goes_on(
