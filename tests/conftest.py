@@ -5,6 +5,7 @@ import getpass
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -259,3 +260,24 @@ def program(sshd: Sshd) -> Callable[[str, str], None]:
         path.chmod(0o755)
 
     return write
+
+
+# Why a test may be skipped in CI. Any other reason fails the run: a skip that nobody expects hides a broken machine.
+_EXPECTED_SKIPS = re.compile("|".join((Path(__file__).parent / "expected_skips.txt").read_text().splitlines()[1:]))
+_unexpected_skips: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Collect the reasons of skips that are not expected."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if not _EXPECTED_SKIPS.search(reason):
+            _unexpected_skips.append(f"{report.nodeid}: {reason}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a CI run in which a test was skipped for an unexpected reason."""
+    if os.environ.get("CI") and _unexpected_skips:
+        print("\nSkipped for a reason that tests/expected_skips.txt does not have:", *_unexpected_skips, sep="\n  ")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -41,5 +41,12 @@ def test_the_wheel_has_nothing_else(names: dict[str, int]) -> None:
     assert suffixes <= {".py", ".typed", ".json", ".tflite", ".npz", ".toml", ".sh"}
 
 
+def test_no_tool_of_the_project_is_in_the_wheel(names: dict[str, int]) -> None:
+    parts = {part for name in names for part in Path(name).with_suffix("").parts}
+    tools = {path.stem for path in (REPOSITORY / "tools").rglob("*.py")} - {"__init__", "__main__", "fleet"}
+    assert {"trailcam_project", "compare_programs", "docs_tables"} <= tools | {"trailcam_project"}
+    assert parts.isdisjoint({"tools", "tests", "trailcam_project", *tools})
+
+
 def test_the_wheel_is_small_enough_for_a_camera_behind_lte(names: dict[str, int]) -> None:
     assert sum(names.values()) < 10_000_000

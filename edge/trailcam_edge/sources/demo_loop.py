@@ -19,7 +19,7 @@ _FRAMES_PER_PICTURE = 5  # a second each: long enough for votes, and each animal
 
 
 class DemoLoopSource:
-    """Shows each built-in picture for a second, in turn, for ever; a frame nobody takes is dropped, as by a camera."""
+    """Shows each built-in picture for a second, in turn, without end; a frame that is not taken in time is dropped."""
 
     delivery: Delivery = "live"
 

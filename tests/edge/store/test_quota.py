@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trailcam_edge.store import room as room_module
+from trailcam_edge.store import quota as room_module
 from trailcam_edge.store.open_database import SET_ASIDE_FOLDER
 from trailcam_edge.store.quota import Room, StoreLimits
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError

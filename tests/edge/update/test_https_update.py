@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from device_under_test import Operator
 from lying_host import Authority, Behaviour, serve
-from rehearsed_device import Operator
 
 from trailcam.main import main
 from trailcam_edge.update.install.updater import Updater

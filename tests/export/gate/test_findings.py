@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -21,6 +20,8 @@ from trailcam_export.report.findings import Findings, VariantFindings
 from trailcam_export.report.html import render_drift_report
 from trailcam_export.report.html_pictures import MOST_PICTURES
 from trailcam_export.report.junit import junit_to_bytes
+
+from ...html_pages import HtmlPage
 
 # What the schema of Jenkins' xUnit plugin (junit-10.xsd) lets each element have, and what it must have.
 _ALLOWED = {
@@ -126,57 +127,35 @@ def test_every_key_of_the_json_stands_in_the_docs(findings: Findings) -> None:
     assert {key for key in keys if f"`{key}`" not in text} == set()
 
 
-class _Page(HTMLParser):
-    """Tags that are open, and everything that is fetched."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.fetched: list[str] = []
-        self.figures = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.figures += tag == "figure"
-        self.fetched += [value or "" for key, value in attrs if key in ("src", "href")]
-        if tag not in ("img", "meta", "line", "circle", "rect"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in ("line", "circle", "rect"):
-            assert self.open.pop() == tag
-
-
 def test_the_page_is_whole_needs_no_network_and_escapes_what_it_is_given(findings: Findings) -> None:
     odd = tuple(f'<b>"{label}"&' for label in findings.labels)
-    text = render_drift_report(replace(findings, labels=odd))
-    page = _Page()
-    page.feed(text)
-    assert page.open == []
-    assert page.fetched
-    assert all(source.startswith("data:image/jpeg;base64,") for source in page.fetched)
-    assert not re.search(r"https?://|@import|url\(", text)
-    assert "<b>&quot;" not in text
-    assert '<b>"a"' not in text
-    assert "prefers-color-scheme:dark" in text
-    assert 'name="viewport"' in text
+    page = HtmlPage(render_drift_report(replace(findings, labels=odd)))
+    page.assert_stands_alone()
+    assert page.addresses
+    assert "<b>&quot;" not in page.source
+    assert '<b>"a"' not in page.source
+
+
+def test_every_row_of_the_overview_is_as_wide_as_its_head(findings: Findings) -> None:
+    overview = HtmlPage(re.findall("<table.*?</table>", render_drift_report(findings))[0])
+    assert overview.tags["tr"] == 1 + 1 + len(findings.variants)
+    assert (overview.tags["th"] + overview.tags["td"]) / overview.tags["tr"] == 10
 
 
 def test_a_doubt_about_the_trained_model_stands_in_the_record_and_first_on_the_page(findings: Findings) -> None:
     doubted = replace(findings, doubt="it was trained on <BGR> pictures")
     assert json.loads(drift_to_bytes(doubted))["trained"]["doubt"] == doubted.doubt
     page = render_drift_report(doubted)
-    assert page.index("It was trained on &lt;BGR&gt; pictures.") < page.index("<h2>Variants</h2>")
-    assert "Look at the trained model first" not in render_drift_report(findings)
+    assert page.index("It was trained on &lt;BGR&gt; pictures.") < page.index(">Variants</h2>")
+    assert "Check the trained model first" not in render_drift_report(findings)
 
 
 def test_the_pictures_on_which_answers_differ_are_shown_up_to_a_stated_count(findings: Findings) -> None:
-    text = render_drift_report(findings)
-    page = _Page()
-    page.feed(text)
-    assert page.figures == MOST_PICTURES
-    assert "150 of 200 test pictures, 60 of them shown" in text
-    same = render_drift_report(replace(findings, variants=findings.variants[:1]))
-    assert "None: every variant gives the trained model's answer" in same
+    page = HtmlPage(render_drift_report(findings)).section("Pictures on which the answers differ")
+    assert page.tags["figure"] == MOST_PICTURES
+    assert "150 of 200 test pictures, 60 of them shown" in page.text
+    same = HtmlPage(render_drift_report(replace(findings, variants=findings.variants[:1])))
+    assert "None: every variant gives the trained model's answer" in same.text
 
 
 def test_many_labels_still_make_a_page(cases: Any, findings: Findings) -> None:

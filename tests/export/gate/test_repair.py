@@ -104,7 +104,7 @@ def test_the_trade_is_written_down(fixed: ExportReport) -> None:
     assert all(0 < step["over_float32"] < 100 for step in record["steps"])
     page = (fixed.folder / "report.html").read_text()
     assert "Fixing int8" in page
-    assert "mixed_int8 stands in for it" in page
+    assert "mixed_int8 replaces it" in page
     assert "time, x float32" in page
     text = "\n".join(describe_export(fixed))
     assert "operators stay in float" in text

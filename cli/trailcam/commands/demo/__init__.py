@@ -1,6 +1,7 @@
 """``trailcam demo``: recognise animals now, with the built-in bundle and built-in photographs; mistakes are counted."""
 
 import argparse
+import textwrap
 import threading
 
 from trailcam.commands.demo.material import read_photographs, read_sequence
@@ -56,9 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _introduce(classifier: Classifier) -> None:
     labels = classifier.output.labels
-    known = ", ".join(labels[:10]) + (", ..." if len(labels) > 10 else "")
-    print(f"{classifier.name} knows {len(labels)} labels: {known}.")
-    print("These photographs are all that its licence lets us ship; none was chosen by a model's answer.")
+    listed = textwrap.shorten(", ".join(labels), 90, placeholder=" ...")
+    print(f"{classifier.name} has {len(labels)} labels:\n  {listed}")
+    print("No photograph was selected or left out because of a model's answer.")
 
 
 def _show_photographs(classifier: Classifier, output: DemoOutput, stop: threading.Event) -> None:

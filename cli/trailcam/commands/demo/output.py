@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from trailcam.commands.demo.material import Photograph, Sequence, Verdict, judge
+from trailcam.commands.demo.material import Photograph, Sequence, Verdict, demo_labels, judge, judge_photograph
 from trailcam.commands.json_records import visit_record
 from trailcam.commands.watch_output import frame_record
 from trailcam_core.classifier import Classification
@@ -19,7 +19,7 @@ _HEADINGS = {
     "other": 'Other animals, for which "unknown" is the right answer:',
     "empty": 'Empty scenes, for which "unknown" is the right answer:',
 }
-_VERDICT_TEXT = {"right": "right", "missed": "MISSED", "wrong": "WRONG"}
+_VERDICT_TEXT = {"right": "right", "missed": "MISSED", "wrong": "WRONG", "unjudged": "?"}
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,7 @@ class _Answered:
     named: str | None
     confidence: float
     latency_ms: float
-
-    @property
-    def verdict(self) -> Verdict:
-        return judge(self.photograph.expected, self.named)
+    verdict: Verdict
 
     def mistake(self) -> str:
         answer = "unknown" if self.named is None else f"{self.named} {self.confidence:.0%}"
@@ -65,11 +62,14 @@ class _Counting:
 
     def __init__(self) -> None:
         self.answered: list[_Answered] = []
+        self._known_labels = demo_labels()
         self.frames: Counter[tuple[bool, Verdict]] = Counter()  # whether the animal is there, and the verdict
         self.visits: Counter[str] = Counter()
 
     def count(self, photograph: Photograph, observation: Observation, answer: Classification) -> _Answered:
-        answered = _Answered(photograph, _named(observation), answer.confidence, answer.latency_ms)
+        named = _named(observation)
+        verdict = judge_photograph(photograph, named, self._known_labels)
+        answered = _Answered(photograph, named, answer.confidence, answer.latency_ms, verdict)
         self.answered.append(answered)
         return answered
 
@@ -79,11 +79,15 @@ class _Counting:
         self.frames[expected is not None, verdict] += 1
         return verdict
 
-    def known(self, verdict: Verdict | None = None) -> list[_Answered]:
-        return [item for item in self.answered if item.photograph.kind == "animal" and verdict in (None, item.verdict)]
+    def known(self, *verdicts: Verdict) -> list[_Answered]:
+        return self._select(True, verdicts)
 
-    def rest(self, verdict: Verdict | None = None) -> list[_Answered]:
-        return [item for item in self.answered if item.photograph.kind != "animal" and verdict in (None, item.verdict)]
+    def rest(self, *verdicts: Verdict) -> list[_Answered]:
+        return self._select(False, verdicts)
+
+    def _select(self, known: bool, verdicts: tuple[Verdict, ...]) -> list[_Answered]:
+        found = [item for item in self.answered if (item.photograph.kind == "animal") == known]
+        return [item for item in found if not verdicts or item.verdict in verdicts]
 
 
 class DemoJson(_Counting):
@@ -97,8 +101,9 @@ class DemoJson(_Counting):
 
     def photographs_end(self) -> None:
         """Print the counts."""
-        known = {verdict: len(self.known(verdict)) for verdict in ("right", "missed", "wrong")}
-        rest = {"count": len(self.rest()), "named": len(self.rest("wrong"))}
+        verdicts: tuple[Verdict, ...] = ("right", "missed", "wrong", "unjudged")
+        known = {verdict: len(self.known(verdict)) for verdict in verdicts}
+        rest = {"count": len(self.rest()), "named": len(self.rest("wrong", "unjudged"))}
         _print_json({"event": "photographs", "animals": {"count": len(self.known())} | known, "others_and_empty": rest})
 
     def sequence_begin(self, sequence: Sequence) -> None:
@@ -152,16 +157,21 @@ class DemoText(_Counting):
         """Print the counts, and every mistake once more."""
         if not self.answered:
             return
-        known, missed, wrong = self.known(), self.known("missed"), self.known("wrong")
+        known, missed, wrong = self.known(), self.known("missed"), self.known("wrong", "unjudged")
         right = len(known) - len(missed) - len(wrong)
-        print(f"\n{right} of {len(known)} animals named right, {len(missed)} unknown, {len(wrong)} wrong.")
+        if known:
+            print(f"\n{right} of {len(known)} animals named right, {len(missed)} unknown, {len(wrong)} wrong.")
+        else:
+            print("\nThe model has no label for any of these animals.")
         for item in (*missed, *wrong):
             print(item.mistake())
-        named = self.rest("wrong")
+        named = self.rest("wrong", "unjudged")
         end = ":" if named else "."
         print(f"Of {len(self.rest())} other animals and empty scenes, {len(named)} were named{end}")
         for item in named:
             print(item.mistake())
+        if self.known("unjudged") or self.rest("unjudged"):
+            print('Answers with "?" above may be right: the demo has no photograph with that label to compare.')
         latencies_ms = sorted(item.latency_ms for item in self.answered)
         middle_ms, worst_ms = latencies_ms[len(latencies_ms) // 2], latencies_ms[-1]
         print(
@@ -172,10 +182,11 @@ class DemoText(_Counting):
     def sequence_begin(self, sequence: Sequence) -> None:
         """Announce the sequence, and explain the characters."""
         print(f"\nA field sequence: {sequence.shows}; its height is {sequence.height_fraction:.0%} of the picture's.")
-        print("It is composed of two of these photographs. One character per frame:")
+        print(f"It is composed of two of these photographs; {sequence.note}.")
+        print("One character per frame:")
         if sequence.expected is not None:
             print(f"  #  {sequence.expected} in the picture, named    -  {sequence.expected} in the picture, not named")
-        print("  .  nothing to name, unknown   X  wrong label\n\n  ", end="", flush=True)
+        print("  .  nothing to name, unknown   X  another label\n\n  ", end="", flush=True)
 
     def frame(self, sequence: Sequence, observation: Observation) -> None:
         """Print a character."""
@@ -201,10 +212,11 @@ class DemoText(_Counting):
         if sequence.expected is not None:
             print(
                 f"Of {sum(there.values())} frames with the {sequence.expected}, {there['right']} were named right, "
-                f"{there['missed']} unknown, {there['wrong']} wrong. Of {empty} frames without it, {named} were named."
+                f"{there['missed']} unknown, {there['wrong']} another label."
             )
+            print(f"Of {empty} frames without it, {named} were named.")
         else:
-            print(f"The model does not know this animal. Of {empty} frames, {named} were named.")
+            print(f"The model has no label for this animal. Of {empty} frames, {named} were named.")
         expected = "none" if sequence.expected is None else f"1 ({sequence.expected})"
         end = ":" if self._visit_lines else "."
         print(f"Visits: expected {expected}, found {len(self._visit_lines)}{end}")
