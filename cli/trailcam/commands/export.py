@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 _CHECK_FAILED = 3
-_WORK_PREFIX = ".trailcam-export-"  # of trailcam_export.run.resume_cache, which would load TensorFlow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,17 +82,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fix", action="store_true", help="when int8 does not pass, keep the layers that hurt in float until it does"
     )
-    plain = parser.add_argument_group("a Keras model that was trained elsewhere, in place of RUN")
-    plain.add_argument("--model", type=Path, metavar="FILE", help=".keras or .h5 file")
-    plain.add_argument("--labels", type=Path, metavar="FILE", help="one label per line in the order of its outputs")
-    plain.add_argument(
+    foreign = parser.add_argument_group("a Keras model that was trained elsewhere, in place of RUN")
+    foreign.add_argument("--model", type=Path, metavar="FILE", help=".keras or .h5 file")
+    foreign.add_argument("--labels", type=Path, metavar="FILE", help="one label per line in the order of its outputs")
+    foreign.add_argument(
         "--input-range",
         type=float,
         nargs=2,
         metavar=("BLACK", "WHITE"),
         help="what black and white pixels were in training, where the model does not say: 0 255, 0 1 or -1 1",
     )
-    plain.add_argument(
+    foreign.add_argument(
         "--fit", choices=FITS, help="how pictures of another aspect were fitted in training (default stretch)"
     )
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")
@@ -105,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         report = _export(arguments)
     except (OSError, KeyboardInterrupt, TrailcamError):
-        _say_what_is_kept(arguments)
+        _print_cache_location(arguments)
         raise
     from trailcam_export.run.summary import describe_export, export_record
 
@@ -121,14 +120,14 @@ def _export(arguments: argparse.Namespace) -> "ExportReport":
     with _quiet_progress() as progress:
         from trailcam_export.calibration.calibration_set import CALIBRATION_COUNT
         from trailcam_export.convert.variants import parse_variants
-        from trailcam_export.keras_model.foreign_run import PlainModel
+        from trailcam_export.keras_model.foreign_run import ForeignModel
         from trailcam_export.run.export import export_run
         from trailcam_export.run.plan import ExportRequest
 
-        plain = None
+        foreign = None
         if arguments.model is not None:
             value_range = tuple(arguments.input_range) if arguments.input_range else None
-            plain = PlainModel(arguments.model, arguments.labels, arguments.fit or "stretch", value_range)
+            foreign = ForeignModel(arguments.model, arguments.labels, arguments.fit or "stretch", value_range)
         return export_run(
             ExportRequest(
                 run=arguments.run,
@@ -137,12 +136,12 @@ def _export(arguments: argparse.Namespace) -> "ExportReport":
                 name=arguments.name,
                 version=arguments.version,
                 golden=arguments.golden,
-                others=arguments.others,
+                ood=arguments.others,
                 calibration_count=arguments.calibration_count or CALIBRATION_COUNT,
                 variants=parse_variants(arguments.variants.split(",")),
                 quantizer=arguments.quantizer,
                 calibration=arguments.calibration,
-                plain=plain,
+                foreign=foreign,
                 gate=find_preset(arguments.gate),
                 inconclusive_fails=arguments.gate_inconclusive == "fail",
                 fix=arguments.fix,
@@ -151,10 +150,12 @@ def _export(arguments: argparse.Namespace) -> "ExportReport":
         )
 
 
-def _say_what_is_kept(arguments: argparse.Namespace) -> None:
-    """Tell on stderr where the finished parts of an export are that did not end."""
+def _print_cache_location(arguments: argparse.Namespace) -> None:
+    """Print the folder of the finished parts of an interrupted export to stderr."""
+    from trailcam_export.run.resume_cache import cache_folder
+
     own = arguments.run.resolve().name if arguments.run is not None else arguments.model.stem
-    folder = arguments.out / f"{_WORK_PREFIX}{arguments.name or own}"
+    folder = cache_folder(arguments.out, arguments.name or own)
     if folder.is_dir():
         print(
             f"trailcam: finished parts are kept in {folder}; the same command goes on from there. "

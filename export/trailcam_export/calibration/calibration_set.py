@@ -29,7 +29,7 @@ from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import InputSpec
 from trailcam_export.inference.batches import fit_file
 
-__all__ = ["CALIBRATION_COUNT", "POOL_FACTOR", "CalibrationSet", "FieldFrame", "choose_pool", "spread_out"]
+__all__ = ["CALIBRATION_COUNT", "POOL_FACTOR", "CalibrationSet", "FieldFrame", "choose_pool", "select_diverse"]
 
 CALIBRATION_COUNT = 100
 POOL_FACTOR = 4  # candidates for each picture that is taken: room to spread
@@ -107,7 +107,7 @@ def choose_pool(run: Run, count: int, seed: int = 0) -> tuple[SplitRow, ...]:
     return tuple(chosen)
 
 
-def spread_out(labels: Sequence[str], features: npt.NDArray[np.float32], count: int) -> list[int]:
+def select_diverse(labels: Sequence[str], features: npt.NDArray[np.float32], count: int) -> list[int]:
     """Return the places of ``count`` of N pictures, balanced over labels and of each label the farthest apart.
 
     The first of a label is the one nearest to the mean of its label, each next the one farthest from all that were

@@ -19,13 +19,13 @@ from trailcam_core.spec import InputSpec
 from trailcam_core.strict_json import canonical_json
 from trailcam_export.tflite.metadata import add_tflite_metadata
 
-__all__ = ["ONNX_PREFIX", "ModelCard", "write_onnx_card", "write_tflite_card"]
+__all__ = ["ONNX_PREFIX", "EmbeddedMetadata", "embed_onnx_metadata", "embed_tflite_metadata"]
 
 ONNX_PREFIX = "trailcam."
 
 
 @dataclass(frozen=True)
-class ModelCard:
+class EmbeddedMetadata:
     """``labels`` in the order of the K logits, the input they are for, and the SHA-256 of the trained Keras model."""
 
     name: str
@@ -47,7 +47,7 @@ class ModelCard:
         }
 
 
-def write_tflite_card(content: bytes, card: ModelCard) -> bytes:
+def embed_tflite_metadata(content: bytes, card: EmbeddedMetadata) -> bytes:
     """Return a TFLite file with the card in it; any interpreter runs it as before."""
     return add_tflite_metadata(
         content,
@@ -59,7 +59,7 @@ def write_tflite_card(content: bytes, card: ModelCard) -> bytes:
     )
 
 
-def write_onnx_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
+def embed_onnx_metadata(model: onnx.ModelProto, card: EmbeddedMetadata) -> bytes:
     """Return the bytes of an ONNX file with the card in its ``metadata_props``."""
     fields = card.fields(model.SerializeToString(deterministic=True))
     copy = onnx.ModelProto()

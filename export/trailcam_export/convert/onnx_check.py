@@ -21,7 +21,7 @@ _RANDOM = {"RandomUniform", "RandomNormal", "RandomUniformLike", "RandomNormalLi
 _ENDINGS = {"Softmax", "LogSoftmax", "Sigmoid"}
 _PASSING = {"Reshape", "Squeeze", "Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "Flatten"}
 _ARITHMETIC = {"Mul", "Add", "Sub", "Div", "BatchNormalization"}
-_LEAST_SHARE = 0.99  # see tflite_file
+_MIN_FRACTION = 0.99  # see tflite_file
 
 
 def check_onnx(
@@ -112,7 +112,7 @@ def _check_weights(model: onnx.ModelProto, name: str, scheme: str, kernels: int)
         for tensor in model.graph.initializer
         if len(tensor.dims) >= 2 and tensor.data_type in kinds
     )
-    if found < _LEAST_SHARE * kernels:
+    if found < _MIN_FRACTION * kernels:
         raise ExportError(
             f"{name} holds {found:,} {scheme} weights, the trained model {kernels:,}: some were lost on the way, or "
             "not converted. Nothing was exported."

@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from trailcam_core.statistics.wilson import Z_95
 
-__all__ = ["PairedShare", "difference_interval", "pair_up"]
+__all__ = ["PairedProportion", "difference_interval", "pair_outcomes"]
 
 _HALVINGS = 50  # of a bracket of at most 2: 2e-15
 
 
 @dataclass(frozen=True)
-class PairedShare:
+class PairedProportion:
     """``n`` pictures: yes from both models, from the first only, from the second only."""
 
     n: int
@@ -52,9 +52,9 @@ class PairedShare:
         return difference_interval(self.only_first, self.only_second, self.n, z)
 
 
-def pair_up(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> PairedShare:
+def pair_outcomes(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> PairedProportion:
     """Count two (N,) columns of yes and no."""
-    return PairedShare(
+    return PairedProportion(
         len(first), int((first & second).sum()), int((first & ~second).sum()), int((~first & second).sum())
     )
 

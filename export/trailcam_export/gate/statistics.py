@@ -9,19 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.inference.decision import probabilities, reject_score
+from trailcam_core.inference.decision import confidence_score, probabilities
 from trailcam_core.spec import Drift, Gate, Metrics, OutputSpec
+from trailcam_core.statistics.calibration_error import calibration_error
 from trailcam_core.statistics.paired import bootstrap_delta, mcnemar_exact
 from trailcam_core.statistics.wilson import wilson_interval
-from trailcam_export.gate.paired_proportions import PairedShare, pair_up
+from trailcam_export.gate.paired_proportions import PairedProportion, pair_outcomes
 from trailcam_export.inference.batches import Logits
 
-__all__ = ["Answers", "DriftStatistics", "Score", "divergence", "measure_drift", "score", "to_class_ids"]
+__all__ = ["DriftStatistics", "ModelOutputs", "Score", "divergence", "measure_drift", "score", "to_class_ids"]
 
 ClassIds = npt.NDArray[np.intp]  # (N,)
 Floats = npt.NDArray[np.float64]
 
-_BINS = 15  # of confidence. Source: Guo et al., "On calibration of modern neural networks", ICML 2017
 _NO_ANSWER = -1  # of a picture for which a model gives NaN or infinity: never right, never the same
 # Of the sum of a row of probabilities: an 8-bit output rounds each of K by up to 1/512.
 _SUM_TOLERANCE = 0.02
@@ -46,12 +46,12 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Answers:
+class ModelOutputs:
     """What one model said: (N, K) logits of the pictures, its own temperature and reject rule, (M, K) of others."""
 
     logits: Logits
     output: OutputSpec
-    others: Logits | None = None
+    ood_logits: Logits | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +76,14 @@ class DriftStatistics:
     n: int
     reference: Score
     variant: Score
-    right: PairedShare
+    right: PairedProportion
     mcnemar_p: float
     bootstrap_low: float
     bootstrap_high: float
     agreeing: int
-    recall: tuple[PairedShare, ...]
-    unknown: PairedShare | None
-    unknown_others: PairedShare | None
+    recall: tuple[PairedProportion, ...]
+    unknown: PairedProportion | None
+    unknown_ood: PairedProportion | None
     ece_reference: float
     ece_variant: float
     kl: Floats
@@ -113,7 +113,9 @@ def score(logits: Logits, class_ids: ClassIds) -> Score:
     return Score(n, hits / n, *wilson_interval(hits, n), tuple(recall))
 
 
-def measure_drift(reference: Answers, variant: Answers, class_ids: ClassIds, seed: int = 0) -> DriftStatistics:
+def measure_drift(
+    reference: ModelOutputs, variant: ModelOutputs, class_ids: ClassIds, seed: int = 0
+) -> DriftStatistics:
     """Compare two models' answers to the same pictures.
 
     Args:
@@ -133,7 +135,7 @@ def measure_drift(reference: Answers, variant: Answers, class_ids: ClassIds, see
         )
     first, second = _answers(reference.logits), _answers(variant.logits)
     first_right, second_right = first == class_ids, second == class_ids
-    right = pair_up(first_right, second_right)
+    right = pair_outcomes(first_right, second_right)
     low, high = bootstrap_delta(first_right, second_right, seed)
     answered = second != _NO_ANSWER
     confusion = np.zeros((shape[1], shape[1]), np.int64)
@@ -149,13 +151,13 @@ def measure_drift(reference: Answers, variant: Answers, class_ids: ClassIds, see
         bootstrap_high=high,
         agreeing=int((first == second).sum()),
         recall=tuple(
-            pair_up(first_right[class_ids == class_id], second_right[class_ids == class_id])
+            pair_outcomes(first_right[class_ids == class_id], second_right[class_ids == class_id])
             for class_id in range(shape[1])
         ),
         unknown=_unknown(reference, variant, reference.logits, variant.logits),
-        unknown_others=_unknown(reference, variant, reference.others, variant.others),
-        ece_reference=_calibration_error(ours, first_right),
-        ece_variant=_calibration_error(theirs, second_right),
+        unknown_ood=_unknown(reference, variant, reference.ood_logits, variant.ood_logits),
+        ece_reference=calibration_error(ours, first_right),
+        ece_variant=calibration_error(theirs, second_right),
         kl=divergence(reference.logits, variant.logits, reference.output.temperature),
         confidence_shift=theirs - ours,
         confusion=confusion,
@@ -200,22 +202,18 @@ def _finite_rows(logits: Logits) -> npt.NDArray[np.bool_]:
     return np.asarray(np.isfinite(logits).all(axis=1))
 
 
-def _confidence(answers: Answers) -> Floats:
+def _confidence(answers: ModelOutputs) -> Floats:
     return np.asarray(probabilities(_finite(answers.logits), answers.output.temperature).max(axis=1))
 
 
-def _calibration_error(confidence: Floats, right: npt.NDArray[np.bool_]) -> float:
-    place = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    gaps = np.bincount(place, confidence, _BINS) - np.bincount(place, right, _BINS)
-    return float(np.abs(gaps).sum() / len(right))
-
-
-def _unknown(reference: Answers, variant: Answers, first: Logits | None, second: Logits | None) -> PairedShare | None:
+def _unknown(
+    reference: ModelOutputs, variant: ModelOutputs, first: Logits | None, second: Logits | None
+) -> PairedProportion | None:
     ours, theirs = reference.output.reject, variant.output.reject
     if first is None or second is None or ours is None or theirs is None:
         return None
-    turned_away = ~_finite_rows(second) | (reject_score(_finite(second), theirs.score) < theirs.threshold)
-    return pair_up(np.asarray(reject_score(first, ours.score) < ours.threshold), turned_away)
+    turned_away = ~_finite_rows(second) | (confidence_score(_finite(second), theirs.score) < theirs.threshold)
+    return pair_outcomes(np.asarray(confidence_score(first, ours.score) < ours.threshold), turned_away)
 
 
 def _are_probabilities(logits: Logits) -> bool:

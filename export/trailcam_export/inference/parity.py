@@ -9,7 +9,7 @@ import numpy as np
 from trailcam_core.errors import ExportError
 from trailcam_core.golden_replay import diagnose
 from trailcam_export.inference.batches import Images, Logits
-from trailcam_export.inference.predict import Answerer
+from trailcam_export.inference.predict import Predictor
 
 __all__ = ["PARITY_ABSOLUTE", "PARITY_COUNT", "PARITY_RELATIVE", "check_parity", "parity_tolerance"]
 
@@ -33,7 +33,7 @@ def parity_tolerance(logits: Logits, scheme: str = "float32") -> float:
 
 
 def check_parity(
-    trained: Answerer, converted: Answerer, images: Images, scheme: str = "float32", name: str = "float32"
+    trained: Predictor, converted: Predictor, images: Images, scheme: str = "float32", name: str = "float32"
 ) -> float:
     """Compare a float file with the model it was made from and return the largest difference of a logit.
 

@@ -15,20 +15,20 @@ from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import InputSpec
 from trailcam_export.inference.batches import Images, Logits, stream_batches
 
-__all__ = ["Answerer", "FileAnswerer", "KerasAnswerer", "collect_logits"]
+__all__ = ["FilePredictor", "KerasPredictor", "Predictor", "predict_files"]
 
 
 _MOST_INTERPRETERS = 4  # each holds the whole model: with 32 cores, 32 times Xception
 
 
-class Answerer(Protocol):
+class Predictor(Protocol):
     """Something that gives logits for pictures."""
 
     def logits(self, images: Images) -> Logits:
         """Return (N, K) float32 logits of (N, H, W, 3) uint8 RGB inputs."""
 
 
-class KerasAnswerer:
+class KerasPredictor:
     """The trained model in inference mode; one graph for all batch sizes."""
 
     def __init__(self, model: keras.Model) -> None:
@@ -40,7 +40,7 @@ class KerasAnswerer:
         return np.asarray(self._call(tf.constant(images)).numpy(), np.float32)
 
 
-class FileAnswerer:
+class FilePredictor:
     """A TFLite or ONNX file, one picture at a time as on the device, by up to four interpreters of one thread each.
 
     Raises:
@@ -55,20 +55,20 @@ class FileAnswerer:
         count = len(self._models)
         answers = np.empty((len(images), self._models[0].class_count), np.float32)
 
-        def work(number: int) -> None:
+        def run(number: int) -> None:
             for place in range(number, len(images), count):
                 answers[place] = self._models[number].invoke(images[place : place + 1])
 
         with ThreadPoolExecutor(count) as pool:
-            for _ in pool.map(work, range(count)):
+            for _ in pool.map(run, range(count)):
                 pass  # an error in a thread is raised here
         return answers
 
 
-def collect_logits(
+def predict_files(
     paths: Sequence[Path],
     spec: InputSpec,
-    answerers: Mapping[str, Answerer],
+    predictors: Mapping[str, Predictor],
     stage: str,
     progress: Progress = silent,
 ) -> dict[str, Logits]:
@@ -77,7 +77,7 @@ def collect_logits(
     Args:
         paths: N picture files, at least one.
         spec: the models' input.
-        answerers: by name.
+        predictors: by name.
         stage: what ``progress`` calls it.
         progress: told after each batch.
 
@@ -88,11 +88,11 @@ def collect_logits(
         SourceError: a picture cannot be read.
         BundleError: a file fails while it runs.
     """
-    found: dict[str, list[Logits]] = {name: [] for name in answerers}
+    found: dict[str, list[Logits]] = {name: [] for name in predictors}
     done = 0
     for images in stream_batches(paths, spec):
-        for name, answerer in answerers.items():
-            found[name].append(answerer.logits(images))
+        for name, predictor in predictors.items():
+            found[name].append(predictor.logits(images))
         done += len(images)
         progress(stage, done, len(paths))
     return {name: np.concatenate(parts) for name, parts in found.items()}

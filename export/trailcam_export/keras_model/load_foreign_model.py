@@ -23,14 +23,14 @@ from trailcam_core.spec import MAX_INPUT_PX, MIN_INPUT_PX
 from trailcam_export.keras_model.input_range import find_range, is_augmentation
 from trailcam_export.keras_model.load_run_model import copy_weights, load_keras, walk_layers
 
-__all__ = ["open_plain_model"]
+__all__ = ["open_foreign_model"]
 
 _CROPPING = "RandomCrop"  # crops the centre while predicting: not nothing
 _PROBABILITY_TOLERANCE = 2e-3  # absolute; half precision against float32, measured 4e-4 on a mixed_bfloat16 network
 _HALF_TOLERANCE = 5e-2
 
 
-def open_plain_model(
+def open_foreign_model(
     path: Path, labels: tuple[str, ...], value_range: ValueRange | None = None
 ) -> tuple[keras.Model, tuple[str, ...]]:
     """Load a Keras model, rebuild it to (N, H, W, 3) uint8 RGB in and (N, K) float32 logits out, and note what to know.

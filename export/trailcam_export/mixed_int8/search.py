@@ -27,9 +27,9 @@ from trailcam_export.mixed_int8.selective_quantiser import Operator
 
 __all__ = [
     "RANKING_COUNT",
-    "Damage",
     "Fix",
     "FixStep",
+    "OperatorSensitivity",
     "Trial",
     "measure_latency_ms",
     "rank_operators",
@@ -54,7 +54,7 @@ class Quantiser(Protocol):
 
 
 @dataclass(frozen=True)
-class Damage:
+class OperatorSensitivity:
     """What one operator does to the answers when it alone is int8: mean KL divergence in nats."""
 
     operator: Operator
@@ -93,7 +93,7 @@ class Fix:
     ``content`` and ``chosen`` are None when not even all but one operator in float satisfy the gate.
     """
 
-    ranking: tuple[Damage, ...]
+    ranking: tuple[OperatorSensitivity, ...]
     steps: tuple[FixStep, ...]
     chosen: FixStep | None
     content: bytes | None
@@ -105,7 +105,7 @@ def rank_operators(
     reference: Logits,
     images: Images,
     progress: Progress = silent,
-) -> tuple[Damage, ...]:
+) -> tuple[OperatorSensitivity, ...]:
     """Return all operators, the one that hurts most first.
 
     Args:
@@ -118,7 +118,7 @@ def rank_operators(
     found = []
     for done, operator in enumerate(quantiser.operators, start=1):
         answers = ask(quantiser.quantise_only(operator.name), images)
-        found.append(Damage(operator, float(divergence(reference, answers).mean())))
+        found.append(OperatorSensitivity(operator, float(divergence(reference, answers).mean())))
         progress("ranking operators", done, len(quantiser.operators))
     return tuple(sorted(found, key=lambda item: -item.kl))
 
@@ -133,21 +133,25 @@ def satisfies(result: GateResult, perfect: GateResult) -> bool:
         result: of the file.
         perfect: of the float model against itself on the same pictures.
     """
-    open_bars = {bar.name for bar in perfect.bars if bar.verdict is not Verdict.PASS}
+    undecided = {criterion.name for criterion in perfect.criteria if criterion.verdict is not Verdict.PASS}
     return all(
-        bar.verdict is Verdict.PASS
-        or (bar.name in open_bars and bar.verdict is Verdict.INCONCLUSIVE and _meets(bar.name, bar.value, bar.bar))
-        for bar in result.bars
+        criterion.verdict is Verdict.PASS
+        or (
+            criterion.name in undecided
+            and criterion.verdict is Verdict.INCONCLUSIVE
+            and _meets(criterion.name, criterion.value, criterion.bound)
+        )
+        for criterion in result.criteria
     )
 
 
-def _meets(name: str, value: float, bar: float) -> bool:
-    return abs(value) <= bar if name in ("unknown_shift", "others_shift") else value >= bar
+def _meets(name: str, value: float, bound: float) -> bool:
+    return abs(value) <= bound if name in ("unknown_shift", "others_shift") else value >= bound
 
 
 def search_fix(
     quantiser: Quantiser,
-    ranking: Sequence[Damage],
+    ranking: Sequence[OperatorSensitivity],
     try_file: Callable[[bytes], Trial],
     time_file: Callable[[bytes], float],
     good: Callable[[GateResult], bool],

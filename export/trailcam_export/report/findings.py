@@ -6,7 +6,7 @@ from pathlib import Path
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_export.gate.gate import GateResult, Verdict
 from trailcam_export.gate.presets import Preset
-from trailcam_export.gate.statistics import Answers, ClassIds, DriftStatistics
+from trailcam_export.gate.statistics import ClassIds, DriftStatistics, ModelOutputs
 from trailcam_export.mixed_int8.search import Fix
 
 __all__ = ["Findings", "FixFindings", "VariantFindings"]
@@ -28,7 +28,7 @@ class VariantFindings:
     name: str
     bundle: str
     size_bytes: int
-    answers: Answers
+    answers: ModelOutputs
     drift: DriftStatistics
     gate: GateResult
 
@@ -38,8 +38,8 @@ class Findings:
     """All variants of an export against the trained model.
 
     ``rows`` are the test pictures below ``data``, ``class_ids`` their true classes; all answers are in that order.
-    ``fixed`` names the variant that stands in for one which failed, where ``--fix`` found it. ``doubt`` says what is
-    probably wrong with the trained model itself.
+    ``fixed`` names the variant that replaces a failed one, if ``--fix`` found it. ``reference_warning`` describes a
+    probable fault of the trained model itself.
     """
 
     name: str
@@ -49,11 +49,11 @@ class Findings:
     data: Path
     rows: tuple[SplitRow, ...]
     class_ids: ClassIds
-    reference: Answers
+    reference: ModelOutputs
     variants: tuple[VariantFindings, ...]
     fix: FixFindings | None = None
     fixed: str | None = None
-    doubt: str | None = None
+    reference_warning: str | None = None
 
     def passed(self, inconclusive_fails: bool = False) -> bool:
         """Return whether every variant may ship; one that a fixed variant stands in for does not count."""

@@ -15,7 +15,7 @@ def render_drift_report(findings: Findings) -> str:
     Raises:
         SourceError: a test picture can no longer be read.
     """
-    measured = [variant for variant in findings.variants if variant.gate.bars[0].name != "parity"]
+    measured = [variant for variant in findings.variants if variant.gate.criteria[0].name != "parity"]
     sections = [
         ("Variants", _overview(findings) + join(_verdict(findings, variant) for variant in findings.variants)),
         (f"Fixing {findings.fix.of}" if findings.fix else "", describe_fix(findings)),
@@ -43,14 +43,14 @@ def _lead(findings: Findings) -> list[Html]:
             *(trained.top1, trained.top1_low, trained.top1_high, findings.preset.name),
         ),
     ]
-    if findings.doubt is not None:
-        lead.append(box("Check the trained model first", [paragraph(_sentence(findings.doubt))], "fail"))
+    if findings.reference_warning is not None:
+        lead.append(box("Check the trained model first", [paragraph(_sentence(findings.reference_warning))], "fail"))
     return lead
 
 
 def _overview(findings: Findings) -> Html:
     first = findings.variants[0].drift
-    unknown = [None if pair is None else pair.first for pair in (first.unknown, first.unknown_others)]
+    unknown = [None if pair is None else pair.first for pair in (first.unknown, first.unknown_ood)]
     rows = [
         [
             *("trained", "", "", f"{first.reference.top1:.2%}", "", "", "", f"{first.ece_reference:.3f}"),
@@ -60,7 +60,7 @@ def _overview(findings: Findings) -> Html:
     for variant in findings.variants:
         drift = variant.drift
         low, high = drift.right.interval()
-        unknown = [None if pair is None else pair.second for pair in (drift.unknown, drift.unknown_others)]
+        unknown = [None if pair is None else pair.second for pair in (drift.unknown, drift.unknown_ood)]
         rows.append(
             [
                 *(variant.name, badge(variant.gate.verdict.value), size_text(variant.size_bytes)),
@@ -85,7 +85,7 @@ def _verdict(findings: Findings, variant: VariantFindings) -> Html:
 
 
 def _glossary(findings: Findings) -> Html:
-    others = ", and of others" if findings.reference.others is not None else ""
+    others = ", and of others" if findings.reference.ood_logits is not None else ""
     terms = (
         ("pass", "the interval proves the bar; fail: it refutes it; inconclusive: too few pictures to decide"),
         (

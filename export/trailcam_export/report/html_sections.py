@@ -16,7 +16,7 @@ from trailcam_core.report import (
     join,
     paragraph,
 )
-from trailcam_export.gate.gate import BarResult
+from trailcam_export.gate.gate import CriterionResult
 from trailcam_export.gate.statistics import DriftStatistics
 from trailcam_export.report.findings import Findings, VariantFindings
 
@@ -35,7 +35,7 @@ def size_text(size_bytes: int) -> str:
 def describe_variant(findings: Findings, variant: VariantFindings) -> Html:
     """Return the section of one variant: its bars, charts and exchanged answers."""
     drift, right = variant.drift, variant.drift.right
-    bars = [[bar.rule, *_measured(bar), f"{bar.n:,}", badge(bar.verdict.value)] for bar in variant.gate.bars]
+    bars = [[bar.rule, *_measured(bar), f"{bar.n:,}", badge(bar.verdict.value)] for bar in variant.gate.criteria]
     text = (
         f"Only the trained model was right on {right.only_first:,} pictures, only {variant.name} on "
         f"{right.only_second:,}: exact McNemar p = {drift.mcnemar_p:.3g}; bootstrap interval of the delta "
@@ -51,7 +51,7 @@ def describe_variant(findings: Findings, variant: VariantFindings) -> Html:
     )
 
 
-def _measured(bar: BarResult) -> list[str]:
+def _measured(bar: CriterionResult) -> list[str]:
     if not bar.measured:
         return ["", ""]
     if bar.name in ("top1_delta", "recall_delta", "unknown_shift", "others_shift"):

@@ -3,26 +3,26 @@
 Validation pictures set both numbers; the stated shares are measured on test pictures and on others, which did not.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trailcam_core.datasets.out_of_distribution import REPORT_HALF, group_others
+from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, list_ood_images
 from trailcam_core.datasets.run_directory import Run
 from trailcam_core.errors import DataError, ExportError, SourceError
+from trailcam_core.files.digest import file_sha256
 from trailcam_core.images.decode import read_image
-from trailcam_core.inference.decision import fit_reject_rule, reject_score
+from trailcam_core.inference.decision import confidence_score, fit_reject_rule
 from trailcam_core.inference.temperature import fit_temperature
 from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import REJECT_SCORES, InputSpec, OutputSpec, RejectRule
 from trailcam_export.gate.statistics import ClassIds
 from trailcam_export.inference.batches import Logits
 
-__all__ = ["KEEP", "choose_score", "find_others", "fit_output"]
+__all__ = ["KNOWN_ACCEPT_RATE", "choose_score", "find_ood_images", "fit_output"]
 
-KEEP = 0.95  # share of pictures of known labels that keep their answer
+KNOWN_ACCEPT_RATE = 0.95  # share of pictures of known labels that keep their answer
 _DEFAULT_SCORE = "max_logit"
 
 
@@ -52,7 +52,7 @@ def fit_output(
 
     Args:
         labels: K names.
-        score: see ``trailcam_core.inference.decision.reject_score``.
+        score: see ``trailcam_core.inference.decision.score_name``.
         validation: (N, K) logits and (N,) true classes that set the numbers.
         test: (M, K) logits of known labels.
         others: (L, K) logits of pictures of none of the labels, where there are any.
@@ -67,20 +67,20 @@ def fit_output(
             f"A converted file gives NaN or infinity for {broken:,} of {len(logits):,} validation pictures. A layer "
             "overflows in these numbers: leave this variant out, or train the run again."
         )
-    threshold = fit_reject_rule(logits, score, KEEP)
-    rejected = None if others is None else float((reject_score(others, score) < threshold).mean())
+    threshold = fit_reject_rule(logits, score, KNOWN_ACCEPT_RATE)
+    rejected = None if others is None else float((confidence_score(others, score) < threshold).mean())
     rule = RejectRule(
         score=score,
         threshold=threshold,
-        animals_kept=float((reject_score(test, score) >= threshold).mean()),
-        n_animals=len(test),
-        others_rejected=rejected,
-        n_others=0 if others is None else len(others),
+        known_accept_rate=float((confidence_score(test, score) >= threshold).mean()),
+        n_known=len(test),
+        ood_reject_rate=rejected,
+        n_ood=0 if others is None else len(others),
     )
     return OutputSpec(labels, fit_temperature(logits, class_ids), rule)
 
 
-def find_others(
+def find_ood_images(
     root: Path, spec: InputSpec, progress: Progress = silent, learned: frozenset[str] = frozenset()
 ) -> tuple[list[Path], int]:
     """List the pictures of none of the labels that may be measured on, and how many files do not decode.
@@ -95,7 +95,7 @@ def find_others(
         ExportError: no such folder, or no picture in it.
     """
     try:
-        groups = group_others(root)
+        groups = list_ood_images(root)
     except DataError as error:
         raise ExportError(str(error)) from error
     total = sum(map(len, groups.values()))
@@ -112,9 +112,9 @@ def find_others(
             else:
                 readable.append(path)
             progress("looking at others", done, total)
-        chosen += readable[REPORT_HALF]
+        chosen += readable[EVALUATION_HALF]
     if learned:
-        chosen = [path for path in chosen if hashlib.sha256(path.read_bytes()).hexdigest() not in learned]
+        chosen = [path for path in chosen if file_sha256(path) not in learned]
     if not chosen:
         raise ExportError(
             f"{root}: no two readable pictures in a folder of it. --others names pictures of none of the labels, other "

@@ -27,7 +27,7 @@ _PASSING_OPS = ("RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE")
 # float32 for the other schemes; in a mixed file the last operator may be of either kind
 _OUTPUTS = {"int8": ("uint8",), "mixed_int8": ("float32", "int8", "uint8")}
 # dynamic_int8 has none: kernels of fewer than 1,024 numbers stay in float, so a small model may keep all of them
-_HALLMARKS = {"float16": np.float16, "int16x8": np.int16}
+_REQUIRED_DTYPES = {"float16": np.float16, "int16x8": np.int16}
 
 
 def check_graph(content: bytes, scheme: str, input_shape: tuple[int, ...], class_count: int) -> None:
@@ -58,9 +58,9 @@ def check_graph(content: bytes, scheme: str, input_shape: tuple[int, ...], class
     _check_sizes(interpreter, tensors, scheme, input_shape, class_count)
     if scheme == "int8":
         _check_integer(interpreter, operators, tensors)
-    hallmark = _HALLMARKS.get(scheme)
-    if hallmark is not None and not any(item["dtype"] is hallmark for item in tensors.values()):
-        raise ExportError(f"The converted {scheme} file holds no {hallmark.__name__} tensor: it was not converted.")
+    required = _REQUIRED_DTYPES.get(scheme)
+    if required is not None and not any(item["dtype"] is required for item in tensors.values()):
+        raise ExportError(f"The converted {scheme} file holds no {required.__name__} tensor: it was not converted.")
 
 
 def _check_operators(operators: list[dict[str, Any]], scheme: str) -> None:

@@ -18,7 +18,7 @@ __all__ = ["check_weights", "kernel_size", "runtime_min", "shorten_names", "take
 _OPS = schema.BuiltinOperator
 _CONVOLUTIONS = (_OPS.CONV_2D, _OPS.DEPTHWISE_CONV_2D)
 _ARITHMETIC = (_OPS.MUL, _OPS.ADD, _OPS.SUB)
-_LEAST_SHARE = 0.99  # of the weights; what converters drop rightly are a few constants, never a kernel
+_MIN_FRACTION = 0.99  # of the weights; what converters drop rightly are a few constants, never a kernel
 
 # The oldest versions on which golden vectors of every scheme were replayed ("make check-runtimes"), and the TFLite that
 # tflite-runtime 2.14 is. A file says itself which TFLite its operators need.
@@ -46,7 +46,7 @@ def check_weights(content: bytes, scheme: str, kernels: int) -> None:
     graph = model.subgraphs[0]
     constant = {index for index, tensor in enumerate(graph.tensors) if _is_constant(model, tensor)}
     found = sum(_size(graph.tensors[index]) for index in constant if len(_shape(graph.tensors[index])) >= 2)
-    if found < _LEAST_SHARE * kernels:
+    if found < _MIN_FRACTION * kernels:
         raise ExportError(
             f"The converted {scheme} file holds {found:,} weights, the trained model {kernels:,}: some were lost on "
             "the way. Nothing was exported."

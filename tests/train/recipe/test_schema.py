@@ -3,8 +3,8 @@ import tomllib
 import pytest
 
 from trailcam_core.errors import TrainError
-from trailcam_train.recipe.schema import find_recipe, recipe_names
 from trailcam_train.recipe.toml import override, recipe_from_table, recipe_to_toml
+from trailcam_train.recipes.find import find_recipe, recipe_names
 
 
 def test_the_recipes_of_the_design_are_there() -> None:

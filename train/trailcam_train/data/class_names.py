@@ -28,7 +28,7 @@ ANIMALS10: Mapping[str, str] = MappingProxyType(
         "scoiattolo": "squirrel",
     }
 )
-_FEWEST_TO_RECOGNISE = 2  # one Italian word may be chance, two are Animals-10
+_MIN_RECOGNISED = 2  # one Italian word may be chance, two are Animals-10
 _MAX_FILE_BYTES = 1_000_000
 
 
@@ -83,7 +83,7 @@ def choose_label_map(folders: Iterable[str], given: str | None) -> dict[str, str
     """
     names = sorted(folders)
     if given is None:
-        known = len(names) >= _FEWEST_TO_RECOGNISE and set(names) <= set(ANIMALS10)
+        known = len(names) >= _MIN_RECOGNISED and set(names) <= set(ANIMALS10)
         return {name: ANIMALS10[name] if known else name for name in names}
     if given == "none":
         return {name: name for name in names}

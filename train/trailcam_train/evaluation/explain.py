@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.images.resize import Image
-from trailcam_train.models.build import jit_setting
+from trailcam_train.models.runtime import jit_setting
 
 __all__ = ["FeatureMaps", "feature_maps", "grad_cam"]
 

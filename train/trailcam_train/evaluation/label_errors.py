@@ -20,14 +20,14 @@ __all__ = ["LabelError", "find_label_errors"]
 class LabelError:
     """A picture whose label is likely wrong.
 
-    ``position`` is its row, ``suggested`` the class id that it is confidently counted to; ``given_share`` and
-    ``suggested_share`` are the probabilities, 0..1, of the label given and of the suggested one.
+    ``position`` is its row, ``suggested`` the class id that it is confidently counted to; ``given_probability`` and
+    ``suggested_probability`` are the probabilities, 0..1, of the label given and of the suggested one.
     """
 
     position: int
     suggested: int
-    given_share: float
-    suggested_share: float
+    given_probability: float
+    suggested_probability: float
 
 
 def find_label_errors(

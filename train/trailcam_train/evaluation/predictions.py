@@ -76,10 +76,14 @@ def read_predictions(run: Run, split: str) -> tuple[Prediction, ...]:
         if part == split:
             found[file] = (label, answer, _read_confidence(confidence, f"{path}: line {number}"))
     rows = run.pictures(split)
-    strange = {row.file for row in rows} ^ set(found) or {row.file for row in rows if found[row.file][0] != row.label}
+    mismatched = {row.file for row in rows} ^ set(found) or {
+        row.file for row in rows if found[row.file][0] != row.label
+    }
     unknown = {answer for _, answer, _ in found.values()} - set(run.labels)
-    if strange or unknown:
-        what = f"the label {min(unknown)!r}" if unknown else f"{len(strange):,} pictures, such as {min(strange)!r}"
+    if mismatched or unknown:
+        what = (
+            f"the label {min(unknown)!r}" if unknown else f"{len(mismatched):,} pictures, such as {min(mismatched)!r}"
+        )
         raise TrainError(
             f"{path}: does not fit {'labels.json' if unknown else 'split.csv'} beside it, in {what}. Both are written "
             "by one training: copy the whole folder again."

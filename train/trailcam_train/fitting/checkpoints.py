@@ -27,10 +27,10 @@ __all__ = [
     "BEST_FILE",
     "LAST_FILE",
     "START_FILE",
-    "BlendRow",
     "EpochRow",
+    "InterpolationRow",
     "State",
-    "blend_best",
+    "interpolate_best",
     "load_best",
     "load_last",
     "put_variables",
@@ -72,7 +72,7 @@ class EpochRow:
 
 
 @dataclass(frozen=True)
-class BlendRow:
+class InterpolationRow:
     """The weights that a phase with ``blend`` ended with: no epoch, so without a training loss.
 
     ``epoch`` is that of the best weights that went in, ``after`` how many epochs were finished.
@@ -105,7 +105,7 @@ class State:
     best_epoch: int = 0
     finished: bool = False
     history: tuple[EpochRow, ...] = ()
-    blends: tuple[BlendRow, ...] = ()
+    blends: tuple[InterpolationRow, ...] = ()
 
     @property
     def epoch(self) -> int:
@@ -113,7 +113,7 @@ class State:
         return len(self.history)
 
     @property
-    def best(self) -> EpochRow | BlendRow | None:
+    def best(self) -> EpochRow | InterpolationRow | None:
         """The best epoch so far, or what was made of it at the end of its phase."""
         if self.blends and self.blends[-1].epoch == self.best_epoch:
             return self.blends[-1]
@@ -160,7 +160,7 @@ def load_last(folder: Path) -> tuple[State, Arrays]:
         found = json.loads(arrays.pop("state").tobytes())
         rows = {
             "history": tuple(EpochRow(**row) for row in found["history"]),
-            "blends": tuple(BlendRow(**row) for row in found.get("blends", [])),
+            "blends": tuple(InterpolationRow(**row) for row in found.get("blends", [])),
         }
         state = State(**{**found, **rows})
     except (KeyError, TypeError, ValueError) as error:
@@ -195,7 +195,7 @@ def save_start(folder: Path, model: keras.Model) -> None:
     _write(folder / START_FILE, _collect("model", model.variables))
 
 
-def blend_best(folder: Path, model: keras.Model, share: float, phase: int) -> None:
+def interpolate_best(folder: Path, model: keras.Model, share: float, phase: int) -> None:
     """Put start + share * (best - start) into ``model`` and write it as the best; a second call changes nothing.
 
     Whole numbers, such as the state of a random generator, are taken from the best weights.

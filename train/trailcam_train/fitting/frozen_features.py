@@ -21,10 +21,10 @@ from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import sync_directory, write_file
 from trailcam_core.progress import Progress, silent
-from trailcam_train.input.epoch_order import pick, turns
-from trailcam_train.models.frozen_inference import freeze_forward
+from trailcam_train.input.epoch_order import gather_views, repeat_counts
+from trailcam_train.models.frozen_inference import compile_inference
 
-__all__ = ["FeatureStream", "Stream", "cut_network", "read_views", "remove_views"]
+__all__ = ["FeatureStream", "Stream", "cache_features", "remove_features", "split_network"]
 
 Batch = tuple[npt.NDArray[Any], npt.NDArray[np.int32]]  # what a network takes, (N, ...), and class_ids (N,)
 Features = npt.NDArray[np.float16]  # (pictures, h, w, C)
@@ -92,19 +92,19 @@ class FeatureStream:
     def epoch(self, number: int, start_batch: int = 0) -> Iterator[Batch]:
         """Yield features (N, h, w, C) float32 and class_ids (N,) int32."""
         order, step = self.order(number), self.batch_size
-        numbers = (number + turns(order)) % len(self._views)
+        numbers = (number + repeat_counts(order)) % len(self._views)
         for start in range(start_batch * step, len(order), step):
             positions = order[start : start + step]
-            yield pick(self._views, numbers[start : start + step], positions), self._class_ids[positions]
+            yield gather_views(self._views, numbers[start : start + step], positions), self._class_ids[positions]
 
     def view(self, number: int) -> Iterator[Batch]:
         """Yield view ``number`` of every picture once, in the order of ``rows``."""
         for start in range(0, len(self.rows), self.batch_size):
             positions = np.arange(start, min(start + self.batch_size, len(self.rows)))
-            yield pick(self._views, np.full(len(positions), number), positions), self._class_ids[positions]
+            yield gather_views(self._views, np.full(len(positions), number), positions), self._class_ids[positions]
 
 
-def cut_network(model: keras.Model, first_layer: str) -> tuple[keras.Model, keras.Model]:
+def split_network(model: keras.Model, first_layer: str) -> tuple[keras.Model, keras.Model]:
     """Cut a network before ``first_layer`` into trunk and rest; both share their layers with ``model``.
 
     Raises:
@@ -118,20 +118,20 @@ def cut_network(model: keras.Model, first_layer: str) -> tuple[keras.Model, kera
         rest = keras.Model(cut, model.outputs[0])
     except ValueError as error:
         raise TrainError(f"the network cannot be cut before {first_layer!r}: a connection leads around it.") from error
-    trunk = keras.Model(model.inputs[0], cut)
-    return trunk, rest
+    frozen = keras.Model(model.inputs[0], cut)
+    return frozen, rest
 
 
-def read_views(
-    trunk: keras.Model, pictures: Stream, count: int, folder: Path, name: str, progress: Progress = silent
+def cache_features(
+    frozen: keras.Model, pictures: Stream, count: int, folder: Path, name: str, progress: Progress = silent
 ) -> FeatureStream:
     """Run the trunk over ``count`` views of every picture, or take up what an earlier start has left.
 
     Args:
-        trunk: pictures (N, H, W, 3) uint8 to features.
+        frozen: pictures (N, H, W, 3) uint8 to features.
         pictures: give the views.
         count: of views.
-        folder: where the features are kept until ``remove_views``.
+        folder: where the features are kept until ``remove_features``.
         name: tells streams apart in that folder.
         progress: told of each batch.
 
@@ -143,24 +143,24 @@ def read_views(
     for view in range(count):
         path = folder / f"{_PREFIX}{name}-{view}.npy"
         if not path.exists():
-            _write_view(trunk, pictures, view, path, progress)
+            _write_view(frozen, pictures, view, path, progress)
         views.append(np.load(path, mmap_mode="r"))
     class_ids = np.load(folder / f"{_PREFIX}{name}-classes.npy")
     return FeatureStream(pictures, views, class_ids)
 
 
-def remove_views(folder: Path) -> None:
+def remove_features(folder: Path) -> None:
     """Delete the features of every stream."""
     for path in folder.glob(f"{_PREFIX}*"):
         path.unlink()
 
 
-def _write_view(trunk: keras.Model, pictures: Stream, view: int, path: Path, progress: Progress) -> None:
-    shape = (len(pictures.rows), *trunk.output_shape[1:])
+def _write_view(frozen: keras.Model, pictures: Stream, view: int, path: Path, progress: Progress) -> None:
+    shape = (len(pictures.rows), *frozen.output_shape[1:])
     class_ids = np.zeros(len(pictures.rows), np.int32)
     unfinished = path.with_suffix(".unfinished")
     features = _map_new(unfinished, shape)
-    forward = freeze_forward(trunk)
+    forward = compile_inference(frozen)
     done = 0
     with closing(pictures.view(view)) as batches:  # type: ignore[type-var]
         for images, ids in batches:

@@ -9,10 +9,10 @@ from pathlib import Path
 from trailcam_core.datasets.run_directory import SplitRow, read_split
 from trailcam_core.errors import DataError, TrainError
 
-__all__ = ["check_learned", "check_weights"]
+__all__ = ["check_leakage", "check_weights"]
 
 
-def check_learned(what: str, learned: Sequence[SplitRow], split: Path, rows: Sequence[SplitRow]) -> None:
+def check_leakage(what: str, learned: Sequence[SplitRow], split: Path, rows: Sequence[SplitRow]) -> None:
     """Refuse what learned from pictures that are for validation or test here.
 
     Args:
@@ -48,4 +48,4 @@ def check_weights(weights: str, rows: Sequence[SplitRow]) -> None:
         learned = [row for row in read_split(split) if row.split == "train"]
     except DataError as error:
         raise TrainError(f"weights {weights}: what that run learned from is unknown. {error}") from error
-    check_learned(f"weights {weights}", learned, split, rows)
+    check_leakage(f"weights {weights}", learned, split, rows)

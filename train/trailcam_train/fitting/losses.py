@@ -22,13 +22,13 @@ import numpy.typing as npt
 
 from trailcam_train.recipe.schema import Recipe
 
-__all__ = ["Step", "accuracy", "make_loss", "make_step"]
+__all__ = ["TrainingBatch", "accuracy", "make_batch", "make_loss"]
 
 Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class Step:
+class TrainingBatch:
     """What ``train_on_batch`` takes; the first ``known`` of its rows are pictures of the labels, the rest outliers."""
 
     images: npt.NDArray[Any]
@@ -42,14 +42,14 @@ class Step:
         return len(self.images) / self.known
 
 
-def make_step(
+def make_batch(
     recipe: Recipe,
     class_weights: npt.NDArray[np.float32],
     images: npt.NDArray[Any],
     class_ids: npt.NDArray[np.int32],
     answers: Floats | None = None,
     outliers: npt.NDArray[Any] | None = None,
-) -> Step:
+) -> TrainingBatch:
     """Put together one step.
 
     Args:
@@ -67,7 +67,7 @@ def make_step(
         targets = np.concatenate([targets, np.float32(answers), np.ones((count, 1), np.float32)], axis=1)
     weights = class_weights[class_ids]
     if outliers is None:
-        return Step(images, targets, weights, count)
+        return TrainingBatch(images, targets, weights, count)
     even = np.zeros((len(outliers), targets.shape[1]), np.float32)
     even[:, :classes] = 1 / classes
     total = count + len(outliers)  # Keras divides the sum by this; each part is to be divided by its own number
@@ -75,11 +75,13 @@ def make_step(
         weights * np.float32(total / count),
         np.full(len(outliers), recipe.outliers_weight * total / len(outliers), np.float32),
     ]
-    return Step(np.concatenate([images, outliers]), np.concatenate([targets, even]), np.concatenate(scaled), count)
+    return TrainingBatch(
+        np.concatenate([images, outliers]), np.concatenate([targets, even]), np.concatenate(scaled), count
+    )
 
 
 def make_loss(recipe: Recipe) -> Callable[[Any, Any], Any]:
-    """Return the loss of each row, (N,), of (N, K) logits against targets as ``make_step`` makes them."""
+    """Return the loss of each row, (N,), of (N, K) logits against targets as ``make_batch`` makes them."""
     ops, distillation = keras.ops, recipe.distillation
 
     def from_labels(targets: Any, logits: Any) -> Any:

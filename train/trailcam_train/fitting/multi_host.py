@@ -20,7 +20,7 @@ import numpy.typing as npt
 from trailcam_core.errors import TrainError
 from trailcam_train.fitting.checkpoints import LAST_FILE, State, load_last
 
-__all__ = ["check_alike", "check_together", "host_count", "join_hosts", "own_part"]
+__all__ = ["check_same_epoch", "check_same_on_hosts", "host_count", "join_hosts", "local_part"]
 
 _COUNT, _NUMBER = "KERAS_DISTRIBUTION_NUM_PROCESSES", "KERAS_DISTRIBUTION_PROCESS_ID"
 
@@ -60,7 +60,7 @@ def host_count() -> int:
     return int(jax.process_count()) if jax.distributed.is_initialized() else 1
 
 
-def own_part(*arrays: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
+def local_part(*arrays: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
     """Return this host's part of the arrays of a batch, along their first axis, which all hosts share evenly."""
     count = host_count()
     if count == 1:
@@ -72,7 +72,7 @@ def own_part(*arrays: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
     return tuple(array[start : start + part] for array in arrays)
 
 
-def check_alike(what: str, content: bytes) -> None:
+def check_same_on_hosts(what: str, content: bytes) -> None:
     """Refuse to train where hosts would do different things; every host is told.
 
     Args:
@@ -82,7 +82,7 @@ def check_alike(what: str, content: bytes) -> None:
     Raises:
         TrainError: it is not.
     """
-    digests = _of_all(np.frombuffer(hashlib.sha256(content).digest(), np.uint8))
+    digests = _gather(np.frombuffer(hashlib.sha256(content).digest(), np.uint8))
     other = [number for number, digest in enumerate(digests) if (digest != digests[0]).any()]
     if other:
         raise TrainError(
@@ -91,7 +91,7 @@ def check_alike(what: str, content: bytes) -> None:
         )
 
 
-def check_together(folder: Path) -> None:
+def check_same_epoch(folder: Path) -> None:
     """Refuse to go on from checkpoints of different epochs; every host is told.
 
     Raises:
@@ -100,7 +100,7 @@ def check_together(folder: Path) -> None:
     if host_count() == 1:
         return
     state = load_last(folder)[0] if (folder / LAST_FILE).exists() else State()
-    found = _of_all(np.array([state.epoch, state.phase, len(state.blends)], np.int32)).tolist()
+    found = _gather(np.array([state.epoch, state.phase, len(state.blends)], np.int32)).tolist()
     if any(place != found[0] for place in found):
         epochs = ", ".join(str(epoch) for epoch, *_ in found)
         raise TrainError(
@@ -109,7 +109,7 @@ def check_together(folder: Path) -> None:
         )
 
 
-def _of_all(value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _gather(value: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the values of all hosts, stacked in their order."""
     if host_count() == 1:
         return value[None]

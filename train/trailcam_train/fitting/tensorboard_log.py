@@ -21,9 +21,9 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from trailcam_core.files.atomic import write_file
-from trailcam_train.fitting.checkpoints import BlendRow, EpochRow
+from trailcam_train.fitting.checkpoints import EpochRow, InterpolationRow
 
-__all__ = ["LOG_FOLDER", "StepRow", "log_blend", "log_epoch"]
+__all__ = ["LOG_FOLDER", "StepRow", "log_epoch", "log_interpolation"]
 
 LOG_FOLDER = "tensorboard"
 
@@ -72,7 +72,7 @@ def log_epoch(folder: Path, epoch: EpochRow, steps: Sequence[StepRow]) -> None:
     _write(folder, f"{_FILE}.{epoch.epoch:05d}", [*events, _event(epoch.epoch, time.time(), figures)])
 
 
-def log_blend(folder: Path, blend: BlendRow) -> None:
+def log_interpolation(folder: Path, blend: InterpolationRow) -> None:
     """Write the file of one blend below the run ``folder``; its step is the last epoch of the phase.
 
     Raises:

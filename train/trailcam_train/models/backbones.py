@@ -18,7 +18,7 @@ import keras
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import write_file
 
-__all__ = ["ImageNetFile", "behind_pixels", "load_weights"]
+__all__ = ["ImageNetFile", "load_weights", "with_pixel_input"]
 
 _DOWNLOAD_TIMEOUT_S = 30
 
@@ -36,7 +36,7 @@ class ImageNetFile:
         return Path.home() / ".keras" / "models" / self.file
 
 
-class HeldBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras is untyped here
+class FrozenBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras is untyped here
     """BatchNorm in inference mode for good: its statistics stay as they are, while its scale and shift can learn.
 
     Calling a plain layer with ``training=False`` does not do it: a functional model that is trained overrides that.
@@ -48,7 +48,7 @@ class HeldBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[m
         return super().call(inputs, training=False, mask=mask)
 
 
-def behind_pixels(
+def with_pixel_input(
     backbone: keras.Model, height: int, width: int, scale: float, offset: float, trains_statistics: bool
 ) -> tuple[Any, Any]:
     """Rebuild ``backbone`` flat behind raw pixels.
@@ -60,7 +60,7 @@ def behind_pixels(
         scale: the network sees ``pixel * scale + offset``.
         offset: see ``scale``.
         trains_statistics: whether its BatchNorm layers follow the training batches; else they are
-            ``HeldBatchNormalization``, which a network to be saved must not have.
+            ``FrozenBatchNormalization``, which a network to be saved must not have.
 
     Returns:
         The symbolic input, (N, height, width, 3) uint8, and the features. Make a ``keras.Model`` of them with a head.
@@ -70,7 +70,7 @@ def behind_pixels(
 
     def copy(layer: Any) -> Any:
         holds = isinstance(layer, keras.layers.BatchNormalization) and not trains_statistics
-        return (HeldBatchNormalization if holds else type(layer)).from_config(layer.get_config())
+        return (FrozenBatchNormalization if holds else type(layer)).from_config(layer.get_config())
 
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
         if arguments and arguments[0] is pixels:

@@ -16,15 +16,15 @@ import numpy.typing as npt
 
 from trailcam_core.cores import usable_cores
 from trailcam_core.inference.runtimes import load_runtime
-from trailcam_train.models.build import has_gpu
+from trailcam_train.models.runtime import has_gpu
 
-__all__ = ["Forward", "freeze_forward"]
+__all__ = ["InferenceFunction", "compile_inference"]
 
 Floats = npt.NDArray[np.floating[Any]]
-Forward = Callable[[npt.NDArray[np.uint8]], Floats]  # (N, H, W, 3) uint8 to (N, ...) float32
+InferenceFunction = Callable[[npt.NDArray[np.uint8]], Floats]  # (N, H, W, 3) uint8 to (N, ...) float32
 
 
-def freeze_forward(model: keras.Model) -> Forward:
+def compile_inference(model: keras.Model) -> InferenceFunction:
     """Return a function that gives what ``model`` gives now, in inference mode; later changes of it do not show.
 
     Args:
@@ -54,7 +54,7 @@ def _convert(model: keras.Model) -> bytes:
     return bytes(tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module()).convert())
 
 
-def _litert_forward(content: bytes) -> Forward:
+def _litert_forward(content: bytes) -> InferenceFunction:
     count = usable_cores()
     interpreters = [load_runtime().Interpreter(model_content=content, num_threads=1) for _ in range(count)]
     for interpreter in interpreters:

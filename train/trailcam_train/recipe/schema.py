@@ -1,23 +1,14 @@
-"""A recipe: every setting of a training, as frozen dataclasses. ``recipe_file.py`` writes, reads and overrides them.
+"""The settings of a training as frozen dataclasses; ``toml.py`` writes, reads and overrides them.
 
-The recipes themselves are the modules of ``trailcam_train.recipes``.
+The recipes are the modules of ``trailcam_train.recipes``.
 """
 
-import importlib
-import pkgutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-import keras
-
-from trailcam_core.errors import TrainError
 from trailcam_core.spec import InputSpec
 from trailcam_train.input.augmentation import OFF, Augmentation
 
-__all__ = ["AUTO", "Distillation", "ModelInput", "Phase", "Recipe", "find_builder", "find_recipe", "recipe_names"]
-
-Builder = Callable[["Recipe", int], keras.Model]  # recipe and number of classes to a model from uint8 to logits
+__all__ = ["AUTO", "Distillation", "ModelInput", "Phase", "Recipe"]
 
 AUTO = "auto"
 
@@ -43,7 +34,7 @@ class Phase:
     ``first_layer`` is the first layer that learns, all before it are frozen; empty: all learn. The rate climbs for
     ``warmup_epochs`` to ``learning_rate`` and then stays or falls along a half cosine to zero. ``patience`` stops the
     phase after so many epochs without a better validation; 0 never does. ``epochs = 0`` leaves the phase out. With
-    ``views`` above 0 the frozen layers are run once over that many augmented views of every picture, see ``trunk.py``.
+    ``views`` above 0 the frozen layers are run once over that many augmented views of every picture, see ``frozen.py``.
 
     With ``blend`` below 1 the phase ends with (1 - blend) * the weights it began with + blend * its best, whether or
     not they validate better: that keeps what a pretrained backbone knows of other pictures than those it was tuned on.
@@ -115,36 +106,3 @@ class Recipe:
     test: float = 0.15
     augmentation: Augmentation = OFF
     distillation: Distillation = field(default_factory=Distillation)
-
-
-def recipe_names() -> tuple[str, ...]:
-    """Return the names of the recipes, sorted."""
-    package = importlib.import_module("trailcam_train.recipes")
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__)))
-
-
-def find_recipe(name: str) -> Recipe:
-    """Return the recipe of this name; dashes count as underscores.
-
-    Raises:
-        TrainError: there is none.
-    """
-    found: Recipe = _module(name).RECIPE
-    return found
-
-
-def find_builder(name: str) -> Builder:
-    """Return the function that builds the network of a recipe.
-
-    Raises:
-        TrainError: there is no such recipe.
-    """
-    found: Builder = _module(name).build
-    return found
-
-
-def _module(name: str) -> Any:
-    wanted = name.replace("-", "_")
-    if wanted not in recipe_names():
-        raise TrainError(f"recipe {name!r}: unknown, expected one of {', '.join(recipe_names())}.")
-    return importlib.import_module(f"trailcam_train.recipes.{wanted}")

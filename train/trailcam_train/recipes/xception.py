@@ -12,7 +12,7 @@ in inference mode: letting its statistics follow small batches of another data s
 import keras
 
 from trailcam_train.input.augmentation import ARTICLE
-from trailcam_train.models.backbones import ImageNetFile, behind_pixels, load_weights
+from trailcam_train.models.backbones import ImageNetFile, load_weights, with_pixel_input
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
 __all__ = ["RECIPE", "build"]
@@ -42,7 +42,7 @@ def build(recipe: Recipe, class_count: int) -> keras.Model:
     size = (recipe.input.height, recipe.input.width)
     backbone = keras.applications.Xception(input_shape=(*size, 3), include_top=False, weights=None, name="xception")
     load_weights(backbone, recipe.weights, _IMAGENET)
-    pixels, features = behind_pixels(
+    pixels, features = with_pixel_input(
         backbone, *size, scale=1 / 127.5, offset=-1.0, trains_statistics=recipe.batch_norm == "train"
     )
     x = keras.layers.GlobalAveragePooling2D(name="head")(features)

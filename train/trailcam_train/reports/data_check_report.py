@@ -90,7 +90,7 @@ def _spread_rows(check: DataCheck) -> list[tuple[str, ...]]:
 
 
 def _describe(group: CopyGroup) -> str:
-    kind = "equal files" if group.exact else f"likeness {group.likeness:.2f}"
+    kind = "equal files" if group.exact else f"likeness {group.correlation:.2f}"
     more = f" and {len(group.files) - 4:,} more" if len(group.files) > 4 else ""
     return f"{', '.join(group.files[:4])}{more} ({kind}{', mirrored' if group.mirrored else ''})"
 
@@ -117,7 +117,7 @@ def _pictures(root: Path, files: Sequence[str], title: str) -> tuple[str, Html]:
 def _groups(root: Path, groups: Sequence[CopyGroup], title: str) -> tuple[str, Html]:
     shown = []
     for group in groups[:_SHOWN_GROUPS]:
-        kind = "Equal files" if group.exact else f"Likeness of the weakest link {group.likeness:.2f}"
+        kind = "Equal files" if group.exact else f"Likeness of the weakest link {group.correlation:.2f}"
         kind += ", one is mirrored" if group.mirrored else ""
         more = f" The first {_SHOWN_FILES} of {len(group.files):,}." if len(group.files) > _SHOWN_FILES else ""
         parts = [paragraph(f"{kind}.{more}"), _thumbnails(root, group.files[:_SHOWN_FILES])]

@@ -23,7 +23,7 @@ from trailcam_core.report import (
     render_page,
 )
 from trailcam_train.data.dataset import Unreadable
-from trailcam_train.evaluation.evaluate import KEEP, Answers
+from trailcam_train.evaluation.ood import KNOWN_ACCEPT_RATE, SplitLogits
 from trailcam_train.fitting.checkpoints import EpochRow
 from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipe.toml import recipe_to_toml
@@ -58,8 +58,8 @@ class Page:
     unreadable: tuple[Unreadable, ...]
     data: Path
     rows: tuple[SplitRow, ...]
-    validation: Answers
-    test: Answers
+    validation: SplitLogits
+    test: SplitLogits
     model: keras.Model
 
     @property
@@ -237,7 +237,7 @@ def _reject(page: Page) -> Html:
     text = fill(
         "<p>Below {:.3f} of <b>{}</b> the answer is unknown. The threshold keeps {:.0%} of the validation pictures; it "
         "kept {:.1%} of {:,} test pictures ({}).</p>",
-        *(rule["threshold"], rule["score"], KEEP),
+        *(rule["threshold"], rule["score"], KNOWN_ACCEPT_RATE),
         *(rule["animals_kept"], rule["n_animals"], _interval(rule, "animals_kept")),
     )
     if "others" not in page.metrics:
@@ -249,7 +249,7 @@ def _reject(page: Page) -> Html:
         ]
         for group, found in page.metrics["others"]["groups"].items()
     ]
-    at_keep = f"at {KEEP:.0%} of test pictures kept"
+    at_keep = f"at {KNOWN_ACCEPT_RATE:.0%} of test pictures kept"
     return text + html_table(
         ["others", "pictures", "rejected", "95 % interval", at_keep, "95 % interval", "AUROC"], rows
     )

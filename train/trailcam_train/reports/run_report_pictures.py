@@ -104,8 +104,8 @@ def show_label_errors(held_out: Pictures) -> Html:
         "hint",
     )
     rows = [held_out.rows[error.position] for error in found]
-    given = [f"{row.label} {error.given_share:.0%}" for row, error in zip(rows, found, strict=True)]
-    rather = [f"rather {held_out.labels[error.suggested]} {error.suggested_share:.0%}" for error in found]
+    given = [f"{row.label} {error.given_probability:.0%}" for row, error in zip(rows, found, strict=True)]
+    rather = [f"rather {held_out.labels[error.suggested]} {error.suggested_probability:.0%}" for error in found]
     text += pictures(
         picture(held_out.fitted(error.position, _THUMBNAIL), [("truth", label), ("wrong", other), ("file", row.file)])
         for error, label, other, row in zip(found[:_SHOWN], given, rather, rows, strict=False)

@@ -74,10 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
         with terminal_progress() as progress:
             finished = train.begin(progress)
     except KeyboardInterrupt:
-        _say_how_to_go_on(train.run)
+        _print_resume_command(train.run)
         return _INTERRUPTED
     except OSError:  # a full disk, most often
-        _say_how_to_go_on(train.run)
+        _print_resume_command(train.run)
         raise
     _show(finished)
     return 0
@@ -103,8 +103,8 @@ def _wake_backend() -> None:
 
 
 def _plan_start(arguments: argparse.Namespace) -> _Training:
-    from trailcam_train.recipe.schema import find_recipe, recipe_names
-    from trailcam_train.run.training import Plan, start_training
+    from trailcam_train.recipes.find import find_recipe, recipe_names
+    from trailcam_train.run.training import TrainingRequest, start_training
 
     if arguments.data is None or arguments.recipe is None:
         raise TrainError(
@@ -115,16 +115,16 @@ def _plan_start(arguments: argparse.Namespace) -> _Training:
     name = arguments.name or f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
     if Path(name).name != name or name.startswith("."):
         raise TrainError(f'--name {name}: expected a plain name; choose the folder with "--runs".')
-    plan = Plan(
+    request = TrainingRequest(
         data=arguments.data,
         recipe=recipe,
         run=arguments.runs / name,
         label_map=arguments.label_map,
         split=arguments.split,
         group_by=arguments.group_by,
-        others=arguments.others,
+        ood=arguments.others,
     )
-    return _Training(plan.run, lambda progress: start_training(plan, progress))
+    return _Training(request.run, lambda progress: start_training(request, progress))
 
 
 def _plan_resume(arguments: argparse.Namespace) -> _Training:
@@ -171,7 +171,7 @@ def _adjust(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
     return override(recipe, settings)
 
 
-def _say_how_to_go_on(target: Path) -> None:
+def _print_resume_command(target: Path) -> None:
     from trailcam_train.run.partial_run import partial_folder
 
     if partial_folder(target).is_dir():

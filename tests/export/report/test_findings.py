@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from trailcam_core.datasets.run_directory import SplitRow
-from trailcam_export.gate.gate import Verdict, judge, with_cause, with_parity
+from trailcam_export.gate.gate import Verdict, evaluate_gate, with_cause, with_parity
 from trailcam_export.gate.presets import PRESETS
 from trailcam_export.gate.statistics import measure_drift
 from trailcam_export.report.drift_json import drift_to_bytes
@@ -48,7 +48,9 @@ def findings(cases: Any, tmp_path: Path) -> Findings:
 
     def variant(name: str, theirs: Any) -> VariantFindings:
         drift = measure_drift(answers, theirs, class_ids)
-        return VariantFindings(name, f"{name}.bundle", 4_000_000, theirs, drift, judge(drift, preset, cases.labels))
+        return VariantFindings(
+            name, f"{name}.bundle", 4_000_000, theirs, drift, evaluate_gate(drift, preset, cases.labels)
+        )
 
     float32 = variant("float32", answers)
     float32 = replace(float32, gate=with_parity(float32.gate, 1e-5, 64, "float32"))
@@ -72,11 +74,11 @@ def test_the_xml_is_what_the_schema_allows(findings: Findings) -> None:
 def test_there_is_one_case_per_variant_and_bar_and_the_counts_are_right(findings: Findings) -> None:
     root = ElementTree.fromstring(junit_to_bytes(findings))
     for suite, variant in zip(root, findings.variants, strict=True):
-        assert [case.get("name") for case in suite] == [bar.name for bar in variant.gate.bars]
-        counted = {verdict: sum(bar.verdict is verdict for bar in variant.gate.bars) for verdict in Verdict}
+        assert [case.get("name") for case in suite] == [bar.name for bar in variant.gate.criteria]
+        counted = {verdict: sum(bar.verdict is verdict for bar in variant.gate.criteria) for verdict in Verdict}
         assert suite.get("failures") == str(counted[Verdict.FAIL])
         assert suite.get("skipped") == str(counted[Verdict.INCONCLUSIVE])
-        assert suite.get("tests") == str(len(variant.gate.bars))
+        assert suite.get("tests") == str(len(variant.gate.criteria))
     names = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
     assert len(set(names)) == len(names)
     failure = root.find("testsuite[@name='animals int8']/testcase/failure")
@@ -143,8 +145,8 @@ def test_every_row_of_the_overview_is_as_wide_as_its_head(findings: Findings) ->
 
 
 def test_a_doubt_about_the_trained_model_stands_in_the_record_and_first_on_the_page(findings: Findings) -> None:
-    doubted = replace(findings, doubt="it was trained on <BGR> pictures")
-    assert json.loads(drift_to_bytes(doubted))["trained"]["doubt"] == doubted.doubt
+    doubted = replace(findings, reference_warning="it was trained on <BGR> pictures")
+    assert json.loads(drift_to_bytes(doubted))["trained"]["doubt"] == doubted.reference_warning
     page = render_drift_report(doubted)
     assert page.index("It was trained on &lt;BGR&gt; pictures.") < page.index(">Variants</h2>")
     assert "Check the trained model first" not in render_drift_report(findings)
@@ -164,7 +166,7 @@ def test_many_labels_still_make_a_page(cases: Any, findings: Findings) -> None:
     answers = replace(findings.reference, logits=random.normal(0, 1, (200, 200)).astype(np.float32))
     theirs = replace(answers, logits=answers.logits + random.normal(0, 0.2, (200, 200)).astype(np.float32))
     drift = measure_drift(answers, theirs, findings.class_ids)
-    variant = VariantFindings("int8", "int8.bundle", 1, theirs, drift, judge(drift, PRESETS["strict"], labels))
+    variant = VariantFindings("int8", "int8.bundle", 1, theirs, drift, evaluate_gate(drift, PRESETS["strict"], labels))
     text = render_drift_report(replace(findings, labels=labels, reference=answers, variants=(variant,)))
     assert "Answers that changed most" in text
     assert len(text) < 2_000_000

@@ -21,9 +21,9 @@ from trailcam_export.convert.variants import parse_variants
 from trailcam_export.gate.gate import Verdict
 from trailcam_export.gate.presets import PRESETS
 from trailcam_export.inference.batches import Images
-from trailcam_export.inference.predict import FileAnswerer
+from trailcam_export.inference.predict import FilePredictor
 from trailcam_export.mixed_int8.selective_quantiser import SelectiveQuantiser
-from trailcam_export.run import run_fix as repair
+from trailcam_export.run import run_fix
 from trailcam_export.run.export import ExportReport, export_run
 from trailcam_export.run.plan import ExportRequest
 from trailcam_export.run.summary import describe_export, export_record
@@ -118,7 +118,7 @@ def test_a_search_that_was_stopped_asks_only_what_is_new(
 ) -> None:
     asked: list[str] = []
 
-    class Counted(FileAnswerer):
+    class Counted(FilePredictor):
         def __init__(self, path: Path) -> None:
             asked.append(path.name)
             super().__init__(path)
@@ -127,7 +127,7 @@ def test_a_search_that_was_stopped_asks_only_what_is_new(
         if stage == "trying mixed int8":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(repair, "FileAnswerer", Counted)
+    monkeypatch.setattr(run_fix, "FilePredictor", Counted)
     request = ExportRequest(run=bad_run, out=tmp_path, fix=True)
     with pytest.raises(KeyboardInterrupt):
         export_run(request, stop_at_the_first_trial)

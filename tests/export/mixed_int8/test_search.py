@@ -6,11 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_export.gate.gate import GateResult, Verdict, judge
+from trailcam_export.gate.gate import GateResult, Verdict, evaluate_gate
 from trailcam_export.gate.presets import PRESETS
 from trailcam_export.gate.statistics import measure_drift
 from trailcam_export.inference.batches import Images, Logits
-from trailcam_export.mixed_int8.search import Damage, Trial, measure_latency_ms, rank_operators, satisfies, search_fix
+from trailcam_export.mixed_int8.search import (
+    OperatorSensitivity,
+    Trial,
+    measure_latency_ms,
+    rank_operators,
+    satisfies,
+    search_fix,
+)
 from trailcam_export.mixed_int8.selective_quantiser import Operator
 
 OPERATORS = tuple(Operator(f"model/layer_{number}/conv", "CONV_2D") for number in range(9))
@@ -91,7 +98,7 @@ def test_few_pictures_ask_for_the_value_where_a_perfect_copy_could_not_prove_it(
     preset = PRESETS["strict"]
 
     def look(**damage: int) -> GateResult:
-        return judge(
+        return evaluate_gate(
             measure_drift(answers, cases.turned(answers, class_ids, **damage), class_ids), preset, cases.labels
         )
 
@@ -107,7 +114,7 @@ def test_many_pictures_ask_for_the_proof(cases: Any) -> None:
 
     def look(lost: int) -> GateResult:
         drift = measure_drift(answers, cases.turned(answers, class_ids, lost=lost), class_ids)
-        return judge(drift, PRESETS["mlperf-99"], cases.labels)
+        return evaluate_gate(drift, PRESETS["mlperf-99"], cases.labels)
 
     assert satisfies(look(4), look(0))
     assert look(18).verdict is Verdict.INCONCLUSIVE  # 0.9 of 0.96 points: the value would do, the proof is missing
@@ -135,4 +142,4 @@ def test_latency_is_measured_in_turns() -> None:
 def test_a_layer_is_named_for_people() -> None:
     assert Operator("functional_1/wild_1/Relu;functional_1/wild_1/depthwise", "").short_name == "wild_1"
     assert Operator("PartitionedCall:0", "").short_name == "PartitionedCall:0"
-    assert Damage(OPERATORS[3], 0.5).operator.short_name == "layer_3"
+    assert OperatorSensitivity(OPERATORS[3], 0.5).operator.short_name == "layer_3"
