@@ -13,7 +13,7 @@ import pytest
 from trailcam.main import main
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.quota import StoreLimits
+from trailcam_edge.store.settings import StoreSettings
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 PLACE = ["--latitude", "52.7", "--longitude", "23.8", "--contributor", "A. Person"]
@@ -27,7 +27,7 @@ def _moment(hour: float, clock: bool = True) -> Moment:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with six visits, one an hour; the last one is of a boot whose clock was never set."""
     folder = tmp_path_factory.mktemp("events") / "store"
-    opened = EventStore(folder, StoreLimits(min_free_bytes=0), lambda text: None)
+    opened = EventStore(StoreSettings(folder, min_free_bytes=0), lambda text: None)
     image = np.full((48, 64, 3), 90, np.uint8)
     for number, label in enumerate(["squirrel", "lynx", "squirrel", "unknown", "squirrel"]):
         start, end = _moment(number), _moment(number + 0.001)
@@ -140,6 +140,6 @@ def test_no_store_is_said_with_the_next_step(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_events_can_be_listed_while_the_camera_writes(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    opened = EventStore(store, StoreLimits(min_free_bytes=0), lambda text: None)
+    opened = EventStore(StoreSettings(store, min_free_bytes=0), lambda text: None)
     assert main(["events", "--store", str(store)]) == 0
     opened.close()

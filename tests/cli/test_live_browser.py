@@ -12,12 +12,14 @@ import pytest
 from trailcam_core.classifier import Classifier
 from trailcam_core.images.decode import read_image
 from trailcam_edge.app.services import Station
-from trailcam_edge.config.camera_toml import Config, LiveConfig, StoreConfig
+from trailcam_edge.config.camera_toml import Config
 from trailcam_edge.events import Moment, Visit
+from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.recognition.observation import Observation
 from trailcam_edge.sources import DEMO_FRAMES
 from trailcam_edge.sources.frame import Frame
 from trailcam_edge.sources.pixels import PackedPixels
+from trailcam_edge.store.settings import StoreSettings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -75,7 +77,7 @@ class Camera:
 
 
 def wanted(folder: Path, token_file: Path | None = None) -> Config:
-    return Config(store=StoreConfig(folder, min_free_bytes=0), live=LiveConfig("127.0.0.1:0", token_file))
+    return Config(store=StoreSettings(folder, min_free_bytes=0), live=LiveSettings("127.0.0.1:0", token_file))
 
 
 def visit(station: Station, observation: Observation, name: str = "first") -> Visit:

@@ -68,8 +68,9 @@ def rehearse(checks: Checks, folder: Path, laptop: Laptop, pictures: list[bytes]
 def force_commit(device: Device) -> None:
     """Ten healthy minutes in a moment: the updater is told, and everything else stays as it ships."""
     script = (
-        "from pathlib import Path; from trailcam_edge.update.install.updater import Updater\n"
-        f"Updater(Path('{_UPDATE}'), print).observe(1e6, 1e6)"
+        "from pathlib import Path; from trailcam_edge.update.install.updater import Updater; "
+        "from trailcam_edge.update.settings import UpdateSettings\n"
+        f"Updater(UpdateSettings(Path('{_UPDATE}')), print).observe(1e6, 1e6)"
     )
     device.run("runuser", "-u", "trailcam", "--", "/opt/trailcam/bin/python3", "-c", script)
 

@@ -21,10 +21,11 @@ from mjpeg_server import MjpegServer
 
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
-from trailcam_edge.config.watch_settings import CameraSettings, RecoverySettings, VisitSettings, WatchSettings
+from trailcam_edge.camera.settings import CameraSettings, RecoverySettings
 from trailcam_edge.events import BlindTime, Visit
 from trailcam_edge.recognition.loop import open_configured, watch
 from trailcam_edge.recognition.observation import Observation
+from trailcam_edge.recognition.settings import LoopSettings, VisitSettings
 
 _DOWN_S = 6.0  # how long the server is away
 _LONGEST_S = 120.0  # of a rehearsal of one server
@@ -54,7 +55,7 @@ def main() -> int:
 
 def _rehearse(checks: Checks, name: str, address: str, serve: Serve, animals: set[str]) -> None:
     """Watch a server until visits came; kill it for ``_DOWN_S``; watch until visits come again."""
-    settings = WatchSettings(
+    settings = LoopSettings(
         CameraSettings(address),
         RecoverySettings(stall_s=2.0, first_wait_s=0.5, longest_wait_s=4.0, give_up_s=60.0),
         visits=VisitSettings(cool_down_s=1.0),
@@ -122,7 +123,7 @@ class _Server(threading.Thread):
         self.join(10)
 
 
-def _opener(settings: WatchSettings) -> Callable[[], object]:
+def _opener(settings: LoopSettings) -> Callable[[], object]:
     return lambda: open_configured(settings, lambda error: None)
 
 

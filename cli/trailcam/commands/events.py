@@ -15,10 +15,10 @@ from trailcam_core.errors import DataError
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Deployment, Project, write_camtrap_dp
 from trailcam_edge.store.reader import StoreReader, open_reader
 from trailcam_edge.store.records import CSV_HEADER, EventRecord, csv_row, event_json, iso_time
+from trailcam_edge.store.settings import DEFAULT_FOLDER
 
-__all__ = ["DEFAULT_STORE", "add_arguments", "run"]
+__all__ = ["add_arguments", "run"]
 
-DEFAULT_STORE = Path("/var/lib/trailcam")
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -26,7 +26,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam events``."""
     parser.add_argument(
-        "--store", type=Path, default=DEFAULT_STORE, metavar="DIR", help=f"the event store (default {DEFAULT_STORE})"
+        "--store", type=Path, default=DEFAULT_FOLDER, metavar="DIR", help=f"the event store (default {DEFAULT_FOLDER})"
     )
     parser.add_argument("--label", metavar="LABEL", help="only visits with this label")
     when = 'a date or time, or an age such as "24h" or "7d"'

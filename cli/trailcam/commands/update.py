@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = Config() if path is None else read_config(path)
     settings = _settings(arguments, config)
     _become_owner(settings.folder)
-    updater = Updater(settings.folder, _report, lambda bundle: run_self_test(bundle, settings.limits), settings.rule)
+    updater = Updater(settings, _report, lambda bundle: run_self_test(bundle, settings))
     if arguments.status:
         _print(updater)
         return 0

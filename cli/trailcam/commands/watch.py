@@ -16,10 +16,12 @@ from trailcam.signals import hangups, stop_on_signals
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_edge.app.runner import Runner, open_notifier, tell
-from trailcam_edge.config.camera_toml import Config, LiveConfig, StoreConfig, read_config
+from trailcam_edge.config.camera_toml import Config, read_config
 from trailcam_edge.events import PERSON, UNKNOWN
+from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.sources.demo_loop import DEMO_LOOP
 from trailcam_edge.sources.orientation import ROTATIONS_DEG
+from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.update.install.updater import Updater
 from trailcam_edge.update.trial_monitor import UpdateGuard
 
@@ -41,9 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--live",
         nargs="?",
-        const=LiveConfig().address,
+        const=LiveSettings().address,
         metavar="HOST:PORT",
-        help=f"show a page with pictures, visits and health ({LiveConfig().address}); elsewhere than on this machine "
+        help=f"show a page with pictures, visits and health ({LiveSettings().address}); elsewhere than on this machine "
         "it needs a token",
     )
     add_model_arguments(parser)
@@ -111,7 +113,7 @@ def _guarded(arguments: argparse.Namespace, config: Config) -> UpdateGuard | Non
         tell(f"{config.model.bundle} runs, because [model] names it; what the updater has is not asked.")
         return None
     frame_s = 0.0 if config.watch.rate_hz is None else 1 / config.watch.rate_hz
-    updater = Updater(config.update.folder, tell, rule=config.update.rule)
+    updater = Updater(config.update, tell)
     return UpdateGuard(updater, config.update, tell, gap_s=config.recovery.stall_s + frame_s)
 
 
@@ -139,9 +141,9 @@ def _configure(arguments: argparse.Namespace) -> Config:
         if arguments.rate is not None:
             changed["watch"] = replace(config.watch, rate_hz=arguments.rate)
         if arguments.store is not None:
-            changed["store"] = replace(config.store or StoreConfig(), folder=arguments.store)
+            changed["store"] = replace(config.store or StoreSettings(), folder=arguments.store)
         if arguments.live is not None:
-            changed["live"] = replace(config.live or LiveConfig(), address=arguments.live)
+            changed["live"] = replace(config.live or LiveSettings(), address=arguments.live)
         config = replace(config, **changed)
     except ValueError as error:
         usage_error(str(error))

@@ -135,7 +135,7 @@ class Runner:
 
     def _watch(self) -> None:
         config = self._config
-        reopen = partial(open_configured, config.settings, self._on_bad_frame)
+        reopen = partial(open_configured, config, self._on_bad_frame)
         source = reopen()  # before the model: a wrong name is told at once
         if self._classifier is None:
             self._classifier, self._guard = self._open(config)
@@ -145,7 +145,7 @@ class Runner:
             happenings = watch(
                 first_open(source, reopen),
                 self._classifier,
-                config.settings,
+                config,
                 self._stop.event,
                 report=tell,
                 renew=self._renew,
@@ -194,7 +194,7 @@ class Runner:
             return None
         self._config = config
         tell(f"reloaded: {classifier.name}.")
-        return Renewal(classifier, config.settings)
+        return Renewal(classifier, config)
 
 
 def _prove(classifier: Classifier) -> None:

@@ -13,23 +13,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from trailcam_core.errors import ConfigError, DeviceError
+from trailcam_core.errors import DeviceError
 from trailcam_edge.clock import Clock, SystemClock
-from trailcam_edge.config.camera_toml import Config, LiveConfig, SinksConfig, read_secret
+from trailcam_edge.config.camera_toml import Config, read_secret
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.live.access import Access, new_token, parse_address
 from trailcam_edge.live.latest_picture import LiveView
 from trailcam_edge.live.server import LiveServer, serve_live
+from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.live.status import status_record
 from trailcam_edge.live.visit_counts import Tally
 from trailcam_edge.recognition.observation import Happening, Observation
 from trailcam_edge.service.sd_notify import Notifier
 from trailcam_edge.sinks.json_lines import JsonLinesSink
+from trailcam_edge.sinks.settings import SinksSettings
 from trailcam_edge.sinks.webhook import WebhookSink
 from trailcam_edge.sinks.worker import Delivery, Sink
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.open_database import PICTURES_FOLDER
-from trailcam_edge.store.quota import StoreLimits, StoreUsage
+from trailcam_edge.store.quota import StoreUsage
 from trailcam_edge.store.recorder import Recorder
 from trailcam_edge.telemetry.health import HealthSnapshot, read_health
 from trailcam_edge.telemetry.prometheus import MetricsSnapshot, render_metrics
@@ -88,8 +90,7 @@ class Station:
         with ExitStack() as undo:  # what was opened is closed again if the rest cannot be
             undo.callback(self.close)
             if config.store is not None:
-                limits = StoreLimits(config.store.max_bytes, config.store.min_free_bytes, config.store.jpeg_quality)
-                opener = partial(EventStore, config.store.folder, limits, report)
+                opener = partial(EventStore, config.store, report)
                 self._recorder = Recorder(opener, self._now, report)
                 self._remember(self._recorder.store)
                 for sink in _open_sinks(config.sinks, config.store.folder, version):
@@ -98,11 +99,6 @@ class Station:
             if config.live is not None:
                 self._server = self._serve(config.live, report)
             undo.pop_all()
-
-    @property
-    def live_port(self) -> int | None:
-        """The port of the live page, if there is one."""
-        return None if self._server is None else self._server.port
 
     def take(self, happening: Happening, bundle: str) -> None:
         """Take what the loop yields; returns at once.
@@ -162,9 +158,9 @@ class Station:
             self._recorder.visit(visit)
         self._tally.add(visit, has_picture=self._recorder is not None and visit.best_frame is not None)
 
-    def _serve(self, live: LiveConfig, report: Callable[[str], None]) -> LiveServer:
+    def _serve(self, live: LiveSettings, report: Callable[[str], None]) -> LiveServer:
         address = parse_address(live.address)
-        token = None if live.token_file is None else read_secret(live.token_file, "token")
+        token = _read_optional(live.token_file, "token")
         made = token is None and not address.is_loopback
         access = Access(address, new_token() if made else token, live.hosts)
         server = serve_live(address, access, live.viewers, self._view, self)
@@ -269,30 +265,18 @@ def _store_of(recorder: Recorder) -> EventStore | None:
     return recorder.store
 
 
-def _open_sinks(sinks: SinksConfig, folder: Path, version: str) -> list[Sink]:
+def _open_sinks(sinks: SinksSettings, folder: Path, version: str) -> list[Sink]:
     opened: list[Sink] = []
-    try:
-        if (lines := sinks.json_lines) is not None:
-            opened.append(JsonLinesSink(lines.path, lines.max_bytes, lines.keep))
-        if (hook := sinks.webhook) is not None:
-            token = None if hook.token_file is None else read_secret(hook.token_file, "token")
-            opened.append(WebhookSink(hook.url, token, hook.timeout_s))
-        if (mqtt := sinks.mqtt) is not None:
-            from trailcam_edge.sinks.mqtt import MqttSettings, MqttSink  # paho-mqtt is an extra
+    if sinks.json_lines is not None:
+        opened.append(JsonLinesSink(sinks.json_lines))
+    if sinks.webhook is not None:
+        opened.append(WebhookSink(sinks.webhook, _read_optional(sinks.webhook.token_file, "token")))
+    if sinks.mqtt is not None:
+        from trailcam_edge.sinks.mqtt import MqttSink  # paho-mqtt is an extra
 
-            settings = MqttSettings(
-                host=mqtt.host,
-                camera_id=mqtt.camera_id,
-                port=mqtt.port,
-                camera_name=mqtt.camera_name,
-                username=mqtt.username,
-                password=None if mqtt.password_file is None else read_secret(mqtt.password_file, "password"),
-                tls=mqtt.tls,
-                base_topic=mqtt.base_topic,
-                discovery_prefix=mqtt.discovery_prefix or None,
-                pictures=mqtt.pictures,
-            )
-            opened.append(MqttSink(settings, folder, version))
-    except ValueError as error:
-        raise ConfigError(f"[sinks]: {error}.") from error
+        opened.append(MqttSink(sinks.mqtt, folder, version, _read_optional(sinks.mqtt.password_file, "password")))
     return opened
+
+
+def _read_optional(path: Path | None, what: str) -> str | None:
+    return None if path is None else read_secret(path, what)

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from trailcam_core.errors import SourceError
 from trailcam_edge.camera.latest_frame import NewestFrameSlot
+from trailcam_edge.camera.settings import RecoverySettings
 from trailcam_edge.clock import Clock
-from trailcam_edge.config.watch_settings import RecoverySettings
 from trailcam_edge.events import BlindTime
 from trailcam_edge.sources import Frame, Source
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_edge.config.watch_settings import MotionSettings
+from trailcam_edge.camera.settings import MotionSettings
 
 __all__ = ["MotionGate"]
 

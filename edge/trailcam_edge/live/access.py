@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 
 from trailcam_core.errors import ConfigError
+from trailcam_core.records import FieldError
 
 __all__ = ["COOKIE", "Access", "Address", "new_token", "parse_address"]
 
@@ -51,7 +52,7 @@ def parse_address(text: str) -> Address:
     """Read "HOST:PORT", "HOST", "PORT" or "[IPV6]:PORT".
 
     Raises:
-        ConfigError: none of these.
+        FieldError: none of these.
     """
     if text.isdecimal():
         host, port = "127.0.0.1", text
@@ -61,7 +62,7 @@ def parse_address(text: str) -> Address:
         host, _, port = text.partition(":")
         port = port or str(DEFAULT_PORT)
     if not (_is_ip(host) or _NAME.fullmatch(host)) or not port.isdecimal() or int(port) > 65_535:
-        raise ConfigError(f'The address of the live page is {text!r}, expected such as "127.0.0.1:8080".')
+        raise FieldError("address", f'address is {text!r}, expected HOST:PORT such as "127.0.0.1:8080"')
     return Address(host, int(port))
 
 

@@ -15,18 +15,16 @@ import time
 from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from trailcam_edge.live.access import COOKIE, Access
 from trailcam_edge.live.latest_picture import Glance, LiveView
+from trailcam_edge.live.limits import Deadlines, Viewers
 from trailcam_edge.live.page import Page
 from trailcam_edge.telemetry.prometheus import CONTENT_TYPE
 
-if TYPE_CHECKING:
-    from trailcam_edge.live.server import LiveServer
-
-__all__ = ["Handler", "Reports", "glance_record"]
+__all__ = ["Handler", "Host", "Reports", "frame_record"]
 
 _PICTURE_WAIT_S = 5.0
 _IDLE_S = 15.0  # for a whole request to arrive, counted from the end of the one before
@@ -42,19 +40,30 @@ _OPEN_TO_ALL = ("/healthz", "/login")
 
 
 class Reports(Protocol):
-    """What the server asks the station for; called by many threads."""
+    """Reports of the device services that the page shows; called by many threads."""
 
     def status(self) -> dict[str, Any]:
-        """Return what the page shows, as a JSON object."""
+        """Return the JSON object that the page shows."""
 
     def metrics(self) -> str:
-        """Return Prometheus' text."""
+        """Return the metrics in Prometheus' text format."""
 
     def alive(self) -> bool:
-        """Say whether frames come."""
+        """Return True while frames arrive."""
 
     def visit_picture(self, visit_id: str) -> Path | None:
         """Return the file with the picture of a visit, if there is one."""
+
+
+class Host(Protocol):
+    """Attributes of the server that a request reads."""
+
+    access: Access
+    page: Page
+    view: LiveView
+    reports: Reports
+    viewers: Viewers
+    deadlines: Deadlines
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -62,17 +71,14 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = _SEND_S
-    server: "LiveServer"
 
-    # What the server offers; set by it.
-    access: Access
-    page: Page
-    view: LiveView
-    reports: Reports
+    @property
+    def _host(self) -> Host:
+        return self.server  # type: ignore[return-value]  # the base class knows any server
 
     def handle_one_request(self) -> None:
         """Give a request only so long to arrive, however slowly it drips."""
-        self.server.expect_by(self.connection, time.monotonic() + _IDLE_S)
+        self._host.deadlines.expect_by(self.connection, time.monotonic() + _IDLE_S)
         try:
             super().handle_one_request()
         except OSError:
@@ -82,13 +88,13 @@ class Handler(BaseHTTPRequestHandler):
         """Read the headers, then refuse what the page never sends."""
         if not super().parse_request():
             return False
-        self.server.expect_by(self.connection, None)
+        self._host.deadlines.expect_by(self.connection, None)
         headers: Message = self.headers
         body = headers.get("Content-Length", "0")
         if "Transfer-Encoding" in headers or not body.isdecimal() or (self.command != "POST" and body != "0"):
             self._refuse(400, "A request with such a body is not understood here.")
             return False
-        if not self.access.knows_host(headers.get("Host")):
+        if not self._host.access.knows_host(headers.get("Host")):
             self._refuse(421, "Another name than this camera's. Add it to hosts in [live] if it is yours.")
             return False
         return True
@@ -97,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
         """Answer a browser or a machine."""
         path, _, text = self.path.partition("?")
         query = _fields(text)
-        allowed = self.access.allows(self.headers.get("Cookie"), self.headers.get("Authorization"))
+        allowed = self._host.access.allows(self.headers.get("Cookie"), self.headers.get("Authorization"))
         if allowed or path in _OPEN_TO_ALL:
             self._answer(path, query)
         else:
@@ -113,40 +119,40 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != "/login" or length > _MAX_FORM_BYTES:
             self._refuse(413 if length > _MAX_FORM_BYTES else 405, "Only the token can be sent here.")
             return
-        self.server.expect_by(self.connection, time.monotonic() + _IDLE_S)
+        self._host.deadlines.expect_by(self.connection, time.monotonic() + _IDLE_S)
         form = _fields(self.rfile.read(length).decode("utf-8", "replace"))
-        self.server.expect_by(self.connection, None)
-        if not self.access.is_token(form.get("token", "").strip()):
+        self._host.deadlines.expect_by(self.connection, None)
+        if not self._host.access.is_token(form.get("token", "").strip()):
             time.sleep(_WRONG_TOKEN_S)  # few connections and a long token do the rest
-            self._send(403, _HTML, self.page.login("This token is wrong."))
+            self._send(403, _HTML, self._host.page.login("This token is wrong."))
             return
         self._go_in()
 
     def _let_in_or_ask(self, path: str, query: dict[str, str]) -> None:
-        if path == "/" and self.access.is_token(query.get("token", "")):
+        if path == "/" and self._host.access.is_token(query.get("token", "")):
             self._go_in()  # and the token is gone from the address bar
         elif path == "/":
-            self._send(401, _HTML, self.page.login(""))
+            self._send(401, _HTML, self._host.page.login(""))
         else:
             self._send(401, _TEXT, b"The token is needed.\n")
 
     def _go_in(self) -> None:
-        cookie = f"{COOKIE}={self.access.cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_S}"
+        cookie = f"{COOKIE}={self._host.access.cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_S}"
         self._send(303, _TEXT, b"", {"Location": "/", "Set-Cookie": cookie})
 
     def _answer(self, path: str, query: dict[str, str]) -> None:
         if path == "/":
-            self._send(200, _HTML, self.page.main, {"Content-Security-Policy": self.page.policy})
+            self._send(200, _HTML, self._host.page.main, {"Content-Security-Policy": self._host.page.policy})
         elif path == "/login":
-            self._send(200, _HTML, self.page.login(""))
+            self._send(200, _HTML, self._host.page.login(""))
         elif path == "/frame.jpg":
             self._send_frame(query)
         elif path == "/status.json":
-            self._send(200, _JSON, json.dumps(self.reports.status(), ensure_ascii=False).encode("utf-8"))
+            self._send(200, _JSON, json.dumps(self._host.reports.status(), ensure_ascii=False).encode("utf-8"))
         elif path == "/metrics":
-            self._send(200, CONTENT_TYPE, self.reports.metrics().encode("utf-8"))
+            self._send(200, CONTENT_TYPE, self._host.reports.metrics().encode("utf-8"))
         elif path == "/healthz":
-            alive = self.reports.alive()
+            alive = self._host.reports.alive()
             self._send(200 if alive else 503, _TEXT, b"ok\n" if alive else b"no frames\n")
         elif found := _VISIT_PICTURE.fullmatch(path):
             self._send_visit_picture(found[1])
@@ -157,20 +163,20 @@ class Handler(BaseHTTPRequestHandler):
         viewer = query.get("viewer", "")
         if not _VIEWER.fullmatch(viewer):
             viewer = str(self.client_address[0])
-        if not self.server.viewers.admit(viewer, time.monotonic()):
-            words = f"{self.server.viewers.limit} people are looking already, more would slow the camera down.\n"
+        if not self._host.viewers.admit(viewer, time.monotonic()):
+            words = f"{self._host.viewers.limit} people are looking already, more would slow the camera down.\n"
             self._send(503, _TEXT, words.encode("utf-8"), {"Retry-After": "15"})
             return
         after = query.get("after", "-1")
-        picture = self.view.picture(int(after) if after.isdecimal() and len(after) < 16 else -1, _PICTURE_WAIT_S)
+        picture = self._host.view.picture(int(after) if after.isdecimal() and len(after) < 16 else -1, _PICTURE_WAIT_S)
         if picture is None:
             self._send(204, _TEXT, b"")
             return
-        record = json.dumps(glance_record(picture.glance))  # ASCII: it is a header
+        record = json.dumps(frame_record(picture.glance))  # ASCII: it is a header
         self._send(200, _JPEG, picture.jpeg, {"X-Trailcam": record})
 
     def _send_visit_picture(self, visit_id: str) -> None:
-        path = self.reports.visit_picture(visit_id)
+        path = self._host.reports.visit_picture(visit_id)
         try:
             content = None if path is None else path.read_bytes()
         except OSError:
@@ -187,7 +193,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, kind: str, content: bytes, more: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        headers = {"Content-Type": kind, "Cache-Control": "no-store", "Content-Security-Policy": self.page.login_policy}
+        headers = {
+            "Content-Type": kind,
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": self._host.page.login_policy,
+        }
         for name, value in (headers | (more or {})).items():
             self.send_header(name, value)
         if status != 204:
@@ -225,7 +235,7 @@ def _fields(text: str) -> dict[str, str]:
         return {}
 
 
-def glance_record(glance: Glance) -> dict[str, Any]:
+def frame_record(glance: Glance) -> dict[str, Any]:
     """Return what the page shows of one frame."""
     return {
         "sequence": glance.sequence,

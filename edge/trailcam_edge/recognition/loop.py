@@ -21,9 +21,9 @@ from trailcam_edge.camera.capture_thread import CaptureThread
 from trailcam_edge.camera.latest_frame import NewestFrameSlot
 from trailcam_edge.camera.motion import MotionGate
 from trailcam_edge.clock import Clock, SystemClock
-from trailcam_edge.config.watch_settings import WatchSettings
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN, Visit
 from trailcam_edge.recognition.observation import Happening, Observation
+from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.recognition.visits import (
     Look,
     Track,
@@ -34,7 +34,7 @@ from trailcam_edge.recognition.visits import (
     outcome_of,
     wait_until,
 )
-from trailcam_edge.sources import CameraWishes, Delivery, Frame, OnBadFrame, Source, open_source
+from trailcam_edge.sources import Delivery, Frame, OnBadFrame, Source, open_source
 
 __all__ = ["Renewal", "open_configured", "sharpness", "watch"]
 
@@ -47,7 +47,7 @@ class Renewal:
     """Another model and other rules, from the next frame on; the source stays as it is."""
 
     classifier: Classifier
-    settings: WatchSettings
+    settings: LoopSettings
 
 
 def _tell_nobody(message: str) -> None:
@@ -62,7 +62,7 @@ def _stay() -> Renewal | None:
 def watch(
     reopen: Callable[[], Source],
     classifier: Classifier,
-    settings: WatchSettings | None = None,
+    settings: LoopSettings | None = None,
     stop: threading.Event | None = None,
     clock: Clock | None = None,
     report: Callable[[str], None] = _tell_nobody,
@@ -76,7 +76,7 @@ def watch(
     Args:
         reopen: opens the source; called again when a live one is lost.
         classifier: answers; it is used by the calling thread only.
-        settings: see ``WatchSettings``; what concerns the camera itself is the business of ``reopen``.
+        settings: see ``LoopSettings``; what concerns the camera itself is the business of ``reopen``.
         stop: set by anybody, in any thread, to end the watch.
         clock: dates what happens.
         report: told in words when a live source is lost and when it is back; called by another thread.
@@ -88,7 +88,7 @@ def watch(
             open visits were yielded before.
         BundleError: the model fails while it runs.
     """
-    settings = settings or WatchSettings()
+    settings = settings or LoopSettings()
     loop = _Loop(classifier, settings, clock or SystemClock(), stop or threading.Event(), renew)
     source = reopen()
     if source.delivery == "live":
@@ -96,17 +96,14 @@ def watch(
     return loop.every(source)
 
 
-def open_configured(settings: WatchSettings, on_bad_frame: OnBadFrame) -> Source:
+def open_configured(settings: LoopSettings, on_bad_frame: OnBadFrame) -> Source:
     """Open the source that the settings name, hung as they say.
 
     Raises:
         SourceError: there is no such source, or it cannot be opened.
     """
     camera = settings.camera
-    wishes = CameraWishes(
-        camera.picture_size_px, camera.small_size_px, camera.frame_rate_hz, camera.focus_m, settings.recovery.stall_s
-    )
-    return open_source(camera.source, on_bad_frame, camera.view, wishes, camera.fast)
+    return open_source(camera.source, on_bad_frame, camera, camera, camera.fast, settings.recovery.stall_s)
 
 
 def sharpness(image: Image) -> float:
@@ -125,7 +122,7 @@ class _Loop:
     def __init__(
         self,
         classifier: Classifier,
-        settings: WatchSettings,
+        settings: LoopSettings,
         clock: Clock,
         stop: threading.Event,
         renew: Callable[[], Renewal | None],
@@ -166,7 +163,7 @@ class _Loop:
         due_s, silent = 0.0, False
         try:
             while not self._stop.is_set() and not slot.ended and capture.silent_s <= recovery.give_up_s:
-                if self._settings.rate_hz is not None:
+                if self._settings.watch.rate_hz is not None:
                     self._stop.wait(max(0.0, due_s - time.monotonic()))
                 frame = slot.take(_TICK_S)
                 yield from capture.take_blind_times()
@@ -183,7 +180,9 @@ class _Loop:
                     yield from self._let_time_pass(self._clock.monotonic_s())
                     continue
                 silent = False
-                due_s = time.monotonic() + (0.0 if self._settings.rate_hz is None else 1 / self._settings.rate_hz)
+                due_s = time.monotonic() + (
+                    0.0 if self._settings.watch.rate_hz is None else 1 / self._settings.watch.rate_hz
+                )
                 try:
                     yield from self._observe(frame, source.delivery, slot.dropped)
                 finally:

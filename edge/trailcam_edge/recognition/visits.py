@@ -12,8 +12,8 @@ longest must win its votes again, so the remainder is never a single frame.
 from dataclasses import dataclass, replace
 
 from trailcam_core.classifier import Classification
-from trailcam_edge.config.watch_settings import VisitSettings
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.recognition.settings import VisitSettings
 
 __all__ = ["Best", "Look", "Track", "VisitState", "advance", "finish", "name_outcome", "outcome_of", "wait_until"]
 

@@ -5,62 +5,54 @@ Needs paho-mqtt, the extra ``mqtt``. Its network runs in a thread of its own and
 
 import json
 import threading
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trailcam_edge.sinks.home_assistant import discovery_payload, discovery_topic
 from trailcam_edge.sinks.mqtt_topics import OFFLINE, ONLINE, camera_topics
+from trailcam_edge.sinks.settings import MqttSettings
 from trailcam_edge.sinks.worker import SinkError
 from trailcam_edge.store.records import EventRecord, event_json
 
 if TYPE_CHECKING:
     from paho.mqtt.client import MQTTMessageInfo
 
-__all__ = ["MqttSettings", "MqttSink"]
+__all__ = ["MqttSink"]
 
 _QOS = 1  # at least once: the broker says that it has the message
 _QUEUED = 20  # messages that paho may hold; the store holds the rest
 _CONNECT_DELAY_S = (1, 120)
-
-
-@dataclass(frozen=True)
-class MqttSettings:
-    """Where the broker is and what the camera is called there; ``discovery_prefix`` None leaves Home Assistant out."""
-
-    host: str
-    camera_id: str
-    port: int = 1883
-    camera_name: str | None = None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: bool = False
-    base_topic: str = "trailcam"
-    discovery_prefix: str | None = "homeassistant"
-    pictures: bool = False
-    keepalive_s: int = 60
-    timeout_s: float = 20.0
+_KEEPALIVE_S = 60
 
 
 class MqttSink:
     """Publishes each event and waits until the broker has it."""
 
-    def __init__(self, settings: MqttSettings, store_folder: Path, version: str) -> None:
-        """Start connecting; an unreachable broker is no error.
+    def __init__(
+        self,
+        settings: MqttSettings,
+        store_folder: Path,
+        version: str,
+        password: str | None = None,
+        timeout_s: float = 20.0,
+    ) -> None:
+        """Start connecting; an unreachable broker is not an error.
 
         Args:
-            settings: the broker.
-            store_folder: where the pictures are.
+            settings: the broker and the names of the camera.
+            store_folder: the folder with the pictures.
             version: of Trailcam, for Home Assistant.
+            password: for ``settings.username``.
+            timeout_s: for a connection and for each confirmation.
 
         Raises:
             ModuleNotFoundError: paho-mqtt is not installed.
-            ValueError: a name that cannot be a topic.
         """
         from paho.mqtt.client import Client
         from paho.mqtt.enums import CallbackAPIVersion
 
         self._settings = settings
+        self._timeout_s = timeout_s
         self._store_folder = store_folder
         self._version = version
         self._topics = camera_topics(settings.base_topic, settings.camera_id)
@@ -75,10 +67,10 @@ class MqttSink:
         self._client.max_queued_messages_set(_QUEUED)
         self._client.reconnect_delay_set(*_CONNECT_DELAY_S)
         if settings.username is not None:
-            self._client.username_pw_set(settings.username, settings.password)
+            self._client.username_pw_set(settings.username, password)
         if settings.tls:
             self._client.tls_set()
-        self._client.connect_async(settings.host, settings.port, settings.keepalive_s)
+        self._client.connect_async(settings.host, settings.port, _KEEPALIVE_S)
         self._client.loop_start()
 
     @property
@@ -92,14 +84,14 @@ class MqttSink:
         Raises:
             SinkError: no broker, or it does not answer in time.
         """
-        if not self._connected.wait(self._settings.timeout_s):
+        if not self._connected.wait(self._timeout_s):
             raise SinkError(f"{self._place()}: {self._trouble}.")
         # What was published and not yet confirmed is not published again while paho still works at it.
         if self._pending is None or self._pending[0] != event.visit_id:
             self._pending = (event.visit_id, self._publish(event))
         try:
             for info in self._pending[1]:
-                info.wait_for_publish(self._settings.timeout_s)
+                info.wait_for_publish(self._timeout_s)
                 if not info.is_published():
                     raise SinkError(f"{self._place()}: the broker does not confirm messages.")
         except (ValueError, RuntimeError) as error:
@@ -137,7 +129,7 @@ class MqttSink:
             self._trouble = f"the broker refuses the camera ({reason_code})"
             return
         settings = self._settings
-        if settings.discovery_prefix is not None:
+        if settings.discovery_prefix:
             payload = discovery_payload(
                 settings.camera_id,
                 settings.camera_name or settings.camera_id,

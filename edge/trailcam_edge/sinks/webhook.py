@@ -11,6 +11,7 @@ import ssl
 import threading
 from urllib.parse import urlsplit
 
+from trailcam_edge.sinks.settings import WebhookSettings
 from trailcam_edge.sinks.worker import SinkError, SinkRejectedError
 from trailcam_edge.store.records import EventRecord, event_json
 
@@ -25,27 +26,19 @@ _TRY_AGAIN = frozenset({401, 403, 404, 405, 407, 408, 421, 423, 425, 426, 429})
 class WebhookSink:
     """Posts each event as JSON; only an answer of 200 to 299 that arrives whole and in time counts as taken."""
 
-    def __init__(self, url: str, token: str | None = None, timeout_s: float = 10.0) -> None:
-        """Name the server; nothing is connected yet.
+    def __init__(self, settings: WebhookSettings, token: str | None = None) -> None:
+        """Prepare requests; nothing is connected yet.
 
         Args:
-            url: http or https.
+            settings: address and time limit.
             token: sent as "Authorization: Bearer TOKEN".
-            timeout_s: for the whole exchange, from connecting to the last byte of the answer.
-
-        Raises:
-            ValueError: another kind of address.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-            raise ValueError(
-                f"the webhook's address is {url!r}, expected http://HOST/... or https://HOST/... without a password"
-            )
-        self._host, self._port = parts.hostname, parts.port
+        parts = urlsplit(settings.url)
+        self._host, self._port = parts.hostname or "", parts.port
         self._context = ssl.create_default_context() if parts.scheme == "https" else None
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._place = f"{parts.scheme}://{parts.netloc}{parts.path}"  # the query may hold a secret
-        self._timeout_s = timeout_s
+        self._timeout_s = settings.timeout_s
         self._headers = {"Content-Type": "application/json", "User-Agent": "trailcam"}
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"

@@ -8,7 +8,6 @@ other way: rows first, then files. Files that no row knows are swept when the st
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from trailcam_core.files.atomic import sync_directory
 from trailcam_edge.events import BlindTime, Moment, Visit
@@ -16,9 +15,10 @@ from trailcam_edge.store.database import Database, moment_columns, open_or_repla
 from trailcam_edge.store.exif import add_exif
 from trailcam_edge.store.open_database import PICTURES_FOLDER, Lock
 from trailcam_edge.store.picture_folder import PictureFolder, encode_jpeg
-from trailcam_edge.store.quota import Room, StoreLimits, StoreUsage
+from trailcam_edge.store.quota import Room, StoreUsage
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
+from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError, explain
 from trailcam_edge.store.wall_time import is_plausible
 
@@ -32,20 +32,19 @@ class EventStore:
     ``StoreCorruptError`` when the database is damaged (close the store and open it again: it will be set aside).
     """
 
-    def __init__(self, folder: Path, limits: StoreLimits, report: Callable[[str], None]) -> None:
+    def __init__(self, settings: StoreSettings, report: Callable[[str], None]) -> None:
         """Open a store, make it, or recover it after a power cut.
 
         Args:
-            folder: made if it is not there.
-            limits: how much room it may take.
+            settings: the folder, which is created if it is missing, and its limits.
             report: told what a person should know: a damaged database set aside, pictures gone.
 
         Raises:
             StoreUnavailableError: the disk is full, read-only or failing.
             DeviceError: another process writes here, or the database is of a newer Trailcam or not Trailcam's.
         """
-        self.folder = folder
-        self._quality = limits.jpeg_quality
+        folder = self.folder = settings.folder
+        self._quality = settings.jpeg_quality
         self._guard = threading.RLock()
         self._pictures = PictureFolder(folder / PICTURES_FOLDER)
         try:
@@ -54,12 +53,12 @@ class EventStore:
         except OSError as error:
             raise explain(error, folder) from error
         try:
-            self._database = Database(open_or_replace(folder, limits.max_set_aside_bytes, report), folder)
+            self._database = Database(open_or_replace(folder, settings.max_set_aside_bytes, report), folder)
         except BaseException:
             self._lock.release()
             raise
         try:
-            self._room = Room(folder, limits, self._database, self._pictures)
+            self._room = Room(settings, self._database, self._pictures)
             self._sweep(report)
             with self._database.translated():  # a new folder is as durable as its name
                 sync_directory(folder)
@@ -96,11 +95,6 @@ class EventStore:
                 "INSERT INTO blind_times VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
                 (blind.reason, *moment_columns(blind.started), *moment_columns(blind.ended)),
             )
-
-    def note_clock(self, moment: Moment) -> None:
-        """Remember what the wall clock shows; earlier and later moments of this boot get their time from it."""
-        with self._guard, self._database.transaction([moment]):
-            pass
 
     def begin_watch(self, moment: Moment, bundle: str) -> int:
         """Remember that the camera watches from now on, and return the number to move this on with."""

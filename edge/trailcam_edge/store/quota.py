@@ -2,49 +2,22 @@
 
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
 from trailcam_edge.store.database import Database
 from trailcam_edge.store.open_database import SET_ASIDE_FOLDER, folder_bytes
 from trailcam_edge.store.picture_folder import PictureFolder, size_on_disk
 from trailcam_edge.store.retention import Kept, choose_deletions, share_out
+from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError
 
-__all__ = ["Room", "StoreLimits", "StoreUsage"]
+__all__ = ["Room", "StoreUsage"]
 
 _PAGE_BYTES = 4096
 _DATABASE_SHARE = 4  # the database gets at most this part of the room: 500 MB of rows are some 1.5 million visits
-_SET_ASIDE_SHARE = 4
 _LOG_RESERVE_BYTES = 2_000_000  # what the write-ahead log may grow by between two looks at it
 _SLACK_SHARE = 64  # a deletion frees this part of the limit beyond what is needed, so that not every visit deletes
 _ROWS_FULL = 0.95  # of the pages that the database may have; then rows are deleted
 _ROWS_BATCH = 0.02
-_MIN_BYTES = 4_000_000  # room for the log, a small database and some pictures
-
-
-@dataclass(frozen=True)
-class StoreLimits:
-    """How much room a store may take.
-
-    ``max_bytes`` is for everything in its folder: database, log, pictures, what was set aside. ``min_free_bytes`` stays
-    free on the disk for the rest of the system: pictures are deleted for it, but the newest of each label is not.
-    """
-
-    max_bytes: int = 2_000_000_000
-    min_free_bytes: int = 200_000_000
-    jpeg_quality: int = 90
-
-    def __post_init__(self) -> None:
-        """Refuse limits that cannot hold."""
-        if self.max_bytes < _MIN_BYTES:
-            raise ValueError(f"max_bytes is {self.max_bytes:,}, expected at least {_MIN_BYTES:,}")
-        if self.min_free_bytes < 0 or not 1 <= self.jpeg_quality <= 100:
-            raise ValueError("min_free_bytes must be 0 or more, jpeg_quality 1 to 100")
-
-    @property
-    def max_set_aside_bytes(self) -> int:
-        """The part of the room that damaged databases with their pictures may keep."""
-        return self.max_bytes // _SET_ASIDE_SHARE
 
 
 @dataclass(frozen=True)
@@ -61,14 +34,13 @@ class StoreUsage:
 class Room:
     """The room of one store."""
 
-    def __init__(self, folder: Path, limits: StoreLimits, database: Database, pictures: PictureFolder) -> None:
+    def __init__(self, settings: StoreSettings, database: Database, pictures: PictureFolder) -> None:
         """Set the limit that SQLite itself watches over."""
-        self._folder = folder
-        self._limits = limits
+        self._settings = settings
         self._database = database
         self._pictures = pictures
-        self._set_aside_bytes = folder_bytes(folder / SET_ASIDE_FOLDER)
-        database.one(f"PRAGMA max_page_count = {limits.max_bytes // _DATABASE_SHARE // _PAGE_BYTES}")
+        self._set_aside_bytes = folder_bytes(settings.folder / SET_ASIDE_FOLDER)
+        database.one(f"PRAGMA max_page_count = {settings.max_bytes // _DATABASE_SHARE // _PAGE_BYTES}")
 
     def usage(self) -> StoreUsage:
         """Return how much room is taken and left."""
@@ -76,8 +48,8 @@ class Room:
             self._database.bytes_on_disk(),
             self._pictures.bytes_on_disk,
             self._set_aside_bytes,
-            self._limits.max_bytes,
-            shutil.disk_usage(self._folder).free,
+            self._settings.max_bytes,
+            shutil.disk_usage(self._settings.folder).free,
         )
 
     def make_for_picture(self, size_bytes: int) -> bool:
@@ -89,9 +61,9 @@ class Room:
         needed = size_on_disk(size_bytes)
         usage = self.usage()
         taken = usage.database_bytes + usage.pictures_bytes + usage.set_aside_bytes
-        over = taken + needed + _LOG_RESERVE_BYTES - self._limits.max_bytes
-        short = needed + self._limits.min_free_bytes - usage.free_bytes
-        slack = self._limits.max_bytes // _SLACK_SHARE
+        over = taken + needed + _LOG_RESERVE_BYTES - self._settings.max_bytes
+        short = needed + self._settings.min_free_bytes - usage.free_bytes
+        slack = self._settings.max_bytes // _SLACK_SHARE
         freed = self._expire(over + slack, spare_per_label=0) if over > 0 else 0
         if freed < over:
             return False

@@ -63,7 +63,7 @@ class DriftStatistics:
     bootstrap_low, bootstrap_high: 95 % percentile interval of the delta of ``right``.
     agreeing: pictures with the same answer, right or wrong.
     recall: ``right`` of the pictures of each label.
-    unknown, unknown_others: whether each model's reject rule turns a picture away, of the labels and of others.
+    unknown, unknown_ood: whether each model's reject rule rejects an image, of known labels and out of distribution.
     ece_reference, ece_variant: expected calibration error with each model's own temperature, 0..1.
     kl: (N,) divergence of the variant's probabilities from the reference's in nats. Both are at the reference's
         temperature: the change of the numbers before a new temperature compensates for it.

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_core.records import encode
 from trailcam_core.spec import OutputSpec
 from trailcam_core.strict_json import canonical_json
 from trailcam_export.gate.criteria import CriterionResult
@@ -86,7 +87,7 @@ def _score(score: Score) -> dict[str, Any]:
 
 
 def _output(output: OutputSpec) -> dict[str, Any]:
-    return {"temperature": output.temperature, "reject": None if output.reject is None else asdict(output.reject)}
+    return {"temperature": output.temperature, "reject": None if output.reject is None else encode(output.reject)}
 
 
 def _gate(gate: GateResult) -> dict[str, Any]:

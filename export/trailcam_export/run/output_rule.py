@@ -72,10 +72,10 @@ def fit_output(
     rule = RejectRule(
         score=score,
         threshold=threshold,
-        animals_kept=float((confidence_score(test, score) >= threshold).mean()),
-        n_animals=len(test),
-        others_rejected=rejected,
-        n_others=0 if ood is None else len(ood),
+        known_accept_rate=float((confidence_score(test, score) >= threshold).mean()),
+        n_known=len(test),
+        ood_reject_rate=rejected,
+        n_ood=0 if ood is None else len(ood),
     )
     return OutputSpec(labels, fit_temperature(logits, class_ids), rule)
 

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from trailcam_core.records import encode
 from trailcam_export.gate.gate import Verdict
 from trailcam_export.gate.statistics import Score
 from trailcam_export.report.findings import FixFindings
@@ -59,6 +60,7 @@ def export_record(report: ExportReport) -> dict[str, Any]:
         "variants": [
             asdict(variant)
             | {
+                "output": encode(variant.output),
                 "bundle": str(variant.bundle),
                 "verdict": variant.verdict.value,
             }
@@ -123,7 +125,9 @@ def _rule(variant: VariantReport) -> str:
     text = f"{variant.variant}: temperature {variant.output.temperature:.3f}"
     if rule is None:
         return text
-    text += f', "unknown" when {rule.score} is below {rule.threshold:.2f}, which keeps {rule.animals_kept:.1%} of test'
-    if rule.others_rejected is not None:
-        text += f" and turns away {rule.others_rejected:.1%} of {rule.n_others} others"
+    text += (
+        f', "unknown" when {rule.score} is below {rule.threshold:.2f}, which keeps {rule.known_accept_rate:.1%} of test'
+    )
+    if rule.ood_reject_rate is not None:
+        text += f" and turns away {rule.ood_reject_rate:.1%} of {rule.n_ood} others"
     return text

@@ -17,6 +17,7 @@ from trailcam_deploy.release import repository as repository_module
 from trailcam_deploy.release.deltas import make_deltas
 from trailcam_deploy.release.drift_verdict import Approval
 from trailcam_edge.update.install.updater import Updater
+from trailcam_edge.update.settings import UpdateSettings
 from trailcam_project.rollout_simulation.head import with_another_head
 
 Bundles = Callable[[str], Bundle]
@@ -31,7 +32,7 @@ def device(inside: bool, version: str, percent: int) -> str:
 
 def commit(camera: Any, path: Path) -> None:
     """Let a camera run a bundle, as after its self-test and its watch."""
-    updater = Updater(camera.folder, camera.reports.append, lambda bundle: None, builtin=camera.builtin)
+    updater = Updater(UpdateSettings(camera.folder), camera.reports.append, lambda bundle: None, builtin=camera.builtin)
     updater.install(path)
     updater.start()
     updater.observe(1e6, 1e6)

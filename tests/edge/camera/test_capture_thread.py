@@ -9,7 +9,7 @@ from typing import Any
 
 from trailcam_edge.camera.capture_thread import CaptureThread
 from trailcam_edge.camera.latest_frame import NewestFrameSlot
-from trailcam_edge.config.watch_settings import RecoverySettings
+from trailcam_edge.camera.settings import RecoverySettings
 
 
 def _load_fakes() -> ModuleType:

@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from trailcam_core.errors import ConfigError
+from trailcam_core.records import FieldError
 from trailcam_edge.live.access import Access, Address, new_token, parse_address
 
 TOKEN = "correct-horse-battery"
@@ -30,8 +31,9 @@ def test_an_address_is_read(text: str, host: str, port: int) -> None:
 
 @pytest.mark.parametrize("text", ["", ":8080", "host:x", "a b:1", "host:99999", "1.2.3.4:80:80", "http://x"])
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="expected such as"):
+    with pytest.raises(FieldError, match="expected HOST:PORT") as refused:
         parse_address(text)
+    assert refused.value.field == "address"
 
 
 @pytest.mark.parametrize(

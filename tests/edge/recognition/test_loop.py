@@ -16,16 +16,11 @@ import numpy as np
 import pytest
 
 from trailcam_core.errors import SourceError
-from trailcam_edge.config.watch_settings import (
-    CameraSettings,
-    MotionSettings,
-    RecoverySettings,
-    VisitSettings,
-    WatchSettings,
-)
+from trailcam_edge.camera.settings import CameraSettings, MotionSettings, RecoverySettings
 from trailcam_edge.events import BLANK, PERSON, BlindTime, Visit
 from trailcam_edge.recognition.loop import open_configured, sharpness, watch
 from trailcam_edge.recognition.observation import Happening, Observation
+from trailcam_edge.recognition.settings import LoopSettings, VisitSettings, WatchSettings
 
 
 def _load_fakes() -> ModuleType:
@@ -39,13 +34,13 @@ def _load_fakes() -> ModuleType:
 
 
 fakes = _load_fakes()
-QUICK = WatchSettings(
+QUICK = LoopSettings(
     recovery=RecoverySettings(stall_s=0.3, first_wait_s=0.02, longest_wait_s=0.1, give_up_s=1.0),
     visits=VisitSettings(vote_spacing_s=0.02, cool_down_s=0.199, vote_age_s=5.0, longest_s=60.0),
 )
 
 
-def run(source: Any, settings: WatchSettings = QUICK, classifier: Any = None, **options: Any) -> list[Happening]:
+def run(source: Any, settings: LoopSettings = QUICK, classifier: Any = None, **options: Any) -> list[Happening]:
     return list(
         watch(lambda: source, classifier or fakes.ColourClassifier(), settings, clock=fakes.SteadyClock(), **options)
     )
@@ -136,7 +131,7 @@ def test_the_newest_frame_of_a_live_source_is_looked_at_and_the_others_are_dropp
 def test_a_rate_limits_how_many_frames_are_looked_at() -> None:
     script = [entry for _ in range(100) for entry in ("red", 0.005)]
     start_s = time.monotonic()
-    found = observations(run(fakes.ScriptedSource(lambda: iter(script)), replace(QUICK, rate_hz=10)))
+    found = observations(run(fakes.ScriptedSource(lambda: iter(script)), replace(QUICK, watch=WatchSettings(10))))
     assert 2 <= len(found) <= 2 + 10 * (time.monotonic() - start_s)
     assert found[-1].dropped > 20
 
@@ -318,6 +313,6 @@ def test_the_source_is_opened_as_the_settings_say(tmp_path: Path) -> None:
     import cv2
 
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((40, 60, 3), np.uint8))
-    settings = WatchSettings(camera=CameraSettings(source=str(tmp_path), rotate_deg=90, roi=(0, 0, 0.5, 0.5)))
+    settings = LoopSettings(camera=CameraSettings(source=str(tmp_path), rotate_deg=90, roi=(0, 0, 0.5, 0.5)))
     with open_configured(settings, lambda error: None) as source:
         assert next(iter(source.frames())).image.shape == (30, 20, 3)

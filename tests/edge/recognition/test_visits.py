@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from trailcam_core.classifier import Classification
 from trailcam_core.inference.decision import Candidate
-from trailcam_edge.config.watch_settings import VisitSettings
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.recognition.settings import VisitSettings
 from trailcam_edge.recognition.visits import (
     Look,
     Track,

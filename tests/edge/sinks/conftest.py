@@ -12,8 +12,8 @@ import pytest
 from trailcam_edge.events import Moment, Visit
 from trailcam_edge.sinks.worker import Delivery, Sink
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.quota import StoreLimits
 from trailcam_edge.store.records import EventRecord
+from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.wall_time import WallTime
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -53,7 +53,7 @@ def wait_until(true: Callable[[], bool], seconds: float = 15.0) -> None:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[EventStore]:
     """A real store."""
-    opened = EventStore(tmp_path / "store", StoreLimits(min_free_bytes=0), lambda text: None)
+    opened = EventStore(StoreSettings(tmp_path / "store", min_free_bytes=0), lambda text: None)
     yield opened
     opened.close()
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from trailcam_edge.sinks.mqtt import MqttSettings, MqttSink
+from trailcam_edge.sinks.mqtt import MqttSink
+from trailcam_edge.sinks.settings import MqttSettings
 from trailcam_edge.sinks.worker import Delivery, SinkError
 from trailcam_edge.store.event_store import EventStore
 
@@ -98,8 +99,9 @@ def make_sink(tmp_path: Path) -> Iterator[Callable[..., MqttSink]]:
     made: list[MqttSink] = []
 
     def make(broker: Broker, **changes: Any) -> MqttSink:
-        settings = MqttSettings("127.0.0.1", "cam1", broker.port, **({"timeout_s": 5.0} | changes))
-        made.append(MqttSink(settings, tmp_path / "store", "0.1.0"))
+        password, timeout_s = changes.pop("password", None), changes.pop("timeout_s", 5.0)
+        settings = MqttSettings("127.0.0.1", "cam1", broker.port, **changes)
+        made.append(MqttSink(settings, tmp_path / "store", "0.1.0", password, timeout_s))
         return made[-1]
 
     yield make

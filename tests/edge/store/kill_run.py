@@ -15,6 +15,7 @@ import sqlite3
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,13 +23,14 @@ import numpy as np
 
 from trailcam_edge.events import Moment, Visit
 from trailcam_edge.sinks.json_lines import JsonLinesSink
+from trailcam_edge.sinks.settings import JsonLinesSettings
 from trailcam_edge.sinks.worker import Delivery
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.quota import StoreLimits
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.recorder import Recorder
+from trailcam_edge.store.settings import StoreSettings
 
-LIMITS = StoreLimits(max_bytes=8_000_000, min_free_bytes=0)
+LIMITS = StoreSettings(max_bytes=8_000_000, min_free_bytes=0)
 NOISE = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
 LONGEST_S = 0.6
 
@@ -52,8 +54,9 @@ def camera(folder: Path, run: int, pipe: int) -> None:
     def now() -> Moment:
         return Moment(time.monotonic(), datetime.now(UTC), boot)
 
-    recorder = Recorder(lambda: TellingStore(folder / "store", LIMITS, print), now, print)
-    sink = JsonLinesSink(folder / "events.jsonl", max_bytes=200_000, keep=2)
+    settings = replace(LIMITS, folder=folder / "store")
+    recorder = Recorder(lambda: TellingStore(settings, print), now, print)
+    sink = JsonLinesSink(JsonLinesSettings(folder / "events.jsonl", max_bytes=200_000, keep=2))
     delivery = Delivery(sink, lambda: recorder.store, print, backlog=True)
     recorder.subscribe(delivery.wake)
     for number in range(1_000_000):
@@ -104,7 +107,7 @@ def rehearse(folder: Path, kills: int) -> dict[str, object]:
         connection.close()
         assert acknowledged <= stored, sorted(acknowledged - stored)[:5]
     reports: list[str] = []
-    store = EventStore(folder / "store", LIMITS, reports.append)
+    store = EventStore(replace(LIMITS, folder=folder / "store"), reports.append)
     assert not reports, reports
     used = store.usage()
     store.close()

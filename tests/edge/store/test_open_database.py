@@ -190,8 +190,8 @@ def test_a_second_writer_is_refused(open_store: OpenStore, tmp_path: Path) -> No
 def test_a_writer_that_was_killed_does_not_hold_the_lock(open_store: OpenStore, tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from trailcam_edge.store.event_store import EventStore; "
-        "from trailcam_edge.store.quota import StoreLimits; "
-        "store = EventStore(Path(sys.argv[1]), StoreLimits(), print); os.kill(os.getpid(), 9)"
+        "from trailcam_edge.store.settings import StoreSettings; "
+        "store = EventStore(StoreSettings(Path(sys.argv[1])), print); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "store")], check=False)
     assert done.returncode == -9

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def start(tmp_path: Path, reports: list[str], clock: Clock) -> Iterator[Callable
     started: list[Recorder] = []
 
     def start_one(limits: RecorderLimits = QUICK) -> Recorder:
-        opener = lambda: MoodyStore(tmp_path / "store", SMALL, reports.append)  # noqa: E731
+        opener = lambda: MoodyStore(replace(SMALL, folder=tmp_path / "store"), reports.append)  # noqa: E731
         started.append(Recorder(opener, clock, reports.append, limits))
         return started[-1]
 
@@ -175,7 +176,7 @@ def test_a_camera_starts_on_a_disk_that_is_not_to_be_had(make_visit: MakeVisit, 
         tries.append(1)
         if len(tries) < 3:
             raise StoreUnavailableError("the disk is read-only.", "disk read-only")
-        return EventStore(tmp_path / "store", SMALL, print)
+        return EventStore(replace(SMALL, folder=tmp_path / "store"), print)
 
     recorder = Recorder(open_third_time, clock, lambda text: None, QUICK)
     recorder.visit(make_visit(1))

@@ -3,6 +3,7 @@
 import errno
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class Camera:
     def __init__(self, folder: Path, builtin: Path) -> None:
         self.now_s = 1000.0
         self.said: list[str] = []
-        self.updater = Updater(folder, self.said.append, lambda path: None, SETTINGS.rule, builtin)
+        self.updater = Updater(replace(SETTINGS, folder=folder), self.said.append, lambda path: None, builtin)
         self.guard = self.start()
 
     def start(self) -> UpdateGuard:
@@ -193,8 +194,8 @@ def test_a_journal_that_cannot_be_written_later_is_said_once(
 
 
 def test_the_thread_looks_by_itself(tmp_path: Path, pristine_bundle: Path, version: Versions) -> None:
-    settings = UpdateSettings(healthy_s=1)
-    updater = Updater(tmp_path / "update", print, lambda path: None, settings.rule, pristine_bundle)
+    settings = UpdateSettings(tmp_path / "update", healthy_s=1)
+    updater = Updater(settings, print, lambda path: None, pristine_bundle)
     guard = UpdateGuard(updater, settings, refuse, gap_s=10)
     assert guard.bundle == pristine_bundle
     updater.install(version("2.0.0").path)
@@ -216,10 +217,10 @@ def test_a_slot_that_is_gone_gives_way_at_the_start(camera: Camera, version: Ver
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"source": "http://h/", "channel": "a"}, "expected an https:// address or a folder"),
-        ({"source": "inbox", "channel": "a"}, "expected an https:// address or a folder"),
+        ({"source": "http://h/", "channel": "a"}, "expected an https:// address or the absolute path"),
+        ({"source": "inbox", "channel": "a"}, "expected an https:// address or the absolute path"),
         ({"source": "/inbox"}, "source and channel belong together"),
-        ({"healthy_s": 600.0, "give_up_s": 60.0}, "give_up_s is 60, expected 600"),
+        ({"healthy_s": 600.0, "give_up_s": 60.0}, "give_up_s is 60, expected at least healthy_s"),
         ({"most_starts": 0}, "most_starts is 0"),
         ({"max_memory_mb": float("nan")}, "max_memory_mb is nan"),
     ],

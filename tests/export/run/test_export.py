@@ -48,7 +48,7 @@ def test_the_manifest_says_what_was_measured_and_where_it_comes_from(exported: E
     assert manifest.output.labels == LABELS
     assert manifest.output.reject is not None
     assert manifest.output.reject.score == "energy"
-    assert (manifest.output.reject.n_animals, manifest.output.reject.others_rejected) == (30, None)
+    assert (manifest.output.reject.n_known, manifest.output.reject.ood_reject_rate) == (30, None)
     assert manifest.metrics is not None
     assert manifest.metrics.n == 30
     assert manifest.drift is not None

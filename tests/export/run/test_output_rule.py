@@ -26,14 +26,14 @@ def test_shares_are_measured_on_pictures_that_did_not_set_the_threshold() -> Non
     rule = fit_output(LABELS, "max_logit", VALIDATION, test, others).reject
     assert rule is not None
     assert rule.threshold == 5.0  # the second of twenty: 95 % are at or above it
-    assert (rule.animals_kept, rule.n_animals) == (0.75, 4)
-    assert (rule.others_rejected, rule.n_others) == (0.5, 2)
+    assert (rule.known_accept_rate, rule.n_known) == (0.75, 4)
+    assert (rule.ood_reject_rate, rule.n_ood) == (0.5, 2)
 
 
 def test_without_others_nothing_is_claimed_about_them() -> None:
     rule = fit_output(LABELS, "energy", VALIDATION, VALIDATION[0], None).reject
     assert rule is not None
-    assert (rule.others_rejected, rule.n_others) == (None, 0)
+    assert (rule.ood_reject_rate, rule.n_ood) == (None, 0)
 
 
 def test_the_temperature_follows_the_logits_of_the_file() -> None:

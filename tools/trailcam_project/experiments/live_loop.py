@@ -33,9 +33,10 @@ from trailcam_core.errors import TrailcamError
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image
 from trailcam_core.inference.tflite import TFLiteModel
-from trailcam_edge.config.watch_settings import MotionSettings, WatchSettings
+from trailcam_edge.camera.settings import MotionSettings
 from trailcam_edge.recognition.loop import watch
 from trailcam_edge.recognition.observation import Observation
+from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.sources import DEMO_FRAMES, Delivery, Frame
 from trailcam_edge.sources.opencv_stream import network_source
 from trailcam_edge.sources.pixels import PackedPixels, Pixels, PlanarPixels
@@ -168,7 +169,7 @@ def measure_overhead(bundle: Path, frames: int) -> list[OverheadReport]:
         watch(
             partial(_Repeat, pixels, _WARMUP + frames),
             classifier,
-            WatchSettings(motion=MotionSettings(enabled=motion, changed_share=0.0)),  # every frame passes
+            LoopSettings(motion=MotionSettings(enabled=motion, changed_share=0.0)),  # every frame passes
         )
         for (_, pixels), motion in cases
     ]
@@ -245,7 +246,7 @@ def _age_report(loop: str, found: Iterator[tuple[float, float]]) -> AgeReport:
 def measure_memory(bundle: Path, frames: int) -> Iterator[tuple[int, float]]:
     """Yield (frame number, resident MB) at eleven places of a watch over ``frames`` frames (at least 10)."""
     classifier, _ = _open(_PromptModel, bundle)
-    settings = WatchSettings(motion=MotionSettings(enabled=True, changed_share=0.0))
+    settings = LoopSettings(motion=MotionSettings(enabled=True, changed_share=0.0))
     wanted = {round(frames * place / (_SAMPLES - 1)) for place in range(1, _SAMPLES)} | {frames // 100}
     number = 0
     for item in watch(lambda: _Repeat(_layouts(_animal())["YUV420"], frames), classifier, settings):

@@ -142,7 +142,7 @@ def _run_phase(
     setup = prepare_phase(model, task, phase, folder, progress)
     if any(name.startswith("optimizer-") for name in arrays):
         put_variables(arrays, "optimizer", setup.optimizer.variables, folder / LAST_FILE)
-    if phase.blend < 1 and state.phase_epoch == 0:
+    if phase.weight_interpolation < 1 and state.phase_epoch == 0:
         save_start(folder, model)
     while state.phase_epoch < phase.epochs and not (phase.patience and state.stale >= phase.patience):
         epoch, steps = _run_epoch(setup, state, progress)
@@ -153,10 +153,10 @@ def _run_phase(
         log_epoch(folder, epoch, steps)
         save_last(folder, state, model, setup.optimizer)
         write_file(folder / HISTORY_FILE, history_to_bytes(state))
-    if phase.blend < 1 and state.improved:
-        interpolate_best(folder, model, phase.blend, state.phase)
+    if phase.weight_interpolation < 1 and state.improved:
+        interpolate_best(folder, model, phase.weight_interpolation, state.phase)
         loss, accuracy = _validate(setup, state)
-        row = InterpolationRow(state.best_epoch, state.epoch, phase.name, phase.blend, loss, accuracy)
+        row = InterpolationRow(state.best_epoch, state.epoch, phase.name, phase.weight_interpolation, loss, accuracy)
         log_interpolation(folder, row)
         state = replace(state, blends=(*state.blends, row))
     return state

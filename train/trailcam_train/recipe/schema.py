@@ -6,7 +6,7 @@ The recipes are the modules of ``trailcam_train.recipes``.
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from trailcam_core.records import Choice, Pattern, Range
+from trailcam_core.records import Choice, Key, Pattern, Range
 from trailcam_core.spec import FITS, MAX_INPUT_PX, MIN_INPUT_PX, InputSpec
 from trailcam_train.input.augmentation import OFF, Augmentation
 from trailcam_train.input.epoch_order import SAMPLINGS
@@ -48,7 +48,7 @@ class Phase:
     With ``views`` above 0 the frozen layers run once over that many augmented views of every picture, see
     ``frozen_features.py``.
 
-    ``blend`` is the factor of the weight interpolation: below 1 the phase ends with (1 - blend) * its first weights +
+    With ``weight_interpolation``, ``blend`` in the file, below 1 the phase ends with (1 - blend) * its first weights +
     blend * its best ones, whether or not they validate better. That keeps what a pretrained backbone has learned from
     other pictures. If no epoch of the phase was better than all before, it ends with the best before. Source: Wortsman
     et al., "Robust fine-tuning of zero-shot models", CVPR 2022 (WiSE-FT), section 3.
@@ -62,7 +62,7 @@ class Phase:
     first_layer: str = ""
     patience: _Count = 0
     views: _Views = 0
-    blend: _Fraction = 1.0
+    weight_interpolation: Annotated[_Fraction, Key("blend")] = 1.0
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ A setting is named by its path in the file, for example ``batch_size``, ``input.
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from trailcam_core.errors import TrainError
-from trailcam_core.records import Document, read_toml
+from trailcam_core.records import Document, encode, read_toml
 from trailcam_train.recipe.schema import Phase, Recipe
 
 __all__ = ["override", "read_recipe", "recipe_from_table", "recipe_to_toml"]
@@ -99,7 +99,7 @@ def _check_fields_together(recipe: Recipe, document: Document) -> None:
 
 
 def _to_table(recipe: Recipe) -> dict[str, Any]:
-    table = asdict(recipe)
+    table = encode(recipe)
     table["phases"] = {phase.pop("name"): phase for phase in table["phases"]}
     return table
 

@@ -15,23 +15,25 @@ from typing import Any
 
 from trailcam_core.errors import TrailcamError
 from trailcam_core.strict_json import parse_object
-from trailcam_edge.update.install.state_machine import SelfTestLimits, SelfTestResult, judge_self_test
+from trailcam_edge.update.install.state_machine import SelfTestResult, judge_self_test
+from trailcam_edge.update.settings import UpdateSettings
 
 __all__ = ["measure", "run_self_test"]
 
 _MAX_ANSWER_BYTES = 65_536
+_TIMEOUT_S = 300.0
 _WARMUP = 3
 _MEASURED = 20
 _SHOWN_CHARACTERS = 200
 
 
-def run_self_test(bundle: Path, limits: SelfTestLimits) -> str | None:
-    """Test a bundle in a child process; return why it may not run here, or None."""
+def run_self_test(bundle: Path, settings: UpdateSettings, timeout_s: float = _TIMEOUT_S) -> str | None:
+    """Test a bundle in a child process; return the reason for refusing it, or None."""
     command = [sys.executable, "-P", "-m", __name__, str(bundle)]  # -P: what lies in the working folder is not imported
     try:
-        done = subprocess.run(command, capture_output=True, timeout=limits.timeout_s, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
-        return f"the self-test did not end within {limits.timeout_s:.0f} s"
+        return f"the self-test did not end within {timeout_s:.0f} s"
     said = done.stderr.decode(errors="replace").strip().splitlines()
     last = f": {said[-1][:_SHOWN_CHARACTERS]}" if said else ""
     if done.returncode < 0:
@@ -42,7 +44,7 @@ def run_self_test(bundle: Path, limits: SelfTestLimits) -> str | None:
         result = _parse(done.stdout[-_MAX_ANSWER_BYTES:].splitlines()[-1:])
     except TrailcamError as error:
         return f"the self-test's answer cannot be read: {error}"
-    return judge_self_test(result, limits)
+    return judge_self_test(result, settings)
 
 
 def _parse(lines: list[bytes]) -> SelfTestResult:

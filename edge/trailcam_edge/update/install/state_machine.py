@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 
 from trailcam_core.errors import UpdateError
 from trailcam_edge.update.install.journal import BUILTIN, Journal
+from trailcam_edge.update.settings import UpdateSettings
 
 __all__ = [
-    "SelfTestLimits",
     "SelfTestResult",
-    "WatchRule",
     "after_commit",
     "after_roll_back",
     "began",
@@ -26,19 +25,6 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class SelfTestLimits:
-    """What a bundle may cost here: 90 % of the pictures within ``latency_p90_ms``, and the memory of a process.
-
-    The defaults keep two pictures a second, and a Raspberry Pi of 512 MB alive. With the built-in bundle the process
-    takes 84 MB on x86-64.
-    """
-
-    latency_p90_ms: float = 500.0
-    memory_mb: float = 300.0
-    timeout_s: float = 300.0
-
-
-@dataclass(frozen=True)
 class SelfTestResult:
     """What the child measured; ``culprit`` is None when the golden vectors gave the laboratory's answers."""
 
@@ -47,26 +33,16 @@ class SelfTestResult:
     memory_mb: float
 
 
-@dataclass(frozen=True)
-class WatchRule:
-    """When a candidate has proven itself: ``healthy_s`` of health without a break, before ``give_up_s`` of one start.
-
-    Health that does not come in ``most_starts`` starts never will.
-    """
-
-    healthy_s: float = 600.0
-    give_up_s: float = 3600.0
-    most_starts: int = 3
-
-
-def judge_self_test(result: SelfTestResult, limits: SelfTestLimits) -> str | None:
+def judge_self_test(result: SelfTestResult, settings: UpdateSettings) -> str | None:
     """Return why a bundle may not run here, or None."""
     if result.culprit is not None:
         return f"the golden vectors give other answers here: {result.culprit}"
-    if not result.latency_p90_ms <= limits.latency_p90_ms:
-        return f"90 % of the pictures take {result.latency_p90_ms:.0f} ms, expected {limits.latency_p90_ms:.0f} at most"
-    if not result.memory_mb <= limits.memory_mb:
-        return f"it takes {result.memory_mb:.0f} MB of memory, expected {limits.memory_mb:.0f} at most"
+    if not result.latency_p90_ms <= settings.max_latency_ms:
+        return (
+            f"90 % of the pictures take {result.latency_p90_ms:.0f} ms, expected {settings.max_latency_ms:.0f} at most"
+        )
+    if not result.memory_mb <= settings.max_memory_mb:
+        return f"it takes {result.memory_mb:.0f} MB of memory, expected {settings.max_memory_mb:.0f} at most"
     return None
 
 
@@ -98,7 +74,7 @@ def failing(journal: Journal, reason: str) -> Journal:
     return replace(journal, state="roll_back", reason=reason)
 
 
-def judge_start(journal: Journal, candidate_is_whole: bool, rule: WatchRule) -> Journal:
+def judge_start(journal: Journal, candidate_is_whole: bool, settings: UpdateSettings) -> Journal:
     """Return the journal for a start of the camera: one more is counted while a candidate is watched."""
     if journal.candidate is None or journal.state == "roll_back":
         return journal
@@ -106,19 +82,19 @@ def judge_start(journal: Journal, candidate_is_whole: bool, rule: WatchRule) -> 
         return failing(journal, "its files are damaged or gone")
     if journal.state != "watch":
         return journal
-    if journal.starts >= rule.most_starts:
+    if journal.starts >= settings.most_starts:
         return failing(journal, f"not healthy in {journal.starts} starts")
     return replace(journal, starts=journal.starts + 1)
 
 
-def judge_watch(journal: Journal, healthy_s: float, started_s: float, rule: WatchRule) -> Journal:
+def judge_watch(journal: Journal, healthy_s: float, started_s: float, settings: UpdateSettings) -> Journal:
     """Return the journal after ``healthy_s`` of unbroken health, ``started_s`` after this start of the camera."""
     if journal.state != "watch":
         return journal
-    if healthy_s >= rule.healthy_s:
+    if healthy_s >= settings.healthy_s:
         return after_commit(journal)
-    if started_s >= rule.give_up_s:
-        return failing(journal, f"not healthy for {rule.healthy_s:.0f} s within {started_s:.0f} s of a start")
+    if started_s >= settings.give_up_s:
+        return failing(journal, f"not healthy for {settings.healthy_s:.0f} s within {started_s:.0f} s of a start")
     return journal
 
 

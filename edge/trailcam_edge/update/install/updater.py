@@ -1,6 +1,6 @@
 """Carries out an update: reads the journal, asks ``decide`` what is next, does it, writes the journal.
 
-updater = Updater(Path("/var/lib/trailcam/update"), report=print)
+updater = Updater(UpdateSettings(), report=print)
 bundle = updater.start()                       # the camera, at every start: what to run
 updater.install(Path("new.bundle"))            # "trailcam update": stage, self-test, activate
 updater.observe(600, 620, bundle)              # the camera, now and then: commit or roll back
@@ -25,8 +25,6 @@ from trailcam_edge.update.install.journal import BUILTIN, Journal, read_journal,
 from trailcam_edge.update.install.self_test import run_self_test
 from trailcam_edge.update.install.slots import Slots, slot_name
 from trailcam_edge.update.install.state_machine import (
-    SelfTestLimits,
-    WatchRule,
     after_roll_back,
     began,
     failing,
@@ -38,6 +36,7 @@ from trailcam_edge.update.install.state_machine import (
     removable,
     runnable,
 )
+from trailcam_edge.update.settings import UpdateSettings
 
 __all__ = ["SelfTest", "Updater"]
 
@@ -48,25 +47,23 @@ class Updater:
     """The update of one device, in one folder that must lie on one file system.
 
     Args:
-        folder: made where it is missing.
+        settings: the folder, which is created if it is missing, the limits of the self-test and the rule of the trial.
         report: gets a sentence for everything that a person should know.
         self_test: takes a bundle's folder, gives why it may not run here, or None; a child process by default.
-        rule: when a candidate has proven itself.
         builtin: the bundle that is always there.
     """
 
     def __init__(
         self,
-        folder: Path,
+        settings: UpdateSettings,
         report: Callable[[str], None],
         self_test: SelfTest | None = None,
-        rule: WatchRule | None = None,
         builtin: Path = BUILTIN_BUNDLE,
     ) -> None:
-        self._folder = folder
+        folder = self._folder = settings.folder
+        self._settings = settings
         self._report = report
-        self._self_test = self_test or partial(run_self_test, limits=SelfTestLimits())
-        self._rule = rule or WatchRule()
+        self._self_test = self_test or partial(run_self_test, settings=settings)
         self._slots = Slots(folder, builtin)
         self._journal_path = folder / "journal.json"
 
@@ -99,7 +96,7 @@ class Updater:
             whole = {slot for slot in (journal.running, journal.previous) if self._slots.whole(slot)}
             journal = runnable(journal, whole)
             candidate_is_whole = journal.candidate is not None and self._slots.whole(journal.candidate)
-            journal = self._settle(judge_start(journal, candidate_is_whole, self._rule))
+            journal = self._settle(judge_start(journal, candidate_is_whole, self._settings))
             return self._checked(pointed_to(journal))
 
     def bundle_of(self, journal: Journal) -> Path:
@@ -189,7 +186,7 @@ class Updater:
             journal = self._read_or_forget()
             if running is not None and running != self.bundle_of(journal):
                 return journal
-            judged = judge_watch(journal, healthy_s, started_s, self._rule)
+            judged = judge_watch(journal, healthy_s, started_s, self._settings)
             return journal if judged == journal else self._settle(judged)
 
     def roll_back(self, reason: str) -> Journal:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from trailcam_core.errors import UpdateError
 from trailcam_edge.update.install import state_machine as decide
 from trailcam_edge.update.install.journal import BUILTIN, STATES, Journal
-from trailcam_edge.update.install.state_machine import SelfTestLimits, SelfTestResult, WatchRule
+from trailcam_edge.update.install.state_machine import SelfTestResult
+from trailcam_edge.update.settings import UpdateSettings
 
-RULE = WatchRule(healthy_s=60, give_up_s=300, most_starts=2)
+RULE = UpdateSettings(healthy_s=60, give_up_s=300, most_starts=2)
 WATCHED = Journal("watch", "old-1", "older-1", "new-1")
 SLOTS = ("old-1", "older-1", "new-1", "oldest-1")
 
@@ -28,16 +29,16 @@ journals = st.builds(
 
 
 def test_a_healthy_candidate_is_committed_and_the_running_bundle_becomes_the_previous() -> None:
-    journal = decide.judge_watch(WATCHED, healthy_s=60, started_s=61, rule=RULE)
+    journal = decide.judge_watch(WATCHED, healthy_s=60, started_s=61, settings=RULE)
     assert (journal.state, journal.running, journal.previous) == ("idle", "new-1", "old-1")
 
 
 def test_a_candidate_that_is_not_healthy_yet_is_watched_on() -> None:
-    assert decide.judge_watch(WATCHED, healthy_s=59, started_s=299, rule=RULE) == WATCHED
+    assert decide.judge_watch(WATCHED, healthy_s=59, started_s=299, settings=RULE) == WATCHED
 
 
 def test_a_candidate_that_runs_without_health_is_rolled_back() -> None:
-    journal = decide.judge_watch(WATCHED, healthy_s=3, started_s=300, rule=RULE)
+    journal = decide.judge_watch(WATCHED, healthy_s=3, started_s=300, settings=RULE)
     assert journal.state == "roll_back"
     assert "not healthy for 60 s" in journal.reason
 
@@ -148,5 +149,5 @@ def test_only_a_bundle_that_passed_its_self_test_is_pointed_to(journal: Journal)
     ],
 )
 def test_a_self_test_is_held_against_its_limits(result: SelfTestResult, said: str | None) -> None:
-    reason = decide.judge_self_test(result, SelfTestLimits(latency_p90_ms=500, memory_mb=300))
+    reason = decide.judge_self_test(result, UpdateSettings(max_latency_ms=500, max_memory_mb=300))
     assert reason is None if said is None else reason is not None and said in reason

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ from trailcam_core.files.atomic import STAGING_PREFIX
 from trailcam_core.inference import runtimes
 from trailcam_edge.update.install.journal import BUILTIN, Journal
 from trailcam_edge.update.install.slots import slot_name
-from trailcam_edge.update.install.state_machine import WatchRule
 from trailcam_edge.update.install.updater import Updater
+from trailcam_edge.update.settings import UpdateSettings
 
-RULE = WatchRule(healthy_s=60, give_up_s=300, most_starts=2)
+RULE = UpdateSettings(healthy_s=60, give_up_s=300, most_starts=2)
 Versions = Callable[[str], Bundle]
 
 
@@ -38,7 +39,7 @@ class Device:
         self.folder = folder
         self.reports: list[str] = []
         self.verdict: str | None = None
-        self.updater = Updater(folder, self.reports.append, lambda path: self.verdict, RULE, builtin)
+        self.updater = Updater(replace(RULE, folder=folder), self.reports.append, lambda path: self.verdict, builtin)
 
     def current(self) -> str:
         return open_bundle(self.folder / "current").manifest.version
@@ -210,7 +211,7 @@ def test_an_interrupted_self_test_is_taken_up_again(tmp_path: Path, pristine_bun
 
     folder, bundle = tmp_path / "update", version("2.0.0")
     with pytest.raises(KeyboardInterrupt):
-        Updater(folder, print, pulled_plug, RULE, pristine_bundle).install(bundle.path)
+        Updater(replace(RULE, folder=folder), print, pulled_plug, pristine_bundle).install(bundle.path)
     device = Device(folder, pristine_bundle)
     assert device.updater.start() == pristine_bundle
     with pytest.raises(UpdateError, match="is being tried"):

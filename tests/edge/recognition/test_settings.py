@@ -5,17 +5,13 @@ from typing import Any
 
 import pytest
 
-from trailcam_edge.config.watch_settings import (
-    CameraSettings,
-    MotionSettings,
-    RecoverySettings,
-    VisitSettings,
-    WatchSettings,
-)
+from trailcam_core.records import FieldError
+from trailcam_edge.camera.settings import CameraSettings, MotionSettings, RecoverySettings
+from trailcam_edge.recognition.settings import LoopSettings, VisitSettings, WatchSettings
 
 
 def test_the_defaults_are_accepted_and_frozen() -> None:
-    settings = WatchSettings()
+    settings = LoopSettings()
     for field in fields(settings):
         part = getattr(settings, field.name)
         if is_dataclass(part):
@@ -47,5 +43,6 @@ def test_the_defaults_are_accepted_and_frozen() -> None:
 )
 def test_a_value_that_makes_no_sense_is_refused_by_name(kind: Any, arguments: dict[str, Any]) -> None:
     (name,) = arguments
-    with pytest.raises(ValueError, match=rf"{name}.* expected"):
+    with pytest.raises(FieldError, match=rf"{name}.* expected") as refused:
         kind(**arguments)
+    assert refused.value.field.startswith(name)
