@@ -40,7 +40,7 @@ from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.sources import DEMO_FRAMES, Delivery, Frame
 from trailcam_edge.sources.opencv_stream import network_source
 from trailcam_edge.sources.pixels import PackedPixels, Pixels, PlanarPixels
-from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s
+from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s, stamped
 
 __all__ = ["AgeReport", "OverheadReport", "main", "measure_age", "measure_memory", "measure_overhead"]
 
@@ -147,7 +147,7 @@ def _animal() -> Image:
 
 
 def _layouts(image: Image) -> dict[str, Pixels]:
-    """The same picture as OpenCV and as the Raspberry Pi's camera give it."""
+    """Return the picture in the pixel layouts of OpenCV and of the Raspberry Pi's camera."""
     bgr = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8)
     yuv = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), np.uint8)
     return {"BGR": PackedPixels(bgr, "BGR"), "YUV420": PlanarPixels(yuv, image.shape[1], "I420")}
@@ -193,7 +193,7 @@ def measure_age(bundle: Path, model_s: float, seconds: float) -> list[AgeReport]
     """Measure how old answers are, from a camera with 30 frames a second under a model that takes ``model_s``."""
     classifier, model = _open(_TimedModel, bundle)
     model.least_s = model_s
-    with MjpegServer(_animal()[..., ::-1], _CAMERA_HZ) as server:
+    with MjpegServer(stamped(_animal()[..., ::-1]), _CAMERA_HZ) as server:
         return [
             _age_report("trailcam", _watched(server.address, classifier, seconds)),
             _age_report("naive", _naive(server.address, classifier, seconds)),
@@ -212,7 +212,7 @@ def _watched(address: str, classifier: Classifier, seconds: float) -> Iterator[t
 
 
 def _naive(address: str, classifier: Classifier, seconds: float) -> Iterator[tuple[float, float]]:
-    """The loop that everybody writes first; its frames wait where nobody sees it, so the stamp says how long."""
+    """Run the simplest loop over a capture; frames queue inside OpenCV, and the stamp shows for how long."""
     end_s = time.monotonic() + seconds
     capture = cv2.VideoCapture(address)
     while time.monotonic() < end_s:
