@@ -17,7 +17,7 @@ from trailcam.main import main
 from trailcam.signals import stop_on_signals
 from trailcam_core.images.decode import read_image
 from trailcam_edge.sources import DEMO_FRAMES
-from trailcam_project.experiments.mjpeg_server import MjpegServer
+from trailcam_project.experiments.mjpeg_server import MjpegServer, stamped
 
 
 def animal() -> np.ndarray:
@@ -45,7 +45,7 @@ def records(printed: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_watch_cleanly_and_the_open_visit_is_told(number: int) -> None:
-    with MjpegServer(animal(), rate_hz=30) as server:
+    with MjpegServer(stamped(animal()), rate_hz=30) as server:
         command = [sys.executable, "-m", "trailcam", "watch", "--source", server.address, "--json", "--no-motion"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stdout is not None

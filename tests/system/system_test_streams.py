@@ -18,7 +18,6 @@ import recipes
 import roots
 from checks import LACKING, Checks
 from demo_frames import write_jpegs
-from mjpeg_server import MjpegServer
 
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
@@ -28,6 +27,7 @@ from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.recognition.loop import open_configured, watch
 from trailcam_edge.recognition.settings import LoopSettings, VisitSettings
 from trailcam_edge.regions import RegionSettings
+from trailcam_project.experiments.mjpeg_server import MjpegServer, in_turn
 
 _DOWN_S = 6.0  # how long the server is away
 _LONGEST_S = 120.0  # of a rehearsal of one server
@@ -49,7 +49,7 @@ def main() -> int:
         pictures = [(scratch / "frames" / f"{number}.jpg").read_bytes() for number in range(len(labels))]
 
         def mjpeg() -> MjpegServer:
-            return MjpegServer(pictures, ("127.0.0.1", port), hold_s=0.5)
+            return MjpegServer(in_turn(pictures, hold_s=0.5), address=("127.0.0.1", port))
 
         _rehearse(checks, "MJPEG", f"http://127.0.0.1:{port}/", mjpeg, animals)
     return checks.finish("system test streams")

@@ -28,10 +28,7 @@ _MAX_POINTS = 200  # of masks: the record is a header of the picture
 
 @dataclass(frozen=True)
 class FrameSummary:
-    """Result of the newest frame; ``outcome`` is a label, "unknown", "blank", "person", or None without an answer.
-
-    ``box`` is the region of the answer, ``boxes`` are all regions, ``ignore`` and ``only`` the masks, as fractions.
-    """
+    """Result of the newest frame; ``outcome``, boxes and masks as in ``FrameResult``."""
 
     sequence: int = -1
     outcome: str | None = None

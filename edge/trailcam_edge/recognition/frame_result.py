@@ -15,12 +15,14 @@ __all__ = ["FrameResult", "WatchEvent"]
 class FrameResult:
     """One frame and its classification; the frame is valid until the next event is requested.
 
-    ``answer`` is None if nothing moved; the model has classified the first frame all the same, so a result proves that it
-    runs. ``outcome`` is the label that was counted, "unknown",
-    "blank" or "person", None without an answer. ``age_ms`` is the time since the frame's timestamp, ``rate_hz`` the
-    smoothed frame rate of the loop (0 until it is known), ``dropped`` the number of frames that were replaced by a
-    newer one so far, ``open_labels`` the labels with an open visit. ``box`` is the region of the
-    answer, None for the whole frame; ``boxes`` are all regions, ``ignore`` and ``only`` the masks in use.
+    ``answer`` is None if nothing moved; the model has classified the first frame all the same, so a result proves that
+    it runs. ``outcome`` is the label that was counted,
+    ``unknown``, ``blank`` or ``person``, None without an answer. ``age_ms`` is the time since the frame's timestamp,
+    ``rate_hz`` the smoothed frame rate of the loop (0 until it is known), ``dropped`` the number of frames that were
+    replaced by a newer one so far, ``open_labels`` the labels with an open visit.
+
+    ``box`` is the region of the answer, None for the whole frame; ``boxes`` are all regions of the frame, ``ignore``
+    and ``only`` the masks in use.
     """
 
     frame: Frame

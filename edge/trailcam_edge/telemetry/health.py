@@ -27,6 +27,12 @@ class Throttling:
     now: tuple[str, ...]
     since_start: tuple[str, ...]
 
+    @property
+    def bits(self) -> int:
+        """The flags as the firmware counts them: bits 0 to 3 for now, 16 to 19 since the boot."""
+        now = sum(1 << bit for bit, name in _BITS.items() if name in self.now)
+        return now | sum(1 << bit + _SINCE_START for bit, name in _BITS.items() if name in self.since_start)
+
 
 @dataclass(frozen=True)
 class HealthSnapshot:

@@ -40,7 +40,7 @@ from trailcam_edge.regions import RegionSettings
 from trailcam_edge.sources import DEMO_FRAMES, Delivery, Frame
 from trailcam_edge.sources.opencv_stream import network_source
 from trailcam_edge.sources.pixels import PackedPixels, Pixels, PlanarPixels
-from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s
+from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s, stamped
 
 __all__ = ["AgeReport", "OverheadReport", "main", "measure_age", "measure_memory", "measure_overhead"]
 
@@ -206,7 +206,7 @@ def measure_age(bundle: Path, model_s: float, seconds: float) -> list[AgeReport]
     """Measure how old answers are, from a camera with 30 frames a second under a model that takes ``model_s``."""
     classifier, model = _open(_TimedModel, bundle)
     model.least_s = model_s
-    with MjpegServer(_animal()[..., ::-1], _CAMERA_HZ) as server:
+    with MjpegServer(stamped(_animal()[..., ::-1]), _CAMERA_HZ) as server:
         return [
             _age_report("trailcam", _watched(server.address, classifier, seconds)),
             _age_report("naive", _naive(server.address, classifier, seconds)),
@@ -225,7 +225,7 @@ def _watched(address: str, classifier: Classifier, seconds: float) -> Iterator[t
 
 
 def _naive(address: str, classifier: Classifier, seconds: float) -> Iterator[tuple[float, float]]:
-    """The loop that everybody writes first; its frames wait where nobody sees it, so the stamp says how long."""
+    """Run the simplest loop over a capture; frames queue inside OpenCV, and the stamp shows for how long."""
     end_s = time.monotonic() + seconds
     capture = cv2.VideoCapture(address)
     while time.monotonic() < end_s:
