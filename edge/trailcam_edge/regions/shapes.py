@@ -14,12 +14,12 @@ __all__ = ["Region", "find_regions", "is_spread", "is_turned"]
 
 _OPENING = np.ones((3, 3), np.uint8)
 _BLOCKS = (4, 3)  # columns and rows of the test for a change of the whole scene
-_BLOCK_FRACTION = 0.15  # a block counts as changed from here
+_BLOCK_FRACTION = 0.4  # a block counts as changed from here: a storm changes a third of it
 _MAX_BLOCKS = 0.8  # an animal does not reach four fifths of the blocks
 
 _TURNED_FRACTION = 0.01  # of a block: the frame is compared at another place if enough blocks changed so much
 _TURNED_BLOCKS = 0.6
-_TURNED_PX = 1.5  # less is the wind on the post
+_TURNED_PX = 5.0  # in a storm leaves sway by 4
 _TURNED_GAIN = 0.5  # of the changed pixels that may be left where the frame has moved
 
 _SHADOW_RATIO = (0.25, 1.0)  # of the background's level: darker is no shadow under the open sky
