@@ -20,7 +20,7 @@ class RegionSettings:
 
     Attributes:
         enabled: classify what moves; otherwise every frame as a whole.
-        level_step: smallest change of a pixel, in levels of 255.
+        level_step: smallest change of a pixel, in levels of 255; down to half of it in a scene of little contrast.
         deviations: smallest change, in mean absolute deviations of that pixel.
         follow_s: time constant of the background.
         changed_slowdown: how many times slower a changed pixel is learned.

@@ -13,6 +13,8 @@ from trailcam_edge.regions.settings import RegionSettings
 __all__ = ["Region", "find_regions", "is_spread", "is_turned"]
 
 _OPENING = np.ones((3, 3), np.uint8)
+_REACH = np.ones((5, 5), np.uint8)
+_LIMB_PX = 4  # two steps of this reach
 _BLOCKS = (4, 3)  # columns and rows of the test for a change of the whole scene
 _BLOCK_FRACTION = 0.4  # a block counts as changed from here: a storm changes a third of it
 _MAX_BLOCKS = 0.8  # an animal does not reach four fifths of the blocks
@@ -23,8 +25,9 @@ _TURNED_PX = 5.0  # in a storm leaves sway by 4
 _TURNED_GAIN = 0.5  # of the changed pixels that may be left where the frame has moved
 
 _SHADOW_RATIO = (0.25, 1.0)  # of the background's level: darker is no shadow under the open sky
-_FLAT = 0.34  # of the highest column
-_DARK = 0.8  # of the pixels of a column
+_FLAT = 0.4  # of the highest column
+_LONG = 0.15  # of the region's width: a shorter end is a tail
+_DARK = 0.65  # of the pixels of a column
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,23 @@ def find_regions(comparison: Comparison, settings: RegionSettings, shadows: bool
             continue
         mask = np.zeros_like(opened)
         mask[window] = inside
-        kept = _without_shadow(comparison, inside, window) if shadows else inside
-        found.append(Region(_box_of(kept, left, top, opened.shape), mask, pixels, _edge_ratio(comparison, mask)))
+        limbs, around = _with_limbs(comparison.changed, mask, window)
+        kept = _without_shadow(comparison, limbs, around) if shadows else limbs
+        box = _box_of(kept, around[1].start, around[0].start, opened.shape)
+        found.append(Region(box, mask, pixels, _edge_ratio(comparison, mask)))
     return tuple(sorted(found, key=lambda region: -region.pixels))
+
+
+def _with_limbs(changed: Mask, mask: Mask, window: tuple[slice, slice]) -> tuple[Mask, tuple[slice, slice]]:
+    """Return a region with the changed pixels next to it, and where it lies: legs are thinner than the opening."""
+    around = tuple(
+        slice(max(0, part.start - _LIMB_PX), min(size, part.stop + _LIMB_PX))
+        for part, size in zip(window, mask.shape, strict=True)
+    )
+    grown = mask[around]
+    for _ in range(2):
+        grown = cv2.dilate(grown, _REACH) & changed[around]
+    return np.asarray(grown | mask[around], np.uint8), (around[0], around[1])
 
 
 def _without_shadow(comparison: Comparison, inside: Mask, window: tuple[slice, slice]) -> Mask:
@@ -119,8 +136,12 @@ def _without_shadow(comparison: Comparison, inside: Mask, window: tuple[slice, s
     heights, dark_heights = inside.sum(0, dtype=np.int32), darker.sum(0, dtype=np.int32)
     is_shadow = (heights < _FLAT * heights.max()) & (dark_heights >= _DARK * heights)
     kept = np.flatnonzero(~is_shadow)
+    first, last = int(kept[0]), int(kept[-1]) + 1
+    width = inside.shape[1]
+    first = first if first >= _LONG * width else 0
+    last = last if width - last >= _LONG * width else width
     result = np.zeros_like(inside)
-    result[:, kept[0] : kept[-1] + 1] = inside[:, kept[0] : kept[-1] + 1]
+    result[:, first:last] = inside[:, first:last]
     return result
 
 
