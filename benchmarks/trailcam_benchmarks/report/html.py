@@ -6,7 +6,7 @@ from trailcam_benchmarks.report.environment_text import describe_place
 from trailcam_benchmarks.report.tables import describe_soak, describe_verdict, reasons, table_rows
 from trailcam_benchmarks.results.budget import known_top1
 from trailcam_benchmarks.results.ratios import is_bundle
-from trailcam_benchmarks.results.regression import Verdict
+from trailcam_benchmarks.results.regression_check import Verdict
 from trailcam_benchmarks.results.schema import Result, Row, Soak
 from trailcam_benchmarks.statistics import pareto_front
 from trailcam_benchmarks.worker.soak import Sample
