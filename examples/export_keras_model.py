@@ -9,7 +9,7 @@ line has the same as ``trailcam export --model``.
 import sys
 from pathlib import Path
 
-from trailcam import TrailcamError
+from trailcam import TrailcamError, open_bundle
 from trailcam_export.convert.variants import parse_variants
 from trailcam_export.keras_model.foreign_run import PlainModel
 from trailcam_export.run.export import export_run
@@ -31,8 +31,8 @@ def main(model: Path, labels: Path, data: Path, out: Path = Path("exports")) -> 
         print(error, file=sys.stderr)
         return 1
     for variant in report.variants:
-        metrics = variant.bundle.manifest.metrics
-        print(f"{variant.bundle.path}: top-1 {metrics.top1:.1%} of {metrics.n} pictures" if metrics else "not measured")
+        metrics = open_bundle(variant.bundle).manifest.metrics
+        print(f"{variant.bundle}: top-1 {metrics.top1:.1%} of {metrics.n} pictures" if metrics else "not measured")
     return 0 if report.passed else 3
 
 
