@@ -5,6 +5,7 @@ Picamera2's own allocator aborts the process on it.
 """
 
 import json
+import logging
 import resource
 import sys
 import threading
@@ -22,15 +23,16 @@ from picamera2.allocators import Allocator, LibcameraAllocator
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_core.images.decode import read_image
-from trailcam_edge.config.watch_settings import CameraSettings, RecoverySettings, WatchSettings
+from trailcam_edge.camera.settings import CameraSettings, RecoverySettings
 from trailcam_edge.events import BlindTime
+from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.recognition.loop import watch
-from trailcam_edge.recognition.observation import Observation
-from trailcam_edge.sources import CameraWishes, Source, open_source
-from trailcam_edge.sources.orientation import View
+from trailcam_edge.recognition.settings import LoopSettings
+from trailcam_edge.sources import Source, StreamConfig, open_source
+from trailcam_edge.sources.orientation import Orientation
 
 _FRAMES = Path("/frames")
-_WISHES = CameraWishes(picture_size_px=(1280, 960), small_size_px=(640, 480), stall_s=2.0)
+_STREAM = StreamConfig(picture_size_px=(1280, 960), small_size_px=(640, 480))
 _PERIOD_S = 1 / 30  # the virtual pipeline does not pace itself
 _SAME_PICTURE = 6.0  # mean difference of levels: JPEG and chroma at half size cost 2 to 4, another picture 20 and more
 
@@ -58,8 +60,8 @@ class VirtualPicamera2(picamera2.Picamera2):
         time.sleep(hold_s or _PERIOD_S)
 
 
-def open_camera(view: View | None = None, wishes: CameraWishes = _WISHES) -> Source:
-    return open_source("picamera2", lambda error: None, view, wishes)
+def open_camera(orientation: Orientation | None = None, stream: StreamConfig = _STREAM, stall_s: float = 2.0) -> Source:
+    return open_source("picamera2", lambda error: None, orientation, stream, stall_s=stall_s)
 
 
 def references() -> list[np.ndarray]:
@@ -126,14 +128,14 @@ def check_frames(checks: Checks, pictures: list[np.ndarray], labels: list[str | 
 
 def check_views(checks: Checks, pictures: list[np.ndarray]) -> None:
     turned = {
-        "--flip": (View(flip=True), lambda p: p[:, ::-1]),
-        "--rotate 90": (View(rotate_deg=90), lambda p: np.rot90(p, -1)),
-        "--rotate 180": (View(rotate_deg=180), lambda p: p[::-1, ::-1]),
-        "--rotate 270 --flip": (View(True, 270), lambda p: np.rot90(p, 1)[:, ::-1]),
-        "--roi 0.25,0.5,0.5,0.25": (View(roi=(0.25, 0.5, 0.5, 0.25)), lambda p: p[240:360, 160:480]),
+        "--flip": (Orientation(flip=True), lambda p: p[:, ::-1]),
+        "--rotate 90": (Orientation(rotate_deg=90), lambda p: np.rot90(p, -1)),
+        "--rotate 180": (Orientation(rotate_deg=180), lambda p: p[::-1, ::-1]),
+        "--rotate 270 --flip": (Orientation(True, 270), lambda p: np.rot90(p, 1)[:, ::-1]),
+        "--roi 0.25,0.5,0.5,0.25": (Orientation(roi=(0.25, 0.5, 0.5, 0.25)), lambda p: p[240:360, 160:480]),
     }
-    for name, (view, turn) in turned.items():
-        with open_camera(view) as source:
+    for name, (orientation, turn) in turned.items():
+        with open_camera(orientation) as source:
             frame = next(source.frames())
             image = frame.image
             frame.give_back()
@@ -172,17 +174,18 @@ def check_trouble(checks: Checks) -> None:
 
 def check_recovery(checks: Checks) -> None:
     """The whole loop: a camera that stops for 4 s, a runtime that waits for 1."""
-    wishes = CameraWishes((1280, 960), (640, 480), stall_s=1.0)
+    stream = StreamConfig((1280, 960), (640, 480))
     recovery = RecoverySettings(stall_s=1.0, first_wait_s=0.2, give_up_s=30)
-    settings = WatchSettings(CameraSettings("picamera2"), recovery)
+    settings = LoopSettings(CameraSettings(source="picamera2"), recovery)
     stop, messages, blind, answers, after = threading.Event(), [], [], 0, 0
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("trailcam_edge").addHandler(handler)
     deadline_s = time.monotonic() + 60
-    for happening in watch(
-        lambda: open_camera(None, wishes), Classifier.open(), settings, stop, report=messages.append
-    ):
-        if isinstance(happening, BlindTime):
-            blind.append(happening)
-        elif isinstance(happening, Observation):
+    for event in watch(lambda: open_camera(None, stream, 1.0), Classifier.open(), settings, stop):
+        if isinstance(event, BlindTime):
+            blind.append(event)
+        elif isinstance(event, FrameResult):
             answers += 1
             if answers == 10:
                 VirtualPicamera2.hold_s = 4.0

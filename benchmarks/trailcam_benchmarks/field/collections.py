@@ -21,9 +21,7 @@ def list_scenes(folder: Path) -> tuple[Path, ...]:
     Raises:
         SourceError: there is no such folder, or no picture in it.
     """
-    found = tuple(
-        sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-    )
+    found = tuple(sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()))
     if not found:
         raise SourceError(f"{folder}: holds no picture of a scene, expected at least one without an animal in it.")
     return found

@@ -72,7 +72,7 @@ def cast_shadow(image: Image, box_px: tuple[float, float, float, float], darknes
         return image
     shade = np.zeros(part.shape[:2], np.float32)
     cv2.ellipse(shade, (centre[0] - window[1].start, centre[1] - window[0].start), axes, 0, 0, 360, 1.0, -1)
-    shade = cv2.GaussianBlur(shade, (blur, blur), 0)
+    shade = np.asarray(cv2.GaussianBlur(shade, (blur, blur), 0), np.float32)
     result = image.copy()
     result[window] = (part * (1 - darkness * shade[..., None])).astype(np.uint8)
     return result

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from trailcam_core.spec import REJECT_SCORES, OutputSpec, RejectRule
 
-__all__ = ["Candidate", "Decision", "decide", "fit_reject_rule", "probabilities", "reject_score"]
+__all__ = ["Candidate", "Decision", "confidence_score", "decide", "fit_reject_rule", "probabilities"]
 
 Floats = npt.NDArray[np.floating]
 
@@ -40,7 +40,7 @@ def probabilities(logits: Floats, temperature: float = 1.0) -> npt.NDArray[np.fl
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
-def reject_score(logits: Floats, score: str) -> npt.NDArray[np.float64]:
+def confidence_score(logits: Floats, score: str) -> npt.NDArray[np.float64]:
     """Return how familiar each picture looks, higher is more familiar: (..., K) logits to (...) float64.
 
     ``max_logit``: the largest logit. ``energy``: log of the sum of exponentials. ``max_probability``: the largest
@@ -65,12 +65,12 @@ def fit_reject_rule(logits: Floats, score: str, keep: float) -> float:
 
     Args:
         logits: (N, K) of pictures that all show a known label; N at least 1.
-        score: see ``reject_score``.
+        score: see ``confidence_score``.
         keep: share in 0..1.
     """
     if not len(logits) or not 0 <= keep <= 1:
         raise ValueError(f"expected at least one picture and keep in 0..1, got {len(logits)} pictures and keep {keep}")
-    scores = np.sort(reject_score(logits, score))
+    scores = np.sort(confidence_score(logits, score))
     return float(scores[min(len(scores) - 1, int(np.floor((1 - keep) * len(scores))))])
 
 
@@ -93,4 +93,4 @@ def decide(logits: Floats, output: OutputSpec, top_count: int = 3, background: i
 
 
 def _is_rejected(logits: Floats, rule: RejectRule | None) -> bool:
-    return rule is not None and float(reject_score(logits, rule.score)) < rule.threshold
+    return rule is not None and float(confidence_score(logits, rule.score)) < rule.threshold

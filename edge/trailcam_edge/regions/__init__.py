@@ -8,8 +8,8 @@
 Everything is a pure function of its inputs; the live loop keeps the state.
 """
 
-from trailcam_edge.regions.answers import MeanLogits, add_logits
 from trailcam_core.images.boxes import Box, Crop, square_crop
+from trailcam_edge.regions.answers import MeanLogits, add_logits
 from trailcam_edge.regions.finder import LUMA_WIDTH_PX, FinderState, advance, shrink_luma
 from trailcam_edge.regions.following import FollowedRegion, Following, choose, follow, may_open_visit, note_look
 from trailcam_edge.regions.settings import RegionSettings

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_edge.regions.background import Comparison, Levels, Mask
 from trailcam_core.images.boxes import Box
+from trailcam_edge.regions.background import Comparison, Levels, Mask
 from trailcam_edge.regions.settings import RegionSettings
 
 __all__ = ["Region", "find_regions", "is_spread", "is_turned"]

@@ -1,6 +1,8 @@
 """``report.html`` of an export: verdicts, the evidence behind them, and the pictures on which the answers differ."""
 
-from trailcam_core.report import Html, badge, box, bullets, fill, html_table, join, paragraph, render_page
+from trailcam_core.report.markup import Html, badge, bullets, fill, join, paragraph
+from trailcam_core.report.page import box, render_page
+from trailcam_core.report.tables import html_table
 from trailcam_export.gate.gate import Verdict
 from trailcam_export.report.findings import Findings, VariantFindings
 from trailcam_export.report.html_pictures import show_pictures
@@ -15,7 +17,7 @@ def render_drift_report(findings: Findings) -> str:
     Raises:
         SourceError: a test picture can no longer be read.
     """
-    measured = [variant for variant in findings.variants if variant.gate.bars[0].name != "parity"]
+    measured = [variant for variant in findings.variants if variant.gate.criteria[0].name != "parity"]
     sections = [
         ("Variants", _overview(findings) + join(_verdict(findings, variant) for variant in findings.variants)),
         (f"Fixing {findings.fix.of}" if findings.fix else "", describe_fix(findings)),
@@ -43,14 +45,14 @@ def _lead(findings: Findings) -> list[Html]:
             *(trained.top1, trained.top1_low, trained.top1_high, findings.preset.name),
         ),
     ]
-    if findings.doubt is not None:
-        lead.append(box("Check the trained model first", [paragraph(_sentence(findings.doubt))], "fail"))
+    if findings.reference_warning is not None:
+        lead.append(box("Check the trained model first", [paragraph(_sentence(findings.reference_warning))], "fail"))
     return lead
 
 
 def _overview(findings: Findings) -> Html:
     first = findings.variants[0].drift
-    unknown = [None if pair is None else pair.first for pair in (first.unknown, first.unknown_others)]
+    unknown = [None if pair is None else pair.first for pair in (first.unknown, first.unknown_ood)]
     rows = [
         [
             *("trained", "", "", f"{first.reference.top1:.2%}", "", "", "", f"{first.ece_reference:.3f}"),
@@ -60,7 +62,7 @@ def _overview(findings: Findings) -> Html:
     for variant in findings.variants:
         drift = variant.drift
         low, high = drift.right.interval()
-        unknown = [None if pair is None else pair.second for pair in (drift.unknown, drift.unknown_others)]
+        unknown = [None if pair is None else pair.second for pair in (drift.unknown, drift.unknown_ood)]
         rows.append(
             [
                 *(variant.name, badge(variant.gate.verdict.value), size_text(variant.size_bytes)),
@@ -71,7 +73,8 @@ def _overview(findings: Findings) -> Html:
             ]
         )
     head = ["", "verdict", "size", "top-1", "delta, points", "agreement", "mean KL", "ECE", "unknown", "of others"]
-    return html_table(head, rows)
+    used = [column for column in range(len(head)) if not column or any(row[column] for row in rows)]
+    return html_table([head[column] for column in used], [[row[column] for column in used] for row in rows])
 
 
 def _verdict(findings: Findings, variant: VariantFindings) -> Html:
@@ -85,9 +88,11 @@ def _verdict(findings: Findings, variant: VariantFindings) -> Html:
 
 
 def _glossary(findings: Findings) -> Html:
-    others = ", and of others" if findings.reference.others is not None else ""
+    others = ", and of others" if findings.reference.ood_logits is not None else ""
     terms = (
-        ("pass", "the interval proves the bar; fail: it refutes it; inconclusive: too few pictures to decide"),
+        ("pass", "the interval proves the bar"),
+        ("fail", "the interval refutes the bar"),
+        ("inconclusive", "too few pictures to decide"),
         (
             "delta",
             "top-1 of the variant minus the trained model's on the same pictures, 95 % score interval (Tango 1998)",

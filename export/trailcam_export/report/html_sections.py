@@ -4,19 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trailcam_core.report import (
-    Axis,
-    Html,
-    badge,
-    charts,
-    column_chart,
-    fill,
-    html_table,
-    interval_chart,
-    join,
-    paragraph,
-)
-from trailcam_export.gate.gate import BarResult
+from trailcam_core.report.axes import Axis
+from trailcam_core.report.charts import charts, column_chart, interval_chart
+from trailcam_core.report.markup import Html, badge, fill, join, paragraph
+from trailcam_core.report.tables import html_table
+from trailcam_export.gate.gate import CriterionResult
 from trailcam_export.gate.statistics import DriftStatistics
 from trailcam_export.report.findings import Findings, VariantFindings
 
@@ -35,7 +27,7 @@ def size_text(size_bytes: int) -> str:
 def describe_variant(findings: Findings, variant: VariantFindings) -> Html:
     """Return the section of one variant: its bars, charts and exchanged answers."""
     drift, right = variant.drift, variant.drift.right
-    bars = [[bar.rule, *_measured(bar), f"{bar.n:,}", badge(bar.verdict.value)] for bar in variant.gate.bars]
+    bars = [[bar.rule, *_measured(bar), f"{bar.n:,}", badge(bar.verdict.value)] for bar in variant.gate.criteria]
     text = (
         f"Only the trained model was right on {right.only_first:,} pictures, only {variant.name} on "
         f"{right.only_second:,}: exact McNemar p = {drift.mcnemar_p:.3g}; bootstrap interval of the delta "
@@ -51,7 +43,7 @@ def describe_variant(findings: Findings, variant: VariantFindings) -> Html:
     )
 
 
-def _measured(bar: BarResult) -> list[str]:
+def _measured(bar: CriterionResult) -> list[str]:
     if not bar.measured:
         return ["", ""]
     if bar.name in ("top1_delta", "recall_delta", "unknown_shift", "others_shift"):

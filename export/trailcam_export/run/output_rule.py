@@ -1,33 +1,33 @@
-"""Temperature and reject rule of the very file that ships, because quantisation moves its logits.
+"""Fit temperature and reject rule on the shipped file, because quantisation changes its logits.
 
-Validation pictures set both numbers; the stated shares are measured on test pictures and on others, which did not.
+Validation images set both numbers; the rates are measured on test and OOD images, which did not.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trailcam_core.datasets.out_of_distribution import REPORT_HALF, group_others
+from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, list_ood_images
 from trailcam_core.datasets.run_directory import Run
 from trailcam_core.errors import DataError, ExportError, SourceError
+from trailcam_core.files.digest import file_sha256
 from trailcam_core.images.decode import read_image
-from trailcam_core.inference.decision import fit_reject_rule, reject_score
+from trailcam_core.inference.decision import confidence_score, fit_reject_rule
 from trailcam_core.inference.temperature import fit_temperature
 from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import REJECT_SCORES, InputSpec, OutputSpec, RejectRule
 from trailcam_export.gate.statistics import ClassIds
 from trailcam_export.inference.batches import Logits
 
-__all__ = ["KEEP", "choose_score", "find_others", "fit_output"]
+__all__ = ["KNOWN_ACCEPT_RATE", "choose_score", "find_ood_images", "fit_output"]
 
-KEEP = 0.95  # share of pictures of known labels that keep their answer
+KNOWN_ACCEPT_RATE = 0.95  # fraction of images of known labels that keep their answer
 _DEFAULT_SCORE = "max_logit"
 
 
 def choose_score(run: Run) -> str:
-    """Return the reject score that training chose, ``max_logit`` where it chose none.
+    """Return the confidence score that training chose, ``max_logit`` if it chose none.
 
     Raises:
         ExportError: metrics.json names a score that no device knows.
@@ -46,16 +46,16 @@ def fit_output(
     score: str,
     validation: tuple[Logits, ClassIds],
     test: Logits,
-    others: Logits | None,
+    ood: Logits | None,
 ) -> OutputSpec:
-    """Fit both numbers and measure what they do.
+    """Fit both numbers and measure their effect.
 
     Args:
         labels: K names.
-        score: see ``trailcam_core.inference.decision.reject_score``.
+        score: see ``trailcam_core.inference.decision.score_name``.
         validation: (N, K) logits and (N,) true classes that set the numbers.
         test: (M, K) logits of known labels.
-        others: (L, K) logits of pictures of none of the labels, where there are any.
+        ood: (L, K) logits of out-of-distribution images, if there are any.
 
     Raises:
         ExportError: the file gives NaN or infinity for a validation picture.
@@ -67,35 +67,35 @@ def fit_output(
             f"A converted file gives NaN or infinity for {broken:,} of {len(logits):,} validation pictures. A layer "
             "overflows in these numbers: leave this variant out, or train the run again."
         )
-    threshold = fit_reject_rule(logits, score, KEEP)
-    rejected = None if others is None else float((reject_score(others, score) < threshold).mean())
+    threshold = fit_reject_rule(logits, score, KNOWN_ACCEPT_RATE)
+    rejected = None if ood is None else float((confidence_score(ood, score) < threshold).mean())
     rule = RejectRule(
         score=score,
         threshold=threshold,
-        animals_kept=float((reject_score(test, score) >= threshold).mean()),
-        n_animals=len(test),
-        others_rejected=rejected,
-        n_others=0 if others is None else len(others),
+        known_accept_rate=float((confidence_score(test, score) >= threshold).mean()),
+        n_known=len(test),
+        ood_reject_rate=rejected,
+        n_ood=0 if ood is None else len(ood),
     )
     return OutputSpec(labels, fit_temperature(logits, class_ids), rule)
 
 
-def find_others(
+def find_ood_images(
     root: Path, spec: InputSpec, progress: Progress = silent, learned: frozenset[str] = frozenset()
 ) -> tuple[list[Path], int]:
-    """List the pictures of none of the labels that may be measured on, and how many files do not decode.
+    """List the out-of-distribution images for evaluation, and the number of files that do not decode.
 
     Args:
-        root: folder of others; training chooses the reject score on one half of it, these are of the other.
+        root: the folder; training chooses the score on its tuning half, these are of the evaluation half.
         spec: the model's input.
-        progress: told of each picture.
-        learned: digests of others that were shown in training; they are left out wherever they lie now.
+        progress: receives each image.
+        learned: digests of images that training showed; they are excluded, also under another path.
 
     Raises:
         ExportError: no such folder, or no picture in it.
     """
     try:
-        groups = group_others(root)
+        groups = list_ood_images(root)
     except DataError as error:
         raise ExportError(str(error)) from error
     total = sum(map(len, groups.values()))
@@ -111,13 +111,13 @@ def find_others(
                 unreadable += 1
             else:
                 readable.append(path)
-            progress("looking at others", done, total)
-        chosen += readable[REPORT_HALF]
+            progress("reading others", done, total)
+        chosen += readable[EVALUATION_HALF]
     if learned:
-        chosen = [path for path in chosen if hashlib.sha256(path.read_bytes()).hexdigest() not in learned]
+        chosen = [path for path in chosen if file_sha256(path) not in learned]
     if not chosen:
         raise ExportError(
-            f"{root}: no two readable pictures in a folder of it. --others names pictures of none of the labels, other "
-            "ones than those shown in training."
+            f"{root}: no two readable pictures in a folder of it. --others names out-of-distribution pictures, "
+            "other ones than those shown in training."
         )
     return sorted(chosen), unreadable

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .scenes import SIZE, frame, texture
 from trailcam_edge.regions import RegionSettings
 from trailcam_edge.regions.background import Background, absorb, begin, compare, learn, relearn
+
+from .scenes import SIZE, frame, texture
 
 SETTINGS = RegionSettings()
 

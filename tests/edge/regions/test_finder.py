@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from .scenes import Plane, frame, texture
 from trailcam_core.images.boxes import Box
 from trailcam_edge.regions import FinderState, RegionSettings, advance, shrink_luma
+
+from .scenes import Plane, frame, texture
 
 SETTINGS = RegionSettings()
 
@@ -27,9 +28,7 @@ def empty(count: int, seed: int = 1) -> Iterator[Plane]:
 
 
 def walking(count: int, light: float = 1.0, step_px: int = 4) -> Iterator[Plane]:
-    return (
-        frame(texture(), (20 + step_px * number, 80, 50, 40), light, seed=100 + number) for number in range(count)
-    )
+    return (frame(texture(), (20 + step_px * number, 80, 50, 40), light, seed=100 + number) for number in range(count))
 
 
 def box_at(left: int, top: int = 80, width: int = 50, height: int = 40) -> Box:

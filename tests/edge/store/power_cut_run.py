@@ -13,19 +13,20 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cv2
 import numpy as np
-from dying import MODES, counted, in_child
+from dying import MODES, collect_log, counted, in_child
 
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.quota import StoreLimits
 from trailcam_edge.store.reader import open_reader
+from trailcam_edge.store.settings import StoreSettings
 
-LIMITS = StoreLimits(max_bytes=4_000_000, min_free_bytes=0, jpeg_quality=95)
+LIMITS = StoreSettings(max_bytes=4_000_000, min_free_bytes=0, jpeg_quality=95)
 NEW_VISITS = 6
 _RANDOM = np.random.default_rng(0)
 _NOISE = [_RANDOM.integers(0, 256, (150, 150, 3), dtype=np.uint8) for _ in range(4)]
@@ -44,7 +45,7 @@ def visit(number: int, boot: str = "boot-0") -> Visit:
 
 def prepare(folder: Path) -> int:
     """Fill a store until it has deleted pictures for room; return the number of visits."""
-    store = EventStore(folder, LIMITS, lambda text: None)
+    store = EventStore(replace(LIMITS, folder=folder))
     number = 0
     while not any(event.picture_state == "expired" for event in store.events_after(0, 10)):
         store.add_visit(visit(number))
@@ -56,7 +57,7 @@ def prepare(folder: Path) -> int:
 def work(folder: Path, first: int, acknowledge: Callable[[str], None]) -> None:
     """What a camera does between two power cuts: visits that push out older pictures, a sink, effort, a restart."""
     for boot in ("boot-1", "boot-2"):
-        store = EventStore(folder, LIMITS, lambda text: None)
+        store = EventStore(replace(LIMITS, folder=folder))
         watch = store.begin_watch(moment(0, boot), "tiny-1.0.0")
         for number in range(first, first + NEW_VISITS // 2):
             event_id = store.add_visit(visit(number, boot))
@@ -65,15 +66,15 @@ def work(folder: Path, first: int, acknowledge: Callable[[str], None]) -> None:
             acknowledge(f"sink {event_id}")
         store.add_blind_time(BlindTime("updating", moment(first + 10, boot), moment(first + 20, boot)))
         acknowledge(f"blind {boot}")
-        store.move_watch_on(watch, moment(first + 30, boot), 100)
+        store.extend_watch(watch, moment(first + 30, boot), 100)
         store.close()
 
 
 def inspect(folder: Path, said: list[str], last_number: int) -> None:
     """Assert that everything acknowledged is there, the database sound, every picture whole, and work can go on."""
-    reports: list[str] = []
-    store = EventStore(folder, LIMITS, reports.append)
-    assert not reports, reports
+    with collect_log() as messages:
+        store = EventStore(replace(LIMITS, folder=folder))
+    assert not messages, messages
     assert store.add_visit(visit(last_number, "boot-3")) == store.last_event_id()
     usage = store.usage()
     taken = usage.database_bytes + usage.pictures_bytes
@@ -117,6 +118,7 @@ def rehearse(base: Path, points: int | None) -> dict[str, object]:
         plan = [(chance.randint(1, total), chance.choice(list(MODES)), chance.randint(1, 12)) for _ in range(points)]
     acknowledged: Counter[str] = Counter()
     again = 0
+    settings = replace(LIMITS, folder=folder)
     for at, mode, at_again in plan:
         shutil.rmtree(folder)
         shutil.copytree(source, folder)
@@ -124,7 +126,7 @@ def rehearse(base: Path, points: int | None) -> dict[str, object]:
         # A flush that is only remembered changes how often SQLite checkpoints, so the last points may not be reached.
         assert died or at > total - 5, f"point {at} of {total} was not reached"
         if at_again:
-            again += in_child(folder, at_again, mode, lambda say: EventStore(folder, LIMITS, say).close())[0]
+            again += in_child(folder, at_again, mode, lambda _: EventStore(settings).close())[0]
         try:
             inspect(folder, said, first + 1000)
         except BaseException:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,11 @@ from trailcam_core.classifier import Classifier
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.tflite import TFLiteModel
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec
-from trailcam_edge.update.install.state_machine import WatchRule
 from trailcam_edge.update.install.updater import Updater
+from trailcam_edge.update.settings import UpdateSettings
 
 MODELS = Path(__file__).parents[2] / "core" / "fixtures"
-RULE = WatchRule(healthy_s=60, give_up_s=300, most_starts=2)
+RULE = UpdateSettings(healthy_s=60, give_up_s=300, most_starts=2)
 SPEC = InputSpec(32, 32, "crop")
 BAD = "3.0.0"  # gives other answers than its golden vectors
 LATEST = "9.0.0"
@@ -57,9 +58,9 @@ def replay(path: Path) -> str | None:
     return Classifier.open(path, num_threads=1).replay_golden().culprit
 
 
-def device(folder: Path, bundles: Path, rule: WatchRule = RULE) -> Updater:
+def device(folder: Path, bundles: Path, rule: UpdateSettings = RULE) -> Updater:
     """Return the updater of a device whose built-in bundle is 1.0.0."""
-    return Updater(folder, lambda text: None, replay, rule, bundles / "1.0.0")
+    return Updater(replace(rule, folder=folder), replay, bundles / "1.0.0")
 
 
 def fresh(origin: Path, folder: Path) -> None:

@@ -34,12 +34,12 @@ from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.errors import TrailcamError, UpdateError
 from trailcam_edge.update.fetch.fetch_release import fetch_release
 from trailcam_edge.update.install.journal import BUILTIN
-from trailcam_edge.update.install.state_machine import WatchRule
 from trailcam_edge.update.install.updater import Updater
+from trailcam_edge.update.settings import UpdateSettings
 
 NEXT = "5.0.0"
 CODES = {"ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS, "EIO": errno.EIO}
-RULE = WatchRule(healthy_s=60, give_up_s=300, most_starts=5)  # those of the work, of a look and of a second try
+RULE = UpdateSettings(healthy_s=60, give_up_s=300, most_starts=5)  # those of the work, of a look and of a second try
 _SHIM = ctypes.CDLL(None)
 _SHIM.arm_fault.argtypes = [ctypes.c_char_p, ctypes.c_long, ctypes.c_int, ctypes.c_int]
 _SHIM.faults_counted.restype = ctypes.c_long

@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,14 +30,14 @@ from trailcam.commands import update as command
 from trailcam.main import main
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_edge.update.install.journal import BUILTIN, Journal
-from trailcam_edge.update.install.state_machine import WatchRule
 from trailcam_edge.update.install.updater import Updater
+from trailcam_edge.update.settings import UpdateSettings
 
 STEPS = {  # what the interpreter calls them, and the state of an update that they belong to
     "fetch_release": "fetch",
     "_checked_floor": "fetch",
     "write_floor": "fetch",
-    "ResumingFetcher._go_on": "fetch",
+    "ResumingFetcher._resume": "fetch",
     "_write_flushed": "fetch",
     "_download": "fetch",
     "_read_bundle": "verify",
@@ -51,10 +52,10 @@ STEPS = {  # what the interpreter calls them, and the state of an update that th
     "Updater.observe": "watch",
     "after_commit": "commit",
     "after_roll_back": "roll_back",
-    "gone_back": "roll_back",
+    "operator_rollback": "roll_back",
     "write_journal": "",  # that of the journal
 }
-RULE = WatchRule(healthy_s=60, give_up_s=300, most_starts=5)  # two that are killed, a look, and those that go well
+RULE = UpdateSettings(healthy_s=60, give_up_s=300, most_starts=5)  # two that are killed, a look, and those that go well
 VERSIONS = ("2.0.0", "4.0.0")
 Job = Callable[[], object]
 
@@ -112,7 +113,7 @@ class Device:
         self.words += ["--max-latency-ms", "60000", "--max-memory-mb", "10000"]
 
     def updater(self) -> Updater:
-        return Updater(self.folder, lambda text: None, rule=RULE)
+        return Updater(replace(RULE, folder=self.folder))
 
     def update(self) -> None:
         assert main(self.words) == 0
@@ -178,7 +179,7 @@ def prepare(base: Path) -> dict[str, tuple[Device, Job, str, str]]:
 def rehearse(base: Path, points: int | None) -> dict[str, Any]:
     """Kill, kill again, recover and look; return what happened."""
     if points is not None:
-        command.run_self_test = lambda bundle, limits: replay(bundle)
+        command.run_self_test = lambda bundle, settings: replay(bundle)
     base.mkdir(parents=True)
     chance = random.Random(0)
     jobs = prepare(base)

@@ -9,10 +9,11 @@ import pytest
 
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_train.data.dataset import Unreadable
-from trailcam_train.evaluation.evaluate import Answers, Others, judge
+from trailcam_train.evaluation.evaluate import compute_metrics
+from trailcam_train.evaluation.ood import OodLogits, SplitLogits
 from trailcam_train.fitting.checkpoints import EpochRow
-from trailcam_train.recipe.schema import find_recipe
 from trailcam_train.recipe.toml import override
+from trailcam_train.recipes.find import find_recipe
 from trailcam_train.reports.run_report import Page, render_report
 
 from ...html_pages import HtmlPage
@@ -44,15 +45,15 @@ def page(tmp_path: Path) -> Page:
         cv2.imwrite(str(tmp_path / row.file), noise.astype(np.uint8))
     class_ids = np.array([n % 3 for n in range(9)], np.int32)
     logits = np.eye(3)[[0, 1, 2, 0, 1, 2, 1, 2, 0]] * 4.0  # the last three are wrong
-    test = Answers(logits, class_ids)
+    test = SplitLogits(logits, class_ids)
     # Answered unsurely, so that a class is usually met with less confidence than the mistakes on the test have.
-    validation = Answers(np.eye(3)[class_ids] * 1.0, class_ids)
-    others = Others({"cars": np.zeros((3, 3))}, {"cars": np.zeros((3, 3))})
+    validation = SplitLogits(np.eye(3)[class_ids] * 1.0, class_ids)
+    others = OodLogits({"cars": np.zeros((3, 3))}, {"cars": np.zeros((3, 3))})
     return Page(
         name="cnn-1",
         recipe=override(find_recipe("cnn"), ["input.height=32", "input.width=32"]),
         labels=LABELS,
-        metrics=judge(LABELS, validation, test, others),
+        metrics=compute_metrics(LABELS, validation, test, others),
         history=tuple(EpochRow(n, "all", 0.1, 1 / n, 0.5, 1 / n, 0.6, 1.0) for n in (1, 2, 3)),
         provenance={"data": "/photos", "keras": "3"},
         unreadable=(Unreadable("fox/broken.jpg", "cut off"),),
@@ -83,7 +84,7 @@ def test_every_mistake_is_shown_as_a_picture_with_both_labels(page: Page) -> Non
     mistakes = section(render_report(page), "Most confident mistakes")
 
     assert mistakes.tags["img"] == 3
-    assert re.fullmatch(r"owl; answered fox & <hare> \d+% ✗; 8\.png", mistakes.alts[2])
+    assert re.fullmatch(r"owl; answered fox & <hare> \d+%\s✗; 8\.png", mistakes.alts[2])
 
 
 def test_confident_answers_against_the_label_are_shown_as_likely_label_errors(page: Page) -> None:
@@ -141,9 +142,9 @@ def test_the_points_of_the_reliability_chart_come_with_their_counts(page: Page) 
 
 
 def test_a_model_without_mistakes_says_so(page: Page) -> None:
-    right = Answers(np.eye(3)[page.test.class_ids] * 4.0, page.test.class_ids)
+    right = SplitLogits(np.eye(3)[page.test.class_ids] * 4.0, page.test.class_ids)
 
-    text = render_report(replace(page, validation=right, test=right, metrics=judge(LABELS, right, right)))
+    text = render_report(replace(page, validation=right, test=right, metrics=compute_metrics(LABELS, right, right)))
 
     assert "None on the test pictures" in text
     assert "0 of 18 validation and test pictures are suspected" in text
@@ -152,9 +153,9 @@ def test_a_model_without_mistakes_says_so(page: Page) -> None:
 
 
 def test_a_model_without_a_right_answer_can_be_drawn(page: Page) -> None:
-    wrong = Answers(np.eye(3)[(page.test.class_ids + 1) % 3] * 4.0, page.test.class_ids)
+    wrong = SplitLogits(np.eye(3)[(page.test.class_ids + 1) % 3] * 4.0, page.test.class_ids)
 
-    text = render_report(replace(page, test=wrong, metrics=judge(LABELS, page.validation, wrong)))
+    text = render_report(replace(page, test=wrong, metrics=compute_metrics(LABELS, page.validation, wrong)))
 
     assert HtmlPage(text).headings
     assert "Right answers" not in text
