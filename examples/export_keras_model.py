@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trailcam import TrailcamError, open_bundle
 from trailcam_export.convert.variants import parse_variants
-from trailcam_export.keras_model.foreign_run import PlainModel
+from trailcam_export.keras_model.foreign_run import ForeignModel
 from trailcam_export.run.export import export_run
 from trailcam_export.run.plan import ExportRequest
 
@@ -19,7 +19,7 @@ from trailcam_export.run.plan import ExportRequest
 def main(model: Path, labels: Path, data: Path, out: Path = Path("exports")) -> int:
     """Write a float32 and an int8 bundle and print the accuracy of each; 3 if one fails the drift gate."""
     request = ExportRequest(
-        plain=PlainModel(model, labels, fit="crop"),  # value_range=(-1.0, 1.0) if no layer defines the input range
+        foreign=ForeignModel(model, labels, fit="crop"),  # value_range=(-1.0, 1.0) if no layer defines the input range
         data=data,
         out=out,
         variants=parse_variants(["float32", "int8"]),

@@ -12,18 +12,18 @@ from pathlib import Path
 from trailcam import Classifier
 from trailcam_edge.events import Visit
 from trailcam_edge.recognition.loop import watch
-from trailcam_edge.sinks.worker import Delivery, SinkError
+from trailcam_edge.sinks.worker import SinkError, SinkWorker
 from trailcam_edge.sources import open_source
-from trailcam_edge.store.event_store import EventStore, StoreLimits
+from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.records import EventRecord, iso_time
+from trailcam_edge.store.settings import StoreSettings
 
 
 class CsvSink:
     """Append each visit to a CSV file."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self.name = f"csv {path}"  # the key of this sink's progress in the store
+        self._path, self.name = path, f"csv {path}"  # the name is the key of the progress in the store
 
     def deliver(self, event: EventRecord) -> None:
         """Append one row; ``SinkError`` means that the event has to come again."""
@@ -40,9 +40,9 @@ class CsvSink:
 
 
 def main(source: str, folder: Path, path: Path) -> int:
-    """Store the visits of a source and deliver them."""
-    store = EventStore(folder, StoreLimits(), print)
-    worker = Delivery(CsvSink(path), lambda: store, print, backlog=True)
+    """Store the visits of a source and deliver them; 1 if the sink fails."""
+    store = EventStore(StoreSettings(folder))
+    worker = SinkWorker(CsvSink(path), lambda: store, backlog=True)
     for event in watch(partial(open_source, source, print), Classifier.open()):
         if isinstance(event, Visit):
             store.add_visit(event)
@@ -52,7 +52,7 @@ def main(source: str, folder: Path, path: Path) -> int:
         time.sleep(0.1)
     worker.close()
     store.close()
-    return 0
+    return 0 if worker.status().error is None else 1
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from trailcam import TrailcamError
 from trailcam_edge.clock import date_is_known
 from trailcam_edge.update.fetch.fetch_release import fetch_release
 from trailcam_edge.update.install.updater import Updater
+from trailcam_edge.update.settings import UpdateSettings
 
 
 def today() -> datetime | None:
@@ -21,9 +22,9 @@ def today() -> datetime | None:
 
 def main(stick: Path, root: Path, channel: str, folder: Path) -> int:
     """Install the newest release of a channel."""
-    updater = Updater(folder, print)
+    updater = Updater(UpdateSettings(folder))
     try:
-        with updater.alone():
+        with updater.exclusive():
             choice, bundle = fetch_release(str(stick), folder, root.read_bytes(), channel, today)
             if bundle is None or updater.installed(bundle):
                 print(f"{channel}: up to date")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from trailcam import Classifier, TrailcamError
 from trailcam_edge.events import Visit
+from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.recognition.loop import watch
-from trailcam_edge.recognition.observation import Observation
 from trailcam_edge.sources import open_source
 
 
@@ -22,7 +22,7 @@ def main(source: str) -> int:
             if isinstance(event, Visit):
                 seconds = event.ended.monotonic_s - event.started.monotonic_s
                 print(f"visit: {event.label} {event.confidence:.0%}, {seconds:.1f} s, {event.frames} frames")
-            elif isinstance(event, Observation) and Path(source).is_dir():
+            elif isinstance(event, FrameResult) and Path(source).is_dir():
                 print(f"{event.frame.name}: {event.outcome}")
     except TrailcamError as error:
         print(error, file=sys.stderr)

@@ -1,6 +1,7 @@
 """Every code block of the documents: Python runs, commands are parsed by the real parsers, TOML and JSON are read."""
 
 import argparse
+import ast
 import contextlib
 import importlib
 import io
@@ -101,3 +102,26 @@ def test_toml_is_read(text: str) -> None:
 def test_json_is_read(text: str) -> None:
     for line in text.splitlines() if "\n{" in text.strip() else [text]:
         assert json.loads(line)
+
+
+def _texts() -> Iterator[str]:
+    """Yield the text literals of the product; a gap in an f-string becomes ``...``."""
+    for package in ("core", "edge", "cli"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    yield "".join(str(part.value) if isinstance(part, ast.Constant) else "..." for part in node.values)
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value
+
+
+def test_every_message_in_the_field_manual_is_one_of_the_product() -> None:
+    """A message that is quoted as a symptom is found by searching for it, so it must be printed like this."""
+    manual = (ROOT / "docs" / "field-manual.md").read_text(encoding="utf-8")
+    table = manual[manual.index("| you see |") :].splitlines()[2:]
+    quoted = {text for row in table for text in re.findall(r"`([^`]+ [^`]+)`", row.split("|")[1])}
+    quoted -= {"numpy.dtype size changed", "no picture came after frame N", "disk full"}
+    product = "\n".join(_texts())
+    missing = {text for text in quoted if text not in product}
+    assert len(quoted) > 10
+    assert not missing
