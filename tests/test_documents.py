@@ -1,4 +1,4 @@
-"""Every code block of the documents: Python runs, commands are parsed by the real parsers, TOML and JSON are read."""
+"""Every code block of the documents: Python runs, parsers of the product parse the commands and read the TOML."""
 
 import argparse
 import ast
@@ -9,14 +9,17 @@ import json
 import re
 import shlex
 import shutil
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from trailcam.main import ACTIONS, COMMANDS
+from trailcam_core.errors import TrailcamError
+from trailcam_deploy.fleet.inventory import read_inventory
+from trailcam_edge.config.camera_toml import read_config
+from trailcam_export.gate.presets import find_preset
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/README.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -93,9 +96,23 @@ def test_a_command_is_understood_by_its_parser(line: str) -> None:
     parser.parse_args(words[len(name.split()) :])
 
 
-@pytest.mark.parametrize("text", blocks("toml"))
-def test_toml_is_read(text: str) -> None:
-    assert tomllib.loads(text)
+def _tables() -> list[Any]:
+    """Return the TOML blocks with the function of the product that reads such a file."""
+    readers = {"deploy": read_inventory, "drift": lambda path: find_preset(str(path)), "field-manual": read_config}
+    found = []
+    for block in blocks("toml"):
+        document = Path(str(block.id).rpartition(":")[0]).stem
+        found.append(pytest.param(block.values[0], readers[document], id=str(block.id)))
+    return found
+
+
+@pytest.mark.parametrize(("text", "read"), _tables())
+def test_toml_is_read_by_the_product(text: str, read: Callable[[Path], object], folder: Path) -> None:
+    (folder / "ours.toml").write_text(text, encoding="utf-8")
+    assert read(folder / "ours.toml")
+    (folder / "ours.toml").write_text(f"no_such_key = 1\n{text}", encoding="utf-8")
+    with pytest.raises(TrailcamError, match="no_such_key"):
+        read(folder / "ours.toml")
 
 
 @pytest.mark.parametrize("text", blocks("json"))
