@@ -135,7 +135,7 @@ def test_a_full_disk_costs_the_files_and_not_what_is_printed(
     assert main(["benchmark", "tiny.bundle", "--frames", "80", "--out", str(tmp_path)]) == 1
     captured = capsys.readouterr()
     assert "tiny 1.0.0 int8" in captured.out
-    assert captured.err.count("goes on without keeping") == 1
+    assert captured.err.count("unfinished results are not kept") == 1
     assert "the disk is full" in captured.err
 
 
