@@ -37,6 +37,7 @@ def test_the_wheel_has_nothing_else(names: dict[str, int]) -> None:
     assert tops == {f"trailcam{p}" for p in ("_core", "_edge", "_train", "_export", "_benchmarks", "_deploy", "")}
     suffixes = {Path(name).suffix for name in names if ".dist-info" not in name}
     suffixes -= {".service", ".timer", ".conf", ".html"}  # of the device: systemd and the live page
+    suffixes -= {".css"}  # of the reports
     suffixes -= {".webp", ".mp4", ".md"}  # of the demo: photographs, the field sequence, their licence
     assert suffixes <= {".py", ".typed", ".json", ".tflite", ".npz", ".toml", ".sh"}
 

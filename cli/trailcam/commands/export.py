@@ -1,4 +1,4 @@
-"""``trailcam export``: turn a run, or a Keras model from elsewhere, into bundles and measure what that cost."""
+"""``trailcam export``: convert a run, or a foreign Keras model, to bundles and measure the drift."""
 
 import argparse
 import json
@@ -41,13 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quantizer",
         choices=("litert", "tensorflow"),
-        help="make integer TFLite files with this one (default: the better one)",
+        help="quantiser of integer TFLite files (default: the better one for the scheme)",
     )
     parser.add_argument(
         "--calibration",
         type=Path,
         metavar="DIR",
-        help="frames from the field that calibrate beside training pictures, as many at most",
+        help="field frames that calibrate beside training pictures, at most as many",
     )
     parser.add_argument(
         "--calibration-count",
@@ -65,22 +65,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="up to 8 pictures that travel in the bundles as golden vectors (default: some of the test split)",
     )
     parser.add_argument(
-        "--others", type=Path, metavar="DIR", help='pictures of none of the labels, to measure "unknown" on'
+        "--others", type=Path, metavar="DIR", help='out-of-distribution pictures, to evaluate "unknown"'
     )
     parser.add_argument(
         "--gate",
         default=DEFAULT_PRESET,
         metavar="NAME|FILE",
-        help=f"how much drift is too much: {', '.join(PRESETS)}, or a TOML file of your own (default {DEFAULT_PRESET})",
+        help=f"criteria of the drift gate: {', '.join(PRESETS)}, or a TOML file of your own (default {DEFAULT_PRESET})",
     )
     parser.add_argument(
         "--gate-inconclusive",
         choices=("pass", "fail"),
         default="pass",
-        help="whether what too few test pictures cannot decide gives exit code 3 (default: pass)",
+        help="whether an inconclusive verdict gives exit code 3 (default: pass)",
     )
     parser.add_argument(
-        "--fix", action="store_true", help="when int8 does not pass, keep the layers that hurt in float until it does"
+        "--fix",
+        action="store_true",
+        help="if int8 does not pass, keep its most sensitive layers in float until it does",
     )
     foreign = parser.add_argument_group("a Keras model that was trained elsewhere, in place of RUN")
     foreign.add_argument("--model", type=Path, metavar="FILE", help=".keras or .h5 file")
@@ -90,11 +92,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         nargs=2,
         metavar=("BLACK", "WHITE"),
-        help="what black and white pixels were in training, where the model does not say: 0 255, 0 1 or -1 1",
+        help="input values of black and white pixels, if the model does not state them: 0 255, 0 1 or -1 1",
     )
-    foreign.add_argument(
-        "--fit", choices=FITS, help="how pictures of another aspect were fitted in training (default stretch)"
-    )
+    foreign.add_argument("--fit", choices=FITS, help="rule for other aspect ratios in training (default stretch)")
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")
 
 
@@ -165,13 +165,13 @@ def _print_cache_location(arguments: argparse.Namespace) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Refuse options that make no sense together, as a usage error (exit code 2)."""
+    """Refuse contradictory options as a usage error (exit code 2)."""
     if (arguments.run is None) == (arguments.model is None):
         _usage("name either RUN or --model FILE")
     if arguments.model is None:
         for name in ("labels", "input_range", "fit"):
             if getattr(arguments, name) is not None:
-                _usage(f"--{name.replace('_', '-')} belongs to --model; a run says it itself")
+                _usage(f"--{name.replace('_', '-')} belongs to --model; a run has its own")
     elif arguments.labels is None or arguments.data is None:
         _usage("--model needs --labels FILE and --data DIR, with a folder of pictures for each label")
 
@@ -191,7 +191,7 @@ def _count(text: str) -> int:
 
 @contextmanager
 def _quiet_progress() -> Iterator[Progress]:
-    """Show progress, and native code's chatter only if something goes wrong that we have no words for."""
+    """Show progress; print the log of native code only after an unexpected exception."""
     failure: BaseException | None = None
     terminal = os.fdopen(os.dup(2), "w")
     with terminal, quiet_native_log(), redirect_stderr(terminal), terminal_progress() as progress:

@@ -1,6 +1,6 @@
 """Checks of a calibration image: reject black, flat, noisy and wrongly scaled pictures.
 
-A popular exporter calibrates on black images, reports success, and produces a model at the level of chance. Noise is as
+A popular exporter calibrates on black images, reports success, and produces a model that only guesses. Noise is as
 harmful: it drives every layer to values that no photograph reaches. Simple pixel statistics detect both.
 """
 

@@ -1,10 +1,10 @@
-"""The drift gate: does a variant still answer like the model it was made from? Decided by intervals, not by points.
+"""The drift gate: decide by confidence intervals whether a variant still answers like the model it was made from.
 
-    pass          the interval proves the bar: all of it lies on the good side
-    fail          the interval refutes the bar: all of it lies on the bad side
-    inconclusive  the pictures are too few to tell; it says how many would
+    pass          the whole interval satisfies the bound
+    fail          the whole interval violates the bound
+    inconclusive  too few images to decide; the reason states how many would
 
-A variant passes when all of its bars pass and fails when one does. ``docs/adr/0007-drift-gate.md`` has the reasons.
+A variant passes if all criteria pass, and fails if one fails. ``docs/adr/0007-drift-gate.md`` has the reasons.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ __all__ = ["CriterionResult", "GateResult", "Verdict", "evaluate_gate", "with_ca
 
 @dataclass(frozen=True)
 class GateResult:
-    """The verdict on a variant, why, and each bar; ``warnings`` are findings that no bar asks about."""
+    """The verdict on a variant, its reason and criteria; ``warnings`` are findings outside the criteria."""
 
     preset: str
     verdict: Verdict
@@ -42,7 +42,7 @@ class GateResult:
 
     @property
     def pictures_needed(self) -> int | None:
-        """How many test pictures would decide all that is open; None where nothing is, or where nothing would."""
+        """The number of test images that would decide every inconclusive criterion, None if there is no such number."""
         needed = [criterion.pictures_needed for criterion in self.criteria if criterion.verdict is Verdict.INCONCLUSIVE]
         known = [number for number in needed if number is not None]
         return max(known) if known and len(known) == len(needed) else None
@@ -52,8 +52,8 @@ def evaluate_gate(drift: DriftStatistics, preset: Preset, labels: Sequence[str])
     """Return the verdict on a variant.
 
     Args:
-        drift: what was measured.
-        preset: the bars.
+        drift: the measured statistics.
+        preset: the bounds.
         labels: K names.
     """
     z = NormalDist().inv_cdf((1 + preset.confidence) / 2)
@@ -79,13 +79,13 @@ def evaluate_gate(drift: DriftStatistics, preset: Preset, labels: Sequence[str])
 def with_parity(result: GateResult, worst: float, n: int, scheme: str) -> GateResult:
     """Return the verdict on a float file, whose logits were also compared one by one.
 
-    The same numbers in ``float32`` pass what too few pictures left open; no comparison of a few pictures outweighs a
-    fail on all. Half precision is judged by its answers alone.
+    Equal logits in ``float32`` turn inconclusive into pass; a failure is never overruled. Half precision is evaluated
+    by its answers alone.
 
     Args:
-        result: what the answers to the test pictures gave.
+        result: of the answers to the test images.
         worst: the largest difference of a logit.
-        n: pictures that were compared.
+        n: number of compared images.
         scheme: ``float32`` or ``float16``.
     """
     if result.verdict is Verdict.FAIL or scheme != "float32":
@@ -105,15 +105,15 @@ def with_cause(result: GateResult, cause: str | None) -> GateResult:
 
 def _conclude(criteria: Sequence[CriterionResult]) -> tuple[Verdict, str]:
     for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
-        telling = [criterion.reason for criterion in criteria if criterion.verdict is verdict]
-        if telling:
-            return verdict, "; ".join(telling)
+        reasons = [criterion.reason for criterion in criteria if criterion.verdict is verdict]
+        if reasons:
+            return verdict, "; ".join(reasons)
     answers = [criterion.reason for criterion in criteria if criterion.name not in ("logits", "kl_p95")]
     return Verdict.PASS, "; ".join(answers or [criterion.reason for criterion in criteria])
 
 
 def _warn(drift: DriftStatistics, labels: Sequence[str], confidence: float) -> tuple[str, ...]:
-    """Name each label whose recall provably fell, whether a bar asks about it or not."""
+    """Return a warning for each label whose recall significantly fell, also without a criterion for it."""
     z = NormalDist().inv_cdf(1 - (1 - confidence) / (2 * len(labels)))
     found = []
     for label, pairs in zip(labels, drift.recall, strict=True):

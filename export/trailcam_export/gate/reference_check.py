@@ -1,7 +1,7 @@
-"""Is the model itself any good on these pictures? Drift is measured against it, and two models may agree on garbage.
+"""Check the trained model itself on labelled images: a variant that agrees with a wrong model is wrong as well.
 
-A model that was trained elsewhere brings its mistakes along: labels in another order than its outputs, pixels that were
-prepared outside of it, blue before red. Its answers to labelled pictures show them.
+Typical faults of a model trained elsewhere: labels in another order than its outputs, preprocessing outside of the
+model, BGR instead of RGB.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ from trailcam_export.inference.batches import Logits
 
 __all__ = ["SwappedColours", "check_reference"]
 
-_NEAR_CHANCE = 0.25  # of the way from chance to always right; what a mistake outside of the model leaves is below it
-_SURE_Z = 3.0  # of a gain by exchanged colours: one good model in 700 would be accused
-_AS_GOOD = 0.1  # exchanged colours explain so much less than exchanged names, or more
-_MIN_FRACTION = 0.5  # of the pictures go where an order of the labels would have them
+_NEAR_CHANCE = 0.25  # between guessing and always right; faults outside of the model stay below it
+_SURE_Z = 3.0  # of a gain by exchanged colours: one good model in 700 would be reported
+_AS_GOOD = 0.1  # colours may explain this much less than labels and still be reported
+_MIN_FRACTION = 0.5  # of the images that a permutation of the labels must explain
 
 _OUTSIDE = (
     "Likely causes: preprocessing that was outside of the model in training (preprocess_input of keras.applications, "
@@ -32,7 +32,7 @@ _OUTSIDE = (
 
 @dataclass(frozen=True)
 class SwappedColours:
-    """Some of the pictures: (N,) true classes, (N, K) logits, and logits with red and blue exchanged."""
+    """A sample of the images: (N,) true classes, (N, K) logits, and logits with red and blue exchanged."""
 
     class_ids: ClassIds
     logits: Logits
@@ -42,17 +42,17 @@ class SwappedColours:
 def check_reference(
     logits: Logits, class_ids: ClassIds, labels: Sequence[str], swapped: SwappedColours, named: Path
 ) -> str | None:
-    """Return what is probably wrong with a model, None where nothing seems to be.
+    """Return the probable fault of a model, None if there is no sign of one.
 
     Args:
         logits: (N, K) of the model on test pictures.
-        class_ids: (N,) what they show.
+        class_ids: (N,) true classes.
         labels: K names.
-        swapped: a few of them asked again.
-        named: the model, as messages call it.
+        swapped: a sample that was run again.
+        named: the model, for messages.
 
     Raises:
-        ExportError: the labels are in another order than the outputs, beyond doubt; it shows the order that fits.
+        ExportError: the labels are certainly in another order than the outputs; it shows the right order.
     """
     answers = logits.argmax(axis=1)
     right, n = int((answers == class_ids).sum()), len(class_ids)
@@ -72,19 +72,19 @@ def check_reference(
         counts = np.zeros((len(labels), len(labels)), int)
         np.add.at(counts, (class_ids, answers), 1)
         moved = [(row, other) for row, other in enumerate(permutation) if row != other and counts[row].any()]
-        # of those that go to either name: to the other one beyond doubt
+        # among the answers with either name, the other one is certainly more frequent
         proven = all(
             wilson_interval(counts[row, other], counts[row, other] + counts[row, row])[0] > _MIN_FRACTION
             for row, other in moved
         )
-        told = describe_permutation(permutation, labels)
+        exchanged = describe_permutation(permutation, labels)
         if proven:
             raise ExportError(
-                f"{named}: its outputs are in another order than the labels ({told}, beyond doubt on {n:,} test "
+                f"{named}: its outputs are in another order than the labels ({exchanged}, beyond doubt on {n:,} test "
                 f"pictures). The order that fits the folders is: {', '.join(_order(permutation, labels))}. Write "
                 "--labels in that order."
             )
-        return f"the trained model is right on {share}. Likely cause: label order ({told})"
+        return f"the trained model is right on {share}. Likely cause: label order ({exchanged})"
     chance = 1 / len(labels)
     if right / n <= chance or high < chance + _NEAR_CHANCE * (1 - chance):
         return (

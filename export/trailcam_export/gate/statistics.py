@@ -1,6 +1,6 @@
-"""What conversion cost: a file against the model that it was made from, on the same pictures. Pure functions of logits.
+"""Drift statistics: a file against the model that it was made from, on the same images. Pure functions of logits.
 
-All counts are paired: each picture was answered by both. ``gate`` judges them, ``docs/drift.md`` explains them.
+All counts are paired: each image was answered by both. ``gate`` evaluates them, ``docs/drift.md`` explains them.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ __all__ = ["DriftStatistics", "ModelOutputs", "Score", "divergence", "measure_dr
 ClassIds = npt.NDArray[np.intp]  # (N,)
 Floats = npt.NDArray[np.float64]
 
-_NO_ANSWER = -1  # of a picture for which a model gives NaN or infinity: never right, never the same
+_NO_ANSWER = -1  # of an image with NaN or infinity: never right, never equal
 # Of the sum of a row of probabilities: an 8-bit output rounds each of K by up to 1/512.
 _SUM_TOLERANCE = 0.02
 
@@ -38,8 +38,8 @@ class Score:
     recall: tuple[float | None, ...]
 
     def as_metrics(self) -> Metrics | None:
-        """Return what the manifest says; None when a label was never shown, for which it has no words."""
-        known = tuple(share for share in self.recall if share is not None)
+        """Return the metrics of the manifest; None if a label does not occur, which the manifest cannot express."""
+        known = tuple(recall for recall in self.recall if recall is not None)
         if len(known) < len(self.recall):
             return None
         return Metrics(self.n, self.top1, self.top1_low, self.top1_high, known)
@@ -47,7 +47,7 @@ class Score:
 
 @dataclass(frozen=True)
 class ModelOutputs:
-    """What one model said: (N, K) logits of the pictures, its own temperature and reject rule, (M, K) of others."""
+    """The outputs of one model: (N, K) logits, its temperature and reject rule, (M, K) logits of OOD images."""
 
     logits: Logits
     output: OutputSpec
@@ -56,21 +56,21 @@ class ModelOutputs:
 
 @dataclass(frozen=True, eq=False)
 class DriftStatistics:
-    """Everything that is known about the distance of a variant from its reference, on ``n`` pictures.
+    """The distance of a variant from its reference, on ``n`` images.
 
     right: whether each model's answer is the true label; reference first.
-    mcnemar_p: how often models of equal accuracy would differ at least this much.
+    mcnemar_p: probability of a difference at least this large between models of equal accuracy.
     bootstrap_low, bootstrap_high: 95 % percentile interval of the delta of ``right``.
     agreeing: pictures with the same answer, right or wrong.
     recall: ``right`` of the pictures of each label.
-    unknown, unknown_others: whether each model's reject rule turns a picture away, of the labels and of others.
+    unknown, unknown_ood: whether each model's reject rule rejects an image, of known labels and out of distribution.
     ece_reference, ece_variant: expected calibration error with each model's own temperature, 0..1.
     kl: (N,) divergence of the variant's probabilities from the reference's in nats. Both are at the reference's
-        temperature: it tells how far the numbers moved, before a new temperature makes up for it.
+        temperature: the change of the numbers before a new temperature compensates for it.
     confidence_shift: (N,) confidence of the variant minus that of the reference, each as it ships.
-    confusion: (K, K) pictures; rows what the reference answered, columns what the variant did.
+    confusion: (K, K) pictures; rows: answer of the reference, columns: answer of the variant.
     finite: pictures for which the variant gives finite numbers only.
-    gives_probabilities: the variant's numbers are shares that add up to 1, where logits belong.
+    gives_probabilities: the variant's outputs are probabilities that add up to 1 instead of logits.
     """
 
     n: int
@@ -94,11 +94,11 @@ class DriftStatistics:
 
     @property
     def agreement(self) -> float:
-        """Share of pictures with the same answer."""
+        """Fraction of images with the same answer."""
         return self.agreeing / self.n
 
     def as_drift(self, gate: Gate) -> Drift:
-        """Return what the manifest says."""
+        """Return the drift entry of the manifest."""
         return Drift(self.n, self.right.delta, self.agreement, gate)
 
 
@@ -171,7 +171,7 @@ def divergence(reference: Logits, variant: Logits, temperature: float = 1.0) -> 
 
     Args:
         reference: (N, K) finite logits.
-        variant: (N, K) logits; a row that is not finite counts as one that prefers nothing.
+        variant: (N, K) logits; a row that is not finite counts as uniform.
         temperature: of both.
     """
     first = probabilities(reference, temperature)
@@ -184,7 +184,7 @@ def divergence(reference: Logits, variant: Logits, temperature: float = 1.0) -> 
 
 
 def to_class_ids(labels: Sequence[str], shown: Sequence[str]) -> ClassIds:
-    """Return the (N,) class numbers of N names."""
+    """Return the (N,) class ids of N names."""
     numbers = {label: number for number, label in enumerate(labels)}
     return np.array([numbers[label] for label in shown], np.intp)
 
@@ -194,7 +194,7 @@ def _answers(logits: Logits) -> ClassIds:
 
 
 def _finite(logits: Logits) -> Logits:
-    """Return the logits with a flat row, which prefers nothing, in place of one that is not finite."""
+    """Return the logits with a uniform row in place of one that is not finite."""
     return np.where(_finite_rows(logits)[:, None], logits, np.float32(0))
 
 
@@ -212,12 +212,12 @@ def _unknown(
     ours, theirs = reference.output.reject, variant.output.reject
     if first is None or second is None or ours is None or theirs is None:
         return None
-    turned_away = ~_finite_rows(second) | (confidence_score(_finite(second), theirs.score) < theirs.threshold)
-    return pair_outcomes(np.asarray(confidence_score(first, ours.score) < ours.threshold), turned_away)
+    rejected = ~_finite_rows(second) | (confidence_score(_finite(second), theirs.score) < theirs.threshold)
+    return pair_outcomes(np.asarray(confidence_score(first, ours.score) < ours.threshold), rejected)
 
 
 def _are_probabilities(logits: Logits) -> bool:
     tolerance = _SUM_TOLERANCE + logits.shape[1] / 512
     with np.errstate(invalid="ignore"):
-        shares = logits.min() >= -1e-6 and logits.max() <= 1 + 1e-6
-        return bool(shares and np.abs(logits.sum(axis=1) - 1).max() <= tolerance)
+        in_range = logits.min() >= -1e-6 and logits.max() <= 1 + 1e-6
+        return bool(in_range and np.abs(logits.sum(axis=1) - 1).max() <= tolerance)

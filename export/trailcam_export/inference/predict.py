@@ -1,4 +1,4 @@
-"""Ask models about pictures: the trained Keras model in batches, a converted file as the device runs it."""
+"""Run models on images: the trained Keras model in batches, a converted file as the device runs it."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ _MOST_INTERPRETERS = 4  # each holds the whole model: with 32 cores, 32 times Xc
 
 
 class Predictor(Protocol):
-    """Something that gives logits for pictures."""
+    """A model that returns logits for images."""
 
     def logits(self, images: Images) -> Logits:
         """Return (N, K) float32 logits of (N, H, W, 3) uint8 RGB inputs."""
@@ -72,14 +72,14 @@ def predict_files(
     stage: str,
     progress: Progress = silent,
 ) -> dict[str, Logits]:
-    """Ask every answerer about every picture; each picture is read once.
+    """Run every predictor on every image; each image is read once.
 
     Args:
         paths: N picture files, at least one.
         spec: the models' input.
         predictors: by name.
-        stage: what ``progress`` calls it.
-        progress: told after each batch.
+        stage: the name for ``progress``.
+        progress: receives each batch.
 
     Returns:
         (N, K) logits for each name, in the order of ``paths``.

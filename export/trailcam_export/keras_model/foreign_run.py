@@ -1,4 +1,4 @@
-"""See a Keras model that was trained elsewhere, its labels and a folder of pictures as a run: one export for both."""
+"""Wrap a Keras model that was trained elsewhere, its labels and a folder of images as a run."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,8 +27,8 @@ _SPLIT_NOTE = (
 class ForeignModel:
     """The model file and its label file.
 
-    ``fit`` is how pictures of another aspect were fitted in training, ``value_range`` what pixel levels 0 and 255 were,
-    where the file does not say.
+    ``fit`` is the rule of its training for other aspect ratios; ``value_range`` are the input values of pixel levels 0
+    and 255, if the file does not state them.
     """
 
     model: Path
@@ -39,7 +39,7 @@ class ForeignModel:
 
 @dataclass(frozen=True, eq=False)
 class OpenedRun:
-    """A run around a plain model, yet without pictures; the model rebuilt; what a person must know of it."""
+    """A run of a foreign model, without pictures yet; the rebuilt model; notes for the user."""
 
     run: Run
     model: keras.Model
@@ -47,15 +47,15 @@ class OpenedRun:
 
 
 def open_foreign_run(foreign: ForeignModel, data: Path | None, progress: Progress = silent) -> OpenedRun:
-    """Open the model and its labels, and check all of them that needs no picture.
+    """Open the model and its labels, and check everything that needs no picture.
 
     Raises:
-        BundleError: the label file cannot be read, or a label stands twice.
-        ExportError: no ``data``, or the model cannot be loaded, is no image classifier of these labels, or does not say
-            its range.
+        BundleError: the label file cannot be read, or a label occurs twice.
+        ExportError: no ``data``, or the model cannot be loaded, is no image classifier of these labels, or does not
+            state its range.
     """
     if data is None:
-        raise ExportError("A plain --model needs --data DIR, with a folder of pictures for each of its labels.")
+        raise ExportError("A foreign --model needs --data DIR, with a folder of pictures for each of its labels.")
     labels = read_labels(foreign.labels)
     check_unique(labels, str(foreign.labels))
     progress("opening the trained model", 0, 1)
@@ -77,7 +77,7 @@ def open_foreign_run(foreign: ForeignModel, data: Path | None, progress: Progres
 
 
 def split_foreign_run(opened: OpenedRun, data: Path, progress: Progress = silent) -> tuple[Run, tuple[str, ...]]:
-    """Return the run with a fresh split of ``data``, and what a person must know of both.
+    """Return the run with a new split of ``data``, and notes for the user.
 
     Raises:
         ExportError: the folder does not fit the labels, or its pictures are too few.

@@ -1,13 +1,13 @@
-"""When int8 drifts too far: find the operators that hurt and keep the worst of them in float32.
+"""Search for the operators that cause the drift of int8, and keep the worst of them in float32.
 
-    rank     one operator at a time is int8 and all others float; how far the answers move on calibration pictures (mean
-             KL divergence) is the damage that this operator does by itself
-    search   the worst k stay in float; the smallest k that satisfies the gate on validation pictures is chosen
+    rank     one operator at a time is int8 and all others float; its sensitivity is the mean KL divergence on
+             calibration images
+    search   the worst k stay in float; the smallest k that satisfies the gate on validation images is chosen
 
-The other way round, freeing one operator at a time, finds nothing when a tensor is at fault: its maker and its reader
-both force it into int8, and freeing one of them changes nothing. Alone in int8, each of the two shows the whole damage.
+The opposite, one operator at a time in float, fails if a tensor is the cause: its producer and its consumer both force
+it into int8, and one of them in float changes nothing. Alone in int8, each of the two shows the whole effect.
 
-No test picture is seen here: the verdict on the result is measured once, afterwards.
+No test image is used here: the verdict on the result is measured once, afterwards.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,12 +37,13 @@ __all__ = [
     "search_fix",
 ]
 
-RANKING_COUNT = 32  # calibration pictures per operator: enough to tell a broken operator, whose damage is a hundredfold
+# calibration images per operator: enough to identify a bad one, whose divergence is a hundred times larger
+RANKING_COUNT = 32
 _WARMUP, _ROUNDS = 3, 30
 
 
 class Quantiser(Protocol):
-    """What the search needs of a quantiser, see ``trailcam_export.mixed_int8.selective_quantiser``."""
+    """The quantiser as the search uses it, see ``trailcam_export.mixed_int8.selective_quantiser``."""
 
     operators: tuple[Operator, ...]
 
@@ -55,7 +56,7 @@ class Quantiser(Protocol):
 
 @dataclass(frozen=True)
 class OperatorSensitivity:
-    """What one operator does to the answers when it alone is int8: mean KL divergence in nats."""
+    """The effect of one operator in int8 with all others in float: mean KL divergence in nats."""
 
     operator: Operator
     kl: float
@@ -63,7 +64,7 @@ class OperatorSensitivity:
 
 @dataclass(frozen=True)
 class Trial:
-    """A file as it did on validation pictures."""
+    """The result of a file on validation images."""
 
     gate: GateResult
     top1: float
@@ -88,9 +89,9 @@ class FixStep:
 
 @dataclass(frozen=True)
 class Fix:
-    """What was tried: all operators, worst first; each step, fewest float operators first; the chosen one and its file.
+    """The search: all operators, worst first; its steps, fewest float operators first; the chosen step and its file.
 
-    ``content`` and ``chosen`` are None when not even all but one operator in float satisfy the gate.
+    ``content`` and ``chosen`` are None if not even all but one operator in float satisfy the gate.
     """
 
     ranking: tuple[OperatorSensitivity, ...]
@@ -106,14 +107,14 @@ def rank_operators(
     images: Images,
     progress: Progress = silent,
 ) -> tuple[OperatorSensitivity, ...]:
-    """Return all operators, the one that hurts most first.
+    """Return all operators, the most sensitive first.
 
     Args:
         quantiser: of the float file.
         ask: runs a file on pictures.
         reference: (N, K) logits of the float file for ``images``.
         images: (N, H, W, 3) calibration pictures.
-        progress: told after each operator.
+        progress: receives each operator.
     """
     found = []
     for done, operator in enumerate(quantiser.operators, start=1):
@@ -124,10 +125,9 @@ def rank_operators(
 
 
 def satisfies(result: GateResult, perfect: GateResult) -> bool:
-    """Return whether validation pictures are satisfied with a file.
+    """Return whether a file satisfies the gate on validation images.
 
-    They are when the gate passes. Where the pictures are too few for the gate to pass even a perfect copy, a bar that a
-    perfect copy leaves open is satisfied by the value itself.
+    If the images are too few for even a perfect copy to pass a criterion, its value alone decides.
 
     Args:
         result: of the file.
@@ -157,18 +157,18 @@ def search_fix(
     good: Callable[[GateResult], bool],
     progress: Progress = silent,
 ) -> Fix:
-    """Find the fewest operators whose staying in float satisfies ``good``.
+    """Find the smallest number of float operators that satisfies ``good``.
 
-    k grows 0, 1, 2, 4, 8 ... until it does, then the last gap is halved: a damaged operator more in float seldom makes
-    an answer worse, so what lies between is taken to be in order.
+    k grows 0, 1, 2, 4, 8 ... until it does, then the last gap is halved, assuming that more float operators are not
+    worse.
 
     Args:
         quantiser: of the float file.
         ranking: all operators, the worst first.
         try_file: measures a file on validation pictures.
-        time_file: measures how long it takes, over the float file.
-        good: whether the gate's result on them will do.
-        progress: told after each trial.
+        time_file: returns its latency relative to the float file.
+        good: returns whether a gate result is acceptable.
+        progress: receives each trial.
     """
     steps: dict[int, FixStep] = {}
     contents: dict[int, bytes] = {}
@@ -201,10 +201,10 @@ def _in_order(steps: dict[int, FixStep]) -> tuple[FixStep, ...]:
 
 
 def measure_latency_ms(models: Sequence[TFLiteModel], image: Image) -> tuple[float, ...]:
-    """Return the median time of one ``invoke`` of each model in milliseconds; they take turns, so load hits all alike.
+    """Return the median latency of each model in milliseconds; they alternate, so that load affects all equally.
 
     Args:
-        models: as they will run; each says its own number of threads.
+        models: with their number of threads.
         image: (H, W, 3) uint8 RGB as the models take it.
     """
     times = np.zeros((_ROUNDS, len(models)))

@@ -28,7 +28,7 @@ def drift_to_bytes(findings: Findings) -> bytes:
 
 
 def drift_record(findings: Findings) -> dict[str, Any]:
-    """Return the findings as plain tables, lists, texts and numbers; shares are in 0..1 and deltas in -1..1."""
+    """Return the findings as plain tables, lists, texts and numbers; fractions are in 0..1 and deltas in -1..1."""
     first = findings.variants[0].drift
     return {
         "schema_version": SCHEMA_VERSION,

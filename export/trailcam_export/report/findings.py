@@ -1,4 +1,4 @@
-"""Everything that the drift gate found about an export, in one place for all that is written about it."""
+"""The findings of the drift gate about an export, for all its reports."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ __all__ = ["Findings", "FixFindings", "VariantFindings"]
 
 @dataclass(frozen=True)
 class FixFindings:
-    """What ``--fix`` tried for the variant ``of``, and the median ``invoke`` of some files in ms, on one thread."""
+    """The search of ``--fix`` for the variant ``of``, and the median latency of some files in ms, on one thread."""
 
     of: str
     fix: Fix
@@ -23,7 +23,7 @@ class FixFindings:
 
 @dataclass(frozen=True, eq=False)
 class VariantFindings:
-    """One bundle: its name among the others, its answers to the test pictures, the drift and the verdict."""
+    """One bundle: its name, its outputs on the test images, the drift and the verdict."""
 
     name: str
     bundle: str
@@ -56,7 +56,7 @@ class Findings:
     reference_warning: str | None = None
 
     def passed(self, inconclusive_fails: bool = False) -> bool:
-        """Return whether every variant may ship; one that a fixed variant stands in for does not count."""
+        """Return whether every variant may ship; one that a fixed variant replaces does not count."""
         bad = {Verdict.FAIL, Verdict.INCONCLUSIVE} if inconclusive_fails else {Verdict.FAIL}
         replaced = self.fix.of if self.fix is not None and self.fixed is not None else None
         return all(variant.gate.verdict not in bad for variant in self.variants if variant.name != replaced)

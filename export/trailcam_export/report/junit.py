@@ -1,8 +1,8 @@
-"""The verdicts as JUnit XML, which every CI server shows: one test case per variant and bar.
+"""The verdicts as JUnit XML, which every CI server shows: one test case per variant and criterion.
 
     pass          a test case with nothing in it
     fail          <failure>, its message is the reason
-    inconclusive  <skipped>, its message is the reason with the number of pictures; <failure> where that is asked for
+    inconclusive  <skipped>, its message is the reason with the number of pictures; <failure> on request
 
 Source: the schema that Jenkins' xUnit plugin checks against (junit-10.xsd), which GitLab and others read as well.
 """
@@ -16,11 +16,11 @@ __all__ = ["junit_to_bytes"]
 
 
 def junit_to_bytes(findings: Findings, inconclusive_fails: bool = False) -> bytes:
-    """Return the XML file; a failed variant that a fixed one stands in for counts as skipped.
+    """Return the XML file; a failed variant that a fixed one replaces counts as skipped.
 
     Args:
         findings: of an export.
-        inconclusive_fails: whether a bar that could not be decided is a failure.
+        inconclusive_fails: whether an inconclusive criterion is a failure.
     """
     root = ElementTree.Element("testsuites", name=f"drift gate {findings.preset.name}")
     for variant in findings.variants:

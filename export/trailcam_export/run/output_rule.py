@@ -1,6 +1,6 @@
-"""Temperature and reject rule of the very file that ships, because quantisation moves its logits.
+"""Fit temperature and reject rule on the shipped file, because quantisation changes its logits.
 
-Validation pictures set both numbers; the stated shares are measured on test pictures and on others, which did not.
+Validation images set both numbers; the rates are measured on test and OOD images, which did not.
 """
 
 from pathlib import Path
@@ -22,12 +22,12 @@ from trailcam_export.inference.batches import Logits
 
 __all__ = ["KNOWN_ACCEPT_RATE", "choose_score", "find_ood_images", "fit_output"]
 
-KNOWN_ACCEPT_RATE = 0.95  # share of pictures of known labels that keep their answer
+KNOWN_ACCEPT_RATE = 0.95  # fraction of images of known labels that keep their answer
 _DEFAULT_SCORE = "max_logit"
 
 
 def choose_score(run: Run) -> str:
-    """Return the reject score that training chose, ``max_logit`` where it chose none.
+    """Return the confidence score that training chose, ``max_logit`` if it chose none.
 
     Raises:
         ExportError: metrics.json names a score that no device knows.
@@ -46,16 +46,16 @@ def fit_output(
     score: str,
     validation: tuple[Logits, ClassIds],
     test: Logits,
-    others: Logits | None,
+    ood: Logits | None,
 ) -> OutputSpec:
-    """Fit both numbers and measure what they do.
+    """Fit both numbers and measure their effect.
 
     Args:
         labels: K names.
         score: see ``trailcam_core.inference.decision.score_name``.
         validation: (N, K) logits and (N,) true classes that set the numbers.
         test: (M, K) logits of known labels.
-        others: (L, K) logits of pictures of none of the labels, where there are any.
+        ood: (L, K) logits of out-of-distribution images, if there are any.
 
     Raises:
         ExportError: the file gives NaN or infinity for a validation picture.
@@ -68,14 +68,14 @@ def fit_output(
             "overflows in these numbers: leave this variant out, or train the run again."
         )
     threshold = fit_reject_rule(logits, score, KNOWN_ACCEPT_RATE)
-    rejected = None if others is None else float((confidence_score(others, score) < threshold).mean())
+    rejected = None if ood is None else float((confidence_score(ood, score) < threshold).mean())
     rule = RejectRule(
         score=score,
         threshold=threshold,
         known_accept_rate=float((confidence_score(test, score) >= threshold).mean()),
         n_known=len(test),
         ood_reject_rate=rejected,
-        n_ood=0 if others is None else len(others),
+        n_ood=0 if ood is None else len(ood),
     )
     return OutputSpec(labels, fit_temperature(logits, class_ids), rule)
 
@@ -83,13 +83,13 @@ def fit_output(
 def find_ood_images(
     root: Path, spec: InputSpec, progress: Progress = silent, learned: frozenset[str] = frozenset()
 ) -> tuple[list[Path], int]:
-    """List the pictures of none of the labels that may be measured on, and how many files do not decode.
+    """List the out-of-distribution images for evaluation, and the number of files that do not decode.
 
     Args:
-        root: folder of others; training chooses the reject score on one half of it, these are of the other.
+        root: the folder; training chooses the score on its tuning half, these are of the evaluation half.
         spec: the model's input.
-        progress: told of each picture.
-        learned: digests of others that were shown in training; they are left out wherever they lie now.
+        progress: receives each image.
+        learned: digests of images that training showed; they are excluded, also under another path.
 
     Raises:
         ExportError: no such folder, or no picture in it.
@@ -111,13 +111,13 @@ def find_ood_images(
                 unreadable += 1
             else:
                 readable.append(path)
-            progress("looking at others", done, total)
+            progress("reading others", done, total)
         chosen += readable[EVALUATION_HALF]
     if learned:
         chosen = [path for path in chosen if file_sha256(path) not in learned]
     if not chosen:
         raise ExportError(
-            f"{root}: no two readable pictures in a folder of it. --others names pictures of none of the labels, other "
-            "ones than those shown in training."
+            f"{root}: no two readable pictures in a folder of it. --others names out-of-distribution pictures, "
+            "other ones than those shown in training."
         )
     return sorted(chosen), unreadable

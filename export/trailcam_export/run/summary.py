@@ -1,4 +1,4 @@
-"""Say what an export gave: as lines for a person and as a record for a program."""
+"""Summarise an export: as lines for the terminal and as a record for JSON."""
 
 from dataclasses import asdict
 from typing import Any
@@ -30,7 +30,7 @@ def describe_export(report: ExportReport) -> list[str]:
     lines += [
         f"warning: {variant.name}: {text}"
         for variant in report.findings.variants
-        if variant.gate.verdict is not Verdict.FAIL  # which has said worse already
+        if variant.gate.verdict is not Verdict.FAIL  # whose reason is already printed
         for text in variant.gate.warnings
     ]
     lines += [_fixed(report.findings.fix)] if report.findings.fix is not None else []

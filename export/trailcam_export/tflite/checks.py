@@ -1,8 +1,8 @@
-"""Read a converted TFLite file as an interpreter does and refuse what only looks like success.
+"""Check a converted TFLite file as an interpreter reads it, and refuse conversions that are wrong without an error.
 
 Checked: it loads without any custom operator, holds no variable and no random operator, has one fixed-size uint8 input
 and one output of the right size, no tensor of unknown size, and no softmax at its end. An int8 file must hold no float
-tensor at all, and its input must mean raw pixel levels; each other scheme must hold the numbers that it is named after.
+tensor at all, and its input must be raw pixel levels; each other scheme must have tensors of its number format.
 """
 
 from typing import Any
@@ -31,11 +31,11 @@ _REQUIRED_DTYPES = {"float16": np.float16, "int16x8": np.int16}
 
 
 def check_graph(content: bytes, scheme: str, input_shape: tuple[int, ...], class_count: int) -> None:
-    """Refuse a TFLite file that is not what ``scheme`` promises.
+    """Refuse a TFLite file that does not satisfy ``scheme``.
 
     Args:
         content: the file.
-        scheme: one of ``trailcam_core.bundle.manifest.SCHEMES``.
+        scheme: one of ``trailcam_core.spec.SCHEMES``.
         input_shape: (H, W, 3).
         class_count: K.
 

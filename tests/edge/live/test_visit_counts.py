@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 
 from trailcam_edge.events import Moment, Visit
 from trailcam_edge.live.visit_counts import Tally
+from trailcam_edge.store.records import EventRecord
+from trailcam_edge.store.wall_time import WallTime
 
 NOW = datetime(2026, 6, 15, 14, 20).astimezone()
 
@@ -52,6 +54,26 @@ def test_visits_from_before_the_clock_was_set_are_counted_once_it_is() -> None:
     known.append(NOW.timestamp())
     assert tally.today(NOW) == 1
     assert tally.today(NOW) == 1
+
+
+def test_visits_from_before_a_restart_are_counted_and_those_without_a_clock_only_listed() -> None:
+    def stored(name: str, unix_s: float | None, basis: str, picture: str | None) -> EventRecord:
+        time = WallTime(unix_s, basis)
+        return EventRecord(
+            1, name, "cow", time, time, "boot", 0.0, 3.0, 0.9, 3, 9, "bundle", 10.0, picture, "kept" if picture else ""
+        )
+
+    tally = Tally(wall)
+    tally.remember(
+        [
+            stored("a", NOW.timestamp(), "clock", "pictures/a.jpg"),
+            stored("b", NOW.timestamp(), "not before", None),
+            stored("c", None, "unknown", None),
+        ]
+    )
+    assert tally.today(NOW) == 1
+    seen = [(visit.visit_id, visit.unix_s, visit.has_picture) for visit in tally.recent()]
+    assert seen == [("c", None, False), ("b", None, False), ("a", NOW.timestamp(), True)]
 
 
 def test_what_is_old_is_forgotten() -> None:

@@ -126,6 +126,12 @@ def test_the_best_frame_is_the_most_confident_and_of_equals_the_sharpest() -> No
     assert visit.best.sequence == 2
 
 
+def test_a_frame_that_is_sharper_by_less_than_one_is_still_better() -> None:
+    found = [replace(look, sharpness=7.0 + look.sequence / 10) for look in looks(*["cat"] * 5)]
+    (visit,) = play(found)
+    assert visit.best.sequence == 4
+
+
 def test_of_frames_that_are_equal_the_first_stays_the_best() -> None:
     (visit,) = play([replace(look, sharpness=7.0) for look in looks(*["cat"] * 5)])
     assert visit.best.sequence == 0
@@ -156,6 +162,8 @@ def test_answers_are_named() -> None:
     assert name_outcome(answer("empty", "empty"), RULES) == BLANK
     assert name_outcome(answer(None, "background"), RULES) == BLANK
     assert name_outcome(answer("unknown", "unknown"), RULES) == UNKNOWN
+    second = Classification("cat", 0.6, (Candidate("cat", 0.6), Candidate("empty", 0.4)), 1.0)
+    assert name_outcome(second, RULES) == "cat"  # only the first counts
 
 
 def test_a_label_that_is_not_sure_enough_counts_as_unknown() -> None:

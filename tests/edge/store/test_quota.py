@@ -1,5 +1,6 @@
 """Room for a picture: every byte of the store counts, the limit and the floor of free space hold to the byte."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,22 +44,37 @@ class FakeDatabase:
         self._pictures = pictures
         self._size_bytes = size_bytes
         self._failures = failures
+        self.reason = DISK_FULL
+        self.pragmas = {"page_count": 0, "freelist_count": 0, "max_page_count": 1000}
+        self.rows_deleted: list[tuple[str, int]] = []
 
     def bytes_on_disk(self) -> int:
         return self._size_bytes
 
     def one(self, query: str) -> int:
-        return 0
+        name, _, value = query.removeprefix("PRAGMA ").partition(" = ")
+        if value:
+            self.pragmas[name] = int(value)
+        return self.pragmas[name]
 
-    def rows(self, query: str) -> list[tuple[int, str, str, int]]:
-        return [(number, str(number), label, BLOCK) for number, label in self._pictures.kept.items()]
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        if "GROUP BY label" in query:
+            return list(Counter(self._pictures.kept.values()).items())
+        return [(number, str(number), label, BLOCK) for number, label in reversed(self._pictures.kept.items())]
 
     @contextmanager
     def transaction(self) -> Iterator["FakeDatabase"]:
         self._failures -= 1
         if self._failures >= 0:
-            raise StoreUnavailableError("the disk is full.", DISK_FULL)
+            raise StoreUnavailableError("the disk does not write.", self.reason)
         yield self
+
+    def execute(self, query: str, values: tuple[str, int]) -> list[tuple[str, int]]:
+        """Delete the oldest rows of a label; every second one has a picture."""
+        label, number = values
+        self.rows_deleted.append(values)
+        oldest = [row for row, name in self._pictures.kept.items() if name == label][:number]
+        return [(str(row), BLOCK * (row % 2)) for row in oldest]
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -172,16 +188,64 @@ def test_for_the_floor_only_what_the_limit_did_not_free_is_deleted(tmp_path: Pat
     assert 100 - len(pictures.kept) == freed + -(-(3 * BLOCK + SLACK) // BLOCK)
 
 
+def test_the_oldest_of_the_commonest_goes_and_the_rare_stays(tmp_path: Path, free: Any) -> None:
+    pictures = FakePictures(["wolf", *["deer"] * 99])
+    assert _full(pictures, tmp_path, 1).make_for_picture(BLOCK)
+    assert list(pictures.kept) == [0, *range(1 + -(-(1 + SLACK) // BLOCK), 100)]
+
+
 def test_a_picture_is_forgotten_before_it_is_removed(tmp_path: Path, free: Any) -> None:
     pictures = FakePictures(["deer", "wolf"])
     assert _full(pictures, tmp_path, 1).make_for_picture(BLOCK)
-    assert pictures.steps == ["note 0", "note 1", "remove 0", "remove 1"]
+    assert pictures.steps[:2] == ["note 0", "note 1"]
+    assert set(pictures.steps[2:]) == {"remove 0", "remove 1"}
 
 
 def test_on_a_disk_too_full_for_the_note_pictures_are_removed_first(tmp_path: Path, free: Any) -> None:
     pictures = FakePictures(["deer", "wolf"])
     assert _full(pictures, tmp_path, 1, failures=1).make_for_picture(BLOCK)
-    assert pictures.steps[:4] == ["remove 0", "remove 1", "note 0", "note 1"]
+    assert set(pictures.steps[:2]) == {"remove 0", "remove 1"}
+    assert pictures.steps[2:4] == ["note 0", "note 1"]
+
+
+def test_a_disk_that_fails_otherwise_loses_no_picture(tmp_path: Path, free: Any) -> None:
+    pictures = FakePictures(["deer", "wolf"])
+    database = FakeDatabase(pictures, MAX, failures=1)
+    database.reason = "disk read-only"
+    with pytest.raises(StoreUnavailableError):
+        Room(tmp_path, LIMITS, database, pictures).make_for_picture(BLOCK)  # type: ignore[arg-type]
+    assert pictures.steps == []
+
+
+def test_the_database_gets_a_quarter_of_the_room_in_pages(tmp_path: Path, free: Any) -> None:
+    database = FakeDatabase(FakePictures([]), 0, 0)
+    Room(tmp_path, LIMITS, database, FakePictures([]))  # type: ignore[arg-type]
+    assert database.pragmas["max_page_count"] == MAX // 4 // 4096 == 500
+
+
+@pytest.mark.parametrize(
+    ("pages", "unused", "deleted"),
+    [(474, 0, 0), (475, 0, 2), (480, 6, 0), (480, 5, 2)],  # 95 % of 500 pages; 2 % of 100 rows
+)
+def test_rows_are_deleted_when_nearly_all_pages_are_used(
+    tmp_path: Path, free: Any, pages: int, unused: int, deleted: int
+) -> None:
+    pictures = FakePictures(["wolf", *["deer"] * 99])
+    database = FakeDatabase(pictures, 0, 0)
+    room = Room(tmp_path, LIMITS, database, pictures)  # type: ignore[arg-type]
+    database.pragmas |= {"page_count": pages, "freelist_count": unused}
+    room.make_for_rows()
+    assert database.rows_deleted == ([("deer", deleted)] if deleted else [])
+    assert pictures.steps == (["remove 1"] if deleted else [])  # a row without a picture has none to remove
+
+
+def test_of_few_rows_one_is_deleted(tmp_path: Path, free: Any) -> None:
+    pictures = FakePictures(["deer"] * 3)
+    database = FakeDatabase(pictures, 0, 0)
+    room = Room(tmp_path, LIMITS, database, pictures)  # type: ignore[arg-type]
+    database.pragmas["page_count"] = 500
+    room.make_for_rows()
+    assert database.rows_deleted == [("deer", 1)]
 
 
 @pytest.mark.parametrize(
@@ -200,4 +264,5 @@ def test_limits_beyond_their_bounds_are_refused(changes: dict[str, int], message
 
 def test_limits_at_their_bounds_are_taken() -> None:
     assert StoreLimits(max_bytes=4_000_000, min_free_bytes=0, jpeg_quality=1).max_set_aside_bytes == 1_000_000
-    assert StoreLimits(jpeg_quality=100).jpeg_quality == 100
+    assert StoreLimits(jpeg_quality=100) == StoreLimits(2_000_000_000, 200_000_000, 100)
+    assert StoreLimits().jpeg_quality == 90

@@ -83,7 +83,7 @@ def test_a_stated_range_is_put_inside(save: Any, pictures: Any, low_high: tuple[
 
 
 def test_a_range_that_nobody_stated_is_not_guessed(save: Any) -> None:
-    with pytest.raises(ExportError, match=r"does not say in which range.*--input-range 0 255"):
+    with pytest.raises(ExportError, match=r"does not state its range.*--input-range 0 255"):
         open_foreign_model(save(_network()), LABELS)
 
 
@@ -135,7 +135,7 @@ def test_a_rescaling_layer_that_could_mean_several_ranges_is_asked_about(
 def test_a_rescaling_layer_that_does_not_read_the_input_itself_says_nothing(save: Any) -> None:
     inner = _network(_rescaling())
     inputs = keras.Input((32, 32, 3))
-    with pytest.raises(ExportError, match="does not say in which range"):
+    with pytest.raises(ExportError, match="does not state its range"):
         open_foreign_model(save(keras.Model(inputs, inner(inputs * 255))), LABELS)
 
 

@@ -148,7 +148,7 @@ def test_what_the_model_the_name_and_the_labels_say_is_checked_before_a_picture_
     two.write_text("blue\ngreen\n")
     for foreign, name, message in (
         (ForeignModel(tmp_path / "small.keras", labels), "good", r"takes \(28, 28\) px, expected 32 to 1024"),
-        (ForeignModel(tmp_path / "silent.keras", labels), "good", "does not say in which range"),
+        (ForeignModel(tmp_path / "silent.keras", labels), "good", "does not state its range"),
         (ForeignModel(tiny.path / "model.keras", two), "good", "--labels lists 2 names"),
         (ForeignModel(tiny.path / "model.keras", labels), "Not Allowed", "--name"),
     ):

@@ -28,7 +28,7 @@ def with_another_head(model: bytes, seed: int) -> bytes:
         buffer = graph.Buffers(main.Tensors(heads[-1].Inputs(position)).Buffer())
         content = buffer.DataAsNumpy().tobytes() if buffer.DataLength() else model[buffer.Offset() :][: buffer.Size()]
         if not content or model.count(content) != 1:
-            raise DeployError("the weights of the model's last layer cannot be told from others.")
+            raise DeployError("the weights of the model's last layer are not unique in the file.")
         start = model.index(content)
         changed[start : start + len(content)] = chance.bytes(len(content))
     return bytes(changed)

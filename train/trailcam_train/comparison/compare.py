@@ -1,8 +1,7 @@
-"""Two runs side by side, and a paired test on the test pictures that both have answered.
+"""Compare two runs, with a paired test on the test pictures that both have answered.
 
-Pictures are the same where their bytes are: by sha256, wherever the files lie. Runs with different splits are compared
-on the test pictures they share; a picture that one of them learned from is none of these. Nothing here needs a training
-framework.
+Pictures are identified by their sha256. Runs with different splits are compared on their common test pictures; a
+picture that one of them was trained on is excluded. No training framework is needed.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ _ORIGIN = ("data", "machine", "backend", "keras", "trailcam", "precision", "teac
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run: what it cost, and its figures on all of its own ``n`` test pictures; None where its files do not say."""
+    """One run: its cost, and its figures on all of its ``n`` test pictures; None if its files do not state them."""
 
     name: str
     model_bytes: int
@@ -42,7 +41,7 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting, or something about where the run was made, that is not the same; empty where a run has no such one."""
+    """A setting or a fact of provenance that differs; empty if a run does not have it."""
 
     key: str
     first: str
@@ -51,7 +50,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All of it; ``warnings`` are sentences that have to be read before the figures."""
+    """The comparison; ``warnings`` must be read before the figures."""
 
     first: RunSummary
     second: RunSummary

@@ -1,4 +1,4 @@
-"""The answers of two runs to the same pictures, paired by sha256, and a test of whether their accuracies differ."""
+"""Pair the predictions of two runs by sha256 and test whether their accuracies differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class ClassDelta:
-    """Recall of one class on the ``n`` common pictures; ``delta`` is the second minus the first."""
+    """Recall of one class on its ``n`` common pictures; ``delta`` is the second minus the first."""
 
     label: str
     n: int
@@ -38,10 +38,10 @@ class ClassDelta:
 
 @dataclass(frozen=True)
 class PairedResult:
-    """Both runs on the ``n`` test pictures that they share, copies of a picture counted once.
+    """Both runs on their ``n`` common test pictures, copies of a picture counted once.
 
-    ``delta`` is accuracy of the second minus the first; ``relabelled`` pictures have another label in the other run and
-    were left out.
+    ``delta`` is the accuracy of the second minus the first; ``relabelled`` pictures have another label in the other run
+    and are excluded.
     """
 
     n: int
@@ -89,7 +89,7 @@ def _delta(first_right: Flags, second_right: Flags) -> Estimate:
 
 
 def _by_digest(answers: Sequence[Prediction]) -> dict[str, Prediction]:
-    """Return one answer per picture; a picture that a run has under two labels has no right answer and is left out."""
+    """Return one prediction per picture; a picture with two labels in a run is excluded."""
     found: dict[str, Prediction] = {}
     torn = set()
     for answer in answers:

@@ -1,7 +1,7 @@
-"""What is in a folder of photographs, before a training on it costs a week.
+"""Check a folder of photographs before a training.
 
-``check_data`` puts together what reading every picture and comparing all of them gave. Nothing is changed; see
-``quarantine.py`` for moving files away.
+``check_data`` summarises the results of reading and comparing all pictures. Nothing is changed; ``quarantine.py`` moves
+files away.
 """
 
 from collections import Counter, defaultdict
@@ -37,7 +37,7 @@ class Quantiles:
 
 @dataclass(frozen=True)
 class ClassSummary:
-    """One class: readable pictures, and how many different scenes they show when copies are counted once."""
+    """One class: readable pictures, and different scenes, with copies counted once."""
 
     label: str
     pictures: int
@@ -60,13 +60,13 @@ class CopyGroup:
 
     @property
     def crosses_classes(self) -> bool:
-        """Whether one photograph has two labels: at least one of them is wrong."""
+        """Whether one photograph has several labels, of which at least one is wrong."""
         return len(set(self.labels)) > 1
 
 
 @dataclass(frozen=True)
 class DataCheck:
-    """Everything that was found: ``problems`` stop a training, ``notes`` do not; ``aspect`` is width by height."""
+    """The results: ``problems`` stop a training, ``notes`` do not; ``aspect`` is width by height."""
 
     root: Path
     pictures: int
@@ -89,11 +89,11 @@ class DataCheck:
 
 
 def check_data(dataset: Dataset, pairs: tuple[DuplicatePair, ...]) -> DataCheck:
-    """Judge a dataset.
+    """Summarise a dataset.
 
     Args:
-        dataset: as ``survey_dataset`` gave it.
-        pairs: its duplicates, as ``find_duplicates`` gave them.
+        dataset: as ``survey_dataset`` returned it.
+        pairs: its duplicates, as ``find_duplicates`` returned them.
     """
     width = np.array([picture.width_px for picture in dataset.pictures], np.float64)
     height = np.array([picture.height_px for picture in dataset.pictures], np.float64)
@@ -191,8 +191,8 @@ def _notes(check: DataCheck) -> list[str]:
         notes.append(f"{len(check.odd):,} files are no pictures or lie outside a class folder. They are ignored.")
     if check.crossing:
         notes.append(
-            f"{len(check.crossing):,} photographs have more than one label: at least one of the labels is wrong. Look "
-            "at them in the report and remove the wrong ones."
+            f"{len(check.crossing):,} photographs have more than one label: at least one of the labels is wrong. "
+            "Inspect them in the report and remove the wrong ones."
         )
     exact = sum(group.exact for group in check.copies)
     if check.copies:

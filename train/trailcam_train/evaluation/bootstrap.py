@@ -1,6 +1,6 @@
-"""Intervals for figures that are no plain share: macro-F1 and calibration error, by drawing the pictures again.
+"""Bootstrap intervals of macro-F1 and calibration error, which are no plain proportions.
 
-Each interval is one of 95 % from seeded resamples, so that the same answers always give the same interval.
+Each is a 95 % interval from seeded resamples, so that the same answers always give the same interval.
 
 Source: B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993.
 """

@@ -1,8 +1,8 @@
-"""Run the frozen part of a network once per augmented picture, and train the rest from what it gave.
+"""Run the frozen layers of a network once per augmented view, and train the rest on their outputs.
 
 Where only the last blocks of a backbone learn, an epoch spends most of its time in layers that never change. A phase
-with ``views = n`` augments every training picture n times, runs the frozen trunk over these views once, and keeps its
-outputs as float16 on disk; its epochs then take the views in turn. On a machine without a GPU that makes an epoch
+with ``views = n`` augments every training picture n times, runs the frozen layers on these views once, and keeps their
+outputs as float16 on disk; its epochs then alternate between the views. On a machine without a GPU that makes an epoch
 several times shorter, for augmentation that repeats after n epochs.
 """
 
@@ -29,7 +29,7 @@ __all__ = ["FeatureStream", "Stream", "cache_features", "remove_features", "spli
 Batch = tuple[npt.NDArray[Any], npt.NDArray[np.int32]]  # what a network takes, (N, ...), and class_ids (N,)
 Features = npt.NDArray[np.float16]  # (pictures, h, w, C)
 
-_PREFIX = "trunk-"  # of the files that hold features
+_PREFIX = "trunk-"  # of the feature files
 
 
 class Stream(Protocol):
@@ -57,12 +57,12 @@ class Stream(Protocol):
 
 
 class FeatureStream:
-    """A stream of pictures, with what the trunk made of them in their place.
+    """A stream of cached features in place of pictures.
 
     Args:
-        pictures: gives order and class ids.
-        views: one array of trunk outputs per augmented view, each in the order of ``pictures.rows``; epochs take them
-            in turn, and so do the times that a picture comes in one epoch.
+        pictures: defines the order.
+        views: one array of features per augmented view, each in the order of ``pictures.rows``; epochs alternate
+            between them, and so do repetitions of a picture in one epoch.
         class_ids: (pictures,) int32, in the order of ``pictures.rows``.
     """
 
@@ -105,7 +105,7 @@ class FeatureStream:
 
 
 def split_network(model: keras.Model, first_layer: str) -> tuple[keras.Model, keras.Model]:
-    """Cut a network before ``first_layer`` into trunk and rest; both share their layers with ``model``.
+    """Split a network before ``first_layer`` into frozen layers and the rest; both share layers with ``model``.
 
     Raises:
         TrainError: no such layer, or a connection leads around it, so that the rest needs more than its input.
@@ -125,15 +125,15 @@ def split_network(model: keras.Model, first_layer: str) -> tuple[keras.Model, ke
 def cache_features(
     frozen: keras.Model, pictures: Stream, count: int, folder: Path, name: str, progress: Progress = silent
 ) -> FeatureStream:
-    """Run the trunk over ``count`` views of every picture, or take up what an earlier start has left.
+    """Cache the features of ``count`` augmented views of every picture; views that are cached already are read.
 
     Args:
         frozen: pictures (N, H, W, 3) uint8 to features.
-        pictures: give the views.
-        count: of views.
+        pictures: yields the views.
+        count: number of views.
         folder: where the features are kept until ``remove_features``.
-        name: tells streams apart in that folder.
-        progress: told of each batch.
+        name: of the stream in that folder.
+        progress: receives each batch.
 
     Raises:
         DataError: a picture cannot be read.
@@ -177,7 +177,7 @@ def _write_view(frozen: keras.Model, pictures: Stream, view: int, path: Path, pr
 
 
 def _map_new(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.float16]]":
-    """Return a new float16 array in a file with its blocks reserved: a full disk is an error now, not a crash later."""
+    """Create a float16 array in a file with reserved blocks, so that a full disk raises here and not during writes."""
     array = np.lib.format.open_memmap(path, "w+", np.float16, shape)
     try:
         with open(path, "r+b") as file:

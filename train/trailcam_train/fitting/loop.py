@@ -2,10 +2,10 @@
 
     for each phase:    freeze, compile with a new optimizer
         for each epoch:    train on every batch, validate, keep the best, write best.npz, logs, last.npz and history.csv
-        blend, if the phase asks for it, and go on from the best weights so far
+        interpolate the weights, if the phase has ``blend``, and continue from the best weights so far
 
 An epoch is a function of (weights, optimizer, random state, epoch number), and all of these are in ``last.npz``. A
-training that was killed redoes the epoch it was in and ends as if nothing had happened.
+training that was interrupted repeats its current epoch and ends with the same result.
 """
 
 import csv
@@ -57,13 +57,13 @@ Ints = npt.NDArray[np.int32]
 
 
 def fit(model: keras.Model, task: Task, folder: Path, progress: Progress = silent) -> State:
-    """Train ``model`` until every phase of the recipe is done; goes on from a checkpoint in ``folder`` if one is there.
+    """Train ``model`` until every phase of the recipe is done; resumes from a checkpoint in ``folder``.
 
     Args:
         model: (N, H, W, 3) uint8 to (N, K) float32 logits; holds the best weights afterwards.
-        task: what to learn.
+        task: pictures, class weights and teacher.
         folder: where checkpoints and ``history.csv`` are written after each epoch.
-        progress: told of each batch.
+        progress: receives each batch.
 
     Raises:
         TrainError: the loss is not finite, or the checkpoint is damaged. The last good checkpoints stay.
@@ -96,8 +96,8 @@ def learning_rate(phase: Phase, step: int, steps_per_epoch: int) -> float:
         return phase.learning_rate * (step + 1) / (warmup_steps + 1)
     if phase.schedule == "constant":
         return phase.learning_rate
-    share = (step - warmup_steps) / max(1.0, phase.epochs * steps_per_epoch - warmup_steps)
-    return phase.learning_rate * (1 + math.cos(math.pi * min(1.0, share))) / 2
+    fraction = (step - warmup_steps) / max(1.0, phase.epochs * steps_per_epoch - warmup_steps)
+    return phase.learning_rate * (1 + math.cos(math.pi * min(1.0, fraction))) / 2
 
 
 def predict_logits(model: keras.Model, stream: Stream, progress: Progress = silent) -> tuple[Floats, Ints]:
@@ -112,10 +112,10 @@ def predict_logits(model: keras.Model, stream: Stream, progress: Progress = sile
 
 
 def history_to_bytes(state: State) -> bytes:
-    """Return the bytes of ``history.csv``: a row per epoch, and one after each phase that was blended.
+    """Return the bytes of ``history.csv``: a row per epoch, and one after each phase with weight interpolation.
 
-    The column ``blend`` is the share of trained weights, 1 in an epoch. A blend is no epoch: what only an epoch has is
-    left empty in its row, and its epoch is the one whose weights went in.
+    The column ``blend`` is the fraction of trained weights, 1 in an epoch. In the row of an interpolation the columns
+    of an epoch are empty, and ``epoch`` is that of its best weights.
     """
     names = [item.name for item in fields(EpochRow)]
     names.insert(names.index("phase") + 1, "blend")
@@ -137,12 +137,12 @@ def _run_phase(
     folder: Path,
     progress: Progress,
 ) -> State:
-    """Run the epochs of a phase that are left; ``arrays`` hold its optimizer where it was under way."""
+    """Run the remaining epochs of a phase; ``arrays`` hold its optimizer if it is resumed."""
     phase = task.recipe.phases[state.phase]
     setup = prepare_phase(model, task, phase, folder, progress)
     if any(name.startswith("optimizer-") for name in arrays):
         put_variables(arrays, "optimizer", setup.optimizer.variables, folder / LAST_FILE)
-    if phase.blend < 1 and state.phase_epoch == 0:
+    if phase.weight_interpolation < 1 and state.phase_epoch == 0:
         save_start(folder, model)
     while state.phase_epoch < phase.epochs and not (phase.patience and state.stale >= phase.patience):
         epoch, steps = _run_epoch(setup, state, progress)
@@ -153,10 +153,10 @@ def _run_phase(
         log_epoch(folder, epoch, steps)
         save_last(folder, state, model, setup.optimizer)
         write_file(folder / HISTORY_FILE, history_to_bytes(state))
-    if phase.blend < 1 and state.improved:
-        interpolate_best(folder, model, phase.blend, state.phase)
+    if phase.weight_interpolation < 1 and state.improved:
+        interpolate_best(folder, model, phase.weight_interpolation, state.phase)
         loss, accuracy = _validate(setup, state)
-        row = InterpolationRow(state.best_epoch, state.epoch, phase.name, phase.blend, loss, accuracy)
+        row = InterpolationRow(state.best_epoch, state.epoch, phase.name, phase.weight_interpolation, loss, accuracy)
         log_interpolation(folder, row)
         state = replace(state, blends=(*state.blends, row))
     return state
@@ -189,11 +189,11 @@ def _validate(setup: PhaseSetup, state: State) -> tuple[float, float]:
 
 
 def _train_epoch(setup: PhaseSetup, state: State, progress: Progress) -> list[StepRow]:
-    """Train one epoch; return what each step gave."""
+    """Train one epoch; return loss and accuracy of each step."""
     phase, task, recipe = setup.phase, setup.task, setup.task.recipe
     count = task.batches
-    to_come = sum(later.epochs for later in recipe.phases[state.phase + 1 :]) + phase.epochs - state.phase_epoch
-    done, total = state.epoch * count, (state.epoch + to_come) * count
+    remaining = sum(later.epochs for later in recipe.phases[state.phase + 1 :]) + phase.epochs - state.phase_epoch
+    done, total = state.epoch * count, (state.epoch + remaining) * count
     rows: list[StepRow] = []
     seed_epoch(recipe.seed, state.epoch)
     with ExitStack() as stack:
@@ -216,7 +216,7 @@ def _train_epoch(setup: PhaseSetup, state: State, progress: Progress) -> list[St
 
 
 def _endless(stream: Stream, first_batch: int) -> Iterator[npt.NDArray[Any]]:
-    """Yield the whole batches of a stream, epoch after epoch, leaving out the first ones."""
+    """Yield the full batches of a stream, epoch after epoch, without the first ones."""
     whole = max(1, len(stream.order(0)) // stream.batch_size)
     number, start = divmod(first_batch, whole)
     while True:

@@ -1,6 +1,6 @@
-"""What a phase of a recipe makes of a network and its task: what is frozen, what is run once beforehand, the optimizer.
+"""Prepare a phase of a recipe: freeze layers, cache features, create the optimizer.
 
-Task, network ──begin_phase──> Lesson: the network or its end that learns, its pictures or features, an optimizer
+Task, network ──prepare_phase──> PhaseSetup: the trainable network or its end, its pictures or features, an optimizer
 """
 
 from collections.abc import Iterator
@@ -26,10 +26,10 @@ __all__ = ["PhaseSetup", "Task", "averaged", "prepare_phase"]
 
 @dataclass(frozen=True)
 class Task:
-    """What is learned.
+    """The inputs of a training.
 
-    ``class_weights`` is (K,). ``teacher`` answers the pictures of ``training``, if there is one. ``outliers`` gives
-    pictures of none of the labels, ``batch_size`` of them for each step.
+    ``class_weights`` is (K,). ``teacher``, if any, answers the pictures of ``training``. ``outliers`` yields
+    out-of-distribution images, ``batch_size`` of them for each step.
     """
 
     recipe: Recipe
@@ -41,13 +41,13 @@ class Task:
 
     @property
     def batches(self) -> int:
-        """Training batches of an epoch: whole ones only, because BatchNorm learns nothing good from a small rest."""
+        """Training batches of an epoch: full ones only, because a small rest would distort BatchNorm."""
         return max(1, len(self.training.order(0)) // self.recipe.batch_size)
 
 
 @dataclass(frozen=True)
 class PhaseSetup:
-    """One phase: ``learner`` is the network or its end, ``task`` gives what that takes; layers are shared."""
+    """One phase: ``learner`` is the network or its end, ``task`` has its inputs; layers are shared."""
 
     phase: Phase
     learner: keras.Model
@@ -56,7 +56,7 @@ class PhaseSetup:
 
 
 def prepare_phase(model: keras.Model, task: Task, phase: Phase, folder: Path, progress: Progress) -> PhaseSetup:
-    """Freeze what a phase does not train, run once what can be, and compile the rest with a new optimizer.
+    """Freeze layers, cache features and teacher logits, and compile the rest with a new optimizer.
 
     Raises:
         TrainError: the phase names a layer that is not there.
@@ -86,7 +86,7 @@ def prepare_phase(model: keras.Model, task: Task, phase: Phase, folder: Path, pr
 
 @contextmanager
 def averaged(setup: PhaseSetup) -> Iterator[None]:
-    """Inside the block the network has the averaged weights, if the recipe averages."""
+    """Put the averaged weights into the network inside the block, if the recipe averages."""
     if not setup.task.recipe.ema:
         yield
         return
@@ -103,7 +103,7 @@ def averaged(setup: PhaseSetup) -> Iterator[None]:
 
 
 def _cut(model: keras.Model, task: Task, phase: Phase, folder: Path, progress: Progress) -> tuple[keras.Model, Task]:
-    """Return the layers that learn as a network of their own, and the task with the trunk's outputs for pictures."""
+    """Return the trainable layers as a separate network, and the task with features in place of pictures."""
     frozen, rest = split_network(model, phase.first_layer)
 
     def cache(pictures: Stream, count: int, name: str) -> Stream:

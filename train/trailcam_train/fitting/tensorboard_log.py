@@ -3,10 +3,10 @@
     RUN/tensorboard/
         events.out.tfevents.00001          epoch 1: its steps, sparsely, and its figures
         events.out.tfevents.00002
-        events.out.tfevents.00002.blend    what a phase with ``blend`` ended with
+        events.out.tfevents.00002.blend    the weight interpolation at the end of a phase
 
-A file per epoch, written whole: an epoch that is redone after a kill replaces its file, so no step is there twice.
-TensorBoard reads the files of a folder in the order of their names. Nothing of this needs TensorFlow.
+A file per epoch: an epoch that is repeated after an interruption replaces its file, so no step occurs twice.
+TensorBoard reads the files of a folder in the order of their names. TensorFlow is not needed.
 """
 
 import io
@@ -28,7 +28,7 @@ __all__ = ["LOG_FOLDER", "StepRow", "log_epoch", "log_interpolation"]
 LOG_FOLDER = "tensorboard"
 
 _POINTS = 20  # per epoch: enough to see a loss move within it
-_FILE = "events.out.tfevents"  # TensorBoard looks for "tfevents" in the name
+_FILE = "events.out.tfevents"  # TensorBoard reads files with "tfevents" in the name
 _VERSION = "brain.Event:2"  # of the format; the first record of every file. Source: TensorFlow's events_writer.h
 
 
@@ -73,7 +73,7 @@ def log_epoch(folder: Path, epoch: EpochRow, steps: Sequence[StepRow]) -> None:
 
 
 def log_interpolation(folder: Path, blend: InterpolationRow) -> None:
-    """Write the file of one blend below the run ``folder``; its step is the last epoch of the phase.
+    """Write the file of one weight interpolation below the run ``folder``; its step is the last epoch of the phase.
 
     Raises:
         OSError: the disk is full or failing.

@@ -1,4 +1,4 @@
-"""Answers of a network that does not learn, as fast as this machine can.
+"""Fast inference of a network that is not trained.
 
 On a processor, TensorFlow's own kernels need five times as long for a mobile network as LiteRT's XNNPACK
 (EfficientNet-Lite0 at 224 px on 2 cores: 29 against 5 ms per picture). So where Keras runs on TensorFlow without a GPU,
@@ -25,13 +25,13 @@ InferenceFunction = Callable[[npt.NDArray[np.uint8]], Floats]  # (N, H, W, 3) ui
 
 
 def compile_inference(model: keras.Model) -> InferenceFunction:
-    """Return a function that gives what ``model`` gives now, in inference mode; later changes of it do not show.
+    """Return a function that computes ``model`` in inference mode, with its current weights.
 
     Args:
         model: one input, (N, H, W, 3) uint8 RGB, and one output, (N, ...) float.
 
     Returns:
-        A function to be called by one thread at a time; its answers are float32 and equal those of Keras to rounding.
+        A function for one thread at a time; its float32 outputs equal those of Keras to rounding.
     """
     if keras.backend.backend() == "tensorflow" and not has_gpu() and _in_float32(model):
         return _litert_forward(_convert(model))

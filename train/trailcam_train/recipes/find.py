@@ -1,4 +1,4 @@
-"""Look up a recipe by name, and build, save and rebuild its network."""
+"""Find a recipe by name, and build and save its network."""
 
 import importlib
 import os

@@ -2,7 +2,7 @@
 
     trailcam train DATA --recipe mobilenet_v2
 
-Hardware, time and accuracy: not measured as it stands here. At 128 px, with fewer epochs, on 2 cores without a GPU,
+Hardware, time and accuracy: not measured with these settings. At 128 px, with fewer epochs, on 2 cores without a GPU,
 shared with other work: 9 minutes for 9,413 training pictures of Animals-10.
 
     trailcam train DATA --recipe mobilenet_v2 --weights mobilenet_v2_imagenet_notop.weights.h5 --others OTHERS \

@@ -2,8 +2,8 @@
 
     trailcam train DATA --recipe xception
 
-Hardware, time and accuracy: not measured. Its ImageNet weights could not be had where this was written, and from
-nothing, 299 px are too much for two cores without a GPU; ``xception_128`` says what that gave at 128 px.
+Hardware, time and accuracy: not measured. Its ImageNet weights were not available, and from
+scratch, 299 px are too slow on two cores without a GPU; ``xception_128`` has the results at 128 px.
 
 Phase one trains the head on the frozen backbone. Phase two trains the whole network at a lower rate with BatchNorm held
 in inference mode: letting its statistics follow small batches of another data set destroys what ImageNet taught it.

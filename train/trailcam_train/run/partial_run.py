@@ -12,7 +12,6 @@ import io
 import json
 import platform
 import shutil
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,7 +39,7 @@ from trailcam_train.fitting.checkpoints import BEST_FILE, LAST_FILE, START_FILE
 from trailcam_train.fitting.frozen_features import remove_features
 from trailcam_train.fitting.teacher import TEACHER_PREFIX
 from trailcam_train.recipe.schema import Recipe
-from trailcam_train.recipe.toml import recipe_from_table, recipe_to_toml
+from trailcam_train.recipe.toml import read_recipe, recipe_to_toml
 from trailcam_train.run.lock import LOCK_FILE
 
 __all__ = [
@@ -158,13 +157,12 @@ def read_job(folder: Path, data: Path | None = None, ood: Path | None = None) ->
     try:
         labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
         provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-        table = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
         provenance |= {name: str(path.resolve()) for name, path in (("data", data), ("others", ood)) if path}
         place = data or Path(provenance["data"])
         ood = Path(provenance["others"]) if "others" in provenance else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainError(f"{folder}: cannot go on, it is damaged ({error}). Train again.") from error
-    recipe = recipe_from_table(table, str(folder / "recipe.toml"))
+    recipe = read_recipe(folder / "recipe.toml")
     outliers = read_split(folder / OUTLIERS_FILE) if (folder / OUTLIERS_FILE).exists() else ()
     return TrainingJob(
         folder, place, recipe, tuple(labels), read_split(folder / "split.csv"), provenance, ood, outliers

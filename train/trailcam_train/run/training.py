@@ -202,7 +202,7 @@ def _choose_outliers(request: TrainingRequest, progress: Progress) -> tuple[Spli
     if request.ood is None:
         raise TrainError(
             f"recipe {request.recipe.name}: outliers_weight is {request.recipe.outliers_weight:g}, which needs "
-            'pictures of none of the classes. Add "--others DIR", or "--set outliers_weight=0".'
+            'out-of-distribution images. Add "--others DIR", or "--set outliers_weight=0".'
         )
     return choose_outliers(request.ood, request.recipe.input.spec, progress)
 

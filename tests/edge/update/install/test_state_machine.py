@@ -51,6 +51,36 @@ def test_a_camera_that_keeps_starting_is_rolled_back() -> None:
     assert decide.judge_start(journal, True, RULE).state == "roll_back"
 
 
+def test_a_new_candidate_is_watched_for_all_its_starts_whatever_the_one_before_used() -> None:
+    journal = replace(decide.began(replace(Journal(running="old-1"), starts=2), "new-1"), state="watch")
+    assert journal.starts == 0
+    for _ in range(RULE.most_starts):
+        journal = decide.judge_start(journal, True, RULE)
+    assert (journal.state, journal.starts) == ("watch", RULE.most_starts)
+
+
+def test_a_roll_back_that_a_power_cut_interrupted_keeps_its_reason() -> None:
+    going_back = decide.failing(WATCHED, "it barks")
+    assert decide.judge_start(going_back, False, RULE) == going_back
+    assert decide.judge_start(Journal(running="old-1"), False, RULE) == Journal(running="old-1")
+
+
+def test_by_default_ten_minutes_of_health_are_needed_within_an_hour_of_one_of_three_starts() -> None:
+    rule = WatchRule()
+    assert decide.judge_watch(WATCHED, healthy_s=600, started_s=3600, rule=rule).running == "new-1"
+    assert decide.judge_watch(WATCHED, healthy_s=599, started_s=3599, rule=rule) == WATCHED
+    assert decide.judge_watch(WATCHED, healthy_s=599, started_s=3600, rule=rule).state == "roll_back"
+    assert decide.judge_start(replace(WATCHED, starts=2), True, rule).starts == 3
+    assert decide.judge_start(replace(WATCHED, starts=3), True, rule).state == "roll_back"
+
+
+def test_by_default_a_bundle_has_half_a_second_a_picture_and_300_mb() -> None:
+    limits = SelfTestLimits()
+    assert decide.judge_self_test(SelfTestResult(None, 500, 300), limits) is None
+    assert decide.judge_self_test(SelfTestResult(None, 500.1, 300), limits) is not None
+    assert decide.judge_self_test(SelfTestResult(None, 500, 300.1), limits) is not None
+
+
 def test_a_damaged_candidate_is_rolled_back_in_any_state() -> None:
     for state in ("self_test", "activate", "watch"):
         assert decide.judge_start(replace(WATCHED, state=state), False, RULE).state == "roll_back"
