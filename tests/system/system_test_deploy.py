@@ -70,7 +70,7 @@ def force_commit(device: Device) -> None:
     script = (
         "from pathlib import Path; from trailcam_edge.update.install.updater import Updater; "
         "from trailcam_edge.update.settings import UpdateSettings\n"
-        f"Updater(UpdateSettings(Path('{_UPDATE}')), print).observe(1e6, 1e6)"
+        f"Updater(UpdateSettings(Path('{_UPDATE}'))).observe(1e6, 1e6)"
     )
     device.run("runuser", "-u", "trailcam", "--", "/opt/trailcam/bin/python3", "-c", script)
 
