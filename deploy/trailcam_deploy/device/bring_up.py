@@ -146,7 +146,8 @@ class BringUp:
             result = activate_release(self._connection, channel, wait.max_latency_ms)
             if result.code == "not_fetched":
                 raise HostError(result.message)
-        self._log.info(result.message)
+        if result.message:
+            self._log.info(result.message)
         return files
 
     def _send(self, uploads: Sequence[Upload]) -> None:
