@@ -125,7 +125,7 @@ def describe_profile(profile: Profile) -> str:
     for kind, found in sorted(kinds.items(), key=lambda item: -_time(item[1])):
         share = _time(found) / (profile.total_ms or 1.0)
         lines.append(f"{_time(found):10.3f}{share:9.1%}{len(found):11}  {kind}")
-    lines.append(f"{'ms':>10}{'share':>9}{'':11}  the slowest, by place in the model")
+    lines.append(f"{'ms':>10}{'share':>9}{'':11}  the slowest, by position in the model")
     slowest = sorted(profile.operators, key=lambda each: -each.mean_ms)[:_SHOWN]
     lines += [f"{each.mean_ms:10.3f}{each.share:9.1%}{'':11}  {each.name} {each.kind}" for each in slowest]
     return "\n".join(lines)

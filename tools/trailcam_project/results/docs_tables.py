@@ -185,12 +185,12 @@ def _versus(path: Path) -> str:
         for row in comparison.programs
         if row.p50_ms is not None
     ]
-    place = (
+    environment = (
         f"{comparison.bundle}, {comparison.sha256[:12]}; {describe_machine_line(comparison.machine)}; "
         f"{describe_conditions(comparison.before, comparison.after)}; {comparison.started}. "
         f"{comparison.pictures} JPEG pictures of 640x480, {comparison.rounds} rounds in turns."
     )
-    return "\n".join([_filled(header, rows), "", *_notes(comparison), "", place])
+    return "\n".join([_filled(header, rows), "", *_notes(comparison), "", environment])
 
 
 def _notes(comparison: ProgramComparison) -> list[str]:
@@ -214,8 +214,8 @@ def _lines(path: Path) -> str:
         tables.setdefault(tuple(flat), []).append(tuple(flat.values()))
     parts = [f"{_markdown(header, rows)}\n" for header, rows in tables.items()]
     machine, before = content["machine"], content["before"]
-    place = f"{machine['processor']}, {machine['cores']} core(s), load {_number(before['load'])} before"
-    return "\n".join([*parts, f"{place}; {content['started']}. `{content['command']}`"])
+    environment = f"{machine['processor']}, {machine['cores']} core(s), load {_number(before['load'])} before"
+    return "\n".join([*parts, f"{environment}; {content['started']}. `{content['command']}`"])
 
 
 def _flatten(value: Any, name: str = "") -> dict[str, str]:
