@@ -16,7 +16,6 @@ __all__ = [
     "Interval",
     "Ratio",
     "judge",
-    "median_again_share",
     "p90_interval",
     "paired_ratio",
     "pareto_front",
@@ -115,31 +114,6 @@ def paired_ratio(values: Sequence[float], references: Sequence[float]) -> Ratio:
         raise ValueError("no round in which both were measured")
     ratios = np.asarray(values[:common], np.float64) / np.asarray(references[:common], np.float64)
     return Ratio(float(np.median(ratios)), quantile_interval(ratios, 0.5))
-
-
-def median_again_share(rounds: int, again: int) -> float:
-    """Return how often, at least, the median of ``again`` more rounds lies in ``quantile_interval`` of ``rounds``.
-
-    Of ``rounds`` + ``again`` alike rounds every order is equally likely, so it is counted and not estimated. "At least"
-    since the median of an even number lies somewhere between two rounds. 1.0 where the interval is open at both ends.
-
-    Args:
-        rounds: of which the 95 % interval of the median is stated; at least 1.
-        again: of the later median; at least 1.
-
-    Source: H. A. David and H. N. Nagaraja, "Order Statistics", 3rd edition, 2003, chapter 7: distribution-free
-    prediction intervals.
-    """
-    low = quantile_interval(np.arange(1.0, rounds + 1), 0.5).low
-    if low is None:
-        return 1.0
-    rank = int(low)
-    # P(at least k of the new rounds lie below the one of this rank), k the rank of the lower median of the new ones
-    below = sum(
-        math.comb(rank - 1 + number, number) * math.comb(rounds - rank + again - number, again - number)
-        for number in range((again + 1) // 2, again + 1)
-    )
-    return 1 - 2 * below / math.comb(rounds + again, again)  # above it by symmetry as often
 
 
 def judge(old: Sequence[float], new: Sequence[float], margin: float, alpha: float = 0.01) -> str:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from trailcam_benchmarks.report.environment_text import describe_conditions, describe_machine_line, describe_place
-from trailcam_benchmarks.report.repeatability import AgreedP90, AgreedRatio, Agreement
 from trailcam_benchmarks.report.tables import (
     accuracy_text,
     describe_row,
@@ -31,6 +30,7 @@ from trailcam_benchmarks.results.schema import Row, build, read_record, read_res
 from trailcam_core.errors import DataError, TrailcamError
 from trailcam_core.files.atomic import write_file
 from trailcam_project.program_comparison.compare_programs import ProgramComparison
+from trailcam_project.results.repeatability import AgreedP90, AgreedRatio, Agreement
 
 __all__ = ["TABLES", "fill_page", "main"]
 
