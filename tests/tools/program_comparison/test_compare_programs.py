@@ -150,7 +150,7 @@ def test_a_program_that_answers_too_little_says_what_it_said(inputs: ProgramInpu
 
 
 def test_a_program_that_falls_silent_is_ended(inputs: ProgramInputs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "_LIMIT_S", 1.0)
+    monkeypatch.setattr("trailcam_project.program_comparison.time_program._LIMIT_S", 1.0)
     with pytest.raises(ProgramError, match="ended after 1 s with 1 answers to 9 pictures"):
         time_program(SILENT, Path(), inputs)
 
