@@ -80,14 +80,14 @@ def _verdict(findings: Findings, variant: VariantFindings) -> Html:
     if findings.fix is not None and findings.fix.of == variant.name and findings.fixed is not None:
         parts.append(paragraph(f"{findings.fixed} replaces it."))
     if gate.warnings and gate.verdict is not Verdict.FAIL:
-        parts += [paragraph("No bar failed, but:"), bullets(gate.warnings)]
+        parts += [paragraph("No criterion failed, but:"), bullets(gate.warnings)]
     return box(variant.name, parts, gate.verdict.value, mark=True)
 
 
 def _glossary(findings: Findings) -> Html:
     others = ", and of others" if findings.reference.ood_logits is not None else ""
     terms = (
-        ("pass", "the interval proves the bar; fail: it refutes it; inconclusive: too few pictures to decide"),
+        ("pass", "the interval proves the criterion; fail: it refutes it; inconclusive: too few pictures to decide"),
         (
             "delta",
             "top-1 of the variant minus the trained model's on the same pictures, 95 % score interval (Tango 1998)",

@@ -43,7 +43,7 @@ def describe_variant(findings: Findings, variant: VariantFindings) -> Html:
     )
     return join(
         [
-            html_table(["bar", "measured", "interval", "n", "verdict"], bars),
+            html_table(["criterion", "measured", "interval", "n", "verdict"], bars),
             paragraph(text),
             charts([_recall_chart(findings, drift), _kl_chart(drift), _shift_chart(drift)]),
             _confusion(findings.labels, drift),

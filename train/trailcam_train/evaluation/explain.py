@@ -36,8 +36,8 @@ class FeatureMaps:
 def grad_cam(model: keras.Model, images: npt.NDArray[np.uint8], class_ids: npt.NDArray[np.integer[Any]]) -> Floats:
     """Return the Grad-CAM map of each picture for a class: (N, h, w) float32, from 0 to 1 at its maximum.
 
-    A map is all 0 if no region supports the class. Without a convolution, or where the head cannot be cut off in one
-    place, there are no maps: (N, 0, 0).
+    A map is all 0 if no region supports the class. Without a convolution, or where the head cannot be cut off at one
+    point, there are no maps: (N, 0, 0).
 
     Args:
         model: (N, H, W, 3) uint8 to (N, K) logits; not changed.

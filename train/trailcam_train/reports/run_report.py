@@ -43,7 +43,7 @@ _TOP5_CLASSES = 5  # classes above which a label among five answers is an achiev
 
 @dataclass(frozen=True)
 class Page:
-    """What a report is made of.
+    """The content of a report.
 
     ``rows`` are the validation and then the test pictures, relative to ``data``; ``validation`` and ``test`` answer
     them in that order. ``model`` is the network that did.
