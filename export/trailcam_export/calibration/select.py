@@ -135,11 +135,9 @@ class _HeldOut:
         self._index = ThumbnailIndex(thumbnails)
 
     def same_file(self, sha256: str) -> SplitRow | None:
-        """Return the row with these bytes."""
         return self._digests.get(sha256)
 
     def near_duplicate(self, image: Image) -> SplitRow | None:
-        """Return a row that is a near-duplicate of an image, fitted to the model's input."""
         position = self._index.find(make_thumbnail(image))
         return None if position is None else self._rows[position]
 
