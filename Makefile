@@ -36,8 +36,8 @@ format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 
 docs: $(VENV)/docs
-	$(BIN)/mkdocs build --strict --quiet
-	@echo "The documentation is in site/index.html."
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The documentation is in site/index.html; its search needs a server: python3 -m http.server --directory site"
 
 dist: $(VENV)/dev
 	$(PIP) build

@@ -20,7 +20,7 @@ from trailcam.main import ACTIONS, COMMANDS
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/README.md")), *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
-_PHOTOGRAPH = ROOT / "edge" / "trailcam_edge" / "data" / "demo"
+_DEMO = ROOT / "edge" / "trailcam_edge" / "data" / "demo"
 
 
 def blocks(language: str) -> list[Any]:
@@ -35,6 +35,19 @@ def blocks(language: str) -> list[Any]:
     return found
 
 
+def scripts() -> list[Any]:
+    """Return every Python block together with the blocks before it in the same document, as a reader would run them."""
+    found: dict[str, list[str]] = {}
+    for block in blocks("python"):
+        (code,) = block.values
+        found.setdefault(str(block.id).rpartition(":")[0], []).append(str(code))
+    return [
+        pytest.param(codes[: count + 1], id=f"{document} {count + 1}")
+        for document, codes in found.items()
+        for count in range(len(codes))
+    ]
+
+
 def commands() -> Iterator[Any]:
     """Yield every line that calls ``trailcam``, without its comment."""
     for language in ("", "bash", "sh", "console"):
@@ -47,24 +60,25 @@ def commands() -> Iterator[Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with a photograph, as a reader of the documents has one."""
-    shutil.copy(next(_PHOTOGRAPH.glob("*.webp")), tmp_path / "photo.jpg")
+    """A working folder with a photograph and a recording, as a reader of the documents has them."""
+    shutil.copy(next(_DEMO.glob("*.webp")), tmp_path / "photo.jpg")
+    shutil.copy(_DEMO / "walk.mp4", tmp_path / "clip.mp4")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-@pytest.mark.parametrize("code", blocks("python"))
-def test_python_runs(code: str, folder: Path) -> None:
-    if "picamera2" in code:
-        code = code.replace('"picamera2"', '"demo"')
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(code, "document", "exec"), {"__name__": "__main__"})
+@pytest.mark.parametrize("codes", scripts())
+def test_python_runs_and_prints(codes: list[str], folder: Path) -> None:
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for code in codes:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(compile(code, "document", "exec"), names)
     assert printed.getvalue()
 
 
 @pytest.mark.parametrize("line", list(commands()))
 def test_a_command_is_understood_by_its_parser(line: str) -> None:
-    words = shlex.split(line.replace("[", "").replace("]", ""), comments=True)
+    words = shlex.split(line, comments=True)
     words = words[next(i for i, word in enumerate(words) if word.rsplit("/")[-1] == "trailcam") + 1 :]
     for stop in ("|", ">", "&&", ";"):
         words = words[: words.index(stop)] if stop in words else words
@@ -75,7 +89,7 @@ def test_a_command_is_understood_by_its_parser(line: str) -> None:
     command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
     parser = argparse.ArgumentParser(allow_abbrev=False, exit_on_error=False)
     command.add_arguments(parser)
-    parser.parse_args([word for word in words[len(name.split()) :] if word != "..."])
+    parser.parse_args(words[len(name.split()) :])
 
 
 @pytest.mark.parametrize("text", blocks("toml"))

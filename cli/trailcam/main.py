@@ -7,11 +7,13 @@ Results go to stdout, progress and errors to stderr.
 import argparse
 import errno
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
 
 from trailcam import __version__
+from trailcam.logs import journal_prefix
 from trailcam_core.errors import TrailcamError
 
 __all__ = ["ACTIONS", "COMMANDS", "main"]
@@ -22,6 +24,7 @@ COMMANDS = {
     "watch": "live recognition, frame by frame",
     "service": "run the camera from power-on, as a systemd service",
     "cameras": "list the cameras of this machine and explain why others are missing",
+    "status": "show the state of this camera: bundle, update, last frame, last visit, store",
     "events": "list, filter and export the events of a camera",
     "data": "check a folder of photographs before training on it",
     "train": "train a model on folders of photographs",
@@ -117,5 +120,5 @@ def _run(name: str, words: list[str]) -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"trailcam: {message}", file=sys.stderr)
+    print(f"{journal_prefix(logging.ERROR)}trailcam: {message}", file=sys.stderr)
     return 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from trailcam_benchmarks.worker.spawn import ChildError
+from trailcam_benchmarks.worker.spawn import WorkerError
 from trailcam_benchmarks.worker.worker import Request, Round
 
 Behaviour = Callable[[Request, int], Round]
@@ -50,7 +50,7 @@ class FakeRuns:
         self.asked.append(request)
         if self.interrupt_at is not None and len(self.asked) > self.interrupt_at:
             raise KeyboardInterrupt
-        if request.task == "answers":
+        if request.task == "predict":
             yield {"class_ids": self.answers[request.bundle], "labels": ["fox", "hare"]}
             return
         if request.task == "soak":
@@ -61,10 +61,10 @@ class FakeRuns:
         left = self.fail_after.get(request.bundle)
         if left is not None:
             if left <= 0:
-                raise ChildError("the process was ended by SIGABRT")
+                raise WorkerError("the process was ended by SIGABRT")
             self.fail_after[request.bundle] = left - 1
         scheme, ms = self._schemes[request.bundle]
-        ms = (ms * (0.8 if request.floor else 1.0)) * self._factor(len(self.asked))
+        ms = (ms * (0.8 if request.baseline else 1.0)) * self._factor(len(self.asked))
         yield asdict(_make_round(ms, scheme, frames=request.frames))
 
 

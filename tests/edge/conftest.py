@@ -66,18 +66,12 @@ def make_visit(noise: np.ndarray[Any, np.dtype[np.uint8]]) -> MakeVisit:
 
 
 @pytest.fixture
-def reports() -> list[str]:
-    """What a store or recorder told."""
-    return []
-
-
-@pytest.fixture
-def open_store(tmp_path: Path, reports: list[str]) -> Iterator[OpenStore]:
+def open_store(tmp_path: Path) -> Iterator[OpenStore]:
     """Return a function that opens stores."""
     opened: list[EventStore] = []
 
     def open_one(folder: Path | None = None, limits: StoreSettings = SMALL) -> EventStore:
-        opened.append(EventStore(replace(limits, folder=folder or tmp_path / "store"), reports.append))
+        opened.append(EventStore(replace(limits, folder=folder or tmp_path / "store")))
         return opened[-1]
 
     yield open_one

@@ -5,6 +5,7 @@ Picamera2's own allocator aborts the process on it.
 """
 
 import json
+import logging
 import resource
 import sys
 import threading
@@ -24,8 +25,8 @@ from trailcam_core.errors import SourceError
 from trailcam_core.images.decode import read_image
 from trailcam_edge.camera.settings import CameraSettings, RecoverySettings
 from trailcam_edge.events import BlindTime
+from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.recognition.loop import watch
-from trailcam_edge.recognition.observation import Observation
 from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.sources import Source, StreamConfig, open_source
 from trailcam_edge.sources.orientation import Orientation
@@ -177,13 +178,14 @@ def check_recovery(checks: Checks) -> None:
     recovery = RecoverySettings(stall_s=1.0, first_wait_s=0.2, give_up_s=30)
     settings = LoopSettings(CameraSettings(source="picamera2"), recovery)
     stop, messages, blind, answers, after = threading.Event(), [], [], 0, 0
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("trailcam_edge").addHandler(handler)
     deadline_s = time.monotonic() + 60
-    for happening in watch(
-        lambda: open_camera(None, stream, 1.0), Classifier.open(), settings, stop, report=messages.append
-    ):
-        if isinstance(happening, BlindTime):
-            blind.append(happening)
-        elif isinstance(happening, Observation):
+    for event in watch(lambda: open_camera(None, stream, 1.0), Classifier.open(), settings, stop):
+        if isinstance(event, BlindTime):
+            blind.append(event)
+        elif isinstance(event, FrameResult):
             answers += 1
             if answers == 10:
                 VirtualPicamera2.hold_s = 4.0

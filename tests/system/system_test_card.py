@@ -18,10 +18,10 @@ from checks import LACKING, Checks
 from demo_frames import write_jpegs
 from device import DEVICE_ADDRESS, HERE_ADDRESS, Device, boot, cable
 from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
-from mjpeg_server import MjpegServer
 from system_test_deploy import PORT
 
 from trailcam_deploy.device.facts import INBOX
+from trailcam_project.experiments.mjpeg_server import MjpegServer, in_turn
 
 _NAME, _VERSION = "oak", "1.0.1"
 _BOOT = "boot/firmware"
@@ -50,7 +50,7 @@ def main() -> int:
         pictures = [(folder / "frames" / f"{number}.jpg").read_bytes() for number in range(len(labels))]
         laptop, disk, log = Laptop(folder / "laptop"), folder / "disk", folder / "console.log"
         if _write_card(checks, laptop, root, wheels, disk / "upper" / _BOOT):
-            with cable(), MjpegServer(pictures, (HERE_ADDRESS, PORT), hold_s=0.5):
+            with cable(), MjpegServer(in_turn(pictures, hold_s=0.5), address=(HERE_ADDRESS, PORT)):
                 with boot(root, disk, log) as device:
                     _plug_pulled(checks, device)
                 with boot(root, disk, log) as device:

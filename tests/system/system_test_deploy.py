@@ -16,9 +16,9 @@ from checks import LACKING, Checks
 from demo_frames import write_jpegs
 from device import DEVICE_ADDRESS, HERE_ADDRESS, Device, boot, cable
 from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
-from mjpeg_server import MjpegServer
 
 from trailcam_core.bundle.folder import open_bundle
+from trailcam_project.experiments.mjpeg_server import MjpegServer, in_turn
 
 PORT = 8554
 _TO = ("--to", f"pi@{DEVICE_ADDRESS}")
@@ -49,7 +49,7 @@ def rehearse(checks: Checks, folder: Path, laptop: Laptop, pictures: list[bytes]
     root, wheels = roots.cached(recipes.FRESH), roots.cached_wheels(recipes.FRESH)
     disk, log = folder / "disk", folder / "console.log"
     laptop.may_log_in(disk)
-    with cable(), MjpegServer(pictures, (HERE_ADDRESS, PORT), hold_s=0.5):
+    with cable(), MjpegServer(in_turn(pictures, hold_s=0.5), address=(HERE_ADDRESS, PORT)):
         with boot(root, disk, log) as device:
             if not _first_time(checks, device, laptop, root, wheels):
                 return None
@@ -70,7 +70,7 @@ def force_commit(device: Device) -> None:
     script = (
         "from pathlib import Path; from trailcam_edge.update.install.updater import Updater; "
         "from trailcam_edge.update.settings import UpdateSettings\n"
-        f"Updater(UpdateSettings(Path('{_UPDATE}')), print).observe(1e6, 1e6)"
+        f"Updater(UpdateSettings(Path('{_UPDATE}'))).observe(1e6, 1e6)"
     )
     device.run("runuser", "-u", "trailcam", "--", "/opt/trailcam/bin/python3", "-c", script)
 

@@ -15,7 +15,8 @@ import roots
 from checks import LACKING, Checks
 from demo_frames import write_jpegs
 from device import HERE_ADDRESS, Device, boot, cable, in_disk, plug
-from mjpeg_server import MjpegServer
+
+from trailcam_project.experiments.mjpeg_server import MjpegServer, in_turn
 
 _UNIT = "trailcam.service"
 _TRAILCAM = f"{roots.VENV}/bin/trailcam"
@@ -64,7 +65,7 @@ def main() -> int:
         target.write_bytes(wheel.read_bytes())
         labels = write_jpegs(folder / "frames")
         pictures = [(folder / "frames" / f"{number}.jpg").read_bytes() for number in range(len(labels))]
-        with MjpegServer(pictures, (HERE_ADDRESS, _PORT), hold_s=0.5) as camera:
+        with MjpegServer(in_turn(pictures, hold_s=0.5), address=(HERE_ADDRESS, _PORT)) as camera:
             with boot(root, disk, log) as device:
                 _first_boot(checks, device, camera, wheel.name)
                 stored = _stored(device)

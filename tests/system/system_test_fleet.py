@@ -20,24 +20,26 @@ from checks import LACKING, Checks
 from demo_frames import write_jpegs
 from device import HERE_ADDRESS, Device, address_of, boot, slow_down, switch
 from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
-from mjpeg_server import MjpegServer
 from system_test_deploy import PORT, rehearse
+
+from trailcam_project.experiments.mjpeg_server import MjpegServer, in_turn
 
 _GOOD, _SLOW, _DEAD = 8, 2, 4
 _SLOW_RATE = "400kbit"  # 50 kB/s: a bad day of LTE
 _VERSION = "3.0.0"
+_HEALTHY_S = 300.0  # a service that was just restarted is "activating" for a while
 _IN_SSHD = "mkdir -p /run/sshd /run/lock && chmod 1777 /run/lock && {trouble}exec /usr/sbin/sshd -D -e"
 _FAKE = "printf '#!/bin/sh\\n{says}\\n' > /usr/local/bin/{name} && chmod 755 /usr/local/bin/{name} && "
 # Names of hosts that answer and are no cameras: what is done to them, and what the operator is told.
 _WRONG = {
-    "readonly": ("mount -o remount,bind,ro / && ", "nothing can be written there"),
+    "readonly": ("mount -o remount,bind,ro / && ", "not writable"),
     "full": ("mount -t tmpfs -o size=30m tmpfs /var/lib && ", "Free some space"),
     "bits": (_FAKE.format(says="echo 32", name="getconf"), "is a 32-bit one"),
     "oldpython": (_FAKE.format(says="echo 3.9", name="python3"), "expected 3.11 or newer"),
     "stranger": ("rm /etc/ssh/rig_keys && ", "refuses the login"),
     "swapped": (
         "rm /etc/ssh/ssh_host_* && ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key && ",
-        "another one than before",
+        "its host key has changed",
     ),
 }
 
@@ -82,7 +84,7 @@ def _rehearse_fleet(checks: Checks, folder: Path, laptop: Laptop, layer: Path, p
     with (
         _many_watchers(),
         switch(len(fleet.names)),
-        MjpegServer(pictures, (HERE_ADDRESS, PORT), hold_s=1.0),
+        MjpegServer(in_turn(pictures, hold_s=1.0), address=(HERE_ADDRESS, PORT)),
         ExitStack() as stack,
     ):
         for number, name in enumerate(fleet.names):
@@ -201,9 +203,8 @@ def _second_round(checks: Checks, laptop: Laptop, fleet: Fleet, inventory: Path)
     checks.check("a second round asks only who was not done", asked in done.stdout, done.stdout.strip())
     checks.check("the dead one that woke up is picked up", "dead0: done" in done.stderr, _of(done.stderr, "dead0"))
     checks.figure("that took", f"{time.monotonic() - started_s:.0f} s")
-    states = laptop.states("--inventory", str(inventory))
-    runs = [name for name, state in states.items() if state.get("bundle") == f"{CHANNEL} {_VERSION}"]
-    checks.check("all that are awake run the release", len(runs) == _GOOD + _SLOW + 1, len(runs))
+    runs = _wait_for_healthy(laptop, _GOOD + _SLOW + 1, "--inventory", str(inventory))
+    checks.check("all that are awake run the release", len(runs) == _GOOD + _SLOW + 1, runs)
 
 
 def _bad_bundle(checks: Checks, laptop: Laptop, fleet: Fleet, inventory: Path) -> None:
@@ -214,10 +215,20 @@ def _bad_bundle(checks: Checks, laptop: Laptop, fleet: Fleet, inventory: Path) -
     checks.check(
         "a bad bundle ends at the canary", done.returncode == 1 and stopped in done.stdout, done.stdout.strip()
     )
-    states = laptop.states("--inventory", str(inventory), "--group", "good")
-    well = sum(state.get("well") is True for state in states.values())
-    same = {state.get("bundle") for state in states.values()}
-    checks.check("and everybody runs on", well == _GOOD and same == {f"{CHANNEL} {_VERSION}"}, f"{well} well, {same}")
+    runs = _wait_for_healthy(laptop, _GOOD, "--inventory", str(inventory), "--group", "good")
+    checks.check("and every camera keeps the release before", len(runs) == _GOOD, runs)
+
+
+def _wait_for_healthy(laptop: Laptop, count: int, *words: str) -> list[str]:
+    """Return the devices that are healthy with the release, as soon as there are ``count``, or after the limit."""
+    deadline_s = time.monotonic() + _HEALTHY_S
+    while True:
+        states = laptop.states(*words)
+        bundle = f"{CHANNEL} {_VERSION}"
+        runs = [name for name, state in states.items() if state.get("well") is True and state.get("bundle") == bundle]
+        if len(runs) >= count or time.monotonic() > deadline_s:
+            return runs
+        time.sleep(5)
 
 
 def _of(errors: str, name: str) -> str:

@@ -3,6 +3,7 @@
 Run as root: ``python tests/system/system_test_streams.py``, or ``make system TEST=streams``.
 """
 
+import logging
 import socket
 import subprocess
 import sys
@@ -17,15 +18,15 @@ import recipes
 import roots
 from checks import LACKING, Checks
 from demo_frames import write_jpegs
-from mjpeg_server import MjpegServer
 
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_edge.camera.settings import CameraSettings, RecoverySettings
 from trailcam_edge.events import BlindTime, Visit
+from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.recognition.loop import open_configured, watch
-from trailcam_edge.recognition.observation import Observation
 from trailcam_edge.recognition.settings import LoopSettings, VisitSettings
+from trailcam_project.experiments.mjpeg_server import MjpegServer, in_turn
 
 _DOWN_S = 6.0  # how long the server is away
 _LONGEST_S = 120.0  # of a rehearsal of one server
@@ -47,7 +48,7 @@ def main() -> int:
         pictures = [(scratch / "frames" / f"{number}.jpg").read_bytes() for number in range(len(labels))]
 
         def mjpeg() -> MjpegServer:
-            return MjpegServer(pictures, ("127.0.0.1", port), hold_s=0.5)
+            return MjpegServer(in_turn(pictures, hold_s=0.5), address=("127.0.0.1", port))
 
         _rehearse(checks, "MJPEG", f"http://127.0.0.1:{port}/", mjpeg, animals)
     return checks.finish("system test streams")
@@ -56,11 +57,14 @@ def main() -> int:
 def _rehearse(checks: Checks, name: str, address: str, serve: Serve, animals: set[str]) -> None:
     """Watch a server until visits came; kill it for ``_DOWN_S``; watch until visits come again."""
     settings = LoopSettings(
-        CameraSettings(address),
+        CameraSettings(source=address),
         RecoverySettings(stall_s=2.0, first_wait_s=0.5, longest_wait_s=4.0, give_up_s=60.0),
         visits=VisitSettings(cool_down_s=1.0),
     )
     stop, messages = threading.Event(), list[str]()
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("trailcam_edge").addHandler(handler)
     visits, blind, ages_ms, seen = list[Visit](), list[BlindTime](), list[float](), Counter[str]()
     deadline_s = time.monotonic() + _LONGEST_S
     server = _Server(serve)
@@ -68,14 +72,14 @@ def _rehearse(checks: Checks, name: str, address: str, serve: Serve, animals: se
     server.up.wait()
     visits_before = None
     try:
-        for happening in watch(_opener(settings), Classifier.open(), settings, stop, report=messages.append):
-            if isinstance(happening, Visit):
-                visits.append(happening)
-            elif isinstance(happening, BlindTime):
-                blind.append(happening)
-            elif isinstance(happening, Observation):
-                ages_ms.append(happening.age_ms)
-                seen[happening.outcome or ""] += 1
+        for event in watch(_opener(settings), Classifier.open(), settings, stop):
+            if isinstance(event, Visit):
+                visits.append(event)
+            elif isinstance(event, BlindTime):
+                blind.append(event)
+            elif isinstance(event, FrameResult):
+                ages_ms.append(event.age_ms)
+                seen[event.outcome or ""] += 1
             if visits_before is None and len(visits) >= 3:
                 visits_before = len(visits)
                 server.dies.set()

@@ -6,24 +6,14 @@ from trailcam_benchmarks.report.environment_text import describe_place
 from trailcam_benchmarks.report.tables import describe_soak, describe_verdict, reasons, table_rows
 from trailcam_benchmarks.results.budget import known_top1
 from trailcam_benchmarks.results.ratios import is_bundle
-from trailcam_benchmarks.results.regression import Verdict
+from trailcam_benchmarks.results.regression_check import Verdict
 from trailcam_benchmarks.results.schema import Result, Row, Soak
 from trailcam_benchmarks.statistics import pareto_front
-from trailcam_core.report import (
-    Axis,
-    Html,
-    bar_chart,
-    bullets,
-    charts,
-    fraction,
-    html_table,
-    join,
-    line_chart,
-    paragraph,
-    quantity,
-    render_page,
-    scatter_chart,
-)
+from trailcam_core.report.axes import Axis, fraction, quantity
+from trailcam_core.report.charts import bar_chart, charts, line_chart, scatter_chart
+from trailcam_core.report.markup import Html, bullets, join, paragraph
+from trailcam_core.report.page import render_page
+from trailcam_core.report.tables import html_table
 
 __all__ = ["render_report"]
 
@@ -66,16 +56,16 @@ def _distribution(rows: Sequence[Row]) -> Html:
 def _accuracy(rows: Sequence[Row]) -> Html:
     kind, known = known_top1(rows)
     points = [
-        (row.latency.p90_ms, top1, row)
+        [] if row.latency is None or top1 is None else [(row.latency.p90_ms, top1)]
         for row, top1 in zip(rows, known, strict=True)
-        if row.latency is not None and top1 is not None
     ]
-    if not points:
+    if not any(points):
         return Html()
-    bundles = [point[:2] for point in points if is_bundle(point[2])]  # a Keras model is shown, but it is not shipped
+    # A Keras model is shown, but it is not shipped.
+    bundles = [point[0] for row, point in zip(rows, points, strict=True) if point and is_bundle(row)]
     best = [bundles[number] for number in pareto_front(bundles)]
-    named = [(_name(row), [(ms, top1)]) for ms, top1, row in points]
     title = "Accuracy against latency; the line joins the bundles that no other beats"
+    named = list(zip(map(_name, rows), points, strict=True))
     return scatter_chart(title, named, quantity("90th percentile, ms"), fraction(kind), best)
 
 

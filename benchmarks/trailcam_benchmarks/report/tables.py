@@ -1,11 +1,11 @@
 """The result as text: a table for the terminal, a Markdown table for a README."""
 
 from trailcam_benchmarks.report.environment_text import describe_place, warnings
-from trailcam_benchmarks.results.regression import Verdict
+from trailcam_benchmarks.results.regression_check import Verdict
 from trailcam_benchmarks.results.schema import Accuracy, Latency, Result, Row, Soak
 from trailcam_benchmarks.statistics import Ratio
-from trailcam_core.report import markdown_table as markdown_rows
-from trailcam_core.report import text_table
+from trailcam_core.report.tables import markdown_table as markdown_rows
+from trailcam_core.report.tables import text_table
 
 __all__ = [
     "HEADER",

@@ -7,7 +7,7 @@ from trailcam_benchmarks.results.rows import Picture
 from trailcam_core.datasets.class_folders import is_image, scan_class_folders
 from trailcam_core.errors import DataError
 
-__all__ = ["find_pictures", "spread"]
+__all__ = ["find_pictures", "sample_evenly"]
 
 
 def find_pictures(folder: Path) -> tuple[Picture, ...]:
@@ -19,14 +19,14 @@ def find_pictures(folder: Path) -> tuple[Picture, ...]:
     found = scan_class_folders(folder)
     loose = [path for path in found.loose if is_image(path)]
     if loose:
-        raise DataError(f"{loose[0]}: lies in no folder of a label. Expected {folder}/LABEL/PICTURE.")
+        raise DataError(f"{loose[0]}: is in no folder of a label, expected {folder}/LABEL/PICTURE.")
     pictures = tuple(Picture(path, name) for name in found.folders for path in found.images(name))
     if not pictures:
         raise DataError(f"{folder}: holds no picture. Name a folder with one folder of photographs per class.")
     return pictures
 
 
-def spread(pictures: Sequence[Picture], limit: int) -> tuple[Picture, ...]:
+def sample_evenly(pictures: Sequence[Picture], limit: int) -> tuple[Picture, ...]:
     """Return at most ``limit`` (at least 1) of ``pictures``, evenly spread over them."""
     step = max(1.0, len(pictures) / limit)
     return tuple(pictures[int(number * step)] for number in range(min(limit, len(pictures))))

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from trailcam_benchmarks.host.machine import Condition, Machine
-from trailcam_benchmarks.worker.spawn import Answers, ChildError, LostError, ask, run_child
+from trailcam_benchmarks.worker.spawn import LostError, Replies, WorkerError, request_one, run_worker
 from trailcam_benchmarks.worker.worker import PROTOCOL, Request
 from trailcam_core.errors import DeployError
 from trailcam_core.ssh.errors import HostError, OfflineError, last_lines
@@ -91,15 +91,15 @@ class SshWorkers:
                 f"{sum(file.stat().st_size for file, _ in files) / 1e6:.0f} MB below /var/tmp."
             )
 
-    def run(self, request: Request) -> Answers:
-        """Run a worker there, as ``spawn.run_child`` does here.
+    def run(self, request: Request) -> Replies:
+        """Run a worker there, as ``spawn.run_worker`` does here.
 
         Raises:
-            ChildError: as there.
+            WorkerError: as there.
             LostError: the connection broke.
         """
         if request.bundle and request.bundle not in self.remote_paths:
-            raise ChildError(f"{request.bundle}: no such bundle.")
+            raise WorkerError(f"{request.bundle}: no such bundle.")
         there = replace(
             request,
             bundle=self.remote_paths.get(request.bundle, ""),
@@ -108,8 +108,8 @@ class SshWorkers:
         # The shell in between turns the signal that ends a process into an exit code; ssh alone would report 255.
         script = f"{shlex.quote(self.program)} benchmark --child; exit $?"
         try:
-            yield from run_child(there, tuple(self.master.command(f"sh -c {shlex.quote(script)}")))
-        except ChildError as error:
+            yield from run_worker(there, tuple(self.master.command(f"sh -c {shlex.quote(script)}")))
+        except WorkerError as error:
             if error.code == SSH_FAILED:
                 raise LostError(f"the connection to {self.host} broke") from error
             raise
@@ -122,8 +122,8 @@ class SshWorkers:
             LostError: the connection broke.
         """
         try:
-            found = ask(self.run, Request("look", "", 1))
-        except ChildError as error:
+            found = request_one(self.run, Request("probe", "", 1))
+        except WorkerError as error:
             if error.code != _USAGE:
                 raise LostError(f"{self.host} does not describe itself: {error}") from error
             found = {}

@@ -1,14 +1,13 @@
 """Where an axis begins and ends, and whether it is logarithmic: rules as pure functions."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Axis", "fraction", "limits", "place_labels", "quantity", "uses_log"]
+__all__ = ["Axis", "fraction", "limits", "quantity", "uses_log"]
 
 _AIR = 0.05  # of the range, beside the outermost values
 _TENFOLD = 10.0
-_WAYS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))  # from a point to its label
 
 Point = tuple[float, float]
 
@@ -18,7 +17,8 @@ class Axis:
     """One axis: its name with the unit, and what it may show.
 
     The axis never goes below ``low`` nor above ``high``; ``show`` are values that it reaches in any case. ``percent``
-    writes fractions as percentages, ``whole`` has ticks at whole numbers alone, and ``log`` allows a logarithmic scale.
+    writes fractions as percentages, ``whole`` has ticks at whole numbers alone, ``log`` allows a logarithmic scale, and
+    ``ticks`` is the largest number of intervals between ticks.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Axis:
     percent: bool = False
     whole: bool = False
     log: bool = False
+    ticks: int = 5
 
     def text(self, value: float) -> str:
         """Return a tick as text."""
@@ -63,30 +64,3 @@ def limits(values: Iterable[float], axis: Axis) -> Point:
         return low / air, high * air
     air = _AIR * (high - low) or _AIR * abs(high) or 1.0
     return max(least, low - air), min(most, high + air)
-
-
-def place_labels(points: Sequence[Point], size: Point, gap: float, bounds: tuple[Point, Point]) -> list[Point]:
-    """Return the centre of a label for each point, so that labels cover neither each other nor a point where possible.
-
-    Args:
-        points: in pixels.
-        size: width and height of every label.
-        gap: from a point to the nearest edge of its label, at least the radius of a point.
-        bounds: lower left and upper right corner within which labels stay.
-    """
-    width, height = size
-    (left, bottom), (right, top) = bounds
-    placed: list[Point] = []
-
-    def cost(way: Point) -> tuple[int, int]:
-        x, y = way
-        outside = not (left + width / 2 <= x <= right - width / 2 and bottom + height / 2 <= y <= top - height / 2)
-        labels = sum(abs(x - other_x) < width and abs(y - other_y) < height for other_x, other_y in placed)
-        covered = sum(abs(x - px) < width / 2 + gap and abs(y - py) < height / 2 + gap for px, py in points)
-        return outside + labels, covered
-
-    for x, y in points:
-        across, up = gap + width / 2, gap + height / 2
-        ways = [(x + reach * a * across, y + reach * b * up) for reach in range(1, 7) for a, b in _WAYS]
-        placed.append(min(ways, key=cost))  # the first of the best, which is the nearest
-    return placed

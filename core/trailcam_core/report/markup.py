@@ -1,9 +1,10 @@
 """Text that is HTML, and the only functions that turn data into it: every other string is escaped on its way in."""
 
 import html
+import re
 from collections.abc import Iterable
 
-__all__ = ["Html", "badge", "bullets", "fill", "join", "paragraph"]
+__all__ = ["Html", "badge", "breakable", "bullets", "fill", "join", "paragraph"]
 
 
 class Html(str):
@@ -15,14 +16,16 @@ class Html(str):
         return join([self, other])
 
 
-def fill(template: str, *values: object) -> Html:
+def fill(template: str, /, *values: object, **named: object) -> Html:
     """Return a template of ours with its ``{}`` fields filled in; texts are escaped, HTML and numbers are not.
 
     Args:
-        template: HTML from source code, never from data.
-        values: for the fields, which may carry a format such as ``{:.1%}``.
+        template: HTML from source code, never from data; fields may carry a format such as ``{:.1%}``.
+        values: for fields without a name.
+        named: for fields with one.
     """
-    return Html(template.format(*(_escape(value) for value in values)))
+    escaped = {name: _escape(value) for name, value in named.items()}
+    return Html(template.format(*map(_escape, values), **escaped))
 
 
 def join(parts: Iterable[str], between: str = "") -> Html:
@@ -44,6 +47,11 @@ def bullets(items: Iterable[str]) -> Html:
 def badge(verdict: str) -> Html:
     """Return a verdict as a coloured word: pass, fail, inconclusive."""
     return fill('<span class="badge {}">{}</span>', verdict, verdict)
+
+
+def breakable(text: str) -> Html:
+    """Return a text in which a line may end within a long name, after a slash or an underscore."""
+    return text if isinstance(text, Html) else Html(re.sub("([/_])", r"\1<wbr>", html.escape(text)))
 
 
 def _escape(value: object) -> object:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from trailcam_core.report.markup import Html, badge, fill, join
-from trailcam_core.report.style import STYLE
+from trailcam_core.report.style import style_sheet
 
 __all__ = ["box", "render_page"]
 
@@ -27,7 +27,7 @@ def render_page(kind: str, title: str, lead: Iterable[str], sections: Iterable[t
     contents = join(fill('<a href="#s{}">{}</a>', number, heading) for number, (heading, _) in enumerate(shown))
     nav = fill("<nav>{}</nav>", contents) if len(shown) >= _LONG else ""
     body = join(_section(number, heading, text) for number, (heading, text) in enumerate(shown))
-    return fill(_FRAME, title, kind, Html(STYLE), kind, title, join(lead), nav, body)
+    return fill(_FRAME, title, kind, Html(style_sheet()), kind, title, join(lead), nav, body)
 
 
 def box(heading: str, parts: Sequence[str], verdict: str = "", mark: bool = False) -> Html:

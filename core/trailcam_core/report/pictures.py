@@ -1,13 +1,12 @@
 """Photographs inside a page, as JPEG in the page itself."""
 
 import base64
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.report.markup import Html, fill, join
+from trailcam_core.report.markup import Html, breakable, fill, join
 
 __all__ = ["picture", "pictures"]
 
@@ -29,20 +28,17 @@ def picture(image: Image | Sequence[tuple[Image, str]], caption: Iterable[tuple[
     if isinstance(image, np.ndarray):
         shown = _embed(image, words)
     else:
-        cells = join(fill("<span>{}{}</span>", _embed(part, f"{words}: {text}"), text) for part, text in image)
+        cells = join(
+            fill("<span>{}{}</span>", _embed(part, f"{words}: {text}"), breakable(text)) for part, text in image
+        )
         shown = fill('<div class="row">{}</div>', cells)
-    below = join(fill('<span class="{}">{}</span>', kind, _breakable(text)) for kind, text in lines)
+    below = join(fill('<span class="{}">{}</span>', kind, breakable(text)) for kind, text in lines)
     return fill('<figure class="picture">{}<figcaption>{}</figcaption></figure>', shown, below)
 
 
 def pictures(figures: Iterable[Html], size: str = "") -> Html:
-    """Return figures in rows as wide as the page allows; ``size`` is small, wide, or "" for between."""
+    """Return figures in rows as wide as the page allows; ``size`` is small, "" for medium, wide, or large."""
     return fill('<div class="{}">{}</div>', f"pictures {size}".strip(), join(figures))
-
-
-def _breakable(text: str) -> Html:
-    """Allow a line to end within a long name, after a slash or an underscore."""
-    return Html(re.sub("([/_])", r"\1<wbr>", fill("{}", text)))
 
 
 def _embed(image: Image, description: str) -> Html:

@@ -22,31 +22,15 @@ __all__ = ["new_figure", "to_svg"]
 _INK, _FAINT, _RULE = (PALETTE[name][0] for name in ("ink", "faint", "rule"))
 _PX = 72  # per inch of an SVG, so that a point is a pixel
 _SETTINGS: Any = {
+    **dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), _FAINT),
+    **dict.fromkeys(("text.color", "xtick.labelcolor", "ytick.labelcolor"), _INK),
+    **dict.fromkeys(("axes.facecolor", "figure.facecolor"), "none"),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "text.parse_math"), False),  # a name may hold a dollar
+    **dict.fromkeys(("axes.grid", "axes.axisbelow"), True),
+    "grid.color": _RULE,
+    "font.size": 12,
     "svg.fonttype": "none",
     "svg.hashsalt": "trailcam",
-    "text.parse_math": False,  # a label may hold a dollar
-    "font.size": 12,
-    "axes.titlesize": 12,
-    "axes.labelsize": 12,
-    "xtick.labelsize": 12,
-    "ytick.labelsize": 12,
-    "text.color": _INK,
-    "axes.labelcolor": _FAINT,
-    "axes.edgecolor": _FAINT,
-    "xtick.color": _FAINT,
-    "ytick.color": _FAINT,
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.unicode_minus": True,
-    "grid.color": _RULE,
-    "grid.linewidth": 0.8,
-    "lines.linewidth": 2,
 }
 _SVG, _HREF = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
 _DROPPED = ("id", "clip-path", "{http://www.w3.org/XML/1998/namespace}space")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from trailcam_core.report.markup import Html, fill, join
+from trailcam_core.report.markup import Html, breakable, fill, join
 
 __all__ = ["html_table", "markdown_table", "text_table"]
 
@@ -25,7 +25,8 @@ def html_table(
     lines = []
     for number, (name, *cells) in enumerate(rows):
         behind = shades[number] if shades is not None else [0.0] * len(cells)
-        lines.append(fill("<tr><th>{}</th>{}</tr>", name, join(map(_cell, cells, behind))))
+        shown = name if kind == "texts" else breakable(name)
+        lines.append(fill("<tr><th>{}</th>{}</tr>", shown, join(map(_cell, cells, behind))))
     top = fill("<thead><tr>{}</tr></thead>", join(fill("<th>{}</th>", cell) for cell in head)) if any(head) else ""
     return fill('<div class="scroll"><table class="{}">{}<tbody>{}</tbody></table></div>', kind, Html(top), join(lines))
 

@@ -25,7 +25,7 @@ class JsonLinesSink:
 
     @property
     def name(self) -> str:
-        """The file's name makes the sink's."""
+        """The name of the sink, made of the path."""
         return f"json lines {self._path}"
 
     def deliver(self, event: EventRecord) -> None:
@@ -51,7 +51,7 @@ class JsonLinesSink:
             raise SinkError(f"{self._path}: cannot be written ({error}).") from error
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: the file is not kept open."""
 
     def _rotate(self) -> None:
         old = [self._path.with_name(f"{self._path.name}.{number}") for number in range(1, self._keep + 1)]
@@ -64,7 +64,7 @@ class JsonLinesSink:
 
 
 def _cut_half_line(path: Path) -> None:
-    """Cut off what a power cut left of a last line; its event was not acknowledged and comes again."""
+    """Remove a partial last line after a power cut; its event was not acknowledged and is delivered again."""
     if not path.exists():
         return
     with open(path, "r+b") as file:

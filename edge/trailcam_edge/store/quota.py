@@ -1,4 +1,4 @@
-"""Keep a store below its limit and the disk above its floor: look before every write, delete by the retention rule."""
+"""Keep a store below its size limit and the disk above its minimum: check before every write, delete by the rule."""
 
 import shutil
 from dataclasses import dataclass
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from trailcam_edge.store.database import Database
 from trailcam_edge.store.open_database import SET_ASIDE_FOLDER, folder_bytes
 from trailcam_edge.store.picture_folder import PictureFolder, size_on_disk
-from trailcam_edge.store.retention import Kept, choose_deletions, share_out
+from trailcam_edge.store.retention import RetentionItem, allocate_deletions, choose_deletions
 from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError
 
-__all__ = ["Room", "StoreUsage"]
+__all__ = ["Quota", "StoreUsage"]
 
 _PAGE_BYTES = 4096
-_DATABASE_SHARE = 4  # the database gets at most this part of the room: 500 MB of rows are some 1.5 million visits
-_LOG_RESERVE_BYTES = 2_000_000  # what the write-ahead log may grow by between two looks at it
-_SLACK_SHARE = 64  # a deletion frees this part of the limit beyond what is needed, so that not every visit deletes
+_DATABASE_SHARE = 4  # the database gets at most a quarter of the limit: 500 MB of rows are some 1.5 million visits
+_LOG_RESERVE_BYTES = 2_000_000  # possible growth of the write-ahead log between two checks
+_SLACK_SHARE = 64  # a deletion frees 1/64 of the limit more than needed, so that not every visit deletes
 _ROWS_FULL = 0.95  # of the pages that the database may have; then rows are deleted
 _ROWS_BATCH = 0.02
 
 
 @dataclass(frozen=True)
 class StoreUsage:
-    """Room taken and left, in bytes on disk."""
+    """Used and free space, in bytes on disk."""
 
     database_bytes: int
     pictures_bytes: int
@@ -31,11 +31,11 @@ class StoreUsage:
     free_bytes: int
 
 
-class Room:
-    """The room of one store."""
+class Quota:
+    """The disk quota of one store."""
 
     def __init__(self, settings: StoreSettings, database: Database, pictures: PictureFolder) -> None:
-        """Set the limit that SQLite itself watches over."""
+        """Set the limit that SQLite enforces for its file."""
         self._settings = settings
         self._database = database
         self._pictures = pictures
@@ -43,7 +43,7 @@ class Room:
         database.one(f"PRAGMA max_page_count = {settings.max_bytes // _DATABASE_SHARE // _PAGE_BYTES}")
 
     def usage(self) -> StoreUsage:
-        """Return how much room is taken and left."""
+        """Return the used and the free disk space."""
         return StoreUsage(
             self._database.bytes_on_disk(),
             self._pictures.bytes_on_disk,
@@ -52,8 +52,8 @@ class Room:
             shutil.disk_usage(self._settings.folder).free,
         )
 
-    def make_for_picture(self, size_bytes: int) -> bool:
-        """Delete pictures until one of this size fits under the limit and above the floor; False if it cannot.
+    def reserve_picture(self, size_bytes: int) -> bool:
+        """Delete pictures until one of this size fits both limits; return False if that is not possible.
 
         Raises:
             StoreUnavailableError: the disk is full, read-only or failing.
@@ -69,8 +69,8 @@ class Room:
             return False
         return short <= freed or self._expire(short - freed + slack, spare_per_label=1) >= short - freed
 
-    def make_for_rows(self) -> None:
-        """Delete rows when the database has nearly all the pages that it may have.
+    def reserve_rows(self) -> None:
+        """Delete rows if the database is close to its page limit.
 
         Raises:
             StoreUnavailableError: the disk is full, read-only or failing.
@@ -81,7 +81,7 @@ class Room:
         counts = dict(self._database.rows("SELECT label, count(*) FROM visits GROUP BY label"))
         names: list[str] = []
         with self._database.transaction() as connection:
-            for label, number in share_out(counts, max(1, int(_ROWS_BATCH * sum(counts.values())))).items():
+            for label, number in allocate_deletions(counts, max(1, int(_ROWS_BATCH * sum(counts.values())))).items():
                 gone = connection.execute(
                     "DELETE FROM visits WHERE event_id IN "
                     "(SELECT event_id FROM visits WHERE label = ? ORDER BY event_id LIMIT ?) "
@@ -93,11 +93,11 @@ class Room:
             self._pictures.remove(name)
 
     def _expire(self, needed_bytes: int, spare_per_label: int) -> int:
-        """Delete pictures by the retention rule and return the room that this gave."""
+        """Delete pictures by the retention rule and return the freed space."""
         rows = self._database.rows(
             "SELECT event_id, visit_id, label, picture_bytes FROM visits WHERE picture_bytes > 0"
         )
-        kept = {row[0]: Kept(row[0], row[2], row[0], size_on_disk(row[3])) for row in rows}
+        kept = {row[0]: RetentionItem(row[0], row[2], row[0], size_on_disk(row[3])) for row in rows}
         chosen = choose_deletions(kept.values(), needed_bytes, spare_per_label)
         going = set(chosen)
         names = [row[1] for row in rows if row[0] in going]
@@ -106,7 +106,8 @@ class Room:
         except StoreUnavailableError as error:
             if error.reason != DISK_FULL:
                 raise
-            # Not even the note fits. Deleting first makes room for it; a power cut right now is found by the sweep.
+            # Not even the update of the rows fits. Deleting the files first frees space for it; the sweep at the next
+            # start repairs a power cut in between.
             self._remove(names)
             self._forget(chosen)
         self._remove(names)

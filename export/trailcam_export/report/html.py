@@ -1,6 +1,8 @@
 """``report.html`` of an export: verdicts, the evidence behind them, and the pictures on which the answers differ."""
 
-from trailcam_core.report import Html, badge, box, bullets, fill, html_table, join, paragraph, render_page
+from trailcam_core.report.markup import Html, badge, bullets, fill, join, paragraph
+from trailcam_core.report.page import box, render_page
+from trailcam_core.report.tables import html_table
 from trailcam_export.gate.gate import Verdict
 from trailcam_export.report.findings import Findings, VariantFindings
 from trailcam_export.report.html_pictures import show_pictures
@@ -71,7 +73,8 @@ def _overview(findings: Findings) -> Html:
             ]
         )
     head = ["", "verdict", "size", "top-1", "delta, points", "agreement", "mean KL", "ECE", "unknown", "of others"]
-    return html_table(head, rows)
+    used = [column for column in range(len(head)) if not column or any(row[column] for row in rows)]
+    return html_table([head[column] for column in used], [[row[column] for column in used] for row in rows])
 
 
 def _verdict(findings: Findings, variant: VariantFindings) -> Html:
@@ -87,7 +90,9 @@ def _verdict(findings: Findings, variant: VariantFindings) -> Html:
 def _glossary(findings: Findings) -> Html:
     others = ", and of others" if findings.reference.ood_logits is not None else ""
     terms = (
-        ("pass", "the interval proves the criterion; fail: it refutes it; inconclusive: too few pictures to decide"),
+        ("pass", "the interval proves the criterion"),
+        ("fail", "the interval refutes the criterion"),
+        ("inconclusive", "too few pictures to decide"),
         (
             "delta",
             "top-1 of the variant minus the trained model's on the same pictures, 95 % score interval (Tango 1998)",

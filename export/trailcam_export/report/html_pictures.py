@@ -6,7 +6,8 @@ import numpy.typing as npt
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.decision import probabilities
-from trailcam_core.report import Html, paragraph, picture, pictures
+from trailcam_core.report.markup import Html, paragraph
+from trailcam_core.report.pictures import picture, pictures
 from trailcam_core.spec import InputSpec
 from trailcam_export.report.findings import Findings
 
@@ -62,4 +63,4 @@ def _answer(
     shares = probabilities(np.nan_to_num(logits), temperature)
     answer = int(shares.argmax())
     kind, mark = ("right", "✓") if answer == truth else ("wrong", "✗")
-    return kind, f"{name}: {findings.labels[answer]} {shares[answer]:.0%} {mark}"
+    return kind, f"{name}: {findings.labels[answer]} {shares[answer]:.0%}\N{NO-BREAK SPACE}{mark}"

@@ -4,18 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trailcam_core.report import (
-    Axis,
-    Html,
-    badge,
-    charts,
-    column_chart,
-    fill,
-    html_table,
-    interval_chart,
-    join,
-    paragraph,
-)
+from trailcam_core.report.axes import Axis
+from trailcam_core.report.charts import charts, column_chart, interval_chart
+from trailcam_core.report.markup import Html, badge, fill, join, paragraph
+from trailcam_core.report.tables import html_table
 from trailcam_export.gate.gate import CriterionResult
 from trailcam_export.gate.statistics import DriftStatistics
 from trailcam_export.report.findings import Findings, VariantFindings

@@ -11,10 +11,10 @@ import pytest
 from trailcam_benchmarks.host.machine import Condition, Machine
 from trailcam_benchmarks.report.html import render_report
 from trailcam_benchmarks.report.tables import describe_soak, markdown_table, terminal_table
-from trailcam_benchmarks.results.regression import Verdict
+from trailcam_benchmarks.results.regression_check import Verdict
 from trailcam_benchmarks.results.rows import Picture
 from trailcam_benchmarks.results.schema import Result, Row
-from trailcam_benchmarks.session.session import Plan, measure
+from trailcam_benchmarks.session.session import BenchmarkPlan, measure
 from trailcam_benchmarks.worker.soak import Sample
 
 from ...html_pages import HtmlPage
@@ -29,7 +29,7 @@ def result(fake_runs: Any) -> Result:
     runs.answers = {FLOAT: [0, 0], INT8: [0, 1]}
     runs.samples = [vars(Sample(10.0 * n, 10.0, 100, 10.0, 50.0, None, None, 0)) for n in range(1, 4)]
     pictures = (Picture(Path("a.jpg"), "fox"), Picture(Path("b.jpg"), "fox"))
-    plan = Plan(tuple(map(Path, (FLOAT, INT8, BROKEN))), frames=300, rounds=3, pictures=pictures, soak_s=30)
+    plan = BenchmarkPlan(tuple(map(Path, (FLOAT, INT8, BROKEN))), frames=300, rounds=3, pictures=pictures, soak_s=30)
     return measure(plan, runs)
 
 
@@ -110,7 +110,6 @@ def test_many_rows_with_long_names_are_named_in_full_beside_their_lines(result: 
     page = HtmlPage(render_report(replace(result, rows=rows, soaks=())))
     for number in range(10):
         assert sum(f"{'long-' * 12}{number} 1.0.0 " in text for text in page.texts) == 3  # table, latency, accuracy
-    assert {str(number) for number in range(1, 11)} <= set(page.texts)
 
 
 def test_a_rate_is_drawn_from_zero(result: Result) -> None:

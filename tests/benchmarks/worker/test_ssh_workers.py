@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from trailcam.main import main
-from trailcam_benchmarks.session.session import Plan, measure
-from trailcam_benchmarks.worker.spawn import Answers, ChildError, LostError, ask
+from trailcam_benchmarks.session.session import BenchmarkPlan, measure
+from trailcam_benchmarks.worker.spawn import LostError, Replies, WorkerError, request_one
 from trailcam_benchmarks.worker.ssh_workers import connect
 from trailcam_benchmarks.worker.worker import Request
 from trailcam_core.classifier import BUILTIN_BUNDLE
@@ -70,13 +70,13 @@ def test_a_connection_that_breaks_keeps_what_was_measured_and_marks_it(sshd: Any
     with connect("camera", program, sshd.settings.config) as remote:
         remote.send([BUILTIN_BUNDLE], [])
 
-        def run(request: Request) -> Answers:
+        def run(request: Request) -> Replies:
             asked.append(request)
             if len(asked) == 4:
                 sshd.vanish()
             yield from remote.run(request)
 
-        result = measure(Plan((BUILTIN_BUNDLE,), frames=6, min_time_s=0, rounds=3), run, look=remote.probe)
+        result = measure(BenchmarkPlan((BUILTIN_BUNDLE,), frames=6, min_time_s=0, rounds=3), run, probe=remote.probe)
     assert len(asked) == 4  # a machine that is gone is not asked again
     assert not result.complete
     assert "connection to camera broke" in result.cut
@@ -90,8 +90,8 @@ def test_a_process_that_is_killed_there_costs_its_row_and_not_the_connection(ssh
     program = install(tmp_path, "kill -ABRT $$")
     with connect("camera", program, sshd.settings.config) as remote:
         remote.send([BUILTIN_BUNDLE], [])
-        with pytest.raises(ChildError, match="SIGABRT"):
-            ask(remote.run, Request("round", str(BUILTIN_BUNDLE), 1, frames=1))
+        with pytest.raises(WorkerError, match="SIGABRT"):
+            request_one(remote.run, Request("round", str(BUILTIN_BUNDLE), 1, frames=1))
 
 
 def test_a_soak_comes_home_sample_by_sample(sshd: Any, program: str) -> None:

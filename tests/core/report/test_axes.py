@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trailcam_core.report.axes import Axis, fraction, limits, place_labels, quantity, uses_log
+from trailcam_core.report.axes import Axis, fraction, limits, quantity, uses_log
 
 FINITE = st.floats(-1e9, 1e9)
 
@@ -74,21 +74,3 @@ def test_a_logarithmic_axis_has_the_same_factor_of_air_on_both_sides() -> None:
 )
 def test_ticks_are_written_without_needless_digits(value: float, percent: bool, text: str) -> None:
     assert Axis("x", percent=percent).text(value) == text
-
-
-def test_labels_of_close_points_cover_neither_each_other_nor_a_point() -> None:
-    points = [(100.0 + 3 * number, 100.0 + 5 * (number % 2)) for number in range(6)]
-    width, height, gap = 16.0, 14.0, 5.0
-    centres = place_labels(points, (width, height), gap, ((0.0, 0.0), (300.0, 200.0)))
-    assert len(centres) == len(points)
-    for number, (x, y) in enumerate(centres):
-        assert width / 2 <= x <= 300 - width / 2
-        for other_x, other_y in centres[:number]:
-            assert abs(x - other_x) >= width or abs(y - other_y) >= height
-        for point_x, point_y in points:
-            assert abs(x - point_x) >= width / 2 + gap or abs(y - point_y) >= height / 2 + gap
-
-
-def test_the_label_of_a_point_at_the_edge_stays_inside() -> None:
-    ((x, _),) = place_labels([(298.0, 100.0)], (16.0, 14.0), 5.0, ((0.0, 0.0), (300.0, 200.0)))
-    assert x < 298.0 - 8.0

@@ -6,21 +6,19 @@ import sys
 
 import pytest
 
-from trailcam_core.report import (
-    Axis,
-    Html,
+from trailcam_core.report.axes import Axis, fraction, quantity
+from trailcam_core.report.charts import (
     bar_chart,
     charts,
     column_chart,
-    fraction,
     interval_chart,
     line_chart,
-    quantity,
     reliability_chart,
-    render_page,
     scatter_chart,
+    shorten,
 )
-from trailcam_core.report.charts import shorten
+from trailcam_core.report.markup import Html
+from trailcam_core.report.page import render_page
 from trailcam_core.report.style import PALETTE
 
 from ...html_pages import HtmlPage
@@ -133,18 +131,24 @@ def test_columns_carry_their_counts() -> None:
 def test_ten_lines_with_long_names_have_ten_looks_and_whole_names() -> None:
     names = [f"{'long-' * 12}{number}" for number in range(10)]
     chart = line_chart("Latency", [(name, POINTS) for name in names], Axis("ms"), fraction("frames"), marks=False)
-    keys = re.findall(r'<li><svg [^>]*><path [^>]*(stroke-dasharray="[^"]*" style="[^"]*")', chart)
+    keys = re.findall(r'<li><svg [^>]*><path d="M0 4h28" (style="[^"]*")', chart)
     assert len(set(keys)) == len(keys) == 10
     lines = set(re.findall(r'style="(fill:none;stroke[^"]*var\(--series[^"]*)"', chart))
     assert len(lines) == 10
     assert set(names) <= set(HtmlPage(chart).texts)
 
 
-def test_points_are_numbered_and_named() -> None:
-    points = [(f"bundle {number}", [(5.0 + 0.01 * number, 0.9)]) for number in range(4)]
-    chart = scatter_chart("Accuracy", points, quantity("ms"), fraction("top-1"), [(5.0, 0.9), (5.03, 0.9)])
-    assert {"1", "2", "3", "4"} <= set(svg_texts(chart))
-    assert {f"{number + 1}  {name}" for number, (name, _) in enumerate(points)} <= set(HtmlPage(chart).texts)
+def test_a_point_keeps_its_look_where_another_name_has_none_and_no_two_are_alike() -> None:
+    points = [(f"bundle {number}", [(5.0 + number, 0.9)]) for number in range(12)]
+    chart, fewer = (
+        scatter_chart("Accuracy", shown, quantity("ms"), fraction("top-1"), [(5.0, 0.9), (8.0, 0.9)])
+        for shown in (points, [("bundle 0", []), *points[1:]])
+    )
+    keys = re.findall("<li>(.*?)bundle ([0-9]+)</li>", chart)
+    assert len({look for look, _ in keys}) == len(keys) == 12
+    assert re.findall("<li>(.*?)bundle ([0-9]+)</li>", fewer) == keys[1:]
+    looks = re.findall(r'd="([^"]*)" transform="[^"]*" style="[^"]*fill:var\(--(series-\d)\)', chart)
+    assert len(set(looks)) == len(looks) == 12
 
 
 def test_nothing_to_draw_is_nothing() -> None:
@@ -168,7 +172,7 @@ def test_a_long_name_loses_its_middle(length: int, kept: bool) -> None:
 
 def test_matplotlib_is_loaded_by_the_first_chart_and_leaves_its_settings_alone() -> None:
     program = (
-        "import sys; from trailcam_core.report import column_chart; assert 'matplotlib' not in sys.modules\n"
+        "import sys; from trailcam_core.report.charts import column_chart; assert 'matplotlib' not in sys.modules\n"
         "import matplotlib; matplotlib.rcParams['font.size'] = 31\n"
         "chart = column_chart('t', ['0', '1'], [1], 'x'); assert 'font-size:31px' not in chart\n"
         "assert matplotlib.rcParams['font.size'] == 31; assert 'matplotlib.pyplot' not in sys.modules"

@@ -5,22 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from trailcam_core.report import (
-    Html,
-    badge,
-    box,
-    bullets,
-    fill,
-    html_table,
-    join,
-    markdown_table,
-    paragraph,
-    picture,
-    pictures,
-    render_page,
-    text_table,
-)
+from trailcam_core.report.markup import Html, badge, bullets, fill, join, paragraph
+from trailcam_core.report.page import box, render_page
+from trailcam_core.report.pictures import picture, pictures
 from trailcam_core.report.style import PALETTE
+from trailcam_core.report.tables import html_table, markdown_table, text_table
 
 from ...html_pages import HtmlPage
 
@@ -60,7 +49,7 @@ def test_a_long_page_begins_with_links_to_its_sections() -> None:
 
 def test_everything_that_is_given_as_text_is_escaped() -> None:
     parts = [
-        fill("<p>{} {:,}</p>", HOSTILE, 1234),
+        fill("<p>{} {:,} {name}</p>", HOSTILE, 1234, name=HOSTILE),
         paragraph(HOSTILE),
         bullets([HOSTILE]),
         badge(HOSTILE),

@@ -13,7 +13,7 @@ import pytest
 
 from trailcam_edge.sinks.mqtt import MqttSink
 from trailcam_edge.sinks.settings import MqttSettings
-from trailcam_edge.sinks.worker import Delivery, SinkError
+from trailcam_edge.sinks.worker import SinkError, SinkWorker
 from trailcam_edge.store.event_store import EventStore
 
 from .conftest import event, wait_until
@@ -154,7 +154,7 @@ def test_a_camera_that_is_cut_off_is_declared_offline_by_the_broker(
 def test_pictures_go_along_when_asked_for(
     broker: Broker,
     make_sink: Callable[..., MqttSink],
-    deliver: Callable[..., Delivery],
+    deliver: Callable[..., SinkWorker],
     add: Callable[..., None],
     store: EventStore,
 ) -> None:
@@ -170,7 +170,7 @@ def test_pictures_go_along_when_asked_for(
 def test_a_broker_that_is_down_costs_no_event(
     tmp_path: Path,
     make_sink: Callable[..., MqttSink],
-    deliver: Callable[..., Delivery],
+    deliver: Callable[..., SinkWorker],
     add: Callable[..., None],
     store: EventStore,
 ) -> None:
@@ -196,7 +196,7 @@ def test_a_broker_that_is_down_costs_no_event(
 def test_a_broker_that_dies_in_between_costs_no_event(
     broker: Broker,
     make_sink: Callable[..., MqttSink],
-    deliver: Callable[..., Delivery],
+    deliver: Callable[..., SinkWorker],
     add: Callable[..., None],
     store: EventStore,
 ) -> None:
@@ -224,7 +224,7 @@ def test_a_refused_login_is_said(tmp_path: Path, make_sink: Callable[..., MqttSi
     broker.start()
     try:
         sink = make_sink(broker, username="camera", password="wrong", timeout_s=0.5)
-        wait_until(lambda: "refuses" in sink._trouble)
+        wait_until(lambda: "refuses" in sink._problem)
         with pytest.raises(SinkError, match="refuses the camera"):
             sink.deliver(event(1))
         make_sink(broker, username="camera", password="right").deliver(event(2))

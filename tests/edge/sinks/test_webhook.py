@@ -12,7 +12,7 @@ import pytest
 
 from trailcam_edge.sinks.settings import WebhookSettings
 from trailcam_edge.sinks.webhook import WebhookSink
-from trailcam_edge.sinks.worker import Delivery, SinkError, SinkRejectedError
+from trailcam_edge.sinks.worker import SinkError, SinkRejectedError, SinkWorker
 from trailcam_edge.store.event_store import EventStore
 
 from .conftest import event, wait_until
@@ -139,7 +139,7 @@ def test_a_redirect_is_not_taken_for_delivery(server: Server, status: int) -> No
 def test_a_server_that_lies_is_not_believed(lie: bytes) -> None:
     with (
         raw_server(lambda connection: connection.sendall(lie)) as url,
-        pytest.raises(SinkError, match="no whole answer"),
+        pytest.raises(SinkError, match="no complete response"),
     ):
         WebhookSink(WebhookSettings(url, timeout_s=2)).deliver(event(1))
 
@@ -152,7 +152,7 @@ def test_a_server_that_stalls_or_drips_is_hung_up_on() -> None:
             time.sleep(0.02)
 
     for talk in (lambda connection: time.sleep(1.0), drip):
-        with raw_server(talk) as url, pytest.raises(SinkError, match="no whole answer in time"):
+        with raw_server(talk) as url, pytest.raises(SinkError, match="no complete response in time"):
             WebhookSink(WebhookSettings(url, timeout_s=0.3)).deliver(event(1))
 
 
@@ -174,7 +174,7 @@ def test_nobody_there_is_an_outage() -> None:
 
 
 def test_an_outage_costs_no_event(
-    server: Server, deliver: Callable[..., Delivery], add: Callable[..., None], store: EventStore
+    server: Server, deliver: Callable[..., SinkWorker], add: Callable[..., None], store: EventStore
 ) -> None:
     tries = iter(range(1000))
     server.answer = lambda handler: handler.say(500 if next(tries) % 3 else 200)

@@ -8,6 +8,7 @@ first visit that was acknowledged and is not there, a damaged database or half a
 
 import argparse
 import json
+import logging
 import os
 import random
 import signal
@@ -24,7 +25,7 @@ import numpy as np
 from trailcam_edge.events import Moment, Visit
 from trailcam_edge.sinks.json_lines import JsonLinesSink
 from trailcam_edge.sinks.settings import JsonLinesSettings
-from trailcam_edge.sinks.worker import Delivery
+from trailcam_edge.sinks.worker import SinkWorker
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.recorder import Recorder
@@ -55,16 +56,16 @@ def camera(folder: Path, run: int, pipe: int) -> None:
         return Moment(time.monotonic(), datetime.now(UTC), boot)
 
     settings = replace(LIMITS, folder=folder / "store")
-    recorder = Recorder(lambda: TellingStore(settings, print), now, print)
+    recorder = Recorder(lambda: TellingStore(settings), now)
     sink = JsonLinesSink(JsonLinesSettings(folder / "events.jsonl", max_bytes=200_000, keep=2))
-    delivery = Delivery(sink, lambda: recorder.store, print, backlog=True)
+    delivery = SinkWorker(sink, lambda: recorder.store, backlog=True)
     recorder.subscribe(delivery.wake)
     for number in range(1_000_000):
         moment = now()
         label = "lynx" if number % 20 == 7 else "squirrel"
         visit_id = f"{boot}-{number:05}"
         recorder.visit(Visit(visit_id, label, moment, moment, 0.9, 3, 5, NOISE, "tiny-1.0.0", 10.0))
-        recorder.watching(moment, "tiny-1.0.0", number)
+        recorder.heartbeat(moment, "tiny-1.0.0", number)
         while recorder.health().waiting > 2:
             time.sleep(0.001)
 
@@ -106,9 +107,12 @@ def rehearse(folder: Path, kills: int) -> dict[str, object]:
         stored = {name for (name,) in connection.execute("SELECT visit_id FROM visits")}
         connection.close()
         assert acknowledged <= stored, sorted(acknowledged - stored)[:5]
-    reports: list[str] = []
-    store = EventStore(replace(LIMITS, folder=folder / "store"), reports.append)
-    assert not reports, reports
+    messages: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("trailcam_edge").addHandler(handler)
+    store = EventStore(replace(LIMITS, folder=folder / "store"))
+    assert not messages, messages
     used = store.usage()
     store.close()
     with open_reader(folder / "store") as reader:

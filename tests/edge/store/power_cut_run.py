@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from dying import MODES, counted, in_child
+from dying import MODES, collect_log, counted, in_child
 
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.store.event_store import EventStore
@@ -45,7 +45,7 @@ def visit(number: int, boot: str = "boot-0") -> Visit:
 
 def prepare(folder: Path) -> int:
     """Fill a store until it has deleted pictures for room; return the number of visits."""
-    store = EventStore(replace(LIMITS, folder=folder), lambda text: None)
+    store = EventStore(replace(LIMITS, folder=folder))
     number = 0
     while not any(event.picture_state == "expired" for event in store.events_after(0, 10)):
         store.add_visit(visit(number))
@@ -57,7 +57,7 @@ def prepare(folder: Path) -> int:
 def work(folder: Path, first: int, acknowledge: Callable[[str], None]) -> None:
     """What a camera does between two power cuts: visits that push out older pictures, a sink, effort, a restart."""
     for boot in ("boot-1", "boot-2"):
-        store = EventStore(replace(LIMITS, folder=folder), lambda text: None)
+        store = EventStore(replace(LIMITS, folder=folder))
         watch = store.begin_watch(moment(0, boot), "tiny-1.0.0")
         for number in range(first, first + NEW_VISITS // 2):
             event_id = store.add_visit(visit(number, boot))
@@ -66,15 +66,15 @@ def work(folder: Path, first: int, acknowledge: Callable[[str], None]) -> None:
             acknowledge(f"sink {event_id}")
         store.add_blind_time(BlindTime("updating", moment(first + 10, boot), moment(first + 20, boot)))
         acknowledge(f"blind {boot}")
-        store.move_watch_on(watch, moment(first + 30, boot), 100)
+        store.extend_watch(watch, moment(first + 30, boot), 100)
         store.close()
 
 
 def inspect(folder: Path, said: list[str], last_number: int) -> None:
     """Assert that everything acknowledged is there, the database sound, every picture whole, and work can go on."""
-    reports: list[str] = []
-    store = EventStore(replace(LIMITS, folder=folder), reports.append)
-    assert not reports, reports
+    with collect_log() as messages:
+        store = EventStore(replace(LIMITS, folder=folder))
+    assert not messages, messages
     assert store.add_visit(visit(last_number, "boot-3")) == store.last_event_id()
     usage = store.usage()
     taken = usage.database_bytes + usage.pictures_bytes
@@ -126,7 +126,7 @@ def rehearse(base: Path, points: int | None) -> dict[str, object]:
         # A flush that is only remembered changes how often SQLite checkpoints, so the last points may not be reached.
         assert died or at > total - 5, f"point {at} of {total} was not reached"
         if at_again:
-            again += in_child(folder, at_again, mode, lambda say: EventStore(settings, say).close())[0]
+            again += in_child(folder, at_again, mode, lambda _: EventStore(settings).close())[0]
         try:
             inspect(folder, said, first + 1000)
         except BaseException:

@@ -152,14 +152,14 @@ def test_a_sink_is_remembered_over_a_restart(open_store: OpenStore) -> None:
 
 
 def test_a_picture_that_somebody_deleted_is_noticed_and_said(
-    open_store: OpenStore, make_visit: MakeVisit, reports: list[str], tmp_path: Path
+    open_store: OpenStore, make_visit: MakeVisit, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     store = open_store()
     store.add_visit(make_visit(1))
     store.close()
     (tmp_path / "store" / "pictures" / "boot-0-00001.jpg").unlink()
     again = open_store()
-    assert "1 pictures are gone" in reports[0]
+    assert "1 pictures are gone" in caplog.messages[0]
     assert again.events_after(0, 1)[0].picture_state == "missing"
 
 
@@ -189,7 +189,7 @@ def test_blind_times_and_watches_come_out_in_order(open_store: OpenStore, tmp_pa
     store = open_store()
     store.add_blind_time(BlindTime("updating", moment_at(10), moment_at(20)))
     watch = store.begin_watch(moment_at(0), "tiny-1.0.0")
-    store.move_watch_on(watch, moment_at(60), 600)
+    store.extend_watch(watch, moment_at(60), 600)
     with open_reader(tmp_path / "store") as reader:
         (blind,) = reader.blind_times()
         (found,) = reader.watches()

@@ -60,7 +60,7 @@ def replay(path: Path) -> str | None:
 
 def device(folder: Path, bundles: Path, rule: UpdateSettings = RULE) -> Updater:
     """Return the updater of a device whose built-in bundle is 1.0.0."""
-    return Updater(replace(rule, folder=folder), lambda text: None, replay, bundles / "1.0.0")
+    return Updater(replace(rule, folder=folder), replay, bundles / "1.0.0")
 
 
 def fresh(origin: Path, folder: Path) -> None:

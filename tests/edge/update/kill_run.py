@@ -37,7 +37,7 @@ STEPS = {  # what the interpreter calls them, and the state of an update that th
     "fetch_release": "fetch",
     "_checked_floor": "fetch",
     "write_floor": "fetch",
-    "ResumingFetcher._go_on": "fetch",
+    "ResumingFetcher._resume": "fetch",
     "_write_flushed": "fetch",
     "_download": "fetch",
     "_read_bundle": "verify",
@@ -52,7 +52,7 @@ STEPS = {  # what the interpreter calls them, and the state of an update that th
     "Updater.observe": "watch",
     "after_commit": "commit",
     "after_roll_back": "roll_back",
-    "gone_back": "roll_back",
+    "operator_rollback": "roll_back",
     "write_journal": "",  # that of the journal
 }
 RULE = UpdateSettings(healthy_s=60, give_up_s=300, most_starts=5)  # two that are killed, a look, and those that go well
@@ -113,7 +113,7 @@ class Device:
         self.words += ["--max-latency-ms", "60000", "--max-memory-mb", "10000"]
 
     def updater(self) -> Updater:
-        return Updater(replace(RULE, folder=self.folder), lambda text: None)
+        return Updater(replace(RULE, folder=self.folder))
 
     def update(self) -> None:
         assert main(self.words) == 0

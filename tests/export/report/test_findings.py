@@ -141,7 +141,7 @@ def test_the_page_is_whole_needs_no_network_and_escapes_what_it_is_given(finding
 def test_every_row_of_the_overview_is_as_wide_as_its_head(findings: Findings) -> None:
     overview = HtmlPage(re.findall("<table.*?</table>", render_drift_report(findings))[0])
     assert overview.tags["tr"] == 1 + 1 + len(findings.variants)
-    assert (overview.tags["th"] + overview.tags["td"]) / overview.tags["tr"] == 10
+    assert (overview.tags["th"] + overview.tags["td"]) / overview.tags["tr"] == 9  # no picture of others was tested
 
 
 def test_a_doubt_about_the_trained_model_stands_in_the_record_and_first_on_the_page(findings: Findings) -> None:

@@ -84,7 +84,7 @@ def test_every_mistake_is_shown_as_a_picture_with_both_labels(page: Page) -> Non
     mistakes = section(render_report(page), "Most confident mistakes")
 
     assert mistakes.tags["img"] == 3
-    assert re.fullmatch(r"owl; answered fox & <hare> \d+% ✗; 8\.png", mistakes.alts[2])
+    assert re.fullmatch(r"owl; answered fox & <hare> \d+%\s✗; 8\.png", mistakes.alts[2])
 
 
 def test_confident_answers_against_the_label_are_shown_as_likely_label_errors(page: Page) -> None:

@@ -110,7 +110,7 @@ def _retrained(folder: Path, version: str, seed: int) -> Bundle:
 def _contact(repository: ReleaseRepository, folder: Path) -> list[tuple[str, int]]:
     """Do what ``trailcam update`` and a watch without trouble do; return what was transferred."""
     counter = _Counter(repository.folder)
-    updater = Updater(UpdateSettings(folder), lambda _: None, lambda _: None)
+    updater = Updater(UpdateSettings(folder), lambda _: None)
     _, path = fetch_release("folder:/", folder, repository.root_bytes(), CHANNEL, lambda: _NOW, counter)
     if path is not None and not updater.installed(path):
         updater.install(path)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from trailcam_core.report import text_table
+from trailcam_core.report.tables import text_table
 from trailcam_train.comparison.compare import Comparison, RunSummary
 from trailcam_train.comparison.paired_predictions import Estimate, PairedResult
 

@@ -5,19 +5,10 @@ from pathlib import Path
 
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import fit_image
-from trailcam_core.report import (
-    Html,
-    box,
-    bullets,
-    fill,
-    html_table,
-    join,
-    paragraph,
-    picture,
-    pictures,
-    render_page,
-    text_table,
-)
+from trailcam_core.report.markup import Html, bullets, fill, join, paragraph
+from trailcam_core.report.page import box, render_page
+from trailcam_core.report.pictures import picture, pictures
+from trailcam_core.report.tables import html_table, text_table
 from trailcam_core.spec import InputSpec
 from trailcam_train.data.data_check import CopyGroup, DataCheck
 
@@ -122,7 +113,8 @@ def _groups(root: Path, groups: Sequence[CopyGroup], title: str) -> tuple[str, H
         more = f" The first {_SHOWN_FILES} of {len(group.files):,}." if len(group.files) > _SHOWN_FILES else ""
         parts = [paragraph(f"{kind}.{more}"), _thumbnails(root, group.files[:_SHOWN_FILES])]
         shown.append(fill('<div class="box {}">{}</div>', "fail" if group.crosses_classes else "", join(parts)))
-    return f"{title} ({len(groups):,})", _first(_SHOWN_GROUPS, groups) + join(shown) if groups else Html()
+    boxes = fill('<div class="groups">{}</div>', join(shown))
+    return f"{title} ({len(groups):,})", _first(_SHOWN_GROUPS, groups) + boxes if groups else Html()
 
 
 def _first(count: int, items: Sequence[object]) -> Html:

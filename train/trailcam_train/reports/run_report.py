@@ -1,5 +1,6 @@
 """``report.html`` of a training run: how good the model is, on how many pictures, and where it fails."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,19 +10,11 @@ import numpy as np
 
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.inference.decision import probabilities
-from trailcam_core.report import (
-    Axis,
-    Html,
-    charts,
-    fill,
-    fraction,
-    html_table,
-    join,
-    line_chart,
-    paragraph,
-    reliability_chart,
-    render_page,
-)
+from trailcam_core.report.axes import Axis, fraction
+from trailcam_core.report.charts import charts, line_chart, reliability_chart
+from trailcam_core.report.markup import Html, fill, join, paragraph
+from trailcam_core.report.page import render_page
+from trailcam_core.report.tables import html_table
 from trailcam_train.data.dataset import Unreadable
 from trailcam_train.evaluation.ood import KNOWN_ACCEPT_RATE, SplitLogits
 from trailcam_train.fitting.checkpoints import EpochRow
@@ -39,6 +32,32 @@ __all__ = ["Page", "render_report"]
 
 _LISTED = 100  # unreadable files shown; unreadable.csv has all
 _TOP5_CLASSES = 5  # classes above which a label among five answers is an achievement
+_CLASS = (
+    ("class", "{name}"),
+    ("test pictures", "{n:,}"),
+    ("recall", "{recall:.1%}"),
+    ("95 % interval", "{recall_low:.1%} to {recall_high:.1%}"),
+    ("answered", "{answered:,}"),
+    ("precision", "{precision:.1%}"),
+    ("95 % interval", "{precision_low:.1%} to {precision_high:.1%}"),
+    ("F1", "{f1:.3f}"),
+)
+_OTHERS = (
+    ("others", "{name}"),
+    ("pictures", "{n:,}"),
+    ("rejected", "{rejected:.1%}"),
+    ("95 % interval", "{rejected_low:.1%} to {rejected_high:.1%}"),
+    (f"at {KNOWN_ACCEPT_RATE:.0%} of test pictures kept", "{rejected_at_keep:.1%}"),
+    ("95 % interval", "{rejected_at_keep_low:.1%} to {rejected_at_keep_high:.1%}"),
+    ("AUROC", "{auroc:.3f}"),
+)
+_BLEND = (
+    ("phase", "{phase}"),
+    ("best epoch", "{epoch}"),
+    ("fraction of its weights", "{blend:.1%}"),
+    ("validation loss", "{validation_loss:.4f}"),
+    ("validation accuracy", "{validation_accuracy:.1%}"),
+)
 
 
 @dataclass(frozen=True)
@@ -87,10 +106,10 @@ def render_report(page: Page) -> str:
     tested, spec = page.tested, page.recipe.input.spec
     sections = [
         ("Training", _curves(page) + _other_teachers(page)),
-        ("Classes", _classes(page)),
+        ("Classes", _table(_CLASS, _named(page.metrics["test"]["per_class"]))),
         ("Confusion", _confusion(page)),
         ("Calibration", _reliability(page)),
-        ("Unknown animals and empty scenes", _reject(page)),
+        ("Unknown pictures", _reject(page)),
         ("Most confident mistakes", show_mistakes(tested)),
         ("Likely label errors", show_label_errors(page.held_out)),
         ("Attention", show_attention(tested, page.model, spec)),
@@ -102,28 +121,20 @@ def render_report(page: Page) -> str:
     return render_page("Training run", page.name, [_summary(page), _cautions(page.provenance)], sections)
 
 
-def _interval(found: dict[str, Any], name: str) -> str:
-    return f"{found[f'{name}_low']:.1%} to {found[f'{name}_high']:.1%}"
-
-
 def _summary(page: Page) -> Html:
     test, validation = page.metrics["test"], page.metrics["validation"]
     worst = min(page.labels, key=lambda label: test["recall"][label])
-    row = test["per_class"][worst]
-    lead = fill(
-        '<p class="lead">Right on <b>{:.1%}</b> of {:,} test pictures (95 % interval {}). The worst class is '
-        "<b>{}</b>: {:.1%} of {:,} found ({}).</p>",
-        *(test["top1"], test["n"], _interval(test, "top1")),
-        *(worst, row["recall"], row["n"], _interval(row, "recall")),
-    )
-    macro_f1 = f"Macro-F1 {test['macro_f1']:.3f} ({test['macro_f1_low']:.3f} to {test['macro_f1_high']:.3f})"
-    if len(page.labels) > _TOP5_CLASSES:
-        macro_f1 += f"; the label is among the five likeliest on {test['top5']:.1%} ({_interval(test, 'top5')})"
-    chosen = (
-        f"Validation: {validation['top1']:.1%} of {validation['n']:,}. Validation pictures chose the best epoch, the "
-        "temperature and the reject rule; test pictures chose nothing."
-    )
-    return join([lead, paragraph(f"{macro_f1}."), paragraph(chosen)])
+    top5 = "; the label is among the five likeliest on {top5:.1%} ({top5_low:.1%} to {top5_high:.1%})"
+    parts = [
+        '<p class="lead">Right on <b>{top1:.1%}</b> of {n:,} test pictures (95 % interval {top1_low:.1%} to '
+        "{top1_high:.1%}). The worst class is <b>{}</b>: {worst[recall]:.1%} of {worst[n]:,} found "
+        "({worst[recall_low]:.1%} to {worst[recall_high]:.1%}).</p>",
+        "<p>Macro-F1 {macro_f1:.3f} ({macro_f1_low:.3f} to {macro_f1_high:.3f})",
+        top5 if len(page.labels) > _TOP5_CLASSES else "",
+        ".</p><p>Validation: {validation[top1]:.1%} of {validation[n]:,}. Validation pictures chose the best epoch, "
+        "the temperature and the reject rule; test pictures chose nothing.</p>",
+    ]
+    return fill("".join(parts), worst, worst=test["per_class"][worst], validation=validation, **test)
 
 
 def _cautions(provenance: dict[str, str]) -> Html:
@@ -143,20 +154,17 @@ def _cautions(provenance: dict[str, str]) -> Html:
 
 
 def _curves(page: Page) -> Html:
-    def chart(title: str, axis: Axis, training: str, lines: list[list[float]]) -> Html:
-        epochs = [row.epoch for row in page.history]
-        named = zip((training, "validation"), ([*zip(epochs, line, strict=True)] for line in lines), strict=True)
-        return line_chart(title, list(named), Axis("epoch", show=(1, 2), whole=True), axis)
-
-    rows = page.history
-    losses = [[row.loss for row in rows], [row.validation_loss for row in rows]]
-    accuracies = [[row.accuracy for row in rows], [row.validation_accuracy for row in rows]]
-    return charts(
-        [
-            chart("Loss", Axis("loss", 0.0, show=(0.0,)), "training", losses),
-            chart("Accuracy", fraction("right", show=(0.9, 1.0)), "training, augmented", accuracies),
-        ]
-    )
+    rows, epoch = page.history, Axis("epoch", show=(1.0, 2.0), whole=True)
+    losses = [
+        ("training", [(row.epoch, row.loss) for row in rows]),
+        ("validation", [(row.epoch, row.validation_loss) for row in rows]),
+    ]
+    accuracies = [
+        ("training, augmented", [(row.epoch, row.accuracy) for row in rows]),
+        ("validation", [(row.epoch, row.validation_accuracy) for row in rows]),
+    ]
+    loss = line_chart("Loss", losses, epoch, Axis("loss", 0.0, show=(0.0,)))
+    return charts([loss, line_chart("Accuracy", accuracies, epoch, fraction("right", show=(0.9, 1.0)))])
 
 
 def _other_teachers(page: Page) -> Html:
@@ -179,30 +187,15 @@ def _other_teachers(page: Page) -> Html:
             )
         )
     if page.metrics.get("blends"):
-        rows = [
-            [
-                *(item["phase"], f"{item['epoch']}", f"{item['blend']:.1%}"),
-                *(f"{item['validation_loss']:.4f}", f"{item['validation_accuracy']:.1%}"),
-            ]
-            for item in page.metrics["blends"]
-        ]
-        head = ["phase", "best epoch", "fraction of its weights", "validation loss", "validation accuracy"]
         parts.append(paragraph("Phases that ended between their first and their best weights:"))
-        parts.append(html_table(head, rows))
+        parts.append(_table(_BLEND, page.metrics["blends"]))
     return join(parts)
 
 
-def _classes(page: Page) -> Html:
-    rows = [
-        [
-            *(label, f"{found['n']:,}", f"{found['recall']:.1%}", _interval(found, "recall")),
-            *(f"{found['answered']:,}", f"{found['precision']:.1%}", _interval(found, "precision")),
-            f"{found['f1']:.3f}",
-        ]
-        for label, found in page.metrics["test"]["per_class"].items()
-    ]
-    head = ["class", "test pictures", "recall", "95 % interval", "answered", "precision", "95 % interval", "F1"]
-    return html_table(head, rows)
+def _table(columns: Sequence[tuple[str, str]], records: Iterable[dict[str, Any]]) -> Html:
+    """Return a table of records; a column has a name and the template of its cells."""
+    rows = [[template.format_map(record) for _, template in columns] for record in records]
+    return html_table([name for name, _ in columns], rows)
 
 
 def _confusion(page: Page) -> Html:
@@ -219,40 +212,33 @@ def _reliability(page: Page) -> Html:
         (name, [(item["confidence"], item["accuracy"], item["n"]) for item in test[key]])
         for name, key in (("as trained", "reliability_before"), ("with temperature", "reliability_after"))
     ]
-    text = (
-        f"Temperature {page.metrics['temperature']:.3f}, fitted on validation. Calibration error on test: "
-        f"{_error(test, 'before')} as trained, {_error(test, 'after')} with the temperature. A point below the dashed "
-        "line: the model is surer than it is right. The columns count the test pictures behind each point with the "
-        "temperature: a point of few pictures proves little."
+    text = fill(
+        "<p>Temperature {:.3f}, fitted on validation. Calibration error on test: {ece_before:.3f} "
+        "({ece_before_low:.3f} to {ece_before_high:.3f}) as trained, {ece_after:.3f} ({ece_after_low:.3f} to "
+        "{ece_after_high:.3f}) with the temperature. A point below the dashed line: the model is surer than it is "
+        "right. The columns count the test pictures behind each point with the temperature: a point of few pictures "
+        "proves little.</p>",
+        page.metrics["temperature"],
+        **test,
     )
-    return paragraph(text) + charts([reliability_chart("Accuracy by confidence", lines)])
-
-
-def _error(test: dict[str, Any], when: str) -> str:
-    return f"{test[f'ece_{when}']:.3f} ({test[f'ece_{when}_low']:.3f} to {test[f'ece_{when}_high']:.3f})"
+    return text + charts([reliability_chart("Accuracy by confidence", lines)])
 
 
 def _reject(page: Page) -> Html:
-    rule = page.metrics["reject"]
     text = fill(
-        "<p>Below {:.3f} of <b>{}</b> the answer is unknown. The threshold keeps {:.0%} of the validation pictures; it "
-        "kept {:.1%} of {:,} test pictures ({}).</p>",
-        *(rule["threshold"], rule["score"], KNOWN_ACCEPT_RATE),
-        *(rule["animals_kept"], rule["n_animals"], _interval(rule, "animals_kept")),
+        "<p>Below {threshold:.3f} of <b>{score}</b> the answer is unknown. The threshold keeps {:.0%} of the "
+        "validation pictures; it kept {animals_kept:.1%} of {n_animals:,} test pictures ({animals_kept_low:.1%} to "
+        "{animals_kept_high:.1%}).</p>",
+        KNOWN_ACCEPT_RATE,
+        **page.metrics["reject"],
     )
     if "others" not in page.metrics:
         return text + paragraph('How many other pictures are rejected was not measured: train with "--others DIR".')
-    rows = [
-        [
-            *(group, f"{found['n']:,}", f"{found['rejected']:.1%}", _interval(found, "rejected")),
-            *(f"{found['rejected_at_keep']:.1%}", _interval(found, "rejected_at_keep"), f"{found['auroc']:.3f}"),
-        ]
-        for group, found in page.metrics["others"]["groups"].items()
-    ]
-    at_keep = f"at {KNOWN_ACCEPT_RATE:.0%} of test pictures kept"
-    return text + html_table(
-        ["others", "pictures", "rejected", "95 % interval", at_keep, "95 % interval", "AUROC"], rows
-    )
+    return text + _table(_OTHERS, _named(page.metrics["others"]["groups"]))
+
+
+def _named(records: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"name": name, **record} for name, record in records.items()]
 
 
 def _unreadable(page: Page) -> Html:

@@ -15,7 +15,9 @@ import numpy.typing as npt
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image, fit_image
-from trailcam_core.report import Html, fill, html_table, paragraph, picture, pictures
+from trailcam_core.report.markup import Html, fill, paragraph
+from trailcam_core.report.pictures import picture, pictures
+from trailcam_core.report.tables import html_table
 from trailcam_core.spec import InputSpec
 from trailcam_train.evaluation.explain import FeatureMaps, feature_maps, grad_cam
 from trailcam_train.evaluation.label_errors import find_label_errors
@@ -69,7 +71,7 @@ class Pictures:
         """Return label, answer with its confidence, and file of a picture, as lines of a caption."""
         row, answer = self.rows[position], self.labels[int(self.answers[position])]
         right = answer == row.label
-        answered = f"answered {answer} {self.confidence[position]:.0%} {'✓' if right else '✗'}"
+        answered = f"answered {answer} {self.confidence[position]:.0%}\N{NO-BREAK SPACE}{'✓' if right else '✗'}"
         return [("truth", row.label), ("right" if right else "wrong", answered), ("file", row.file)]
 
 
@@ -162,13 +164,14 @@ def show_first_layers(test: Pictures, model: keras.Model, spec: InputSpec) -> Ht
         "flat or equal tiles mean channels that do no work.",
         "hint",
     )
-    figures = [picture(_shrink(image), test.caption(position))]
+    text += pictures([picture(_shrink(image), test.caption(position))])
+    figures = []
     for maps in found:
         height, width, count = maps.maps.shape
         shown = f"the first {_CHANNELS} of {count:,}" if count > _CHANNELS else f"{count}"
         caption = f"After the first {maps.kind}, layer {maps.layer}: {shown} channels of {width} x {height} px"
         figures.append(picture(_tile(maps), [("", caption)]))
-    text += pictures(figures, "wide")
+    text += pictures(figures, "large")
     if len(found) == 1:
         text += paragraph("This network pools only just before its answer: strides shrink the picture.")
     return text

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from trailcam.commands.demo.material import Photograph, Sequence, Verdict, demo_labels, judge, judge_photograph
-from trailcam.commands.json_records import visit_record
 from trailcam.commands.watch_output import frame_record
 from trailcam_core.classifier import Classification
 from trailcam_edge.events import BLANK, UNKNOWN, Visit
-from trailcam_edge.recognition.observation import Observation
+from trailcam_edge.recognition.frame_result import FrameResult
+from trailcam_edge.store.records import event_json, unstored_event
 
 __all__ = ["DemoJson", "DemoOutput", "DemoText"]
 
@@ -38,7 +38,7 @@ class _Answered:
 class DemoOutput(Protocol):
     """Shows the photographs, then the sequence."""
 
-    def photograph(self, photograph: Photograph, observation: Observation, answer: Classification) -> None:
+    def photograph(self, photograph: Photograph, result: FrameResult, answer: Classification) -> None:
         """Show one photograph and its answer."""
 
     def photographs_end(self) -> None:
@@ -47,7 +47,7 @@ class DemoOutput(Protocol):
     def sequence_begin(self, sequence: Sequence) -> None:
         """Announce the sequence."""
 
-    def frame(self, sequence: Sequence, observation: Observation) -> None:
+    def frame(self, sequence: Sequence, result: FrameResult) -> None:
         """Show one frame of the sequence."""
 
     def visit(self, visit: Visit) -> None:
@@ -66,16 +66,16 @@ class _Counting:
         self.frames: Counter[tuple[bool, Verdict]] = Counter()  # whether the animal is there, and the verdict
         self.visits: Counter[str] = Counter()
 
-    def count(self, photograph: Photograph, observation: Observation, answer: Classification) -> _Answered:
-        named = _named(observation)
+    def count(self, photograph: Photograph, result: FrameResult, answer: Classification) -> _Answered:
+        named = _named(result)
         verdict = judge_photograph(photograph, named, self._known_labels)
         answered = _Answered(photograph, named, answer.confidence, answer.latency_ms, verdict)
         self.answered.append(answered)
         return answered
 
-    def count_frame(self, sequence: Sequence, observation: Observation) -> Verdict:
-        expected = sequence.expected_at(observation.frame.sequence)
-        verdict = judge(expected, _named(observation))
+    def count_frame(self, sequence: Sequence, result: FrameResult) -> Verdict:
+        expected = sequence.expected_at(result.frame.sequence)
+        verdict = judge(expected, _named(result))
         self.frames[expected is not None, verdict] += 1
         return verdict
 
@@ -93,11 +93,11 @@ class _Counting:
 class DemoJson(_Counting):
     """One JSON object per photograph, frame and visit, and a summary at the end."""
 
-    def photograph(self, photograph: Photograph, observation: Observation, answer: Classification) -> None:
+    def photograph(self, photograph: Photograph, result: FrameResult, answer: Classification) -> None:
         """Print the answer with the truth."""
-        answered = self.count(photograph, observation, answer)
+        answered = self.count(photograph, result, answer)
         truth = {"kind": photograph.kind, "shows": photograph.shows, "expected": photograph.expected}
-        _print_json(frame_record(observation, answer) | truth | {"verdict": answered.verdict})
+        _print_json(frame_record(result, answer) | truth | {"verdict": answered.verdict})
 
     def photographs_end(self) -> None:
         """Print the counts."""
@@ -109,17 +109,17 @@ class DemoJson(_Counting):
     def sequence_begin(self, sequence: Sequence) -> None:
         """Print nothing: each frame names its file."""
 
-    def frame(self, sequence: Sequence, observation: Observation) -> None:
+    def frame(self, sequence: Sequence, result: FrameResult) -> None:
         """Print the answer with the truth."""
-        verdict = self.count_frame(sequence, observation)
-        if observation.answer is not None:
-            truth = {"expected": sequence.expected_at(observation.frame.sequence), "verdict": verdict}
-            _print_json(frame_record(observation, observation.answer) | truth)
+        verdict = self.count_frame(sequence, result)
+        if result.answer is not None:
+            truth = {"expected": sequence.expected_at(result.frame.sequence), "verdict": verdict}
+            _print_json(frame_record(result, result.answer) | truth)
 
     def visit(self, visit: Visit) -> None:
         """Print the visit."""
         self.visits[visit.label] += 1
-        _print_json(visit_record(visit))
+        _print_json({"event": "visit"} | event_json(unstored_event(visit)))
 
     def sequence_end(self, sequence: Sequence) -> None:
         """Print the counts."""
@@ -138,14 +138,14 @@ class DemoText(_Counting):
         self._rate_hz = 0.0
         self._visit_lines: list[str] = []
 
-    def photograph(self, photograph: Photograph, observation: Observation, answer: Classification) -> None:
+    def photograph(self, photograph: Photograph, result: FrameResult, answer: Classification) -> None:
         """Print the truth, the answer and how good it is."""
-        item = self.count(photograph, observation, answer)
+        item = self.count(photograph, result, answer)
         if self._heading != _HEADINGS[photograph.kind]:
             self._heading = _HEADINGS[photograph.kind]
             print(f"\n{self._heading}")
             print(f"  {'photograph of':<20} {'answer':<19} {'':<6}   {'latency':>7}   file")
-        self._rate_hz = observation.rate_hz
+        self._rate_hz = result.rate_hz
         named = "unknown" if item.named is None else f"{item.named:<14} {item.confidence:>4.0%}"
         print(
             f"  {photograph.shows:<20} {named:<19} {_VERDICT_TEXT[item.verdict]:<6} {item.latency_ms:>6.1f} ms"
@@ -188,10 +188,10 @@ class DemoText(_Counting):
             print(f"  #  {sequence.expected} in the picture, named    -  {sequence.expected} in the picture, not named")
         print("  .  nothing to name, unknown   X  another label\n\n  ", end="", flush=True)
 
-    def frame(self, sequence: Sequence, observation: Observation) -> None:
+    def frame(self, sequence: Sequence, result: FrameResult) -> None:
         """Print a character."""
-        verdict = self.count_frame(sequence, observation)
-        there = sequence.expected_at(observation.frame.sequence) is not None
+        verdict = self.count_frame(sequence, result)
+        there = sequence.expected_at(result.frame.sequence) is not None
         print({"right": "#" if there else ".", "missed": "-", "wrong": "X"}[verdict], end="", flush=True)
 
     def visit(self, visit: Visit) -> None:
@@ -226,9 +226,9 @@ class DemoText(_Counting):
             print("A small animal in a wide scene is easily missed: move the camera closer, or use watch --roi.")
 
 
-def _named(observation: Observation) -> str | None:
+def _named(result: FrameResult) -> str | None:
     """Return the label that the live loop takes a frame for, None if there is none."""
-    return None if observation.outcome in (None, UNKNOWN, BLANK) else observation.outcome
+    return None if result.outcome in (None, UNKNOWN, BLANK) else result.outcome
 
 
 def _print_json(record: dict[str, Any]) -> None:

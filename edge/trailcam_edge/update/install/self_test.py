@@ -1,9 +1,9 @@
-"""The self-test of a bundle on this device, in a process of its own.
+"""Self-test of a bundle on this device, in a child process.
 
     python -m trailcam_edge.update.install.self_test BUNDLE
 
-A damaged model can abort the interpreter, and with it the process that holds it: here that is a child, and its death is
-a failed test. The child prints one JSON object on its last line.
+A damaged model can abort the interpreter and its process: here that is a child process, whose death is a failed test.
+The child prints one JSON object on its last line.
 """
 
 import json
@@ -29,13 +29,13 @@ _SHOWN_CHARACTERS = 200
 
 def run_self_test(bundle: Path, settings: UpdateSettings, timeout_s: float = _TIMEOUT_S) -> str | None:
     """Test a bundle in a child process; return the reason for refusing it, or None."""
-    command = [sys.executable, "-P", "-m", __name__, str(bundle)]  # -P: what lies in the working folder is not imported
+    command = [sys.executable, "-P", "-m", __name__, str(bundle)]  # -P: nothing is imported from the working folder
     try:
         done = subprocess.run(command, capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         return f"the self-test did not end within {timeout_s:.0f} s"
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    last = f": {said[-1][:_SHOWN_CHARACTERS]}" if said else ""
+    errors = done.stderr.decode(errors="replace").strip().splitlines()
+    last = f": {errors[-1][:_SHOWN_CHARACTERS]}" if errors else ""
     if done.returncode < 0:
         return f"the self-test was killed by signal {-done.returncode}{last}"
     if done.returncode > 0:
@@ -59,7 +59,7 @@ def _parse(lines: list[bytes]) -> SelfTestResult:
 
 
 def measure(bundle: Path) -> SelfTestResult:
-    """Replay the golden vectors in this process and measure what a picture takes.
+    """Replay the golden vectors in this process and measure latency and memory.
 
     Raises:
         BundleError: the bundle cannot be trusted or loaded.
@@ -82,9 +82,9 @@ def measure(bundle: Path) -> SelfTestResult:
 
 
 def _peak_memory_mb() -> float:
-    """Return the most memory this process ever held, in MB of 10**6 bytes.
+    """Return the peak memory of this process, in MB of 10**6 bytes.
 
-    From ``VmHWM``, because ``ru_maxrss`` of a child begins with its parent's: getrusage(2), proc(5).
+    From ``VmHWM``, because ``ru_maxrss`` of a child starts at that of its parent: getrusage(2), proc(5).
     """
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):

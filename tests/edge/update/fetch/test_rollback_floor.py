@@ -12,9 +12,9 @@ from trailcam_core.errors import UpdateError
 from trailcam_edge.update.fetch.rollback_floor import (
     ROLES,
     Floor,
-    Seen,
+    SeenVersion,
+    advance_floor,
     check_floor,
-    raised,
     read_floor,
     trusted_time,
     with_release,
@@ -24,13 +24,13 @@ from trailcam_edge.update.fetch.rollback_floor import (
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
-SEEN = {role: Seen(5, f"keys of {role}") for role in ROLES}
+SEEN = {role: SeenVersion(5, f"keys of {role}") for role in ROLES}
 FLOOR = Floor(dict(SEEN), {"stable": 7}, NOW)
 
 
-def offered(role: str, version: int, keys: str | None = None) -> dict[str, Seen]:
+def offered(role: str, version: int, keys: str | None = None) -> dict[str, SeenVersion]:
     """Return metadata equal to the floor's, but for one role."""
-    return SEEN | {role: Seen(version, SEEN[role].keys if keys is None else keys)}
+    return SEEN | {role: SeenVersion(version, SEEN[role].keys if keys is None else keys)}
 
 
 # check_floor
@@ -60,26 +60,26 @@ def test_new_keys_recover_a_role_from_a_fast_forward_attack(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_one_old_role_is_refused_even_if_all_others_are_newer(role: str) -> None:
-    newer = {name: Seen(9, seen.keys) for name, seen in SEEN.items()}
+    newer = {name: SeenVersion(9, seen.keys) for name, seen in SEEN.items()}
     with pytest.raises(UpdateError, match=rf"^{role}\.json"):
-        check_floor(FLOOR, newer | {role: Seen(4, SEEN[role].keys)})
+        check_floor(FLOOR, newer | {role: SeenVersion(4, SEEN[role].keys)})
 
 
 def test_a_device_that_has_seen_nothing_takes_any_version() -> None:
-    check_floor(Floor(), {role: Seen(1, "") for role in ROLES})
+    check_floor(Floor(), {role: SeenVersion(1, "") for role in ROLES})
 
 
 # raised
 
 
 def test_the_floor_rises_to_what_was_verified_and_keeps_the_releases() -> None:
-    newer = {role: Seen(8, f"new keys of {role}") for role in ROLES}
-    assert raised(FLOOR, newer, NOW + SECOND, NOW + SECOND) == Floor(newer, {"stable": 7}, NOW + SECOND)
+    newer = {role: SeenVersion(8, f"new keys of {role}") for role in ROLES}
+    assert advance_floor(FLOOR, newer, NOW + SECOND, NOW + SECOND) == Floor(newer, {"stable": 7}, NOW + SECOND)
 
 
 def test_after_a_recovery_the_floor_is_the_lower_version_under_the_new_keys() -> None:
     recovered = offered("snapshot", 1, "other keys")
-    floor = raised(FLOOR, recovered, NOW, NOW)
+    floor = advance_floor(FLOOR, recovered, NOW, NOW)
     check_floor(floor, recovered)
     with pytest.raises(UpdateError, match=r"snapshot\.json: version 0"):
         check_floor(floor, offered("snapshot", 0, "other keys"))
@@ -87,27 +87,27 @@ def test_after_a_recovery_the_floor_is_the_lower_version_under_the_new_keys() ->
 
 @pytest.mark.parametrize("ahead", [DAY + SECOND, 3650 * DAY])
 def test_a_timestamp_signed_in_the_future_does_not_raise_the_time(ahead: timedelta) -> None:
-    assert raised(FLOOR, SEEN, NOW + ahead, NOW).signed_at == NOW
-    assert raised(Floor(), SEEN, NOW + ahead, NOW).signed_at is None
+    assert advance_floor(FLOOR, SEEN, NOW + ahead, NOW).signed_at == NOW
+    assert advance_floor(Floor(), SEEN, NOW + ahead, NOW).signed_at is None
 
 
 def test_after_a_timestamp_from_the_future_the_device_still_trusts_its_clock() -> None:
-    floor = raised(FLOOR, SEEN, NOW + 3650 * DAY, NOW)
+    floor = advance_floor(FLOOR, SEEN, NOW + 3650 * DAY, NOW)
     assert trusted_time(floor, NOW + SECOND) == NOW + SECOND
 
 
 def test_clocks_may_differ_by_a_day() -> None:
-    assert raised(FLOOR, SEEN, NOW + DAY, NOW).signed_at == NOW + DAY
+    assert advance_floor(FLOOR, SEEN, NOW + DAY, NOW).signed_at == NOW + DAY
 
 
 def test_an_older_signing_time_does_not_lower_the_time() -> None:
-    assert raised(FLOOR, SEEN, NOW - DAY, NOW).signed_at == NOW
-    assert raised(FLOOR, SEEN, None, NOW).signed_at == NOW
+    assert advance_floor(FLOOR, SEEN, NOW - DAY, NOW).signed_at == NOW
+    assert advance_floor(FLOOR, SEEN, None, NOW).signed_at == NOW
 
 
 def test_without_a_clock_the_signing_time_is_all_there_is() -> None:
-    assert raised(Floor(), SEEN, NOW, None).signed_at == NOW
-    assert raised(Floor(), SEEN, None, None).signed_at is None
+    assert advance_floor(Floor(), SEEN, NOW, None).signed_at == NOW
+    assert advance_floor(Floor(), SEEN, None, None).signed_at is None
 
 
 @given(st.lists(st.tuples(st.integers(-400, 400), st.one_of(st.none(), st.integers(-400, 400))), max_size=12))
@@ -117,7 +117,7 @@ def test_the_time_never_falls_and_passes_a_known_clock_by_a_day_at_most(
     floor = Floor()
     for signed, clock in days:
         clock_at = None if clock is None else NOW + clock * DAY
-        after = raised(floor, SEEN, NOW + signed * DAY, clock_at)
+        after = advance_floor(floor, SEEN, NOW + signed * DAY, clock_at)
         assert floor.signed_at is None or (after.signed_at is not None and after.signed_at >= floor.signed_at)
         if after.signed_at != floor.signed_at and clock_at is not None:
             assert after.signed_at is not None
@@ -164,7 +164,12 @@ def keep(folder: Path, first: Floor, second: Floor) -> None:
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
-    for floor in (Floor(), FLOOR, Floor({"root": Seen(1, "")}, {}, None), replace(FLOOR, signed_at=NOW + SECOND / 8)):
+    for floor in (
+        Floor(),
+        FLOOR,
+        Floor({"root": SeenVersion(1, "")}, {}, None),
+        replace(FLOOR, signed_at=NOW + SECOND / 8),
+    ):
         write_floor(tmp_path / "state", floor)
         assert read_floor(tmp_path / "state") == floor
 
@@ -173,7 +178,7 @@ HIGHER = {
     "root": replace(FLOOR, roles=offered("root", 6)),
     "timestamp": replace(FLOOR, roles=offered("timestamp", 6)),
     "releases": replace(FLOOR, releases={"stable": 8}),
-    "root before timestamp": replace(FLOOR, roles=offered("root", 6) | {"timestamp": Seen(1, "other keys")}),
+    "root before timestamp": replace(FLOOR, roles=offered("root", 6) | {"timestamp": SeenVersion(1, "other keys")}),
     "timestamp before releases": Floor(offered("timestamp", 6), {}, NOW),
 }
 

@@ -1,17 +1,17 @@
-"""Trailcam against what a person might use instead: whole programs, looked at from outside.
+"""Compare Trailcam with alternatives: whole programs, measured from outside.
 
-    python -m trailcam_project.versus --bundle exports/mine/int8.bundle --keras runs/mine label_image mediapipe keras
+    python -m trailcam_project.program_comparison --bundle exports/mine/int8.bundle --keras runs/mine keras mediapipe
 
-Every program gets the same folder of JPEG pictures and prints a line for each; what is timed are these lines.
+Every program gets the same folder of JPEG pictures and prints a line for each; these lines are timed.
 
     start-up      from the start of the process to the first answer
     per picture   from one answer to the next: decode, crop and resize, invoke, print; after a few for warming up
-    peak memory   the most that the process held, as the kernel counts it
-    busy cores    processor time by time, over these pictures: how many threads really worked
+    peak memory   of the process, as the kernel counts it
+    busy cores    processor time divided by time, over these pictures
 
-Programs are run in turns, each several times in a fresh process, every second time backwards. All are used as they
-come, with the threads they choose themselves, and they choose differently: ``--cores 1,2`` gives all of them one core
-and then two, so that it can be told what comes of threads. A program that cannot be had here is a row that says why.
+Programs are run in turns, each several times in a fresh process, every second time backwards. All run with
+their default number of threads, which differs: ``--cores 1,2`` gives all of them one core and then two, to separate
+the effect of threads. A program that cannot be installed here is a row with the reason.
 """
 
 import argparse
@@ -34,10 +34,10 @@ from trailcam_core.errors import SourceError, TrailcamError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.images.decode import read_image
 from trailcam_edge.sources import DEMO_FRAMES, list_pictures
-from trailcam_project.versus.compare_programs import WARMUP_PICTURES, Contest, run_contest
-from trailcam_project.versus.competitors import RIVALS, Material
+from trailcam_project.program_comparison.alternatives import ALTERNATIVES, ProgramInputs
+from trailcam_project.program_comparison.compare_programs import WARMUP_PICTURES, ProgramComparison, compare_programs
 
-__all__ = ["gather", "main", "table"]
+__all__ = ["format_table", "gather", "main"]
 
 _FRAME_PX = (640, 480)
 
@@ -48,42 +48,42 @@ def gather(folder: Path, pictures: Path | None, count: int) -> Path:
     Raises:
         SourceError: there is no JPEG.
     """
-    place = folder / "pictures"
-    place.mkdir()
+    target = folder / "pictures"
+    target.mkdir()
     if pictures is None:
         frames = [cv2.resize(read_image(path), _FRAME_PX) for path in sorted(DEMO_FRAMES.glob("*.webp"))]
         for number in range(count):
-            cv2.imwrite(str(place / f"{number:04}.jpg"), frames[number % len(frames)][..., ::-1])
-        return place
+            cv2.imwrite(str(target / f"{number:04}.jpg"), frames[number % len(frames)][..., ::-1])
+        return target
     paths = [path for path in list_pictures(pictures) if path.suffix.lower() in (".jpg", ".jpeg")]
     if not paths:
-        raise SourceError(f"{pictures}: no JPEG pictures, which is what every program reads.")
+        raise SourceError(f"{pictures}: no JPEG pictures, the only format that every program reads.")
     for number in range(min(count, len(paths))):
-        shutil.copyfile(paths[number * len(paths) // min(count, len(paths))], place / f"{number:04}.jpg")
-    return place
+        shutil.copyfile(paths[number * len(paths) // min(count, len(paths))], target / f"{number:04}.jpg")
+    return target
 
 
-def table(contest: Contest) -> str:
+def format_table(comparison: ProgramComparison) -> str:
     """Return the comparison as text for a terminal."""
     head = f"{'cores':>6}{'busy':>6}{'start-up ms':>12}{'p50 ms':>9}{'p90 ms':>9}{'peak MB':>9}"
     lines = [f"{'':20}{head}   x Trailcam: start-up, p50, memory"]
-    for row in contest.programs:
-        cores = contest.cores if row.cores is None else row.cores
+    for row in comparison.programs:
+        cores = comparison.cores if row.cores is None else row.cores
         if row.p50_ms is None:
             lines.append(f"{row.name:20}{cores:6}  {row.state}: {row.reason}")
             continue
         ratios = (row.startup_over_ours, row.p50_over_ours, row.peak_over_ours)
-        said = ", ".join("-" if ratio is None else f"{ratio.value:.2f}" for ratio in ratios)
+        shown = ", ".join("-" if ratio is None else f"{ratio.value:.2f}" for ratio in ratios)
         busy = "-" if row.busy_cores is None else f"{row.busy_cores:.1f}"
         figures = f"{cores:6}{busy:>6}{row.startup_ms:12.0f}{row.p50_ms:9.2f}{row.p90_ms:9.2f}{row.peak_mb or 0:9.0f}"
-        lines.append(f"{row.name:20}{figures}   {said}{f'  ({row.reason})' if row.reason else ''}")
+        lines.append(f"{row.name:20}{figures}   {shown}{f'  ({row.reason})' if row.reason else ''}")
     return "\n".join(lines)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Compare, print and write; 1 where the material cannot be used, 130 after an interruption."""
-    parser = argparse.ArgumentParser(description="Trailcam against other programs, from outside, in turns.")
-    parser.add_argument("rivals", nargs="*", metavar="NAME", help=f"of {', '.join(RIVALS)} (all)")
+    """Compare, print and write; return 1 if the inputs cannot be used, 130 after an interruption."""
+    parser = argparse.ArgumentParser(description="Compare Trailcam with other programs, from outside, in turns.")
+    parser.add_argument("alternatives", nargs="*", metavar="NAME", help=f"of {', '.join(ALTERNATIVES)} (all)")
     parser.add_argument("--bundle", type=Path, default=BUILTIN_BUNDLE, metavar="DIR", help="TFLite; default: built in")
     parser.add_argument("--keras", type=Path, metavar="RUN", help="the training that the bundle came from")
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="JPEG pictures; default: the built-in frames")
@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, default=environments_folder(), metavar="DIR")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result as JSON")
     arguments = parser.parse_args(argv)
-    unknown = sorted(set(arguments.rivals) - set(RIVALS))
+    unknown = sorted(set(arguments.alternatives) - set(ALTERNATIVES))
     if unknown or arguments.rounds < 1 or arguments.count < WARMUP_PICTURES + 2:
         parser.error(f"no program {unknown[0]!r}" if unknown else "too few rounds or pictures")
     usable = usable_cores()
@@ -112,16 +112,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             labels.write_text(json.dumps(bundle.manifest.output.labels), encoding="utf-8")
             pictures = gather(Path(scratch), arguments.pictures, arguments.count)
             run = None if arguments.keras is None else arguments.keras.resolve()
-            material = Material(arguments.bundle.resolve(), run, labels, pictures)
-            rivals = [RIVALS[name] for name in arguments.rivals or RIVALS]
-            contest = run_contest(material, rivals, arguments.rounds, arguments.cache, arguments.cores)
+            inputs = ProgramInputs(arguments.bundle.resolve(), run, labels, pictures)
+            alternatives = [ALTERNATIVES[name] for name in arguments.alternatives or ALTERNATIVES]
+            comparison = compare_programs(inputs, alternatives, arguments.rounds, arguments.cache, arguments.cores)
     except TrailcamError as error:
         print(f"versus: {error}", file=sys.stderr)
         return 1
-    print(table(contest))
+    print(format_table(comparison))
     if arguments.out is not None:
-        write_file(arguments.out, to_text(contest))
-    return 0 if contest.complete else 130
+        write_file(arguments.out, to_text(comparison))
+    return 0 if comparison.complete else 130
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -1,13 +1,13 @@
-"""Is this run slower than an earlier one, beyond what the noise of both explains?
+"""Check whether a run is slower than an earlier one by more than the noise of both.
 
-Rows are paired by network, scheme, runtime (of any version), threads and kind. What is compared, best first:
+Rows are paired by network, scheme, runtime (of any version), threads and kind. The measures, best first:
 
-    its ratio to float32 on the same runtime    a machine that is slower today hurts both and cancels
-    its ratio to float32 on LiteRT              the same, but a new version of LiteRT would show here too
-    milliseconds                                only where both runs were made on the same machine
-    nothing                                     inconclusive, and it says so
+    ratio to float32 on the same runtime    the machine cancels out
+    ratio to float32 on LiteRT              the same, but includes a new version of LiteRT
+    milliseconds                            only if both runs are of the same machine
+    none                                    inconclusive
 
-and for every row of a model also its ratio to the floor, which is what Trailcam itself adds to the interpreter.
+and for every row of a model its ratio to the baseline, which is the overhead of Trailcam.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from trailcam_benchmarks.statistics import judge
 
 __all__ = ["MARGIN", "Verdict", "compare"]
 
-MARGIN = 0.05  # a change that a camera does not notice
+MARGIN = 0.05  # a change that makes no difference to a camera
 _LITERT = "ai-edge-litert"
 
 Fields = Mapping[str, Any]
@@ -39,7 +39,7 @@ class Verdict:
 
     @property
     def failed(self) -> bool:
-        """Whether a release should wait for this."""
+        """Return True if this should stop a release."""
         return self.verdict in ("slower", "missing")
 
 
@@ -47,14 +47,14 @@ def compare(old: Fields, new: Result, margin: float = MARGIN) -> tuple[Verdict, 
     """Compare an earlier result with a new one.
 
     Args:
-        old: what ``result.read_old`` returns.
-        new: the result of now.
-        margin: change that does not matter, as a share.
+        old: returned by ``schema.read_earlier``.
+        new: the present result.
+        margin: relative change that does not matter.
 
     Returns:
-        Verdicts on every model row that was measured then; a row that has no figures now is ``missing``.
+        Verdicts on every model row of the earlier result; a row without present figures is ``missing``.
     """
-    same_machine = _place(old["machine"]) == _place(asdict(new.machine))
+    same_machine = _identity(old["machine"]) == _identity(asdict(new.machine))
     before, after = _by_key(old["rows"]), _by_key([asdict(row) for row in new.rows])
     verdicts: list[Verdict] = []
     for key, rounds in before.items():
@@ -63,7 +63,7 @@ def compare(old: Fields, new: Result, margin: float = MARGIN) -> tuple[Verdict, 
             continue
         row = f"{name} {scheme}, {runtime}, {threads} thread(s)"
         if key not in after:
-            verdicts.append(Verdict(row, "latency", "missing", None, "measured then, without figures now"))
+            verdicts.append(Verdict(row, "latency", "missing", None, "measured then, no figures now"))
             continue
         reference = _float32(key, before, after)
         if reference is not None:
@@ -109,7 +109,7 @@ def _by_key(rows: Sequence[Fields]) -> dict[_Key, Sequence[float]]:
 
 
 def _float32(key: _Key, before: Mapping[_Key, Any], after: Mapping[_Key, Any]) -> _Key | None:
-    """Return another row to divide by that both runs have: float32 on the same runtime, or else on LiteRT."""
+    """Return the row to divide by that both runs have: float32 on the same runtime, or else on LiteRT."""
     found = [
         other
         for other in before
@@ -123,5 +123,5 @@ def _float32(key: _Key, before: Mapping[_Key, Any], after: Mapping[_Key, Any]) -
     return min(found, key=lambda other: other[2] != key[2], default=None)
 
 
-def _place(machine: Fields) -> tuple[Any, ...]:
+def _identity(machine: Fields) -> tuple[Any, ...]:
     return tuple(machine.get(name) for name in ("board", "processor", "cores", "architecture", "governor"))

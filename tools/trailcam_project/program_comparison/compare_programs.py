@@ -1,8 +1,7 @@
-"""Run programs in turns over the same pictures and time the lines that they print; ``versus`` is the command.
+"""Run programs in turns over the same pictures and time the lines that they print.
 
-Each program runs several times in a fresh process, every second time backwards, with each number of cores. What a
-program says and takes is seen from outside: lines on its standard output, memory and processor time as the kernel
-counts them.
+Each program runs several times in a fresh process, every second time backwards, with each number of cores. It is
+measured from outside: lines on its standard output, memory and processor time as the kernel counts them.
 """
 
 import contextlib
@@ -28,9 +27,17 @@ from trailcam_benchmarks.statistics import Ratio, paired_ratio, quantile
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.cores import usable_cores
 from trailcam_core.errors import DeviceError
-from trailcam_project.versus.competitors import OURS, Material, Rival
+from trailcam_project.program_comparison.alternatives import TRAILCAM, Program, ProgramInputs
 
-__all__ = ["WARMUP_PICTURES", "Contest", "Outcome", "ProgramError", "ProgramRow", "run_contest", "say", "time_program"]
+__all__ = [
+    "WARMUP_PICTURES",
+    "ProgramComparison",
+    "ProgramError",
+    "ProgramRow",
+    "ProgramRun",
+    "compare_programs",
+    "time_program",
+]
 
 WARMUP_PICTURES = 5
 _LIMIT_S = 1800.0  # for one run of one program
@@ -39,10 +46,10 @@ _Turn = tuple[str, int]  # a program's name, the number of its cores
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One run of one program: milliseconds to the first answer and between answers, the most memory, the labels.
+class ProgramRun:
+    """One run of one program: milliseconds to the first answer and between answers, peak memory, labels.
 
-    ``busy_cores`` is processor time by time over the pictures after warming up: how many threads really worked.
+    ``busy_cores`` is processor time divided by time, over the pictures after the warm-up.
     """
 
     startup_ms: float
@@ -56,8 +63,8 @@ class Outcome:
 class ProgramRow:
     """A program with a number of cores; ratios are to Trailcam in the same round with as many.
 
-    ``same_labels`` is the share of pictures with our label. ``cores`` is None where all programs had those of the
-    ``Contest``. ``busy_cores`` is the median over rounds, see ``Outcome``.
+    ``same_labels`` is the fraction of pictures with Trailcam's label. ``cores`` is None if all programs had those of
+    the ``ProgramComparison``. ``busy_cores`` is the median over rounds, see ``ProgramRun``.
     """
 
     name: str
@@ -78,8 +85,8 @@ class ProgramRow:
 
 
 @dataclass(frozen=True)
-class Contest:
-    """The whole comparison, as its JSON file has it; ``cores`` is the largest number that programs were given."""
+class ProgramComparison:
+    """The whole comparison, as in its JSON file; ``cores`` is the largest number of cores in it."""
 
     started: str
     complete: bool
@@ -96,34 +103,34 @@ class Contest:
 
 
 class ProgramError(Exception):
-    """A program did not do what it should; the text says what it did."""
+    """A program failed or did not answer every picture; the text has the reason."""
 
 
-def run_contest(
-    material: Material, rivals: Sequence[Rival], rounds: int, cache: Path, core_counts: Sequence[int] = ()
-) -> Contest:
-    """Run Trailcam and its rivals in turns; an interruption keeps what is there.
+def compare_programs(
+    inputs: ProgramInputs, alternatives: Sequence[Program], rounds: int, cache: Path, core_counts: Sequence[int] = ()
+) -> ProgramComparison:
+    """Run Trailcam and its alternatives in turns; an interruption keeps the runs so far.
 
     Args:
-        material: what they are given; at least ``WARMUP_PICTURES`` + 2 pictures.
-        rivals: of ``RIVALS``.
+        inputs: of the programs; at least ``WARMUP_PICTURES`` + 2 pictures.
+        alternatives: of ``ALTERNATIVES``.
         rounds: at least 1.
-        cache: folder of their environments, which are made first.
-        core_counts: numbers of cores that every program gets in each round, none more than this process may use; all
-            of these where none is given.
+        cache: folder of their environments, which are created first.
+        core_counts: numbers of cores that every program gets in each round, at most those of this process; all of
+            them if empty.
     """
     started, before = datetime.now().astimezone().isoformat(timespec="seconds"), read_condition()
     counts = tuple(core_counts) or (usable_cores(),)
-    programs = [OURS, *rivals]
+    programs = [TRAILCAM, *alternatives]
     turns = [(program, cores) for cores in counts for program in programs]
-    found: dict[_Turn, list[Outcome]] = {(program.name, cores): [] for program, cores in turns}
+    found: dict[_Turn, list[ProgramRun]] = {(program.name, cores): [] for program, cores in turns}
     reasons: dict[_Turn, str] = {}
-    places: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     complete = True
     try:
         for program in programs:
             try:
-                places[program.name] = _place(program, material, cache)
+                folders[program.name] = _programs_folder(program, inputs, cache)
             except DeviceError as error:
                 reasons |= {(program.name, cores): str(error) for cores in counts}
         for number in range(rounds):
@@ -131,34 +138,34 @@ def run_contest(
                 key = (program.name, cores)
                 if key in reasons:
                     continue
-                say(f"round {number + 1} of {rounds}: {program.name} on {cores} core(s)")
+                _report(f"round {number + 1} of {rounds}: {program.name} on {cores} core(s)")
                 try:
-                    found[key].append(time_program(program, places[program.name], material, cores))
+                    found[key].append(time_program(program, folders[program.name], inputs, cores))
                 except ProgramError as error:
                     reasons[key] = str(error)
     except KeyboardInterrupt:
         complete = False
         reasons |= {key: "interrupted" for key in found if len(found[key]) < rounds and key not in reasons}
-    manifest = open_bundle(material.bundle).manifest
-    return Contest(
+    manifest = open_bundle(inputs.bundle).manifest
+    return ProgramComparison(
         started=started,
         complete=complete,
         machine=describe_machine(),
         before=before,
         after=read_condition(),
         cores=max(counts),
-        pictures=len(list(material.pictures.iterdir())),
+        pictures=len(list(inputs.pictures.iterdir())),
         rounds=rounds,
         bundle=f"{manifest.name} {manifest.version} {manifest.model.scheme}",
         sha256=manifest.model.sha256,
         programs=tuple(
-            _row(program, cores, found, rounds, reasons.get((program.name, cores), ""), places.get(program.name))
+            _row(program, cores, found, rounds, reasons.get((program.name, cores), ""), folders.get(program.name))
             for program, cores in turns
         ),
     )
 
 
-def time_program(program: Rival, place: Path, material: Material, cores: int | None = None) -> Outcome:
+def time_program(program: Program, folder: Path, inputs: ProgramInputs, cores: int | None = None) -> ProgramRun:
     """Run a program once over all pictures, on the first ``cores`` of those that this process may use.
 
     Raises:
@@ -170,14 +177,14 @@ def time_program(program: Rival, place: Path, material: Material, cores: int | N
     peak_mb: float | None = None
     with tempfile.TemporaryDirectory(prefix="trailcam-versus-") as scratch, tempfile.TemporaryFile() as errors:
         start_s = time.perf_counter()
-        with _on_cores(cores):  # which a process has from whoever starts it
+        with _on_cores(cores):  # which a process inherits
             process = subprocess.Popen(
-                program.command(place, material),
+                program.command(folder, inputs),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 cwd=scratch,
-                # The second keeps Ultralytics from leaving its settings in the home of whoever measures.
+                # The second keeps Ultralytics from writing its settings into the home folder.
                 env=os.environ | {"PYTHONUNBUFFERED": "1", "YOLO_CONFIG_DIR": scratch},
                 text=True,
             )
@@ -191,9 +198,9 @@ def time_program(program: Rival, place: Path, material: Material, cores: int | N
                     continue
                 stamps_s.append(stamp_s)
                 processor_s.append(_processor_s(process.pid))
-                said_of = matched.groupdict()
-                if said_of.get("name") and said_of.get("label"):
-                    labels[str(said_of["name"])] = str(said_of["label"])
+                found = matched.groupdict()
+                if found.get("name") and found.get("label"):
+                    labels[str(found["name"])] = str(found["label"])
                 peak_mb = read_memory_mb(Path(f"/proc/{process.pid}/status"))[1] or peak_mb
             code = process.wait()
         finally:
@@ -202,23 +209,23 @@ def time_program(program: Rival, place: Path, material: Material, cores: int | N
             process.wait()
             cast(IO[str], process.stdout).close()
         errors.seek(0)
-        said = errors.read().decode("utf-8", "replace").strip().splitlines()
-    wanted = len(list(material.pictures.iterdir()))
+        lines = errors.read().decode("utf-8", "refolder").strip().splitlines()
+    wanted = len(list(inputs.pictures.iterdir()))
     if time.perf_counter() - start_s >= _LIMIT_S:
         raise ProgramError(f"ended after {_LIMIT_S:.0f} s with {len(stamps_s)} answers to {wanted} pictures")
     if code or len(stamps_s) != wanted:
-        last = said[-1][:200] if said else "it said nothing"
+        last = lines[-1][:200] if lines else "no output"
         raise ProgramError(f"exit code {code}, {len(stamps_s)} answers to {wanted} pictures: {last}")
     steps_ms = np.diff(stamps_s)[WARMUP_PICTURES:] * 1e3
     first_s, last_s = processor_s[WARMUP_PICTURES], processor_s[-1]
     took_s = stamps_s[-1] - stamps_s[WARMUP_PICTURES]
     busy = None if first_s is None or last_s is None else (last_s - first_s) / took_s
-    return Outcome((stamps_s[0] - start_s) * 1e3, tuple(steps_ms.tolist()), peak_mb, labels, busy)
+    return ProgramRun((stamps_s[0] - start_s) * 1e3, tuple(steps_ms.tolist()), peak_mb, labels, busy)
 
 
 @contextlib.contextmanager
 def _on_cores(count: int | None) -> Iterator[None]:
-    """Give this thread, and what it starts meanwhile, only the first ``count`` of its cores."""
+    """Restrict this thread, and the processes it starts meanwhile, to the first ``count`` of its cores."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, sorted(allowed)[:count])
     try:
@@ -228,54 +235,54 @@ def _on_cores(count: int | None) -> Iterator[None]:
 
 
 def _processor_s(pid: int) -> float | None:
-    """Return the seconds that all threads of a process have worked; None where the kernel does not say.
+    """Return the processor time of all threads of a process in seconds; None if the kernel does not report it.
 
     Source: proc_pid_stat(5), utime and stime; the name before them, in brackets, may hold anything.
     """
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="refolder").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     except (OSError, IndexError, ValueError):
         return None
 
 
-def _place(program: Rival, material: Material, cache: Path) -> Path:
-    """Return the folder of the programs of its environment, after making that."""
-    if program.needs_run and material.run is None:
-        raise DeviceError("needs the training of this bundle: give it with --keras RUN")
+def _programs_folder(program: Program, inputs: ProgramInputs, cache: Path) -> Path:
+    """Create the environment of a program; return the folder of its programs."""
+    if program.needs_run and inputs.run is None:
+        raise DeviceError("needs the training of this bundle: name it with --keras RUN")
     if program.environment is None:
         return Path(sys.executable).parent
-    say(f"environment of {program.name}")
+    _report(f"environment of {program.name}")
     return python_of(program.environment, cache).parent
 
 
 def _row(
-    program: Rival, cores: int, found: dict[_Turn, list[Outcome]], rounds: int, reason: str, place: Path | None
+    program: Program, cores: int, found: dict[_Turn, list[ProgramRun]], rounds: int, reason: str, folder: Path | None
 ) -> ProgramRow:
-    mine, ours = found[program.name, cores], found[OURS.name, cores]
-    versions = {} if place is None else _versions(program, place)
-    state = "measured" if len(mine) == rounds else "partial" if mine else "failed"
-    if not mine:
+    own, ours = found[program.name, cores], found[TRAILCAM.name, cores]
+    versions = {} if folder is None else _versions(program, folder)
+    state = "measured" if len(own) == rounds else "partial" if own else "failed"
+    if not own:
         return ProgramRow(program.name, state, reason, program.note, versions, cores=cores)
-    every = np.concatenate([outcome.picture_ms for outcome in mine])
-    peaks = [outcome.peak_mb for outcome in mine if outcome.peak_mb is not None]
-    our_peaks = [outcome.peak_mb for outcome in ours if outcome.peak_mb is not None]
-    busy = [outcome.busy_cores for outcome in mine if outcome.busy_cores is not None]
-    rival = program is not OURS and bool(ours)
-    shown = [name for name in mine[0].labels if ours and name in ours[0].labels] if rival else []
-    same = sum(mine[0].labels[name] == ours[0].labels[name] for name in shown)
+    every = np.concatenate([run.picture_ms for run in own])
+    peaks = [run.peak_mb for run in own if run.peak_mb is not None]
+    our_peaks = [run.peak_mb for run in ours if run.peak_mb is not None]
+    busy = [run.busy_cores for run in own if run.busy_cores is not None]
+    rival = program is not TRAILCAM and bool(ours)
+    shown = [name for name in own[0].labels if ours and name in ours[0].labels] if rival else []
+    same = sum(own[0].labels[name] == ours[0].labels[name] for name in shown)
     return ProgramRow(
         name=program.name,
         state=state,
         reason=reason,
         note=program.note,
         versions=versions,
-        startup_ms=statistics.median(outcome.startup_ms for outcome in mine),
+        startup_ms=statistics.median(run.startup_ms for run in own),
         p50_ms=quantile(every, 0.5),
         p90_ms=quantile(every, 0.9),
         peak_mb=max(peaks, default=None),
-        startup_over_ours=paired_ratio([o.startup_ms for o in mine], [o.startup_ms for o in ours]) if rival else None,
-        p50_over_ours=paired_ratio([_p50(o) for o in mine], [_p50(o) for o in ours]) if rival else None,
+        startup_over_ours=paired_ratio([o.startup_ms for o in own], [o.startup_ms for o in ours]) if rival else None,
+        p50_over_ours=paired_ratio([_p50(o) for o in own], [_p50(o) for o in ours]) if rival else None,
         peak_over_ours=paired_ratio(peaks, our_peaks) if rival and peaks and our_peaks else None,
         same_labels=same / len(shown) if shown else None,
         cores=cores,
@@ -283,17 +290,17 @@ def _row(
     )
 
 
-def _p50(outcome: Outcome) -> float:
-    return quantile(np.array(outcome.picture_ms), 0.5)
+def _p50(run: ProgramRun) -> float:
+    return quantile(np.array(run.picture_ms), 0.5)
 
 
-def _versions(program: Rival, place: Path) -> dict[str, str]:
+def _versions(program: Program, folder: Path) -> dict[str, str]:
     script = "import sys, json, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
-    command = [str(place / "python"), "-c", script, *program.packages]
+    command = [str(folder / "python"), "-c", script, *program.packages]
     asked = subprocess.run(command, capture_output=True, text=True)
     return dict(json.loads(asked.stdout)) if asked.returncode == 0 else {}
 
 
-def say(text: str) -> None:
-    """Tell whoever waits how far it is."""
-    print(f"versus: {text}", file=sys.stderr, flush=True)
+def _report(text: str) -> None:
+    """Print a line of progress."""
+    print(f"compare_programs: {text}", file=sys.stderr, flush=True)

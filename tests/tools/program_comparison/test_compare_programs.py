@@ -15,20 +15,20 @@ from trailcam_benchmarks.host.virtual_environments import Environment
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import DeviceError, SourceError
 from trailcam_edge.sources import DEMO_FRAMES
-from trailcam_project.versus import compare_programs as running
-from trailcam_project.versus.__main__ import gather, main, table
-from trailcam_project.versus.compare_programs import ProgramError, run_contest, time_program
-from trailcam_project.versus.competitors import OURS, RIVALS, Material, Rival
+from trailcam_project.program_comparison import compare_programs as running
+from trailcam_project.program_comparison.__main__ import format_table, gather, main
+from trailcam_project.program_comparison.alternatives import ALTERNATIVES, TRAILCAM, Program, ProgramInputs
+from trailcam_project.program_comparison.compare_programs import ProgramError, compare_programs, time_program
 
 PACKAGE = Path(running.__file__).parent
 ANSWERS = "import sys, time, pathlib\nfor p in sorted(pathlib.Path(sys.argv[1]).iterdir()):\n"
 
 
-def program(name: str, text: str, environment: Environment | None = None) -> Rival:
-    def command(_: Path, material: Material) -> list[str]:
-        return [sys.executable, "-c", text, str(material.pictures)]
+def program(name: str, text: str, environment: Environment | None = None) -> Program:
+    def command(_: Path, inputs: ProgramInputs) -> list[str]:
+        return [sys.executable, "-c", text, str(inputs.pictures)]
 
-    return Rival(name, environment, command, re.compile(r"(?P<name>[^\t]+)\t(?P<label>.+)"), ("numpy",))
+    return Program(name, environment, command, re.compile(r"(?P<name>[^\t]+)\t(?P<label>.+)"), ("numpy",))
 
 
 OWN = program("own", f"{ANSWERS}    time.sleep(0.01); print(p.name, 'cat', sep='\\t')")
@@ -38,17 +38,17 @@ SHORT = program("short", "print('0000.jpg\\tcat')\nsys = 1 / 0")
 
 
 @pytest.fixture
-def material(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Material:
-    monkeypatch.setattr(running, "OURS", OWN)
+def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProgramInputs:
+    monkeypatch.setattr(running, "TRAILCAM", OWN)
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for number in range(9):
         (pictures / f"{number:04}.jpg").touch()
-    return Material(BUILTIN_BUNDLE, None, tmp_path / "labels.json", pictures)
+    return ProgramInputs(BUILTIN_BUNDLE, None, tmp_path / "labels.json", pictures)
 
 
-def test_a_program_is_timed_by_its_lines_and_its_greeting_is_no_answer(material: Material) -> None:
-    outcome = time_program(OTHER, Path(sys.executable).parent, material)
+def test_a_program_is_timed_by_its_lines_and_its_greeting_is_no_answer(inputs: ProgramInputs) -> None:
+    outcome = time_program(OTHER, Path(sys.executable).parent, inputs)
     assert outcome.startup_ms > 30
     assert len(outcome.picture_ms) == 9 - 1 - running.WARMUP_PICTURES
     assert all(ms > 20 for ms in outcome.picture_ms)
@@ -57,82 +57,82 @@ def test_a_program_is_timed_by_its_lines_and_its_greeting_is_no_answer(material:
     assert outcome.busy_cores is None or outcome.busy_cores < 0.5  # it sleeps
 
 
-def test_ratios_are_to_our_own_program_in_the_same_round(material: Material, tmp_path: Path) -> None:
-    contest = run_contest(material, [OTHER], 2, tmp_path)
-    ours, other = contest.programs
-    assert contest.complete
+def test_ratios_are_to_our_own_program_in_the_same_round(inputs: ProgramInputs, tmp_path: Path) -> None:
+    comparison = compare_programs(inputs, [OTHER], 2, tmp_path)
+    ours, other = comparison.programs
+    assert comparison.complete
     assert (ours.state, other.state) == ("measured", "measured")
     assert ours.p50_over_ours is None
     assert other.p50_over_ours is not None
     assert other.p50_over_ours.value > 1
     assert other.same_labels == 1.0
     assert "numpy" in other.versions
-    assert contest.pictures == 9
-    assert "other" in table(contest)
+    assert comparison.pictures == 9
+    assert "other" in format_table(comparison)
 
 
 def test_a_program_that_fails_or_cannot_be_had_is_a_row_and_the_rest_goes_on(
-    material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inputs: ProgramInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(environment: Environment, _: Path) -> Path:
         raise DeviceError(f"no environment for {environment.name}")
 
     monkeypatch.setattr(running, "python_of", refuse)
     missing = program("missing", "", Environment("missing", ("./there-is-no-such-package",)))
-    contest = run_contest(material, [SHORT, missing, OTHER, RIVALS["keras"]], 1, tmp_path / "cache")
-    rows = {row.name: row for row in contest.programs}
+    comparison = compare_programs(inputs, [SHORT, missing, OTHER, ALTERNATIVES["keras"]], 1, tmp_path / "cache")
+    rows = {row.name: row for row in comparison.programs}
     assert rows["short"].state == "failed"
     assert "1 answers to 9 pictures: ZeroDivisionError" in rows["short"].reason
     assert "no environment for missing" in rows["missing"].reason
     assert "--keras RUN" in rows["keras"].reason
     assert rows["other"].state == "measured"
-    assert json.loads(json.dumps(asdict(contest)))["programs"][1]["p50_ms"] is None
+    assert json.loads(json.dumps(asdict(comparison)))["programs"][1]["p50_ms"] is None
 
 
 def test_an_interruption_keeps_what_is_there(
-    material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inputs: ProgramInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, runs = running.time_program, []
 
-    def interrupted(rival: Rival, place: Path, given: Material, cores: int) -> running.Outcome:
+    def interrupted(rival: Program, place: Path, given: ProgramInputs, cores: int) -> running.ProgramRun:
         runs.append(rival.name)
         if len(runs) == 3:
             raise KeyboardInterrupt
         return real(rival, place, given, cores)
 
     monkeypatch.setattr(running, "time_program", interrupted)
-    contest = run_contest(material, [OTHER], 2, tmp_path)
+    comparison = compare_programs(inputs, [OTHER], 2, tmp_path)
     assert runs == ["own", "other", "other"]  # every second round goes backwards
-    assert not contest.complete
-    assert [(row.state, row.reason) for row in contest.programs] == [("partial", "interrupted")] * 2
+    assert not comparison.complete
+    assert [(row.state, row.reason) for row in comparison.programs] == [("partial", "interrupted")] * 2
 
 
 def test_each_number_of_cores_has_its_rows_and_its_own_ratios(
-    material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inputs: ProgramInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = []
 
-    def pretend(rival: Rival, place: Path, given: Material, cores: int) -> running.Outcome:
+    def pretend(rival: Program, place: Path, given: ProgramInputs, cores: int) -> running.ProgramRun:
         turns.append((rival.name, cores))
         ms = {("own", 1): 40.0, ("own", 2): 20.0}.get((rival.name, cores), 60.0)
-        return running.Outcome(100.0, (ms,) * 4, 50.0, {}, 1.0)
+        return running.ProgramRun(100.0, (ms,) * 4, 50.0, {}, 1.0)
 
     monkeypatch.setattr(running, "time_program", pretend)
-    contest = run_contest(material, [OTHER], 2, tmp_path, (1, 2))
+    comparison = compare_programs(inputs, [OTHER], 2, tmp_path, (1, 2))
     forth = [("own", 1), ("other", 1), ("own", 2), ("other", 2)]
     assert turns == [*forth, *forth[::-1]]
-    assert contest.cores == 2
-    assert [(row.name, row.cores, row.busy_cores) for row in contest.programs] == [(*turn, 1.0) for turn in forth]
-    ratios = [row.p50_over_ours.value for row in contest.programs if row.p50_over_ours]
+    assert comparison.cores == 2
+    assert [(row.name, row.cores, row.busy_cores) for row in comparison.programs] == [(*turn, 1.0) for turn in forth]
+    ratios = [row.p50_over_ours.value for row in comparison.programs if row.p50_over_ours]
     assert ratios == [1.5, 3.0]
-    assert len(table(contest).splitlines()) == 5
+    assert len(format_table(comparison).splitlines()) == 5
 
 
-def test_a_program_gets_the_cores_and_this_process_keeps_its_own(material: Material) -> None:
+def test_a_program_gets_the_cores_and_this_process_keeps_its_own(inputs: ProgramInputs) -> None:
     asks = program("asks", f"import os\n{ANSWERS}    print(p.name, len(os.sched_getaffinity(0)), sep='\\t')")
     mine = os.sched_getaffinity(0)
-    assert set(time_program(asks, Path(), material, 1).labels.values()) == {"1"}
-    assert set(time_program(asks, Path(), material).labels.values()) == {str(len(mine))}
+    assert set(time_program(asks, Path(), inputs, 1).labels.values()) == {"1"}
+    assert set(time_program(asks, Path(), inputs).labels.values()) == {str(len(mine))}
     assert os.sched_getaffinity(0) == mine
 
 
@@ -143,21 +143,21 @@ def test_more_cores_than_there_are_and_other_words_are_refused(capsys: pytest.Ca
         assert message in capsys.readouterr().err
 
 
-def test_a_program_that_answers_too_little_says_what_it_said(material: Material) -> None:
+def test_a_program_that_answers_too_little_says_what_it_said(inputs: ProgramInputs) -> None:
     with pytest.raises(ProgramError, match="exit code 1"):
-        time_program(SHORT, Path(), material)
+        time_program(SHORT, Path(), inputs)
 
 
-def test_a_program_that_falls_silent_is_ended(material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_falls_silent_is_ended(inputs: ProgramInputs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "_LIMIT_S", 1.0)
     with pytest.raises(ProgramError, match="ended after 1 s with 1 answers to 9 pictures"):
-        time_program(SILENT, Path(), material)
+        time_program(SILENT, Path(), inputs)
 
 
 def test_our_own_lines_are_understood(capsys: pytest.CaptureFixture[str]) -> None:
     frame = min(DEMO_FRAMES.glob("*.webp"))
     assert trailcam(["classify", str(frame), "--json"]) == 0
-    found = OURS.answer.match(capsys.readouterr().out)
+    found = TRAILCAM.answer.match(capsys.readouterr().out)
     assert found is not None
     assert found["name"] == frame.name
     expected = {entry["file"]: entry["expected"] for entry in json.loads((DEMO_FRAMES / "frames.json").read_text())}
@@ -170,10 +170,10 @@ def trained_labels() -> list[str]:
 
 def test_lines_of_ultralytics_are_understood() -> None:
     line = "image 2/12 /tmp/a b/0001.jpg: 224x224 4 0.00, 515 0.00, 842 0.00, 644.3ms\n"
-    found = RIVALS["ultralytics"].answer.match(line)
+    found = ALTERNATIVES["ultralytics"].answer.match(line)
     assert found is not None
     assert found["name"] == "0001.jpg"
-    assert RIVALS["ultralytics"].answer.match("Speed: 57.7ms preprocess, 534.3ms inference") is None
+    assert ALTERNATIVES["ultralytics"].answer.match("Speed: 57.7ms preprocess, 534.3ms inference") is None
 
 
 def test_ultralytics_is_only_ever_run_and_never_imported() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from trailcam_benchmarks.results.regression import Verdict, compare
-from trailcam_benchmarks.results.schema import Result, read_old, write_result
-from trailcam_benchmarks.session.session import Plan, measure
+from trailcam_benchmarks.results.regression_check import Verdict, compare
+from trailcam_benchmarks.results.schema import Result, read_earlier, write_result
+from trailcam_benchmarks.session.session import BenchmarkPlan, measure
 from trailcam_core.errors import DataError
 
 FLOAT, INT8 = "float32.bundle", "int8.bundle"
@@ -29,7 +29,9 @@ def make_result(fake_runs: Any) -> Any:
             number = next(asked)
             return machine * WOBBLE[number // per_round] * (1 + 0.002 * (number % 3))
 
-        return measure(Plan(tuple(map(Path, schemes)), frames=8, min_time_s=0, rounds=8), fake_runs(schemes, factor))
+        return measure(
+            BenchmarkPlan(tuple(map(Path, schemes)), frames=8, min_time_s=0, rounds=8), fake_runs(schemes, factor)
+        )
 
     return make
 
@@ -104,7 +106,7 @@ def test_a_new_version_of_bundle_and_runtime_is_compared_with_the_old(make_resul
 def test_a_result_is_read_back(tmp_path: Path, make_result: Any) -> None:
     result = make_result(40, 20)
     write_result(tmp_path / "benchmark.json", result)
-    assert read_old(tmp_path / "benchmark.json") == json.loads(json.dumps(asdict(result)))
+    assert read_earlier(tmp_path / "benchmark.json") == json.loads(json.dumps(asdict(result)))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_a_file_that_is_no_result_is_refused(tmp_path: Path, content: str, messa
     path = tmp_path / "old.json"
     path.write_text(content)
     with pytest.raises(DataError, match=message):
-        read_old(path)
+        read_earlier(path)
 
 
 def test_a_round_without_a_time_is_refused(tmp_path: Path, make_result: Any) -> None:
@@ -132,6 +134,6 @@ def test_a_round_without_a_time_is_refused(tmp_path: Path, make_result: Any) -> 
     fields["rows"][0]["latency"]["round_p50_ms"][0] = "fast"
     path.write_text(json.dumps(fields))
     with pytest.raises(DataError, match="damaged"):
-        read_old(path)
+        read_earlier(path)
     with pytest.raises(DataError, match="cannot be read"):
-        read_old(tmp_path / "missing.json")
+        read_earlier(tmp_path / "missing.json")
