@@ -49,7 +49,7 @@ from trailcam_train.fitting.tensorboard_log import StepRow, log_epoch, log_inter
 from trailcam_train.models.runtime import seed_epoch
 from trailcam_train.recipe.schema import Phase
 
-__all__ = ["HISTORY_FILE", "Task", "fit", "history_to_bytes", "learning_rate", "predict_logits"]
+__all__ = ["HISTORY_FILE", "Task", "history_to_bytes", "learning_rate", "predict_logits", "train_model"]
 
 HISTORY_FILE = "history.csv"
 
@@ -57,7 +57,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int32]
 
 
-def fit(model: keras.Model, task: Task, folder: Path, progress: Progress = silent) -> State:
+def train_model(model: keras.Model, task: Task, folder: Path, progress: Progress = silent) -> State:
     """Train ``model`` until every phase of the recipe is done; resumes from a checkpoint in ``folder``.
 
     Args:
