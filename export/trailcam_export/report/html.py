@@ -81,15 +81,15 @@ def _verdict(findings: Findings, variant: VariantFindings) -> Html:
     if findings.fix is not None and findings.fix.of == variant.name and findings.fixed is not None:
         parts.append(paragraph(f"{findings.fixed} replaces it."))
     if gate.warnings and gate.verdict is not Verdict.FAIL:
-        parts += [paragraph("No bar failed, but:"), bullets(gate.warnings)]
+        parts += [paragraph("No criterion failed, but:"), bullets(gate.warnings)]
     return box(variant.name, parts, gate.verdict.value, mark=True)
 
 
 def _glossary(findings: Findings) -> Html:
     others = ", and of others" if findings.reference.ood_logits is not None else ""
     terms = (
-        ("pass", "the interval proves the bar"),
-        ("fail", "the interval refutes the bar"),
+        ("pass", "the interval proves the criterion"),
+        ("fail", "the interval refutes the criterion"),
         ("inconclusive", "too few pictures to decide"),
         (
             "delta",

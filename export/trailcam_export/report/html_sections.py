@@ -34,7 +34,7 @@ def describe_variant(findings: Findings, variant: VariantFindings) -> Html:
         f"{drift.bootstrap_low * 100:+.2f} to {drift.bootstrap_high * 100:+.2f} points."
     )
     drawn = charts([_recall_chart(findings, drift), _kl_chart(drift), _shift_chart(drift)])
-    table = html_table(["bar", "measured", "interval", "n", "verdict"], bars)
+    table = html_table(["criterion", "measured", "interval", "n", "verdict"], bars)
     return join([table, paragraph(text), drawn, _confusion(findings.labels, drift)])
 
 
