@@ -55,7 +55,9 @@ class Laptop:
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """Begin a command line and return its process."""
-        paths = [str(roots.CHECKOUT / name) for name in ("core", "edge", "train", "export", "benchmarks", "deploy", "cli")]
+        paths = [
+            str(roots.CHECKOUT / name) for name in ("core", "edge", "train", "export", "benchmarks", "deploy", "cli")
+        ]
         return subprocess.Popen(
             [sys.executable, *self.program, *words, *self._common(words)],
             stdin=subprocess.DEVNULL,
