@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trailcam.commands.watch_output import LabelRun, extend_runs
+from trailcam.commands.watch.output import LabelRun, extend_runs
 
 answers = st.lists(st.tuples(st.sampled_from([None, "cat", "dog"]), st.floats(0, 1)), max_size=30)
 

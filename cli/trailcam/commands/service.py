@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from trailcam.commands.model_options import usage_error
+from trailcam.model_options import usage_error
 from trailcam_core.errors import DeviceError
 from trailcam_edge.config.camera_toml import parse_config, read_config
 from trailcam_edge.service.systemd_units import (

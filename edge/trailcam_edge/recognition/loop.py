@@ -20,7 +20,8 @@ from trailcam_core.images.resize import Image
 from trailcam_edge.camera.capture_thread import CaptureThread
 from trailcam_edge.camera.latest_frame import LatestFrame
 from trailcam_edge.clock import Clock, SystemClock
-from trailcam_edge.events import BLANK, PERSON, UNKNOWN, Visit
+from trailcam_edge.events import BLANK, UNKNOWN, Visit
+from trailcam_edge.recognition.best_pictures import BestPictures
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.recognition.region_classifier import RegionAnswer, RegionClassifier
 from trailcam_edge.recognition.settings import LoopSettings
@@ -118,7 +119,7 @@ class _Loop:
         self._stop = stop
         self._regions = self._make_regions()
         self._visits = VisitState()
-        self._pictures: dict[int, Image] = {}  # best picture of each track, by its number
+        self._pictures = BestPictures()
         self._rate_hz = 0.0
         self._previous_s: float | None = None
         self._due_s = 0.0
@@ -224,7 +225,7 @@ class _Loop:
         if reload is None:
             return
         yield from self._end()
-        self._pictures = {}
+        self._pictures = BestPictures()
         self._classifier, self._settings = reload.classifier, reload.settings
         self._regions = self._make_regions()
 
@@ -259,33 +260,18 @@ class _Loop:
             vote = replace(vote, sharpness=sharpness(seen))
         self._visits, ended, outcome = advance(self._visits, vote, rules)
         visits = tuple(map(self._visit, ended))
-        self._keep_picture(frame)
+        self._pictures.keep(frame, self._visits.tracks, rules.keep_person_pictures)
         return outcome, visits
 
     def _pass_time(self, now_s: float) -> Iterator[Visit]:
         self._visits, ended = wait_until(self._visits, now_s, self._settings.visits)
         yield from map(self._visit, ended)
-        self._drop_pictures()
+        self._pictures.drop_ended(self._visits.tracks)
 
     def _end(self) -> Iterator[Visit]:
         tracks = finish(self._visits)
         self._visits = VisitState()
         yield from map(self._visit, tracks)
-
-    def _keep_picture(self, frame: Frame) -> None:
-        """Keep the picture of this frame for each track whose best frame it is; drop those of ended tracks."""
-        self._drop_pictures()
-        picture: Image | None = None
-        for track in self._visits.tracks:
-            hidden = track.label == PERSON and not self._settings.visits.keep_person_pictures
-            if track.best.sequence == frame.sequence and not hidden:
-                picture = frame.picture() if picture is None else picture
-                self._pictures[track.number] = picture
-
-    def _drop_pictures(self) -> None:
-        if self._pictures:
-            numbers = {track.number for track in self._visits.tracks}
-            self._pictures = {number: picture for number, picture in self._pictures.items() if number in numbers}
 
     def _visit(self, track: Track) -> Visit:
         return Visit(
@@ -296,7 +282,7 @@ class _Loop:
             confidence=track.best.confidence,
             votes=track.votes,
             frames=track.frames,
-            best_frame=self._pictures.get(track.number),
+            best_frame=self._pictures.of(track),
             bundle=self._classifier.name,
             latency_ms=track.latency_sum_ms / track.frames,
             box=track.best.box,

@@ -121,7 +121,7 @@ def _with_limbs(changed: Mask, mask: Mask, window: tuple[slice, slice]) -> tuple
     )
     grown = mask[around]
     for _ in range(2):
-        grown = cv2.dilate(grown, _REACH) & changed[around]
+        grown = np.asarray(cv2.dilate(grown, _REACH), np.uint8) & changed[around]
     return np.asarray(grown | mask[around], np.uint8), (around[0], around[1])
 
 

@@ -20,7 +20,7 @@ _LEAST_SET_RANGE = 128  # levels between the darkest and the brightest of a whol
 
 
 def unfit_reason(image: Image) -> str | None:
-    """Return why an (H, W, 3) uint8 RGB picture cannot calibrate, None where it can."""
+    """Return the reason why an (H, W, 3) uint8 RGB picture cannot calibrate, None if it can."""
     highest = int(image.max())
     if highest <= _DARKEST_LEVEL:
         return f"black: no level above {highest} of 255"
@@ -35,7 +35,7 @@ def unfit_reason(image: Image) -> str | None:
 
 
 def unfit_set_reason(lowest: int, highest: int) -> str | None:
-    """Return why pictures that reach from level ``lowest`` to ``highest`` cannot calibrate, None where they can."""
+    """Return the reason why pictures with levels ``lowest`` to ``highest`` cannot calibrate, None if they can."""
     if highest - lowest >= _LEAST_SET_RANGE:
         return None
     return (

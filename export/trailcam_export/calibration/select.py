@@ -108,7 +108,7 @@ def select_calibration(
     seen = _compute_features(
         [data / row.file for row in rows], features, spec, "choosing calibration pictures", progress
     )
-    chosen = [rows[place] for place in select_diverse([row.label for row in rows], seen, count)]
+    chosen = [rows[position] for position in select_diverse([row.label for row in rows], seen, count)]
     kept, unfit = _check_frames(candidates, held_out, progress)
     if unfit:
         notes.append(f"{len(unfit)} of {len(candidates.frames)} --calibration frames were left out: {unfit[0]}")
@@ -118,7 +118,7 @@ def select_calibration(
             "features; --calibration-count sets the number"
         )
         seen = _compute_features([frame.path for frame in kept], features, spec, "choosing field frames", progress)
-        kept = [kept[place] for place in sorted(select_diverse([""] * len(kept), seen, count))]
+        kept = [kept[position] for position in sorted(select_diverse([""] * len(kept), seen, count))]
     return CalibrationSelection(CalibrationSet(tuple(chosen), tuple(kept)), tuple(notes))
 
 
@@ -135,13 +135,11 @@ class _HeldOut:
         self._index = ThumbnailIndex(thumbnails)
 
     def same_file(self, sha256: str) -> SplitRow | None:
-        """Return the row with these bytes."""
         return self._digests.get(sha256)
 
     def near_duplicate(self, image: Image) -> SplitRow | None:
-        """Return a row that is a near-duplicate of an image, fitted to the model's input."""
-        place = self._index.find(make_thumbnail(image))
-        return None if place is None else self._rows[place]
+        position = self._index.find(make_thumbnail(image))
+        return None if position is None else self._rows[position]
 
 
 def _compute_features(

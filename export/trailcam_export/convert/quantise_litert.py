@@ -21,6 +21,7 @@ from litert_quantizer.utils.qsv_utils import min_max_update
 
 from trailcam_core.cores import usable_cores
 from trailcam_core.errors import ExportError
+from trailcam_core.inference.file_model import first_line
 from trailcam_export.tflite.flatbuffer import read_tflite, write_tflite
 
 __all__ = ["INPUT", "SIGNATURE", "quantise_file", "with_signature"]
@@ -51,7 +52,7 @@ def quantise_file(content: bytes, scheme: str, inputs: Iterator[npt.NDArray[Any]
             ranges = _calibrate(signed, chosen, inputs) if worker.need_calibration else None
             result = worker.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     except (ValueError, RuntimeError, KeyError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        reason = first_line(error)
         raise ExportError(
             f"litert-quantizer cannot quantise this model to {scheme}: {reason}. Try --quantizer tensorflow."
         ) from error

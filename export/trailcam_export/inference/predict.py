@@ -56,8 +56,8 @@ class FilePredictor:
         answers = np.empty((len(images), self._models[0].class_count), np.float32)
 
         def run(number: int) -> None:
-            for place in range(number, len(images), count):
-                answers[place] = self._models[number].invoke(images[place : place + 1])
+            for position in range(number, len(images), count):
+                answers[position] = self._models[number].invoke(images[position : position + 1])
 
         with ThreadPoolExecutor(count) as pool:
             for _ in pool.map(run, range(count)):

@@ -36,7 +36,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """What every file is compared with."""
+    """The common side of every comparison."""
 
     session: ExportSession
     preset: Preset
@@ -54,8 +54,8 @@ def check_trained_reference(predictor: Predictor, logits: LogitsBySet, session: 
     """
     plan, class_ids = session.plan, session.class_ids("test")
     exchanged = predictor.logits(np.ascontiguousarray(_sample(plan)[..., ::-1]))
-    places = slice(None, None, _stride(plan))
-    swapped = SwappedColours(class_ids[places], logits["test"][places], exchanged)
+    sampled = slice(None, None, _stride(plan))
+    swapped = SwappedColours(class_ids[sampled], logits["test"][sampled], exchanged)
     return check_reference(logits["test"], class_ids, plan.run.labels, swapped, plan.model_path)
 
 

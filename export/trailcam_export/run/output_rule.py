@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, list_ood_images
+from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, find_readable_images
 from trailcam_core.datasets.run_directory import Run
-from trailcam_core.errors import DataError, ExportError, SourceError
+from trailcam_core.errors import DataError, ExportError
 from trailcam_core.files.digest import file_sha256
-from trailcam_core.images.decode import read_image
 from trailcam_core.inference.decision import confidence_score, fit_reject_rule
 from trailcam_core.inference.temperature import fit_temperature
 from trailcam_core.progress import Progress, silent
@@ -95,24 +94,10 @@ def find_ood_images(
         ExportError: no such folder, or no picture in it.
     """
     try:
-        groups = list_ood_images(root)
+        groups, unreadable = find_readable_images(root, spec, progress)
     except DataError as error:
         raise ExportError(str(error)) from error
-    total = sum(map(len, groups.values()))
-    chosen: list[Path] = []
-    unreadable = done = 0
-    for members in groups.values():
-        readable = []
-        for path in members:
-            done += 1
-            try:
-                read_image(path, spec)
-            except SourceError:
-                unreadable += 1
-            else:
-                readable.append(path)
-            progress("reading others", done, total)
-        chosen += readable[EVALUATION_HALF]
+    chosen = [path for members in groups.values() for path in members[EVALUATION_HALF]]
     if learned:
         chosen = [path for path in chosen if file_sha256(path) not in learned]
     if not chosen:

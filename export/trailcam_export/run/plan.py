@@ -97,8 +97,8 @@ class ExportPlan:
     def parity_files(self) -> list[Path]:
         """Return up to 64 validation pictures, spread evenly over the split."""
         files = self.files("validation")
-        places = np.unique(np.linspace(0, len(files) - 1, min(PARITY_COUNT, len(files))).astype(int))
-        return [files[place] for place in places]
+        positions = np.unique(np.linspace(0, len(files) - 1, min(PARITY_COUNT, len(files))).astype(int))
+        return [files[position] for position in positions]
 
 
 def make_plan(request: ExportRequest, progress: Progress = silent) -> ExportPlan:
@@ -181,7 +181,7 @@ def resolve_data(
         if not run.pictures(split):
             raise ExportError(
                 f"{run.path / 'split.csv'}: no {split} picture, so nothing could be measured. "
-                "Train again with a share for each split."
+                "Train again with a fraction for each split."
             )
     pool = choose_calibration_pool(request, run)
     if opened is None:  # those of a foreign model were just read

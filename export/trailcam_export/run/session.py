@@ -19,7 +19,7 @@ LogitsBySet = Mapping[str, Logits]
 
 @dataclass(frozen=True)
 class ExportSession:
-    """What every step of an export needs."""
+    """The plan, cache and progress of an export."""
 
     plan: ExportPlan
     cache: ResumeCache

@@ -115,9 +115,9 @@ def _share(score: Score) -> str:
 
 
 def _worst(score: Score, labels: tuple[str, ...]) -> str:
-    shown = [(share, label) for share, label in zip(score.recall, labels, strict=True) if share is not None]
-    share, label = min(shown)
-    return f"{label} {share:.1%}"
+    shown = [(recall, label) for recall, label in zip(score.recall, labels, strict=True) if recall is not None]
+    recall, label = min(shown)
+    return f"{label} {recall:.1%}"
 
 
 def _rule(variant: VariantReport) -> str:

@@ -128,7 +128,7 @@ def check_groups(path: Path, rows: Sequence[SplitRow], groups: Sequence[int], da
 
 
 def count_crossing(rows: Sequence[SplitRow], groups: Sequence[int], dataset: Dataset) -> int:
-    """Return how many groups have pictures in several splits; arguments as for ``check_groups``."""
+    """Return the number of groups with pictures in several splits; arguments as for ``check_groups``."""
     return len(_crossing(rows, groups, dataset))
 
 

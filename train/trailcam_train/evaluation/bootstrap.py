@@ -62,11 +62,11 @@ def calibration_error_interval(
     """
     rng = np.random.default_rng(seed)
     n = len(confidence)
-    place, gap = bin_indices(confidence), confidence - right  # both (N,)
+    bins, gap = bin_indices(confidence), confidence - right  # both (N,)
     again, by_chance = np.empty(_RESAMPLES), np.empty(_RESAMPLES)
     for number in range(_RESAMPLES):
         drawn = rng.integers(0, n, n)
-        again[number] = np.abs(np.bincount(place[drawn], gap[drawn], BIN_COUNT)).sum() / n
+        again[number] = np.abs(np.bincount(bins[drawn], gap[drawn], BIN_COUNT)).sum() / n
         by_chance[number] = calibration_error(confidence, rng.random(n) < confidence)
     estimate = calibration_error(confidence, right)
     low, high = 2 * estimate - np.quantile(again, _ENDS[::-1])

@@ -80,8 +80,8 @@ def predict_ood_images(model: keras.Model, root: Path, spec: InputSpec, progress
     """
     groups = list_ood_images(root)
     total = sum(map(len, groups.values()))
-    fit: dict[str, Floats] = {}
-    report: dict[str, Floats] = {}
+    tuning: dict[str, Floats] = {}
+    evaluation: dict[str, Floats] = {}
     done = 0
     for group, members in groups.items():
         logits = []
@@ -94,10 +94,10 @@ def predict_ood_images(model: keras.Model, root: Path, spec: InputSpec, progress
                 logits.append(np.asarray(model.predict_on_batch(np.stack(readable)), np.float32))
         found = np.concatenate(logits) if logits else np.zeros((0, 1), np.float32)
         if len(found) >= 2:
-            fit[group], report[group] = found[TUNING_HALF], found[EVALUATION_HALF]
-    if not fit:
+            tuning[group], evaluation[group] = found[TUNING_HALF], found[EVALUATION_HALF]
+    if not tuning:
         raise _too_few(root)
-    return OodLogits(fit, report)
+    return OodLogits(tuning, evaluation)
 
 
 def _too_few(root: Path) -> DataError:

@@ -21,7 +21,7 @@ __all__ = ["choose_devices", "data_parallel", "on_one_device"]
 
 
 def choose_devices(devices: str, found: int, sizes: tuple[int, ...], hosts: int = 1) -> int:
-    """Return how many devices to use.
+    """Return the number of devices to use.
 
     Args:
         devices: ``auto`` for as many as can share the batch evenly, or a number.

@@ -44,11 +44,6 @@ class DecodedCache:
         self._images: dict[tuple[Path, int, int, str], Image] = {}
         self._lock = threading.Lock()
 
-    @property
-    def used_bytes(self) -> int:
-        """Size of the cached pictures."""
-        return self._used_bytes
-
     def read(self, path: Path, spec: InputSpec) -> Image:
         """Return ``read_image(path, spec)``; the caller must not modify it.
 

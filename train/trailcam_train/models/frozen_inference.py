@@ -68,10 +68,10 @@ def _litert_forward(content: bytes) -> InferenceFunction:
 
         def work(number: int) -> None:
             interpreter = interpreters[number]
-            for place in range(number, len(images), count):
-                interpreter.set_tensor(into, images[place : place + 1])
+            for position in range(number, len(images), count):
+                interpreter.set_tensor(into, images[position : position + 1])
                 interpreter.invoke()
-                answers[place] = interpreter.get_tensor(out["index"])[0]
+                answers[position] = interpreter.get_tensor(out["index"])[0]
 
         for _ in pool.map(work, range(count)):
             pass  # an error in a thread is raised here

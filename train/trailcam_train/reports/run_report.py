@@ -62,7 +62,7 @@ _BLEND = (
 
 @dataclass(frozen=True)
 class Page:
-    """What a report is made of.
+    """The content of a report.
 
     ``rows`` are the validation and then the test pictures, relative to ``data``; ``validation`` and ``test`` answer
     them in that order. ``model`` is the network that did.

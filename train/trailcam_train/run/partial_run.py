@@ -114,14 +114,14 @@ def check_space(folder: Path, parameter_count: int) -> None:
     Raises:
         TrainError: too little free space.
     """
-    place = folder
-    while not place.exists():
-        place = place.parent
-    free, needed = shutil.disk_usage(place).free, _BYTES_PER_PARAMETER * parameter_count + _SPARE_BYTES
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    free, needed = shutil.disk_usage(existing).free, _BYTES_PER_PARAMETER * parameter_count + _SPARE_BYTES
     if free < needed:
         raise TrainError(
-            f"{place}: {free / 1e6:,.0f} MB free, checkpoints need {needed / 1e6:,.0f} MB. Free some, or name a folder "
-            'on another disk with "--runs".'
+            f"{existing}: {free / 1e6:,.0f} MB free, checkpoints need {needed / 1e6:,.0f} MB. Free some, or name a "
+            'folder on another disk with "--runs".'
         )
 
 
@@ -158,14 +158,14 @@ def read_job(folder: Path, data: Path | None = None, ood: Path | None = None) ->
         labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
         provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
         provenance |= {name: str(path.resolve()) for name, path in (("data", data), ("others", ood)) if path}
-        place = data or Path(provenance["data"])
+        pictures = data or Path(provenance["data"])
         ood = Path(provenance["others"]) if "others" in provenance else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainError(f"{folder}: cannot go on, it is damaged ({error}). Train again.") from error
     recipe = read_recipe(folder / "recipe.toml")
     outliers = read_split(folder / OUTLIERS_FILE) if (folder / OUTLIERS_FILE).exists() else ()
     return TrainingJob(
-        folder, place, recipe, tuple(labels), read_split(folder / "split.csv"), provenance, ood, outliers
+        folder, pictures, recipe, tuple(labels), read_split(folder / "split.csv"), provenance, ood, outliers
     )
 
 

@@ -20,7 +20,7 @@ from trailcam_train.data.splits import check_groups, count_crossing, load_split,
 from trailcam_train.fitting import streams
 from trailcam_train.fitting.checkpoints import LAST_FILE
 from trailcam_train.fitting.data_parallel import data_parallel, on_one_device
-from trailcam_train.fitting.loop import Task, fit
+from trailcam_train.fitting.loop import Task, train_model
 from trailcam_train.fitting.multi_host import check_same_epoch, check_same_on_hosts
 from trailcam_train.fitting.outliers import check_outliers, choose_outliers
 from trailcam_train.fitting.teacher import model_digests, open_teacher
@@ -152,7 +152,7 @@ def _train(job: TrainingJob, model: keras.Model, teachers: tuple[Run, ...], prog
         open_teacher(teachers, job.data, rows, labels, recipe) if teachers else None,
         streams.outlier_stream(recipe, job.outliers, job.ood) if job.outliers and job.ood is not None else None,
     )
-    state = fit(model, task, job.folder, progress)
+    state = train_model(model, task, job.folder, progress)
     save_network(model, recipe, job.folder / MODEL_FILE)
     with on_one_device():
         write_evaluation(job, state, progress)

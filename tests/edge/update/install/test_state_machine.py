@@ -66,19 +66,19 @@ def test_a_roll_back_that_a_power_cut_interrupted_keeps_its_reason() -> None:
 
 
 def test_by_default_ten_minutes_of_health_are_needed_within_an_hour_of_one_of_three_starts() -> None:
-    rule = UpdateSettings()
-    assert decide.judge_trial(WATCHED, healthy_s=600, started_s=3600, settings=rule).running == "new-1"
-    assert decide.judge_trial(WATCHED, healthy_s=599, started_s=3599, settings=rule) == WATCHED
-    assert decide.judge_trial(WATCHED, healthy_s=599, started_s=3600, settings=rule).state == "roll_back"
-    assert decide.judge_start(replace(WATCHED, starts=2), True, rule).starts == 3
-    assert decide.judge_start(replace(WATCHED, starts=3), True, rule).state == "roll_back"
+    default = UpdateSettings()
+    assert decide.judge_trial(WATCHED, healthy_s=600, started_s=3600, settings=default).running == "new-1"
+    assert decide.judge_trial(WATCHED, healthy_s=599, started_s=3599, settings=default) == WATCHED
+    assert decide.judge_trial(WATCHED, healthy_s=599, started_s=3600, settings=default).state == "roll_back"
+    assert decide.judge_start(replace(WATCHED, starts=2), True, default).starts == 3
+    assert decide.judge_start(replace(WATCHED, starts=3), True, default).state == "roll_back"
 
 
 def test_by_default_a_bundle_has_half_a_second_a_picture_and_300_mb() -> None:
-    limits = UpdateSettings()
-    assert decide.judge_self_test(SelfTestResult(None, 500, 300), limits) is None
-    assert decide.judge_self_test(SelfTestResult(None, 500.1, 300), limits) is not None
-    assert decide.judge_self_test(SelfTestResult(None, 500, 300.1), limits) is not None
+    default = UpdateSettings()
+    assert decide.judge_self_test(SelfTestResult(None, 500, 300), default) is None
+    assert decide.judge_self_test(SelfTestResult(None, 500.1, 300), default) is not None
+    assert decide.judge_self_test(SelfTestResult(None, 500, 300.1), default) is not None
 
 
 def test_a_damaged_candidate_is_rolled_back_in_any_state() -> None:

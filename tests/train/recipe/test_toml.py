@@ -8,10 +8,6 @@ from trailcam_train.recipe.toml import override, recipe_from_table, recipe_to_to
 from trailcam_train.recipes.find import find_recipe, recipe_names
 
 
-def test_the_recipes_of_the_design_are_there() -> None:
-    assert {"cnn", "efficientnet_lite0", "mobilenet_v2", "xception", "xception_128"} <= set(recipe_names())
-
-
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_recipe_survives_its_toml(name: str) -> None:
     recipe = find_recipe(name)
@@ -31,15 +27,6 @@ def test_a_path_with_quotes_and_backslashes_survives_toml() -> None:
     recipe = override(find_recipe("xception"), [r'weights=C:\my "weights"/ä.keras'])
 
     assert tomllib.loads(recipe_to_toml(recipe).decode())["weights"] == r'C:\my "weights"/ä.keras'
-
-
-def test_dashes_in_a_name_count_as_underscores() -> None:
-    assert find_recipe("xception-128").input.height == 128
-
-
-def test_an_unknown_recipe_names_those_that_exist() -> None:
-    with pytest.raises(TrainError, match=r"'resnet'.*cnn.*xception_128"):
-        find_recipe("resnet")
 
 
 def test_settings_reach_every_level_and_keep_their_type() -> None:
