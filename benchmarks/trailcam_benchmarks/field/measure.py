@@ -21,8 +21,6 @@ from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.sources import Delivery, Frame
 from trailcam_edge.sources.pixels import PackedPixels
 
-__all__ = ["ClipResult", "measure_clip"]
-
 _COVERED = 0.7  # of the animal's box that one region must hold
 _WHOLLY_IN = 0.5  # of the animal: frames with less are not counted
 
@@ -42,6 +40,7 @@ class ClipResult:
     scene: str
     labels: tuple[str, ...]
     seconds: float
+    all_frames: int
     frames: int
     covered: int
     named_right: int
@@ -148,6 +147,7 @@ def measure_clip(
         scene=scene[0],
         labels=tuple(cut_out.label for cut_out in cut_outs[: clip.animals]),
         seconds=clip.frames / clip.rate_hz,
+        all_frames=clip.frames,
         visits=tuple(visits),
         **tally.counts,
         invokes=timed.invokes,
