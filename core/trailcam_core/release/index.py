@@ -13,9 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from trailcam_core.errors import BundleError
-from trailcam_core.records import Pattern, Range, parse_json
+from trailcam_core.records import Pattern, Range, canonical_json, parse_json
 from trailcam_core.spec import VERSION_PATTERN
-from trailcam_core.strict_json import canonical_json
 
 __all__ = [
     "MAX_INDEX_BYTES",

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.records import encode
+from trailcam_core.records import canonical_json, encode
 from trailcam_core.spec import OutputSpec
-from trailcam_core.strict_json import canonical_json
 from trailcam_export.gate.criteria import CriterionResult
 from trailcam_export.gate.gate import GateResult
 from trailcam_export.gate.paired_proportions import PairedProportion
