@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from trailcam_benchmarks.report.environment_text import describe_place
+from trailcam_benchmarks.report.environment_text import describe_environment
 from trailcam_benchmarks.report.tables import describe_soak, describe_verdict, reasons, table_rows
 from trailcam_benchmarks.results.budget import known_top1
 from trailcam_benchmarks.results.ratios import is_bundle
@@ -42,7 +42,7 @@ def render_report(result: Result, verdicts: Sequence[Verdict] = (), budget: str 
     memory = [(_name(row), row.memory.peak_mb) for row in models if row.memory]
     drawn = [_distribution(models), _accuracy(models)] if models else []
     drawn += [bar_chart("Model file", sizes, "MB"), bar_chart("Peak memory", memory, "MB")]
-    lead = [paragraph(describe_place(result), "hint"), *map(paragraph, [budget] if budget else [])]
+    lead = [paragraph(describe_environment(result), "hint"), *map(paragraph, [budget] if budget else [])]
     head, *rows = table_rows(result)
     sections = [
         ("Measurements", html_table(head, rows) if rows else Html()),

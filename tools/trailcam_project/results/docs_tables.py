@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trailcam_benchmarks.report.environment_text import describe_conditions, describe_machine_line, describe_place
+from trailcam_benchmarks.report.environment_text import describe_conditions, describe_environment, describe_machine_line
 from trailcam_benchmarks.report.tables import (
     accuracy_text,
     describe_row,
@@ -72,7 +72,7 @@ def _benchmark(path: Path) -> str:
         "",
         *(f"- {line}" for line in (*_slower(models), *failed)),
         "",
-        f"{describe_place(result)} Floors: a quarter of that.",
+        f"{describe_environment(result)} Floors: a quarter of that.",
     ]
     return "\n".join(parts)
 
@@ -234,7 +234,7 @@ def _flatten(value: Any, name: str = "") -> dict[str, str]:
 
 def _soak(path: Path) -> str:
     result = read_result(path)
-    return "\n".join([*(f"- {describe_soak(soak)}" for soak in result.soaks), "", describe_place(result)])
+    return "\n".join([*(f"- {describe_soak(soak)}" for soak in result.soaks), "", describe_environment(result)])
 
 
 TABLES: dict[str, Callable[[Path], str]] = {
