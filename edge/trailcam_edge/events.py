@@ -31,8 +31,8 @@ class Moment:
 class Visit:
     """One animal's stay in front of the camera: one event.
 
-    ``label`` is a label of the model, or the outcome "unknown", "blank" or "person". ``started`` and ``ended`` are the
-    first and last of its ``frames``; ``votes`` of these were far enough apart to count. ``confidence`` (0..1,
+    ``label`` is a label of the model or an outcome: ``unknown``, ``blank``, ``person``. ``started`` and ``ended`` are
+    the first and last of its ``frames``; ``votes`` of these were far enough apart to count. ``confidence`` (0..1,
     calibrated) is that of ``best_frame``, (H, W, 3) uint8 RGB and owned by the visit, or None if no picture is kept.
     ``bundle`` names the model, ``latency_ms`` is the mean time from a frame to its answer.
     """

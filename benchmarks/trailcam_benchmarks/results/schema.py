@@ -223,7 +223,7 @@ def read_result(path: Path) -> Result:
 
 
 def build(kind: Any, value: Any) -> Any:
-    """Make what a type hint says out of JSON: records, tuples of them, None where it may be."""
+    """Return a value of a type hint from JSON: records, tuples of records, or None; unknown keys are ignored."""
     if get_origin(kind) in (UnionType, Union):
         kinds = [other for other in get_args(kind) if other is not NoneType]
         return None if value is None else build(kinds[0], value)

@@ -3,12 +3,12 @@
     here                            there
     ssh HOST sh -s                  find trailcam, make a folder for the bundles
     ssh HOST tar -x                 the bundles, and the pictures of --data
-    ssh HOST trailcam benchmark --child    one process per round: request on stdin, answers on stdout
+    ssh HOST trailcam benchmark --child    one process per round: request on stdin, replies on stdout
     ssh HOST rm -r                  the folder
 
-Each answer arrives as soon as it is measured, so a lost connection costs one round. All commands share one connection,
-which is idle while frames are timed. ``~/.ssh/config`` applies; a host key must be known already, and ``ssh`` never
-asks.
+Each reply arrives immediately after its measurement, so a lost connection costs one round. All commands share one
+connection, which is idle while frames are timed. ``~/.ssh/config`` applies; a host key must be known already, and
+``ssh`` never asks.
 """
 
 import contextlib

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_benchmarks.worker.latency import camera_frame, raw_invoke
+from trailcam_benchmarks.worker.baseline import camera_frame, raw_invoke
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import BundleError
 from trailcam_core.images.decode import decode_image

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from trailcam.commands.json_records import answer_record
-from trailcam.commands.model_options import add_model_arguments, open_classifier
+from trailcam.json_records import answer_record
+from trailcam.model_options import add_model_arguments, open_classifier
 from trailcam_core.classifier import Classification
 from trailcam_core.errors import SourceError
 from trailcam_edge.sources import list_pictures

@@ -11,8 +11,8 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trailcam.commands.model_options import usage_error
 from trailcam.logs import add_logging_arguments, configure_logging
+from trailcam.model_options import usage_error
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.errors import BundleError, TrailcamError, UpdateError
 from trailcam_core.release.update_result import UpdateCode, UpdateResult

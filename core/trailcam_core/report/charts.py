@@ -63,9 +63,7 @@ def line_chart(title: str, lines: Lines, x: Axis, y: Axis, marks: bool = True) -
 def reliability_chart(title: str, lines: Sequence[tuple[str, Sequence[tuple[float, float, int]]]]) -> Html:
     """Return the fraction that is right over the confidence, above the number of pictures behind the last line.
 
-    Args:
-        title: above the chart.
-        lines: name, and (mean confidence, fraction right, number of pictures) of each bin.
+    Each of ``lines`` is a name and (mean confidence, fraction right, number of pictures) of its bins.
     """
 
     def draw(figure: "Figure") -> None:
@@ -102,12 +100,9 @@ def scatter_chart(title: str, points: Lines, x: Axis, y: Axis, joined: Sequence[
 
 
 def bar_chart(title: str, bars: Sequence[tuple[str, float]], name: str) -> Html:
-    """Return values as bars from zero, or where they differ tenfold as points on a logarithmic axis; nothing for none.
+    """Return named values, at least 0, as bars from zero, or as points on a logarithmic axis where they differ tenfold.
 
-    Args:
-        title: above the chart.
-        bars: name and value, at least 0.
-        name: of the axis, with the unit.
+    ``name`` is that of the axis, with the unit. No bars give an empty text.
     """
     values, rows, colours = [value for _, value in bars], range(len(bars)), [*map(_colour, range(len(bars)))]
     log = uses_log(values, quantity(name))
@@ -132,13 +127,9 @@ def bar_chart(title: str, bars: Sequence[tuple[str, float]], name: str) -> Html:
 
 
 def column_chart(title: str, edges: Sequence[str], counts: Sequence[int], name: str) -> Html:
-    """Return a histogram: one column between each two edges, equally wide, with its count above.
+    """Return a histogram: a column between each two ``edges``, equally wide, with its count above.
 
-    Args:
-        title: above the chart.
-        edges: as text, one more than counts.
-        counts: of each column.
-        name: of the axis, with the unit.
+    There is one edge more than counts; ``name`` is that of the axis, with the unit.
     """
 
     def draw(figure: "Figure") -> None:
@@ -159,11 +150,8 @@ def interval_chart(
 ) -> Html:
     """Return changes with their intervals, one row each; one that excludes zero is green above it and red below.
 
-    Args:
-        title: above the chart.
-        rows: name, lower end, value, upper end; at least one.
-        axis: of the values; zero and the limit are shown in any case.
-        limit: drawn as a dashed line, in the unit of the values.
+    A row is a name, lower end, value and upper end; there is at least one. ``limit`` is drawn as a dashed line. Zero
+    and the limit are shown in any case.
     """
 
     def draw(figure: "Figure") -> None:

@@ -102,6 +102,9 @@ class BringUp:
             InterruptedError: ``stop`` was set.
         """
         plan = self._plan()
+        facts = plan.facts
+        self._log.debug("%s, %s, Python %s", facts.system, facts.machine, ".".join(map(str, facts.python)))
+        self._log.debug("missing: %s", ", ".join(step.name for step in plan.steps) or "nothing")
         if plan.steps and plan.steps[0].kind == "packages":
             self._carry_out(plan.steps[0])
             plan = self._plan()  # apt's numpy decides which one pip may install
@@ -146,7 +149,8 @@ class BringUp:
             result = activate_release(self._connection, channel, wait.max_latency_ms)
             if result.code == "not_fetched":
                 raise HostError(result.message)
-        self._log.info(result.message)
+        if result.message:
+            self._log.info(result.message)
         return files
 
     def _send(self, uploads: Sequence[Upload]) -> None:

@@ -1,7 +1,7 @@
 """Requests of the live page: access check, response, and security headers.
 
 /                         the page, one self-contained file
-/frame.jpg?after=N&viewer=ID    the next picture after number N, as soon as it exists; its frame summary is in a header
+/frame.jpg?after=N&viewer=ID    the next picture after number N; its frame summary is in a header
 /status.json              visits, charts, health
 /pictures/VISIT.jpg       the picture of a visit
 /metrics  /healthz        for monitoring

@@ -24,7 +24,7 @@ _QUALITY = 75
 
 @dataclass(frozen=True)
 class FrameSummary:
-    """Result of the newest frame; ``outcome`` is a label, "unknown", "blank", "person", or None without an answer."""
+    """Result of the newest frame; ``outcome`` as in ``FrameResult``."""
 
     sequence: int = -1
     outcome: str | None = None

@@ -13,10 +13,10 @@ __all__ = ["FrameResult", "WatchEvent"]
 class FrameResult:
     """One frame and its classification; the frame is valid until the next event is requested.
 
-    ``answer`` is None if the motion gate skipped the frame. ``outcome`` is the label that was counted, "unknown",
-    "blank" or "person", None without an answer. ``age_ms`` is the time since the frame's timestamp, ``rate_hz`` the
-    smoothed frame rate of the loop (0 until it is known), ``dropped`` the number of frames that were replaced by a
-    newer one so far, ``open_labels`` the labels with an open visit.
+    ``answer`` is None if the motion gate skipped the frame. ``outcome`` is the label that was counted,
+    ``unknown``, ``blank`` or ``person``, None without an answer. ``age_ms`` is the time since the frame's timestamp,
+    ``rate_hz`` the smoothed frame rate of the loop (0 until it is known), ``dropped`` the number of frames that were
+    replaced by a newer one so far, ``open_labels`` the labels with an open visit.
     """
 
     frame: Frame

@@ -23,8 +23,9 @@ class VisitSettings:
     ``votes`` votes among the next ``vote_window`` and within ``vote_age_s``. It ends when its label was not accepted
     for ``cool_down_s``, so that two visits of one label are at least that far apart, or at ``longest_s``.
 
-    Labels in ``blank_labels`` and ``person_labels`` (in any case) become these outcomes. Of blank, unknown and person,
-    ``reported_outcomes`` become visits; every other label does. Pictures of people are kept only if asked for.
+    Labels in ``blank_labels`` and ``person_labels`` (in any case) become these outcomes. Of ``blank``, ``unknown`` and
+    ``person``, ``reported_outcomes`` become visits; every other label does. Pictures of people are kept only
+    with ``keep_person_pictures``.
     """
 
     confidence: _Probability = 0.6

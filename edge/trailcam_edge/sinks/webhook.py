@@ -8,10 +8,10 @@ import contextlib
 import http.client
 import json
 import socket
-import ssl
 import threading
 from urllib.parse import urlsplit
 
+from trailcam_core.tls import client_context
 from trailcam_edge.sinks.settings import WebhookSettings
 from trailcam_edge.sinks.worker import SinkError, SinkRejectedError
 from trailcam_edge.store.records import EventRecord, event_json
@@ -36,7 +36,7 @@ class WebhookSink:
         """
         parts = urlsplit(settings.url)
         self._host, self._port = parts.hostname or "", parts.port
-        self._context = ssl.create_default_context() if parts.scheme == "https" else None
+        self._context = client_context() if parts.scheme == "https" else None
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._place = f"{parts.scheme}://{parts.netloc}{parts.path}"  # the query may contain a secret
         self._timeout_s = settings.timeout_s

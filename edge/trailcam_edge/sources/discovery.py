@@ -1,4 +1,4 @@
-"""Which cameras this machine has, and what keeps others from being seen."""
+"""Cameras of this machine, and the reasons why others are missing."""
 
 import importlib
 from collections.abc import Callable
@@ -14,7 +14,7 @@ __all__ = ["Camera", "list_cameras"]
 
 @dataclass(frozen=True)
 class Camera:
-    """``source`` is what ``--source`` takes, ``kind`` is picamera2 or v4l2, ``name`` what the camera calls itself."""
+    """``source`` is what ``--source`` takes, ``kind`` is picamera2 or v4l2, ``name`` the name of the device."""
 
     source: str
     kind: str

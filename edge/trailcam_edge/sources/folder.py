@@ -74,10 +74,10 @@ class FolderSource:
             yield Frame(PackedPixels(image, "RGB", self._orientation), time.monotonic(), sequence, name)
 
     def __enter__(self) -> Self:
-        """Nothing to take hold of: files are opened one by one."""
+        """Return the source; files are opened one by one."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing to let go of."""
+        """Do nothing: no file is open."""

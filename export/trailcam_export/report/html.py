@@ -52,24 +52,22 @@ def _lead(findings: Findings) -> list[Html]:
 
 def _overview(findings: Findings) -> Html:
     first = findings.variants[0].drift
-    unknown = [None if pair is None else pair.first for pair in (first.unknown, first.unknown_ood)]
     rows = [
         [
             *("trained", "", "", f"{first.reference.top1:.2%}", "", "", "", f"{first.ece_reference:.3f}"),
-            *map(_percent, unknown),
+            *("" if pair is None else f"{pair.first:.1%}" for pair in (first.unknown, first.unknown_ood)),
         ]
     ]
     for variant in findings.variants:
         drift = variant.drift
         low, high = drift.right.interval()
-        unknown = [None if pair is None else pair.second for pair in (drift.unknown, drift.unknown_ood)]
         rows.append(
             [
                 *(variant.name, badge(variant.gate.verdict.value), size_text(variant.size_bytes)),
                 f"{drift.variant.top1:.2%}",
                 f"{drift.right.delta * 100:+.2f} ({low * 100:+.2f} to {high * 100:+.2f})",
                 *(f"{drift.agreement:.2%}", f"{drift.kl.mean():.2g}", f"{drift.ece_variant:.3f}"),
-                *map(_percent, unknown),
+                *("" if pair is None else f"{pair.second:.1%}" for pair in (drift.unknown, drift.unknown_ood)),
             ]
         )
     head = ["", "verdict", "size", "top-1", "delta, points", "agreement", "mean KL", "ECE", "unknown", "of others"]
@@ -103,10 +101,6 @@ def _glossary(findings: Findings) -> Html:
         ("unknown", f"fraction of test pictures that the reject rule rejects{others}"),
     )
     return bullets(fill("<b>{}</b>: {}.", term, meaning) for term, meaning in terms)
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"
 
 
 def _sentence(text: str) -> str:

@@ -1,10 +1,10 @@
-"""What a resize rule costs, and how many answers it changes: the figures of ``docs/adr/0005-resize-rule.md``.
+"""Cost of resize rules, and the predictions that they change: the figures of ``docs/adr/0005-resize-rule.md``.
 
     python -m trailcam_project.experiments.resize_rules --model MODEL.tflite ... --frames FOLDER ...
 
 Five ways from a camera frame to a model's input, all of the same region (the centre, cropped to a square), one thread:
 
-    bilinear         one bilinear step, which looks at 2x2 pixels wherever it lands
+    bilinear         one bilinear step, which reads 2x2 pixels per output pixel
     area             the mean of all pixels that an output pixel covers: the reference
     whole_factor     the mean over whole blocks first, by the largest whole factor, then bilinear
     halve            the product's rule, ``fit_image``: halve while it stays large enough, then bit-exact bilinear

@@ -35,7 +35,8 @@ from trailcam_core.files.atomic import write_file
 from trailcam_core.images.decode import read_image
 from trailcam_edge.sources import DEMO_FRAMES, list_pictures
 from trailcam_project.program_comparison.alternatives import ALTERNATIVES, ProgramInputs
-from trailcam_project.program_comparison.compare_programs import WARMUP_PICTURES, ProgramComparison, compare_programs
+from trailcam_project.program_comparison.compare_programs import ProgramComparison, compare_programs
+from trailcam_project.program_comparison.time_program import WARMUP_PICTURES
 
 __all__ = ["format_table", "gather", "main"]
 

@@ -84,12 +84,8 @@ def _soak(options: PartOptions) -> BenchmarkPlan:
 
 
 def _live_loop(_: PartOptions) -> tuple[list[list[str]], dict[str, str]]:
-    age = ["trailcam_project.experiments.live_loop", "age", "--seconds", "15"]
-    return [
-        ["trailcam_project.experiments.live_loop", "overhead"],
-        age,
-        ["trailcam_project.experiments.live_loop", "memory", "--frames", "20000"],
-    ], {}
+    loop = "trailcam_project.experiments.live_loop"
+    return [[loop, "overhead"], [loop, "age", "--seconds", "15"], [loop, "memory", "--frames", "20000"]], {}
 
 
 def _training_input(options: PartOptions) -> tuple[list[list[str]], dict[str, str]]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trailcam.commands.model_options import usage_error
+from trailcam.model_options import usage_error
 
 if TYPE_CHECKING:
     from trailcam_core.ssh.master import SshSettings

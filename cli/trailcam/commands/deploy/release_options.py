@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trailcam import __version__
-from trailcam.commands.model_options import usage_error
+from trailcam.model_options import usage_error
 
 if TYPE_CHECKING:
     from trailcam_deploy.device.job import Payload

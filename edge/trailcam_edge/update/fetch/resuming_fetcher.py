@@ -135,7 +135,7 @@ class ResumingFetcher(FetcherInterface):
                 _write_flushed(file, chunks, offset, length, url)
             finally:
                 os.fsync(file.fileno())
-        if _size(part) < length:  # without a stated length a lost connection looks like the end
+        if _size(part) < length:  # without a stated length a lost connection resembles the end
             raise DownloadError(f"{url}: ended after {_size(part):,} of {length:,} bytes")
 
     def _drop_others(self, part: Path) -> None:

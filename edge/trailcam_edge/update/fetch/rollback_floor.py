@@ -112,9 +112,10 @@ def read_floor(folder: Path) -> Floor:
 
 
 def write_floor(folder: Path, floor: Floor) -> None:
-    """Write both files, one after the other.
+    """Write both files, one after the other; a floor that ``read_floor`` could not read leaves them as they are.
 
     Raises:
+        RefusedError: a version, a list of keys or the number of channels is beyond the limits of the format.
         OSError: the disk is full, read-only or failing.
     """
     content = canonical_json(
@@ -125,6 +126,10 @@ def write_floor(folder: Path, floor: Floor) -> None:
             "versions": {role: str(seen.version) for role, seen in floor.roles.items()},
         }
     )
+    try:
+        _parse(content, "rollback floor")
+    except (BundleError, ValueError) as error:
+        raise RefusedError(f"{error} The floor is unchanged: check the repository's metadata.") from error
     folder.mkdir(parents=True, exist_ok=True)
     for name in _FILES:
         write_file(folder / name, content)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from trailcam.commands.json_records import answer_record
+from trailcam.json_records import answer_record
 from trailcam_core.classifier import Classification
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent

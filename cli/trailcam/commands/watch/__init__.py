@@ -10,9 +10,9 @@ from threading import Event
 from typing import Any
 
 from trailcam import __version__
-from trailcam.commands.model_options import add_model_arguments, open_classifier, usage_error
-from trailcam.commands.watch_output import JsonOutput, TextOutput
+from trailcam.commands.watch.output import JsonOutput, TextOutput
 from trailcam.logs import add_logging_arguments, configure_logging
+from trailcam.model_options import add_model_arguments, open_classifier, usage_error
 from trailcam.signals import hangups, stop_on_signals
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError

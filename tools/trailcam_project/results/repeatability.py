@@ -1,18 +1,18 @@
-"""Does a second run of the same plan give what the first one states?
+"""Check whether a second run of a plan repeats the figures of the first one.
 
-Every figure compared is a median over rounds. Its interval are two rounds of the first run (beside a ratio the one that
-is stated), and how often the median of another run's rounds lies between them is counted exactly, whatever the
-distribution: at least 92 % with 8 rounds and 8. That holds if nothing made the two runs differ but what also differs
-from round to round.
+Every compared figure is a median over rounds. Its interval are two rounds of the first run (for a ratio the stated
+interval), and the probability that the median of another run's rounds is between them is counted exactly, for any
+distribution: at least 92 % with 8 rounds and 8, if the two runs differ only as rounds do.
 
-    ratios   do not depend on how busy the machine is that day
-    p90      of every round, in milliseconds, so they do. The 95 % interval beside the p90 of all frames is no measure
-             for this: where rounds differ by 5 %, another run's p90 lay in it, even made wider by the square root of
-             2, in 83 % of simulated runs
+    ratios   independent of the load of the day
+    p90      of every round, in milliseconds, so not independent. The 95 % interval beside the p90 of all frames is no
+             measure for this: where rounds differ by 5 %, another run's p90 was in it, even widened by the square root
+             of 2, in 83 % of simulated runs
 
-How many lie within is counted beside how many are expected to, and the verdicts of ``against``, which grants 5 %.
+The number inside is reported beside the expected number, and the verdicts of ``regression_check`` with its 5 %.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from statistics import median
@@ -22,7 +22,7 @@ import numpy as np
 from trailcam_benchmarks.report.tables import describe_row
 from trailcam_benchmarks.results.regression_check import Verdict, compare
 from trailcam_benchmarks.results.schema import Result, Row
-from trailcam_benchmarks.statistics import Ratio, median_again_share, quantile_interval
+from trailcam_benchmarks.statistics import Ratio, quantile_interval
 
 __all__ = ["AgreedP90", "AgreedRatio", "Agreement", "judge_agreement"]
 
@@ -129,3 +129,28 @@ def _whole(row: Row) -> bool:
 
 def _key(row: Row) -> tuple[str, str, str, int]:
     return row.sha256, row.scheme, row.runtime, row.threads
+
+
+def median_again_share(rounds: int, again: int) -> float:
+    """Return how often, at least, the median of ``again`` more rounds lies in ``quantile_interval`` of ``rounds``.
+
+    Of ``rounds`` + ``again`` alike rounds every order is equally likely, so it is counted and not estimated. "At least"
+    since the median of an even number lies somewhere between two rounds. 1.0 where the interval is open at both ends.
+
+    Args:
+        rounds: of which the 95 % interval of the median is stated; at least 1.
+        again: of the later median; at least 1.
+
+    Source: H. A. David and H. N. Nagaraja, "Order Statistics", 3rd edition, 2003, chapter 7: distribution-free
+    prediction intervals.
+    """
+    low = quantile_interval(np.arange(1.0, rounds + 1), 0.5).low
+    if low is None:
+        return 1.0
+    rank = int(low)
+    # P(at least k of the new rounds lie below the one of this rank), k the rank of the lower median of the new ones
+    below = sum(
+        math.comb(rank - 1 + number, number) * math.comb(rounds - rank + again - number, again - number)
+        for number in range((again + 1) // 2, again + 1)
+    )
+    return 1 - 2 * below / math.comb(rounds + again, again)  # above it by symmetry as often

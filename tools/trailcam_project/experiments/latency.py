@@ -1,11 +1,11 @@
 """Latency of a bundle compared with its baseline: the raw interpreter call on a ready input.
 
-    python -m trailcam_benchmarks.worker.latency [BUNDLE...]
+    python -m trailcam_project.experiments.latency [BUNDLE...]
 
-Three steps are timed in turn, frame by frame, so that a machine that slows down hurts all alike:
+Three steps are timed in turn, frame by frame, so that a machine that slows down affects all alike:
 
-    floor      set_tensor, invoke, get_tensor of the interpreter, as in the shortest script one could write (or ONNX
-               Runtime's run)
+    floor      set_tensor, invoke, get_tensor of the interpreter, as in the shortest possible script (or ONNX Runtime's
+               run)
     classify   Classifier.classify on a camera frame: crop, resize, invoke, softmax, reject rule
     decode     read_image on a JPEG of such a frame
 
@@ -13,7 +13,6 @@ The ratio classify / floor is the figure to quote; milliseconds depend on the ma
 """
 
 import argparse
-import functools
 import json
 import sys
 import time
@@ -21,31 +20,18 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_benchmarks.worker.baseline import FRAME_HEIGHT_PX, FRAME_WIDTH_PX, camera_frame, raw_invoke
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import TrailcamError
 from trailcam_core.images.decode import decode_image
-from trailcam_core.images.resize import Image, fit_image
-from trailcam_core.inference.runtimes import load_onnxruntime, load_runtime
 from trailcam_core.progress import Progress, silent
 
-__all__ = [
-    "FRAME_HEIGHT_PX",
-    "FRAME_WIDTH_PX",
-    "LatencyBench",
-    "LatencyReport",
-    "Quantiles",
-    "camera_frame",
-    "main",
-    "raw_invoke",
-]
+__all__ = ["LatencyBench", "LatencyReport", "Quantiles", "main"]
 
-FRAME_WIDTH_PX, FRAME_HEIGHT_PX = 640, 480
 _WARMUP = 20
-_JPEG_QUALITY = 90
 
 
 @dataclass(frozen=True)
@@ -117,43 +103,6 @@ class LatencyBench:
             decode=_quantiles(times_ms[:, 2]),
             overhead=float(np.median(times_ms[:, 1] / times_ms[:, 0]) - 1),
         )
-
-
-def raw_invoke(classifier: Classifier, threads: int, image: Image) -> Callable[[], object]:
-    """Return a call from a ready input to the raw output, on a separate interpreter."""
-    ready = fit_image(image, classifier.input)[None]
-    path = classifier.bundle.model_path
-    if path.suffix == ".onnx":
-        runtime = load_onnxruntime()
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        name = session.get_inputs()[0].name
-        return lambda: session.run(None, {name: ready})
-    interpreter = load_runtime().Interpreter(model_path=str(path), num_threads=threads)
-    interpreter.allocate_tensors()
-    input_index = interpreter.get_input_details()[0]["index"]
-    output_index = interpreter.get_output_details()[0]["index"]
-
-    def call() -> object:
-        interpreter.set_tensor(input_index, ready)
-        interpreter.invoke()
-        return interpreter.get_tensor(output_index)
-
-    return call
-
-
-@functools.cache  # its arrays are a hundred times the frame, and must not be created while a model is measured
-def camera_frame() -> tuple[Image, bytes]:
-    """Return a smooth coloured scene with sensor noise, and its JPEG; the same in every run, not to be written to."""
-    rng = np.random.default_rng(0)
-    coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
-    scene = cv2.resize(coarse, (FRAME_WIDTH_PX, FRAME_HEIGHT_PX), interpolation=cv2.INTER_CUBIC)
-    image = np.clip(scene + rng.normal(0, 6, scene.shape), 0, 255).astype(np.uint8)
-    written, buffer = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    if not written:
-        raise RuntimeError("OpenCV cannot write JPEG")
-    return image, buffer.tobytes()
 
 
 def _quantiles(times_ms: npt.NDArray[np.float64]) -> Quantiles:
