@@ -14,7 +14,7 @@ __all__ = ["Camera", "list_cameras"]
 
 @dataclass(frozen=True)
 class Camera:
-    """``source`` is what ``--source`` takes, ``kind`` is picamera2 or v4l2, ``name`` the name of the device."""
+    """``source`` is the value for ``--source``, ``kind`` is picamera2 or v4l2, ``name`` the name of the device."""
 
     source: str
     kind: str

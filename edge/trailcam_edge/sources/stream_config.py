@@ -1,4 +1,4 @@
-"""Stream parameters that a camera is asked for."""
+"""Requested stream parameters of a camera."""
 
 from dataclasses import dataclass
 from typing import Annotated

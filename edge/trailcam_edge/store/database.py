@@ -85,7 +85,7 @@ class Database:
                 raise
 
     def one(self, query: str, *values: object) -> Any:
-        """Return the first column of the first row, None where there is no row."""
+        """Return the first column of the first row, None if there is no row."""
         with self.translated():
             row = self.connection.execute(query, values).fetchone()
         return None if row is None else row[0]

@@ -126,7 +126,7 @@ class EventStore:
             return list(StoreReader(self._database.connection).events(after_event_id=event_id, limit=limit))
 
     def last_event_id(self) -> int:
-        """Return the newest event's number, 0 where there is none."""
+        """Return the newest event's number, 0 if there is none."""
         with self._guard:
             return int(self._database.one("SELECT coalesce(max(event_id), 0) FROM visits"))
 
