@@ -5,8 +5,6 @@ from trailcam_benchmarks.host.machine import Condition, Machine
 from trailcam_benchmarks.results.schema import Result
 from trailcam_edge.telemetry.health import Throttling, parse_throttled
 
-__all__ = ["describe_conditions", "describe_environment", "describe_machine_line", "warnings"]
-
 
 def describe_environment(result: Result) -> str:
     """Return the machine, its condition before and after, the time of the run, and the length of its rows."""

@@ -16,8 +16,6 @@ from trailcam_core.report.markup import Html, bullets, join, paragraph
 from trailcam_core.report.page import render_page
 from trailcam_core.report.tables import html_table
 
-__all__ = ["render_report"]
-
 # Of a long run: title, unit, and the value of a sample.
 _CURVES: tuple[tuple[str, str, Callable[[Sample], float | None]], ...] = (
     ("Rate", "frames/s", lambda sample: sample.rate_hz),

@@ -7,22 +7,6 @@ from trailcam_benchmarks.statistics import Ratio
 from trailcam_core.report.tables import markdown_table as markdown_rows
 from trailcam_core.report.tables import text_table
 
-__all__ = [
-    "HEADER",
-    "accuracy_text",
-    "cells",
-    "describe_row",
-    "describe_soak",
-    "describe_verdict",
-    "float32_text",
-    "markdown_table",
-    "p90_text",
-    "ratio_text",
-    "reasons",
-    "table_rows",
-    "terminal_table",
-]
-
 HEADER = (
     "bundle",
     "runtime",

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from trailcam_core.release.index import Offer, ReleaseIndex
     from trailcam_deploy.release.repository import ReleaseRepository
 
-__all__ = ["add_arguments", "run"]
-
 _REPOSITORY, _KEYS = Path("release"), Path("release-keys")
 _BACKUP = (
     "two places that do not burn together, then delete it here. Without it, or without its passphrase, a stolen key "

@@ -19,8 +19,6 @@ from trailcam_core.records import canonical_json
 from trailcam_core.spec import InputSpec
 from trailcam_export.tflite.metadata import add_tflite_metadata
 
-__all__ = ["ONNX_PREFIX", "EmbeddedMetadata", "embed_onnx_metadata", "embed_tflite_metadata"]
-
 ONNX_PREFIX = "trailcam."
 
 

@@ -15,8 +15,6 @@ from trailcam_export.gate.statistics import Score
 from trailcam_export.mixed_int8.search import FixStep
 from trailcam_export.report.findings import Findings, FixFindings, VariantFindings
 
-__all__ = ["SCHEMA_VERSION", "drift_record", "drift_to_bytes"]
-
 SCHEMA_VERSION = 1
 _PERCENTILES = (5, 50, 90, 95, 99)
 

@@ -34,8 +34,6 @@ from trailcam_export.calibration.calibration_set import CalibrationSet, FieldFra
 from trailcam_export.calibration.select import CalibrationSelection
 from trailcam_export.inference.batches import Logits
 
-__all__ = ["WORK_PREFIX", "ConvertedFile", "ResumeCache", "cache_folder", "open_resume_cache"]
-
 WORK_PREFIX = ".trailcam-export-"
 _SELECTION = "calibration.json"
 

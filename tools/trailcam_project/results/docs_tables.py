@@ -32,8 +32,6 @@ from trailcam_core.files.atomic import write_file
 from trailcam_project.program_comparison.compare_programs import ProgramComparison
 from trailcam_project.results.repeatability import AgreedP90, AgreedRatio, Agreement
 
-__all__ = ["TABLES", "fill_page", "main"]
-
 _MARK = re.compile(r"(<!-- figures: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _NONE = "Not measured yet."
 _ROW = ("bundle", "runtime", "threads")

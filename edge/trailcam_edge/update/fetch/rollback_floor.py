@@ -19,18 +19,6 @@ from trailcam_core.files.atomic import write_file
 from trailcam_core.records import Pattern, canonical_json, parse_json
 from trailcam_edge.update.errors import RefusedError
 
-__all__ = [
-    "ROLES",
-    "Floor",
-    "SeenVersion",
-    "advance_floor",
-    "check_floor",
-    "read_floor",
-    "trusted_time",
-    "with_release",
-    "write_floor",
-]
-
 ROLES = ("root", "timestamp", "snapshot", "targets")
 _FILES = ("floor.0.json", "floor.1.json")
 _MAX_BYTES = 65_536

@@ -9,8 +9,6 @@ from trailcam_core.errors import BundleError, UpdateError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.records import Choice, Pattern, Range, canonical_json, parse_json
 
-__all__ = ["BUILTIN", "STATES", "Journal", "read_journal", "write_journal"]
-
 BUILTIN = "builtin"
 STATES = ("idle", "self_test", "activate", "watch", "roll_back")
 _MAX_REFUSED = 8

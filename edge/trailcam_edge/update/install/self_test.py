@@ -19,8 +19,6 @@ from trailcam_core.records import Pattern, Range, parse_json
 from trailcam_edge.update.install.state_machine import SelfTestResult, judge_self_test
 from trailcam_edge.update.settings import UpdateSettings
 
-__all__ = ["measure", "run_self_test"]
-
 _MAX_ANSWER_BYTES = 65_536
 _TIMEOUT_S = 300.0
 _WARMUP = 3
