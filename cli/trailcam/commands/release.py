@@ -145,7 +145,7 @@ def _renew(repository: "ReleaseRepository", arguments: argparse.Namespace) -> No
 
 
 def _rotate_keys(repository: "ReleaseRepository", arguments: argparse.Namespace) -> None:
-    from trailcam_deploy.release.repository import ONLINE_ROLES
+    from trailcam_deploy.release.metadata import ONLINE_ROLES
 
     roles = tuple(arguments.roles) or ONLINE_ROLES
     passphrase = _passphrase("the root key", arguments.passphrase_file, twice=False)
