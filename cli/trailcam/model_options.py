@@ -9,8 +9,6 @@ from trailcam.native_log import quiet_native_log
 from trailcam_core.classifier import Classifier
 from trailcam_core.spec import FITS
 
-__all__ = ["add_model_arguments", "open_classifier", "usage_error"]
-
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --bundle, or --model with the options that a bare model needs, and --threads."""

@@ -15,7 +15,7 @@ from trailcam_benchmarks.field.summary import FieldRow, rows_json, summarise
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_core.files.atomic import write_file
-from trailcam_core.progress import Progress
+from trailcam_core.jobs.progress import Progress
 from trailcam_edge.recognition.settings import LoopSettings, VisitSettings
 from trailcam_edge.regions import RegionSettings
 

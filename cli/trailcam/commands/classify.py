@@ -14,8 +14,6 @@ from trailcam_core.classifier import Classification
 from trailcam_core.errors import SourceError
 from trailcam_edge.sources import list_pictures
 
-__all__ = ["add_arguments", "run"]
-
 Show = Callable[[Path, "Classification | SourceError"], None]
 
 

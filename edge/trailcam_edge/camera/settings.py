@@ -10,8 +10,6 @@ from trailcam_core.records import FieldError, Range, check_ranges
 from trailcam_edge.sources.orientation import Orientation
 from trailcam_edge.sources.stream_config import StreamConfig
 
-__all__ = ["CameraSettings", "RecoverySettings"]
-
 
 @dataclass(frozen=True)
 class CameraSettings(Orientation, StreamConfig):

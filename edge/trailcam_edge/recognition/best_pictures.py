@@ -7,8 +7,6 @@ from trailcam_edge.events import PERSON
 from trailcam_edge.recognition.visits import Track
 from trailcam_edge.sources import Frame
 
-__all__ = ["BestPictures"]
-
 
 class BestPictures:
     """Pictures by the number of their track."""

@@ -8,8 +8,6 @@ from trailcam_edge.events import BlindTime, Visit
 from trailcam_edge.regions.polygons import Polygon
 from trailcam_edge.sources import Frame
 
-__all__ = ["FrameResult", "WatchEvent"]
-
 
 @dataclass(frozen=True)
 class FrameResult:

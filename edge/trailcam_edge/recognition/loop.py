@@ -19,8 +19,8 @@ from trailcam_core.errors import SourceError
 from trailcam_core.images.resize import Image
 from trailcam_edge.camera.capture_thread import CaptureThread
 from trailcam_edge.camera.latest_frame import LatestFrame
-from trailcam_edge.clock import Clock, SystemClock
 from trailcam_edge.events import BLANK, UNKNOWN, Visit
+from trailcam_edge.events.clock import Clock, SystemClock
 from trailcam_edge.recognition.best_pictures import BestPictures
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.recognition.region_classifier import RegionAnswer, RegionClassifier
@@ -37,8 +37,6 @@ from trailcam_edge.recognition.visits import (
     wait_until,
 )
 from trailcam_edge.sources import Delivery, Frame, OnBadFrame, Source, open_source
-
-__all__ = ["ModelReload", "open_configured", "watch"]
 
 _log = logging.getLogger(__name__)
 _RATE_SMOOTHING = 0.2  # weight of the newest frame in the displayed frame rate

@@ -24,8 +24,6 @@ from trailcam_edge.regions import (
 )
 from trailcam_edge.sources import Frame
 
-__all__ = ["RegionAnswer", "RegionClassifier"]
-
 
 @dataclass(frozen=True)
 class RegionAnswer:

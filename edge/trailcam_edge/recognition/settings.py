@@ -10,8 +10,6 @@ from trailcam_edge.camera.settings import CameraSettings, RecoverySettings
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.regions import RegionSettings
 
-__all__ = ["LoopSettings", "VisitSettings", "WatchSettings"]
-
 _Probability = Annotated[float, Range(0, 1)]
 
 

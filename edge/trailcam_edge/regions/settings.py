@@ -6,8 +6,6 @@ from typing import Annotated
 from trailcam_core.records import FieldError, Range, check_ranges
 from trailcam_edge.regions.polygons import Polygon, check_polygon, rasterise
 
-__all__ = ["RegionSettings"]
-
 _GRID = (180, 320)  # rows, columns on which the masks are tried
 
 

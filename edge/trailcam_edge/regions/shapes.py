@@ -10,8 +10,6 @@ from trailcam_core.images.boxes import Box
 from trailcam_edge.regions.background import Comparison, Levels, Mask
 from trailcam_edge.regions.settings import RegionSettings
 
-__all__ = ["Region", "find_regions", "is_spread", "is_turned"]
-
 _OPENING = np.ones((3, 3), np.uint8)
 _REACH = np.ones((5, 5), np.uint8)
 _LIMB_PX = 4  # two steps of this reach

@@ -15,21 +15,6 @@ from pathlib import Path
 from trailcam_core.errors import DeviceError
 from trailcam_core.files.atomic import write_file
 
-__all__ = [
-    "CONFIG_PATH",
-    "TIMER_PATH",
-    "UNIT_PATH",
-    "UPDATE_PATH",
-    "USERS_PATH",
-    "Change",
-    "install",
-    "render_config",
-    "render_unit",
-    "render_update_units",
-    "uninstall",
-    "unreachable_folder",
-]
-
 UNIT_PATH = Path("etc/systemd/system/trailcam.service")
 UPDATE_PATH = Path("etc/systemd/system/trailcam-update.service")
 TIMER_PATH = Path("etc/systemd/system/trailcam-update.timer")

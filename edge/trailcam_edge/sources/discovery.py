@@ -9,8 +9,6 @@ from trailcam_core.errors import SourceError
 from trailcam_edge.sources.picamera_errors import CAMERA_ERRORS, explain_camera
 from trailcam_edge.sources.v4l2 import V4L2Camera, list_v4l2_cameras
 
-__all__ = ["Camera", "list_cameras"]
-
 
 @dataclass(frozen=True)
 class Camera:

@@ -13,8 +13,6 @@ from trailcam_edge.sources.frame import Delivery, Frame, OnBadFrame
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
 
-__all__ = ["DEMO_FRAMES", "FolderSource", "demo_pictures", "list_pictures"]
-
 DEMO_FRAMES = Path(__file__).parents[1] / "data" / "demo"
 
 

@@ -5,8 +5,6 @@ from typing import Annotated
 
 from trailcam_core.records import Range, check_ranges
 
-__all__ = ["StreamConfig"]
-
 _Side = Annotated[int, Range(64, 8192)]
 
 

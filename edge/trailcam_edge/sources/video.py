@@ -15,8 +15,6 @@ from trailcam_edge.sources.opencv_capture import BufferPool, open_ffmpeg
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
 
-__all__ = ["VideoSource"]
-
 _LIKELY_RATE_HZ = 25.0  # if the file states none, or an implausible one
 _RATES_HZ = (0.1, 1000.0)
 _MAX_STEP_S = 10.0  # between two frames; above it the time stamps of the file are damaged

@@ -13,8 +13,6 @@ from trailcam_edge.store.picture_folder import size_on_disk
 from trailcam_edge.store.store_errors import StoreCorruptError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
 
-__all__ = ["Database", "moment_columns", "open_or_replace"]
-
 _NEW_OFFSET_S = 0.5  # a clock reading that moves the offset by less is not stored
 
 

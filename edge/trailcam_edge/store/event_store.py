@@ -22,8 +22,6 @@ from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
 
-__all__ = ["EventStore"]
-
 _log = logging.getLogger(__name__)
 
 

@@ -9,8 +9,6 @@ import struct
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["PictureFacts", "add_exif"]
-
 _START = b"\xff\xd8"
 _APP1 = b"\xff\xe1"
 _ASCII, _LONG, _UNDEFINED = 2, 4, 7

@@ -19,7 +19,7 @@ from trailcam_benchmarks.field.run import FieldPlan, measure_field, result_json
 from trailcam_benchmarks.field.summary import cluster_rate, summarise, text_table
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
-from trailcam_core.progress import silent
+from trailcam_core.jobs.progress import silent
 from trailcam_core.spec import InputSpec, OutputSpec
 from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.regions import RegionSettings
