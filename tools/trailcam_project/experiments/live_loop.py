@@ -47,9 +47,7 @@ _CAMERA_HZ = 30.0
 _DEMO_ANIMAL = "elephant"
 _SMALL_SIZE_PX = (640, 480)
 _STILL = 60  # frames before the block appears: the background is known
-_FRAMES_PER_STEP = 3
-_STEPS = 16
-_BLOCK_PX = 120
+_FRAMES_PER_STEP, _STEPS, _BLOCK_PX = 3, 16, 120
 _SAMPLES = 11  # of the resident memory
 _PAGE_BYTES = 4096
 
