@@ -20,6 +20,7 @@ _MAX_BLOCKS = 0.8  # an animal does not reach four fifths of the blocks
 _TURNED_FRACTION = 0.01  # of a block: the frame is compared at another place if enough blocks changed so much
 _TURNED_BLOCKS = 0.6
 _TURNED_PX = 5.0  # in a storm leaves sway by 4
+_SHRINK = 4  # of the frames that are compared
 _TURNED_GAIN = 0.5  # of the changed pixels that may be left where the frame has moved
 
 _SHADOW_RATIO = (0.25, 1.0)  # of the background's level: darker is no shadow under the open sky
@@ -59,16 +60,16 @@ def is_turned(comparison: Comparison) -> bool:
     """Return whether the whole frame has moved, so that the background fits again once it is moved as well."""
     if not is_spread(comparison.changed, _TURNED_FRACTION, _TURNED_BLOCKS):
         return False
-    half = (max(8, comparison.luma.shape[1] // 2), max(8, comparison.luma.shape[0] // 2))
+    small = (max(8, comparison.luma.shape[1] // _SHRINK), max(8, comparison.luma.shape[0] // _SHRINK))
     frame, expected, limit = (
-        cv2.resize(levels.astype(np.float32), half, interpolation=cv2.INTER_AREA)
+        cv2.resize(levels.astype(np.float32), small, interpolation=cv2.INTER_AREA)
         for levels in (comparison.luma, comparison.expected, comparison.limit)
     )
-    (x, y), _ = cv2.phaseCorrelate(expected, frame, cv2.createHanningWindow(half, cv2.CV_32F))
-    if 2 * max(abs(x), abs(y)) < _TURNED_PX:
+    (x, y), _ = cv2.phaseCorrelate(expected, frame, cv2.createHanningWindow(small, cv2.CV_32F))
+    if _SHRINK * max(abs(x), abs(y)) < _TURNED_PX:
         return False
     shift = np.array([[1, 0, x], [0, 1, y]], np.float32)
-    moved = cv2.warpAffine(expected, shift, half, borderValue=-1)
+    moved = cv2.warpAffine(expected, shift, small, borderValue=-1)
     seen = moved >= 0
     before = np.count_nonzero((np.abs(frame - expected) > limit) & seen)
     after = np.count_nonzero((np.abs(frame - moved) > limit) & seen)
