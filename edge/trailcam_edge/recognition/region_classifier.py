@@ -6,7 +6,7 @@ answer of the region <-- mean of its logits <-----------------------+
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trailcam_core.classifier import Classification, Classifier
 from trailcam_core.images.boxes import Box, square_crop
@@ -90,6 +90,6 @@ class RegionClassifier:
         self._frames += 1
         may_open = may_open_visit(following, region, settings)
         following = note_look(following, region.identifier, self._frames)
-        self._state = FinderState(self._state.background, following, self._state.scene_changed)
+        self._state = replace(self._state, following=following)
         answer = self._classifier.answer(mean.logits, start_s=start_s)
         return RegionAnswer(region.identifier, region.box, answer, crop, may_open)
