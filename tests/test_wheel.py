@@ -22,21 +22,23 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
 
 
 def test_the_wheel_has_every_package_and_the_built_in_data(names: dict[str, int]) -> None:
-    for package in ("_edge", "_train", "_export", "_benchmarks", "_deploy", ""):
+    for package in ("_core", "_edge", "_train", "_export", "_benchmarks", "_deploy", ""):
         assert f"trailcam{package}/__init__.py" in names
         assert f"trailcam{package}/py.typed" in names
     for file in ("manifest.json", "model.tflite", "golden.npz"):
-        assert f"trailcam_edge/data/animals10.bundle/{file}" in names
-    assert "trailcam_edge/data/demo/frames.json" in names
+        assert f"trailcam_core/data/animals10.bundle/{file}" in names
+    for file in ("frames.json", "walk.json", "walk.mp4", "share_alike/LICENCE.md"):
+        assert f"trailcam_edge/data/demo/{file}" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
 def test_the_wheel_has_nothing_else(names: dict[str, int]) -> None:
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
-    assert tops == {f"trailcam{p}" for p in ("_edge", "_train", "_export", "_benchmarks", "_deploy", "")}
+    assert tops == {f"trailcam{p}" for p in ("_core", "_edge", "_train", "_export", "_benchmarks", "_deploy", "")}
     suffixes = {Path(name).suffix for name in names if ".dist-info" not in name}
-    systemd = {".service", ".timer", ".conf"}
-    assert suffixes <= {".py", ".typed", ".json", ".tflite", ".npz", ".webp", ".html", ".toml", ".sh"} | systemd
+    suffixes -= {".service", ".timer", ".conf", ".html"}  # of the device: systemd and the live page
+    suffixes -= {".webp", ".mp4", ".md"}  # of the demo: photographs, the field sequence, their licence
+    assert suffixes <= {".py", ".typed", ".json", ".tflite", ".npz", ".toml", ".sh"}
 
 
 def test_the_wheel_is_small_enough_for_a_camera_behind_lte(names: dict[str, int]) -> None:

@@ -1,4 +1,7 @@
-"""Check the prose of code and documents for phrases that make a reader stop: ``python tools/check_prose.py [PATH ...]``.
+"""Check the prose of code and documents for phrases that slow a reader down.
+
+    python tools/check_prose.py [PATH ...]
+
 
 Read are comments, docstrings and other text literals of Python files, and Markdown outside of code. CONTRIBUTING.md has
 the rules behind the list. Exit code 3 if a phrase is found.

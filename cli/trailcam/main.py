@@ -17,7 +17,7 @@ from trailcam_core.errors import TrailcamError
 __all__ = ["ACTIONS", "COMMANDS", "main"]
 
 COMMANDS = {
-    "demo": "recognise animals now, with the built-in bundle and built-in frames",
+    "demo": "recognise animals now, with the built-in bundle, on real photographs",
     "classify": "say what is in picture files and folders",
     "watch": "live recognition, frame by frame",
     "service": "run the camera from power-on, as a systemd service",

@@ -1,4 +1,4 @@
-"""Classify pictures: the Python interface of the device.
+"""Classify pictures with a bundle or a bare model.
 
 from trailcam import Classifier
 classifier = Classifier.open()             # the built-in bundle; or Classifier.open("my.bundle")
@@ -20,7 +20,8 @@ from trailcam_core.golden_replay import GoldenReport, check_model, replay
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image, fit_image
 from trailcam_core.inference.decision import Candidate, decide
-from trailcam_core.inference.open_model import FileModel, open_model
+from trailcam_core.inference.file_model import FileModel
+from trailcam_core.inference.open_model import open_model
 from trailcam_core.inference.runtimes import check_runtime, find_runtime
 from trailcam_core.inference.tflite import TFLiteModel, ValueRange
 from trailcam_core.labels import read_labels
@@ -48,7 +49,7 @@ class Classification:
 
 
 class Classifier:
-    """A model with everything that belongs to it. Make one with ``open`` or ``open_model``."""
+    """A model with its input and output rules. Create it with ``open`` or ``open_model``."""
 
     def __init__(
         self,
@@ -71,7 +72,7 @@ class Classifier:
 
         Args:
             bundle: folder of a bundle, or one that is open already.
-            num_threads: threads of one inference; as many as this process may use cores, at most 4, where not given.
+            num_threads: threads of one inference; by default the number of usable cores, at most 4.
 
         Raises:
             BundleError: the bundle cannot be trusted or loaded.
@@ -103,14 +104,13 @@ class Classifier:
     ) -> "Classifier":
         """Open a bare TFLite classifier that came without a manifest.
 
-        Dtype, scale, zero point, and whether it ends with a softmax, are read from the file. What it cannot say must be
-        said here.
+        Dtype, scale, zero point and a final softmax are read from the file. The arguments give the rest.
 
         Args:
             model: the ``.tflite`` file.
             labels: text file, one label per line in the order of the outputs.
-            background: class that means "nothing there". It may stand in the label file, or be left out of it.
-            value_range: for a float32 input: what pixel levels 0 and 255 become.
+            background: class that means "nothing there". The label file may list it or leave it out.
+            value_range: for a float32 input: the input values of pixel levels 0 and 255.
             fit: ``crop``, ``letterbox`` or ``stretch``.
             num_threads: see ``open``.
 
@@ -139,14 +139,14 @@ class Classifier:
 
     @property
     def name(self) -> str:
-        """What names the model in events: the bundle's name and version, or the file of a bare model."""
+        """The name of the model in events: name and version of the bundle, or the file name of a bare model."""
         if self._bundle is None:
             return self._model.path.name
         return f"{self._bundle.manifest.name} {self._bundle.manifest.version}"
 
     @property
     def model(self) -> FileModel:
-        """The open model, for callers who measure or compare."""
+        """The open model, for measurements and comparisons."""
         return self._model
 
     def logits(self, image: Image) -> npt.NDArray[np.float32]:
@@ -159,7 +159,7 @@ class Classifier:
         return self._logits_of(fit_image(image, self.input))
 
     def classify(self, image: Image, top_count: int = 3) -> Classification:
-        """Say what is in an (H, W, 3) uint8 RGB image of any size from 1x1 px.
+        """Classify an (H, W, 3) uint8 RGB image of any size from 1x1 px.
 
         Raises:
             BundleError: the model fails, or gives NaN or infinity.
@@ -169,12 +169,12 @@ class Classifier:
         return self.classify_input(fit_image(image, self.input), top_count, start_s)
 
     def classify_input(self, fitted: Image, top_count: int = 3, start_s: float | None = None) -> Classification:
-        """Say what is in a picture that ``fit_image`` has brought to this classifier's input.
+        """Classify an input tensor that ``fit_image`` made for this classifier.
 
         Args:
-            fitted: (height, width, 3) uint8 RGB as ``input`` says.
+            fitted: (height, width, 3) uint8 RGB, the size of ``input``.
             top_count: candidates to list.
-            start_s: ``time.perf_counter`` from which the latency counts; from now where not given.
+            start_s: ``time.perf_counter`` at which the latency starts; now by default.
 
         Raises:
             BundleError: the model fails, or gives NaN or infinity.
@@ -186,7 +186,7 @@ class Classifier:
         return Classification(answer.label, answer.confidence, answer.top, latency_ms)
 
     def classify_file(self, path: Path | str, top_count: int = 3) -> Classification:
-        """Say what is in a picture file; a large JPEG is decoded at a fraction of its size.
+        """Classify a picture file; a large JPEG is decoded at a fraction of its size.
 
         Raises:
             SourceError: the file cannot be read as a picture.
@@ -224,5 +224,5 @@ def _match_labels(labels: tuple[str, ...], class_count: int, background: int | N
         return (*labels[:background], "background", *labels[background:])
     hint = ""
     if len(labels) == class_count - 1:
-        hint = ' If one class means "nothing there" and is not in the file, say which: "--background 0".'
+        hint = ' If one class means "nothing there" and is not in the file, add its number: "--background 0".'
     raise BundleError(f"{path}: {len(labels)} labels, but the model gives {class_count} scores.{hint}")

@@ -1,4 +1,4 @@
-"""How many processor cores there are to work with."""
+"""The number of usable processor cores."""
 
 import os
 
@@ -6,5 +6,5 @@ __all__ = ["usable_cores"]
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use: a container, or ``taskset``, may leave it fewer than there are."""
+    """Return the number of cores this process may use; a container or ``taskset`` can restrict it."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

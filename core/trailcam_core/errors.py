@@ -11,13 +11,13 @@
     ├── ExportError     a run cannot be converted, or the converted model disagrees with it
     └── DeployError     a device cannot be reached or provisioned
 
-A message says what, where, got, expected and the next step. A wrong call by a programmer is a ``ValueError`` instead.
+A message states what, where, got, expected and the next step. A wrong call by a programmer is a ``ValueError`` instead.
 Library code raises these; only the command line prints them and chooses an exit code.
 """
 
 
 class TrailcamError(Exception):
-    """Base of every error that a person can act on."""
+    """Base of every error that the user can act on."""
 
 
 class BundleError(TrailcamError):

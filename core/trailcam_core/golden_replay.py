@@ -9,7 +9,7 @@ from trailcam_core.bundle.golden_file import GoldenVectors, Logits
 from trailcam_core.errors import BundleError
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.decision import probabilities
-from trailcam_core.inference.tflite import Model
+from trailcam_core.inference.file_model import Model
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest
 
 __all__ = ["GoldenReport", "check_model", "diagnose", "replay"]
@@ -19,7 +19,7 @@ _FITTED_LEVELS = 2  # the bilinear step is bit-exact, but another build may roun
 
 @dataclass(frozen=True)
 class GoldenReport:
-    """Outcome of a replay. ``culprit`` is None when all agree; ``worst`` is the largest difference of a logit."""
+    """The result of a replay. ``culprit`` is None when all agree; ``worst`` is the largest difference of a logit."""
 
     count: int
     worst: float
@@ -28,7 +28,7 @@ class GoldenReport:
 
     @property
     def passed(self) -> bool:
-        """True when this machine gives the laboratory's answers."""
+        """True if this machine gives the answers of the laboratory."""
         return self.culprit is None
 
 
@@ -84,7 +84,7 @@ def check_model(model: Model, manifest: Manifest, source: str) -> None:
     """
     expected = (manifest.input.height, manifest.input.width)
     if model.input_size != expected:
-        raise BundleError(f"{source}: the model's input is {model.input_size} px, the manifest says {expected}.")
+        raise BundleError(f"{source}: the model's input is {model.input_size} px, the manifest has {expected}.")
     if model.class_count != len(manifest.output.labels):
         raise BundleError(
             f"{source}: the model gives {model.class_count} scores, the manifest lists "

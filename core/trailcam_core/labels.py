@@ -14,7 +14,7 @@ _MAX_FILE_BYTES = 16_000_000
 def check_labels(labels: tuple[str, ...], source: str) -> None:
     """Refuse a label list with an empty, overlong or unprintable name.
 
-    A name may stand twice: ImageNet's own list has two cranes. A bundle is stricter, see ``check_unique``.
+    A name may occur twice: ImageNet's own list has two cranes. A bundle is stricter, see ``check_unique``.
 
     Args:
         labels: in the order of the model's outputs.
@@ -36,7 +36,7 @@ def check_labels(labels: tuple[str, ...], source: str) -> None:
 
 
 def check_unique(labels: tuple[str, ...], source: str) -> None:
-    """Refuse a label list in which a name stands twice.
+    """Refuse a label list with a duplicate name.
 
     Raises:
         BundleError: naming the label and both its lines.
@@ -45,7 +45,7 @@ def check_unique(labels: tuple[str, ...], source: str) -> None:
     for line, label in enumerate(labels, start=1):
         if label in first_line:
             raise BundleError(
-                f"{source}: {label!r} stands on lines {first_line[label]} and {line}, expected each label once."
+                f"{source}: {label!r} is on lines {first_line[label]} and {line}, expected each label once."
             )
         first_line[label] = line
 

@@ -1,4 +1,4 @@
-"""How long jobs tell what they are doing, without knowing who listens."""
+"""The progress callback of long jobs."""
 
 from typing import Protocol
 
@@ -6,11 +6,11 @@ __all__ = ["Progress", "silent"]
 
 
 class Progress(Protocol):
-    """Called often, from the thread that works."""
+    """Receives the progress of a job; called often, in the thread of the job."""
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
-        """Say that ``done`` of ``total`` steps of ``stage`` are finished; ``note`` is a short figure to go with it."""
+        """Report ``done`` of ``total`` finished steps of ``stage``; ``note`` is a short figure beside them."""
 
 
 def silent(stage: str, done: int, total: int, note: str = "") -> None:
-    """Tell nobody."""
+    """Discard the report."""

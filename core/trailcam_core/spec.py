@@ -52,7 +52,7 @@ _Fraction = Annotated[float, Range(0.0, 1.0)]
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A file of the bundle: its plain name, and what its bytes must be."""
+    """A file of the bundle: plain name, digest and size."""
 
     file: Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a plain file name without a folder")]
     sha256: Annotated[str, Pattern(r"[0-9a-f]{64}", "64 hexadecimal digits")]
@@ -64,7 +64,7 @@ class ModelEntry(FileEntry):
     """The model file. ``format`` is its file format, ``scheme`` its number scheme.
 
     ``runtime_min`` is the oldest version of each runtime of the format that can run the file, null for a runtime that
-    cannot; None where the bundle does not say.
+    cannot; None if the manifest has no such key.
     """
 
     format: Annotated[str, Choice(*FORMATS)]
@@ -81,10 +81,10 @@ class GoldenEntry(FileEntry):
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What the model takes: raw ``uint8`` RGB of shape (1, height, width, 3), made from an image by one resize rule.
+    """The input of the model: raw ``uint8`` RGB of shape (1, height, width, 3), made from an image by one resize rule.
 
-    ``fit`` says what happens to another aspect: ``crop`` keeps the centre, ``letterbox`` pads with grey, ``stretch``
-    changes the aspect.
+    ``fit`` handles another aspect ratio: ``crop`` keeps the centre, ``letterbox`` pads with grey, ``stretch``
+    changes the aspect ratio.
     """
 
     height: Annotated[int, Range(MIN_INPUT_PX, MAX_INPUT_PX)]
@@ -100,8 +100,8 @@ class InputSpec:
 class RejectRule:
     """Answer "unknown" when ``score`` of the logits is below ``threshold``.
 
-    ``animals_kept`` is the share of pictures of known labels that keep their answer, and ``others_rejected`` the share
-    of other pictures that are turned away (null where none were at hand), both measured with ``n_animals`` and
+    ``animals_kept`` is the fraction of pictures of known labels that are accepted, ``others_rejected`` the fraction of
+    out-of-distribution pictures that are rejected (null if there were none), both measured with ``n_animals`` and
     ``n_others`` pictures that did not set the threshold.
     """
 
@@ -115,7 +115,7 @@ class RejectRule:
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """What the model gives: logits (1, K) in the order of ``labels``; probabilities: softmax(logits / temperature)."""
+    """The output of the model: logits (1, K) in the order of ``labels``; softmax(logits / temperature) follows."""
 
     labels: tuple[str, ...]
     temperature: Annotated[float, Range(0.01, 100.0)]
@@ -125,7 +125,7 @@ class OutputSpec:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What this very model file scored on the test split: shares in 0..1 with 95 % intervals, and n pictures."""
+    """The accuracy of this model file on the n pictures of the test split: fractions in 0..1, with a 95 % interval."""
 
     n: Annotated[int, Range(1, 1_000_000_000)]
     top1: _Fraction
@@ -136,7 +136,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Gate:
-    """What the drift gate says of this model file: the ``preset`` of limits and the ``verdict`` it came to."""
+    """The drift gate for this model file: the ``preset`` of limits and its ``verdict``."""
 
     preset: Annotated[str, _NAME]
     verdict: Annotated[str, Choice(*VERDICTS)]
@@ -144,9 +144,9 @@ class Gate:
 
 @dataclass(frozen=True)
 class Drift:
-    """This model file against the float model it was made from, on the same n pictures; None where nothing judged it.
+    """This model file compared with the float model it was made from, on the same n pictures.
 
-    A bundle without a gate, or one whose verdict is ``fail``, was not found fit to ship.
+    A bundle without a gate, or with the verdict ``fail``, is not fit to ship.
     """
 
     n: Annotated[int, Range(1, 1_000_000_000)]
@@ -157,7 +157,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything a device must know to use a bundle, and everything a person must know to trust it."""
+    """Everything that a device needs to run a bundle and that an operator needs to trust it."""
 
     name: Annotated[str, _NAME]
     version: Annotated[str, Pattern(VERSION_PATTERN, "a version such as 1.0.0")]

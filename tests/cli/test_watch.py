@@ -1,4 +1,4 @@
-"""``trailcam watch`` and ``trailcam demo`` to their end."""
+"""``trailcam watch`` to its end."""
 
 import json
 from pathlib import Path
@@ -9,34 +9,6 @@ import pytest
 
 from trailcam.main import main
 from trailcam_edge.sources import DEMO_FRAMES
-
-
-def test_the_demo_sees_every_animal_and_nothing_on_empty_frames(capsys: pytest.CaptureFixture[str]) -> None:
-    """Held against frames.json, which was written with the frames and not from the answers."""
-    expected = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
-    assert main(["demo", "--json"]) == 0
-    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(answer["frame"], answer["label"]) for answer in answers] == [
-        (entry["file"], entry["expected"]) for entry in expected
-    ]
-    assert len({entry["expected"] for entry in expected} - {None}) >= 4
-    assert sum(entry["expected"] is None for entry in expected) >= 4
-
-
-def test_every_demo_frame_says_where_it_comes_from() -> None:
-    entries = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
-    assert sorted(entry["file"] for entry in entries) == sorted(path.name for path in DEMO_FRAMES.glob("*.webp"))
-    for entry in entries:
-        assert entry["origin"]
-        assert entry["licence"]
-
-
-def test_the_demo_ends_with_what_was_seen_and_what_to_try_next(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo"]) == 0
-    printed = capsys.readouterr().out
-    assert "sightings" in printed
-    assert "frames/s" in printed
-    assert "trailcam classify PHOTO.jpg" in printed
 
 
 def test_a_video_is_watched_frame_by_frame(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

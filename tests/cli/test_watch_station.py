@@ -22,7 +22,7 @@ from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.bundle.golden_file import golden_to_bytes
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.strict_json import canonical_json
-from trailcam_edge.sources import DEMO_FRAMES
+from trailcam_edge.sources import demo_pictures
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.schema import MIGRATIONS, migrate
 from trailcam_edge.update.install.updater import Updater
@@ -268,7 +268,7 @@ def test_options_go_before_the_file(tmp_path: Path, capsys: pytest.CaptureFixtur
     path.write_text('[camera]\nsource = "/nonexistent"\n[store]\nfolder = "a"\nmin_free_bytes = 0\n', encoding="utf-8")
     words = ["watch", "--config", str(path), "--source", "demo", "--store", str(tmp_path / "b"), "--json"]
     assert main(words) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(list(DEMO_FRAMES.glob("*.webp")))
+    assert len(capsys.readouterr().out.splitlines()) == len(demo_pictures())
     assert (tmp_path / "b" / "events.db").is_file()
     assert not (tmp_path / "a").exists()
 

@@ -104,7 +104,7 @@ def test_an_empty_name_does_not_open_the_built_in_bundle(tmp_path: Path, monkeyp
     [
         ("softmax", "ends with a softmax, a bundle's model gives logits"),
         ("int8_in", "takes int8, a bundle's model takes uint8"),
-        ("float_in", "takes float32 and does not say in which range"),
+        ("float_in", "takes float32 and does not declare its range"),
         ("one_channel", "the model's input is"),
         ("two_outputs", "the model has 2 outputs"),
     ],
@@ -163,7 +163,7 @@ def test_a_background_row_is_said_never_guessed(models: Path, tmp_path: Path, co
     assert inside.classify(colours["grey"]).label is None
     assert inside.classify(colours["red"]).label == "red"
     three = _labels(tmp_path, "red\ngreen\nblue\n")
-    with pytest.raises(BundleError, match=r'3 labels, but the model gives 4 scores.*say which: "--background 0"'):
+    with pytest.raises(BundleError, match=r'3 labels, but the model gives 4 scores.*add its number: "--background 0"'):
         Classifier.open_model(model, three)
     left_out = Classifier.open_model(model, three, background=3)
     assert left_out.classify(colours["grey"]).label is None

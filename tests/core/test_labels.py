@@ -30,7 +30,7 @@ def test_line_ends_byte_order_marks_and_outer_spaces_do_not_matter(tmp_path: Pat
 def test_a_name_may_stand_twice_in_a_label_file(tmp_path: Path) -> None:
     path = _write(tmp_path / "labels.txt", b"crane\nkite\ncrane\n")
     assert read_labels(path) == ("crane", "kite", "crane")
-    with pytest.raises(BundleError, match="'crane' stands on lines 1 and 3, expected each label once"):
+    with pytest.raises(BundleError, match="'crane' is on lines 1 and 3, expected each label once"):
         check_unique(read_labels(path), str(path))
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import recipes
 import roots
 from checks import LACKING, Checks
-
 from demo_frames import write_jpegs
 
 _PIPELINE = "/usr/share/libcamera/pipeline/virtual/virtual.yaml"

@@ -15,12 +15,12 @@ from pathlib import Path
 import recipes
 import roots
 from checks import LACKING, Checks
+from demo_frames import write_jpegs
 from device import DEVICE_ADDRESS, HERE_ADDRESS, Device, boot, cable
 from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
 from mjpeg_server import MjpegServer
 from rehearse_deploy import PORT
 
-from demo_frames import write_jpegs
 from trailcam_deploy.device.facts import INBOX
 
 _NAME, _VERSION = "oak", "1.0.1"

@@ -13,11 +13,11 @@ from pathlib import Path
 import recipes
 import roots
 from checks import LACKING, Checks
+from demo_frames import write_jpegs
 from device import DEVICE_ADDRESS, HERE_ADDRESS, Device, boot, cable
 from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
 from mjpeg_server import MjpegServer
 
-from demo_frames import write_jpegs
 from trailcam_core.bundle.folder import open_bundle
 
 PORT = 8554

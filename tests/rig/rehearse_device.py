@@ -13,10 +13,9 @@ from typing import Any
 import recipes
 import roots
 from checks import LACKING, Checks
+from demo_frames import write_jpegs
 from device import HERE_ADDRESS, Device, boot, cable, in_disk, plug
 from mjpeg_server import MjpegServer
-
-from demo_frames import write_jpegs
 
 _UNIT = "trailcam.service"
 _TRAILCAM = f"{roots.VENV}/bin/trailcam"

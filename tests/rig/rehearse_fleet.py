@@ -17,12 +17,11 @@ from pathlib import Path
 import recipes
 import roots
 from checks import LACKING, Checks
+from demo_frames import write_jpegs
 from device import HERE_ADDRESS, Device, address_of, boot, slow_down, switch
 from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
 from mjpeg_server import MjpegServer
 from rehearse_deploy import PORT, rehearse
-
-from demo_frames import write_jpegs
 
 _GOOD, _SLOW, _DEAD = 8, 2, 4
 _SLOW_RATE = "400kbit"  # 50 kB/s: a bad day of LTE

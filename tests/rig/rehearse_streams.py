@@ -16,9 +16,9 @@ from pathlib import Path
 import recipes
 import roots
 from checks import LACKING, Checks
+from demo_frames import write_jpegs
 from mjpeg_server import MjpegServer
 
-from demo_frames import write_jpegs
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_edge.config.watch_settings import CameraSettings, RecoverySettings, VisitSettings, WatchSettings

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -16,18 +15,15 @@ from trailcam.commands.watch_output import JsonOutput, TextOutput
 from trailcam.signals import hangups, stop_on_signals
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
-from trailcam_edge.app.runner import Runner, first_open, open_notifier, tell
+from trailcam_edge.app.runner import Runner, open_notifier, tell
 from trailcam_edge.config.camera_toml import Config, LiveConfig, StoreConfig, read_config
-from trailcam_edge.config.watch_settings import WatchSettings
 from trailcam_edge.events import PERSON, UNKNOWN
-from trailcam_edge.recognition.loop import watch
-from trailcam_edge.sources import Source
 from trailcam_edge.sources.demo_loop import DEMO_LOOP
 from trailcam_edge.sources.orientation import ROTATIONS_DEG
 from trailcam_edge.update.install.updater import Updater
 from trailcam_edge.update.trial_monitor import UpdateGuard
 
-__all__ = ["add_arguments", "follow", "run"]
+__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,22 +87,6 @@ def run(arguments: argparse.Namespace) -> int:
     if stop.interrupted:
         raise KeyboardInterrupt
     return 1 if bad_frames else 0
-
-
-def follow(reopen: Callable[[], Source], arguments: argparse.Namespace, settings: WatchSettings) -> None:
-    """Print what happens until the source ends or somebody stops it; then, in either case, what was seen.
-
-    Raises:
-        KeyboardInterrupt: it was stopped with Ctrl-C; everything has been printed.
-    """
-    with stop_on_signals() as stop:
-        source = reopen()  # before the model: a wrong name is told at once
-        with _output(arguments) as output:
-            classifier = open_classifier(arguments)
-            for happening in watch(first_open(source, reopen), classifier, settings, stop.event, report=tell):
-                output.show(happening)
-    if stop.interrupted:
-        raise KeyboardInterrupt
 
 
 def _output(arguments: argparse.Namespace) -> JsonOutput | TextOutput:

@@ -13,7 +13,7 @@ from trailcam_edge.recognition.observation import Happening, Observation
 from trailcam_edge.recognition.sightings import Sighting, extend_sightings
 from trailcam_edge.sources import Frame
 
-__all__ = ["JsonOutput", "TextOutput"]
+__all__ = ["JsonOutput", "TextOutput", "frame_record"]
 
 _BAR_CHARACTERS = 20
 _LATENCIES = 10_000  # newest ones that the median is made of
@@ -35,7 +35,7 @@ class JsonOutput:
         elif happening.answer is None or self._visits_only:
             return
         else:
-            record = _frame_record(happening, happening.answer)
+            record = frame_record(happening, happening.answer)
         print(json.dumps(record, ensure_ascii=False), flush=True)
 
     def __enter__(self) -> Self:
@@ -140,7 +140,8 @@ def _time_of_day(moment: Moment) -> str:
     return moment.wall.isoformat(sep=" ", timespec="seconds")
 
 
-def _frame_record(observation: Observation, answer: Classification) -> dict[str, object]:
+def frame_record(observation: Observation, answer: Classification) -> dict[str, object]:
+    """Return the JSON object of a frame and its answer."""
     frame = observation.frame
     record = {"sequence": frame.sequence, "frame": frame.name, "timestamp_s": round(frame.timestamp_s, 6)}
     live = {"age_ms": round(observation.age_ms, 1), "dropped": observation.dropped} if observation.age_ms else {}

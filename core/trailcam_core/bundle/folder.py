@@ -1,9 +1,9 @@
-"""A bundle on disk: open it after checking every byte, or write it so that it exists whole or not at all.
+"""The bundle folder: opened only after every byte is checked, written in one atomic step.
 
     NAME.bundle/
         manifest.json    see manifest.py
         model.tflite     the model, exactly one
-        golden.npz       see golden.py
+        golden.npz       see golden_file.py
 
 ``docs/bundle-format.md`` is the specification.
 """
@@ -52,7 +52,7 @@ class Bundle:
 
 
 def open_bundle(path: Path) -> Bundle:
-    """Open a bundle folder; nothing of it is used before all of it is checked.
+    """Open a bundle folder. Everything is checked before anything is used.
 
     Raises:
         BundleError: not a bundle, or anything in it is missing, foreign, linked, of another size or digest.
@@ -85,7 +85,7 @@ def open_bundle(path: Path) -> Bundle:
 
 
 def write_bundle(path: Path, manifest: Manifest, model: Path, golden: bytes) -> Bundle:
-    """Write a bundle folder at ``path``, read it back, and only then let it appear.
+    """Write a bundle folder, read it back and rename it to ``path``.
 
     Args:
         path: must not exist yet.
@@ -95,7 +95,7 @@ def write_bundle(path: Path, manifest: Manifest, model: Path, golden: bytes) -> 
 
     Raises:
         BundleError: the files do not agree with the manifest, or cannot be read back.
-        FileExistsError: something stands at ``path``.
+        FileExistsError: something exists at ``path``.
         OSError: the disk is full or read-only; nothing is left at ``path``.
     """
     with staged_directory(path) as staging:
@@ -133,12 +133,12 @@ def _check_file(path: Path, entry: FileEntry) -> None:
     size_bytes = path.stat().st_size
     if size_bytes != entry.size_bytes:
         raise BundleError(
-            f"{path}: {size_bytes:,} bytes, the manifest says {entry.size_bytes:,}. It was cut off or changed: "
+            f"{path}: {size_bytes:,} bytes, the manifest has {entry.size_bytes:,}. It was cut off or changed: "
             "copy the bundle again."
         )
     digest = file_sha256(path)
     if digest != entry.sha256:
         raise BundleError(
-            f"{path}: its SHA-256 is {digest[:12]}..., the manifest says {entry.sha256[:12]}.... "
+            f"{path}: its SHA-256 is {digest[:12]}..., the manifest has {entry.sha256[:12]}.... "
             "It was changed: copy the bundle again."
         )

@@ -1,17 +1,14 @@
-"""Golden vectors: pictures with the answers the laboratory got, so that a device can prove it gives the same.
+"""Golden vectors: pictures with the answers of the laboratory, so that a device can prove that it gives the same.
 
 ``golden.npz`` holds four arrays:
 
     images   (n, height, width, 3) uint8    inputs as the model takes them
-    logits   (n, K)                float32  what this very model file gave for them
+    logits   (n, K)                float32  the answers of this very model file
     source   (h, w, 3)             uint8    an image before preprocessing
     fitted   (height, width, 3)    uint8    the same after preprocessing
 
 All in C order, little-endian, as NPY format 1.0. The reader takes the one header that ``numpy.save`` writes and
-evaluates nothing.
-
-``replay`` runs the vectors; on a mismatch ``diagnose`` names the likely culprit, because "the numbers differ" helps
-nobody.
+evaluates nothing. ``trailcam_core.golden_replay`` runs the vectors.
 """
 
 import io

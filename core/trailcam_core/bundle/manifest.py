@@ -1,7 +1,7 @@
-"""The manifest: what a bundle says about itself, as frozen dataclasses with a strict reader and a canonical writer.
+"""The manifest of a bundle: strict reader and canonical writer.
 
-``docs/bundle-format.md`` is the specification; this module is its one implementation. Writers import the reader's
-definition, so a bundle that can be written can be read.
+``docs/bundle-format.md`` is the specification; this module is its only implementation. The writer reads its own
+bytes back, so a bundle that can be written can be read.
 """
 
 from dataclasses import asdict
@@ -36,7 +36,7 @@ def manifest_to_bytes(manifest: Manifest) -> bytes:
     try:
         content = canonical_json(_to_fields(manifest))
     except ValueError as error:
-        raise BundleError(f"manifest: holds a number or text that JSON cannot: {error}.") from error
+        raise BundleError(f"manifest: holds a number or text that JSON cannot hold: {error}.") from error
     readable = _read_manifest(content, "manifest")  # whole numbers become floats where due
     return canonical_json(_to_fields(readable))
 
@@ -46,7 +46,7 @@ def parse_manifest(content: bytes, source: str = "manifest.json") -> Manifest:
 
     Args:
         content: the whole file.
-        source: what messages call it.
+        source: the name of the file in messages.
 
     Raises:
         BundleError: not canonical JSON, unknown schema or key, or a field out of its range. The message names it.
@@ -61,7 +61,7 @@ def parse_manifest(content: bytes, source: str = "manifest.json") -> Manifest:
 
 
 def _to_fields(manifest: Manifest) -> dict[str, Any]:
-    """Return the fields as they stand in the file: an optional key that says nothing is left out, never null."""
+    """Return the fields as the file has them: an optional key without a value is left out, never null."""
     fields = asdict(manifest)
     for part, key in (("model", "runtime_min"), ("drift", "gate")):
         if fields[part] is not None and fields[part][key] is None:

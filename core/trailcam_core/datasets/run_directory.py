@@ -1,4 +1,4 @@
-"""The run directory: what a finished training leaves and an export takes.
+"""The run directory: the output of a training and the input of an export.
 
     runs/NAME/
         model.keras        (H, W, 3) uint8 RGB -> K float32 logits, normalisation inside, no augmentation, no softmax
@@ -8,7 +8,7 @@
         metrics.json       top-1 and per-class figures with n and intervals, temperature, reject rule
         history.csv        one row per epoch, and one after each phase whose weights were blended
         predictions.csv    answer and confidence for each validation and test picture
-        outliers.csv       in the form of split.csv: pictures of none of the labels that were shown in training, if any
+        outliers.csv       in the form of split.csv: out-of-distribution pictures that were shown in training, if any
         provenance.json    flat table of texts: data folder, versions, start and end, where the weights came from
         report.html        the same for people
         tensorboard/       logs of the training for TensorBoard
@@ -66,7 +66,7 @@ class SplitRow:
 class Run:
     """A finished run, read and checked; ``metrics`` and ``provenance`` as the files hold them.
 
-    ``outliers`` are the digests of the pictures of none of the labels that were shown in training.
+    ``outliers`` are the digests of the out-of-distribution pictures that were shown in training.
     """
 
     path: Path
@@ -135,7 +135,7 @@ def read_split(path: Path) -> tuple[SplitRow, ...]:
         if not re.fullmatch(r"[0-9a-f]{64}", row.sha256):
             raise DataError(f"{path}: line {number}: sha256 is {row.sha256[:70]!r}, expected 64 hexadecimal digits.")
         if row.file in seen:
-            raise DataError(f"{path}: line {number}: {row.file!r} stands twice.")
+            raise DataError(f"{path}: line {number}: {row.file!r} occurs twice.")
         seen.add(row.file)
         rows.append(row)
     return tuple(rows)
@@ -205,7 +205,7 @@ def read_run(path: Path) -> Run:
 def _read_run_labels(path: Path) -> tuple[str, ...]:
     labels = _read_json(path, list)
     if not all(isinstance(label, str) for label in labels):
-        raise TrainError(f"{path}: holds something else than names, expected a list of texts.")
+        raise TrainError(f"{path}: holds something other than names, expected a list of texts.")
     try:
         check_labels(tuple(labels), str(path))
         check_unique(tuple(labels), str(path))

@@ -1,4 +1,4 @@
-"""Write files and folders so that a reader sees all of them or nothing, even when the power fails.
+"""Atomic writes: a reader sees the whole file or folder or nothing of it, even after a power cut.
 
 Everything is written beside its place, flushed to the disk, then renamed; the folder is flushed last, because a rename
 is durable only when its directory is. Source: the "atomic rename" section of the Linux ``fsync(2)`` and ``rename(2)``
@@ -31,7 +31,7 @@ def sync_directory(path: Path) -> None:
 
 
 def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Put ``content`` at ``path`` in one step; an older file there is replaced, a failure leaves it untouched.
+    """Write ``content`` to ``path`` in one step. An older file is replaced; a failure leaves it untouched.
 
     Raises:
         OSError: the disk is full, read-only or failing; nothing is left behind.
@@ -52,13 +52,13 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 @contextmanager
 def staged_directory(path: Path) -> Iterator[Path]:
-    """Give a folder to fill beside ``path``; when the block ends well it becomes ``path``, else it is removed.
+    """Yield a folder beside ``path`` to fill. It is renamed to ``path`` if the block succeeds, else removed.
 
     Args:
-        path: where the finished folder will stand; it must not exist yet (a finished folder is immutable).
+        path: the finished folder; it must not exist yet (a finished folder is immutable).
 
     Raises:
-        FileExistsError: something stands at ``path``.
+        FileExistsError: something exists at ``path``.
         OSError: the disk is full, read-only or failing; nothing is left at ``path``.
     """
     if path.exists() or path.is_symlink():
@@ -77,7 +77,7 @@ def staged_directory(path: Path) -> Iterator[Path]:
 
 
 def remove_staging(folder: Path) -> None:
-    """Remove what a killed process left while it wrote into ``folder``; nobody may be writing there now."""
+    """Remove the unfinished files of killed writers. No process may be writing into ``folder``."""
     for item in folder.glob(f"{STAGING_PREFIX}*") if folder.is_dir() else ():
         if item.is_dir() and not item.is_symlink():
             shutil.rmtree(item, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""From the bytes of a picture file to an upright RGB image: the one place where this is done.
+"""From the bytes of a picture file to an upright RGB image: the only decoder of Trailcam.
 
 Training, calibration, drift checks, benchmarks and the device all call ``decode_image`` and then ``resize.fit_image``,
 so a model sees in the field the pixels it was trained on.
@@ -27,9 +27,9 @@ __all__ = ["IMAGE_SUFFIXES", "MAX_DECODED_PX", "MIN_SIDE_PX", "decode_image", "r
 
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
-MIN_SIDE_PX = 16  # below this nobody could say what a picture shows
-MAX_DECODED_PX = 64_000_000  # 192 MB as RGB: what a board with 512 MB can bear
-_BACKDROP_LEVEL = 255  # transparent pixels are seen on white, as on a page
+MIN_SIDE_PX = 16  # a smaller picture shows nothing recognisable
+MAX_DECODED_PX = 64_000_000  # 192 MB as RGB: the limit of a board with 512 MB
+_BACKDROP_LEVEL = 255  # transparent pixels become white, as on a page
 _MAX_FILE_BYTES = 256_000_000
 _STRIP_ROWS = 256  # of a picture with transparency at a time, to keep the working memory small
 _RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
@@ -50,8 +50,8 @@ def decode_image(data: bytes, source: str, spec: InputSpec | None = None) -> Ima
 
     Args:
         data: the whole file.
-        source: what messages call it.
-        spec: where given, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as ``fit_image`` with this spec
+        source: the name of the file in messages.
+        spec: if given, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as ``fit_image`` with this spec
             would have halved it as often; the decoder then does these halvings in the frequency domain.
 
     Returns:
@@ -82,13 +82,14 @@ def decode_image(data: bytes, source: str, spec: InputSpec | None = None) -> Ima
     return _upright(decoded, header.orientation)
 
 
-def read_image(path: Path, spec: InputSpec | None = None) -> Image:
+def read_image(path: Path | str, spec: InputSpec | None = None) -> Image:
     """Read and decode a picture file; see ``decode_image``.
 
     Raises:
         SourceError: missing, unreadable, or not a picture that can be used.
     """
     try:
+        path = Path(path)
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise SourceError(f"{path}: a folder, expected a picture file.")
@@ -130,7 +131,7 @@ def _decode_pixels(data: bytes, header: ImageHeader, reduction: int) -> npt.NDAr
     decoded = cv2.imdecode(buffer, _REDUCED_FLAGS[reduction])
     if decoded is None:
         return None
-    # The decoder rounds up; what halving would leave out goes.
+    # The decoder rounds up; the row and column that halving would leave out are dropped.
     return _as_levels(decoded)[: header.height_px >> reduction, : header.width_px >> reduction]
 
 

@@ -1,4 +1,4 @@
-"""Read what a picture file says of itself, without decoding a pixel.
+"""Read the header of a picture file without decoding a pixel.
 
 A few kilobytes of JPEG or PNG can claim a billion pixels, and a decoder believes them. The header is read first, so
 that a picture too large for a small board is refused, and a large JPEG is decoded at a fraction of its size. The EXIF
@@ -29,7 +29,7 @@ _STANDALONE_MARKERS = frozenset({0x01, 0xFF, *range(0xD0, 0xD9)})
 _END_MARKER, _SCAN_MARKER, _APP1_MARKER = 0xD9, 0xDA, 0xE1
 _BMP_CORE_HEADER_BYTES = 12
 _ORIENTATION_TAG = 0x0112
-_EXIF_NUMBERS = {3: "H", 4: "I"}  # SHORT, as the standard says, and LONG, as some writers do
+_EXIF_NUMBERS = {3: "H", 4: "I"}  # SHORT, as in the standard, and LONG, as some writers use
 _MAX_PARTS = 10_000  # segments or chunks before the pixels; real files have some tens
 
 
@@ -57,7 +57,7 @@ def read_image_header(data: bytes) -> ImageHeader:
         data: the whole file.
 
     Raises:
-        ValueError: not one of these formats, or cut off inside the header; the message says which.
+        ValueError: not one of these formats, or cut off inside the header; the message names it.
     """
     try:
         if data[:2] == b"\xff\xd8":

@@ -7,8 +7,8 @@ target, then one bilinear step by a factor of at most two. Plain bilinear from 6
 aliases; full area averaging costs several times as much. A JPEG decoder can do the same halvings for nothing, see
 ``decode.read_image``. ``docs/adr/0005-resize-rule.md`` has the measurements.
 
-The bilinear step is OpenCV's bit-exact one. The ordinary one is handed to other libraries on Arm, which round otherwise
-(https://github.com/kornia/kornia-rs/pull/1005) and have crashed on RGB (https://github.com/opencv/opencv/issues/29794).
+The bilinear step is OpenCV's bit-exact one. On Arm the ordinary one is another library's, which rounds differently
+(https://github.com/kornia/kornia-rs/pull/1005) and has crashed on RGB (https://github.com/opencv/opencv/issues/29794).
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ PADDING_LEVEL = 128  # mid-grey for letterbox bars
 
 @dataclass(frozen=True)
 class Geometry:
-    """How one picture size goes into one input size, all in pixels.
+    """The mapping of one picture size to one input size, all in pixels.
 
     The region (``top``, ``left``, ``region_height``, ``region_width``) of the image has its rows halved
     ``row_halvings`` times and its columns ``column_halvings`` times, is resized to ``height`` x ``width`` and put at
@@ -48,7 +48,7 @@ class Geometry:
 
 
 def plan_geometry(image_height: int, image_width: int, spec: InputSpec) -> Geometry:
-    """Say which part of an image goes where in the input, for any image of at least 1x1 px.
+    """Plan which part of an image is resized to which part of the input, for any image of at least 1x1 px.
 
     The plan is made for the image as it is after halving, and the region traced back from there. So an image that a
     decoder has halved already, its last odd row and column left out, gives the same region.
@@ -108,7 +108,7 @@ def fit_image(image: Image, spec: InputSpec) -> Image:
 
 
 def _plan_halvings(height: int, width: int, spec: InputSpec) -> tuple[int, int]:
-    """Return how often rows and columns are halved: as often as the picture stays at least as large as the target."""
+    """Return the largest numbers of halvings of rows and columns that leave the picture no smaller than the target."""
     rows, columns = _halvings(height, spec.height), _halvings(width, spec.width)
     if spec.fit == "stretch":
         return rows, columns
@@ -129,7 +129,7 @@ def _halvings(size: int, target: int) -> int:
 
 
 def _halve(image: Image, row_halvings: int, column_halvings: int) -> Image:
-    """Average pairs of rows and pairs of columns, each so many times; the sides are multiples of these powers of 2."""
+    """Average pairs of rows and pairs of columns repeatedly; the sides are multiples of these powers of 2."""
     for step in range(max(row_halvings, column_halvings)):
         height, width = image.shape[:2]
         if step < row_halvings and step < column_halvings:
@@ -145,10 +145,10 @@ def _halve(image: Image, row_halvings: int, column_halvings: int) -> Image:
 
 
 def _mean(first: Image, second: Image) -> Image:
-    """Return the mean of two images, halves to even: what INTER_AREA gives for one axis, six times as fast."""
+    """Return the mean of two images, halves to even: the result of INTER_AREA for one axis, six times as fast."""
     return _as_levels(cv2.addWeighted(first, 0.5, second, 0.5, 0))
 
 
 def _as_levels(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Say that an array of OpenCV's holds uint8; nothing is copied."""
+    """Return an array of OpenCV typed as uint8, without a copy."""
     return np.asarray(array, np.uint8)

@@ -1,6 +1,6 @@
-"""Run an ONNX model as ``interpreters.TFLiteModel`` runs a TFLite one: raw uint8 RGB in, float32 scores out.
+"""Run an ONNX model with the interface of ``tflite.TFLiteModel``: raw uint8 RGB in, float32 scores out.
 
-ONNX Runtime is imported when the first such file is opened, so that a camera with a TFLite bundle needs none of it.
+ONNX Runtime is imported when the first such file is opened, so that a camera with a TFLite bundle does not need it.
 """
 
 from functools import cached_property
@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.errors import BundleError
+from trailcam_core.inference.file_model import FileModel, TensorInfo, first_line
 from trailcam_core.inference.runtimes import load_onnxruntime
-from trailcam_core.inference.tflite import TensorInfo
 
 __all__ = ["OnnxModel"]
 
@@ -21,7 +21,7 @@ _DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 _SUM_TOLERANCE = 1e-3  # of probabilities in float32 or half precision
 
 
-class OnnxModel:
+class OnnxModel(FileModel):
     """An ONNX file, opened and checked.
 
     Args:
@@ -34,37 +34,18 @@ class OnnxModel:
     """
 
     def __init__(self, path: Path, num_threads: int = 1) -> None:
-        self._path = path
         self._session = _open_session(path, num_threads)
-        self.input = _tensor_info(self._session.get_inputs(), path, "input", "uint8")
-        self.output = _tensor_info(self._session.get_outputs(), path, "output", "float32")
-        shape = self.input.shape
-        if len(shape) != 4 or shape[0] != 1 or shape[3] != 3:
-            raise BundleError(f"{path}: the model's input is {shape}, expected (1, height, width, 3).")
-        if int(np.prod(self.output.shape)) != self.output.shape[-1]:
-            raise BundleError(f"{path}: the model's output is {self.output.shape}, expected (1, classes).")
-        self._input_name = self._session.get_inputs()[0].name
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._path
-
-    @property
-    def input_size(self) -> tuple[int, int]:
-        """Height and width of the input in pixels."""
-        return self.input.shape[1], self.input.shape[2]
-
-    @property
-    def class_count(self) -> int:
-        """Number of scores."""
-        return self.output.shape[-1]
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        super().__init__(
+            path, _tensor_info(inputs, path, "input", "uint8"), _tensor_info(outputs, path, "output", "float32")
+        )
+        self._input_name = inputs[0].name
 
     @cached_property
     def gives_probabilities(self) -> bool:
-        """True when the scores of two quite different pictures are all in 0..1 and sum to 1.
+        """True if the scores of two very different pictures are all in 0..1 and sum to 1.
 
-        ONNX Runtime does not list a graph's operators, so the model is asked; logits do not do that twice.
+        ONNX Runtime does not list a graph's operators, so the model is run on two pictures.
         """
         noise = np.random.default_rng(0).integers(0, 256, self.input.shape, dtype=np.uint8)
         answers = [self.invoke(noise), self.invoke(np.full(self.input.shape, 128, np.uint8))]
@@ -72,21 +53,11 @@ class OnnxModel:
             float(scores.min()) >= 0 and abs(float(scores.sum()) - 1) <= _SUM_TOLERANCE for scores in answers
         ) and (self.class_count > 1)
 
-    def invoke(self, input_tensor: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Run the model on one (1, height, width, 3) uint8 RGB input and return its (K,) float32 scores.
-
-        Raises:
-            BundleError: the model fails while it runs.
-            ValueError: the input has another shape or dtype.
-        """
-        if input_tensor.shape != self.input.shape or input_tensor.dtype != np.uint8:
-            raise ValueError(
-                f"input_tensor must be {self.input.shape} uint8, got {input_tensor.shape} {input_tensor.dtype}"
-            )
+    def _invoke(self, input_tensor: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         try:
             answers = self._session.run(None, {self._input_name: np.ascontiguousarray(input_tensor)})
         except _session_errors() as error:
-            raise BundleError(f"{self._path}: the model fails while it runs: {_first_line(error)}") from error
+            raise BundleError(f"{self.path}: the model fails while it runs: {first_line(error)}") from error
         return np.asarray(answers[0], np.float32).reshape(-1)
 
 
@@ -104,11 +75,11 @@ def _open_session(path: Path, num_threads: int) -> Any:
     try:
         return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except _session_errors() as error:
-        raise BundleError(f"{path}: ONNX Runtime cannot load this model: {_first_line(error)}") from error
+        raise BundleError(f"{path}: ONNX Runtime cannot load this model: {first_line(error)}") from error
 
 
 def _session_errors() -> tuple[type[Exception], ...]:
-    """Return what ONNX Runtime raises; its own errors share no base but Exception."""
+    """Return the exception types of ONNX Runtime, whose only common base is Exception."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     own = [getattr(state, name) for name in dir(state) if isinstance(getattr(state, name), type)]
@@ -125,7 +96,3 @@ def _tensor_info(found: list[Any], path: Path, role: str, dtype: str) -> TensorI
     if not shape or not all(isinstance(size, int) and size >= 1 for size in shape):
         raise BundleError(f"{path}: the model's {role} is {shape}, expected fixed sizes.")
     return TensorInfo(shape, given, 0.0, 0)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

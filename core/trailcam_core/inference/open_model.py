@@ -1,28 +1,13 @@
 """Open a model file on the interpreter that its format needs."""
 
 from pathlib import Path
-from typing import Protocol
 
 from trailcam_core.errors import BundleError
+from trailcam_core.inference.file_model import FileModel
 from trailcam_core.inference.onnx import OnnxModel
-from trailcam_core.inference.tflite import Model, TensorInfo, TFLiteModel
+from trailcam_core.inference.tflite import TFLiteModel
 
-__all__ = ["FileModel", "open_model"]
-
-
-class FileModel(Model, Protocol):
-    """A classifier that was opened from a file."""
-
-    input: TensorInfo
-    output: TensorInfo
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-
-    @property
-    def gives_probabilities(self) -> bool:
-        """True when the graph ends with a softmax or sigmoid instead of logits."""
+__all__ = ["open_model"]
 
 
 def open_model(path: Path, num_threads: int = 1) -> FileModel:

@@ -1,4 +1,4 @@
-"""Which interpreter runs a model file on this machine, and whether it is new enough for that file.
+"""The interpreter that runs a model file on this machine, and a check that it is new enough.
 
 A ``.tflite`` file runs on LiteRT (``ai-edge-litert``), or on ``tflite-runtime`` where that is the only one installed:
 the same code under two names and of two ages. An ``.onnx`` file runs on ONNX Runtime, which is imported only when such
@@ -47,7 +47,7 @@ def load_runtime() -> Any:
         module = _try_import(name)
         if module is not None:
             return module
-    if sys.maxsize < 2**32:  # a 64-bit kernel may run a 32-bit Python, so the kernel is not asked
+    if sys.maxsize < 2**32:  # a 64-bit kernel may run a 32-bit Python, so the kernel is not consulted
         raise DeviceError(
             "this Python is a 32-bit one, for which there is no LiteRT. Write the 64-bit Raspberry Pi OS on the card: "
             "every Raspberry Pi from the Zero 2 W and the 3 on runs it."
@@ -73,7 +73,7 @@ def load_onnxruntime() -> Any:
 
 
 def find_runtime(model_format: str) -> Runtime:
-    """Return the interpreter that ``tflite`` or ``onnx`` files run on here; its version is 9999 where pip knows none.
+    """Return the interpreter that ``tflite`` or ``onnx`` files run on here; its version is 9999 if pip lists none.
 
     Raises:
         DeviceError: none is installed.
@@ -89,7 +89,7 @@ def find_runtime(model_format: str) -> Runtime:
 
 
 def check_installed(entry: ModelEntry, source: str) -> None:
-    """Refuse a model that nothing here can run, without loading an interpreter: by what pip lists.
+    """Refuse a model that no installed interpreter can run; decided from the list of pip, without loading one.
 
     Raises:
         DeviceError: no interpreter is installed, or see ``check_runtime``.
@@ -106,9 +106,9 @@ def check_installed(entry: ModelEntry, source: str) -> None:
 
 
 def check_runtime(entry: ModelEntry, runtime: Runtime, source: str) -> None:
-    """Refuse a model that this machine's interpreter cannot run, by what the manifest says of it.
+    """Refuse a model that this machine's interpreter cannot run, as stated in the manifest.
 
-    A manifest that says nothing is let through; the interpreter then speaks for itself.
+    A manifest without this statement is accepted; the interpreter then decides.
 
     Raises:
         DeviceError: the interpreter is too old, or none of its versions can run the file.

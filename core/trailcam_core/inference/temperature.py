@@ -1,4 +1,4 @@
-"""Temperature scaling: the one number that makes a classifier's probabilities mean what they say.
+"""Temperature scaling: one number that calibrates the probabilities of a classifier.
 
 Probabilities are softmax(logits / T). T above 1 tames an overconfident model, T below 1 sharpens a timid one; the order
 of the candidates never changes.
@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 __all__ = ["HIGHEST_TEMPERATURE", "LOWEST_TEMPERATURE", "fit_temperature", "negative_log_likelihood"]
 
-# Outside these a fit says that the pictures are too few or too easy, not that the model is so far off: a model that is
-# right on every picture would ask for T = 0 and then be "100 % sure" of everything.
+# A fit outside these bounds means that the pictures are too few or too easy: a model that is right on every picture
+# would get T = 0 and then be "100 % sure" of everything.
 LOWEST_TEMPERATURE = 0.1
 HIGHEST_TEMPERATURE = 10.0
 _HALVINGS = 50  # of the bracket of log T, which is 4.6 wide: below the spacing of float64 there

@@ -1,10 +1,10 @@
-"""Deltas: a file as what zstd needs beside a file that the camera has. Fetched small, and trusted with nothing.
+"""Deltas: the difference between a file and one that the camera has, compressed by zstd and never trusted.
 
     CHANNEL/deltas/FROM-TO.zst    FROM and TO are the first 16 hexadecimal digits of the SHA-256 of the two files
 
 A delta is one zstd frame whose prefix is the base (``zstd --patch-from``). The empty file is a base too, one that
-every camera has: its delta is the file, compressed. A delta is a signed target like any other, and what comes out of it
-is held against the signed length and digest of the whole file: a wrong base, a wrong delta and a bomb all end there.
+every camera has: its delta is the file, compressed. A delta is a signed target like any other. Its result is
+compared with the signed length and digest of the whole file, which refuses a wrong base, a wrong delta and a bomb.
 
 Memory: the base twice, and a window of at most ``2 ** WINDOW_LOG_MAX`` bytes. Measured: 17 MB with the built-in model,
 94 MB with two files of 32 MB.
@@ -39,12 +39,12 @@ def delta_path(channel: str, base_sha256: str, result_sha256: str) -> str:
 
 
 def apply_delta(base: bytes, delta: Path, place: Path, length: int, sha256: str) -> None:
-    """Write the file that a delta makes of ``base`` to ``place``, flushed; it is exactly what was signed.
+    """Write the file that a delta makes of ``base`` to ``place``, flushed; it equals the signed file.
 
     Args:
         base: the file that the camera has.
         delta: the delta's file.
-        place: is written over; holds something unfinished after an error.
+        place: overwritten; unfinished after an error.
         length: of the result, in bytes, signed. Nothing is unpacked beyond it.
         sha256: of the result, signed.
 
@@ -70,7 +70,7 @@ def apply_delta(base: bytes, delta: Path, place: Path, length: int, sha256: str)
 
 
 def _unpack(base: bytes, packed: BinaryIO) -> Iterator[bytes]:
-    """Yield at most ``_CHUNK_BYTES`` at a time, however much a few bytes unpack to."""
+    """Yield at most ``_CHUNK_BYTES`` at a time, also of a bomb."""
     options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: WINDOW_LOG_MAX}
     prefix = zstd.ZstdDict(base, is_raw=True).as_prefix if len(base) >= LEAST_PREFIX_BYTES else None
     unpacker = zstd.ZstdDecompressor(zstd_dict=prefix, options=options)

@@ -1,4 +1,4 @@
-"""The index of a channel: which releases there are and how many cameras each is for. A signed target, defined here.
+"""The index of a channel: its releases and the percentage of cameras for each. It is a signed target.
 
 A repository holds, for the channel ``animals``, the targets
 
@@ -41,9 +41,9 @@ _Number = Annotated[int, Range(1, 1_000_000_000)]
 
 @dataclass(frozen=True)
 class Offer:
-    """One release: what the index' number was when it was added, the bundle's version, and who takes it.
+    """One release: the number of the index that added it, and the version of its bundle.
 
-    ``percent`` (1 to 100) of the cameras take it; of a ``stopped`` one nobody does who does not have it already.
+    ``percent`` (1 to 100) of the cameras take it. Only cameras that have a ``stopped`` one already keep it.
     """
 
     number: _Number

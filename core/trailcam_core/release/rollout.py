@@ -1,4 +1,4 @@
-"""Rings: which release of a channel a camera takes, decided on the camera from its own id. Pure functions.
+"""Staged rollout: the release of a channel that a camera takes, decided on the camera from its id. Pure functions.
 
 The operator signs a percentage for each release. A camera's place in the queue, 0 to 99, is a hash of its id, the
 channel and the version: the same at every contact, so widening from 10 to 50 % only adds cameras. The version is part
@@ -8,9 +8,9 @@ the cost of going first is shared.
 What a camera takes is the newest of
 
     the releases that are not stopped and whose percentage is above its place,
-    the release that it has, whatever became of its ring.
+    the release that it has, also after its percentage changed.
 
-So a camera never goes back to an older release than it has, but for one reason: the operator withdrew ("expired") it.
+So a camera never goes back to an older release than it has, with one exception: the operator withdrew ("expired") it.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _HASHED_BYTES = 8
 
 @dataclass(frozen=True)
 class Choice:
-    """What a camera takes of a channel whose index has ``number``.
+    """The release that a camera takes from a channel whose index has ``number``.
 
     ``version`` is None where no release is for this camera. ``passed_over`` is the newest release if it is not the
     chosen one.
@@ -38,7 +38,7 @@ class Choice:
     passed_over: Offer | None
 
     def sentence(self) -> str:
-        """Say why the newest release is not taken; empty where it is."""
+        """Return the reason why the newest release is not taken; empty if it is."""
         offer = self.passed_over
         if offer is None:
             return ""
@@ -53,7 +53,7 @@ def place_in_queue(device_id: str, channel: str, version: str) -> int:
 
 
 def takes(offer: Offer, device_id: str | None, channel: str) -> bool:
-    """Say whether an offer is for a camera; one whose id is None takes what is for all cameras."""
+    """Return True if an offer is for a camera; one whose id is None takes only offers for all cameras."""
     if offer.stopped:
         return False
     place = 99 if device_id is None else place_in_queue(device_id, channel, offer.version)
@@ -61,7 +61,7 @@ def takes(offer: Offer, device_id: str | None, channel: str) -> bool:
 
 
 def choose(index: ReleaseIndex, device_id: str | None, has: Collection[str]) -> Choice:
-    """Return what a camera takes.
+    """Return the release that a camera takes.
 
     Args:
         index: of the channel, as it was signed.

@@ -1,6 +1,6 @@
-"""Do two models differ, or did the pictures fall that way? Both answered the same pictures, so the pairs decide.
+"""Paired tests of two models that answered the same pictures.
 
-Pictures that both got right, or both wrong, say nothing about the difference; all of it lies in the discordant pairs.
+Pictures that both got right, or both wrong, carry no information; the difference is in the discordant pairs.
 """
 
 import numpy as np

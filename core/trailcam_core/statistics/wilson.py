@@ -1,4 +1,4 @@
-"""Confidence intervals for shares, so that no accuracy is ever reported without its uncertainty."""
+"""Confidence intervals for fractions."""
 
 from math import sqrt
 
@@ -8,7 +8,7 @@ Z_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distr
 
 
 def wilson_interval(successes: float, n: float, z: float = Z_95) -> tuple[float, float]:
-    """Return the Wilson score interval of ``successes`` out of ``n``, both ends in 0..1; 95 % unless ``z`` says else.
+    """Return the Wilson score interval of ``successes`` out of ``n``, both ends in 0..1; 95 % by default.
 
     It stays inside 0..1 and is honest for small ``n`` and for shares near 1, where the normal interval is not.
     With ``n == 0`` nothing is known: (0, 1).

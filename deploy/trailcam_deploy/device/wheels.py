@@ -56,7 +56,9 @@ def this_software(version: str, cache: Path) -> Software:
                 for file in older.glob("*.whl"):
                     file.unlink()
                 older.rmdir()
-    return Software(f"trailcam=={built[0].name.split('-')[1]}", built[0], hashlib.sha256(built[0].read_bytes()).hexdigest())
+    return Software(
+        f"trailcam=={built[0].name.split('-')[1]}", built[0], hashlib.sha256(built[0].read_bytes()).hexdigest()
+    )
 
 
 def list_wheels(folder: Path) -> tuple[Path, ...]:

@@ -102,8 +102,8 @@ def advance(state: VisitState, look: Look, settings: VisitSettings) -> tuple[Vis
     if label not in (BLANK, UNKNOWN, PERSON) or label in settings.reported_outcomes:
         place = next((place for place, track in enumerate(tracks) if track.label == label), None)
         if place is not None and state.now_s - tracks[place].started_s > settings.longest_s:
-            cut = tracks.pop(place)
-            ended += (cut,) if cut.opened else ()
+            cut = tracks.pop(place)  # open: a tentative one is dropped at ``vote_age_s``, which is never longer
+            ended += (cut,)
             place = None
         if place is None:
             tracks.append(_begin(label, look, state.now_s, is_vote))

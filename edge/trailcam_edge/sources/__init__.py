@@ -7,7 +7,7 @@ lie in memory in ``pixels``. A source that is lost raises; whether and when it i
 that of ``trailcam_edge.camera.capture_thread``.
 """
 
-from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource, list_pictures
+from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource, demo_pictures, list_pictures
 from trailcam_edge.sources.frame import Delivery, Frame, OnBadFrame, Source
 from trailcam_edge.sources.open_source import open_source
 from trailcam_edge.sources.orientation import View
@@ -24,6 +24,7 @@ __all__ = [
     "Source",
     "VideoSource",
     "View",
+    "demo_pictures",
     "list_pictures",
     "open_source",
 ]

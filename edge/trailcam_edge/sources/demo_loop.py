@@ -1,4 +1,4 @@
-"""The built-in frames as a camera that never ends: for the live page without a camera."""
+"""The built-in photographs as a camera that never ends: for the live page without a camera."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from trailcam_core.images.decode import read_image
-from trailcam_edge.sources.folder import DEMO_FRAMES, list_pictures
+from trailcam_edge.sources.folder import demo_pictures
 from trailcam_edge.sources.frame import Delivery, Frame
 from trailcam_edge.sources.orientation import UNCHANGED, View
 from trailcam_edge.sources.pixels import PackedPixels
@@ -24,7 +24,7 @@ class DemoLoopSource:
     delivery: Delivery = "live"
 
     def __init__(self, view: View | None = None) -> None:
-        self._paths = list_pictures(DEMO_FRAMES)
+        self._paths = demo_pictures()
         self._view = view or UNCHANGED
 
     def frames(self) -> Iterator[Frame]:

@@ -1,7 +1,8 @@
 """Pictures of a folder as a source of frames, and the built-in demo, which is one."""
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,7 @@ from trailcam_edge.sources.frame import Delivery, Frame, OnBadFrame
 from trailcam_edge.sources.orientation import UNCHANGED, View
 from trailcam_edge.sources.pixels import PackedPixels
 
-__all__ = ["DEMO_FRAMES", "FolderSource", "list_pictures"]
+__all__ = ["DEMO_FRAMES", "FolderSource", "demo_pictures", "list_pictures"]
 
 DEMO_FRAMES = Path(__file__).parents[1] / "data" / "demo"
 
@@ -38,14 +39,22 @@ def list_pictures(folder: Path) -> list[Path]:
     return found
 
 
+def demo_pictures() -> list[Path]:
+    """Return the built-in photographs in the order of their list: animals, other animals, empty scenes."""
+    entries = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
+    return [DEMO_FRAMES / entry["file"] for entry in entries]
+
+
 class FolderSource:
-    """The pictures of a folder, sorted by path; one that cannot be read is reported and left out."""
+    """The pictures of a folder, sorted by path or as listed; one that cannot be read is reported and left out."""
 
     delivery: Delivery = "stills"
 
-    def __init__(self, folder: Path, on_bad_frame: OnBadFrame, view: View | None = None) -> None:
+    def __init__(
+        self, folder: Path, on_bad_frame: OnBadFrame, view: View | None = None, paths: Sequence[Path] | None = None
+    ) -> None:
         self._folder = folder
-        self._paths = list_pictures(folder)
+        self._paths = list_pictures(folder) if paths is None else paths
         self._on_bad_frame = on_bad_frame
         self._view = view or UNCHANGED
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from trailcam_core.errors import SourceError
 from trailcam_core.images.decode import IMAGE_SUFFIXES
 from trailcam_edge.sources.demo_loop import DEMO_LOOP, DemoLoopSource
-from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource
+from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource, demo_pictures
 from trailcam_edge.sources.frame import OnBadFrame, Source
 from trailcam_edge.sources.opencv_stream import network_source, usb_source
 from trailcam_edge.sources.orientation import View
@@ -46,7 +46,7 @@ def open_source(
     """
     wishes = wishes or CameraWishes()
     if name == "demo":
-        return FolderSource(DEMO_FRAMES, on_bad_frame, view)
+        return FolderSource(DEMO_FRAMES, on_bad_frame, view, demo_pictures())
     if name == DEMO_LOOP:
         return DemoLoopSource(view)
     if camera := _PICAMERA.fullmatch(name):

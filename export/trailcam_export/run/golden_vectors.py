@@ -26,7 +26,8 @@ from trailcam_core.datasets.run_directory import Run
 from trailcam_core.errors import ExportError
 from trailcam_core.images.decode import IMAGE_SUFFIXES, read_image
 from trailcam_core.images.resize import Image, fit_image
-from trailcam_core.inference.open_model import FileModel, open_model
+from trailcam_core.inference.file_model import FileModel
+from trailcam_core.inference.open_model import open_model
 from trailcam_core.inference.runtimes import load_onnxruntime
 from trailcam_core.spec import InputSpec
 from trailcam_export.inference.batches import Images, Logits, fit_file

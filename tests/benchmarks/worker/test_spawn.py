@@ -11,6 +11,7 @@ from trailcam_benchmarks.worker.soak import Sample
 from trailcam_benchmarks.worker.spawn import ChildError, ask, run_child
 from trailcam_benchmarks.worker.worker import Request, Round
 from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_edge.sources import demo_pictures
 
 REQUEST = Request("round", "some.bundle", 1)
 
@@ -36,9 +37,8 @@ def test_the_floor_and_the_soak_and_the_answers_come_from_the_same_program(tmp_p
     samples = [Sample(**answer) for answer in run_child(soak)]
     assert samples
     assert samples[-1].at_s >= 0.2
-    frame = BUILTIN_BUNDLE.parent / "demo"
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 cut off")
-    pictures = (str(min(frame.glob("*.webp"))), str(tmp_path / "broken.jpg"))
+    pictures = (str(demo_pictures()[0]), str(tmp_path / "broken.jpg"))
     answers = ask(run_child, Request("answers", str(BUILTIN_BUNDLE), 1, pictures=pictures))
     assert answers["class_ids"][0] in range(10)
     assert answers["class_ids"][1] is None

@@ -16,6 +16,7 @@ from trailcam_benchmarks.worker.ssh_workers import connect
 from trailcam_benchmarks.worker.worker import Request
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import DeployError
+from trailcam_edge.sources import demo_pictures
 
 FEW = ["--frames", "2", "--rounds", "2", "--min-time", "0s"]
 
@@ -47,7 +48,7 @@ def test_the_figures_come_home_with_what_the_machine_is(
     before = left_behind()
     pictures = tmp_path / "pictures" / "elephant"
     pictures.mkdir(parents=True)
-    frame = min((BUILTIN_BUNDLE.parent / "demo").glob("*.webp"))
+    frame = demo_pictures()[0]
     (pictures / "a b'c.webp").write_bytes(frame.read_bytes())
     words = ["benchmark", str(BUILTIN_BUNDLE), "nowhere.bundle", *FEW, "--threads", "1,100000", "--json"]
     words += ["--on", "camera", "--ssh-config", str(ssh_server.config), "--program", program]

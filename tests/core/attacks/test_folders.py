@@ -60,10 +60,10 @@ ATTACKS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no golden vectors": (lambda it: (it / "golden.npz").unlink(), "golden.npz: missing"),
     "the model cut off": (
         lambda it: os.truncate(it / "model.tflite", 1_000),
-        "model.tflite: 1,000 bytes, the manifest says 2,680. It was cut off or changed",
+        "model.tflite: 1,000 bytes, the manifest has 2,680. It was cut off or changed",
     ),
     "the model emptied": (lambda it: os.truncate(it / "model.tflite", 0), "model.tflite: 0 bytes"),
-    "bytes after the model": (_append("model.tflite", b"evil"), "model.tflite: 2,684 bytes, the manifest says 2,680"),
+    "bytes after the model": (_append("model.tflite", b"evil"), "model.tflite: 2,684 bytes, the manifest has 2,680"),
     "one bit of the model": (_flip("model.tflite"), "model.tflite: its SHA-256 is"),
     "one bit of the golden vectors": (_flip("golden.npz"), "golden.npz: its SHA-256 is"),
     "a foreign file": (

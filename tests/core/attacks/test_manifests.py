@@ -144,7 +144,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
         _edit(lambda fields: fields["model"].update(sha256=fields["model"]["sha256"].upper())),
         "expected 64 hexadecimal digits",
     ),
-    "another size": (_edit(lambda fields: fields["model"].update(size_bytes=5)), "bytes, the manifest says 5"),
+    "another size": (_edit(lambda fields: fields["model"].update(size_bytes=5)), "bytes, the manifest has 5"),
 }
 
 
@@ -175,7 +175,7 @@ LATER: dict[str, tuple[Attack, str]] = {
     ),
     "another input size than the model has": (
         _edit(lambda fields: fields["input"].update(height=64)),
-        "the model's input is (32, 32) px, the manifest says (64, 32)",
+        "the model's input is (32, 32) px, the manifest has (64, 32)",
     ),
 }
 

@@ -71,7 +71,7 @@ def test_a_bundle_that_could_not_be_read_never_appears(
 def test_a_manifest_of_another_model_is_not_written(tiny_bundle: Path, tmp_path: Path, models: Path) -> None:
     manifest = open_bundle(tiny_bundle).manifest
     golden = (tiny_bundle / "golden.npz").read_bytes()
-    with pytest.raises(BundleError, match="the manifest says"):
+    with pytest.raises(BundleError, match="the manifest has"):
         write_bundle(tmp_path / "bad.bundle", manifest, models / "bgr.tflite", golden)
     assert _entries(tmp_path) == ["tiny.bundle"]
 
@@ -93,7 +93,7 @@ def test_a_model_whose_tensors_disagree_with_the_manifest_is_refused(tiny_bundle
     model = TFLiteModel(models / "uint8_logits.tflite")
     check_model(model, manifest, "m")
     larger = replace(manifest, input=replace(manifest.input, height=64))
-    with pytest.raises(BundleError, match=r"m: the model's input is \(32, 32\) px, the manifest says \(64, 32\)"):
+    with pytest.raises(BundleError, match=r"m: the model's input is \(32, 32\) px, the manifest has \(64, 32\)"):
         check_model(model, larger, "m")
     fewer = replace(manifest, output=OutputSpec(("red", "green"), 1.0, None))
     with pytest.raises(BundleError, match="m: the model gives 4 scores, the manifest lists 2 labels"):

@@ -21,5 +21,5 @@ def test_the_halves_share_nothing_and_leave_nothing() -> None:
 
 
 def test_a_missing_folder_says_what_it_should_hold(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"nowhere: no such folder.*none of the labels"):
+    with pytest.raises(DataError, match=r"nowhere: no such folder.*out-of-distribution pictures"):
         group_others(tmp_path / "nowhere")

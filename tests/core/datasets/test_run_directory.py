@@ -66,10 +66,10 @@ def _holds(name: str, content: str | bytes) -> Callable[[Path], Any]:
         (_lacks("recipe.toml"), "recipe.toml: cannot be read"),
         (_lacks("metrics.json"), "metrics.json: cannot be read"),
         (_lacks("provenance.json"), "provenance.json: cannot be read"),
-        (_holds("labels.json", "[1, 2]"), "labels.json: holds something else than names"),
+        (_holds("labels.json", "[1, 2]"), "labels.json: holds something other than names"),
         (_holds("labels.json", '{"cat": 0}'), "labels.json: holds a dict, expected a list"),
         (_holds("labels.json", "[]"), "labels.json: holds no label"),
-        (_holds("labels.json", '["cat", "cat"]'), "'cat' stands on lines 1 and 2"),
+        (_holds("labels.json", '["cat", "cat"]'), "'cat' is on lines 1 and 2"),
         (_holds("labels.json", '["cat"]'), "split.csv has the label 'dog', which labels.json does not list"),
         (_holds("labels.json", b'["\xff"]'), "labels.json: cannot be read"),
         (_holds("metrics.json", "[" * 100_000), "metrics.json: cannot be read"),
@@ -127,7 +127,7 @@ def test_any_file_name_survives_a_split(split_file: Path, rows: list[Any]) -> No
         (f"b/../../a.jpg,{_DIGEST},train,cat\n", "leaves the data folder"),
         (f".,{_DIGEST},train,cat\n", "leaves the data folder"),
         (f"a\0.jpg,{_DIGEST},train,cat\n", "leaves the data folder"),
-        (f"a.jpg,{_DIGEST},train,cat\na.jpg,{_DIGEST},test,cat\n", "line 3: 'a.jpg' stands twice"),
+        (f"a.jpg,{_DIGEST},train,cat\na.jpg,{_DIGEST},test,cat\n", "line 3: 'a.jpg' occurs twice"),
     ],
 )
 def test_a_split_that_cannot_be_trusted_says_where(tmp_path: Path, content: str | bytes, message: str) -> None:

@@ -191,8 +191,8 @@ def test_a_jpeg_of_20000_px_a_side_is_decoded_in_little_memory(tmp_path: Path) -
     path.write_bytes(_grey_jpeg(20_000))
     code = (
         "import sys; from pathlib import Path\n"
-        "from trailcam_core.bundle.manifest import InputSpec\n"
-        "from trailcam_core.images.decode import fit_image, read_image\n"
+        "from trailcam_core.spec import InputSpec; from trailcam_core.images.resize import fit_image\n"
+        "from trailcam_core.images.decode import read_image\n"
         "peak = lambda: int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])\n"
         "spec = InputSpec(128, 128, 'crop'); before = peak()\n"
         "image = read_image(Path(sys.argv[1]), spec); fitted = fit_image(image, spec)\n"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trailcam_core.images import decode as preprocessing
+from trailcam_core.images import resize
 from trailcam_core.images.resize import PADDING_LEVEL, fit_image, plan_geometry
 from trailcam_core.spec import FITS, InputSpec
 
@@ -230,4 +230,4 @@ def test_halving_is_area_averaging_to_the_bit(rows: int, columns: int) -> None:
     for step in range(max(rows, columns)):
         size = (expected.shape[1] >> (step < columns), expected.shape[0] >> (step < rows))
         expected = cv2.resize(expected, size, interpolation=cv2.INTER_AREA)
-    np.testing.assert_array_equal(preprocessing._halve(image, rows, columns), expected)
+    np.testing.assert_array_equal(resize._halve(image, rows, columns), expected)

@@ -93,7 +93,7 @@ def test_an_input_that_is_not_contiguous_gives_the_same(models: Path) -> None:
         ("one_channel", r"the model's input is \(1, 32, 32, 1\), expected \(1, height, width, 3\)"),
         ("int32_out", "the model's output is int32, expected uint8, int8 or float32"),
         ("unknown_op", "the interpreter cannot load this model: .*Erfinv"),
-        ("float_in", "takes float32 and does not say in which range.*--value-range -1 1"),
+        ("float_in", "takes float32 and does not declare its range.*--value-range -1 1"),
     ],
 )
 def test_a_model_that_is_no_image_classifier_is_refused_by_name(models: Path, name: str, message: str) -> None:

@@ -60,6 +60,25 @@ def test_back_off_doubles_up_to_its_limit_and_starts_anew_after_a_frame() -> Non
     assert waits_s[5] < waits_s[4] + 0.02
 
 
+def test_back_off_never_waits_longer_than_its_limit() -> None:
+    attempts_s: list[float] = []
+
+    def script() -> Any:
+        attempts_s.append(time.monotonic())
+        if len(attempts_s) == 1:
+            yield "red"
+        if len(attempts_s) < 10:
+            yield fakes.LOST
+
+    slot = NewestFrameSlot()
+    thread = capture_of(script, slot, first_wait_s=0.01, longest_wait_s=0.02)
+    wait_for_end(slot)
+    thread.stop()
+    assert len(attempts_s) == 10
+    # without the limit the last wait would be 2.56 s; the bound leaves room for a machine that is busy
+    assert max(after - before for before, after in itertools.pairwise(attempts_s)) < 1.0
+
+
 def test_a_frame_of_a_lost_source_does_not_wait_for_the_next_reader() -> None:
     slot = NewestFrameSlot()
     thread = capture_of(lambda: iter(["red", fakes.LOST]), slot, first_wait_s=0.5, longest_wait_s=0.5)

@@ -52,6 +52,14 @@ def test_others_need_a_token_and_a_long_one() -> None:
     Access(EVERYWHERE, new_token())
 
 
+def test_a_token_has_sixteen_characters_at_least() -> None:
+    with pytest.raises(ConfigError, match="15 characters, expected 16 or more"):
+        Access(EVERYWHERE, "x" * 15)
+    with pytest.raises(ConfigError, match="15 characters"):
+        Access(HERE, "x" * 15)  # also where none is needed
+    assert Access(EVERYWHERE, "x" * 16).needs_token
+
+
 def test_cookie_and_bearer_let_in_and_nothing_else_does() -> None:
     access = Access(EVERYWHERE, TOKEN)
     assert access.allows(f"other=1; trailcam={access.cookie}", None)

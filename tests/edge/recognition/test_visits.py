@@ -126,6 +126,21 @@ def test_the_best_frame_is_the_most_confident_and_of_equals_the_sharpest() -> No
     assert visit.best.sequence == 2
 
 
+def test_of_frames_that_are_equal_the_first_stays_the_best() -> None:
+    (visit,) = play([replace(look, sharpness=7.0) for look in looks(*["cat"] * 5)])
+    assert visit.best.sequence == 0
+
+
+def test_a_tentative_track_is_dropped_before_it_could_be_cut() -> None:
+    rules = replace(RULES, vote_age_s=4.0, longest_s=4.0)  # the closest that the settings allow
+    state = VisitState()
+    for look in looks("cat", "cat", step_s=4.0):
+        state, ended = advance(state, look, rules)
+    assert (ended, [track.started_s for track in state.tracks]) == ((), [0.0])
+    state, ended = advance(state, Look(4.001, 2, "cat", 0.9), rules)
+    assert (ended, [(track.started_s, track.frames) for track in state.tracks]) == ((), [(4.001, 1)])
+
+
 @pytest.mark.parametrize("outcome", [UNKNOWN, BLANK, PERSON])
 def test_outcomes_are_visits_only_where_they_are_reported(outcome: str) -> None:
     sequence = looks(*[outcome] * 5)

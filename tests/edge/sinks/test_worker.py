@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -157,6 +158,34 @@ def test_a_store_that_cannot_be_read_is_an_outage_too() -> None:
     delivery = Delivery(sink, broken, lambda text: None, delay=lambda failures, jitter: 0.01)
     wait_until(lambda: delivery.status().error == "the disk is failing.")
     delivery.close()
+
+
+@pytest.mark.parametrize(
+    ("failures", "expected_s"), [(1, 1), (2, 2), (3, 4), (9, 256), (10, 300), (11, 300), (10_000, 300)]
+)
+def test_waiting_doubles_up_to_five_minutes_give_or_take_a_quarter(failures: int, expected_s: float) -> None:
+    assert retry_delay_s(failures) == expected_s
+    assert retry_delay_s(failures, 1.0) == 1.25 * expected_s
+    assert retry_delay_s(failures, -1.0) == 0.75 * expected_s
+
+
+def test_a_destination_cannot_ask_for_more_patience_than_the_longest_wait(
+    deliver: Deliver, add: Add, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{Delivery.__module__}._MAX_DELAY_S", 0.05)
+    sink = ListSink()
+    tries: list[int] = []
+
+    def busy(event: EventRecord) -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise SinkError("too many requests.", retry_after_s=86_400)
+
+    sink.trouble = busy
+    add(range(1))
+    deliver(sink)
+    wait_until(lambda: store.acknowledged("list") == 1)
+    assert len(tries) == 3
 
 
 @given(st.integers(1, 10_000), st.floats(-1, 1))

@@ -1,5 +1,6 @@
 """Frame sources: order, numbers, colours, and what happens when files are bad."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from trailcam_core.errors import SourceError
-from trailcam_edge.sources import FolderSource, list_pictures, open_source
+from trailcam_edge.sources import DEMO_FRAMES, FolderSource, list_pictures, open_source
 
 RED = (255, 0, 0)
 
@@ -88,10 +89,12 @@ def test_video_without_a_frame_says_so(tmp_path: Path) -> None:
         list(source.frames())
 
 
-def test_demo_is_a_source(tmp_path: Path) -> None:
+def test_demo_is_a_source_in_the_order_of_its_list() -> None:
     with open_source("demo", refuse) as source:
-        frame = next(iter(source.frames()))
-    assert frame.image.shape == (480, 640, 3)
+        frames = list(source.frames())
+    listed = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
+    assert [frame.name for frame in frames] == [entry["file"] for entry in listed]
+    assert {max(frame.image.shape) for frame in frames} == {451, 480, 640}
 
 
 def test_an_empty_folder_is_an_error_with_a_next_step(tmp_path: Path) -> None:

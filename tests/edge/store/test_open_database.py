@@ -136,6 +136,26 @@ def test_what_was_set_aside_cannot_fill_the_disk(tmp_path: Path) -> None:
     assert sum("deleted" in text for text in said) == 2
 
 
+def test_what_was_just_set_aside_stays_even_if_it_takes_more_than_its_share(tmp_path: Path) -> None:
+    said: list[str] = []
+    for number in range(3):
+        (tmp_path / "pictures").mkdir()
+        (tmp_path / "pictures" / f"{number}.jpg").write_bytes(bytes(50_000))
+        (tmp_path / "events.db").write_text(f"damaged {number}")
+        newest = set_aside(tmp_path, said.append, 10_000, "Damaged.")
+        assert list((tmp_path / "set-aside").iterdir()) == [newest]
+        assert (newest / "pictures" / f"{number}.jpg").stat().st_size == 50_000
+        assert (newest / "events.db").read_text() == f"damaged {number}"
+
+
+def test_what_was_set_aside_stays_while_it_takes_exactly_its_share(tmp_path: Path) -> None:
+    for _ in range(3):
+        (tmp_path / "pictures").mkdir()
+        (tmp_path / "pictures" / "a.jpg").write_bytes(bytes(4096))
+        set_aside(tmp_path, print, 2 * 4096, "Damaged.")
+    assert [path.name[:4] for path in sorted((tmp_path / "set-aside").iterdir())] == ["0002", "0003"]
+
+
 def test_pictures_are_moved_before_the_database(
     tmp_path: Path, open_store: OpenStore, make_visit: MakeVisit, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,18 @@ def wait_until(true: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
+def damage(recorder: Recorder, tmp_path: Path) -> None:
+    """Overwrite the tables of a recorder's database and let its store report the damage."""
+    connection = recorder.store._database.connection  # type: ignore[union-attr]
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path = tmp_path / "store" / "events.db"
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    path.write_bytes(content)
+    connection.execute("PRAGMA shrink_memory")
+    MoodyStore.trouble = StoreCorruptError("events.db: the database is damaged.")
+
+
 def test_what_was_given_is_stored_at_the_latest_when_it_is_closed(
     start: Callable[..., Recorder], make_visit: MakeVisit, tmp_path: Path
 ) -> None:
@@ -146,14 +158,7 @@ def test_a_damaged_database_is_replaced_and_the_event_stored_in_the_new_one(
     recorder = start()
     recorder.visit(make_visit(0))
     wait_until(lambda: recorder.health().stored == 1)
-    connection = recorder.store._database.connection  # type: ignore[union-attr]
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    path = tmp_path / "store" / "events.db"
-    content = bytearray(path.read_bytes())
-    content[4096:] = b"\xa5" * (len(content) - 4096)
-    path.write_bytes(content)
-    connection.execute("PRAGMA shrink_memory")
-    MoodyStore.trouble = StoreCorruptError("events.db: the database is damaged.")
+    damage(recorder, tmp_path)
     recorder.visit(make_visit(1))
     wait_until(lambda: any("set aside" in report for report in reports))
     MoodyStore.trouble = None
@@ -212,6 +217,40 @@ def test_effort_is_written_now_and_then_and_a_new_bundle_begins_a_new_watch(
         watches = list(reader.watches())
     assert watches[-1].bundle == "tiny-2.0.0"
     assert watches[-1].frames == 24
+
+
+def test_effort_since_the_last_note_is_written_when_it_is_closed(
+    start: Callable[..., Recorder], tmp_path: Path
+) -> None:
+    noted = threading.Event()
+    recorder = start()
+    recorder.subscribe(noted.set)
+    recorder.watching(moment_at(0), "tiny-1.0.0", 1)
+    assert noted.wait(10)
+    recorder.watching(moment_at(QUICK.watch_s - 0.5), "tiny-1.0.0", 95)  # not due yet
+    assert recorder.close()
+    with open_reader(tmp_path / "store") as reader:
+        (watch,) = reader.watches()
+    assert (watch.frames, watch.ended.unix_s) == (95, moment_at(QUICK.watch_s - 0.5).wall.timestamp())
+
+
+def test_effort_goes_on_in_the_store_that_replaces_a_damaged_one(
+    start: Callable[..., Recorder], make_visit: MakeVisit, reports: list[str], tmp_path: Path
+) -> None:
+    recorder = start()
+    recorder.watching(moment_at(0), "tiny-1.0.0", 1)
+    recorder.visit(make_visit(0))
+    wait_until(lambda: recorder.health().stored == 1)
+    damage(recorder, tmp_path)
+    recorder.visit(make_visit(1))
+    wait_until(lambda: any("set aside" in report for report in reports))
+    MoodyStore.trouble = None
+    recorder.watching(moment_at(5), "tiny-1.0.0", 50)
+    assert recorder.close()
+    with open_reader(tmp_path / "store") as reader:
+        (watch,) = reader.watches()
+        assert [event.visit_id for event in reader.events()] == ["boot-0-00001"]
+    assert (watch.bundle, watch.frames, watch.ended.unix_s) == ("tiny-1.0.0", 50, moment_at(5).wall.timestamp())
 
 
 def test_listeners_are_told_that_there_is_something_new(start: Callable[..., Recorder], make_visit: MakeVisit) -> None:

@@ -34,6 +34,31 @@ def test_what_is_spared_is_never_chosen() -> None:
     assert set(choose_deletions(kept, 10_000, spare_per_label=1)) == {0, 1, 2, 3, 4, 5}
 
 
+def test_equal_numbers_are_decided_by_the_room_that_is_left_now() -> None:
+    sizes = {"deer": [100, 10, 10], "wolf": [60, 30, 20]}  # together 120 and 110, without the first 20 and 50
+    listed = [Kept(10 * row + number, label, number, size) for row, (label, found) in enumerate(sizes.items())
+              for number, size in enumerate(found)]  # fmt: skip
+    deer, wolf = [0, 1, 2], [10, 11, 12]
+    assert choose_deletions(listed, 230) == (deer[0], wolf[0], wolf[1], deer[1], wolf[2], deer[2])
+
+
+def test_equal_numbers_of_equal_size_are_decided_by_the_name() -> None:
+    kept = [Kept(key, label, key, 10) for key, label in enumerate(("wolf", "deer", "wolf", "deer"))]
+    assert choose_deletions(kept, 40) == (1, 0, 3, 2)
+
+
+@given(things, st.integers(0, 300_000), st.integers(0, 3))
+def test_the_order_of_deletion_is_the_rule_in_words(kept: list[Kept], needed_bytes: int, spare_per_label: int) -> None:
+    left = {label: [thing for thing in kept if thing.label == label] for label in {thing.label for thing in kept}}
+    expected: list[Kept] = []
+    while sum(thing.size_bytes for thing in expected) < needed_bytes and any(left.values()):
+        label = min(left, key=lambda name: (-len(left[name]), -sum(thing.size_bytes for thing in left[name]), name))
+        if len(left[label]) <= spare_per_label:
+            break
+        expected.append(left[label].pop(0))
+    assert choose_deletions(kept, needed_bytes, spare_per_label) == tuple(thing.key for thing in expected)
+
+
 @given(things, st.integers(0, 300_000))
 def test_the_room_asked_for_is_made_and_not_one_picture_more(kept: list[Kept], needed_bytes: int) -> None:
     sizes = {thing.key: thing.size_bytes for thing in kept}

@@ -45,6 +45,18 @@ def test_slow_drift_is_followed_instead_of_called_a_correction() -> None:
     assert timeline.resolve("a", month_s - 60) == WallTime(SUMMER_S + month_s - 10, "clock")
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_beyond_a_step_of_five_seconds_and_the_drift_of_a_crystal_a_clock_was_corrected(sign: int) -> None:
+    def moved_by(offset_s: float) -> WallTime:
+        later = ClockReading("a", 10_000, SUMMER_S + 10_000 + sign * offset_s)
+        return Timeline([Boot("a", 10_000)], [ClockReading("a", 0, SUMMER_S), later]).resolve("a", 0)
+
+    assert moved_by(6.9) == WallTime(SUMMER_S, "clock")  # 5 s and 200 ppm of 10,000 s
+    corrected_s = moved_by(7.1).unix_s
+    assert corrected_s is not None
+    assert corrected_s == pytest.approx(SUMMER_S + sign * 7.1, abs=1e-3)
+
+
 def test_a_boot_without_clock_stands_after_the_one_before() -> None:
     boots = [Boot("a", 1000), Boot("b", 500), Boot("c", 50)]
     timeline = Timeline(boots, [ClockReading("a", 1000, SUMMER_S)])

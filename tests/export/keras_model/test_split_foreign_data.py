@@ -124,7 +124,7 @@ def test_a_plain_model_becomes_a_run_that_says_where_its_split_comes_from(tiny: 
 
 def test_labels_with_duplicates_and_a_missing_folder_are_refused(tiny: Any, tmp_path: Path) -> None:
     model = tiny.path / "model.keras"
-    with pytest.raises(BundleError, match="'red' stands on lines 1 and 3"):
+    with pytest.raises(BundleError, match="'red' is on lines 1 and 3"):
         open_plain_run(PlainModel(model, _labels(tmp_path, ("red", "green", "red"))), tiny.data)
     plain = PlainModel(model, _labels(tmp_path))
     with pytest.raises(ExportError, match="needs --data DIR"):

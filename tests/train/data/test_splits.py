@@ -84,6 +84,15 @@ def test_large_groups_are_divided_like_small_ones() -> None:
         assert grouped[split] == pytest.approx(share * 300, abs=6)
 
 
+@pytest.mark.parametrize(("number", "size"), [(10, 3), (10, 10), (25, 4), (50, 6)])
+def test_groups_of_one_size_are_divided_as_near_to_the_shares_as_whole_groups_allow(number: int, size: int) -> None:
+    groups = [group for group in range(number) for _ in range(size)]
+    rows = make_split(_dataset(["fox"] * number * size), groups, 0)
+    counts = Counter(row.split for row in rows)
+    for split, share in (("train", 0.7), ("validation", 0.15), ("test", 0.15)):
+        assert abs(counts[split] - share * number * size) <= size / 2
+
+
 def test_a_few_large_sites_still_leave_most_pictures_to_train_on() -> None:
     dataset = _dataset(["fox"] * 100)
     sizes = [40, 25, 15, 12, 8]

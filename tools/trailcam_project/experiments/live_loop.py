@@ -46,6 +46,7 @@ __all__ = ["AgeReport", "OverheadReport", "main", "measure_age", "measure_memory
 _WARMUP = 20
 _CAMERA_HZ = 30.0
 _DEMO_ANIMAL = "elephant"
+_SMALL_SIZE_PX = (640, 480)
 _SAMPLES = 11  # of the resident memory
 _PAGE_BYTES = 4096
 
@@ -138,9 +139,10 @@ def _open(kind: type[_TimedModel], bundle: Path) -> tuple[Classifier, _TimedMode
 
 
 def _animal() -> Image:
-    """A 640x480 demo frame that the built-in bundle knows."""
+    """Return a demo photograph of an animal that the built-in bundle knows, at the size of a small stream."""
     entries = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
-    return read_image(DEMO_FRAMES / next(entry["file"] for entry in entries if entry["expected"] == _DEMO_ANIMAL))
+    image = read_image(DEMO_FRAMES / next(entry["file"] for entry in entries if entry["expected"] == _DEMO_ANIMAL))
+    return np.asarray(cv2.resize(image, _SMALL_SIZE_PX), np.uint8)
 
 
 def _layouts(image: Image) -> dict[str, Pixels]:

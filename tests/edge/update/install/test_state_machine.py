@@ -63,6 +63,16 @@ def test_rolling_back_changes_nothing_but_that_the_candidate_is_refused() -> Non
     decide.refuse_install(journal, "new-1", again=True)
 
 
+def test_a_bundle_that_was_insisted_on_and_has_proven_itself_is_refused_no_more() -> None:
+    refusing = Journal(running="old-1", previous="older-1", refused={"bad-1": "slow", "new-1": "it barks"})
+    decide.refuse_install(refusing, "new-1", again=True)
+    watched = replace(decide.began(refusing, "new-1"), state="watch")
+    committed = decide.judge_watch(watched, healthy_s=60, started_s=60, rule=RULE)
+    assert committed == Journal(running="new-1", previous="old-1", refused={"bad-1": "slow"})
+    later = decide.after_commit(replace(decide.began(committed, "newer-1"), state="watch"))
+    decide.refuse_install(later, "new-1", again=False)
+
+
 def test_one_update_at_a_time_and_none_to_what_runs() -> None:
     with pytest.raises(UpdateError, match="new-1 is being tried"):
         decide.refuse_install(WATCHED, "another-1", again=True)
@@ -77,6 +87,30 @@ def test_an_operator_goes_back_to_the_previous_bundle_and_in_the_end_to_the_buil
     assert journal.running == BUILTIN
     with pytest.raises(UpdateError, match="nothing to go back to"):
         decide.gone_back(journal, "by hand")
+
+
+def test_a_damaged_running_bundle_gives_way_to_the_previous_one_and_is_never_gone_back_to() -> None:
+    damaged = Journal(running="old-1", previous="older-1", refused={"bad-1": "slow"})
+    journal = decide.runnable(damaged, {"older-1"})
+    refused = {"bad-1": "slow", "old-1": "its files are damaged or gone"}
+    assert journal == Journal(running="older-1", previous=BUILTIN, refused=refused)
+    assert decide.gone_back(journal, "by hand").running == BUILTIN
+
+
+def test_with_the_previous_bundle_damaged_too_the_built_in_one_runs() -> None:
+    journal = decide.runnable(Journal(running="old-1", previous="older-1"), {"new-1"})
+    assert (journal.running, journal.previous, list(journal.refused)) == (BUILTIN, BUILTIN, ["old-1"])
+
+
+def test_a_damaged_running_bundle_does_not_end_the_trial_of_another() -> None:
+    journal = decide.runnable(WATCHED, {"older-1", "new-1"})
+    assert (journal.state, journal.candidate, journal.running) == ("watch", "new-1", "older-1")
+    assert decide.after_roll_back(decide.failing(journal, "it barks")).previous == BUILTIN
+
+
+@pytest.mark.parametrize("journal", [WATCHED, Journal(), Journal(running=BUILTIN, previous="older-1")])
+def test_a_whole_or_built_in_running_bundle_changes_nothing(journal: Journal) -> None:
+    assert decide.runnable(journal, {"old-1"}) == journal
 
 
 def test_only_the_latest_refusals_are_kept() -> None:

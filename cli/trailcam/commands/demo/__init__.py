@@ -1,0 +1,89 @@
+"""``trailcam demo``: recognise animals now, with the built-in bundle and built-in photographs; mistakes are counted."""
+
+import argparse
+import threading
+
+from trailcam.commands.demo.material import read_photographs, read_sequence
+from trailcam.commands.demo.output import DemoJson, DemoOutput, DemoText
+from trailcam.commands.model_options import add_model_arguments, open_classifier
+from trailcam.signals import stop_on_signals
+from trailcam_core.classifier import Classifier
+from trailcam_core.errors import SourceError
+from trailcam_edge.events import Visit
+from trailcam_edge.recognition.loop import watch
+from trailcam_edge.recognition.observation import Observation
+from trailcam_edge.sources import DEMO_FRAMES, open_source
+
+__all__ = ["add_arguments", "run"]
+
+_NEXT = f"""
+Authors and licences of the photographs: {DEMO_FRAMES / "frames.json"}
+
+Next:
+  trailcam classify PHOTO.jpg            your own photo
+  trailcam watch --source FOLDER         a folder of photos or a video, frame by frame
+  trailcam train FOLDER --recipe cnn     your own animals, one sub-folder per kind"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``trailcam demo``."""
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object per photograph, frame, visit and summary, each on a line"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Classify the photographs, watch the field sequence, and count the mistakes.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; what was counted up to then has been printed.
+    """
+    output: DemoOutput = DemoJson() if arguments.json else DemoText()
+    with stop_on_signals() as stop:
+        classifier = open_classifier(arguments)
+        if not arguments.json:
+            _introduce(classifier)
+        _show_photographs(classifier, output, stop.event)
+        if not stop.event.is_set():
+            _show_sequence(classifier, output, stop.event)
+    if stop.interrupted:
+        raise KeyboardInterrupt
+    if not arguments.json:
+        print(_NEXT)
+    return 0
+
+
+def _introduce(classifier: Classifier) -> None:
+    labels = classifier.output.labels
+    known = ", ".join(labels[:10]) + (", ..." if len(labels) > 10 else "")
+    print(f"{classifier.name} knows {len(labels)} labels: {known}.")
+    print("These photographs are all that its licence lets us ship; none was chosen by a model's answer.")
+
+
+def _show_photographs(classifier: Classifier, output: DemoOutput, stop: threading.Event) -> None:
+    photographs = {item.file: item for item in read_photographs(classifier.output.labels)}
+    try:
+        for happening in watch(lambda: open_source("demo", _refuse), classifier, stop=stop):
+            if isinstance(happening, Observation) and happening.answer is not None:
+                output.photograph(photographs[happening.frame.name], happening, happening.answer)
+    finally:
+        output.photographs_end()
+
+
+def _show_sequence(classifier: Classifier, output: DemoOutput, stop: threading.Event) -> None:
+    sequence = read_sequence(classifier.output.labels)
+    path = str(DEMO_FRAMES / sequence.file)
+    output.sequence_begin(sequence)
+    try:
+        for happening in watch(lambda: open_source(path, _refuse), classifier, stop=stop):
+            if isinstance(happening, Observation):
+                output.frame(sequence, happening)
+            elif isinstance(happening, Visit):
+                output.visit(happening)
+    finally:
+        output.sequence_end(sequence)
+
+
+def _refuse(error: SourceError) -> None:
+    raise error

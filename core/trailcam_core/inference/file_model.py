@@ -1,0 +1,98 @@
+"""The common part of the interpreters: a classifier in a file, with its input, output and shape checks."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_core.errors import BundleError
+
+__all__ = ["FileModel", "Model", "TensorInfo", "first_line"]
+
+
+class Model(Protocol):
+    """A classifier that takes (1, height, width, 3) uint8 RGB and returns K float32 scores."""
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+
+    @property
+    def class_count(self) -> int:
+        """K, the number of scores."""
+
+    def invoke(self, input_tensor: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return the (K,) float32 scores of one (1, height, width, 3) uint8 RGB input."""
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """Shape and number format of an input or output: real value = (stored - zero_point) * scale; scale 0 is float."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    zero_point: int
+
+
+class FileModel(ABC):
+    """A classifier that was opened from a file and whose shapes were checked.
+
+    Args:
+        path: the file.
+        input_info: its only input.
+        output_info: its only output.
+
+    Raises:
+        BundleError: the shapes are not those of a classifier of RGB pictures.
+    """
+
+    def __init__(self, path: Path, input_info: TensorInfo, output_info: TensorInfo) -> None:
+        self.path = path
+        self.input = input_info
+        self.output = output_info
+        shape, scores = input_info.shape, output_info.shape
+        if len(shape) != 4 or shape[0] != 1 or shape[3] != 3 or min(shape) < 1:
+            raise BundleError(f"{path}: the model's input is {shape}, expected (1, height, width, 3).")
+        if min(scores, default=0) < 1 or int(np.prod(scores)) != scores[-1]:
+            raise BundleError(f"{path}: the model's output is {scores}, expected (1, classes).")
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the input in pixels."""
+        return self.input.shape[1], self.input.shape[2]
+
+    @property
+    def class_count(self) -> int:
+        """Number of scores."""
+        return self.output.shape[-1]
+
+    @property
+    @abstractmethod
+    def gives_probabilities(self) -> bool:
+        """True if the graph ends with a softmax or sigmoid instead of logits."""
+
+    def invoke(self, input_tensor: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Run the model on one (1, height, width, 3) uint8 RGB input and return its (K,) float32 scores.
+
+        Raises:
+            BundleError: the model fails while it runs.
+            ValueError: the input has another shape or dtype.
+        """
+        if input_tensor.shape != self.input.shape or input_tensor.dtype != np.uint8:
+            raise ValueError(
+                f"input_tensor must be {self.input.shape} uint8, got {input_tensor.shape} {input_tensor.dtype}"
+            )
+        return self._invoke(input_tensor)
+
+    @abstractmethod
+    def _invoke(self, input_tensor: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Run the interpreter on a checked input."""
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an exception's text, at most 200 characters."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
