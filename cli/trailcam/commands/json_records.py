@@ -5,17 +5,23 @@ from typing import Any
 from trailcam_core.classifier import Classification
 from trailcam_edge.events import BlindTime, Moment, Visit
 
-__all__ = ["answer_record", "blind_record", "visit_record"]
+__all__ = ["answer_record", "blind_record", "named", "visit_record"]
 
 
 def answer_record(answer: Classification) -> dict[str, Any]:
-    """Return the JSON object of an answer; ``label`` is null for "unknown"."""
+    """Return the JSON object of an answer; ``label`` is null for "unknown" and, with ``blank``, for "nothing there"."""
     return {
         "label": answer.label,
+        **({"blank": True} if answer.blank else {}),
         "confidence": round(answer.confidence, 6),
         "top": [{"label": item.label, "probability": round(item.probability, 6)} for item in answer.top],
         "latency_ms": round(answer.latency_ms, 3),
     }
+
+
+def named(answer: Classification) -> str:
+    """Return the word for an answer: its label, "blank" or "unknown"."""
+    return answer.label or ("blank" if answer.blank else "unknown")
 
 
 def visit_record(visit: Visit) -> dict[str, Any]:

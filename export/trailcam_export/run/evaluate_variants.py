@@ -122,7 +122,7 @@ def judge_files(
     def answers(found: Measured) -> Answers:
         test, others = found["test"], found.get("others")
         fitted = (found["validation"], validation_ids)
-        return Answers(test, fit_output(plan.run.labels, plan.reject_score, fitted, test, others), others)
+        return Answers(test, fit_output(plan.draft.output, plan.reject_score, fitted, (test, test_ids), others), others)
 
     same = next((measured[variant] for variant in files if variant.scheme == "float32"), {})
     judge_by = _Judge(plan, preset, trained, answers({**same, **of_trained}), test_ids)

@@ -4,6 +4,7 @@ Validation pictures set both numbers; the stated shares are measured on test pic
 """
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from trailcam_core.datasets.out_of_distribution import REPORT_HALF, group_others
 from trailcam_core.datasets.run_directory import Run
 from trailcam_core.errors import DataError, ExportError, SourceError
 from trailcam_core.images.decode import read_image
-from trailcam_core.inference.decision import fit_reject_rule, reject_score
+from trailcam_core.inference.decision import fit_reject_rule, is_named, reject_score
 from trailcam_core.inference.temperature import fit_temperature
 from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import REJECT_SCORES, InputSpec, OutputSpec, RejectRule
@@ -42,20 +43,21 @@ def choose_score(run: Run) -> str:
 
 
 def fit_output(
-    labels: tuple[str, ...],
+    draft: OutputSpec,
     score: str,
     validation: tuple[Logits, ClassIds],
-    test: Logits,
+    test: tuple[Logits, ClassIds],
     others: Logits | None,
 ) -> OutputSpec:
     """Fit both numbers and measure what they do.
 
     Args:
-        labels: K names.
+        draft: K labels, and which of them mean nothing there or an animal that is none of the others.
         score: see ``trailcam_core.inference.decision.reject_score``.
         validation: (N, K) logits and (N,) true classes that set the numbers.
-        test: (M, K) logits of known labels.
-        others: (L, K) logits of pictures of none of the labels, where there are any.
+        test: (M, K) logits and (M,) true classes that measure them.
+        others: (L, K) logits of pictures of none of the labels, where there are any. Test pictures of nothing and of
+            other animals count among them.
 
     Raises:
         ExportError: the file gives NaN or infinity for a validation picture.
@@ -67,17 +69,20 @@ def fit_output(
             f"A converted file gives NaN or infinity for {broken:,} of {len(logits):,} validation pictures. A layer "
             "overflows in these numbers: leave this variant out, or train the run again."
         )
-    threshold = fit_reject_rule(logits, score, KEEP)
-    rejected = None if others is None else float((reject_score(others, score) < threshold).mean())
+    output = replace(draft, temperature=fit_temperature(logits, class_ids), reject=None)
+    threshold = fit_reject_rule(logits[np.isin(class_ids, output.known_ids)], score, KEEP)
+    known = np.isin(test[1], output.known_ids)
+    strange = [test[0][~known], *([] if others is None else [others])]
+    named = is_named(np.concatenate(strange), output, score, threshold)
     rule = RejectRule(
         score=score,
         threshold=threshold,
-        animals_kept=float((reject_score(test, score) >= threshold).mean()),
-        n_animals=len(test),
-        others_rejected=rejected,
-        n_others=0 if others is None else len(others),
+        animals_kept=float(is_named(test[0][known], output, score, threshold).mean()),
+        n_animals=int(known.sum()),
+        others_rejected=float((~named).mean()) if len(named) else None,
+        n_others=len(named),
     )
-    return OutputSpec(labels, fit_temperature(logits, class_ids), rule)
+    return replace(output, reject=rule)
 
 
 def find_others(

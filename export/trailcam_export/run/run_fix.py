@@ -131,7 +131,9 @@ def _remember(
 
 def _answers(logits: Logits, class_ids: ClassIds, plan: Plan) -> Answers:
     """Return answers with the output rule fitted on the same validation pictures, as every variant has its own."""
-    output: OutputSpec = fit_output(plan.run.labels, plan.reject_score, (logits, class_ids), logits, None)
+    output: OutputSpec = fit_output(
+        plan.draft.output, plan.reject_score, (logits, class_ids), (logits, class_ids), None
+    )
     return Answers(logits, output)
 
 
