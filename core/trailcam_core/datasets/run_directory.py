@@ -85,13 +85,13 @@ class Run:
 
     @property
     def blank_labels(self) -> tuple[str, ...]:
-        """Labels that mean "nothing there", as the recipe's [field] states them."""
-        return self._of_field("blank_labels")
+        """The label that means "nothing there", as the recipe's [field] names it, if the run has it."""
+        return self._of_field("blank_label")
 
     @property
     def unknown_labels(self) -> tuple[str, ...]:
-        """Labels that mean "an animal, but none of the others", as the recipe's [field] states them."""
-        return self._of_field("unknown_labels")
+        """The label that means "an animal, but none of the others", named and held likewise."""
+        return self._of_field("unknown_label")
 
     def pictures(self, split: str) -> tuple[SplitRow, ...]:
         """Return the rows of one split, in the order of the file."""
@@ -100,8 +100,9 @@ class Run:
         return tuple(row for row in self.rows if row.split == split)
 
     def _of_field(self, key: str) -> tuple[str, ...]:
-        table = self.recipe.get("field", {})
-        return tuple(table.get(key, ())) if isinstance(table, dict) else ()
+        table = self.recipe.get("field")
+        label = table.get(key) if isinstance(table, dict) else None
+        return (label,) if label in self.labels else ()
 
 
 def split_to_bytes(rows: Iterable[SplitRow]) -> bytes:
@@ -202,7 +203,6 @@ def read_run(path: Path) -> Run:
     rows = read_split(path / "split.csv")
     outliers = path / OUTLIERS_FILE
     unknown = sorted({row.label for row in rows} - set(names))
-    _check_field(recipe, names, recipe_path)
     if unknown:
         raise TrainError(f"{path}: split.csv has the label {unknown[0]!r}, which labels.json does not list.")
     return Run(
@@ -215,15 +215,6 @@ def read_run(path: Path) -> Run:
         provenance={str(k): str(v) for k, v in _read_json(path / "provenance.json", dict).items()},
         outliers=frozenset(row.sha256 for row in read_split(outliers)) if outliers.exists() else frozenset(),
     )
-
-
-def _check_field(recipe: dict[str, Any], labels: tuple[str, ...], path: Path) -> None:
-    """Refuse a recipe whose [field] names labels that the run does not have."""
-    table = recipe.get("field", {})
-    for key in ("blank_labels", "unknown_labels"):
-        found = table.get(key, []) if isinstance(table, dict) else None
-        if not isinstance(found, list) or not set(map(str, found)) <= set(labels):
-            raise TrainError(f"{path}: [field] {key} is {found!r}, expected a list of labels of the run.")
 
 
 def _read_run_labels(path: Path) -> tuple[str, ...]:

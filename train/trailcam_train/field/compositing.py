@@ -118,11 +118,14 @@ def draw_square(box: Box, frame_width: int, frame_height: int, rule: CropRule, r
 
 
 def crop_square(frame: Image, square: Box) -> Image:
-    """Cut a box out of a frame: (H, W, 3) uint8 RGB to a contiguous part of it, at least 1 px a side."""
-    left, top = max(0, round(square.left)), max(0, round(square.top))
-    right = min(frame.shape[1], max(left + 1, round(square.left + square.width)))
-    bottom = min(frame.shape[0], max(top + 1, round(square.top + square.height)))
-    return np.ascontiguousarray(frame[top:bottom, left:right])
+    """Cut a box out of a frame: (H, W, 3) uint8 RGB to a contiguous part of it, at least 1 px a side.
+
+    A square gives a square; one that reaches beyond the frame is moved into it, and cut off where it is larger.
+    """
+    width, height = (max(1, round(side)) for side in (square.width, square.height))
+    left = max(0, min(round(square.left), frame.shape[1] - width))
+    top = max(0, min(round(square.top), frame.shape[0] - height))
+    return np.ascontiguousarray(frame[top : top + height, left : left + width])
 
 
 def decoy(alpha: Mask, texture: Image) -> Cutout:

@@ -45,6 +45,7 @@ _FEWEST_SCENES = 3
 _MOST_COMPARED = 200
 _LISTED = 5
 _CONFIDENT = 0.9
+_FEWEST_TO_DIVIDE = 3  # one group each for train, validation and test
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def split_groups(groups: Iterable[str], seed: int, validation: float = 0.15, tes
     """Return the split of each group: ``train``, ``validation`` or ``test``.
 
     Kinds of animals and collections of scenes are divided apart, each in the same shares; kinds of which a model has
-    seen other pictures would flatter it. A single group is trained on.
+    seen other pictures would flatter it. Fewer than three groups are trained on.
 
     Args:
         groups: names as ``find_negatives`` gives them; repeats do not matter.
@@ -110,12 +111,16 @@ def split_groups(groups: Iterable[str], seed: int, validation: float = 0.15, tes
     for animals in (True, False):
         members = [name for name in names if name.startswith(f"{_ANIMALS}/") is animals]
         order = np.random.default_rng([seed, int(animals)]).permutation(len(members))
-        tests = min(round(test * len(members)), max(0, len(members) - 1))
-        validations = min(round(validation * len(members)), max(0, len(members) - 1 - tests))
+        tests, validations = (_count(share, len(members)) for share in (test, validation))
         for place, position in enumerate(order):
             split = "test" if place < tests else "validation" if place < tests + validations else "train"
             chosen[members[position]] = split
     return chosen
+
+
+def _count(share: float, groups: int) -> int:
+    """Return how many of so many groups are a share: at least one where three can be divided."""
+    return max(1, round(share * groups)) if share and groups >= _FEWEST_TO_DIVIDE else 0
 
 
 def relief(image: Image) -> npt.NDArray[np.float32]:

@@ -3,16 +3,18 @@
 The recipes themselves are the modules of ``trailcam_train.recipes``.
 """
 
+import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from trailcam_core.errors import TrainError
 from trailcam_core.spec import InputSpec
+from trailcam_train.field.settings import FieldSettings
 from trailcam_train.input.augmentation import OFF, Augmentation
 
 __all__ = ["AUTO", "Distillation", "ModelInput", "Phase", "Recipe", "find_builder", "find_recipe", "recipe_names"]
@@ -90,7 +92,8 @@ class Recipe:
     above 0 and a folder of others, ``outliers_per_batch`` pictures of the half that may set the reject rule go into
     every batch, and the network learns to be undecided about them, see ``losses.py``. ``precision = "auto"`` trains in
     mixed bfloat16 on a GPU and in float32 elsewhere; the saved model is float32 either way. ``devices`` is how many
-    share each batch, a number or ``auto`` for all that can, see ``devices.py``.
+    share each batch, a number or ``auto`` for all that can, see ``devices.py``. ``field`` names the labels that are
+    never an answer, and says how ``--negatives`` makes views of a field camera.
     """
 
     name: str
@@ -114,7 +117,8 @@ class Recipe:
     validation: float = 0.15
     test: float = 0.15
     augmentation: Augmentation = OFF
-    distillation: Distillation = field(default_factory=Distillation)
+    distillation: Distillation = dataclasses.field(default_factory=Distillation)
+    field: FieldSettings = dataclasses.field(default_factory=FieldSettings)
 
 
 def recipe_names() -> tuple[str, ...]:

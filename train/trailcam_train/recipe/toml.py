@@ -12,6 +12,7 @@ from typing import Any
 
 from trailcam_core.errors import TrainError
 from trailcam_core.spec import FITS, MAX_INPUT_PX, MIN_INPUT_PX
+from trailcam_train.field.settings import FieldSettings
 from trailcam_train.input.augmentation import Augmentation
 from trailcam_train.input.epoch_order import SAMPLINGS
 from trailcam_train.recipe.schema import AUTO, Distillation, ModelInput, Phase, Recipe
@@ -68,6 +69,7 @@ def recipe_from_table(table: dict[str, Any], source: str) -> Recipe:
                 "input": _fill(ModelInput, rest["input"]),
                 "augmentation": _fill(Augmentation, rest["augmentation"]),
                 "distillation": _fill(Distillation, rest["distillation"]),
+                "field": _fill(FieldSettings, rest.get("field", {})),
             },
         )
     except (TypeError, KeyError, ValueError, AttributeError) as error:
@@ -163,8 +165,8 @@ def _range(key: str) -> tuple[float, float]:
     last = key.rsplit(".", 1)[-1]
     if key in ("input.height", "input.width"):
         return MIN_INPUT_PX, MAX_INPUT_PX
-    if key.startswith("augmentation."):
-        return -float("inf"), float("inf")  # Augmentation checks itself
+    if key.startswith(("augmentation.", "field.")):
+        return -float("inf"), float("inf")  # these check themselves
     if last in ("dropout", "label_smoothing", "ema", "validation", "test"):
         return (0.01 if last in ("validation", "test") else 0.0), 0.99999
     return {

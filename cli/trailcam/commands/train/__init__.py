@@ -60,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--others", type=Path, metavar="DIR", help="pictures of none of the classes, to fit and judge unknown"
     )
     parser.add_argument(
+        "--negatives", type=Path, metavar="DIR",
+        help="pictures without any of the classes: empty scenes, things, and other animals below animals/KIND/; adds "
+        'the classes "nothing" and "other animal", and crops of all as a camera sees them',
+    )  # fmt: skip
+    parser.add_argument(
         "--teacher", metavar="RUN[,RUN]", help="a stronger run to learn from, or several that answer as one"
     )
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a training that was stopped")
@@ -104,6 +109,7 @@ def _wake_backend() -> None:
 
 def _plan_start(arguments: argparse.Namespace) -> _Training:
     from trailcam_train.recipe.schema import find_recipe, recipe_names
+    from trailcam_train.run.field_training import start_field_training
     from trailcam_train.run.training import Plan, start_training
 
     if arguments.data is None or arguments.recipe is None:
@@ -124,6 +130,9 @@ def _plan_start(arguments: argparse.Namespace) -> _Training:
         group_by=arguments.group_by,
         others=arguments.others,
     )
+    negatives: Path | None = arguments.negatives
+    if negatives is not None:
+        return _Training(plan.run, lambda progress: start_field_training(plan, negatives, progress))
     return _Training(plan.run, lambda progress: start_training(plan, progress))
 
 
@@ -154,6 +163,7 @@ def _settled(arguments: argparse.Namespace) -> dict[str, object]:
         "--split": arguments.split,
         "--group-by": arguments.group_by,
         "--teacher": arguments.teacher,
+        "--negatives": arguments.negatives,
     }
 
 
