@@ -34,7 +34,7 @@ def _scene(path: Path, seed: int) -> None:
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("field")
-    for number in range(8):
+    for number in range(6):
         _photo(root / "data" / "red" / f"{number}.png", number, (20, 20, 230))
         _photo(root / "data" / "blue" / f"{number}.png", 100 + number, (230, 20, 20))
     for number in range(4):
@@ -49,9 +49,9 @@ def test_everything_is_in_one_split_with_its_crops(folders: tuple[Path, Path], t
     made = prepare_field_data(data, {"red": "red", "blue": "blue"}, negatives, target, _SETTINGS, Division())
     rows = read_split(target / "split.csv")
     assert {row.label for row in rows} == {"red", "blue", "nothing", "other animal"}
-    assert made["photographs"] == 20
+    assert made["photographs"] == 16
     assert (made["empty pictures"], made["empty crops"]) == (4, 4)
-    assert made["crops"] >= 20
+    assert made["crops"] >= 16
     assert sum(made.values()) == len(rows)
     assert all((target / row.file).is_file() for row in rows)
     for label in ("red", "blue", "nothing", "other animal"):
