@@ -1,12 +1,18 @@
 """Fixtures for all tests: the profile of Hypothesis, shared photographs, tiny real models and bundles made of them."""
 
+import contextlib
+import getpass
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
-from collections.abc import Callable
-from dataclasses import replace
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +26,7 @@ from trailcam_core.bundle.golden_file import GoldenVectors, golden_to_bytes
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.tflite import TFLiteModel
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec
+from trailcam_core.ssh.master import SshMaster, SshSettings
 from trailcam_core.strict_json import canonical_json
 
 # No deadline and few examples: test machines are small and shared. Derandomised: a change is judged by the same
@@ -145,3 +152,132 @@ def replace_file() -> Callable[[Path, str, bytes], None]:
         path.write_bytes(canonical_json(fields))
 
     return exchange
+
+
+_SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+@dataclass
+class Sshd:
+    """A real sshd on loopback with separate keys; the SSH configuration of this machine is neither read nor written."""
+
+    folder: Path
+    port: int
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def destination(self) -> str:
+        return f"{getpass.getuser()}@localhost"
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.folder / "known_hosts"
+
+    @property
+    def settings(self) -> SshSettings:
+        return SshSettings(config=self.folder / "config", connect_s=10)
+
+    def open_master(self, lock: str | None = None) -> SshMaster:
+        return SshMaster(self.destination, self.settings, lock)
+
+    def connect(self, **more: Any) -> Any:
+        """Return a connection as root, as deployments use it."""
+        from trailcam_deploy.ssh.connection import Connection
+
+        return Connection(self.destination, self.settings, **{"lock": False, **more})
+
+    def vanish(self) -> None:
+        """End the server and every session of it at once, as when a device loses its power."""
+        for pid in (*_descendants(self.process.pid), self.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def _make_key(path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+    return [found for child in children for found in (*_descendants(child), child)]
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    """One server; ``folder/bin`` goes before everything in the PATH of its sessions."""
+    if _SSHD is None or shutil.which("ssh") is None:
+        pytest.skip('no sshd on this machine: "apt-get install openssh-server"')
+    folder = tmp_path / "sshd"
+    (folder / "bin").mkdir(parents=True)
+    _make_key(folder / "host_key")
+    _make_key(folder / "user_key")
+    port = _free_port()
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd as root wants it, and no package makes it at once
+    (folder / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nPidFile {folder}/pid\nUsePAM no\n"
+        f"AuthorizedKeysFile {folder}/user_key.pub\nStrictModes no\nPasswordAuthentication no\n"
+        f"KbdInteractiveAuthentication no\nPermitRootLogin yes\nSetEnv PATH={folder}/bin:{os.environ['PATH']}\n"
+    )
+    (folder / "config").write_text(
+        f"Host *\n  HostName 127.0.0.1\n  Port {port}\n  IdentityFile {folder}/user_key\n  IdentitiesOnly yes\n"
+        f"  IdentityAgent none\n  UserKnownHostsFile {folder}/known_hosts\n  GlobalKnownHostsFile /dev/null\n"
+        "  StrictHostKeyChecking no\n"  # a user's bad habit: it must not count
+    )
+    host_key = (folder / "host_key.pub").read_text()
+    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}")
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen([_SSHD, "-D", "-e", "-f", str(folder / "sshd_config")], stdout=log, stderr=log)
+    server = Sshd(folder, port, process)
+    try:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield server
+    finally:
+        server.vanish()
+
+
+@pytest.fixture
+def program(sshd: Sshd) -> Callable[[str, str], None]:
+    """Put a shell script into the PATH of the server's sessions."""
+
+    def write(name: str, script: str) -> None:
+        path = sshd.folder / "bin" / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    return write
+
+
+# Why a test may be skipped in CI. Any other reason fails the run: a skip that nobody expects hides a broken machine.
+_EXPECTED_SKIPS = re.compile("|".join((Path(__file__).parent / "expected_skips.txt").read_text().splitlines()[1:]))
+_unexpected_skips: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Collect the reasons of skips that are not expected."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if not _EXPECTED_SKIPS.search(reason):
+            _unexpected_skips.append(f"{report.nodeid}: {reason}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a CI run in which a test was skipped for an unexpected reason."""
+    if os.environ.get("CI") and _unexpected_skips:
+        print("\nSkipped for a reason that tests/expected_skips.txt does not have:", *_unexpected_skips, sep="\n  ")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

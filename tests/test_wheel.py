@@ -37,8 +37,15 @@ def test_the_wheel_has_nothing_else(names: dict[str, int]) -> None:
     assert tops == {f"trailcam{p}" for p in ("_core", "_edge", "_train", "_export", "_benchmarks", "_deploy", "")}
     suffixes = {Path(name).suffix for name in names if ".dist-info" not in name}
     suffixes -= {".service", ".timer", ".conf", ".html"}  # of the device: systemd and the live page
+    suffixes -= {".css"}  # of the reports
     suffixes -= {".webp", ".mp4", ".md"}  # of the demo: photographs, the field sequence, their licence
     assert suffixes <= {".py", ".typed", ".json", ".tflite", ".npz", ".toml", ".sh"}
+
+
+def test_no_tool_test_or_example_of_the_project_is_in_the_wheel(names: dict[str, int]) -> None:
+    folders = {part for name in names for part in Path(name).parts[:-1]}
+    assert (REPOSITORY / "tools" / "trailcam_project").is_dir()
+    assert folders.isdisjoint({"tools", "trailcam_project", "tests", "examples"})
 
 
 def test_the_wheel_is_small_enough_for_a_camera_behind_lte(names: dict[str, int]) -> None:

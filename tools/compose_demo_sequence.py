@@ -132,6 +132,7 @@ def describe() -> dict[str, Any]:
     return {
         "file": NAME,
         "shows": "a cow walks through a meadow",
+        "note": "a cow on open grass is an easy case",
         "expected": LABEL,
         "frames": FRAMES,
         "rate_hz": RATE_HZ,

@@ -1,4 +1,4 @@
-"""The one command ``trailcam``: a table of subcommands, each imported only when it is called.
+"""The command ``trailcam``: a table of subcommands, each imported only when it is called.
 
 Exit codes: 0 done, 1 our error with a next step, 2 usage, 3 a check did not pass, 130 interrupted.
 Results go to stdout, progress and errors to stderr.
@@ -7,35 +7,38 @@ Results go to stdout, progress and errors to stderr.
 import argparse
 import errno
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
 
 from trailcam import __version__
+from trailcam.logs import journal_prefix
 from trailcam_core.errors import TrailcamError
 
 __all__ = ["ACTIONS", "COMMANDS", "main"]
 
 COMMANDS = {
     "demo": "recognise animals now, with the built-in bundle, on real photographs",
-    "classify": "say what is in picture files and folders",
+    "classify": "classify picture files and folders",
     "watch": "live recognition, frame by frame",
     "service": "run the camera from power-on, as a systemd service",
-    "cameras": "list the cameras of this machine, and what keeps others from being seen",
-    "events": "what the camera saw: list, filter, export",
-    "data": "look at a folder of photographs before it costs you a week",
+    "cameras": "list the cameras of this machine and explain why others are missing",
+    "status": "show the state of this camera: bundle, update, last frame, last visit, store",
+    "events": "list, filter and export the events of a camera",
+    "data": "check a folder of photographs before training on it",
     "train": "train a model on folders of photographs",
-    "export": "turn a run into bundles and measure what that cost",
-    "inspect": "say what is in a bundle and whether it is intact",
-    "release": "keep the signed repository that cameras fetch bundles from",
-    "deploy": "bring a bundle to cameras over SSH: provision, push, prove, watch",
-    "update": "bring this camera's bundle up to date; say or undo what was done",
-    "benchmark": "measure bundles side by side: latency, memory, accuracy, long runs",
+    "export": "convert a run into bundles and measure the drift",
+    "inspect": "describe a bundle and check that it is intact",
+    "release": "manage the signed repository from which cameras fetch bundles",
+    "deploy": "install a bundle on cameras over SSH: provision, push, prove, watch",
+    "update": "update the bundle of this camera; show the state or roll back",
+    "benchmark": "compare bundles: latency, memory, accuracy, long runs",
 }
-ACTIONS = {  # of a command whose first word may as well be a folder: the action wins, ./compare is the folder
-    "train compare": "say which of two runs is better, on the same test pictures",
-    "deploy status": "say what the cameras of a fleet run and see",
-    "deploy rollback": "take cameras back to the bundle before",
+ACTIONS = {  # subcommands; a folder of such a name is written ./compare
+    "train compare": "compare two runs on the same test pictures",
+    "deploy status": "show the bundle and state of every camera of a fleet",
+    "deploy rollback": "return cameras to their previous bundle",
     "deploy logs": "show the journals of cameras",
     "deploy sdcard": "write first-boot files onto a freshly imaged card",
 }
@@ -81,7 +84,7 @@ def _overview() -> str:
     rows = "\n".join(f"  {name:<{width}}{meanings[name]}" for name in names)
     return (
         "usage: trailcam COMMAND [OPTIONS]\n\n"
-        "From a folder of photos to animal recognition that is proven to work on a field camera.\n\n"
+        "From a folder of photographs to animal recognition that is proven to work on a field camera.\n\n"
         f"{rows}\n\n"
         '"trailcam COMMAND --help" explains one of them.'
     )
@@ -103,7 +106,7 @@ def _run(name: str, words: list[str]) -> int:
     except KeyboardInterrupt:
         print("\ntrailcam: interrupted.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader went away, as in "| head": nobody is left to tell
+    except BrokenPipeError:  # the reader closed the pipe, as "| head" does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except ModuleNotFoundError as error:
@@ -117,5 +120,5 @@ def _run(name: str, words: list[str]) -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"trailcam: {message}", file=sys.stderr)
+    print(f"{journal_prefix(logging.ERROR)}trailcam: {message}", file=sys.stderr)
     return 1

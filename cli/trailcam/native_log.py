@@ -1,4 +1,4 @@
-"""Keep the interpreter's own greeting off a person's terminal."""
+"""Suppression of the native log of the interpreter."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ __all__ = ["quiet_native_log"]
 
 @contextmanager
 def quiet_native_log() -> Iterator[None]:
-    """Swallow what native code writes to stderr while a model is opened; on an error it is shown after all.
+    """Hide the stderr output of native code while a model is opened; print it if an error occurs.
 
     LiteRT announces its XNNPACK delegate on every start and Python cannot ask it not to. Remove this when
     https://github.com/google-ai-edge/LiteRT/issues/7420 is done.

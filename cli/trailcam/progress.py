@@ -14,7 +14,7 @@ __all__ = ["terminal_progress"]
 
 @contextmanager
 def terminal_progress() -> Iterator[Progress]:
-    """Give a ``Progress`` that shows one bar per stage, with the time left; it is cleared up however the block ends."""
+    """Yield a ``Progress`` that shows one bar per stage, with the time left; the bar is removed at the end."""
     bars = _Bars()
     try:
         yield bars

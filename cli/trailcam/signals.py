@@ -1,4 +1,4 @@
-"""End long work cleanly when somebody asks: Ctrl-C, or the service manager's SIGTERM."""
+"""End long work cleanly on Ctrl-C or on the SIGTERM of the service manager."""
 
 import signal
 import threading
@@ -10,7 +10,7 @@ __all__ = ["Stop", "hangups", "stop_on_signals"]
 
 
 class Stop:
-    """``event`` is set when the work should end; ``asked`` says by a signal, ``interrupted`` that it was Ctrl-C."""
+    """``event`` is set when the work should end, ``asked`` if by a signal, ``interrupted`` if by Ctrl-C."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
@@ -18,18 +18,18 @@ class Stop:
         self.interrupted = False
 
     def start_again(self) -> bool:
-        """Take back an ``event`` that the work itself has set; False if a signal wants the end as well."""
+        """Clear an ``event`` that the work itself has set; return False if a signal asks for the end as well."""
         self.event.clear()
-        if self.asked:  # looked at after clearing: a signal in between is not lost
+        if self.asked:  # checked after clearing: a signal in between is not lost
             self.event.set()
         return not self.asked
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Give a ``Stop`` that SIGINT and SIGTERM set; a second one acts as usual, for work that does not end.
+    """Yield a ``Stop`` that SIGINT and SIGTERM set. A second signal has its usual effect.
 
-    Outside of the main thread Python takes no signals, so there nothing sets it.
+    Outside of the main thread Python takes no signals, so nothing sets it there.
     """
     stop = Stop()
     former: dict[int, signal.Handlers | int | None] = {}
@@ -51,7 +51,7 @@ def stop_on_signals() -> Iterator[Stop]:
 
 @contextmanager
 def hangups() -> Iterator[threading.Event]:
-    """Give an event that SIGHUP sets: read the configuration again."""
+    """Yield an event that SIGHUP sets, the request to reload the configuration."""
     event = threading.Event()
     former: dict[int, signal.Handlers | int | None] = {}
     if threading.current_thread() is threading.main_thread():

@@ -1,4 +1,4 @@
-"""What TensorFlow reads from the environment when it is imported."""
+"""Environment variables that TensorFlow reads when it is imported."""
 
 import os
 
@@ -6,7 +6,7 @@ __all__ = ["prepare_tensorflow"]
 
 
 def prepare_tensorflow() -> None:
-    """Quieten TensorFlow's log and turn oneDNN on, unless the environment says otherwise; call it before the import.
+    """Quieten TensorFlow's log and turn oneDNN on, unless the environment sets them; call it before the import.
 
     TensorFlow leaves oneDNN off on processors without AVX512-VNNI, where an epoch then takes 1.5 times as long.
     """

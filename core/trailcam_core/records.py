@@ -34,9 +34,11 @@ __all__ = [
     "Choice",
     "Document",
     "FieldError",
+    "Key",
     "Pattern",
     "Range",
     "check_ranges",
+    "encode",
     "parse_json",
     "parse_toml",
     "read_toml",
@@ -106,7 +108,41 @@ class Pattern:
         return self._meaning
 
 
+class Key:
+    """The key of a field in the file, if it differs from the name of the field."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
 _Rule = Range | Choice | Pattern
+
+
+def encode(record: Any) -> dict[str, Any]:
+    """Return a dataclass as a table of plain values under the keys of the file; ``Document.decode`` is the inverse."""
+    return {key: _encode_value(getattr(record, name)) for key, (name, _) in _keys_of(type(record)).items()}
+
+
+def _encode_value(value: Any) -> Any:
+    if is_dataclass(value):
+        return encode(value)
+    if isinstance(value, list | tuple):
+        return [_encode_value(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _encode_value(item) for key, item in value.items()}
+    return value
+
+
+def _keys_of(kind: type) -> dict[str, tuple[str, Any]]:
+    """Return the name and hint of every field of a dataclass, by its key in the file."""
+    hints = get_type_hints(kind, include_extras=True)
+    found = {}
+    for entry in fields(kind):
+        hint = hints[entry.name]
+        marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+        key = next((mark.name for mark in marks if isinstance(mark, Key)), entry.name)
+        found[key] = (entry.name, hint)
+    return found
 
 
 def check_ranges(record: Any) -> None:
@@ -148,6 +184,12 @@ def _without_none(hint: Any) -> tuple[Any, list[_Rule]]:
             return str, [*rules, Choice(*get_args(hint))]
         else:
             return hint, rules
+
+
+def _accepts_none(hint: Any) -> bool:
+    if get_origin(hint) is Annotated:
+        return _accepts_none(get_args(hint)[0])
+    return type(None) in get_args(hint)
 
 
 def shown(value: Any) -> str:
@@ -269,22 +311,24 @@ class Document:
         """
         if not isinstance(table, dict):
             raise self.refuse(path, f"{_dotted(path)} is {shown(table)}, expected a table [{_dotted(path)}]")
-        hints = get_type_hints(kind, include_extras=True)
+        keys = _keys_of(kind)
         for key in table:
-            if key not in hints:
-                known = ", ".join(hints)
+            if key not in keys:
+                known = ", ".join(keys)
                 newer = "" if self._lines else ". It may come from a newer Trailcam: update this one"
                 message = f"unknown key {_dotted((*path, key))!r}, expected one of {known}{newer}"
                 raise self.refuse((*path, key), message)
-        for entry in fields(kind):  # type: ignore[arg-type]
-            if _is_required(entry) and entry.name not in table:
-                name, expected = _dotted((*path, entry.name)), _meaning(*_without_none(hints[entry.name]))
-                raise self.refuse(path, f"{name} is missing, expected {expected}")
-        values = {key: self._value(hints[key], value, (*path, key)) for key, value in table.items()}
+        required = {entry.name for entry in fields(kind) if _is_required(entry)}  # type: ignore[arg-type]
+        for key, (name, hint) in keys.items():
+            if name in required and key not in table:
+                expected = _meaning(*_without_none(hint))
+                raise self.refuse(path, f"{_dotted((*path, key))} is missing, expected {expected}")
+        values = {keys[key][0]: self._value(keys[key][1], value, (*path, key)) for key, value in table.items()}
         try:
             return kind(**values)
         except FieldError as problem:
-            raise self.refuse((*path, problem.field), str(problem)) from problem
+            key = next((key for key, (name, _) in keys.items() if name == problem.field), problem.field)
+            raise self.refuse((*path, key), str(problem)) from problem
         except ValueError as problem:
             raise self.refuse(path, str(problem)) from problem
 
@@ -299,7 +343,7 @@ class Document:
 
     def _value(self, hint: Any, value: Any, path: tuple[str, ...]) -> Any:
         kind, rules = _without_none(hint)
-        if value is None and kind is not hint and type(None) in get_args(hint):
+        if value is None and _accepts_none(hint):
             return None  # JSON has null, TOML has not
         if is_dataclass(kind):
             return self.decode(kind, value, path)  # type: ignore[arg-type]

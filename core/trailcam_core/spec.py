@@ -6,7 +6,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from trailcam_core.records import Choice, Pattern, Range
+from trailcam_core.records import Choice, Key, Pattern, Range
 
 __all__ = [
     "FITS",
@@ -103,17 +103,17 @@ class InputSpec:
 class RejectRule:
     """Answer "unknown" when ``score`` of the logits is below ``threshold``.
 
-    ``animals_kept`` is the fraction of pictures of known labels that are accepted, ``others_rejected`` the fraction of
-    out-of-distribution pictures that are rejected (null if there were none), both measured with ``n_animals`` and
-    ``n_others`` pictures that did not set the threshold.
+    ``known_accept_rate`` is the fraction of pictures of known labels that keep their answer, ``ood_reject_rate`` the
+    fraction of out-of-distribution pictures that are rejected (None if there were none). They are measured on
+    ``n_known`` and ``n_ood`` pictures that did not set the threshold.
     """
 
     score: Annotated[str, Choice(*REJECT_SCORES)]
     threshold: Annotated[float, Range(-1e9, 1e9)]
-    animals_kept: _Fraction
-    n_animals: Annotated[int, Range(0, 1_000_000_000)]
-    others_rejected: _Fraction | None
-    n_others: Annotated[int, Range(0, 1_000_000_000)]
+    known_accept_rate: Annotated[float, Range(0.0, 1.0), Key("animals_kept")]
+    n_known: Annotated[int, Range(0, 1_000_000_000), Key("n_animals")]
+    ood_reject_rate: Annotated[float | None, Range(0.0, 1.0), Key("others_rejected")]
+    n_ood: Annotated[int, Range(0, 1_000_000_000), Key("n_others")]
 
 
 @dataclass(frozen=True)

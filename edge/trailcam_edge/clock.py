@@ -1,7 +1,7 @@
 """Time on a machine that may not know the date.
 
-A Raspberry Pi without network starts with the date of its last shutdown. So what happens is dated by the monotonic
-clock and the identity of this start of the machine; the date is added where it can be trusted.
+A Raspberry Pi without network starts with the date of its last shutdown. Events are therefore dated by the monotonic
+clock and an identifier of this boot; the date is added where it can be trusted.
 """
 
 import ctypes
@@ -23,13 +23,13 @@ _TIME_ERROR = 5  # clock not synchronised, adjtimex(2)
 
 
 class Clock(Protocol):
-    """Where the live loop reads time."""
+    """The time source of the live loop."""
 
     def monotonic_s(self) -> float:
-        """Return seconds that only grow, as in a frame's timestamp."""
+        """Return monotonic seconds, as in a frame's timestamp."""
 
     def moment(self, monotonic_s: float) -> Moment:
-        """Return the moment at which the monotonic clock showed, or will show, ``monotonic_s``."""
+        """Return the moment of a reading of the monotonic clock."""
 
 
 class SystemClock:
@@ -44,7 +44,7 @@ class SystemClock:
         return time.monotonic()
 
     def moment(self, monotonic_s: float) -> Moment:
-        """Return a moment of this start of the machine, dated if the date is known now."""
+        """Return a moment of this boot, dated if the date is known now."""
         wall = None
         if self._known():
             wall = datetime.now().astimezone() + timedelta(seconds=monotonic_s - time.monotonic())
@@ -52,7 +52,7 @@ class SystemClock:
 
 
 def read_boot_id(path: Path = _BOOT_ID) -> str:
-    """Return what names this start of the machine; where the kernel does not say, when it was started."""
+    """Return the kernel's identifier of this boot, or one made of its time if the kernel has none."""
     try:
         return path.read_text(encoding="ascii").strip()
     except OSError:
@@ -60,9 +60,9 @@ def read_boot_id(path: Path = _BOOT_ID) -> str:
 
 
 def date_is_known(board: Path = _BOARD, hardware_clock: Path = _HARDWARE_CLOCK) -> bool:
-    """Say whether the date can be trusted: no small board, one with a hardware clock, or one in step with a network."""
+    """Return True if the date can be trusted: not a small board, or one with a hardware clock or network time."""
     if not board.exists() or hardware_clock.exists():
         return True
     libc = ctypes.CDLL(None)
     state = int(libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)))
-    return 0 <= state < _TIME_ERROR  # -1: the call was not allowed, so nobody knows
+    return 0 <= state < _TIME_ERROR  # -1: the call was not allowed, so the state is unknown

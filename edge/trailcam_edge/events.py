@@ -1,4 +1,4 @@
-"""What the live loop tells the rest of the house: visits, and times when the camera was blind."""
+"""Visits and blind times: the events that the live loop reports to store, sinks and live page."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BLANK", "PERSON", "UNKNOWN", "BlindTime", "Moment", "Visit"]
 
-BLANK = "blank"  # the model says that nothing is there
-UNKNOWN = "unknown"  # something that the model does not know, or is not sure of
+BLANK = "blank"  # the model recognises an empty scene
+UNKNOWN = "unknown"  # none of the labels of the model, or too little confidence
 PERSON = "person"
 
 
@@ -19,7 +19,7 @@ class Moment:
     """A point in time on a machine that may not know the date.
 
     ``monotonic_s`` counts within one start of the machine, which ``boot_id`` names; ``wall`` (with time zone) is None
-    as long as nobody has set the clock.
+    until the clock has been set.
     """
 
     monotonic_s: float
@@ -33,8 +33,8 @@ class Visit:
 
     ``label`` is a label of the model, or the outcome "unknown", "blank" or "person". ``started`` and ``ended`` are the
     first and last of its ``frames``; ``votes`` of these were far enough apart to count. ``confidence`` (0..1,
-    calibrated) is that of ``best_frame``, (H, W, 3) uint8 RGB and owned by the visit, or None where no picture is to
-    be kept. ``bundle`` names the model, ``latency_ms`` is the mean time from a frame to its answer.
+    calibrated) is that of ``best_frame``, (H, W, 3) uint8 RGB and owned by the visit, or None if no picture is kept.
+    ``bundle`` names the model, ``latency_ms`` is the mean time from a frame to its answer.
     """
 
     visit_id: str
@@ -51,7 +51,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class BlindTime:
-    """A time in which the camera could not see, and why."""
+    """A period in which the camera could not see, and the reason."""
 
     reason: str
     started: Moment

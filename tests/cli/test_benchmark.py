@@ -13,7 +13,7 @@ import pytest
 
 from trailcam.commands import benchmark
 from trailcam.main import main
-from trailcam_benchmarks.worker.spawn import ChildError
+from trailcam_benchmarks.worker.spawn import WorkerError
 from trailcam_core.classifier import BUILTIN_BUNDLE
 
 FEW = ["--frames", "2", "--rounds", "1", "--min-time", "0s"]
@@ -63,7 +63,7 @@ def fake_processes() -> Any:
             if self.interrupt_at == self.rounds:
                 raise KeyboardInterrupt
             if request.task != "round":
-                raise ChildError("only rounds")
+                raise WorkerError("only rounds")
             yield {
                 "name": "tiny 1.0.0", "scheme": "int8", "sha256": "0" * 64, "size_bytes": 1, "runtime": "litert 1",
                 "stated_top1": None, "load_ms": 1.0, "first_ms": 1.0, "empty_mb": None, "steady_mb": None,

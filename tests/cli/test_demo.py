@@ -12,7 +12,15 @@ from typing import Any
 import cv2
 import pytest
 
-from trailcam.commands.demo.material import judge, read_photographs, read_sequence
+from trailcam.commands.demo.material import (
+    Kind,
+    Photograph,
+    demo_labels,
+    judge,
+    judge_photograph,
+    read_photographs,
+    read_sequence,
+)
 from trailcam.commands.demo.output import DemoText
 from trailcam.main import main
 from trailcam_core.classifier import BUILTIN_BUNDLE
@@ -89,7 +97,7 @@ def test_each_answer_comes_with_the_truth_and_the_counts_are_those_of_the_lines(
         assert record["verdict"] == judge(record["expected"], record["label"])
     verdicts = Counter((record["expected"] is None, record["verdict"]) for record in photographs)
     (counts,) = (record for record in records if record.get("event") == "photographs")
-    animals = {verdict: verdicts[False, verdict] for verdict in ("right", "missed", "wrong")}
+    animals = {verdict: verdicts[False, verdict] for verdict in ("right", "missed", "wrong", "unjudged")}
     assert counts["animals"] == {"count": 16} | animals
     assert counts["others_and_empty"] == {"count": 33, "named": verdicts[True, "wrong"]}
     assert animals["right"] > 8  # a model that knows these animals names most of them, whichever they are
@@ -130,7 +138,7 @@ def test_the_terminal_shows_the_sequence_and_the_next_step_within_100_columns(te
     assert f"Of {WALK['animal_frames'][1] - WALK['animal_frames'][0] + 1} frames with the cow" in text
     assert "Visits: expected 1 (cow), found " in text
     assert "trailcam classify PHOTO.jpg" in text
-    assert not [line for line in text.splitlines() if len(line) > 110 and "frames.json" not in line]
+    assert not [line for line in text.splitlines() if len(line) > 100 and "frames.json" not in line]
 
 
 def test_ctrl_c_ends_with_the_counts_so_far(
@@ -172,3 +180,33 @@ def test_a_model_that_knows_none_of_these_animals_is_right_with_unknown() -> Non
 )
 def test_an_answer_is_judged_by_the_truth(expected: str | None, named: str | None, verdict: str) -> None:
     assert judge(expected, named) == verdict
+
+
+@pytest.mark.parametrize(
+    ("kind", "named", "verdict"),
+    [
+        ("other", "Alcedo atthis", "unjudged"),
+        ("other", "butterfly", "wrong"),
+        ("other", None, "right"),
+        ("empty", "Alcedo atthis", "wrong"),
+    ],
+)
+def test_a_label_that_the_demo_does_not_know_is_a_mistake_on_an_empty_scene_only(
+    kind: Kind, named: str | None, verdict: str
+) -> None:
+    assert demo_labels() == set(LABELS)
+    assert judge_photograph(Photograph("a.webp", kind, "kingfisher", None), named, demo_labels()) == verdict
+
+
+def test_a_model_of_other_animals_is_not_blamed_for_its_labels(
+    shared_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = shared_data / "models"
+    options = ["--model", str(models / "mobilenet_v2_1.0_224_inat_bird_quant.tflite")]
+    options += ["--labels", str(models / "inat_bird_labels.txt"), "--background", "964"]
+    assert main(["demo", *options]) == 0
+    printed = capsys.readouterr().out
+    assert "no label for any of these animals" in printed
+    assert 'Answers with "?" above may be right' in printed
+    assert "Visits: expected none" in printed
+    assert "animals named right" not in printed

@@ -13,7 +13,7 @@ import pytest
 from trailcam.main import main
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.quota import StoreLimits
+from trailcam_edge.store.settings import StoreSettings
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 PLACE = ["--latitude", "52.7", "--longitude", "23.8", "--contributor", "A. Person"]
@@ -27,7 +27,7 @@ def _moment(hour: float, clock: bool = True) -> Moment:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with six visits, one an hour; the last one is of a boot whose clock was never set."""
     folder = tmp_path_factory.mktemp("events") / "store"
-    opened = EventStore(folder, StoreLimits(min_free_bytes=0), lambda text: None)
+    opened = EventStore(StoreSettings(folder, min_free_bytes=0))
     image = np.full((48, 64, 3), 90, np.uint8)
     for number, label in enumerate(["squirrel", "lynx", "squirrel", "unknown", "squirrel"]):
         start, end = _moment(number), _moment(number + 0.001)
@@ -35,7 +35,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lost = _moment(1, clock=False)
     opened.add_visit(Visit("visit-5", "lynx", lost, lost, 0.8, 2, 2, None, "tiny-1.0.0", 10.0))
     opened.add_blind_time(BlindTime("disk full", _moment(2), _moment(3)))
-    opened.move_watch_on(opened.begin_watch(_moment(0), "tiny-1.0.0"), _moment(5), 100)
+    opened.extend_watch(opened.begin_watch(_moment(0), "tiny-1.0.0"), _moment(5), 100)
     opened.close()
     return folder
 
@@ -108,7 +108,7 @@ def test_a_package_is_written(store: Path, tmp_path: Path, capsys: pytest.Captur
     ("words", "text"),
     [
         (["--camtrap-dp", "x.zip"], "add --latitude, --longitude, --contributor"),
-        (["--camtrap-dp", "x.zip", *PLACE, "--limit", "3"], "cannot go with --camtrap-dp"),
+        (["--camtrap-dp", "x.zip", *PLACE, "--limit", "3"], "cannot be used with --camtrap-dp"),
         (["--camtrap-dp", "x.zip", *PLACE, "--latitude", "99"], "expected -90 to 90"),
         (["--camtrap-dp", "x.zip", *PLACE, "--taxa", "/nowhere.toml"], "/nowhere.toml: cannot be read"),
     ],
@@ -140,6 +140,6 @@ def test_no_store_is_said_with_the_next_step(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_events_can_be_listed_while_the_camera_writes(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    opened = EventStore(store, StoreLimits(min_free_bytes=0), lambda text: None)
+    opened = EventStore(StoreSettings(store, min_free_bytes=0))
     assert main(["events", "--store", str(store)]) == 0
     opened.close()

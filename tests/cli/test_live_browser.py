@@ -11,13 +11,15 @@ import pytest
 
 from trailcam_core.classifier import Classifier
 from trailcam_core.images.decode import read_image
-from trailcam_edge.app.services import Station
-from trailcam_edge.config.camera_toml import Config, LiveConfig, StoreConfig
+from trailcam_edge.app.services import DeviceServices
+from trailcam_edge.config.camera_toml import Config
 from trailcam_edge.events import Moment, Visit
-from trailcam_edge.recognition.observation import Observation
+from trailcam_edge.live.settings import LiveSettings
+from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.sources import DEMO_FRAMES
 from trailcam_edge.sources.frame import Frame
 from trailcam_edge.sources.pixels import PackedPixels
+from trailcam_edge.store.settings import StoreSettings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -40,20 +42,20 @@ def browser() -> Iterator["Browser"]:
 
 
 @pytest.fixture(scope="module")
-def elephant() -> Observation:
+def elephant() -> FrameResult:
     """An answer of the built-in bundle to a frame of the demo."""
     entries = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
     name = next(entry["file"] for entry in entries if entry["expected"] == "elephant")
     image = read_image(DEMO_FRAMES / name)
     answer = Classifier.open(num_threads=1).classify(image)
     frame = Frame(PackedPixels(image, "RGB"), time.monotonic(), 0, name)
-    return Observation(frame, answer, 5.0, answer.label, 12.0, 3, ("elephant",))
+    return FrameResult(frame, answer, 5.0, answer.label, 12.0, 3, ("elephant",))
 
 
 class Camera:
     """A station and a browser's page that looks at it; every request of the page is noted."""
 
-    def __init__(self, station: Station, browser: "Browser", width: int = 1180, **context: Any) -> None:
+    def __init__(self, station: DeviceServices, browser: "Browser", width: int = 1180, **context: Any) -> None:
         self.station = station
         self.place = f"http://127.0.0.1:{station.live_port}/"
         self.context = browser.new_context(viewport={"width": width, "height": 900}, **context)
@@ -65,36 +67,36 @@ class Camera:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", lambda message: self.complaints.append(message.text))
 
-    def show_until(self, observation: Observation, script: str) -> None:
+    def show_until(self, observation: FrameResult, script: str) -> None:
         """Let frames come until the page says that ``script`` holds."""
         deadline = time.monotonic() + WAIT_MS / 1000
         while not self.page.evaluate(script):
             assert time.monotonic() < deadline, self.complaints
-            self.station.take(observation, "animals10 1.0.0")
+            self.station.handle_event(observation, "animals10 1.0.0")
             self.page.wait_for_timeout(50)
 
 
 def wanted(folder: Path, token_file: Path | None = None) -> Config:
-    return Config(store=StoreConfig(folder, min_free_bytes=0), live=LiveConfig("127.0.0.1:0", token_file))
+    return Config(store=StoreSettings(folder, min_free_bytes=0), live=LiveSettings("127.0.0.1:0", token_file))
 
 
-def visit(station: Station, observation: Observation, name: str = "first") -> Visit:
+def visit(station: DeviceServices, observation: FrameResult, name: str = "first") -> Visit:
     start, end = station._now(), station._now()
     end = Moment(end.monotonic_s + 4, end.wall, end.boot_id)
     return Visit(name, "elephant", start, end, 0.98, 4, 20, observation.frame.image, "animals10 1.0.0", 15.0)
 
 
 def test_picture_label_visit_chart_and_health_appear_and_nothing_leaves_the_machine(
-    tmp_path: Path, browser: "Browser", elephant: Observation
+    tmp_path: Path, browser: "Browser", elephant: FrameResult
 ) -> None:
-    with Station(wanted(tmp_path), "1.0", print) as station:
+    with DeviceServices(wanted(tmp_path), "1.0") as station:
         camera = Camera(station, browser)
         camera.page.goto(camera.place)
         camera.show_until(elephant, "document.querySelector('#label').textContent === 'elephant'")
         assert camera.page.evaluate("document.querySelector('#picture').naturalWidth") == 640
         assert "elephant" in str(camera.page.get_attribute("#picture", "alt"))
         assert camera.page.inner_text("#confidence").endswith("%")
-        station.take(visit(station, elephant), "animals10 1.0.0")
+        station.handle_event(visit(station, elephant), "animals10 1.0.0")
         camera.show_until(elephant, "document.querySelectorAll('#visits b').length === 1")
         assert "elephant" in camera.page.inner_text("#visits")
         assert "1 today" in camera.page.inner_text("#today")
@@ -111,10 +113,10 @@ def test_picture_label_visit_chart_and_health_appear_and_nothing_leaves_the_mach
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_it_without_scrolling_sideways(
-    tmp_path: Path, browser: "Browser", elephant: Observation, scheme: str
+    tmp_path: Path, browser: "Browser", elephant: FrameResult, scheme: str
 ) -> None:
-    with Station(wanted(tmp_path), "1.0", print) as station:
-        station.take(visit(station, elephant), "animals10 1.0.0")
+    with DeviceServices(wanted(tmp_path), "1.0") as station:
+        station.handle_event(visit(station, elephant), "animals10 1.0.0")
         camera = Camera(station, browser, width=390, is_mobile=True, color_scheme=scheme)
         camera.page.goto(camera.place)
         camera.show_until(elephant, "document.querySelectorAll('#hours rect').length === 1")
@@ -144,11 +146,11 @@ CONTRAST = """() => {
 }"""
 
 
-def test_the_token_is_asked_for_once(tmp_path: Path, browser: "Browser", elephant: Observation) -> None:
+def test_the_token_is_asked_for_once(tmp_path: Path, browser: "Browser", elephant: FrameResult) -> None:
     token = tmp_path / "token"
     token.write_text(TOKEN, encoding="utf-8")
     token.chmod(0o600)
-    with Station(wanted(tmp_path / "store", token), "1.0", print) as station:
+    with DeviceServices(wanted(tmp_path / "store", token), "1.0") as station:
         camera = Camera(station, browser)
         camera.page.goto(camera.place)
         assert camera.page.locator("#picture").count() == 0
@@ -169,10 +171,10 @@ def test_the_token_is_asked_for_once(tmp_path: Path, browser: "Browser", elephan
         other.context.close()
 
 
-def test_an_animals_name_cannot_bring_a_script_along(tmp_path: Path, browser: "Browser", elephant: Observation) -> None:
+def test_an_animals_name_cannot_bring_a_script_along(tmp_path: Path, browser: "Browser", elephant: FrameResult) -> None:
     name = "<img src=x onerror=window.broken=1>"
-    with Station(wanted(tmp_path), "1.0", print) as station:
-        station.take(Visit("v", name, station._now(), station._now(), 0.9, 3, 9, None, "b", 1.0), "b")
+    with DeviceServices(wanted(tmp_path), "1.0") as station:
+        station.handle_event(Visit("v", name, station._now(), station._now(), 0.9, 3, 9, None, "b", 1.0), "b")
         camera = Camera(station, browser)
         camera.page.goto(camera.place)
         camera.show_until(elephant, "document.querySelectorAll('#visits b').length === 1")

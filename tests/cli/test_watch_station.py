@@ -26,6 +26,7 @@ from trailcam_edge.sources import demo_pictures
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.schema import MIGRATIONS, migrate
 from trailcam_edge.update.install.updater import Updater
+from trailcam_edge.update.settings import UpdateSettings
 
 CONFIG = """
 [model]
@@ -168,21 +169,55 @@ def test_a_bundle_that_gives_other_answers_than_in_the_laboratory_is_not_taken_o
     watch.process.send_signal(signal.SIGHUP)
     watch.hear("RELOADING=1")
     watch.hear("READY=1")
-    assert "RELOAD REFUSED, everything goes on as before" in watch.words()
+    assert "reload refused, the camera continues as before" in watch.words()
     assert "fails its golden vectors on this machine" in watch.words()
     assert watch.status()["bundle"] == "animals10 1.0.0"
 
 
-def test_a_bundle_that_is_not_there_and_a_file_with_a_mistake_leave_everything_as_it_was(watch: Watch) -> None:
+WRONG = [  # one value out of range in each section; the message names the last line
+    (CONFIG.replace("threads = 1", "threads = 99"), "line 3: model.threads is 99, expected 1 to 64"),
+    (CONFIG.replace('"demo:loop"', '"demo:loop"\nrotate_deg = 45'), "line 7: rotate_deg is 45, expected one of"),
+    (f"{CONFIG}[recovery]\nstall_s = -1", "line 15: recovery.stall_s is -1.0, expected 0.1 to 3,600"),
+    (f"{CONFIG}[recovery]\ngive_up_s = 5", "line 15: give_up_s is 5, expected at least stall_s (10)"),
+    (f"{CONFIG}[motion]\nchanged_share = 1.5", "line 15: motion.changed_share is 1.5, expected 0 to 1"),
+    (f"{CONFIG}[visits]\nvotes = 1", "line 15: visits.votes is 1, expected 2 to 100"),
+    (f"{CONFIG}[watch]\nrate_hz = 0", "line 15: watch.rate_hz is 0.0, expected 0.001 to 1,000"),
+    (CONFIG.replace("min_free_bytes = 0", "max_bytes = 5000"), "line 10: store.max_bytes is 5000, expected 4,000,000"),
+    (CONFIG.replace("min_free_bytes = 0", "min_free_bytes = -1"), "line 10: store.min_free_bytes is -1, expected 0 or"),
+    (CONFIG.replace("min_free_bytes = 0", "jpeg_quality = 0"), "line 10: store.jpeg_quality is 0, expected 1 to 100"),
+    (f'{CONFIG}[sinks.json_lines]\npath = "a"\nkeep = -1', "line 16: sinks.json_lines.keep is -1, expected 0 to"),
+    (f'{CONFIG}[sinks.mqtt]\nhost = "b"\ncamera_id = "+"', "line 16: sinks.mqtt.camera_id is '+', expected 1 to 64"),
+    (f'{CONFIG}[sinks.webhook]\nurl = "ftp://h/"', "line 15: url is 'ftp://h/', expected http://HOST/"),
+    (CONFIG.replace('"127.0.0.1:0"', '"127.0.0.1:99999"'), "line 13: address is '127.0.0.1:99999', expected HOST:PORT"),
+    (f"{CONFIG}viewers = 0", "line 14: live.viewers is 0, expected 1 to 100"),
+    (f"{CONFIG}[update]\nmost_starts = 0", "line 15: update.most_starts is 0, expected 1 to 1,000"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), WRONG)
+def test_a_value_out_of_range_is_one_line_at_the_start(
+    text: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "trailcam.toml"
+    path.write_text(text, encoding="utf-8")
+    assert main(["watch", "--config", str(path)]) == 1
+    told = capsys.readouterr().err
+    assert words in told
+    assert len(told.splitlines()) == 1
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_reload_with_a_mistake_in_any_section_is_refused_and_the_camera_goes_on(watch: Watch) -> None:
     for text, words in [
         (CONFIG.replace("threads = 1", 'bundle = "none.bundle"'), "none.bundle"),
-        (CONFIG + "\nspeed = 3\n", "unknown 'speed' in [live]"),
+        (CONFIG + "\nspeed = 3\n", "unknown key 'live.speed'"),
+        *WRONG,
     ]:
         watch.config.write_text(text, encoding="utf-8")
         watch.process.send_signal(signal.SIGHUP)
         watch.hear("RELOADING=1")
         watch.hear("READY=1")
-        assert "RELOAD REFUSED, everything goes on as before" in watch.words()
+        assert "reload refused, the camera continues as before" in watch.words()
         assert words in watch.words()
     assert watch.status()["alive"]
     assert watch.end() == 0
@@ -200,7 +235,7 @@ def test_what_is_open_is_opened_again_and_if_it_cannot_be_the_former_goes_on(wat
     watch.process.send_signal(signal.SIGHUP)
     watch.hear("RELOADING=1")
     watch.hear("READY=1")
-    assert "THE NEW CONFIGURATION DOES NOT WORK, the former one goes on: /nonexistent" in watch.words()
+    assert "the new configuration does not work, the former one continues: /nonexistent" in watch.words()
     assert watch.status()["alive"]
     assert watch.end() == 0
 
@@ -209,7 +244,7 @@ def test_a_bundle_that_an_update_activated_is_started_and_proves_itself(tmp_path
     """The parts that a device has: a camera's process, an update beside it, and a manager that starts again."""
     text = CONFIG + '\n[update]\nfolder = "update"\nhealthy_s = 1.0\nswitch_wait_s = 0.5\n'
     make_bundle(tmp_path / "other.bundle", shift=0.0)
-    updater = Updater(tmp_path / "update", lambda text: None, lambda path: None)
+    updater = Updater(UpdateSettings(tmp_path / "update"), lambda path: None)
     first = Watch(tmp_path, text)
     try:
         first.hear("READY=1")
@@ -278,7 +313,7 @@ def test_a_mistake_in_the_file_is_one_line(tmp_path: Path, capsys: pytest.Captur
     path.write_text("[camera]\n\nflipp = true\n", encoding="utf-8")
     assert main(["watch", "--config", str(path)]) == 1
     told = capsys.readouterr().err
-    assert f"{path}, line 3: unknown 'flipp' in [camera]; keys are source, fast, flip" in told
+    assert f"{path}, line 3: unknown key 'camera.flipp', expected one of picture_size_px" in told
     assert len(told.splitlines()) == 1
 
 

@@ -1,4 +1,4 @@
-"""``trailcam deploy`` as a person types it, over a real sshd, to a made-up device with a folder for a disk."""
+"""``trailcam deploy`` on the command line, over a real sshd, to a simulated device with a folder as its disk."""
 
 import json
 import shutil
@@ -12,6 +12,7 @@ import pytest
 from trailcam.main import main
 from trailcam_core.bundle.folder import describe_file, open_bundle, write_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_core.release.update_result import UpdateResult
 from trailcam_deploy.device.wheels import Software
 
 SOFTWARE = Software("trailcam==0.1.0")
@@ -29,7 +30,7 @@ answers = json.loads((folder / "answers.json").read_text())
 def note(what):
     with open(folder / "asked", "a") as file:
         file.write(what + "\\n")
-if "say bits" in script:
+if "put bits" in script:
     note("facts")
     for name, value in answers["facts"].items():
         print(f"{{name}}={{value}}")
@@ -37,17 +38,15 @@ if "say bits" in script:
     for path in inbox.rglob("*"):
         if path.is_file():
             print(f"inbox={{hashlib.sha256(path.read_bytes()).hexdigest()}} {{path.relative_to(inbox)}}")
-elif "look_there" in script:
+elif "device_probe" in script:
     note("look")
     print(json.dumps(answers["sight"]))
 elif "install -d -o trailcam" in script:
     note("trust")
 elif "trailcam update" in script:
-    note("update " + " ".join(words[3:]))
-    if not (folder / "disk/inbox" / answers["needs"]).exists():
-        sys.exit("trailcam: animals10 1.0.0 cannot be fetched")
-    print(answers["update"])
-    sys.exit(answers["update_status"])
+    note("update " + " ".join(words[4:]))
+    found = (folder / "disk/inbox" / answers["needs"]).exists()
+    print(answers["update" if found else "not_fetched"])
 elif "systemctl" in script:
     note("systemctl " + script.split("systemctl ")[-1].split()[0])
 elif "--unit=trailcam" in script:
@@ -99,7 +98,9 @@ def device(sshd, program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
     (sshd.folder / "bin" / "sh").write_text(DEVICE.format(python=sys.executable, folder=str(folder)))
 
     def answer(facts: dict[str, object] | None = None, **more: object) -> Path:
-        update = {"update": "is up to date", "update_status": 0, "needs": ""}
+        up_to_date = UpdateResult("up_to_date", "animals10 1.0.0: is up to date").to_json()
+        missing = UpdateResult("not_fetched", "animals10 1.0.0: a file is missing").to_json()
+        update = {"update": up_to_date, "not_fetched": missing, "needs": ""}
         answers = {"facts": FACTS | (facts or {}), "sight": SIGHT} | update | more
         (folder / "answers.json").write_text(json.dumps(answers))
         return folder
@@ -129,10 +130,10 @@ def test_one_command_brings_a_release_and_ends_with_page_and_labels(sshd, deploy
     status, output, errors = deploy(*BUNDLE, "--to", sshd.destination)
     assert status == 0, errors
     assert "http://127.0.0.1:8080/" in output
-    assert "It sees: cat 98%" in output
+    assert "Labels: cat 98%" in output
     assert "made a release repository and its keys" in errors
     assert (folder / "disk" / "inbox" / "metadata" / "timestamp.json").is_file()
-    assert "update animals10\n" in (folder / "asked").read_text()
+    assert "update --channel animals10\n" in (folder / "asked").read_text()
     assert not list((folder / "disk").rglob("*.part"))
     (folder / "asked").write_text("")
     status, output, errors = deploy(*BUNDLE, "--to", sshd.destination)
@@ -159,12 +160,12 @@ def test_a_device_whose_ring_wants_an_older_release_gets_to_choose(sshd, deploy,
     device(needs=needs)
     status, _, errors = deploy(str(newer.path), *BUNDLE[1:], "--to", sshd.destination)
     assert status == 0, errors
-    assert (folder / "asked").read_text().count("update animals10\n") == 3
+    assert (folder / "asked").read_text().count("update --channel animals10\n") == 3
     assert (inbox / needs).exists()
     device(needs="never/there")
     status, _, errors = deploy(str(newer.path), *BUNDLE[1:], "--to", sshd.destination)
     assert status == 1
-    assert "cannot be fetched" in errors
+    assert "animals10 1.0.0: a file is missing" in errors
 
 
 def test_a_dry_run_changes_nothing_on_either_side(sshd, deploy, device, tmp_path: Path) -> None:
@@ -178,17 +179,17 @@ def test_a_dry_run_changes_nothing_on_either_side(sshd, deploy, device, tmp_path
 
 
 def test_a_refused_release_is_a_failure_with_the_devices_own_words(sshd, deploy, device) -> None:
-    device(update="the golden vectors give other answers here", update_status=1)
+    device(update=UpdateResult("trial_failed", "the golden vectors give other answers here").to_json())
     status, _, errors = deploy(*BUNDLE, "--to", sshd.destination)
     assert status == 1
     assert "failed: the golden vectors give other answers here" in errors
 
 
-def test_a_device_that_does_not_become_well_is_a_failure_with_its_journal(sshd, deploy, device) -> None:
+def test_a_device_that_does_not_become_healthy_is_a_failure_with_its_journal(sshd, deploy, device) -> None:
     device(sight=SIGHT | {"live": SIGHT["live"] | {"status": {"bundle": "", "alive": False}}, "log": "no camera"})
     status, _, errors = deploy(*BUNDLE, "--to", sshd.destination, "--wait", "0")
     assert status == 1
-    assert "not well after 0 s" in errors
+    assert "not healthy after 0 s" in errors
     assert "no camera" in errors
 
 
@@ -228,10 +229,10 @@ def test_status_and_logs_say_what_the_device_says(sshd, deploy) -> None:
 
 
 def test_a_roll_back_says_what_runs_then(sshd, deploy, device) -> None:
-    device(update=json.dumps({"running": "builtin", "bundle": "animals10 1.0.0"}))
+    device(update=UpdateResult("rolled_back", "", running="animals10-1.0.0").to_json())
     status, output, _ = deploy("rollback", "--to", sshd.destination, "--reason", "sees owls")
     assert status == 0
-    assert "runs animals10 1.0.0 now" in output
+    assert "animals10-1.0.0 runs now" in output
 
 
 @pytest.mark.parametrize(

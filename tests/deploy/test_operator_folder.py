@@ -13,7 +13,7 @@ from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import DeployError
 from trailcam_deploy.device.facts import INBOX
 from trailcam_deploy.device.release_diff import plan_push, read_published, stale_files
-from trailcam_deploy.operator_folder import Home
+from trailcam_deploy.operator_folder import OperatorFolder
 from trailcam_deploy.release.keys import KeyFolder
 from trailcam_edge.update.fetch.fetch_release import fetch_release
 
@@ -42,82 +42,84 @@ def variant(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bytes], 
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "fleet", NOW)
-    assert home.ensure()
-    return home
+def folder(tmp_path: Path) -> OperatorFolder:
+    folder = OperatorFolder(tmp_path / "fleet", NOW)
+    assert folder.create_if_missing()
+    return folder
 
 
 def held() -> frozenset[str]:
     return frozenset(hashlib.sha256(path.read_bytes()).hexdigest() for path in BUILTIN_BUNDLE.iterdir())
 
 
-def test_first_use_makes_keys_that_nobody_else_may_read(home: Home) -> None:
-    for path in (home.folder, home.folder / "keys", *(home.folder / "keys").iterdir()):
+def test_first_use_makes_keys_that_nobody_else_may_read(folder: OperatorFolder) -> None:
+    for path in (folder.folder, folder.folder / "keys", *(folder.folder / "keys").iterdir()):
         assert path.stat().st_mode & 0o077 == 0, path
-    passphrase = home.passphrase_file.read_text().strip()
+    passphrase = folder.passphrase_file.read_text().strip()
     assert len(passphrase) >= 32
-    assert KeyFolder(home.folder / "keys").load("root", passphrase)
+    assert KeyFolder(folder.folder / "keys").load("root", passphrase)
     with pytest.raises(DeployError, match="wrong passphrase"):
-        KeyFolder(home.folder / "keys").load("root", "another passphrase")
+        KeyFolder(folder.folder / "keys").load("root", "another passphrase")
 
 
-def test_later_use_makes_nothing(home: Home) -> None:
-    before = (home.folder / "keys" / "root.pem").read_bytes()
-    assert not home.ensure()
-    assert (home.folder / "keys" / "root.pem").read_bytes() == before
+def test_later_use_makes_nothing(folder: OperatorFolder) -> None:
+    before = (folder.folder / "keys" / "root.pem").read_bytes()
+    assert not folder.create_if_missing()
+    assert (folder.folder / "keys" / "root.pem").read_bytes() == before
 
 
-def test_a_first_use_that_was_cut_off_is_done_again(home: Home) -> None:
-    for path in (home.folder / "release" / "metadata").iterdir():
+def test_a_first_use_that_was_cut_off_is_done_again(folder: OperatorFolder) -> None:
+    for path in (folder.folder / "release" / "metadata").iterdir():
         if not path.name.endswith("root.json"):
             path.unlink()
-    assert home.ensure()
-    assert read_published(home.folder / "release").targets == {}
+    assert folder.create_if_missing()
+    assert read_published(folder.folder / "release").targets == {}
 
 
-def test_a_repository_that_lost_its_head_is_not_made_anew(home: Home) -> None:
-    (home.folder / "release" / "metadata" / "timestamp.json").unlink()
+def test_a_repository_that_lost_its_head_is_not_made_anew(folder: OperatorFolder) -> None:
+    (folder.folder / "release" / "metadata" / "timestamp.json").unlink()
     with pytest.raises(DeployError, match="its backup"):
-        home.ensure()
+        folder.create_if_missing()
 
 
-def test_the_drift_gate_is_asked_once(home: Home, variant: Callable[[str], Bundle]) -> None:
+def test_the_drift_gate_is_asked_once(folder: OperatorFolder, variant: Callable[[str], Bundle]) -> None:
     with pytest.raises(DeployError, match=r"drift\.json: missing"):
-        home.release(variant("1.0.0"), "meadow", None)
-    assert "release 1" in str(home.release(variant("1.0.0"), "meadow", BECAUSE))
-    assert home.release(variant("1.0.0"), "meadow", None) is None
+        folder.release(variant("1.0.0"), "meadow", None)
+    assert "release 1" in str(folder.release(variant("1.0.0"), "meadow", BECAUSE))
+    assert folder.release(variant("1.0.0"), "meadow", None) is None
 
 
-def test_releases_are_signed_again_in_good_time(home: Home) -> None:
-    assert not home.keep_fresh()
-    assert not Home(home.folder, NOW + timedelta(days=14)).keep_fresh()
-    later = Home(home.folder, NOW + timedelta(days=16))
-    assert later.keep_fresh()
-    assert not later.keep_fresh()
+def test_releases_are_signed_again_in_good_time(folder: OperatorFolder) -> None:
+    assert not folder.renew_if_due()
+    assert not OperatorFolder(folder.folder, NOW + timedelta(days=14)).renew_if_due()
+    later = OperatorFolder(folder.folder, NOW + timedelta(days=16))
+    assert later.renew_if_due()
+    assert not later.renew_if_due()
 
 
-def test_two_deployments_do_not_share_a_folder(home: Home) -> None:
-    with home.locked(), pytest.raises(DeployError, match="another deployment"), home.locked():
+def test_two_deployments_do_not_share_a_folder(folder: OperatorFolder) -> None:
+    with folder.locked(), pytest.raises(DeployError, match="another deployment"), folder.locked():
         pass
 
 
 def test_a_copy_leaves_the_original_alone_and_itself_nowhere(tmp_path: Path, variant: Callable[[str], Bundle]) -> None:
-    home = Home(tmp_path / "none", NOW)
-    with home.copied() as copy:
-        copy.ensure()
+    folder = OperatorFolder(tmp_path / "none", NOW)
+    with folder.copied() as copy:
+        copy.create_if_missing()
         copy.release(variant("1.0.0"), "meadow", BECAUSE)
         place = copy.folder
         assert place.stat().st_mode & 0o077 == 0
-    assert not home.folder.exists()
+    assert not folder.folder.exists()
     assert not place.exists()
 
 
-def test_what_is_pushed_is_what_a_camera_needs(home: Home, tmp_path: Path, variant: Callable[..., Bundle]) -> None:
-    home.release(variant("1.0.0"), "meadow", BECAUSE)
+def test_what_is_pushed_is_what_a_camera_needs(
+    folder: OperatorFolder, tmp_path: Path, variant: Callable[..., Bundle]
+) -> None:
+    folder.release(variant("1.0.0"), "meadow", BECAUSE)
     bundle = variant("1.1.0", b"another" * 100)
-    home.release(bundle, "meadow", BECAUSE)
-    published = read_published(home.folder / "release")
+    folder.release(bundle, "meadow", BECAUSE)
+    published = read_published(folder.folder / "release")
     uploads = plan_push(published, published.files("meadow", frozenset()), {})
     assert uploads[-1].path == f"{INBOX}/metadata/timestamp.json"
     assert all("/1.0.0/" not in upload.path for upload in uploads)
@@ -127,29 +129,29 @@ def test_what_is_pushed_is_what_a_camera_needs(home: Home, tmp_path: Path, varia
         place.parent.mkdir(parents=True, exist_ok=True)
         with upload.open() as file:
             place.write_bytes(file.read())
-    _, fetched = fetch_release(str(inbox), tmp_path / "camera", home.roots()[-1], "meadow", lambda: NOW)
+    _, fetched = fetch_release(str(inbox), tmp_path / "camera", folder.roots()[-1], "meadow", lambda: NOW)
     assert open_bundle(fetched).manifest.version == "1.1.0"
 
 
-def test_nothing_is_sent_twice_and_the_old_is_swept(home: Home, variant: Callable[..., Bundle]) -> None:
-    home.release(variant("1.0.0"), "meadow", BECAUSE)
-    first = read_published(home.folder / "release")
+def test_nothing_is_sent_twice_and_the_old_is_swept(folder: OperatorFolder, variant: Callable[..., Bundle]) -> None:
+    folder.release(variant("1.0.0"), "meadow", BECAUSE)
+    first = read_published(folder.folder / "release")
     files = first.files("meadow", frozenset())
     inbox = {upload.path.removeprefix(f"{INBOX}/"): upload.sha256 for upload in plan_push(first, files, {})}
     assert plan_push(first, files, inbox) == []
     assert stale_files(first, files, inbox) == []
     damaged = inbox | {"metadata/timestamp.json": "0" * 64}
     assert [upload.path for upload in plan_push(first, files, damaged)] == [f"{INBOX}/metadata/timestamp.json"]
-    home.release(variant("1.1.0", b"another" * 100), "meadow", BECAUSE)
-    second = read_published(home.folder / "release")
+    folder.release(variant("1.1.0", b"another" * 100), "meadow", BECAUSE)
+    second = read_published(folder.folder / "release")
     stale = stale_files(second, second.files("meadow", frozenset()), inbox)
     assert any("/1.0.0/" in path for path in stale)
     assert not any("root.json" in path for path in stale)
 
 
-def test_files_that_a_device_has_stay_at_home(home: Home, variant: Callable[..., Bundle]) -> None:
-    home.release(variant("1.0.0"), "meadow", BECAUSE)
-    published = read_published(home.folder / "release")
+def test_files_that_a_device_has_stay_at_home(folder: OperatorFolder, variant: Callable[..., Bundle]) -> None:
+    folder.release(variant("1.0.0"), "meadow", BECAUSE)
+    published = read_published(folder.folder / "release")
     size = {
         name: sum(u.size_bytes for u in plan_push(published, published.files("meadow", have), {}))
         for name, have in (("nothing", frozenset()), ("builtin", held()))
@@ -157,13 +159,15 @@ def test_files_that_a_device_has_stay_at_home(home: Home, variant: Callable[...,
     assert size["builtin"] < 50_000 < size["nothing"]
 
 
-def test_a_channel_without_a_release_lists_those_with_one(home: Home, variant: Callable[..., Bundle]) -> None:
-    home.release(variant("1.0.0"), "meadow", BECAUSE)
+def test_a_channel_without_a_release_lists_those_with_one(
+    folder: OperatorFolder, variant: Callable[..., Bundle]
+) -> None:
+    folder.release(variant("1.0.0"), "meadow", BECAUSE)
     with pytest.raises(DeployError, match=r"channel forest; there are: meadow"):
-        read_published(home.folder / "release").index("forest")
+        read_published(folder.folder / "release").index("forest")
 
 
-def test_a_damaged_repository_is_said(home: Home) -> None:
-    (home.folder / "release" / "metadata" / "1.snapshot.json").write_bytes(b"{}")
+def test_a_damaged_repository_is_said(folder: OperatorFolder) -> None:
+    (folder.folder / "release" / "metadata" / "1.snapshot.json").write_bytes(b"{}")
     with pytest.raises(DeployError, match="cannot be read as a release repository"):
-        read_published(home.folder / "release")
+        read_published(folder.folder / "release")

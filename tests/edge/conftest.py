@@ -1,6 +1,7 @@
 """Moments, visits and stores for the tests of the event store."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,10 +11,10 @@ import pytest
 
 from trailcam_edge.events import Moment, Visit
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.quota import StoreLimits
+from trailcam_edge.store.settings import StoreSettings
 
 SUMMER = datetime(2026, 6, 1, tzinfo=UTC)
-SMALL = StoreLimits(max_bytes=4_000_000, min_free_bytes=0, jpeg_quality=95)
+SMALL = StoreSettings(max_bytes=4_000_000, min_free_bytes=0, jpeg_quality=95)
 
 
 class MakeVisit(Protocol):
@@ -26,7 +27,7 @@ class MakeVisit(Protocol):
 class OpenStore(Protocol):
     """Opens stores in the test's folder."""
 
-    def __call__(self, folder: Path | None = None, limits: StoreLimits = SMALL) -> EventStore:
+    def __call__(self, folder: Path | None = None, limits: StoreSettings = SMALL) -> EventStore:
         """Open one; it is closed when the test ends."""
 
 
@@ -65,18 +66,12 @@ def make_visit(noise: np.ndarray[Any, np.dtype[np.uint8]]) -> MakeVisit:
 
 
 @pytest.fixture
-def reports() -> list[str]:
-    """What a store or recorder told."""
-    return []
-
-
-@pytest.fixture
-def open_store(tmp_path: Path, reports: list[str]) -> Iterator[OpenStore]:
+def open_store(tmp_path: Path) -> Iterator[OpenStore]:
     """Return a function that opens stores."""
     opened: list[EventStore] = []
 
-    def open_one(folder: Path | None = None, limits: StoreLimits = SMALL) -> EventStore:
-        opened.append(EventStore(folder or tmp_path / "store", limits, reports.append))
+    def open_one(folder: Path | None = None, limits: StoreSettings = SMALL) -> EventStore:
+        opened.append(EventStore(replace(limits, folder=folder or tmp_path / "store")))
         return opened[-1]
 
     yield open_one

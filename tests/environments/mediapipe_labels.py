@@ -1,6 +1,6 @@
 """Does MediaPipe Tasks' ImageClassifier name the labels that we name? Run in an environment of its own.
 
-    make check-mediapipe BUNDLE=exports/NAME/int8.bundle [PICTURES=DIR]
+    make system TEST=mediapipe ARGS="exports/NAME/int8.bundle DIR"
 
 The bundle's ``model.tflite`` is opened alone: label names and pixel range come from the metadata inside. It is shown
 the golden pictures, and those of a folder, as the model takes them, so that no other resize rule is in between.

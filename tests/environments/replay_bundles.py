@@ -1,7 +1,7 @@
 """Replay the golden vectors of bundles on the interpreter that is installed here; run in an environment of its own.
 
-    make check-tflite-runtime EXPORT=exports/NAME
-    make check-onnxruntime EXPORT=exports/NAME
+    make system TEST=tflite-runtime EXPORT=exports/NAME
+    make system TEST=onnxruntime EXPORT=exports/NAME
 
 A bundle passes when it gives the laboratory's answers, or when its manifest says that this runtime cannot run it and
 the device says so too. A bundle that is let in and gives other answers is what this is here to find.

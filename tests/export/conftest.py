@@ -3,7 +3,7 @@
 import hashlib
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -13,9 +13,10 @@ import numpy.typing as npt
 import pytest
 
 from trailcam_core.datasets.run_directory import SplitRow, split_to_bytes
-from trailcam_core.spec import InputSpec
+from trailcam_core.spec import InputSpec, OutputSpec, RejectRule
 from trailcam_export.convert.variants import ALL_VARIANTS
-from trailcam_export.inference.batches import fit_file
+from trailcam_export.gate.statistics import ClassIds, ModelOutputs
+from trailcam_export.inference.batches import Logits, fit_file
 from trailcam_export.run.export import ExportReport, export_run
 from trailcam_export.run.plan import ExportRequest
 
@@ -121,7 +122,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
 def exported(tiny: TinyRun, tmp_path_factory: pytest.TempPathFactory) -> ExportReport:
     """Its export, made once."""
     out = tmp_path_factory.mktemp("out")
-    return export_run(ExportRequest(run=tiny.path, out=out, others=None))
+    return export_run(ExportRequest(run=tiny.path, out=out, ood=None))
 
 
 @pytest.fixture(scope="session")
@@ -136,3 +137,53 @@ def images(tiny: TinyRun) -> npt.NDArray[np.uint8]:
     """(12, 32, 32, 3) validation pictures as the model takes them."""
     files = [tiny.data / label / f"validation-{number}.png" for label in LABELS for number in range(4)]
     return np.stack([fit_file(file, SPEC) for file in files])
+
+
+DRIFT_LABELS = tuple("abcdefghij")
+OUTPUT = OutputSpec(DRIFT_LABELS, 1.0, RejectRule("max_logit", 3.0, 0.95, 100, None, 0))
+
+
+class DriftCases:
+    """Logits of ten labels."""
+
+    labels = DRIFT_LABELS
+
+    def reference(self, n: int, right: float = 0.96, seed: int = 0) -> tuple[ModelOutputs, ClassIds]:
+        """A model that is sure of most pictures and right on about the share ``right``; equally many of each label."""
+        random = np.random.default_rng(seed)
+        class_ids = np.arange(n) % len(DRIFT_LABELS)
+        logits = random.normal(0, 0.7, (n, len(DRIFT_LABELS)))
+        shown = np.where(random.random(n) < right, class_ids, random.integers(0, len(DRIFT_LABELS), n))
+        logits[np.arange(n), shown] += 9.0
+        return ModelOutputs(logits.astype(np.float32), OUTPUT), class_ids
+
+    def noisy(self, answers: ModelOutputs, deviation: float, seed: int = 1) -> ModelOutputs:
+        """The same with noise in every logit, as quantisation adds it."""
+        random = np.random.default_rng(seed)
+        return replace(
+            answers, logits=answers.logits + random.normal(0, deviation, answers.logits.shape).astype(np.float32)
+        )
+
+    def turned(
+        self, answers: ModelOutputs, class_ids: ClassIds, lost: int = 0, won: int = 0, swapped: int = 0
+    ) -> ModelOutputs:
+        """The same, but this many right answers become wrong, wrong ones right, and wrong ones otherwise wrong."""
+        logits: Logits = answers.logits.copy()
+        said = logits.argmax(axis=1)
+        right, wrong = np.flatnonzero(said == class_ids), np.flatnonzero(said != class_ids)
+        assert lost <= len(right)
+        assert won + swapped <= len(wrong)
+
+        def answer(places: np.ndarray, class_id: np.ndarray) -> None:
+            logits[places, class_id] = logits[places].max(axis=1) + 0.1
+
+        answer(right[:lost], (class_ids[right[:lost]] + 1) % len(DRIFT_LABELS))
+        answer(wrong[:won], class_ids[wrong[:won]])
+        third = wrong[won : won + swapped]
+        answer(third, np.array([({0, 1, 2} - {int(said[i]), int(class_ids[i])}).pop() for i in third], int))
+        return replace(answers, logits=logits)
+
+
+@pytest.fixture(scope="session")
+def cases() -> DriftCases:
+    return DriftCases()

@@ -37,7 +37,7 @@ def main(folder: Path, devices: str, stop_at: int | None = None) -> None:
     parts = load_conftest()
     phases = (
         Phase("head", 1, 0.01, first_layer="hidden", views=1),
-        Phase("whole", 1, 0.01, schedule="cosine", warmup_epochs=0.5, blend=0.7),
+        Phase("whole", 1, 0.01, schedule="cosine", warmup_epochs=0.5, weight_interpolation=0.7),
     )
     recipe = replace(parts.RECIPE, phases=phases, devices=devices)
 

@@ -8,20 +8,20 @@ from pathlib import Path
 from tiny_training import main
 
 from trailcam_core.errors import TrainError
-from trailcam_train.fitting.multi_host import check_alike, check_together, host_count, join_hosts
+from trailcam_train.fitting.multi_host import check_same_epoch, check_same_on_hosts, host_count, join_hosts
 
 folder, number = Path(sys.argv[1]), os.environ["KERAS_DISTRIBUTION_PROCESS_ID"]
 join_hosts()
-check_alike("recipe", b"the same")
+check_same_on_hosts("recipe", b"the same")
 refused = []
 try:
-    check_alike("split", number.encode())
+    check_same_on_hosts("split", number.encode())
 except TrainError as error:
     refused.append(str(error))
 main(folder, "2", 4)
-check_together(folder / "whole")
+check_same_epoch(folder / "whole")
 try:
-    check_together(folder / ("whole" if number == "0" else "nowhere"))
+    check_same_epoch(folder / ("whole" if number == "0" else "nowhere"))
 except TrainError as error:
     refused.append(str(error))
 print(json.dumps({"hosts": host_count(), "refused": refused}))

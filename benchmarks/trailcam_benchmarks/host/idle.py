@@ -1,4 +1,4 @@
-"""Wait until a machine has nothing else to do."""
+"""Wait until a machine is idle."""
 
 import math
 import time
@@ -6,31 +6,31 @@ from collections.abc import Callable
 
 from trailcam_benchmarks.host.machine import Condition, read_condition
 
-__all__ = ["BUSY_SHARE", "is_busy", "wait_until_calm"]
+__all__ = ["BUSY_FRACTION", "is_busy", "wait_until_idle"]
 
-BUSY_SHARE = 0.3  # of the cores: a load that leaves no core to itself on two, where a runnable process adds 1
-_LOOK_EVERY_S = 5.0
+BUSY_FRACTION = 0.3  # of the cores: on two cores a load with one busy process for a third of the time
+_POLL_S = 5.0
 
 
 def is_busy(condition: Condition, cores: int) -> bool:
-    """Say whether the load is so high that others may have been measured as well; False where it is not known."""
-    return condition.load is not None and condition.load > BUSY_SHARE * cores
+    """Return True if the load is high enough to disturb a measurement; False if it is unknown."""
+    return condition.load is not None and condition.load > BUSY_FRACTION * cores
 
 
-def wait_until_calm(
+def wait_until_idle(
     cores: int,
     limit_s: float,
-    look: Callable[[], Condition] = read_condition,
-    rest: Callable[[float], None] = time.sleep,
+    probe: Callable[[], Condition] = read_condition,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Condition:
-    """Wait until the machine is not busy, at most ``limit_s``; return how it is then.
+    """Wait until the machine is not busy, at most ``limit_s``; return its condition then.
 
-    The load is an average of the last minute, so what was measured just before is in it.
+    The load is an average of the last minute, so it includes a measurement just before.
     """
-    now = look()
-    for _ in range(math.ceil(limit_s / _LOOK_EVERY_S)):
+    now = probe()
+    for _ in range(math.ceil(limit_s / _POLL_S)):
         if not is_busy(now, cores):
             break
-        rest(_LOOK_EVERY_S)
-        now = look()
+        sleep(_POLL_S)
+        now = probe()
     return now

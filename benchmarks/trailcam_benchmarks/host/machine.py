@@ -1,8 +1,7 @@
-"""What a machine is, and how it feels at this moment: board, cores, governor, temperature, frequency, throttling.
+"""Description of a machine and its present condition: temperature, frequency, throttling and load.
 
-Everything is read from files of Linux; only throttling is asked of ``vcgencmd`` where there is no file, as on a
-Raspberry Pi 5. Where a file is missing, as on other systems or in containers, the figure is
-None; a measurement is never refused for it.
+The figures are read from files of Linux. Where a file is missing, as on other systems or in containers, a figure is
+None; no measurement is refused for it.
 """
 
 import importlib.metadata
@@ -11,22 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trailcam_core.cores import usable_cores
-from trailcam_edge.telemetry.health import ask_firmware
+from trailcam_edge.telemetry.health import ask_firmware, read_health
 
 __all__ = ["Condition", "Machine", "describe_machine", "read_condition", "read_memory_mb", "reset_peak_memory"]
 
 _ROOT = Path("/")
-# Bits 0 to 3 say what is so now, 16 to 19 what was since the start. Source: the Raspberry Pi documentation of
-# "vcgencmd get_throttled"; the firmware driver shows the same number here.
-_THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
-_FREQUENCY = "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"
 _GOVERNOR = "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
 _PACKAGES = ("trailcam", "ai-edge-litert", "tflite-runtime", "onnxruntime", "opencv-python-headless", "numpy")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a measurement was made; ``packages`` are the versions of what took part, as far as pip knows them.
+    """The machine of a measurement; ``packages`` are the versions of the packages that took part.
 
     Two results can be compared in milliseconds only if all but ``python`` and ``packages`` are equal.
     """
@@ -43,7 +38,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Condition:
-    """One look at the machine: degrees Celsius, megahertz, firmware throttling bits, load average of a minute."""
+    """Condition of a machine: degrees Celsius, megahertz, firmware throttling bits, load average of a minute."""
 
     temperature_c: float | None
     frequency_mhz: float | None
@@ -69,28 +64,25 @@ def describe_machine(root: Path = _ROOT) -> Machine:
 
 
 def read_condition(root: Path = _ROOT) -> Condition:
-    """Look at temperature (the hottest zone), frequency of the first core, throttling bits and load, below ``root``."""
-    zones = [_number(path) for path in sorted((root / "sys/class/thermal").glob("thermal_zone*/temp"))]
-    degrees = [zone / 1000 for zone in zones if zone is not None]
-    frequency_khz = _number(root / _FREQUENCY)
-    throttled = _text(root / _THROTTLED) or (ask_firmware() if root == _ROOT else None)
+    """Read temperature (hottest plausible zone), frequency of the first core, throttling and load, below ``root``."""
+    health = read_health(root=root, ask_firmware=ask_firmware if root == _ROOT else lambda: None)
     load = (_text(root / "proc/loadavg") or "").split()
     return Condition(
-        temperature_c=max(degrees, default=None),
-        frequency_mhz=None if frequency_khz is None else frequency_khz / 1000,
-        throttled=_hexadecimal(throttled),
+        temperature_c=health.temperature_c,
+        frequency_mhz=None if health.clock_hz is None else health.clock_hz / 1e6,
+        throttled=None if health.throttling is None else health.throttling.bits,
         load=float(load[0]) if load else None,
     )
 
 
 def read_memory_mb(status: Path = Path("/proc/self/status")) -> tuple[float | None, float | None]:
-    """Return what this process holds in memory now and held at most, in megabytes (10^6 bytes)."""
+    """Return the resident memory of this process and its peak, in megabytes (10^6 bytes)."""
     text = _text(status) or ""
     return _megabytes(_field(text, "VmRSS")), _megabytes(_field(text, "VmHWM"))
 
 
 def reset_peak_memory(clear_refs: Path = Path("/proc/self/clear_refs")) -> bool:
-    """Let what this process held at most be what it holds now; False where the kernel does not allow it.
+    """Reset the peak memory of this process to its present memory; return False if the kernel does not allow it.
 
     Source: Linux, Documentation/filesystems/proc.rst, /proc/PID/clear_refs; since Linux 4.0.
     """
@@ -105,20 +97,6 @@ def _text(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip().rstrip("\0") or None
     except OSError:
-        return None
-
-
-def _number(path: Path) -> float | None:
-    try:
-        return float(_text(path) or "")
-    except ValueError:
-        return None
-
-
-def _hexadecimal(text: str | None) -> int | None:
-    try:
-        return int((text or "").removeprefix("throttled=").strip(), 16)
-    except ValueError:
         return None
 
 

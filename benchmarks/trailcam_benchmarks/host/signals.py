@@ -1,4 +1,4 @@
-"""Let a program that is asked to end keep what it has: SIGTERM and SIGHUP do what Ctrl-C does."""
+"""Handle SIGTERM and SIGHUP like Ctrl-C, so that an interrupted program keeps its figures."""
 
 import signal
 import threading
@@ -8,17 +8,17 @@ from types import FrameType
 
 __all__ = ["INTERRUPTED", "UNFINISHED", "interruptions"]
 
-INTERRUPTED = "interrupted"  # what a result says of Ctrl-C, SIGTERM and SIGHUP
-UNFINISHED = "not finished"  # and one that was written on the way, should nothing come after it
+INTERRUPTED = "interrupted"  # ``cut`` of a result after Ctrl-C, SIGTERM or SIGHUP
+UNFINISHED = "not finished"  # ``cut`` of a result that was written during a run
 
 
 @contextmanager
 def interruptions() -> Iterator[None]:
-    """Raise ``KeyboardInterrupt`` where the block is when SIGTERM or SIGHUP arrives for the first time.
+    """Raise ``KeyboardInterrupt`` in the block when SIGTERM or SIGHUP arrives for the first time.
 
     A second SIGTERM acts as usual, for work that does not end. A second SIGHUP is ignored, since a terminal that is
-    closed sends one and its shell another. Where SIGHUP was ignored, as under ``nohup``, it stays so. Outside of the
-    main thread Python takes no signals, so there nothing changes.
+    closed sends one and its shell another. An ignored SIGHUP, as under ``nohup``, stays ignored. Outside of the main
+    thread, where Python handles no signals, nothing changes.
     """
     former: dict[int, signal.Handlers | int | None] = {}
 

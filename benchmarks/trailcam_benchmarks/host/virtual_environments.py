@@ -1,7 +1,7 @@
-"""Python environments for programs that must not share one with Trailcam, each made once and kept.
+"""Python environments for programs that must not share one with Trailcam, each created once and kept.
 
-An environment lies below a cache folder under its name and the digest of what is in it. It is made in place, since a
-virtual environment cannot be moved; a mark that is written last says that it is whole.
+An environment is below a cache folder, named by its name and the digest of its requirements. It is created in place,
+since a virtual environment cannot be moved; a file that is written last marks it as complete.
 """
 
 import hashlib
@@ -13,49 +13,50 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import trailcam_benchmarks
+import trailcam_core
 import trailcam_edge
 from trailcam_core.errors import DeviceError
 from trailcam_core.files.atomic import write_file
 
 __all__ = ["TFLITE_RUNTIME", "Environment", "environments_folder", "packages_folder", "python_of"]
 
-_WHOLE = "trailcam-environment"
+_COMPLETE = "trailcam-environment"
 _LIMIT_S = 3600.0
 
 
 @dataclass(frozen=True)
 class Environment:
-    """A name and what pip installs."""
+    """A name and the requirements that pip installs."""
 
     name: str
     requirements: tuple[str, ...]
 
     @property
     def key(self) -> str:
-        """Changes with the requirements and with the Python that it is made of."""
+        """Digest of the requirements and the version of Python."""
         return hashlib.sha256(repr((self.requirements, sys.version_info[:3])).encode()).hexdigest()[:12]
 
 
-# numpy below 2 is what it was built for, and OpenCV 4.11 the last that takes it.
+# It was built for numpy below 2, and OpenCV 4.11 is the last version that accepts this numpy.
 TFLITE_RUNTIME = Environment(
     "tflite-runtime", ("tflite-runtime==2.14.0", "numpy<2", "opencv-python-headless==4.11.0.86")
 )
 
 
 def environments_folder() -> Path:
-    """Return where environments of other runtimes and programs are kept."""
+    """Return the cache folder of the environments."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trailcam" / "environments"
 
 
 def python_of(environment: Environment, cache: Path) -> Path:
-    """Return the Python of an environment, making it first where it is not there.
+    """Return the Python of an environment, which is created if it is missing.
 
     Raises:
-        DeviceError: pip cannot install it here; nothing is left of it.
+        DeviceError: pip cannot install it here; its folder is removed.
     """
     folder = cache / f"{environment.name}-{environment.key}"
     python = folder / "bin" / "python"
-    if (folder / _WHOLE).is_file():
+    if (folder / _COMPLETE).is_file():
         return python
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +71,7 @@ def python_of(environment: Environment, cache: Path) -> Path:
                 raise DeviceError(
                     f"no environment for {environment.name} on this Python and machine: {(last or ['no reason'])[-1]}"
                 )
-        write_file(folder / _WHOLE, "\n".join(environment.requirements).encode())
+        write_file(folder / _COMPLETE, "\n".join(environment.requirements).encode())
     except subprocess.TimeoutExpired as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise DeviceError(f"making the environment for {environment.name} took more than an hour.") from error
@@ -81,13 +82,13 @@ def python_of(environment: Environment, cache: Path) -> Path:
 
 
 def packages_folder(cache: Path) -> Path:
-    """Return a folder with links to the two packages that a process of a measurement needs, and to no other.
+    """Return a folder with links to the three packages that a worker needs, and to no other.
 
-    On the path of another environment it brings Trailcam there, without what Trailcam is installed beside.
+    On the path of another environment it adds Trailcam without the other packages of this environment.
     """
     folder = cache / "packages"
     folder.mkdir(parents=True, exist_ok=True)
-    for package in (trailcam_edge, trailcam_benchmarks):
+    for package in (trailcam_core, trailcam_edge, trailcam_benchmarks):
         link, target = folder / package.__name__, Path(str(package.__file__)).parent
         if not link.is_symlink() or link.readlink() != target:
             link.unlink(missing_ok=True)

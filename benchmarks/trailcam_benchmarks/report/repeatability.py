@@ -20,7 +20,7 @@ from statistics import median
 import numpy as np
 
 from trailcam_benchmarks.report.tables import describe_row
-from trailcam_benchmarks.results.regression import Verdict, compare
+from trailcam_benchmarks.results.regression_check import Verdict, compare
 from trailcam_benchmarks.results.schema import Result, Row
 from trailcam_benchmarks.statistics import Ratio, median_again_share, quantile_interval
 

@@ -1,9 +1,11 @@
 """The result as text: a table for the terminal, a Markdown table for a README."""
 
 from trailcam_benchmarks.report.environment_text import describe_place, warnings
-from trailcam_benchmarks.results.regression import Verdict
+from trailcam_benchmarks.results.regression_check import Verdict
 from trailcam_benchmarks.results.schema import Accuracy, Latency, Result, Row, Soak
 from trailcam_benchmarks.statistics import Ratio
+from trailcam_core.report.tables import markdown_table as markdown_rows
+from trailcam_core.report.tables import text_table
 
 __all__ = [
     "HEADER",
@@ -17,6 +19,7 @@ __all__ = [
     "p90_text",
     "ratio_text",
     "reasons",
+    "table_rows",
     "terminal_table",
 ]
 
@@ -70,17 +73,18 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
+def table_rows(result: Result) -> list[tuple[str, ...]]:
+    """Return the header and the measured rows as text, without columns in which no row has anything."""
+    rows = [HEADER, *(cells(row) for row in result.rows if row.latency is not None)]
+    used = [i for i in range(len(HEADER)) if i < 3 or any(row[i] != "-" for row in rows[1:])]
+    return [tuple(row[i] for i in used) for row in rows]
+
+
 def terminal_table(result: Result) -> str:
     """Return rows in columns; below them the stages of each model, where it was measured, and what is not whole."""
-    shown = [row for row in result.rows if row.latency is not None]
-    columns = _filled([HEADER, *map(cells, shown)])
-    widths = [max(map(len, column)) for column in zip(*columns, strict=True)]
-    lines = [
-        "  ".join(text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(r, widths, strict=True)))
-        for r in columns
-    ]
-    for row in shown:
-        if row.stages_ms is not None:
+    lines = text_table(table_rows(result))
+    for row in result.rows:
+        if row.latency is not None and row.stages_ms is not None:
             stages = ", ".join(f"{name} {ms:.2f}" for name, ms in row.stages_ms.items())
             lines.append(f"stages of {describe_row(row)}, median ms: {stages}")
     return "\n".join([*lines, describe_place(result), *reasons(result)])
@@ -88,10 +92,8 @@ def terminal_table(result: Result) -> str:
 
 def markdown_table(result: Result) -> str:
     """Return the measured rows as a Markdown table, with where and how they were measured in a line below."""
-    table = _filled([HEADER, *(cells(row) for row in result.rows if row.latency is not None)])
-    lines = ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in table]
-    lines.insert(1, "|---" + "|---:" * (len(table[0]) - 1) + "|")
-    lines += ["", describe_place(result), *(f"- {line}" for line in reasons(result))]
+    head, *rows = table_rows(result)
+    lines = [*markdown_rows(head, rows), "", describe_place(result), *(f"- {line}" for line in reasons(result))]
     return "\n".join(lines)
 
 
@@ -109,7 +111,7 @@ def reasons(result: Result) -> list[str]:
 
 
 def describe_row(row: Row) -> str:
-    """Return what tells a measured row from the others."""
+    """Return bundle, runtime and threads of a measured row, which together identify it."""
     return f"{row.name} {row.scheme}, {row.runtime}, {row.threads} thread(s)"
 
 
@@ -140,12 +142,6 @@ def describe_verdict(verdict: Verdict) -> str:
     change = "" if verdict.change is None else f", {verdict.change:+.1%}"
     note = f" ({verdict.note})" if verdict.note else ""
     return f"{verdict.verdict:<13}{verdict.row}: {verdict.measure}{change}{note}"
-
-
-def _filled(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Leave out columns in which no row has anything."""
-    used = [i for i in range(len(rows[0])) if i < 3 or any(row[i] != "-" for row in rows[1:])]
-    return [tuple(row[i] for i in used) for row in rows]
 
 
 def ratio_text(ratio: Ratio | None) -> str:

@@ -1,4 +1,4 @@
-"""Which bundle to ship: the most accurate of those that are fast enough, by accuracies that can be compared."""
+"""The bundle to ship: the most accurate of the fast enough ones, by comparable accuracies."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ __all__ = ["best_within", "describe_budget", "known_top1"]
 
 
 def known_top1(rows: Sequence[Row]) -> tuple[str, list[float | None]]:
-    """Return what an accuracy is called, and that of each row; the two kinds are never mixed.
+    """Return the name of the accuracy, and its value for each row; the two kinds are never mixed.
 
-    Where any bundle was measured on ``--data`` only measured ones count, else those that manifests state, which may
-    have been scored on other pictures.
+    If any bundle was measured on ``--data`` only measured values count, else those in the manifests, which may be of
+    different pictures.
     """
     if any(row.accuracy is not None for row in rows if is_bundle(row)):
         return "top-1", [None if row.accuracy is None else row.accuracy.top1 for row in rows]
@@ -20,10 +20,10 @@ def known_top1(rows: Sequence[Row]) -> tuple[str, list[float | None]]:
 
 
 def best_within(rows: Sequence[Row], budget_ms: float) -> Row | None:
-    """Return the most accurate whole bundle whose p90, with its interval, is within the budget; None if none is.
+    """Return the most accurate complete bundle whose p90, with its interval, is within the budget; None if none is.
 
-    Where the interval has no upper end, the worst frame stands for it. A bundle without the accuracy that the others
-    have comes last. Between equals the faster one is better. A Keras model is no bundle.
+    If the interval has no upper end, the worst frame replaces it. A bundle without an accuracy comes last. Between
+    equals the faster one is better. A Keras model is no bundle.
     """
     fitting = []
     for row, top1 in zip(rows, known_top1(rows)[1], strict=True):
@@ -35,7 +35,7 @@ def best_within(rows: Sequence[Row], budget_ms: float) -> Row | None:
 
 
 def describe_budget(rows: Sequence[Row], budget_ms: float) -> tuple[str, bool]:
-    """Return a sentence that names the bundle, runtime and threads to take, and whether there is one."""
+    """Return a sentence with the best bundle, runtime and threads, and whether there is one."""
     best = best_within(rows, budget_ms)
     if best is None or best.latency is None:
         return f"budget {budget_ms:g} ms: no measured bundle fits, with p90 and its interval.", False

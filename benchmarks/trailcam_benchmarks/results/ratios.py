@@ -1,11 +1,11 @@
-"""What a row is to be compared with, in the same run and with as many threads; the same in whatever order bundles came.
+"""References of a row in the same run, with as many threads, independent of the order of the bundles.
 
-    x float32   float32 of the same network on the same runtime    what quantising did
-    x LiteRT    the same scheme of the same network on LiteRT      what the runtime did
-    x floor     the bare loop on the same file and runtime         what Trailcam adds
+    x float32   float32 of the same network on the same runtime    effect of the quantisation
+    x LiteRT    the same scheme of the same network on LiteRT      effect of the runtime
+    x floor     the raw loop on the same file and runtime          overhead of Trailcam
 
-Networks are the same if they were made from the same trained Keras model, by its digest; where a bundle does not state
-that, if they have the same name and version. Where there is no such row the ratio is None: no other takes its place.
+Networks are the same if they were converted from the same Keras model, by its digest; without a digest, if they have
+the same name and version. Without such a row the ratio is None.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,14 +21,14 @@ _LITERT = "ai-edge-litert"
 
 
 def with_ratios(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Return rows with their ratios and with what these are to, from the medians of their rounds."""
+    """Return the rows with their ratios and references, from the medians of their rounds."""
     return tuple(_compared(row, rows) for row in rows)
 
 
 def find_original(row: Row, rows: Sequence[Row]) -> int | None:
-    """Return the number of the row whose answers this one's should agree with: float32 of its network on LiteRT.
+    """Return the number of the row to compare predictions with: float32 of the same network on LiteRT.
 
-    Where LiteRT has not run it, float32 on the row's own runtime; None where that is this row, or there is none.
+    If LiteRT has not run it, float32 on the row's runtime; None if that is this row, or there is none.
     """
     number = _find(row, rows, lambda other: other.scheme == "float32" and other.package == _LITERT)
     if number is None:
@@ -37,7 +37,7 @@ def find_original(row: Row, rows: Sequence[Row]) -> int | None:
 
 
 def is_bundle(row: Row) -> bool:
-    """Whether a row is a bundle, which could be shipped: not a floor, not a Keras model."""
+    """Return True for a bundle, which could be shipped: neither a baseline nor a Keras model."""
     return row.kind == "model" and row.runtime_wanted not in KERAS_WAYS
 
 
@@ -46,7 +46,7 @@ def _compared(row: Row, rows: Sequence[Row]) -> Row:
         return row
     float32 = _find_float32(row, rows)
     litert = _find(row, rows, lambda other: other.scheme == row.scheme and other.package == _LITERT)
-    floors = [other for other in rows if other.kind == "floor" and _place(other) == _place(row)]
+    floors = [other for other in rows if other.kind == "floor" and _variant(other) == _variant(row)]
     return replace(
         row,
         over_float32=None if float32 is None else _ratio(row, rows[float32]),
@@ -62,7 +62,7 @@ def _find_float32(row: Row, rows: Sequence[Row]) -> int | None:
 
 
 def _find(row: Row, rows: Sequence[Row], fits: Callable[[Row], bool]) -> int | None:
-    """Return a bundle of the same network and threads that was measured and fits: ``row`` itself if it does."""
+    """Return a measured bundle of the same network and threads that matches; ``row`` itself if it does."""
     found = [
         number
         for number, other in enumerate(rows)
@@ -72,7 +72,7 @@ def _find(row: Row, rows: Sequence[Row], fits: Callable[[Row], bool]) -> int | N
         and _is_same_network(other, row)
         and fits(other)
     ]
-    # Of several, which are exports of one training, always the same one: by digest, as the order is an accident.
+    # Of several exports of one training choose by digest: the order of the bundles is arbitrary.
     return min(found, key=lambda number: (rows[number].reference != row.reference, rows[number].sha256), default=None)
 
 
@@ -82,7 +82,7 @@ def _is_same_network(one: Row, other: Row) -> bool:
     return one.name == other.name
 
 
-def _place(row: Row) -> tuple[str, str, str, int]:
+def _variant(row: Row) -> tuple[str, str, str, int]:
     return row.bundle, row.sha256, row.runtime_wanted, row.threads
 
 

@@ -1,4 +1,4 @@
-"""From the rounds of every variant to the rows of the table: figures, ratios within the run, accuracy, agreement."""
+"""Rows of the result from the rounds of every variant: figures, ratios within the run, accuracy, agreement."""
 
 import statistics
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from trailcam_benchmarks.worker.stages import STAGES, latencies
 from trailcam_benchmarks.worker.worker import Round
 from trailcam_core.statistics.wilson import wilson_interval
 
-__all__ = ["Picture", "Variant", "make_rows"]
+__all__ = ["BenchmarkVariant", "Picture", "make_rows"]
 
 Key = tuple[Path, str]  # bundle and runtime
-Answers = dict[Key, list[str | None]]  # a label per picture, None where the picture cannot be read
+Predictions = dict[Key, list[str | None]]  # a label per picture, None for an unreadable picture
 
 
 @dataclass(frozen=True)
@@ -29,37 +29,37 @@ class Picture:
 
 
 @dataclass
-class Variant:
-    """A bundle with a number of threads, or its floor, on the way: the rounds so far, and why there are no more.
+class BenchmarkVariant:
+    """A bundle with a number of threads, or its baseline: the rounds so far, and the reason if there are no more.
 
-    ``runtime`` is empty for the interpreter that is installed, else it names another one, see ``runs``.
+    ``runtime`` is empty for the installed interpreter, else a value of ``RUNTIMES``.
     """
 
     bundle: Path
     threads: int
-    floor: bool
+    baseline: bool
     runtime: str = ""
     rounds: list[Round] = field(default_factory=list)
     reason: str = ""
 
     @property
     def key(self) -> Key:
-        """What its answers to pictures depend on."""
+        """Return bundle and runtime, on which its predictions depend."""
         return self.bundle, self.runtime
 
 
 def make_rows(
-    variants: Sequence[Variant], rounds_wanted: int, pictures: Sequence[Picture], answers: Answers
+    variants: Sequence[BenchmarkVariant], rounds_wanted: int, pictures: Sequence[Picture], predictions: Predictions
 ) -> tuple[Row, ...]:
     """Return a row for every variant, in their order."""
     rows = with_ratios([_figures(variant, rounds_wanted) for variant in variants])
     whole = []
     for variant, row in zip(variants, rows, strict=True):
-        mine = None if variant.floor else answers.get(variant.key)
-        if mine is not None:
+        own = None if variant.baseline else predictions.get(variant.key)
+        if own is not None:
             number = find_original(row, rows)
-            original = None if number is None else answers.get(variants[number].key)
-            accuracy = _accuracy(pictures, mine, original)
+            original = None if number is None else predictions.get(variants[number].key)
+            accuracy = _accuracy(pictures, own, original)
             if number is not None and original is not None:
                 accuracy = replace(accuracy, agreement_with=rows[number].reference)
             row = replace(row, accuracy=accuracy)
@@ -67,8 +67,8 @@ def make_rows(
     return tuple(whole)
 
 
-def _figures(variant: Variant, rounds_wanted: int) -> Row:
-    kind = "floor" if variant.floor else "model"
+def _figures(variant: BenchmarkVariant, rounds_wanted: int) -> Row:
+    kind = "floor" if variant.baseline else "model"
     if not variant.rounds:
         return Row(str(variant.bundle), kind, variant.threads, "failed", variant.reason, runtime_wanted=variant.runtime)
     first = variant.rounds[0]
@@ -88,14 +88,14 @@ def _figures(variant: Variant, rounds_wanted: int) -> Row:
         size_bytes=first.size_bytes,
         source_sha256=first.source_sha256,
         stated_top1=first.stated_top1,
-        load_ms=None if variant.floor else statistics.median(found.load_ms for found in variant.rounds),
+        load_ms=None if variant.baseline else statistics.median(found.load_ms for found in variant.rounds),
         first_ms=statistics.median(found.first_ms for found in variant.rounds),
         latency=_latency([latencies(found) for found in times]),
         stages_ms=None
-        if variant.floor
+        if variant.baseline
         else {name: float(np.median(every[:, column])) for column, name in enumerate(STAGES)},
-        rate_hz=None if variant.floor else len(every) / float(every.sum()) * 1e3,
-        memory=None if variant.floor else _memory(variant.rounds),
+        rate_hz=None if variant.baseline else len(every) / float(every.sum()) * 1e3,
+        memory=None if variant.baseline else _memory(variant.rounds),
     )
 
 
@@ -110,7 +110,7 @@ def _latency(rounds: Sequence[np.ndarray]) -> Latency:
         p90_high_ms=interval.high,
         p99_ms=quantile(every, 0.99),
         worst_ms=float(every.max()),
-        percentiles_ms=tuple(quantile(every, share / 100) for share in range(101)),
+        percentiles_ms=tuple(quantile(every, percent / 100) for percent in range(101)),
         round_p50_ms=tuple(quantile(found, 0.5) for found in rounds),
         round_p90_ms=tuple(quantile(found, 0.9) for found in rounds),
     )
@@ -125,15 +125,15 @@ def _memory(rounds: Sequence[Round]) -> Memory | None:
     return Memory(statistics.median(empty), statistics.median(steady), max(peak))
 
 
-def _accuracy(pictures: Sequence[Picture], mine: list[str | None], original: list[str | None] | None) -> Accuracy:
-    read = [(answer, picture.label) for answer, picture in zip(mine, pictures, strict=True) if answer is not None]
+def _accuracy(pictures: Sequence[Picture], own: list[str | None], original: list[str | None] | None) -> Accuracy:
+    read = [(answer, picture.label) for answer, picture in zip(own, pictures, strict=True) if answer is not None]
     right = sum(answer == label for answer, label in read)
     low, high = wilson_interval(right, len(read))
     agreement: float | None = None
     agreement_low: float | None = None
     agreement_high: float | None = None
     if original is not None:
-        pairs = [(a, b) for a, b in zip(mine, original, strict=True) if a is not None and b is not None]
+        pairs = [(a, b) for a, b in zip(own, original, strict=True) if a is not None and b is not None]
         same = sum(a == b for a, b in pairs)
         agreement = same / len(pairs) if pairs else None
         agreement_low, agreement_high = wilson_interval(same, len(pairs))

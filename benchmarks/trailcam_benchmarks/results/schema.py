@@ -1,9 +1,10 @@
-"""What a benchmark found, as records that go to ``benchmark.json`` and come back from it.
+"""The result of a benchmark: the records of ``benchmark.json``.
 
 ``docs/benchmarks.md`` describes the file. A field is added without a new schema version; one that changes its meaning
 needs the next.
 """
 
+import functools
 import json
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ __all__ = [
     "Row",
     "Soak",
     "build",
-    "read_old",
+    "read_earlier",
     "read_record",
     "read_result",
     "to_text",
@@ -43,8 +44,8 @@ class Latency:
     """Frame in memory to answer, over all frames after warm-up, in milliseconds.
 
     ``percentiles_ms`` are the 0th to 100th percentile. ``round_p50_ms`` is the median of each round, ``round_p90_ms``
-    its 90th percentile (empty in older files); round i of one row stood beside round i of the others. An end of the
-    interval is None where there are too few frames for it.
+    its 90th percentile (empty in older files); round i of one row ran beside round i of the others. An end of the
+    interval is None if there are too few frames for it.
     """
 
     frames: int
@@ -79,9 +80,9 @@ class Reference:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Answers on ``--data``: shares with 95 % Wilson intervals.
+    """Predictions on ``--data``: fractions with 95 % Wilson intervals.
 
-    Agreement is with the answers of ``agreement_with``, float32 of the same network and run, see
+    Agreement is with the predictions of ``agreement_with``, float32 of the same network and run, see
     ``ratios.find_original``.
     """
 
@@ -98,14 +99,13 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Row:
-    """One bundle with one number of threads, or the floor of it (``kind`` is ``model`` or ``floor``).
+    """One bundle with one number of threads (``kind`` is ``model``), or its baseline (``kind`` is ``floor``).
 
-    ``state`` is ``measured``, ``partial`` (some rounds are missing) or ``failed``; ``reason`` says why where it is not
-    ``measured``, or why it has no accuracy. What a failed row could not say is None or empty. ``stages_ms`` are
-    medians, ``rate_hz`` frames per second of the whole loop with decoding. ``runtime_wanted`` is empty where the
-    installed interpreter was asked for. ``source_sha256`` is the digest of the Keras model that the file was made from,
-    empty where it is not known. ``ratios`` says what the ratios are to; a ratio is None where the row is itself its
-    reference or there is none.
+    ``state`` is ``measured``, ``partial`` (some rounds are missing) or ``failed``; ``reason`` explains the last two, or
+    a missing accuracy. Unknown values of a failed row are None or empty. ``stages_ms`` are medians, ``rate_hz`` frames
+    per second of the whole loop with decoding. ``runtime_wanted`` is empty for the installed interpreter.
+    ``source_sha256`` is the digest of the Keras model the file was converted from, empty if unknown. The references of
+    the ratios are in the module ``ratios``; a ratio is None if the row is its own reference or has none.
     """
 
     bundle: str
@@ -136,25 +136,25 @@ class Row:
 
     @property
     def package(self) -> str:
-        """The runtime without its version."""
+        """Return the runtime without its version."""
         return self.runtime.split(" ")[0]
 
     @property
     def reference(self) -> Reference:
-        """This row, as another one names it."""
+        """Return the reference by which other rows name this one."""
         return Reference(self.sha256, self.scheme, self.runtime)
 
     @property
     def stated_here(self) -> float | None:
-        """Accuracy that the manifest states; None on a runtime whose answers nobody has tested for it."""
+        """Return the accuracy in the manifest; None on a runtime for which the export does not test it."""
         return self.stated_top1 if self.package in _JUDGED else None
 
 
 @dataclass(frozen=True)
 class Soak:
-    """A long run of one bundle. It is not ``complete`` where it was cut; the samples until then are kept.
+    """A long run of one bundle. ``complete`` is False if it was interrupted; the samples until then are kept.
 
-    ``start`` is the machine just before, ``runtime`` the interpreter with its version, unknown where nothing ran.
+    ``start`` is the condition just before, ``runtime`` the interpreter with its version, empty if nothing ran.
     """
 
     bundle: str
@@ -169,9 +169,9 @@ class Soak:
 
 @dataclass(frozen=True)
 class Result:
-    """A whole run. ``complete`` is False where it was interrupted, and ``cut`` says by what.
+    """A whole run. ``complete`` is False if it was interrupted, and ``cut`` is the reason.
 
-    ``host`` is the machine's name where it was measured over SSH.
+    ``host`` is the machine's name if it was measured over SSH.
     """
 
     started: str
@@ -199,17 +199,22 @@ def write_result(path: Path, result: Result) -> None:
 
 
 def to_text(record: Any) -> bytes:
-    """Return a record of this package as the bytes of its JSON file."""
-    return json.dumps(asdict(record), indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False).encode() + b"\n"
+    """Return a record of this package as the bytes of its JSON file, with one line per row of a list."""
+    dump = functools.partial(json.dumps, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    fields = []
+    for name, value in sorted(asdict(record).items()):
+        rows = ",\n  ".join(map(dump, value)) if isinstance(value, tuple | list) else ""
+        fields.append(f" {dump(name)}: [\n  {rows}\n ]" if rows else f" {dump(name)}: {dump(value)}")
+    return ("{\n" + ",\n".join(fields) + "\n}\n").encode()
 
 
 def read_result(path: Path) -> Result:
-    """Read a ``benchmark.json`` of this version as a whole.
+    """Read all records of a ``benchmark.json``.
 
     Raises:
         DataError: not such a file, of another schema version, or damaged.
     """
-    content = read_old(path)
+    content = read_earlier(path)
     try:
         result: Result = build(Result, content)
     except (TypeError, KeyError, ValueError) as error:
@@ -234,7 +239,7 @@ def read_record(path: Path) -> dict[str, Any]:
     """Read the JSON object of a result file.
 
     Raises:
-        DataError: it is none.
+        DataError: the file has no JSON object.
     """
     try:
         found = json.loads(path.read_bytes())
@@ -245,8 +250,8 @@ def read_record(path: Path) -> dict[str, Any]:
     return found
 
 
-def read_old(path: Path) -> dict[str, Any]:
-    """Read an earlier ``benchmark.json`` as far as a comparison needs it: ``machine`` and measured ``rows``.
+def read_earlier(path: Path) -> dict[str, Any]:
+    """Read the part of an earlier ``benchmark.json`` that a comparison needs: ``machine`` and measured ``rows``.
 
     Raises:
         DataError: not such a file, or of another schema version.

@@ -1,8 +1,8 @@
 """Measure bundles side by side: rounds in turns, one process at a time, each round in a fresh process.
 
-Turns make a machine that drifts hurt all alike; every second round goes backwards, so that a steady drift cancels. A
-fresh process per round keeps memory apart, lets a board with 512 MB compare any number of bundles, and makes the luck
-of one process start (where its memory lies) part of the noise that is stated.
+Turns spread the drift of a machine over all bundles; every second round goes backwards, so that a steady drift
+cancels. A fresh process per round separates memory, lets a board with 512 MB compare any number of bundles, and
+includes the memory layout of a process, which differs from start to start, in the noise.
 """
 
 import contextlib
@@ -16,17 +16,17 @@ from pathlib import Path
 from trailcam_benchmarks.host.machine import Condition, Machine, describe_machine, read_condition
 from trailcam_benchmarks.host.signals import INTERRUPTED, UNFINISHED
 from trailcam_benchmarks.host.virtual_environments import TFLITE_RUNTIME
-from trailcam_benchmarks.results.rows import Answers, Picture, Variant, make_rows
+from trailcam_benchmarks.results.rows import BenchmarkVariant, Picture, Predictions, make_rows
 from trailcam_benchmarks.results.schema import Result, Row, Soak
 from trailcam_benchmarks.session.soak_runs import choose_soaked, cool_down, run_soak
 from trailcam_benchmarks.worker.keras_baseline import KERAS_WAYS
-from trailcam_benchmarks.worker.spawn import ChildError, LostError, Run, ask
+from trailcam_benchmarks.worker.spawn import LostError, Run, WorkerError, request_one
 from trailcam_benchmarks.worker.worker import Request, Round
 from trailcam_core.progress import Progress, silent
 
-__all__ = ["MLPERF_FRAMES", "Keep", "LookAt", "Plan", "look_here", "measure", "variants_of"]
+__all__ = ["MLPERF_FRAMES", "BenchmarkPlan", "Keep", "Probe", "measure", "probe_here", "variants_of"]
 
-LookAt = Callable[[], tuple[Machine, Condition]]
+Probe = Callable[[], tuple[Machine, Condition]]
 Keep = Callable[[Result], None]
 
 _UNKNOWN = Condition(None, None, None, None)
@@ -34,19 +34,19 @@ MLPERF_FRAMES = 1024  # of the scenario single_stream. Source: MLPerf Inference 
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to measure: every bundle with every number of threads on every runtime, and every Keras run.
+class BenchmarkPlan:
+    """Measurements: every bundle with every number of threads on every runtime, and every Keras run.
 
-    A row has at least ``frames`` frames and ``min_time_s`` seconds in all, in ``rounds``; a floor has ``floor_share``
-    of both. A runtime is empty for the interpreter that is installed, or one of ``runs``. Before a soak the machine may
-    cool down for at most ``cool_s``.
+    A row has at least ``frames`` frames and ``min_time_s`` seconds in all, in ``rounds``; a baseline has
+    ``baseline_fraction`` of both. A runtime is empty for the installed interpreter, or a value of ``RUNTIMES``.
+    Before a soak the machine may cool down for at most ``cool_s``.
     """
 
     bundles: tuple[Path, ...]
     threads: tuple[int, ...] = (1,)
     runtimes: tuple[str, ...] = ("",)
     keras_runs: tuple[Path, ...] = ()
-    floor_share: float = 1.0
+    baseline_fraction: float = 1.0
     frames: int = MLPERF_FRAMES
     min_time_s: float = 10.0
     rounds: int = 8
@@ -56,35 +56,35 @@ class Plan:
     cool_s: float = 600.0
 
 
-def look_here() -> tuple[Machine, Condition]:
-    """Look at this machine."""
+def probe_here() -> tuple[Machine, Condition]:
+    """HostReport at this machine."""
     return describe_machine(), read_condition()
 
 
 def measure(
-    plan: Plan,
+    plan: BenchmarkPlan,
     run: Run,
     progress: Progress = silent,
-    look: LookAt = look_here,
+    probe: Probe = probe_here,
     keep: Keep | None = None,
-    rest: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Result:
-    """Measure everything in ``plan``; what fails becomes a row that says why, and an interruption keeps what is there.
+    """Measure everything in ``plan``; a failure becomes a row, an interruption keeps the figures so far.
 
     Args:
         plan: with at least one bundle, number of threads and round.
-        run: starts a process, see ``processes.run_child``.
+        run: starts a process, see ``processes.run_worker``.
         progress: told after every round.
-        look: looks at the machine that the processes run on.
+        probe: looks at the machine that the processes run on.
         keep: given what there is, marked as not complete: after each round of turns, after each bundle's answers, and
             every minute of a soak. Nothing is timed meanwhile, but for the soak.
-        rest: sleeps so many seconds.
+        sleep: sleeps so many seconds.
 
     Raises:
-        LostError: that machine is out of reach from the start; later it is an interruption.
+        LostError: the machine is out of reach from the start; later it is an interruption.
     """
     started = datetime.now().astimezone().isoformat(timespec="seconds")
-    machine, before = look()
+    machine, before = probe()
     session = _Session(plan, started, machine, before, keep)
     for variant in session.variants:
         if variant.threads > machine.cores:
@@ -95,34 +95,40 @@ def measure(
     try:
         _run_rounds(session, run, progress)
         _run_pictures(session, run, progress)
-        _run_soaks(session, run, progress, look, rest)
+        _run_soaks(session, run, progress, probe, sleep)
     except KeyboardInterrupt:
         cut = INTERRUPTED
     except LostError as error:
         cut = str(error)
     after = _UNKNOWN
     with contextlib.suppress(LostError):
-        after = look()[1]
+        after = probe()[1]
     return session.result(cut, after)
 
 
-def variants_of(plan: Plan) -> list[Variant]:
+def variants_of(plan: BenchmarkPlan) -> list[BenchmarkVariant]:
     """Return everything that ``plan`` measures, in its order."""
     found = []
     for threads in plan.threads:
         for bundle in plan.bundles:
-            found += [Variant(bundle, threads, floor, runtime) for runtime in plan.runtimes for floor in (False, True)]
-        found += [Variant(run, threads, False, way) for run in plan.keras_runs for way in KERAS_WAYS]
+            found += [
+                BenchmarkVariant(bundle, threads, floor, runtime)
+                for runtime in plan.runtimes
+                for floor in (False, True)
+            ]
+        found += [BenchmarkVariant(run, threads, False, way) for run in plan.keras_runs for way in KERAS_WAYS]
     return found
 
 
 class _Session:
-    """A measurement on the way: what there is so far, as a result at any time."""
+    """A measurement in progress, which gives its result so far at any time."""
 
-    def __init__(self, plan: Plan, started: str, machine: Machine, before: Condition, keep: Keep | None) -> None:
+    def __init__(
+        self, plan: BenchmarkPlan, started: str, machine: Machine, before: Condition, keep: Keep | None
+    ) -> None:
         self.plan, self.before = plan, before
         self.variants = variants_of(plan)
-        self.answers: Answers = {}
+        self.predictions: Predictions = {}
         self.soaks: list[Soak] = []
         self._started, self._machine, self._keep = started, machine, keep
         self.final_rows: tuple[Row, ...] | None = None
@@ -146,18 +152,18 @@ class _Session:
         if self._keep is not None:
             self._keep(self.result(UNFINISHED, _UNKNOWN))
 
-    def hold_soak(self, soak: Soak) -> None:
-        """Take a soak as it is now, instead of the same one as it was before."""
+    def update_soak(self, soak: Soak) -> None:
+        """Replace the unfinished soak of a bundle by a later state of it."""
         if self.soaks and (self.soaks[-1].bundle, self.soaks[-1].complete) == (soak.bundle, False):
             self.soaks.pop()
         self.soaks.append(soak)
         self.keep()
 
     def make_rows(self, cut: str) -> tuple[Row, ...]:
-        """Return the rows so far; one that lacks rounds says what ``cut`` it."""
+        """Return the rows so far; ``cut`` is the reason of those that lack rounds."""
         rounds = self.plan.rounds
         marked = [v if v.reason or len(v.rounds) == rounds else replace(v, reason=cut) for v in self.variants]
-        return make_rows(marked, rounds, self.plan.pictures, self.answers)
+        return make_rows(marked, rounds, self.plan.pictures, self.predictions)
 
 
 def _run_rounds(session: _Session, run: Run, progress: Progress) -> None:
@@ -166,19 +172,19 @@ def _run_rounds(session: _Session, run: Run, progress: Progress) -> None:
     for number in range(plan.rounds):
         for variant in variants if number % 2 == 0 else variants[::-1]:
             if not variant.reason:
-                share = plan.floor_share if variant.floor else 1.0
+                fraction = plan.baseline_fraction if variant.baseline else 1.0
                 request = Request(
                     task="round",
                     bundle=str(variant.bundle),
                     threads=variant.threads,
                     runtime=variant.runtime,
-                    floor=variant.floor,
-                    frames=math.ceil(share * plan.frames / plan.rounds),
-                    seconds=share * plan.min_time_s / plan.rounds,
+                    baseline=variant.baseline,
+                    frames=math.ceil(fraction * plan.frames / plan.rounds),
+                    seconds=fraction * plan.min_time_s / plan.rounds,
                 )
                 try:
-                    variant.rounds.append(Round(**ask(run, request)))
-                except ChildError as error:
+                    variant.rounds.append(Round(**request_one(run, request)))
+                except WorkerError as error:
                     variant.reason = str(error)
             done += 1
             progress("measuring", done, total)
@@ -187,36 +193,36 @@ def _run_rounds(session: _Session, run: Run, progress: Progress) -> None:
 
 def _run_pictures(session: _Session, run: Run, progress: Progress) -> None:
     plan, variants = session.plan, session.variants
-    measured = list(dict.fromkeys(v.key for v in variants if v.rounds and not v.floor)) if plan.pictures else []
+    measured = list(dict.fromkeys(v.key for v in variants if v.rounds and not v.baseline)) if plan.pictures else []
     for done, key in enumerate(measured):
         progress("answering", done, len(measured))
         bundle, runtime = key
         threads = min(v.threads for v in variants if v.key == key and v.rounds)
         files = tuple(str(picture.path) for picture in plan.pictures)
         try:
-            found = ask(run, Request("answers", str(bundle), threads, runtime, pictures=files))
+            found = request_one(run, Request("predict", str(bundle), threads, runtime, pictures=files))
             foreign = sorted({picture.label for picture in plan.pictures} - set(found["labels"]))
             if foreign:
-                raise ChildError(f"--data has a folder {foreign[0]!r}, which is no label of this bundle")
-        except ChildError as error:
+                raise WorkerError(f"--data has a folder {foreign[0]!r}, which is no label of this bundle")
+        except WorkerError as error:
             for variant in variants:
-                if variant.key == key and not variant.floor:
+                if variant.key == key and not variant.baseline:
                     variant.reason = variant.reason or f"no accuracy: {error}"
             continue
         labels = found["labels"]
-        session.answers[key] = [None if class_id is None else labels[class_id] for class_id in found["class_ids"]]
+        session.predictions[key] = [None if class_id is None else labels[class_id] for class_id in found["class_ids"]]
         session.keep()
 
 
-def _run_soaks(session: _Session, run: Run, progress: Progress, look: LookAt, rest: Callable[[float], None]) -> None:
+def _run_soaks(session: _Session, run: Run, progress: Progress, probe: Probe, sleep: Callable[[float], None]) -> None:
     plan = session.plan
     if not plan.soak_s:
         return
-    session.final_rows = session.make_rows("")  # to work them out every minute would be load of its own
+    session.final_rows = session.make_rows("")  # computing them every minute would be a load besides the soak
     for bundle in plan.bundles:
         chosen = choose_soaked(session.variants, bundle)
         if isinstance(chosen, Soak):
-            session.hold_soak(chosen)
+            session.update_soak(chosen)
             continue
-        start = cool_down(lambda: look()[1], session.before.temperature_c, plan.cool_s, progress, rest)
-        run_soak(chosen, plan.soak_s, plan.sample_s, start, run, progress, session.hold_soak)
+        start = cool_down(lambda: probe()[1], session.before.temperature_c, plan.cool_s, progress, sleep)
+        run_soak(chosen, plan.soak_s, plan.sample_s, start, run, progress, session.update_soak)

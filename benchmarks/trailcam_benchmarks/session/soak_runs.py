@@ -1,4 +1,4 @@
-"""Run soaks one after the other, each from about the temperature that the machine had before anything was measured."""
+"""Run soaks one after the other, each from about the temperature of the machine before the benchmark."""
 
 import contextlib
 import math
@@ -8,28 +8,28 @@ from pathlib import Path
 
 from trailcam_benchmarks.host.machine import Condition
 from trailcam_benchmarks.host.signals import INTERRUPTED, UNFINISHED
-from trailcam_benchmarks.results.rows import Variant
+from trailcam_benchmarks.results.rows import BenchmarkVariant
 from trailcam_benchmarks.results.schema import Soak
 from trailcam_benchmarks.worker.keras_baseline import KERAS_WAYS
 from trailcam_benchmarks.worker.soak import Sample, summarise_soak
-from trailcam_benchmarks.worker.spawn import ChildError, LostError, Run
+from trailcam_benchmarks.worker.spawn import LostError, Run, WorkerError
 from trailcam_benchmarks.worker.worker import Request
 from trailcam_core.progress import Progress
 
 __all__ = ["choose_soaked", "cool_down", "run_soak"]
 
 _NEAR_C = 3.0  # sensors of small boards wander by a degree or two at rest
-_LOOK_EVERY_S = 10.0
-_KEEP_EVERY = 6  # samples, a minute: to work the whole result out takes a small board a second
+_POLL_S = 10.0
+_KEEP_EVERY = 6  # samples, a minute: a small board needs a second to compute the result
 
 
-def choose_soaked(variants: Sequence[Variant], bundle: Path) -> Variant | Soak:
-    """Return what of ``bundle`` is soaked: the first number of threads, on the first runtime, that was measured.
+def choose_soaked(variants: Sequence[BenchmarkVariant], bundle: Path) -> BenchmarkVariant | Soak:
+    """Choose the variant of a bundle for its soak: the first measured number of threads on the first runtime.
 
     Returns:
-        That variant, or a soak without samples that says why there is none.
+        That variant, or a soak without samples and with the reason.
     """
-    mine = [v for v in variants if v.bundle == bundle and not v.floor and v.runtime not in KERAS_WAYS]
+    mine = [v for v in variants if v.bundle == bundle and not v.baseline and v.runtime not in KERAS_WAYS]
     for variant in mine:
         if variant.rounds:
             return variant
@@ -37,43 +37,43 @@ def choose_soaked(variants: Sequence[Variant], bundle: Path) -> Variant | Soak:
 
 
 def cool_down(
-    look: Callable[[], Condition],
+    probe: Callable[[], Condition],
     to_c: float | None,
     limit_s: float,
     progress: Progress,
-    rest: Callable[[float], None],
+    sleep: Callable[[float], None],
 ) -> Condition:
-    """Wait until the machine is near ``to_c`` again, or ``limit_s`` have passed; return how it is then.
+    """Wait until the machine is near ``to_c`` again, or ``limit_s`` have passed; return its condition then.
 
-    A machine that has no thermometer is not waited for.
+    A machine without a thermometer needs no waiting.
 
     Raises:
         LostError: it is out of reach.
     """
-    limit = math.ceil(limit_s / _LOOK_EVERY_S)
-    now = look()
+    limit = math.ceil(limit_s / _POLL_S)
+    now = probe()
     for waited in range(limit):
         if to_c is None or now.temperature_c is None or now.temperature_c <= to_c + _NEAR_C:
             break
         progress("cooling down", waited, limit, f"{now.temperature_c:.0f} degrees C")
-        rest(_LOOK_EVERY_S)
-        now = look()
+        sleep(_POLL_S)
+        now = probe()
     return now
 
 
 def run_soak(
-    variant: Variant,
+    variant: BenchmarkVariant,
     seconds: float,
     sample_s: float,
     start: Condition,
     run: Run,
     progress: Progress,
-    hold: Callable[[Soak], None],
+    update: Callable[[Soak], None],
 ) -> None:
-    """Soak one variant for ``seconds``; ``hold`` gets it every minute as far as it is, and at the end whole.
+    """Soak one variant for ``seconds``; ``update`` gets its state every minute and at the end.
 
     Raises:
-        LostError: the machine is out of reach; what was sampled is held.
+        LostError: the machine is out of reach; ``update`` has got the samples so far.
         KeyboardInterrupt: likewise.
     """
     request = Request(
@@ -97,12 +97,12 @@ def run_soak(
                 rate = f"{samples[-1].rate_hz:.1f} frames/s"
                 progress(f"soak {variant.bundle.name}", int(samples[-1].at_s), int(seconds), rate)
                 if len(samples) % _KEEP_EVERY == 0:
-                    hold(so_far())
+                    update(so_far())
         soak = replace(soak, complete=True, reason="")
-    except ChildError as error:
+    except WorkerError as error:
         soak = replace(soak, reason=str(error))
     except (KeyboardInterrupt, LostError) as error:
         soak = replace(soak, reason=str(error) if isinstance(error, LostError) else INTERRUPTED)
         raise
     finally:
-        hold(so_far())
+        update(so_far())

@@ -1,26 +1,26 @@
-"""What is measured: a bundle on the interpreter that is installed, its floor, or a Keras model as people run one."""
+"""The model under measurement: a bundle on the installed interpreter, its baseline, or a Keras model."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trailcam_benchmarks.worker.stages import Stages, floor_stages, model_stages
+from trailcam_benchmarks.worker.stages import Stages, model_stages, raw_invoke_stages
 from trailcam_core.classifier import Classifier
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image
 from trailcam_core.inference.runtimes import find_runtime, load_onnxruntime, load_runtime
 
-__all__ = ["Subject", "import_runtime", "open_bundle_subject"]
+__all__ = ["BenchmarkedModel", "import_runtime", "open_bundle_model"]
 
 
 @dataclass(frozen=True)
-class Subject:
-    """An open model: who it is, its stages, and its answer to a picture file.
+class BenchmarkedModel:
+    """An open model: identity, stages, and the prediction for a picture file.
 
-    ``runtime`` is the interpreter with its version, ``stated_top1`` the accuracy that its papers claim.
-    ``source_sha256`` is the digest of the trained Keras model that it was made from, or is; empty where its papers do
-    not say. ``best`` gives the class of a picture file and raises ``SourceError`` where that cannot be read.
+    ``runtime`` is the interpreter with its version, ``stated_top1`` the accuracy in the manifest. ``source_sha256`` is
+    the digest of the Keras model this file was converted from, empty if the manifest has none. ``best`` returns the
+    class of a picture file and raises ``SourceError`` if it cannot be read.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Subject:
 
 
 def import_runtime(bundle: Path) -> None:
-    """Import the interpreter that a bundle needs: what that takes belongs to no model.
+    """Import the interpreter of a bundle, so that its memory and time count for no model.
 
     Raises:
         DeviceError: it is not installed.
@@ -48,8 +48,8 @@ def import_runtime(bundle: Path) -> None:
         load_runtime()
 
 
-def open_bundle_subject(bundle: Path, threads: int, floor: bool) -> Subject:
-    """Open a bundle, or the bare interpreter loop on its file.
+def open_bundle_model(bundle: Path, threads: int, baseline: bool) -> BenchmarkedModel:
+    """Open a bundle, or the raw interpreter loop on its file.
 
     Raises:
         BundleError: it cannot be used.
@@ -65,7 +65,7 @@ def open_bundle_subject(bundle: Path, threads: int, floor: bool) -> Subject:
         image: Image = read_image(picture, classifier.input)
         return int(classifier.logits(image).argmax())
 
-    return Subject(
+    return BenchmarkedModel(
         name=f"{manifest.name} {manifest.version}",
         scheme=manifest.model.scheme,
         sha256=manifest.model.sha256,
@@ -75,6 +75,6 @@ def open_bundle_subject(bundle: Path, threads: int, floor: bool) -> Subject:
         stated_top1=None if manifest.metrics is None else manifest.metrics.top1,
         load_ms=load_ms,
         labels=classifier.output.labels,
-        stages=floor_stages(classifier, threads) if floor else model_stages(classifier),
+        stages=raw_invoke_stages(classifier, threads) if baseline else model_stages(classifier),
         best=best,
     )

@@ -1,15 +1,14 @@
-"""A finished training, run the way people come from: its Keras model, one picture after the other.
+"""The Keras model of a finished training, in the two usual ways, one picture after the other.
 
     keras.predict    model.predict(picture[None], verbose=0), as in most tutorials
     keras.call       model(picture[None], training=False), as Keras' own documentation advises for small inputs
 
-Decoding, crop and resize are Trailcam's own, so that the difference is the runtime's.
+Decoding, crop and resize are Trailcam's, so that only the runtime differs.
 
 Source: Keras documentation, "Model.predict": "for small numbers of inputs that fit in one batch, directly use
 ``__call__()`` for faster execution".
 """
 
-import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,20 +17,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_benchmarks.worker.benchmarked_model import Subject
+from trailcam_benchmarks.worker.benchmarked_model import BenchmarkedModel
 from trailcam_benchmarks.worker.latency import camera_frame
 from trailcam_benchmarks.worker.stages import Stages
 from trailcam_core.datasets.run_directory import read_run
+from trailcam_core.files.digest import file_sha256
 from trailcam_core.images.decode import decode_image, read_image
 from trailcam_core.images.resize import fit_image
 
-__all__ = ["KERAS_WAYS", "import_keras", "open_keras_subject"]
+__all__ = ["KERAS_WAYS", "import_keras", "open_keras_model"]
 
 KERAS_WAYS = ("keras.predict", "keras.call")
 
 
 def import_keras(threads: int) -> None:
-    """Import Keras and its backend, which is to use so many threads.
+    """Import Keras and set the number of threads of its backend.
 
     Raises:
         ModuleNotFoundError: one of them is not installed.
@@ -45,7 +45,7 @@ def import_keras(threads: int) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def open_keras_subject(path: Path, way: str, threads: int) -> Subject:
+def open_keras_model(path: Path, way: str, threads: int) -> BenchmarkedModel:
     """Open the model of a run directory; ``way`` is one of ``KERAS_WAYS``.
 
     Raises:
@@ -63,8 +63,8 @@ def open_keras_subject(path: Path, way: str, threads: int) -> Subject:
     invoke = _predict(model) if way == "keras.predict" else _call(model)
     _, jpeg = camera_frame()
     backend = keras.backend.backend()
-    digest = hashlib.sha256(run.model_path.read_bytes()).hexdigest()
-    return Subject(
+    digest = file_sha256(run.model_path)
+    return BenchmarkedModel(
         name=path.name,
         scheme="float32",
         sha256=digest,

@@ -1,4 +1,4 @@
-"""Latency of a bundle against the floor: the bare interpreter call on a ready input.
+"""Latency of a bundle compared with its baseline: the raw interpreter call on a ready input.
 
     python -m trailcam_benchmarks.worker.latency [BUNDLE...]
 
@@ -38,9 +38,9 @@ __all__ = [
     "LatencyBench",
     "LatencyReport",
     "Quantiles",
-    "bare_call",
     "camera_frame",
     "main",
+    "raw_invoke",
 ]
 
 FRAME_WIDTH_PX, FRAME_HEIGHT_PX = 640, 480
@@ -60,7 +60,7 @@ class Quantiles:
 
 @dataclass(frozen=True)
 class LatencyReport:
-    """One bundle on this machine; ``overhead`` is the median over frames of classify / floor, minus 1."""
+    """One bundle on this machine; ``overhead`` is the median of classify / floor (the baseline), minus 1."""
 
     bundle: str
     scheme: str
@@ -74,7 +74,7 @@ class LatencyReport:
 
 
 class LatencyBench:
-    """A bundle and its floor, opened and ready to be timed.
+    """A bundle and its baseline, opened for timing.
 
     Args:
         bundle: folder of a bundle, None for the built-in one.
@@ -88,7 +88,7 @@ class LatencyBench:
         self._classifier = Classifier.open(bundle, threads)
         self._threads = threads
         self._image, self._jpeg = camera_frame()
-        self._floor = bare_call(self._classifier, threads, self._image)
+        self._floor = raw_invoke(self._classifier, threads, self._image)
 
     def run(self, frames: int, progress: Progress = silent) -> LatencyReport:
         """Time ``frames`` synthetic 640x480 camera frames (at least 1), one by one, after a warm-up."""
@@ -119,8 +119,8 @@ class LatencyBench:
         )
 
 
-def bare_call(classifier: Classifier, threads: int, image: Image) -> Callable[[], object]:
-    """Return the shortest way from a ready input to the raw output, on an interpreter of its own."""
+def raw_invoke(classifier: Classifier, threads: int, image: Image) -> Callable[[], object]:
+    """Return a call from a ready input to the raw output, on a separate interpreter."""
     ready = fit_image(image, classifier.input)[None]
     path = classifier.bundle.model_path
     if path.suffix == ".onnx":
@@ -143,7 +143,7 @@ def bare_call(classifier: Classifier, threads: int, image: Image) -> Callable[[]
     return call
 
 
-@functools.cache  # the arrays it takes are a hundred times the frame: they must not be made while a model is measured
+@functools.cache  # its arrays are a hundred times the frame, and must not be created while a model is measured
 def camera_frame() -> tuple[Image, bytes]:
     """Return a smooth coloured scene with sensor noise, and its JPEG; the same in every run, not to be written to."""
     rng = np.random.default_rng(0)
@@ -162,7 +162,7 @@ def _quantiles(times_ms: npt.NDArray[np.float64]) -> Quantiles:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure every bundle and print it; 1 where one cannot be used."""
+    """Measure and print every bundle; return 1 if one cannot be used."""
     parser = argparse.ArgumentParser(description="A bundle against the bare interpreter call, frame by frame in turns.")
     parser.add_argument("bundles", type=Path, nargs="*", metavar="BUNDLE", help="default: the built-in one")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of one inference (default 1)")

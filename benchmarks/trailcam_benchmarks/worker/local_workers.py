@@ -1,10 +1,10 @@
-"""Which program measures a runtime: this Python, or one of an environment that has another interpreter."""
+"""Workers on this machine: with this Python, or with that of an environment with another runtime."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from trailcam_benchmarks.host.virtual_environments import TFLITE_RUNTIME, packages_folder, python_of
-from trailcam_benchmarks.worker.spawn import CHILD, Answers, ChildError, Run, run_child
+from trailcam_benchmarks.worker.spawn import WORKER_COMMAND, Replies, Run, WorkerError, run_worker
 from trailcam_benchmarks.worker.worker import Request
 from trailcam_core.errors import DeviceError
 
@@ -14,9 +14,9 @@ RUNTIMES = {"installed": "", "tflite-runtime": TFLITE_RUNTIME.name}
 
 
 def local_run(runtimes: Sequence[str], cache: Path) -> Run:
-    """Return what starts processes on this machine; environments that ``runtimes`` need are made now.
+    """Return a function that starts workers on this machine; environments that ``runtimes`` need are created now.
 
-    A runtime that cannot be had here gives ``ChildError``, which becomes a row that says why.
+    A runtime that cannot be installed here raises ``WorkerError``, which becomes a row with the reason.
 
     Args:
         runtimes: values of ``RUNTIMES``.
@@ -27,13 +27,18 @@ def local_run(runtimes: Sequence[str], cache: Path) -> Run:
     if TFLITE_RUNTIME.name in runtimes:
         try:
             python = python_of(TFLITE_RUNTIME, cache)
-            commands[TFLITE_RUNTIME.name] = ("env", f"PYTHONPATH={packages_folder(cache)}", str(python), *CHILD[1:])
+            commands[TFLITE_RUNTIME.name] = (
+                "env",
+                f"PYTHONPATH={packages_folder(cache)}",
+                str(python),
+                *WORKER_COMMAND[1:],
+            )
         except DeviceError as error:
             refusals[TFLITE_RUNTIME.name] = str(error)
 
-    def run(request: Request) -> Answers:
+    def run(request: Request) -> Replies:
         if request.runtime in refusals:
-            raise ChildError(refusals[request.runtime])
-        yield from run_child(request, commands.get(request.runtime, CHILD))
+            raise WorkerError(refusals[request.runtime])
+        yield from run_worker(request, commands.get(request.runtime, WORKER_COMMAND))
 
     return run

@@ -1,4 +1,4 @@
-"""A long run at full load: does the rate of the first minute still hold at the end?
+"""Soak: a long run at full load that compares the rate of the last minute with that of the first.
 
 A small board in a closed box slows down when it is hot. The figure to quote is the sustained one, of the last minute.
 """
@@ -12,8 +12,8 @@ from trailcam_benchmarks.worker.stages import Clock, Stages, time_frames
 __all__ = ["Sample", "SoakSummary", "summarise_soak", "take_samples"]
 
 _MINUTE_S = 60.0
-# Of the firmware's number: bit 0 says undervoltage, 1 frequency capped, 2 throttled, 3 soft temperature limit, all now;
-# bits 16 to 19 that the same was so since the board was switched on. Source: as in ``machine``.
+# Bits of the firmware: 0 undervoltage, 1 frequency capped, 2 throttled, 3 soft temperature limit, all now; 16 to 19 the
+# same since the boot. Source: Raspberry Pi documentation, vcgencmd, get_throttled.
 _NOW, _STAYS_SHIFT = 0xF, 16
 _UNDERVOLTAGE, _SLOWED = 0x1, 0xE
 
@@ -34,10 +34,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class SoakSummary:
-    """The first minute against the last; ``ratio`` is None where the soak was shorter than two minutes.
+    """The first minute and the last; ``ratio`` is None where the soak was shorter than two minutes.
 
     ``throttled`` is whether the firmware slowed the processor down during the soak (frequency capped, throttled, soft
-    temperature limit), ``undervoltage`` whether the supply was too weak; both are None where it reports nothing.
+    temperature limit), ``undervoltage`` whether the supply was too weak; both are None if it reports nothing.
     """
 
     seconds: float
@@ -58,31 +58,31 @@ def take_samples(
     condition: Callable[[], Condition],
     memory_mb: Callable[[], tuple[float | None, float | None]],
 ) -> Iterator[Sample]:
-    """Run for ``seconds`` and give a sample every ``sample_s``, as soon as it is there."""
+    """Run for ``seconds`` and yield a sample every ``sample_s``."""
     start_s = before_s = clock()
     while before_s - start_s < seconds:
         frames = len(time_frames(stages, 1, min(sample_s, seconds - (before_s - start_s)), clock))
         now_s = clock()
-        looked = condition()
+        now = condition()
         yield Sample(
             at_s=now_s - start_s,
             seconds=now_s - before_s,
             frames=frames,
             rate_hz=frames / (now_s - before_s),
             memory_mb=memory_mb()[0],
-            temperature_c=looked.temperature_c,
-            frequency_mhz=looked.frequency_mhz,
-            throttled=looked.throttled,
+            temperature_c=now.temperature_c,
+            frequency_mhz=now.frequency_mhz,
+            throttled=now.throttled,
         )
         before_s = now_s
 
 
 def summarise_soak(samples: Sequence[Sample], start: Condition | None = None) -> SoakSummary:
-    """Compare the first minute with the last; a soak that was cut is judged by the samples it has.
+    """Compare the first minute with the last; an interrupted soak is judged by its samples so far.
 
     Args:
         samples: at least one.
-        start: the machine just before, which says what the firmware had seen by then.
+        start: condition of the machine just before, with the firmware's earlier flags.
     """
     end_s = samples[-1].at_s
     first = _rate([sample for sample in samples if sample.at_s <= _MINUTE_S] or samples[:1])
@@ -103,10 +103,10 @@ def summarise_soak(samples: Sequence[Sample], start: Condition | None = None) ->
 
 
 def _firmware_bits(samples: Sequence[Sample], at_start: int | None) -> int | None:
-    """Return what the firmware reported during the soak as the bits that say "now"; None if it reports nothing.
+    """Return the firmware's flags during the soak, as the bits for "now"; None if it reports nothing.
 
-    A sample sees one instant, so the bits that stay set count as well where they were not set at the start. Without a
-    look at the start those of the first sample are taken for older than the soak.
+    A sample covers one instant, so flags that stay set count as well if they were not set at the start. If the start is
+    unknown, those of the first sample count as older than the soak.
     """
     bits = [sample.throttled for sample in samples if sample.throttled is not None]
     if not bits:

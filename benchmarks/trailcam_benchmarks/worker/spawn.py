@@ -1,4 +1,4 @@
-"""Start ``trailcam_benchmarks.worker.worker``, read its answers, and say why where it gives none."""
+"""Start ``trailcam_benchmarks.worker.worker`` and read its replies, or the reason of its failure."""
 
 import contextlib
 import json
@@ -13,20 +13,20 @@ from typing import IO, Any, cast
 
 from trailcam_benchmarks.worker.worker import Request
 
-__all__ = ["CHILD", "Answers", "ChildError", "LostError", "Run", "ask", "run_child"]
+__all__ = ["WORKER_COMMAND", "LostError", "Replies", "Run", "WorkerError", "request_one", "run_worker"]
 
-CHILD = (sys.executable, "-m", "trailcam_benchmarks.worker.worker")
+WORKER_COMMAND = (sys.executable, "-m", "trailcam_benchmarks.worker.worker")
 LIMIT_S = 3600.0  # of one round; Xception on the smallest board needs minutes
 _STDERR_BYTES = 2_000
 _SIGNALLED = 128
 
-Answer = dict[str, Any]
-Answers = Generator[Answer, None, None]
-Run = Callable[[Request], Answers]
+Reply = dict[str, Any]
+Replies = Generator[Reply, None, None]
+Run = Callable[[Request], Replies]
 
 
-class ChildError(Exception):
-    """The process gave no answer; the text says why, for the row of the table, ``code`` how it ended if it did."""
+class WorkerError(Exception):
+    """A worker failed; the text is the reason for the row of the table, ``code`` its exit code if it ended."""
 
     def __init__(self, text: str, code: int | None = None) -> None:
         super().__init__(text)
@@ -34,19 +34,19 @@ class ChildError(Exception):
 
 
 class LostError(Exception):
-    """The machine itself is out of reach, so nothing more can be measured; the text says why."""
+    """The machine is out of reach, so nothing more can be measured; the text is the reason."""
 
 
-def run_child(request: Request, command: tuple[str, ...] = CHILD, limit_s: float = LIMIT_S) -> Answers:
-    """Give each answer of a child as it comes; the process has ended when there are no more or this is closed.
+def run_worker(request: Request, command: tuple[str, ...] = WORKER_COMMAND, limit_s: float = LIMIT_S) -> Replies:
+    """Yield the replies of a worker; its process has ended after the last one, or when this is closed.
 
     Args:
-        request: what to do.
+        request: for the worker.
         command: program that reads the request on stdin.
-        limit_s: seconds beyond ``request.seconds`` after which it is ended.
+        limit_s: seconds beyond ``request.seconds`` until it is killed.
 
     Raises:
-        ChildError: it refused, crashed, ran out of time, or said something that is no answer; or it could not be
+        WorkerError: it refused, crashed, ran out of time or printed anything else than replies; or it could not be
             started, as when the disk or the table of processes is full.
     """
     with contextlib.ExitStack() as stack:
@@ -54,7 +54,7 @@ def run_child(request: Request, command: tuple[str, ...] = CHILD, limit_s: float
             errors = stack.enter_context(tempfile.TemporaryFile())
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
         except OSError as error:
-            raise ChildError(f"the process could not be started: {error}") from error
+            raise WorkerError(f"the process could not be started: {error}") from error
         answers = cast(IO[str], process.stdout)
         late = threading.Event()
 
@@ -66,11 +66,11 @@ def run_child(request: Request, command: tuple[str, ...] = CHILD, limit_s: float
         timer.start()
         try:
             with contextlib.suppress(BrokenPipeError), cast(IO[str], process.stdin) as stdin:
-                stdin.write(json.dumps(asdict(request)))  # who ends before reading says more by the exit code
+                stdin.write(json.dumps(asdict(request)))  # a worker that ends before reading reports by its exit code
             for line in answers:
                 answer = _parse(line)
                 if "error" in answer:
-                    raise ChildError(str(answer["error"]))
+                    raise WorkerError(str(answer["error"]))
                 yield answer
             code = process.wait()
         finally:
@@ -80,38 +80,38 @@ def run_child(request: Request, command: tuple[str, ...] = CHILD, limit_s: float
             process.wait()
             answers.close()
         if late.is_set():
-            raise ChildError(f"gave no answer within {request.seconds + limit_s:.0f} s and was ended")
+            raise WorkerError(f"no reply within {request.seconds + limit_s:.0f} s, so the process was ended")
         if code:
             errors.seek(0, 2)
             errors.seek(max(0, errors.tell() - _STDERR_BYTES))
-            raise ChildError(_reason(code, errors.read().decode("utf-8", "replace")), code)
+            raise WorkerError(_reason(code, errors.read().decode("utf-8", "replace")), code)
 
 
-def ask(run: Run, request: Request) -> Answer:
-    """Return the one answer to a request.
+def request_one(run: Run, request: Request) -> Reply:
+    """Return the last reply to a request.
 
     Raises:
-        ChildError: there is none.
+        WorkerError: there is none.
     """
     found = list(run(request))
     if not found:
-        raise ChildError("the process ended without an answer")
+        raise WorkerError("the process ended without a reply")
     return found[-1]
 
 
-def _parse(line: str) -> Answer:
+def _parse(line: str) -> Reply:
     try:
         answer = json.loads(line)
     except json.JSONDecodeError as error:
-        raise ChildError(f"the process said {line[:80]!r}, which is no answer") from error
+        raise WorkerError(f"the process printed {line[:80]!r}, expected a reply in JSON") from error
     if not isinstance(answer, dict):
-        raise ChildError(f"the process said {line[:80]!r}, which is no answer")
+        raise WorkerError(f"the process printed {line[:80]!r}, expected a reply in JSON")
     return answer
 
 
 def _reason(code: int, errors: str) -> str:
     last = (errors.strip().splitlines() or [""])[-1][:200]
-    number = -code if code < 0 else code - _SIGNALLED  # the second is how a shell says it
+    number = -code if code < 0 else code - _SIGNALLED  # the second is the exit code of a shell
     if number in set(signal.Signals):
         ended = f"the process was ended by {signal.Signals(number).name}"
         if number == signal.SIGKILL:

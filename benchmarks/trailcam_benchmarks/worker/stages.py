@@ -3,10 +3,10 @@
     decode    JPEG of a camera frame -> image
     resize    image -> input, by the one preprocessing
     invoke    input -> logits, by the interpreter
-    post      logits -> answer: finite, softmax, reject rule
+    post      logits -> classification: finite, softmax, reject rule
 
-``latency`` is resize + invoke + post: what ``trailcam watch`` spends on a frame that the camera has delivered. The
-whole loop has decode as well, as with MJPEG cameras and folders of pictures.
+``latency`` is resize + invoke + post: the time of ``trailcam watch`` for a frame from the camera. The whole loop adds
+decode, as with MJPEG cameras and folders of pictures.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_benchmarks.worker.latency import bare_call, camera_frame
+from trailcam_benchmarks.worker.latency import camera_frame, raw_invoke
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import BundleError
 from trailcam_core.images.decode import decode_image
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.decision import decide
 
-__all__ = ["STAGES", "WARMUP_FRAMES", "Stages", "floor_stages", "latencies", "model_stages", "time_frames"]
+__all__ = ["STAGES", "WARMUP_FRAMES", "Stages", "latencies", "model_stages", "raw_invoke_stages", "time_frames"]
 
 STAGES = ("decode", "resize", "invoke", "post")
 WARMUP_FRAMES = 20
@@ -34,7 +34,7 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class Stages:
-    """The four steps, each fed with what the one before gave."""
+    """The four steps; each gets the output of the one before."""
 
     decode: Callable[[], Any]
     resize: Callable[[Any], Any]
@@ -59,14 +59,14 @@ def model_stages(classifier: Classifier) -> Stages:
     )
 
 
-def floor_stages(classifier: Classifier, threads: int) -> Stages:
-    """Return the floor of an open bundle: the hand-written interpreter loop on a ready input, and nothing else."""
-    call = bare_call(classifier, threads, camera_frame()[0])
+def raw_invoke_stages(classifier: Classifier, threads: int) -> Stages:
+    """Return the baseline of an open bundle: the raw interpreter loop on a ready input."""
+    call = raw_invoke(classifier, threads, camera_frame()[0])
     return Stages(lambda: None, lambda _: None, lambda _: call(), lambda _: None)
 
 
 def time_frames(stages: Stages, frames: int, seconds: float, clock: Clock) -> Times:
-    """Send frames through, one by one, until there are ``frames`` of them and ``seconds`` have passed.
+    """Time frames one by one, until there are ``frames`` of them and ``seconds`` have passed.
 
     Returns:
         (n, 4) milliseconds, n at least ``frames``, columns as ``STAGES``.

@@ -13,12 +13,12 @@ from trailcam_benchmarks.host.virtual_environments import environments_folder
 from trailcam_benchmarks.report.html import render_report
 from trailcam_benchmarks.report.tables import describe_soak, describe_verdict, markdown_table, terminal_table
 from trailcam_benchmarks.results.budget import describe_budget
-from trailcam_benchmarks.results.regression import compare
+from trailcam_benchmarks.results.regression_check import compare
 from trailcam_benchmarks.results.rows import Picture
-from trailcam_benchmarks.results.schema import Result, read_old, write_result
-from trailcam_benchmarks.session.accuracy_pictures import find_pictures, spread
-from trailcam_benchmarks.session.session import MLPERF_FRAMES, Keep, Plan, measure
-from trailcam_benchmarks.worker import worker as child
+from trailcam_benchmarks.results.schema import Result, read_earlier, write_result
+from trailcam_benchmarks.session.accuracy_pictures import find_pictures, sample_evenly
+from trailcam_benchmarks.session.session import MLPERF_FRAMES, BenchmarkPlan, Keep, measure
+from trailcam_benchmarks.worker import worker
 from trailcam_benchmarks.worker.local_workers import RUNTIMES, local_run
 from trailcam_benchmarks.worker.operator_profile import describe_profile, profile_bundle
 from trailcam_benchmarks.worker.spawn import LostError
@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure; 3 if nothing fits the budget, something is slower, or a soak or all bundles could not be measured."""
     if arguments.child:
-        return child.main()
+        return worker.main()
     if arguments.ops:
         return _operators(arguments)
     with interruptions():
@@ -89,8 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _compare(arguments: argparse.Namespace) -> int:
     if arguments.on is not None and (arguments.keras or arguments.runtimes != ("",)):
         raise DeployError("--on measures the interpreter that is installed there: leave out --keras and --runtimes.")
-    old = None if arguments.against is None else read_old(arguments.against)
-    plan = Plan(
+    old = None if arguments.against is None else read_earlier(arguments.against)
+    plan = BenchmarkPlan(
         bundles=tuple(dict.fromkeys(arguments.bundles)) or (BUILTIN_BUNDLE,),
         threads=arguments.threads,
         runtimes=arguments.runtimes,
@@ -151,15 +151,14 @@ def _operators(arguments: argparse.Namespace) -> int:
     return _CHECK_FAILED if failed else 0
 
 
-def _measure(plan: Plan, arguments: argparse.Namespace, progress: Progress) -> Result:
+def _measure(plan: BenchmarkPlan, arguments: argparse.Namespace, progress: Progress) -> Result:
     keep = None if arguments.out is None else _keep_in(arguments.out, arguments.on)
     if arguments.on is None:
         return measure(plan, local_run(plan.runtimes, environments_folder()), progress, keep=keep)
-    options = () if arguments.ssh_config is None else ("-F", str(arguments.ssh_config))
     try:
-        with connect(arguments.on, arguments.program, options) as remote:
+        with connect(arguments.on, arguments.program, arguments.ssh_config) as remote:
             remote.send(plan.bundles, [picture.path for picture in plan.pictures])
-            return replace(measure(plan, remote.run, progress, remote.look, keep), host=arguments.on)
+            return replace(measure(plan, remote.run, progress, remote.probe, keep), host=arguments.on)
     except LostError as error:
         raise DeployError(f"{error}. Nothing was measured.") from error
 
@@ -194,7 +193,7 @@ def read_pictures(folder: Path, limit: int, label_map: str | None = None) -> tup
     """
     found = find_pictures(folder)
     labels = choose_label_map({picture.label for picture in found}, label_map)
-    return tuple(Picture(picture.path, labels[picture.label]) for picture in spread(found, limit))
+    return tuple(Picture(picture.path, labels[picture.label]) for picture in sample_evenly(found, limit))
 
 
 def _budget(result: Result, budget_s: float | None) -> tuple[str, bool]:

@@ -1,4 +1,4 @@
-"""``trailcam cameras``: which cameras this machine has, and what keeps others from being seen."""
+"""``trailcam cameras``: list the cameras of this machine, and the reasons why others are missing."""
 
 import argparse
 import json
@@ -12,11 +12,11 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam cameras``."""
-    parser.add_argument("--json", action="store_true", help="cameras and problems as one JSON object")
+    parser.add_argument("--json", action="store_true", help="print cameras and problems as one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List the cameras; what is wrong with others goes to stderr, and is no failure."""
+    """List the cameras; problems of others go to stderr and are not a failure."""
     cameras, problems = list_cameras()
     if arguments.json:
         record = {"cameras": [asdict(camera) for camera in cameras], "problems": [str(error) for error in problems]}
@@ -29,5 +29,5 @@ def run(arguments: argparse.Namespace) -> int:
     if cameras:
         print(f'Watch one with "trailcam watch --source {cameras[0].source}".')
     else:
-        print('No camera was found. Network cameras are not looked for: "trailcam watch --source rtsp://...".')
+        print('No camera was found. Network cameras are not detected: "trailcam watch --source rtsp://...".')
     return 0

@@ -1,4 +1,4 @@
-"""``trailcam classify``: say what is in picture files and folders."""
+"""``trailcam classify``: classify picture files and folders."""
 
 import argparse
 import csv
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Classify every picture; one that cannot be read is reported, the rest goes on, and the exit code is 1."""
+    """Classify every picture; an unreadable one is reported, the others go on, and the exit code is 1."""
     classifier = open_classifier(arguments)
     show: Show = _show_json if arguments.json else _csv_writer() if arguments.csv else _show_text
     failures = 0

@@ -1,4 +1,4 @@
-"""``trailcam data``: look at a folder of photographs before it costs you a week, or get one."""
+"""``trailcam data``: check a folder of photographs before a training, or download one."""
 
 import argparse
 import json
@@ -19,24 +19,24 @@ _CHECK_FAILED = 3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam data``."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    check = actions.add_parser("check", help="say what is in a folder", description=_CHECK, allow_abbrev=False)
+    check = actions.add_parser("check", help="check a folder", description=_CHECK, allow_abbrev=False)
     check.add_argument("data", type=Path, metavar="DATA", help="folder with one folder of pictures per class")
     check.add_argument("--json", action="store_true", help="everything as one JSON object")
     check.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures")
-    check.add_argument(
-        "--quarantine", type=Path, metavar="DIR", help="move unreadable files and needless exact copies there"
-    )
+    check.add_argument("--quarantine", type=Path, metavar="DIR", help="move unreadable files and exact copies there")
     check.add_argument(
         "--label-map",
         metavar="MAP",
-        help="animals10, none, or a TOML file of folder = label (default: seen from the folders)",
+        help="animals10, none, or a TOML file of folder = label (default: detected from the folders)",
     )
-    fetch = actions.add_parser("fetch", help="get a data set", description=_FETCH, allow_abbrev=False)
-    fetch.add_argument("name", choices=["animals10"], help="which one")
+    fetch = actions.add_parser("fetch", help="download a data set", description=_FETCH, allow_abbrev=False)
+    fetch.add_argument("name", choices=["animals10"], help="name of the data set")
     fetch.add_argument(
-        "--to", type=Path, default=Path("animals10"), metavar="DIR", help="where to put it (default: animals10)"
+        "--to", type=Path, default=Path("animals10"), metavar="DIR", help="target folder (default: animals10)"
     )
-    restore = actions.add_parser("restore", help="take a quarantine back", description=_RESTORE, allow_abbrev=False)
+    restore = actions.add_parser(
+        "restore", help="restore the files of a quarantine", description=_RESTORE, allow_abbrev=False
+    )
     restore.add_argument("quarantine", type=Path, metavar="DIR", help='folder that "--quarantine" made')
 
 
@@ -45,7 +45,7 @@ _CHECK = (
     "across classes. Nothing is changed without --quarantine. The exit code is 3 if a training would refuse the folder."
 )
 _FETCH = "Download Animals-10 with kagglehub, unpack it and read every picture."
-_RESTORE = "Put every file of a quarantine folder back to where it was."
+_RESTORE = "Move every file of a quarantine folder back to its original place."
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -70,7 +70,7 @@ def _check(arguments: argparse.Namespace) -> int:
         check = check_data(dataset, find_duplicates(dataset, progress))
     if arguments.report is not None:
         write_file(arguments.report, render_html(check).encode("utf-8"))
-        print(f"Pictures of all this: {arguments.report}", file=sys.stderr)
+        print(f"Report with pictures: {arguments.report}", file=sys.stderr)
     if arguments.json:
         print(json.dumps(to_record(check), ensure_ascii=False, indent=2))
     else:

@@ -1,4 +1,4 @@
-"""``trailcam events``: what the camera saw, from its store: listed, filtered, exported."""
+"""``trailcam events``: list, filter and export the events of a store."""
 
 import argparse
 import csv
@@ -14,11 +14,11 @@ from pathlib import Path
 from trailcam_core.errors import DataError
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Deployment, Project, write_camtrap_dp
 from trailcam_edge.store.reader import StoreReader, open_reader
-from trailcam_edge.store.records import CSV_HEADER, EventRecord, csv_row, event_json, iso_time
+from trailcam_edge.store.records import CSV_HEADER, EventRecord, blind_json, csv_row, event_json, iso_time
+from trailcam_edge.store.settings import DEFAULT_FOLDER
 
-__all__ = ["DEFAULT_STORE", "add_arguments", "run"]
+__all__ = ["add_arguments", "run"]
 
-DEFAULT_STORE = Path("/var/lib/trailcam")
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -26,37 +26,39 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam events``."""
     parser.add_argument(
-        "--store", type=Path, default=DEFAULT_STORE, metavar="DIR", help=f"the event store (default {DEFAULT_STORE})"
+        "--store", type=Path, default=DEFAULT_FOLDER, metavar="DIR", help=f"the event store (default {DEFAULT_FOLDER})"
     )
     parser.add_argument("--label", metavar="LABEL", help="only visits with this label")
     when = 'a date or time, or an age such as "24h" or "7d"'
-    parser.add_argument("--since", type=_time, metavar="TIME", help=f"only what started then or later: {when}")
-    parser.add_argument("--until", type=_time, metavar="TIME", help="only what started before")
+    parser.add_argument("--since", type=_time, metavar="TIME", help=f"only events that started at or after: {when}")
+    parser.add_argument("--until", type=_time, metavar="TIME", help="only events that started before")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the last N")
-    parser.add_argument("--blind", action="store_true", help="list when the camera could not see, and why")
+    parser.add_argument("--blind", action="store_true", help="list blind times and their reasons")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="one JSON object per event and line")
-    form.add_argument("--csv", action="store_true", help="one CSV row per event")
+    form.add_argument("--json", action="store_true", help="print one JSON object per event")
+    form.add_argument("--csv", action="store_true", help="print one CSV row per event")
     form.add_argument("--camtrap-dp", type=Path, metavar="FILE.zip", help="write a Camera Trap Data Package")
     package = parser.add_argument_group("for --camtrap-dp")
-    package.add_argument("--latitude", type=float, metavar="DEGREES", help="WGS84; needed")
-    package.add_argument("--longitude", type=float, metavar="DEGREES", help="WGS84; needed")
-    package.add_argument("--contributor", metavar="NAME", help="the person or organisation to ask; needed")
-    package.add_argument("--project", default="Camera trap project", metavar="TITLE", help="what it is part of")
+    package.add_argument("--latitude", type=float, metavar="DEGREES", help="WGS84; required")
+    package.add_argument("--longitude", type=float, metavar="DEGREES", help="WGS84; required")
+    package.add_argument("--contributor", metavar="NAME", help="name of the contact; required")
+    package.add_argument("--project", default="Camera trap project", metavar="TITLE", help="title of the project")
     package.add_argument("--sampling-design", choices=SAMPLING_DESIGNS, default="opportunistic", metavar="DESIGN")
     package.add_argument("--licence", metavar="NAME", help='for data and pictures, such as "CC-BY-4.0"')
     package.add_argument(
         "--taxa", type=Path, metavar="FILE.toml", help='scientific names: squirrel = "Sciurus vulgaris"'
     )
     package.add_argument("--camera-id", metavar="ID", help="the camera, such as its serial number")
-    package.add_argument("--deployment-id", metavar="ID", help="default: made of location, camera and place")
+    package.add_argument("--deployment-id", metavar="ID", help="default: made of location, camera and coordinates")
     package.add_argument("--location-id", metavar="ID")
     package.add_argument("--location-name", metavar="NAME")
-    package.add_argument("--uncertainty", type=_positive, metavar="METRES", help="of the coordinates, if rounded")
+    package.add_argument(
+        "--uncertainty", type=_positive, metavar="METRES", help="uncertainty of the coordinates, if rounded"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read the store and print or write what was asked for."""
+    """Print or export the events of a store."""
     with open_reader(arguments.store) as reader:
         if arguments.camtrap_dp is not None:
             return _write_package(arguments, reader)
@@ -97,18 +99,17 @@ def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
     if arguments.csv:
         rows.writerow(["reason", "start", "end"])
     for blind in reader.blind_times(_unix(arguments.since), _unix(arguments.until)):
-        start_s, end_s = blind.started.unix_s, blind.ended.unix_s
-        record = {"reason": blind.reason, "start": iso_time(start_s), "end": iso_time(end_s)}
+        start, end = blind.started, blind.ended
         if arguments.json:
-            print(json.dumps(record | {"time_basis": blind.started.basis}, ensure_ascii=False))
+            print(json.dumps(blind_json(blind), ensure_ascii=False))
         elif arguments.csv:
-            rows.writerow(record.values())
+            rows.writerow([blind.reason, iso_time(start.unix_s), iso_time(end.unix_s)])
         else:
-            print(f"{_when(start_s, blind.started.basis)} to {_when(end_s, blind.ended.basis)}  {blind.reason}")
+            print(f"{_when(start.unix_s, start.basis)} to {_when(end.unix_s, end.basis)}  {blind.reason}")
 
 
 def _when(unix_s: float | None, basis: str) -> str:
-    """Return a time as people on this machine read it; a bound is marked as one."""
+    """Return a time in the zone of this machine; a bound is marked with > or <."""
     if unix_s is None:
         return "at an unknown time"
     mark = {"not before": ">", "not after": "<"}.get(basis, "")
@@ -118,11 +119,11 @@ def _when(unix_s: float | None, basis: str) -> str:
 def _write_package(arguments: argparse.Namespace, reader: StoreReader) -> int:
     missing = [f"--{name}" for name in ("latitude", "longitude", "contributor") if getattr(arguments, name) is None]
     if missing:
-        raise DataError(f"A Camera Trap Data Package must say where and by whom: add {', '.join(missing)}.")
+        raise DataError(f"A Camera Trap Data Package needs place and contact: add {', '.join(missing)}.")
     if arguments.limit is not None or arguments.blind:
-        raise DataError("--limit and --blind cannot go with --camtrap-dp; choose by --label, --since and --until.")
-    place = f"{arguments.latitude:.5f}_{arguments.longitude:.5f}"
-    parts = [part for part in (arguments.location_id, arguments.camera_id, place) if part]
+        raise DataError("--limit and --blind cannot be used with --camtrap-dp; select by --label, --since and --until.")
+    coordinates = f"{arguments.latitude:.5f}_{arguments.longitude:.5f}"
+    parts = [part for part in (arguments.location_id, arguments.camera_id, coordinates) if part]
     try:
         deployment = Deployment(
             arguments.deployment_id or "_".join(parts),
@@ -157,7 +158,7 @@ def _write_package(arguments: argparse.Namespace, reader: StoreReader) -> int:
         print(f"The camera watched {summary.effort.watched_s / 3600:.2f} h in it.")
     if summary.undated:
         print(
-            f"trailcam: {summary.undated} visits are left out: the clock was never set, neither then nor later.",
+            f"trailcam: {summary.undated} visits are left out: their date is unknown, because the clock was never set.",
             file=sys.stderr,
         )
     return 0

@@ -1,4 +1,4 @@
-"""``trailcam export``: turn a run, or a Keras model from elsewhere, into bundles and measure what that cost."""
+"""``trailcam export``: convert a run, or a foreign Keras model, to bundles and measure the drift."""
 
 import argparse
 import json
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 _CHECK_FAILED = 3
-_WORK_PREFIX = ".trailcam-export-"  # of trailcam_export.run.resume_cache, which would load TensorFlow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,13 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quantizer",
         choices=("litert", "tensorflow"),
-        help="make integer TFLite files with this one (default: the better one)",
+        help="quantiser of integer TFLite files (default: the better one for the scheme)",
     )
     parser.add_argument(
         "--calibration",
         type=Path,
         metavar="DIR",
-        help="frames from the field that calibrate beside training pictures, as many at most",
+        help="field frames that calibrate beside training pictures, at most as many",
     )
     parser.add_argument(
         "--calibration-count",
@@ -66,36 +65,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="up to 8 pictures that travel in the bundles as golden vectors (default: some of the test split)",
     )
     parser.add_argument(
-        "--others", type=Path, metavar="DIR", help='pictures of none of the labels, to measure "unknown" on'
+        "--others", type=Path, metavar="DIR", help='out-of-distribution pictures, to evaluate "unknown"'
     )
     parser.add_argument(
         "--gate",
         default=DEFAULT_PRESET,
         metavar="NAME|FILE",
-        help=f"how much drift is too much: {', '.join(PRESETS)}, or a TOML file of your own (default {DEFAULT_PRESET})",
+        help=f"criteria of the drift gate: {', '.join(PRESETS)}, or a TOML file of your own (default {DEFAULT_PRESET})",
     )
     parser.add_argument(
         "--gate-inconclusive",
         choices=("pass", "fail"),
         default="pass",
-        help="whether what too few test pictures cannot decide gives exit code 3 (default: pass)",
+        help="whether an inconclusive verdict gives exit code 3 (default: pass)",
     )
     parser.add_argument(
-        "--fix", action="store_true", help="when int8 does not pass, keep the layers that hurt in float until it does"
+        "--fix",
+        action="store_true",
+        help="if int8 does not pass, keep its most sensitive layers in float until it does",
     )
-    plain = parser.add_argument_group("a Keras model that was trained elsewhere, in place of RUN")
-    plain.add_argument("--model", type=Path, metavar="FILE", help=".keras or .h5 file")
-    plain.add_argument("--labels", type=Path, metavar="FILE", help="one label per line in the order of its outputs")
-    plain.add_argument(
+    foreign = parser.add_argument_group("a Keras model that was trained elsewhere, in place of RUN")
+    foreign.add_argument("--model", type=Path, metavar="FILE", help=".keras or .h5 file")
+    foreign.add_argument("--labels", type=Path, metavar="FILE", help="one label per line in the order of its outputs")
+    foreign.add_argument(
         "--input-range",
         type=float,
         nargs=2,
         metavar=("BLACK", "WHITE"),
-        help="what black and white pixels were in training, where the model does not say: 0 255, 0 1 or -1 1",
+        help="input values of black and white pixels, if the model does not state them: 0 255, 0 1 or -1 1",
     )
-    plain.add_argument(
-        "--fit", choices=FITS, help="how pictures of another aspect were fitted in training (default stretch)"
-    )
+    foreign.add_argument("--fit", choices=FITS, help="rule for other aspect ratios in training (default stretch)")
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")
 
 
@@ -105,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         report = _export(arguments)
     except (OSError, KeyboardInterrupt, TrailcamError):
-        _say_what_is_kept(arguments)
+        _print_cache_location(arguments)
         raise
     from trailcam_export.run.summary import describe_export, export_record
 
@@ -121,14 +120,14 @@ def _export(arguments: argparse.Namespace) -> "ExportReport":
     with _quiet_progress() as progress:
         from trailcam_export.calibration.calibration_set import CALIBRATION_COUNT
         from trailcam_export.convert.variants import parse_variants
-        from trailcam_export.keras_model.foreign_run import PlainModel
+        from trailcam_export.keras_model.foreign_run import ForeignModel
         from trailcam_export.run.export import export_run
         from trailcam_export.run.plan import ExportRequest
 
-        plain = None
+        foreign = None
         if arguments.model is not None:
             value_range = tuple(arguments.input_range) if arguments.input_range else None
-            plain = PlainModel(arguments.model, arguments.labels, arguments.fit or "stretch", value_range)
+            foreign = ForeignModel(arguments.model, arguments.labels, arguments.fit or "stretch", value_range)
         return export_run(
             ExportRequest(
                 run=arguments.run,
@@ -137,12 +136,12 @@ def _export(arguments: argparse.Namespace) -> "ExportReport":
                 name=arguments.name,
                 version=arguments.version,
                 golden=arguments.golden,
-                others=arguments.others,
+                ood=arguments.others,
                 calibration_count=arguments.calibration_count or CALIBRATION_COUNT,
                 variants=parse_variants(arguments.variants.split(",")),
                 quantizer=arguments.quantizer,
                 calibration=arguments.calibration,
-                plain=plain,
+                foreign=foreign,
                 gate=find_preset(arguments.gate),
                 inconclusive_fails=arguments.gate_inconclusive == "fail",
                 fix=arguments.fix,
@@ -151,10 +150,12 @@ def _export(arguments: argparse.Namespace) -> "ExportReport":
         )
 
 
-def _say_what_is_kept(arguments: argparse.Namespace) -> None:
-    """Tell on stderr where the finished parts of an export are that did not end."""
+def _print_cache_location(arguments: argparse.Namespace) -> None:
+    """Print the folder of the finished parts of an interrupted export to stderr."""
+    from trailcam_export.run.resume_cache import cache_folder
+
     own = arguments.run.resolve().name if arguments.run is not None else arguments.model.stem
-    folder = arguments.out / f"{_WORK_PREFIX}{arguments.name or own}"
+    folder = cache_folder(arguments.out, arguments.name or own)
     if folder.is_dir():
         print(
             f"trailcam: finished parts are kept in {folder}; the same command goes on from there. "
@@ -164,13 +165,13 @@ def _say_what_is_kept(arguments: argparse.Namespace) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Refuse options that make no sense together, as a usage error (exit code 2)."""
+    """Refuse contradictory options as a usage error (exit code 2)."""
     if (arguments.run is None) == (arguments.model is None):
         _usage("name either RUN or --model FILE")
     if arguments.model is None:
         for name in ("labels", "input_range", "fit"):
             if getattr(arguments, name) is not None:
-                _usage(f"--{name.replace('_', '-')} belongs to --model; a run says it itself")
+                _usage(f"--{name.replace('_', '-')} belongs to --model; a run has its own")
     elif arguments.labels is None or arguments.data is None:
         _usage("--model needs --labels FILE and --data DIR, with a folder of pictures for each label")
 
@@ -190,7 +191,7 @@ def _count(text: str) -> int:
 
 @contextmanager
 def _quiet_progress() -> Iterator[Progress]:
-    """Show progress, and native code's chatter only if something goes wrong that we have no words for."""
+    """Show progress; print the log of native code only after an unexpected exception."""
     failure: BaseException | None = None
     terminal = os.fdopen(os.dup(2), "w")
     with terminal, quiet_native_log(), redirect_stderr(terminal), terminal_progress() as progress:

@@ -1,4 +1,4 @@
-"""``trailcam inspect``: what is in a bundle, is it intact, and does it give the laboratory's answers here."""
+"""``trailcam inspect``: describe a bundle, check its files and replay its golden vectors on this machine."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 from trailcam.native_log import quiet_native_log
 from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
 from trailcam_core.golden_replay import GoldenReport
+from trailcam_core.records import encode
 from trailcam_core.spec import Manifest, ModelEntry
 
 __all__ = ["add_arguments", "run"]
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     manifest = classifier.bundle.manifest
     report = classifier.replay_golden()
     if arguments.json:
-        record = {"manifest": asdict(manifest), "golden": asdict(report) | {"passed": report.passed}}
+        record = {"manifest": encode(manifest), "golden": asdict(report) | {"passed": report.passed}}
         print(json.dumps(record, ensure_ascii=False, indent=2))
     else:
         lines = _lines(manifest, report)
@@ -70,9 +71,9 @@ def _lines(manifest: Manifest, report: GoldenReport) -> list[tuple[str, str]]:
         lines.append(("unknown", "never answered: this bundle has no reject rule"))
     else:
         rule = output.reject
-        risk = f"keeps {rule.animals_kept:.1%} of known pictures (n={rule.n_animals:,})"
-        if rule.others_rejected is not None:
-            risk += f", turns away {rule.others_rejected:.1%} of others (n={rule.n_others:,})"
+        risk = f"keeps {rule.known_accept_rate:.1%} of known pictures (n={rule.n_known:,})"
+        if rule.ood_reject_rate is not None:
+            risk += f", rejects {rule.ood_reject_rate:.1%} of others (n={rule.n_ood:,})"
         lines.append(("unknown", f"when {rule.score} is below {rule.threshold:.3f}: {risk}"))
     if metrics is not None:
         worst = min(range(len(output.labels)), key=lambda class_id: metrics.recall[class_id])

@@ -1,11 +1,10 @@
-"""How answers and events look to a program."""
+"""JSON objects of answers; those of visits and blind times are in ``trailcam_edge.store.records``."""
 
 from typing import Any
 
 from trailcam_core.classifier import Classification
-from trailcam_edge.events import BlindTime, Moment, Visit
 
-__all__ = ["answer_record", "blind_record", "named", "visit_record"]
+__all__ = ["answer_record", "named"]
 
 
 def answer_record(answer: Classification) -> dict[str, Any]:
@@ -22,35 +21,3 @@ def answer_record(answer: Classification) -> dict[str, Any]:
 def named(answer: Classification) -> str:
     """Return the word for an answer: its label, "blank" or "unknown"."""
     return answer.label or ("blank" if answer.blank else "unknown")
-
-
-def visit_record(visit: Visit) -> dict[str, Any]:
-    """Return the JSON object of a visit, without its picture."""
-    return {
-        "event": "visit",
-        "visit_id": visit.visit_id,
-        "label": visit.label,
-        "started": _moment(visit.started),
-        "ended": _moment(visit.ended),
-        "confidence": round(visit.confidence, 6),
-        "votes": visit.votes,
-        "frames": visit.frames,
-        "bundle": visit.bundle,
-        "latency_ms": round(visit.latency_ms, 3),
-    }
-
-
-def blind_record(blind: BlindTime) -> dict[str, Any]:
-    """Return the JSON object of a time in which the camera could not see."""
-    return {
-        "event": "blind",
-        "reason": blind.reason,
-        "started": _moment(blind.started),
-        "ended": _moment(blind.ended),
-    }
-
-
-def _moment(moment: Moment) -> dict[str, Any]:
-    """``wall`` is null while the date is not known."""
-    wall = None if moment.wall is None else moment.wall.isoformat(timespec="milliseconds")
-    return {"wall": wall, "monotonic_s": round(moment.monotonic_s, 3), "boot_id": moment.boot_id}

@@ -13,7 +13,7 @@ __all__ = ["add_model_arguments", "open_classifier", "usage_error"]
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --bundle, or --model with what a bare model cannot say itself, and --threads."""
+    """Add --bundle, or --model with the options that a bare model needs, and --threads."""
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="bundle to use (default: the built-in one)")
     parser.add_argument("--model", type=Path, metavar="FILE", help="bare .tflite model instead of a bundle")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="with --model: one label per line")
@@ -25,18 +25,20 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         nargs=2,
         metavar=("BLACK", "WHITE"),
-        help="with a float32 --model: what black and white pixels become, for example -1 1",
+        help="with a float32 --model: input values of black and white pixels, for example -1 1",
     )
-    parser.add_argument("--fit", choices=FITS, help="with --model: how pictures of another aspect are fitted (crop)")
+    parser.add_argument(
+        "--fit", choices=FITS, help="with --model: how pictures of another aspect ratio are fitted (crop)"
+    )
     parser.add_argument("--threads", type=_positive, metavar="N", help="threads of one inference (default: up to 4)")
 
 
 def open_classifier(arguments: argparse.Namespace) -> Classifier:
-    """Open what the arguments name; a combination that makes no sense is a usage error (exit code 2)."""
+    """Open what the arguments name; a contradictory combination is a usage error (exit code 2)."""
     if arguments.model is None:
         for name in ("labels", "background", "value_range", "fit"):
             if getattr(arguments, name) is not None:
-                usage_error(f"--{name.replace('_', '-')} belongs to --model; a bundle says it itself")
+                usage_error(f"--{name.replace('_', '-')} belongs to --model; the manifest of a bundle has it")
         with quiet_native_log():
             return Classifier.open(arguments.bundle, arguments.threads)
     if arguments.bundle is not None:

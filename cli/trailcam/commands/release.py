@@ -1,4 +1,4 @@
-"""``trailcam release``: make a signed repository, add bundles to it, decide who takes them, exchange its keys."""
+"""``trailcam release``: create a signed repository, add bundles, choose the cameras that get them, exchange keys."""
 
 import argparse
 import getpass
@@ -23,7 +23,7 @@ __all__ = ["add_arguments", "run"]
 _REPOSITORY, _KEYS = Path("release"), Path("release-keys")
 _BACKUP = (
     "two places that do not burn together, then delete it here. Without it, or without its passphrase, a stolen key "
-    "cannot be shut out and every camera has to be visited."
+    "cannot be revoked and every camera has to be visited."
 )
 
 
@@ -33,28 +33,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made = {
         name: actions.add_parser(name, help=meaning, description=f"{meaning.capitalize()}.", allow_abbrev=False)
         for name, meaning in (
-            ("init", "make the keys and an empty repository"),
+            ("init", "create the keys and an empty repository"),
             ("add", "sign a bundle and make it the newest release"),
             ("widen", "offer a release to more cameras"),
             ("stop", "offer a release to no more cameras; those that have it keep it"),
             ("expire", "withdraw a version; cameras that have it go to the newest of the others"),
-            ("status", "say what is released to whom, and until when it is signed"),
+            ("status", "list the releases, their cameras and the expiry of the signatures"),
             ("renew", "sign the same releases again before their dates run out"),
             ("rotate-keys", "exchange keys, for example after a theft"),
         )
     }
     made["add"].add_argument("bundle", type=Path, metavar="BUNDLE")
-    made["add"].add_argument("--channel", metavar="NAME", help="who gets it (default: the bundle's name)")
+    made["add"].add_argument("--channel", metavar="NAME", help="channel of the cameras (default: the bundle's name)")
     made["add"].add_argument(
-        "--percent", type=int, default=100, metavar="P", help="of the cameras, 1 to 100; each decides by its id"
+        "--percent",
+        type=int,
+        default=100,
+        metavar="P",
+        help="percentage of the cameras, 1 to 100, chosen by their ids (100)",
     )
-    made["add"].add_argument("--i-know", metavar="REASON", help="release it whatever the drift gate says; signed")
-    made["add"].add_argument("--dry-run", action="store_true", help="say what cameras would fetch, and change nothing")
+    made["add"].add_argument("--i-know", metavar="REASON", help="release against the drift gate; the reason is signed")
+    made["add"].add_argument("--dry-run", action="store_true", help="print download sizes, change nothing")
     made["widen"].add_argument("channel", metavar="CHANNEL")
-    made["widen"].add_argument("percent", type=int, metavar="PERCENT", help="of the cameras, up to 100")
+    made["widen"].add_argument("percent", type=int, metavar="PERCENT", help="percentage of the cameras, up to 100")
     made["stop"].add_argument("channel", metavar="CHANNEL")
     for name in ("widen", "stop"):
-        made[name].add_argument("--release", metavar="VERSION", help="which one (default: the newest)")
+        made[name].add_argument("--release", metavar="VERSION", help="version (default: the newest)")
     made["expire"].add_argument("channel", metavar="CHANNEL")
     made["expire"].add_argument("version", metavar="VERSION")
     made["status"].add_argument("--json", action="store_true", help="as one JSON object")
@@ -62,19 +66,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "roles", nargs="*", metavar="ROLE", help="root, targets, snapshot, timestamp (default: all but root)"
     )
     made["rotate-keys"].add_argument(
-        "--new-passphrase-file", type=Path, metavar="FILE", help="of the new root key (default: asked for)"
+        "--new-passphrase-file", type=Path, metavar="FILE", help="of the new root key (default: prompt)"
     )
     for name, action in made.items():
         action.add_argument("--repository", type=Path, default=_REPOSITORY, metavar="DIR", help="default: release")
         action.add_argument("--keys", type=Path, default=_KEYS, metavar="DIR", help="default: release-keys")
         if name in ("init", "rotate-keys"):
             action.add_argument(
-                "--passphrase-file", type=Path, metavar="FILE", help="of the root key (default: asked for)"
+                "--passphrase-file", type=Path, metavar="FILE", help="of the root key (default: prompt)"
             )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carry out one action."""
+    """Run one action."""
     from trailcam_deploy.release.keys import KeyFolder
     from trailcam_deploy.release.repository import ReleaseRepository
 
@@ -132,7 +136,7 @@ def _status(repository: "ReleaseRepository", arguments: argparse.Namespace) -> N
         return
     for release in status.releases:
         knew = f" ({release.i_know})" if release.i_know else ""
-        print(f"{_sentence(release.channel, release.offer)}, drift gate: {release.drift_gate}{knew}")
+        print(f"{_describe(release.channel, release.offer)}, drift gate: {release.drift_gate}{knew}")
     for role, moment in status.expiry.items():
         print(f"{role}: signed until {moment:%Y-%m-%d}, {(moment - repository.now).days} days")
 
@@ -151,24 +155,24 @@ def _rotate_keys(repository: "ReleaseRepository", arguments: argparse.Namespace)
     repository.rotate_keys(passphrase, roles, new)
     print(f"{arguments.repository}: new keys for {', '.join(roles)}")
     if "root" in roles:
-        print(f"Copy the new {arguments.keys}/root.pem to {_BACKUP} The old one signs nothing more.", file=sys.stderr)
+        print(f"Copy the new {arguments.keys}/root.pem to {_BACKUP} The old one is revoked.", file=sys.stderr)
 
 
 def _print_offers(index: "ReleaseIndex") -> None:
     for offer in index.offers:
-        print(_sentence(index.channel, offer))
+        print(_describe(index.channel, offer))
 
 
-def _sentence(channel: str, offer: "Offer") -> str:
+def _describe(channel: str, offer: "Offer") -> str:
     state = "stopped, cameras that have it keep it" if offer.stopped else f"for {offer.percent} % of the cameras"
     return f"{channel} {offer.version}: {state}"
 
 
 def _passphrase(key: str, file: Path | None, twice: bool) -> str:
-    """Ask for the passphrase of a key, or read it from a file that nobody else can read; never from arguments."""
+    """Ask for the passphrase of a key, or read it from a private file; never from arguments."""
     if file is not None:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
-            raise DeployError(f"{file}: others may read it. Run: chmod 600 {file}")
+            raise DeployError(f"{file}: other users can read it. Run: chmod 600 {file}")
         return file.read_text(encoding="utf-8").rstrip("\n")
     text = getpass.getpass(f"Passphrase of {key}: ")
     if twice and text != getpass.getpass("Once more: "):

@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--update-channel", metavar="NAME", help="which bundle of it")
     parser.add_argument(
+        "--live-token-file", metavar="FILE", help="new configuration: live page on the network, behind this token"
+    )
+    parser.add_argument(
         "--program", metavar="PATH", help="trailcam as the service will find it (default: this one); of use with --root"
     )
 
@@ -62,7 +65,7 @@ def _install(arguments: argparse.Namespace) -> int:
     if (arguments.update_source is None) != (arguments.update_channel is None):
         usage_error("--update-source and --update-channel belong together")
     releases = None if arguments.update_source is None else (arguments.update_source, arguments.update_channel)
-    config = render_config(arguments.source, releases)
+    config = render_config(arguments.source, releases, arguments.live_token_file)
     parsed = parse_config(config, "--source", Path("/etc/trailcam"))  # a quote in it would break the file
     root = arguments.root or Path("/")
     if (root / CONFIG_PATH).exists():

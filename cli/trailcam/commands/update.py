@@ -1,20 +1,25 @@
-"""``trailcam update``: the one way by which a bundle comes to a camera, whatever brought the release."""
+"""``trailcam update``: install the newest release of a channel, from a network, an inbox or a stick.
+
+Exit code 0: installed, up to date or rolled back; 1: an error, whose code ``--json`` prints; 2: usage.
+"""
 
 import argparse
 import json
 import logging
 import os
-import sys
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from trailcam.commands.model_options import usage_error
+from trailcam.logs import add_logging_arguments, configure_logging
 from trailcam_core.bundle.folder import open_bundle
-from trailcam_core.errors import BundleError, UpdateError
+from trailcam_core.errors import BundleError, TrailcamError, UpdateError
+from trailcam_core.release.update_result import UpdateCode, UpdateResult
 from trailcam_edge.clock import date_is_known
 from trailcam_edge.config.camera_toml import Config, read_config
 from trailcam_edge.service.systemd_units import CONFIG_PATH
+from trailcam_edge.update.errors import error_code
 from trailcam_edge.update.install.self_test import run_self_test
 from trailcam_edge.update.install.updater import Updater
 from trailcam_edge.update.settings import UPDATE_FOLDER, UpdateSettings
@@ -23,6 +28,7 @@ __all__ = ["add_arguments", "run"]
 
 _CONFIG = Path("/", CONFIG_PATH)
 _MAX_ROOT_BYTES = 512_000
+_log = logging.getLogger("trailcam_edge")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,47 +37,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         nargs="?",
         metavar="SOURCE",
-        help="release repository: a folder (inbox, USB stick) or an https address (default: what [update] names)",
+        help="release repository: a folder (inbox, USB stick) or an https address (default: source in [update])",
     )
-    parser.add_argument("--channel", metavar="NAME", help="which bundle of the repository (default: [update])")
+    parser.add_argument("--channel", metavar="NAME", help="channel of the repository (default: channel in [update])")
     parser.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
-        help=f"configuration; options go before it (default: {_CONFIG}, if there)",
+        help=f"configuration file; options override it (default: {_CONFIG}, if present)",
     )
-    parser.add_argument("--folder", type=Path, metavar="DIR", help=f"default: that of [update], or {UPDATE_FOLDER}")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        help=f"folder of the update (default: folder in [update], or {UPDATE_FOLDER})",
+    )
     parser.add_argument(
         "--root",
         type=Path,
         metavar="FILE",
         help="root metadata that this camera trusts (default: root.json in --folder)",
     )
-    parser.add_argument("--again", action="store_true", help="even if the bundle was rolled back here before")
-    parser.add_argument("--roll-back", metavar="REASON", help="go back to the bundle before")
-    parser.add_argument("--status", action="store_true", help="say what runs, as one JSON object, and change nothing")
-    parser.add_argument("--max-latency-ms", type=float, metavar="MS", help="of 9 pictures of 10 in the self-test")
-    parser.add_argument("--max-memory-mb", type=float, metavar="MB", help="of the self-test's process")
+    parser.add_argument("--again", action="store_true", help="install a bundle that was rolled back here before")
+    parser.add_argument("--roll-back", metavar="REASON", help="return to the bundle before")
+    parser.add_argument("--status", action="store_true", help="print the journal as one JSON object")
+    parser.add_argument(
+        "--max-latency-ms", type=float, metavar="MS", help="limit of the self-test for 90 %% of the images"
+    )
+    parser.add_argument("--max-memory-mb", type=float, metavar="MB", help="limit of the self-test's process")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object with a code")
+    add_logging_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Bring the newest release here and activate it, or say or undo what was done."""
+    """Install the newest release, print the state, or roll back."""
+    configure_logging(arguments)
     path = arguments.config or (_CONFIG if _CONFIG.exists() else None)
     config = Config() if path is None else read_config(path)
     settings = _settings(arguments, config)
     _become_owner(settings.folder)
-    updater = Updater(settings.folder, _report, lambda bundle: run_self_test(bundle, settings.limits), settings.rule)
+    updater = Updater(settings, lambda bundle: run_self_test(bundle, settings))
     if arguments.status:
-        _print(updater)
+        _print_state(updater)
         return 0
+    try:
+        result = _carry_out(updater, settings, config, path, arguments)
+    except (TrailcamError, OSError) as error:
+        if arguments.json:
+            print(_result(updater, error_code(error), str(error)).to_json())
+        raise  # the front door prints it on stderr and sets the exit code
+    if arguments.json:
+        print(result.to_json())
+    elif result.code == "rolled_back":
+        _print_state(updater)
+    else:
+        print(result.message)
+    return 0
+
+
+def _carry_out(
+    updater: Updater, settings: UpdateSettings, config: Config, path: Path | None, arguments: argparse.Namespace
+) -> UpdateResult:
     if arguments.roll_back is not None:
-        updater.roll_back(arguments.roll_back)
-        _print(updater)
-        return 0
+        journal = updater.roll_back(arguments.roll_back)
+        return _result(updater, "rolled_back", f"{journal.running} is the running bundle.")
     if config.model.bundle is not None and config.update is not None:
         raise UpdateError(
-            f"{path}: [model] names the bundle that this camera runs, {config.model.bundle}. Take that line out, or "
-            "leave the camera as it is."
+            f"{path}: [model] names the bundle that this camera runs, {config.model.bundle}. Remove that line "
+            "to update the camera."
         )
     source, channel = arguments.source or settings.source, arguments.channel or settings.channel
     if source is None or channel is None:
@@ -79,44 +112,46 @@ def run(arguments: argparse.Namespace) -> int:
             "update needs SOURCE and --channel, or source and channel in [update] of the configuration; or --status, "
             "or --roll-back REASON"
         )
-    with updater.alone():
-        return _update(updater, source, channel, settings.folder, arguments)
+    with updater.exclusive():
+        root = arguments.root or settings.folder / "root.json"
+        return _update(updater, source, channel, settings.folder, root, arguments.again)
 
 
-def _update(updater: Updater, source: str, channel: str, folder: Path, arguments: argparse.Namespace) -> int:
+def _update(updater: Updater, source: str, channel: str, folder: Path, root: Path, again: bool) -> UpdateResult:
     resumed = updater.resume()
     if resumed is not None:
-        _report(f"{resumed} was taken up where it had stopped.")
+        _log.info("the interrupted installation of %s was finished.", resumed)
     from trailcam_edge.update.fetch.fetch_release import fetch_release
 
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it tells of every attempt; the last one is an error of ours
+    def clock() -> datetime | None:
+        return datetime.now(UTC) if date_is_known() else None
 
-    choice, bundle = fetch_release(
-        source,
-        folder,
-        _read_root(arguments.root or folder / "root.json"),
-        channel,
-        lambda: datetime.now(UTC) if date_is_known() else None,
-        report=_report,
-    )
-    if choice.passed_over is not None:
-        print(f"{choice.sentence()}.")
+    choice, bundle = fetch_release(source, folder, _read_root(root), channel, clock)
+    passed_over = f"{choice.sentence()}." if choice.passed_over is not None else ""
     if bundle is None:
-        return 0
+        return _result(updater, "up_to_date", passed_over)
+    release = f"{choice.channel} {choice.version}"
     if updater.installed(bundle):
-        print(f"{choice.channel} {choice.version}: is up to date")
-        return 0
-    slot = updater.install(bundle, arguments.again)
-    print(
-        f"{choice.channel} {choice.version}: passed its self-test and is active as {slot}. The camera's service starts "
-        'again by itself to run it; a "trailcam watch" in a terminal is for you to start.'
+        return _result(updater, "up_to_date", f"{passed_over} {release}: is up to date.".lstrip())
+    slot = updater.install(bundle, again)
+    installed = (
+        f"{release}: passed its self-test and is active as {slot}. The camera's service restarts by itself to run it; "
+        'restart a "trailcam watch" in a terminal yourself.'
     )
-    return 0
+    return _result(updater, "installed", f"{passed_over} {installed}".lstrip())
+
+
+def _result(updater: Updater, code: UpdateCode, message: str) -> UpdateResult:
+    try:
+        journal = updater.status()
+    except (OSError, UpdateError):
+        return UpdateResult(code, message)
+    return UpdateResult(code, message, journal.running, journal.candidate)
 
 
 def _settings(arguments: argparse.Namespace, config: Config) -> UpdateSettings:
-    """Return what the file says, with the options before it; a senseless value is a usage error."""
-    wished = {
+    """Return the settings of the file with the options applied; an option out of range is a usage error."""
+    options = {
         "folder": arguments.folder,
         "max_latency_ms": arguments.max_latency_ms,
         "max_memory_mb": arguments.max_memory_mb,
@@ -124,17 +159,17 @@ def _settings(arguments: argparse.Namespace, config: Config) -> UpdateSettings:
     try:
         return replace(
             config.update or UpdateSettings(),
-            **{name: value for name, value in wished.items() if value is not None},
+            **{name: value for name, value in options.items() if value is not None},
         )
     except ValueError as error:
         usage_error(str(error))
 
 
 def _become_owner(folder: Path) -> None:
-    """Work as the owner of the folder where root asks: a file of root's there would stop the camera's own service."""
+    """Change from root to the owner of the folder: a file of root there would stop the service of the camera."""
     if os.geteuid() != 0:
         return
-    owner = next(place for place in (folder, *folder.absolute().parents) if place.exists()).stat()
+    owner = next(path for path in (folder, *folder.absolute().parents) if path.exists()).stat()
     if owner.st_uid != 0:
         os.setgroups([])
         os.setgid(owner.st_gid)
@@ -148,12 +183,12 @@ def _read_root(path: Path) -> bytes:
     except OSError as error:
         raise UpdateError(
             f"{path}: cannot be read ({error.strerror}). Copy the newest metadata/N.root.json of your release "
-            "repository there, by a way that you trust."
+            "repository there, over a trusted connection."
         ) from error
 
 
-def _print(updater: Updater) -> None:
-    """Print the journal, and what is in the bundle that should run now."""
+def _print_state(updater: Updater) -> None:
+    """Print the journal, and name and version of the active bundle."""
     journal = updater.status()
     try:
         manifest = open_bundle(updater.bundle_of(journal)).manifest
@@ -161,7 +196,3 @@ def _print(updater: Updater) -> None:
     except BundleError:
         bundle = None
     print(json.dumps(asdict(journal) | {"bundle": bundle}, indent=2))
-
-
-def _report(text: str) -> None:
-    print(f"trailcam: {text}", file=sys.stderr)

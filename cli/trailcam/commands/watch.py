@@ -1,7 +1,7 @@
 """``trailcam watch``: live recognition, in a terminal or as a service."""
 
 import argparse
-import sys
+import logging
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -12,24 +12,32 @@ from typing import Any
 from trailcam import __version__
 from trailcam.commands.model_options import add_model_arguments, open_classifier, usage_error
 from trailcam.commands.watch_output import JsonOutput, TextOutput
+from trailcam.logs import add_logging_arguments, configure_logging
 from trailcam.signals import hangups, stop_on_signals
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
-from trailcam_edge.app.runner import Runner, open_notifier, tell
-from trailcam_edge.config.camera_toml import Config, LiveConfig, StoreConfig, read_config
+from trailcam_edge.app.runner import Runner, RunnerParts, open_notifier
+from trailcam_edge.config.camera_toml import Config, read_config
 from trailcam_edge.events import PERSON, UNKNOWN
+from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.sources.demo_loop import DEMO_LOOP
 from trailcam_edge.sources.orientation import ROTATIONS_DEG
+from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.update.install.updater import Updater
-from trailcam_edge.update.trial_monitor import UpdateGuard
+from trailcam_edge.update.trial_monitor import TrialMonitor
 
 __all__ = ["add_arguments", "run"]
+
+_log = logging.getLogger("trailcam_edge")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam watch``."""
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="configuration; options go before it, SIGHUP reads it again"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="configuration file; command-line options override it, SIGHUP reloads it",
     )
     parser.add_argument(
         "--source",
@@ -37,53 +45,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='"demo" (default), a folder of pictures, a video file, picamera2, a USB camera (0 or /dev/video0), or an '
         "rtsp:// or http:// address",
     )
-    parser.add_argument("--store", type=Path, metavar="DIR", help="keep visits and pictures here, see trailcam events")
+    parser.add_argument("--store", type=Path, metavar="DIR", help="store visits and pictures here, see trailcam events")
     parser.add_argument(
         "--live",
         nargs="?",
-        const=LiveConfig().address,
+        const=LiveSettings().address,
         metavar="HOST:PORT",
-        help=f"show a page with pictures, visits and health ({LiveConfig().address}); elsewhere than on this machine "
-        "it needs a token",
+        help=f"serve a page with pictures, visits and health ({LiveSettings().address}); other addresses "
+        "than loopback need a token",
     )
     add_model_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object per frame, visit or blind time and line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per frame, visit and blind time")
     parser.add_argument("--visits", action="store_true", help="print visits, not every frame")
-    parser.add_argument("--unknown", action="store_true", help="something unknown is a visit too; best with --motion")
-    parser.add_argument("--motion", action="store_true", help="look only at frames in which something moved")
-    parser.add_argument("--rate", type=float, metavar="HZ", help="frames a second to classify at most")
+    parser.add_argument(
+        "--unknown", action="store_true", help="report unknown animals as visits too; best with --motion"
+    )
+    parser.add_argument("--motion", action="store_true", help="classify only frames with motion")
+    parser.add_argument("--rate", type=float, metavar="HZ", help="maximum number of frames to classify per second")
     camera = parser.add_argument_group("camera")
-    camera.add_argument("--fast", action="store_true", help="a video file as fast as possible, every frame of it")
+    camera.add_argument("--fast", action="store_true", help="read every frame of a video file, as fast as possible")
     camera.add_argument("--flip", action="store_true", help="mirror left to right")
-    camera.add_argument("--rotate", type=int, choices=ROTATIONS_DEG, help="turn clockwise, in degrees")
-    camera.add_argument("--roi", type=_shares, metavar="X,Y,W,H", help="region that counts, as shares from 0 to 1")
-    camera.add_argument("--picture-size", type=_size, metavar="WxH", help="of pictures that are kept (1920x1080)")
-    camera.add_argument("--fps", type=float, metavar="HZ", help="frame rate to ask the camera for")
-    camera.add_argument("--focus", type=float, metavar="METRES", help="fixed focus (default: autofocus, if it can)")
+    camera.add_argument("--rotate", type=int, choices=ROTATIONS_DEG, help="rotate clockwise, in degrees")
+    camera.add_argument(
+        "--roi", type=_fractions, metavar="X,Y,W,H", help="region of interest, as fractions from 0 to 1"
+    )
+    camera.add_argument("--picture-size", type=_size, metavar="WxH", help="size of stored pictures (1920x1080)")
+    camera.add_argument("--fps", type=float, metavar="HZ", help="frame rate to request from the camera")
+    camera.add_argument("--focus", type=float, metavar="METRES", help="fixed focus (default: autofocus, if available)")
+    add_logging_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Watch a source to its end; exit code 1 if a frame could not be read."""
+    configure_logging(arguments)
     bad_frames: list[SourceError] = []
 
     def report(error: SourceError) -> None:
         bad_frames.append(error)
-        print(f"trailcam: {error}", file=sys.stderr)
+        _log.error("%s", error)
 
-    # Without a file there is nothing to read again, and a terminal that closes should end the watch.
+    # Without a file there is nothing to reload, and closing the terminal should end the watch.
     listening = nullcontext(Event()) if arguments.config is None else hangups()
     with stop_on_signals() as stop, listening as hangup:
-        Runner(
-            partial(_configure, arguments),
-            partial(_open_model, arguments),
-            _output(arguments),
-            report,
-            stop,
-            hangup,
-            open_notifier(),
-            __version__,
-            partial(_guarded, arguments),
-        ).run()
+        parts = RunnerParts(
+            read=partial(_configure, arguments),
+            open_model=partial(_open_model, arguments),
+            select_monitor=partial(_select_monitor, arguments),
+            output=_output(arguments),
+            on_bad_frame=report,
+            notifier=open_notifier(),
+            version=__version__,
+        )
+        Runner(parts, stop, hangup).run()
     if stop.interrupted:
         raise KeyboardInterrupt
     return 1 if bad_frames else 0
@@ -95,7 +108,7 @@ def _output(arguments: argparse.Namespace) -> JsonOutput | TextOutput:
 
 
 def _open_model(arguments: argparse.Namespace, config: Config) -> Classifier:
-    """Open what the options name, or else the file."""
+    """Open the model of the options, or else that of the file."""
     chosen = dict(vars(arguments))
     if arguments.model is None:
         chosen["bundle"] = arguments.bundle or config.model.bundle
@@ -103,22 +116,21 @@ def _open_model(arguments: argparse.Namespace, config: Config) -> Classifier:
     return open_classifier(argparse.Namespace(**chosen))
 
 
-def _guarded(arguments: argparse.Namespace, config: Config) -> UpdateGuard | None:
-    """Return what says which bundle to run; None where options or file name one, or there is no ``[update]``."""
+def _select_monitor(arguments: argparse.Namespace, config: Config) -> TrialMonitor | None:
+    """Return the monitor that selects the bundle; None if options or file select one, or without ``[update]``."""
     if config.update is None or arguments.model is not None or arguments.bundle is not None:
         return None
     if config.model.bundle is not None:
-        tell(f"{config.model.bundle} runs, because [model] names it; what the updater has is not asked.")
+        _log.info("%s runs, because [model] names it; the updater is not used.", config.model.bundle)
         return None
     frame_s = 0.0 if config.watch.rate_hz is None else 1 / config.watch.rate_hz
-    updater = Updater(config.update.folder, tell, rule=config.update.rule)
-    return UpdateGuard(updater, config.update, tell, gap_s=config.recovery.stall_s + frame_s)
+    return TrialMonitor(Updater(config.update), config.update, gap_s=config.recovery.stall_s + frame_s)
 
 
 def _configure(arguments: argparse.Namespace) -> Config:
-    """Read the file, if one is named, and let the options go before it; a senseless value is a usage error."""
+    """Read the configuration file, if any, and apply the options; an option out of range is a usage error."""
     config = Config() if arguments.config is None else read_config(arguments.config)
-    wished: dict[str, Any] = {
+    options: dict[str, Any] = {
         "source": arguments.source,
         "fast": arguments.fast or None,
         "flip": arguments.flip or None,
@@ -129,7 +141,7 @@ def _configure(arguments: argparse.Namespace) -> Config:
         "focus_m": arguments.focus,
     }
     try:
-        camera = replace(config.camera, **{name: value for name, value in wished.items() if value is not None})
+        camera = replace(config.camera, **{name: value for name, value in options.items() if value is not None})
         changed: dict[str, Any] = {"camera": camera}
         if arguments.motion:
             changed["motion"] = replace(config.motion, enabled=True)
@@ -139,22 +151,22 @@ def _configure(arguments: argparse.Namespace) -> Config:
         if arguments.rate is not None:
             changed["watch"] = replace(config.watch, rate_hz=arguments.rate)
         if arguments.store is not None:
-            changed["store"] = replace(config.store or StoreConfig(), folder=arguments.store)
+            changed["store"] = replace(config.store or StoreSettings(), folder=arguments.store)
         if arguments.live is not None:
-            changed["live"] = replace(config.live or LiveConfig(), address=arguments.live)
+            changed["live"] = replace(config.live or LiveSettings(), address=arguments.live)
         config = replace(config, **changed)
     except ValueError as error:
         usage_error(str(error))
     if config.live is not None and config.camera.source == "demo":
-        return replace(config, camera=replace(config.camera, source=DEMO_LOOP))  # a page needs something that lasts
+        return replace(config, camera=replace(config.camera, source=DEMO_LOOP))  # a page needs a source without an end
     return config
 
 
-def _shares(text: str) -> tuple[float, float, float, float]:
+def _fractions(text: str) -> tuple[float, float, float, float]:
     try:
         x, y, width, height = map(float, text.split(","))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected four shares, for example 0.25,0,0.5,1") from error
+        raise argparse.ArgumentTypeError(f"{text!r}: expected four fractions, for example 0.25,0,0.5,1") from error
     return x, y, width, height
 
 

@@ -1,55 +1,91 @@
-"""What ``trailcam watch`` prints; the memory that it needs does not grow with the number of frames."""
+"""Output of ``trailcam watch``; its memory does not grow with the number of frames."""
 
 import json
 from collections import Counter, deque
+from collections.abc import MutableSequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from trailcam.commands.json_records import answer_record, blind_record, visit_record
+from trailcam.commands.json_records import answer_record
 from trailcam_core.classifier import Classification
 from trailcam_edge.events import BlindTime, Moment, Visit
-from trailcam_edge.recognition.observation import Happening, Observation
-from trailcam_edge.recognition.sightings import Sighting, extend_sightings
+from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.sources import Frame
+from trailcam_edge.store.records import blind_json, event_json, unstored_blind_time, unstored_event
 
-__all__ = ["JsonOutput", "TextOutput", "frame_record"]
+__all__ = ["JsonOutput", "LabelRun", "TextOutput", "extend_runs", "frame_record"]
 
 _BAR_CHARACTERS = 20
-_LATENCIES = 10_000  # newest ones that the median is made of
-_SIGHTINGS = 1_000  # newest ones that are listed
+_MAX_LATENCIES = 10_000  # the median is that of the newest
+_MAX_RUNS = 1_000  # the newest are listed
+
+
+@dataclass(frozen=True)
+class LabelRun:
+    """Consecutive frames with one label: sequence numbers of the first and last, and the best confidence in 0..1."""
+
+    label: str
+    first: int
+    last: int
+    frames: int
+    confidence: float
+
+
+def extend_runs(
+    runs: MutableSequence[LabelRun], previous: str | None, sequence: int, label: str | None, confidence: float
+) -> bool:
+    """Add a frame to the end of ``runs``; return True if it begins a run.
+
+    Args:
+        runs: changed; must hold the last run, older ones may be missing.
+        previous: label of the frame before, None for "unknown" or no frame.
+        sequence: of this frame.
+        label: of this frame; None for "unknown", which ends a run.
+        confidence: of this frame.
+    """
+    if label is None:
+        return False
+    if label == previous:
+        last = runs[-1]
+        runs[-1] = LabelRun(label, last.first, sequence, last.frames + 1, max(last.confidence, confidence))
+        return False
+    runs.append(LabelRun(label, sequence, sequence, 1, confidence))
+    return True
 
 
 class JsonOutput:
-    """One JSON object per line."""
+    """One JSON object per line: frames, and visits and blind times with ``event``."""
 
     def __init__(self, visits_only: bool) -> None:
         self._visits_only = visits_only
 
-    def show(self, happening: Happening) -> None:
-        """Print it; frames that the motion gate kept back are not worth a line."""
-        if isinstance(happening, Visit):
-            record = visit_record(happening)
-        elif isinstance(happening, BlindTime):
-            record = blind_record(happening)
-        elif happening.answer is None or self._visits_only:
+    def show(self, event: WatchEvent) -> None:
+        """Print an event; frames without an answer are omitted."""
+        record: dict[str, Any]
+        if isinstance(event, Visit):
+            record = {"event": "visit"} | event_json(unstored_event(event))
+        elif isinstance(event, BlindTime):
+            record = {"event": "blind"} | blind_json(unstored_blind_time(event))
+        elif event.answer is None or self._visits_only:
             return
         else:
-            record = frame_record(happening, happening.answer)
+            record = frame_record(event, event.answer)
         print(json.dumps(record, ensure_ascii=False), flush=True)
 
     def __enter__(self) -> Self:
-        """Nothing comes before the first line."""
+        """Print nothing before the first line."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing comes after the last."""
+        """Print nothing after the last line."""
 
 
 class TextOutput:
-    """A line per frame and visit; at the end, however it comes, what was seen."""
+    """A line per frame and visit, and a summary at the end, also after an interruption."""
 
     def __init__(self, visits_only: bool) -> None:
         self._visits_only = visits_only
@@ -57,37 +93,36 @@ class TextOutput:
         self._unknown = 0
         self._worst_ms = 0.0
         self._dropped = 0
-        self._latencies_ms: deque[float] = deque(maxlen=_LATENCIES)
-        self._sightings: deque[Sighting] = deque(maxlen=_SIGHTINGS)
-        self._sighting_count = 0
+        self._latencies_ms: deque[float] = deque(maxlen=_MAX_LATENCIES)
+        self._runs: deque[LabelRun] = deque(maxlen=_MAX_RUNS)
+        self._run_count = 0
         self._previous: str | None = None
         self._visits: Counter[str] = Counter()
 
-    def show(self, happening: Happening) -> None:
-        """Print it and remember what the summary needs."""
-        if isinstance(happening, Visit):
-            self._visits[happening.label] += 1
-            print(_visit_line(happening), flush=True)
-        elif isinstance(happening, BlindTime):
-            seconds = happening.ended.monotonic_s - happening.started.monotonic_s
-            print(f"       blind for {seconds:.1f} s: {happening.reason}", flush=True)
-        elif happening.answer is not None:
-            self._count(happening.frame, happening.answer)
-            self._dropped = happening.dropped
+    def show(self, event: WatchEvent) -> None:
+        """Print an event and count it for the summary."""
+        if isinstance(event, Visit):
+            self._visits[event.label] += 1
+            print(_visit_line(event), flush=True)
+        elif isinstance(event, BlindTime):
+            seconds = event.ended.monotonic_s - event.started.monotonic_s
+            print(f"       blind for {seconds:.1f} s: {event.reason}", flush=True)
+        elif event.answer is not None:
+            self._count(event.frame, event.answer)
+            self._dropped = event.dropped
             if not self._visits_only:
-                print(_frame_line(happening, happening.answer), flush=True)
+                print(_frame_line(event, event.answer), flush=True)
 
     def _count(self, frame: Frame, answer: Classification) -> None:
         self._frames += 1
         self._unknown += answer.label is None
         self._worst_ms = max(self._worst_ms, answer.latency_ms)
         self._latencies_ms.append(answer.latency_ms)
-        begun = extend_sightings(self._sightings, self._previous, frame.sequence, answer.label, answer.confidence)
-        self._sighting_count += begun
+        self._run_count += extend_runs(self._runs, self._previous, frame.sequence, answer.label, answer.confidence)
         self._previous = answer.label
 
     def __enter__(self) -> Self:
-        """Nothing comes before the first line."""
+        """Print nothing before the first line."""
         return self
 
     def __exit__(
@@ -97,32 +132,31 @@ class TextOutput:
         if not self._frames:
             return
         print(
-            f"\n{self._frames} frames: {self._sighting_count} sightings, and {self._unknown} frames with nothing known "
-            "in them."
+            f"\n{self._frames} frames: {self._run_count} sightings, and {self._unknown} frames without a known label."
         )
         if self._visits:
             counts = ", ".join(f"{label} {count}" for label, count in self._visits.most_common())
             print(f"{self._visits.total()} visits: {counts}.")
         else:
-            self._print_sightings()
+            self._print_runs()
         latencies_ms = sorted(self._latencies_ms)
         middle_ms = latencies_ms[len(latencies_ms) // 2]
-        dropped = f" {self._dropped} frames came while the model was busy." if self._dropped else ""
+        dropped = f" {self._dropped} frames were dropped while the model was busy." if self._dropped else ""
         print(f"Latency per frame: p50 {middle_ms:.1f} ms, worst {self._worst_ms:.1f} ms.{dropped}")
 
-    def _print_sightings(self) -> None:
-        for sighting in self._sightings:
-            frames = "frame" if sighting.frames == 1 else "frames"
-            print(f"  {sighting.label:<14} {sighting.frames:>4} {frames:<7} best confidence {sighting.confidence:.0%}")
+    def _print_runs(self) -> None:
+        for run in self._runs:
+            frames = "frame" if run.frames == 1 else "frames"
+            print(f"  {run.label:<14} {run.frames:>4} {frames:<7} best confidence {run.confidence:.0%}")
 
 
-def _frame_line(observation: Observation, answer: Classification) -> str:
+def _frame_line(result: FrameResult, answer: Classification) -> str:
     label = answer.label or "-"
     bar = "█" * round(answer.confidence * _BAR_CHARACTERS) if answer.label else ""
     share = f"{answer.confidence:.0%}" if answer.label else ""
     return (
-        f"{observation.frame.sequence:>5}  {label:<14} {share:>4} {bar:<{_BAR_CHARACTERS}} {answer.latency_ms:>7.1f} ms"
-        f" {observation.rate_hz:>6.1f} frames/s  {Path(observation.frame.name).name}"
+        f"{result.frame.sequence:>5}  {label:<14} {share:>4} {bar:<{_BAR_CHARACTERS}} {answer.latency_ms:>7.1f} ms"
+        f" {result.rate_hz:>6.1f} frames/s  {Path(result.frame.name).name}"
     )
 
 
@@ -140,9 +174,9 @@ def _time_of_day(moment: Moment) -> str:
     return moment.wall.isoformat(sep=" ", timespec="seconds")
 
 
-def frame_record(observation: Observation, answer: Classification) -> dict[str, object]:
+def frame_record(result: FrameResult, answer: Classification) -> dict[str, Any]:
     """Return the JSON object of a frame and its answer."""
-    frame = observation.frame
+    frame = result.frame
     record = {"sequence": frame.sequence, "frame": frame.name, "timestamp_s": round(frame.timestamp_s, 6)}
-    live = {"age_ms": round(observation.age_ms, 1), "dropped": observation.dropped} if observation.age_ms else {}
-    return record | answer_record(answer) | {"outcome": observation.outcome} | live
+    live = {"age_ms": round(result.age_ms, 1), "dropped": result.dropped} if result.age_ms else {}
+    return record | answer_record(answer) | {"outcome": result.outcome} | live

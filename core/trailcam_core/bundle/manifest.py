@@ -4,12 +4,11 @@
 bytes back, so a bundle that can be written can be read.
 """
 
-from dataclasses import asdict
 from typing import Any
 
 from trailcam_core.errors import BundleError
 from trailcam_core.labels import MAX_LABEL_CHARACTERS, MAX_LABELS
-from trailcam_core.records import Choice, Document, Range, parse_json, shown
+from trailcam_core.records import Choice, Document, Range, encode, parse_json, shown
 from trailcam_core.spec import (
     FORMAT_RUNTIMES,
     FORMAT_SCHEMES,
@@ -64,7 +63,7 @@ def parse_manifest(content: bytes, source: str = "manifest.json") -> Manifest:
 
 def _to_fields(manifest: Manifest) -> dict[str, Any]:
     """Return the fields as the file has them: an optional key without a value is left out, never null."""
-    fields = asdict(manifest)
+    fields = encode(manifest)
     for part, key in (("model", "runtime_min"), ("drift", "gate")):
         if fields[part] is not None and fields[part][key] is None:
             del fields[part][key]

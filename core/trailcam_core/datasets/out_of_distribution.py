@@ -1,39 +1,37 @@
-"""Out-of-distribution pictures: one half tunes a model and its reject rule, the other half only evaluates.
+"""Out-of-distribution images: one half is for tuning, the other for evaluation only.
 
     OTHERS/
-        animals/           the folders right below are groups, which are evaluated separately
+        animals/           the folders directly below are groups, which are evaluated separately
             a.jpg
         things/
             b.jpg
-        c.jpg              pictures beside them are the group ``all``
+        c.jpg              loose images are the group ``all``
 
-Within a group, the readable pictures in the order of their paths alternate: the first tunes, the second evaluates.
-Training and export must agree on that, or a figure would be measured on what it was tuned on. Frames of one burst would
-come into both halves: keep one of each.
+Within a group, the readable images alternate in the order of their paths: the first is for tuning, the second for
+evaluation. Training and export use the same rule; otherwise a figure would be measured on its tuning data. Frames of
+one burst would be in both halves: keep one of each.
 """
 
 from pathlib import Path
 
+from trailcam_core.datasets.class_folders import is_image, scan_class_folders
 from trailcam_core.errors import DataError
-from trailcam_core.images.decode import IMAGE_SUFFIXES
 
-__all__ = ["FIT_HALF", "REPORT_HALF", "group_others"]
+__all__ = ["EVALUATION_HALF", "TUNING_HALF", "list_ood_images"]
 
-FIT_HALF = slice(0, None, 2)  # of the readable pictures of a group, in the order of ``group_others``
-REPORT_HALF = slice(1, None, 2)
+TUNING_HALF = slice(0, None, 2)  # of the readable images of a group, in the order of ``list_ood_images``
+EVALUATION_HALF = slice(1, None, 2)
 
 
-def group_others(root: Path) -> dict[str, list[Path]]:
-    """Return the picture files below ``root`` by group, in the order in which they alternate; not opened yet.
+def list_ood_images(root: Path) -> dict[str, list[Path]]:
+    """Return the image files below ``root`` by group, in the order in which they alternate; not opened yet.
 
     Raises:
-        DataError: no such folder.
+        DataError: no such folder, or a folder cannot be read.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder. --others names a folder of out-of-distribution pictures.")
-    groups: dict[str, list[Path]] = {}
-    for path in sorted(root.rglob("*")):
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-            parts = path.relative_to(root).parts
-            groups.setdefault(parts[0] if len(parts) > 1 else "all", []).append(path)
-    return groups
+    found = scan_class_folders(root)
+    groups = {name: list(found.images(name)) for name in found.folders}
+    groups.setdefault("all", []).extend(path for path in found.loose if is_image(path))
+    return {name: sorted(groups[name]) for name in sorted(groups) if groups[name]}

@@ -18,7 +18,6 @@ module.
 """
 
 import csv
-import hashlib
 import io
 import json
 import re
@@ -29,6 +28,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
 
 from trailcam_core.errors import BundleError, DataError, TrainError
+from trailcam_core.files.digest import file_sha256
 from trailcam_core.labels import check_labels, check_unique
 from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import FITS, MAX_INPUT_PX, MIN_INPUT_PX, InputSpec
@@ -166,7 +166,7 @@ def check_pictures(rows: Iterable[SplitRow], data: Path, progress: Progress = si
     changed = []
     for done, row in enumerate(listed, start=1):
         try:
-            digest = hashlib.sha256((data / row.file).read_bytes()).hexdigest()
+            digest = file_sha256(data / row.file)
         except OSError:
             digest = ""
         if digest != row.sha256:

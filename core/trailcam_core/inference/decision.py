@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from trailcam_core.spec import REJECT_SCORES, OutputSpec, RejectRule
 
-__all__ = ["Candidate", "Decision", "decide", "fit_reject_rule", "is_named", "probabilities", "reject_score"]
+__all__ = ["Candidate", "Decision", "confidence_score", "decide", "fit_reject_rule", "is_named", "probabilities"]
 
 Floats = npt.NDArray[np.floating]
 
@@ -25,8 +25,8 @@ class Decision:
     """The answer for one picture.
 
     ``label`` is None when the answer is "unknown"; ``confidence`` is the probability of the best candidate either way;
-    ``top`` lists the best candidates, most probable first. ``blank`` says that the model sees nothing there; ``label``
-    is None then as well.
+    ``top`` lists the best candidates, most probable first. ``blank`` is True when the answer is "nothing there"; then
+    ``label`` is None as well.
     """
 
     label: str | None
@@ -42,7 +42,7 @@ def probabilities(logits: Floats, temperature: float = 1.0) -> npt.NDArray[np.fl
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
-def reject_score(logits: Floats, score: str) -> npt.NDArray[np.float64]:
+def confidence_score(logits: Floats, score: str) -> npt.NDArray[np.float64]:
     """Return how familiar each picture looks, higher is more familiar: (..., K) logits to (...) float64.
 
     ``max_logit``: the largest logit. ``energy``: log of the sum of exponentials. ``max_probability``: the largest
@@ -67,12 +67,12 @@ def fit_reject_rule(logits: Floats, score: str, keep: float) -> float:
 
     Args:
         logits: (N, K) of pictures that all show a known label; N at least 1.
-        score: see ``reject_score``.
+        score: see ``confidence_score``.
         keep: share in 0..1.
     """
     if not len(logits) or not 0 <= keep <= 1:
         raise ValueError(f"expected at least one picture and keep in 0..1, got {len(logits)} pictures and keep {keep}")
-    scores = np.sort(reject_score(logits, score))
+    scores = np.sort(confidence_score(logits, score))
     return float(scores[min(len(scores) - 1, int(np.floor((1 - keep) * len(scores))))])
 
 
@@ -82,11 +82,11 @@ def is_named(logits: Floats, output: OutputSpec, score: str, threshold: float) -
     Args:
         logits: in the order of ``output.labels``.
         output: which labels are never an answer; its reject rule is not read.
-        score: see ``reject_score``.
+        score: see ``confidence_score``.
         threshold: the picture is unknown below it.
     """
     known = np.isin(logits.argmax(axis=-1), output.known_ids)
-    return np.asarray(known & (reject_score(logits, score) >= threshold))
+    return np.asarray(known & (confidence_score(logits, score) >= threshold))
 
 
 def decide(logits: Floats, output: OutputSpec, top_count: int = 3, background: int | None = None) -> Decision:
@@ -99,8 +99,8 @@ def decide(logits: Floats, output: OutputSpec, top_count: int = 3, background: i
         background: class that means "nothing there"; its answer is "unknown".
 
     Returns:
-        The best label, unless it is one of ``output.blank_labels`` (blank), one of ``output.unknown_labels``, or turned
-        away by the reject rule (unknown).
+        The best label, unless it is one of ``output.blank_labels`` (blank), one of ``output.unknown_labels``, or
+        rejected by the rule (unknown).
     """
     if top_count < 1 or logits.shape != (len(output.labels),) or not np.isfinite(logits).all():
         raise ValueError(f"expected {len(output.labels)} finite logits and top_count of 1 or more, got {logits.shape}")
@@ -114,4 +114,4 @@ def decide(logits: Floats, output: OutputSpec, top_count: int = 3, background: i
 
 
 def _is_rejected(logits: Floats, rule: RejectRule | None) -> bool:
-    return rule is not None and float(reject_score(logits, rule.score)) < rule.threshold
+    return rule is not None and float(confidence_score(logits, rule.score)) < rule.threshold

@@ -1,173 +1,171 @@
-"""What is done with one device, from the first look to the first labels. Each step says so, and may be repeated."""
+"""Bring one device to the newest release, from its facts to the first labels. Every step may be repeated."""
 
+import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from trailcam_deploy.device.activate import Sight, start_service, take_release, wait_until_well
-from trailcam_deploy.device.facts import INBOX, Facts, read_facts, refuse_device
-from trailcam_deploy.device.provision import PACKAGES, Step, Wanted, plan_provision
-from trailcam_deploy.device.release_diff import Published, plan_push, stale_files
+from trailcam_core.progress import Progress
+from trailcam_core.ssh.errors import HostError, OfflineError
+from trailcam_deploy.device.activation import (
+    DeviceStatus,
+    WaitPolicy,
+    activate_release,
+    start_service,
+    wait_until_healthy,
+)
+from trailcam_deploy.device.facts import INBOX, Facts, check_facts, read_facts
+from trailcam_deploy.device.provision import PACKAGES, DeviceSpec, ProvisionStep, plan_provision
+from trailcam_deploy.device.release_diff import Published, builtin_digests, plan_push, stale_files
 from trailcam_deploy.ssh.connection import Connection
-from trailcam_deploy.ssh.errors import HostError, OfflineError
 from trailcam_deploy.ssh.transfer import Upload, send_files
 
-__all__ = ["DevicePlan", "DeviceReport", "Diary", "Patience", "bring_up", "plan_device"]
+__all__ = ["BringUp", "DevicePlan", "DeviceReport", "plan_device"]
 
-_UNREACHABLE = "cannot be fetched"  # of trailcam update: a file is not in the inbox
-
-
-class Diary(Protocol):
-    """Is told what happens to one device."""
-
-    def says(self, text: str) -> None:
-        """A step begins, or something is worth knowing."""
-
-    def moves(self, done: int, total: int) -> None:
-        """Bytes went over the line."""
-
-
-@dataclass(frozen=True)
-class Patience:
-    """For how long a device may take to be well, and what a picture may cost in its self-test if not as configured."""
-
-    wait_s: float = 900.0  # a camera waits up to 600 s for an open visit before it exchanges its bundle
-    max_latency_ms: float | None = None
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class DevicePlan:
-    """What is missing on a device, and what that would send."""
+    """The steps and files that a device lacks."""
 
     facts: Facts
-    steps: list[Step]
+    steps: list[ProvisionStep]
     files: list[str]
     uploads: list[Upload]
 
     @property
     def size_bytes(self) -> int:
-        """What goes over the line at most."""
+        """Bytes to send at most."""
         return sum(step.size_bytes for step in self.steps) + self.release_bytes
 
     @property
     def release_bytes(self) -> int:
-        """That of the release alone."""
+        """Bytes of the release alone."""
         return sum(upload.size_bytes for upload in self.uploads)
-
-    @property
-    def changes_software(self) -> bool:
-        """True if another Trailcam is installed."""
-        return any(step.name.startswith("install") for step in self.steps)
 
 
 @dataclass(frozen=True)
 class DeviceReport:
-    """How it went: what was sent, what the device said of the release, and what it sees."""
+    """Bytes that were sent, and the device's status afterwards."""
 
     sent_bytes: int
-    said: str
-    sight: Sight = field(default_factory=Sight)
+    status: DeviceStatus = field(default_factory=DeviceStatus)
 
 
-def plan_device(connection: Connection, wanted: Wanted, published: Published, builtin: frozenset[str]) -> DevicePlan:
-    """Look at a device and say what is missing.
-
-    Args:
-        connection: to the device.
-        wanted: what it should be.
-        published: the releases.
-        builtin: digests of the files of the built-in bundle, which a device has once this Trailcam is installed.
+def plan_device(connection: Connection, spec: DeviceSpec, published: Published) -> DevicePlan:
+    """Compare a device with its specification.
 
     Raises:
-        HostError: Trailcam cannot live there.
+        HostError: Trailcam cannot run there.
     """
     facts = read_facts(connection, PACKAGES)
-    refuse_device(facts)
-    steps = plan_provision(facts, wanted)
-    held = facts.held | builtin if any(step.name.startswith("install") for step in steps) else facts.held
-    files = published.files(wanted.channel, held)
+    check_facts(facts)
+    steps = plan_provision(facts, spec)
+    held = facts.held | builtin_digests() if _installs(steps) else facts.held
+    files = published.files(spec.channel, held)
     return DevicePlan(facts, steps, files, plan_push(published, files, facts.inbox))
 
 
-def bring_up(
-    connection: Connection,
-    wanted: Wanted,
-    published: Published,
-    builtin: frozenset[str],
-    diary: Diary,
-    stop: threading.Event,
-    patience: Patience,
-) -> DeviceReport:
-    """Make a device a camera of the fleet that runs the newest release; do only what is missing.
+class BringUp:
+    """One device and everything it gets.
 
-    Raises:
-        OfflineError: it does not answer.
-        HostError: a step failed; what was done before stands and is not done again.
-        InterruptedError: ``stop`` was set.
+    Args:
+        connection: to the device.
+        spec: of the device.
+        published: the releases.
+        host_id: name of the device in progress and in log records, there as ``host``.
+        progress: gets the bytes that were sent.
+        stop: set to end the work between two steps.
     """
-    plan = plan_device(connection, wanted, published, builtin)
-    if plan.steps and plan.steps[0].name.startswith("packages"):
-        _carry_out(connection, plan.steps[0], diary, stop)
-        plan = plan_device(connection, wanted, published, builtin)  # apt's numpy decides what pip may bring
-    sent = sum(_carry_out(connection, step, diary, stop) for step in plan.steps)
-    if plan.uploads:
-        diary.says(f"release: {len(plan.uploads)} files, {plan.release_bytes / 1e6:.2f} MB")
-        sent += _send_all(connection, plan.uploads, diary, stop)
-    _go_on(stop)
-    diary.says("update: verify, self-test, activate")
-    files = plan.files
-    try:
-        said = take_release(connection, wanted.channel, patience.max_latency_ms)
-    except HostError as error:
-        if _UNREACHABLE not in str(error):
+
+    def __init__(
+        self,
+        connection: Connection,
+        spec: DeviceSpec,
+        published: Published,
+        host_id: str,
+        progress: Progress,
+        stop: threading.Event,
+    ) -> None:
+        self._connection, self._spec, self._published = connection, spec, published
+        self._host_id, self._progress, self._stop = host_id, progress, stop
+        self._log = logging.LoggerAdapter(_logger, {"host": host_id})
+        self._sent_bytes = 0
+
+    def run(self, wait: WaitPolicy) -> DeviceReport:
+        """Do what the device lacks, activate the newest release and wait until the device is healthy.
+
+        Raises:
+            OfflineError: it does not answer.
+            HostError: a step failed; the steps before it are not repeated next time.
+            InterruptedError: ``stop`` was set.
+        """
+        plan = self._plan()
+        if plan.steps and plan.steps[0].kind == "packages":
+            self._carry_out(plan.steps[0])
+            plan = self._plan()  # apt's numpy decides which one pip may install
+        for step in plan.steps:
+            self._carry_out(step)
+        if plan.uploads:
+            self._log.info("release: %d files, %.2f MB", len(plan.uploads), plan.release_bytes / 1e6)
+            self._send(plan.uploads)
+        files = self._activate(plan.files, wait)
+        stale = stale_files(self._published, files, plan.facts.inbox)
+        if stale:
+            self._connection.run('cd "$1"; shift; rm -f -- "$@"', INBOX, *stale)
+        start_service(self._connection, restart=_installs(plan.steps) and plan.facts.active)
+        self._check_stop()
+        return DeviceReport(self._sent_bytes, wait_until_healthy(self._connection, wait.wait_s, self._log))
+
+    def _plan(self) -> DevicePlan:
+        return plan_device(self._connection, self._spec, self._published)
+
+    def _carry_out(self, step: ProvisionStep) -> None:
+        self._check_stop()
+        self._log.info(step.name)
+        self._send(step.uploads)
+        try:
+            self._connection.run(step.script, *step.words, timeout_s=step.timeout_s)
+        except OfflineError:
             raise
-        # Its ring wants another release, or its bundles are not what they seemed: let it choose from everything.
-        files = published.everything(wanted.channel)
-        facts = read_facts(connection, ())
-        sent += _send_all(connection, plan_push(published, files, facts.inbox), diary, stop)
-        said = take_release(connection, wanted.channel, patience.max_latency_ms)
-    diary.says(said)
-    _tidy(connection, stale_files(published, files, plan.facts.inbox))
-    start_service(connection, restart=plan.changes_software and plan.facts.active)
-    _go_on(stop)
-    return DeviceReport(sent, said, wait_until_well(connection, patience.wait_s, diary.says))
+        except HostError as error:
+            raise HostError(f"{step.name}: {error}") from error
+
+    def _activate(self, files: list[str], wait: WaitPolicy) -> list[str]:
+        """Activate the release; return the files of the inbox that it needs."""
+        self._check_stop()
+        self._log.info("update: verify, self-test, activate")
+        channel = self._spec.channel
+        result = activate_release(self._connection, channel, wait.max_latency_ms)
+        if result.code == "not_fetched":
+            # Its rollout group needs another release, or its bundles are damaged: offer every file.
+            files = self._published.everything(channel)
+            inbox = read_facts(self._connection, ()).inbox
+            self._send(plan_push(self._published, files, inbox))
+            result = activate_release(self._connection, channel, wait.max_latency_ms)
+            if result.code == "not_fetched":
+                raise HostError(result.message)
+        self._log.info(result.message)
+        return files
+
+    def _send(self, uploads: Sequence[Upload]) -> None:
+        if not uploads:
+            return
+        total, done = sum(upload.size_bytes for upload in uploads), 0
+
+        def moved(size: int) -> None:
+            nonlocal done
+            self._check_stop()
+            done += size
+            self._progress(self._host_id, done, total)
+
+        self._sent_bytes += send_files(self._connection, uploads, moved)
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise InterruptedError
 
 
-def _carry_out(connection: Connection, step: Step, diary: Diary, stop: threading.Event) -> int:
-    _go_on(stop)
-    diary.says(step.name)
-    sent = _send_all(connection, step.uploads, diary, stop)
-    try:
-        connection.run(step.script, *step.words, timeout_s=step.timeout_s)
-    except OfflineError:
-        raise
-    except HostError as error:
-        raise HostError(f"{step.name}: {error}") from error
-    return sent
-
-
-def _send_all(
-    connection: Connection, uploads: tuple[Upload, ...] | list[Upload], diary: Diary, stop: threading.Event
-) -> int:
-    if not uploads:
-        return 0
-    total, done = sum(upload.size_bytes for upload in uploads), 0
-
-    def moved(size: int) -> None:
-        nonlocal done
-        _go_on(stop)
-        done += size
-        diary.moves(done, total)
-
-    return send_files(connection, uploads, moved)
-
-
-def _tidy(connection: Connection, stale: list[str]) -> None:
-    """Remove from the inbox what no release needs any more, so that it never fills the disk."""
-    if stale:
-        connection.run('cd "$1"; shift; rm -f -- "$@"', INBOX, *stale)
-
-
-def _go_on(stop: threading.Event) -> None:
-    if stop.is_set():
-        raise InterruptedError
+def _installs(steps: Sequence[ProvisionStep]) -> bool:
+    return any(step.kind == "install" for step in steps)

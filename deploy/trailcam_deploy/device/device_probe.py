@@ -1,6 +1,8 @@
-"""Runs on a device, alone, with its own Python: say what it runs and sees, as one JSON object.
+"""Print the status of a device as one JSON object: service, update, live page, labels, journal.
 
-python3 look_there.py SECONDS     SECONDS is for how long to look at pictures, at most
+python3 device_probe.py SECONDS     SECONDS is the time to collect labels, at most
+
+This file is sent to the device and runs there alone, with the Python of its Trailcam.
 """
 
 import json
@@ -20,20 +22,20 @@ _NO_ANIMAL = ("unknown", "blank", "person")
 
 def main() -> None:
     """Print the report."""
-    report: dict[str, Any] = {"active": _said("systemctl", "is-active", "trailcam"), "live": None, "update": None}
+    report: dict[str, Any] = {"active": _output_of("systemctl", "is-active", "trailcam"), "live": None, "update": None}
     try:
-        report["update"] = json.loads(_said("/opt/trailcam/bin/trailcam", "update", "--status"))
+        report["update"] = json.loads(_output_of("/opt/trailcam/bin/trailcam", "update", "--status"))
     except ValueError as error:
         report["problem"] = f"trailcam update --status: {error}"
     try:
-        report["live"] = _look(float(sys.argv[1]))
+        report["live"] = _read_live_page(float(sys.argv[1]))
     except (OSError, ValueError, KeyError) as error:
         report["problem"] = f"{_CONFIG}: {error}"
-    report["log"] = _said("journalctl", "--unit=trailcam", "--lines=3", "--no-pager", "--output=cat")
+    report["log"] = _output_of("journalctl", "--unit=trailcam", "--lines=3", "--no-pager", "--output=cat")
     print(json.dumps(report))
 
 
-def _look(seconds: float) -> dict[str, Any] | None:
+def _read_live_page(seconds: float) -> dict[str, Any] | None:
     live = tomllib.loads(_CONFIG.read_text(encoding="utf-8")).get("live")
     if live is None:
         return None
@@ -44,11 +46,11 @@ def _look(seconds: float) -> dict[str, Any] | None:
     seen: dict[str, float] = {}
     found: dict[str, Any] = {"address": f"{host or '127.0.0.1'}:{port}", "token": token, "status": None, "seen": seen}
     try:
-        with _ask(base, "/status.json", token) as answer:
+        with _get(base, "/status.json", token) as answer:
             found["status"] = json.load(answer)
         after, until_s = -1, time.monotonic() + seconds
         while time.monotonic() < until_s and all(label in _NO_ANIMAL for label in seen):
-            with _ask(base, f"/frame.jpg?after={after}&viewer=deploy", token) as answer:
+            with _get(base, f"/frame.jpg?after={after}&viewer=deploy", token) as answer:
                 record = json.loads(answer.headers.get("X-Trailcam") or "{}")
             after = record.get("sequence", after)
             if (outcome := record.get("outcome")) is not None:
@@ -58,7 +60,7 @@ def _look(seconds: float) -> dict[str, Any] | None:
     return found
 
 
-def _ask(base: str, path: str, token: str | None) -> HTTPResponse:
+def _get(base: str, path: str, token: str | None) -> HTTPResponse:
     request = urllib.request.Request(base + path)  # noqa: S310 - begins with http://
     if token:
         request.add_header("Authorization", f"Bearer {token}")
@@ -66,7 +68,7 @@ def _ask(base: str, path: str, token: str | None) -> HTTPResponse:
     return answer
 
 
-def _said(*command: str) -> str:
+def _output_of(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return done.stdout.strip()
 

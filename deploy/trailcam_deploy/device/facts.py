@@ -1,12 +1,12 @@
-"""What a device is and has, asked in one go, and whether Trailcam can live there: a pure judgement of the answer."""
+"""Facts of a device, read by one script, and the check whether Trailcam can run there."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trailcam_core.ssh.errors import HostError
 from trailcam_deploy.ssh.connection import Connection
-from trailcam_deploy.ssh.errors import HostError
 
-__all__ = ["INBOX", "UPDATE_FOLDER", "Facts", "parse_facts", "read_facts", "refuse_device"]
+__all__ = ["INBOX", "UPDATE_FOLDER", "Facts", "check_facts", "parse_facts", "read_facts"]
 
 UPDATE_FOLDER = "/var/lib/trailcam/update"
 INBOX = "/var/lib/trailcam/inbox"
@@ -19,10 +19,10 @@ _INBOX_MB = 100
 
 @dataclass(frozen=True)
 class Facts:
-    """Of one device, now. Sizes are in MB of 10**6 bytes.
+    """State of one device. Sizes are in MB of 10**6 bytes.
 
-    ``source`` is the camera of its configuration, "" where there is none. ``inbox`` says of each file that is there its
-    SHA-256, ``held`` has the digests of the files of its bundles.
+    ``source`` is the camera of its configuration, "" without one. ``inbox`` maps the files there to their SHA-256,
+    ``held`` has the digests of the files of its bundles.
     """
 
     bits: int = 0
@@ -49,19 +49,19 @@ class Facts:
 
 
 def read_facts(connection: Connection, packages: tuple[str, ...]) -> Facts:
-    """Ask a device; ``packages`` are Debian's that it should have.
+    """Read the facts of a device; ``packages`` are the Debian packages that it needs.
 
     Raises:
-        HostError: it does not answer as expected.
+        HostError: the output is not that of the script.
     """
     return parse_facts(connection.run(_SCRIPT.read_text(encoding="utf-8"), " ".join(packages)))
 
 
 def parse_facts(text: str) -> Facts:
-    """Read what ``data/facts.sh`` prints.
+    """Parse the output of ``data/facts.sh``.
 
     Raises:
-        HostError: something else.
+        HostError: a value is missing or is none.
     """
     rows = [line.split("=", 1) for line in text.splitlines() if "=" in line]
     one = {row[0]: row[1] for row in rows}
@@ -91,14 +91,14 @@ def parse_facts(text: str) -> Facts:
             held=frozenset(many["held"]),
         )
     except (KeyError, ValueError) as error:
-        raise HostError(f"it was asked what it is and gave no sense ({error!r}): {text[:100]!r}.") from error
+        raise HostError(f"its facts cannot be read ({error!r}): {text[:100]!r}.") from error
 
 
-def refuse_device(facts: Facts) -> None:
-    """Check that Trailcam can live on a device.
+def check_facts(facts: Facts) -> None:
+    """Check that Trailcam can run on a device.
 
     Raises:
-        HostError: it cannot, and why.
+        HostError: it cannot; the message has the reason.
     """
     if facts.bits != 64:
         raise HostError(
@@ -115,7 +115,7 @@ def refuse_device(facts: Facts) -> None:
         )
     if facts.read_only:
         raise HostError(
-            f"{', '.join(facts.read_only)}: nothing can be written there; the disk is read-only or full. Look at "
+            f"{', '.join(facts.read_only)}: not writable; the disk is read-only or full. Check "
             '"dmesg" (a dying card is mounted read-only) or turn its overlay file system off.'
         )
     if not facts.installed and facts.opt_free_mb < _ENVIRONMENT_MB:
@@ -125,7 +125,7 @@ def refuse_device(facts: Facts) -> None:
     if facts.var_free_mb < _INBOX_MB:
         raise HostError(f"/var/lib: {facts.var_free_mb} MB free, a release needs {_INBOX_MB}. Free some space.")
     if not facts.systemd:
-        raise HostError("it was not started by systemd, so nothing would run Trailcam as a service.")
+        raise HostError("it was not started by systemd, and Trailcam needs its service.")
 
 
 def _version(text: str) -> tuple[int, ...]:

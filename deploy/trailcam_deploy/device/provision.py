@@ -1,23 +1,25 @@
-"""What is missing on a device until it is a camera of the fleet: pure steps from facts, each of which may be repeated.
+"""Steps that make a device a camera of the fleet, computed from its facts. Every step may be repeated.
 
     packages    from apt, only those that are missing
     install     an environment at /opt/trailcam with this Trailcam, exchanged by one rename
     service     user, unit and configuration ("trailcam service install")
-    trust       the root of this fleet's release repository, and the device's own name
+    trust       the root of this fleet's release repository, and the device's id
 
-What is there already is left alone; a configuration above all.
+A device keeps everything that it has, its configuration above all.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from trailcam_core.ssh.errors import HostError
 from trailcam_deploy.device.facts import INBOX, UPDATE_FOLDER, Facts
-from trailcam_deploy.device.wheels import Software, fitting_wheels, lacking_projects
-from trailcam_deploy.fleet.inventory import host_id
-from trailcam_deploy.ssh.errors import HostError
+from trailcam_deploy.device.host import host_id
+from trailcam_deploy.device.wheels import Software, fitting_wheels, missing_projects
 from trailcam_deploy.ssh.transfer import Upload
 
-__all__ = ["PACKAGES", "Step", "Wanted", "plan_provision"]
+__all__ = ["PACKAGES", "DeviceSpec", "ProvisionStep", "plan_provision"]
 
 _DATA = Path(__file__).parents[1] / "data"
 _WHEELS = "/var/cache/trailcam-wheels"
@@ -28,19 +30,18 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -q >&2
 apt-get install -q -y --no-install-recommends "$@" >&2
 """
+# Words: camera, release source, channel, and the token of a live page on the network, "" without one.
 _SERVICE_SCRIPT = """
-/opt/trailcam/bin/trailcam service install --source "$1" --update-source "$2" --update-channel "$3"
-"""
-_LIVE_SCRIPT = """
-# A page for the local network, behind a token; only the lines as they were shipped are changed.
-if [ ! -e /etc/trailcam/token ]; then
-    (umask 077; head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \\n' > /etc/trailcam/token)
-    chgrp trailcam /etc/trailcam/token
-    chmod 640 /etc/trailcam/token
+token=$4
+if [ -n "$token" ] && [ ! -e "$token" ]; then
+    mkdir -p "$(dirname "$token")"
+    (umask 077; head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \\n' > "$token")
 fi
-sed -i -e 's|^address = "127.0.0.1:8080"|address = "0.0.0.0:8080"|' \\
-    -e 's|^# token_file = "/etc/trailcam/token"|token_file = "/etc/trailcam/token"|' /etc/trailcam/trailcam.toml
+/opt/trailcam/bin/trailcam service install --source "$1" --update-source "$2" --update-channel "$3" \\
+    ${token:+--live-token-file "$token"}
+if [ -n "$token" ]; then chgrp trailcam "$token"; chmod 640 "$token"; fi
 """
+_TOKEN = "/etc/trailcam/token"  # noqa: S105 - a path
 _TRUST_SCRIPT = f"""
 install -d -o trailcam -g trailcam -m 750 /var/lib/trailcam
 install -d -o trailcam -g trailcam -m 755 {UPDATE_FOLDER}
@@ -57,26 +58,38 @@ sync -f {UPDATE_FOLDER}
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a device should be. ``roots`` are the repository's root metadata, oldest first; a device has any of them.
+class DeviceSpec:
+    """Target state of a device.
 
-    ``device_id`` "" is the device's own host name.
+    Args:
+        software: Trailcam as a wheel or by version.
+        roots: root metadata of the repository, oldest first; a device has any of them.
+        device_id: "" for the host name of the device.
+        channel: of its bundle.
+        source: camera of a new configuration.
+        live: the live page of a new configuration listens on the network, behind a token.
+        wheels: to install from without a package index.
     """
 
     software: Software
     roots: tuple[bytes, ...]
-    root_sha256s: tuple[str, ...]
     device_id: str
     channel: str
     source: str = "picamera2"
     live: bool = False
     wheels: tuple[Path, ...] = ()
 
+    @property
+    def root_sha256s(self) -> frozenset[str]:
+        """Digests of the root metadata."""
+        return frozenset(hashlib.sha256(root).hexdigest() for root in self.roots)
+
 
 @dataclass(frozen=True)
-class Step:
-    """One thing to do on a device as root: first the files are brought, then the script is run."""
+class ProvisionStep:
+    """One step on a device, as root: the files are sent, then the script is run."""
 
+    kind: Literal["packages", "install", "service", "trust", "release"]
     name: str
     script: str
     words: tuple[str, ...] = ()
@@ -85,58 +98,58 @@ class Step:
 
     @property
     def size_bytes(self) -> int:
-        """What goes over the line at most."""
+        """Bytes to send at most."""
         return sum(upload.size_bytes for upload in self.uploads)
 
 
-def plan_provision(facts: Facts, wanted: Wanted) -> list[Step]:
-    """Return what has to be done, in order; nothing for a device that has everything.
+def plan_provision(facts: Facts, spec: DeviceSpec) -> list[ProvisionStep]:
+    """Return the steps in order; none for a complete device.
 
     Raises:
-        HostError: the device belongs to another fleet, or cannot get what it lacks.
+        HostError: the device belongs to another fleet, or cannot get a package or a wheel.
     """
-    if facts.root_sha256 and facts.root_sha256 not in wanted.root_sha256s:
+    if facts.root_sha256 and facts.root_sha256 not in spec.root_sha256s:
         raise HostError(
             f"{UPDATE_FOLDER}/root.json is of another release repository: this camera belongs to another fleet. If it "
             f'is to change hands: "sudo rm -r {UPDATE_FOLDER} {INBOX}" there, then try again.'
         )
     steps = []
-    source = facts.source if facts.has_config else wanted.source  # a configuration that is there is the person's
-    lacking = [each for each in facts.missing_packages if each != _CAMERA_PACKAGE or source.startswith("picamera2")]
-    if lacking:
-        named = ", ".join(lacking)
+    source = facts.source if facts.has_config else spec.source  # the user's configuration is kept
+    missing = [each for each in facts.missing_packages if each != _CAMERA_PACKAGE or source.startswith("picamera2")]
+    if missing:
+        names = ", ".join(missing)
         if not facts.apt:
-            raise HostError(f"it lacks {named}, and has no apt-get to install them.")
-        steps.append(Step(f"packages: {named}", _PACKAGES_SCRIPT, tuple(lacking), timeout_s=1800))
-    install = wanted.software.identity(facts.numpy)
+            raise HostError(f"it lacks {names}, and has no apt-get to install them.")
+        steps.append(ProvisionStep("packages", f"packages: {names}", _PACKAGES_SCRIPT, tuple(missing), timeout_s=1800))
+    install = spec.software.identity(facts.numpy)
     if facts.installed != install:
-        steps.append(_install(facts, wanted, install))
+        steps.append(_install(facts, spec, install))
     if steps or not facts.enabled or not facts.has_config:
-        words = (wanted.source, INBOX, wanted.channel)
-        steps.append(Step("service: user, unit, configuration", _SERVICE_SCRIPT, words))
-    if wanted.live and not facts.has_config:
-        steps.append(Step("live page on the local network, behind a token", _LIVE_SCRIPT))
+        token = _TOKEN if spec.live and not facts.has_config else ""
+        name = "service: user, unit, configuration" + (", live page on the network behind a token" if token else "")
+        steps.append(ProvisionStep("service", name, _SERVICE_SCRIPT, (spec.source, INBOX, spec.channel, token)))
     if not facts.root_sha256 or not facts.device_id:
-        name = facts.device_id or wanted.device_id or host_id(facts.hostname)
-        uploads = () if facts.root_sha256 else (Upload(wanted.roots[-1], f"{UPDATE_FOLDER}/root.json"),)
-        steps.append(Step(f"trust: root of the releases, device id {name}", _TRUST_SCRIPT, (name,), uploads))
+        name = facts.device_id or spec.device_id or host_id(facts.hostname)
+        uploads = () if facts.root_sha256 else (Upload(spec.roots[-1], f"{UPDATE_FOLDER}/root.json"),)
+        title = f"trust: root of the releases, device id {name}"
+        steps.append(ProvisionStep("trust", title, _TRUST_SCRIPT, (name,), uploads))
     return steps
 
 
-def _install(facts: Facts, wanted: Wanted, install: str) -> Step:
-    if lacking := lacking_projects(wanted.wheels, facts):
+def _install(facts: Facts, spec: DeviceSpec, install: str) -> ProvisionStep:
+    if missing := missing_projects(spec.wheels, facts):
         version = ".".join(map(str, facts.python))
         raise HostError(
-            f"the wheels of {', '.join(lacking)} are for another machine or Python, expected {facts.machine} and "
+            f"the wheels of {', '.join(missing)} are for another machine or Python, expected {facts.machine} and "
             f'{version}. Fetch them with "pip download --only-binary=:all: --platform manylinux_2_28_{facts.machine} '
-            f'--python-version {version} --dest {wanted.wheels[0].parent} trailcam".'
+            f'--python-version {version} --dest {spec.wheels[0].parent} trailcam".'
         )
-    uploads = [Upload(path, f"{_WHEELS}/{path.name}") for path in fitting_wheels(wanted.wheels, facts)]
-    requirement = wanted.software.requirement
-    if wanted.software.wheel is not None:
-        requirement = f"{_WHEELS}/{wanted.software.wheel.name}"
-        uploads.append(Upload(wanted.software.wheel, requirement))
-    offline = ("--no-index", "--find-links", _WHEELS) if wanted.wheels else ()
-    words = (install, _WHEELS, *offline, *wanted.software.constraints(facts.numpy), requirement)
+    uploads = [Upload(path, f"{_WHEELS}/{path.name}") for path in fitting_wheels(spec.wheels, facts)]
+    requirement = spec.software.requirement
+    if spec.software.wheel is not None:
+        requirement = f"{_WHEELS}/{spec.software.wheel.name}"
+        uploads.append(Upload(spec.software.wheel, requirement))
+    offline = ("--no-index", "--find-links", _WHEELS) if spec.wheels else ()
+    words = (install, _WHEELS, *offline, *spec.software.constraints(facts.numpy), requirement)
     script = (_DATA / "install.sh").read_text(encoding="utf-8")
-    return Step("install Trailcam in /opt/trailcam", script, words, tuple(uploads), timeout_s=3600)
+    return ProvisionStep("install", "install Trailcam in /opt/trailcam", script, words, tuple(uploads), timeout_s=3600)

@@ -1,7 +1,7 @@
-"""What a release repository offers now, read from its folder, and which of its files a device lacks.
+"""Files of a release repository, and which of them a device lacks.
 
-A device that is outside of a release's ring may need an older one: ``everything`` is for that, and for a device whose
-bundles are not what it said.
+A device outside of a release's rollout may need an older release, and a damaged bundle makes deltas useless:
+``Published.everything`` is for both.
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,14 @@ from pathlib import Path
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Snapshot, TargetFile, Targets, Timestamp
 
+from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import DeployError
+from trailcam_core.files.digest import file_sha256
 from trailcam_core.release.index import ReleaseIndex, index_path, parse_index
 from trailcam_deploy.device.facts import INBOX
 from trailcam_deploy.ssh.transfer import Upload
 
-__all__ = ["Published", "plan_push", "read_published", "stale_files"]
+__all__ = ["Published", "builtin_digests", "plan_push", "read_published", "stale_files"]
 
 _LAST = "metadata/timestamp.json"
 _DIGITS = 16  # of a digest, in the name of a delta
@@ -25,7 +27,7 @@ _NOTHING = sha256(b"").hexdigest()
 
 @dataclass(frozen=True)
 class Published:
-    """A repository as a camera may see it: ``targets`` by path, and the metadata that leads to them."""
+    """The repository as a device sees it: ``targets`` by path, and the metadata that leads to them."""
 
     folder: Path
     targets: dict[str, TargetFile]
@@ -43,17 +45,17 @@ class Published:
             known = sorted(path.rpartition("/")[0] for path in self.targets if path.endswith("/release.json"))
             raise DeployError(
                 f"{self.folder}: nothing is released in the channel {channel}; there are: "
-                f"{', '.join(known) or 'none'}. Name a BUNDLE, it is added."
+                f"{', '.join(known) or 'none'}. Name a BUNDLE to release it."
             )
-        return parse_index((self.folder / self.place(target)).read_bytes(), index_path(channel))
+        return parse_index((self.folder / self.target_file(target)).read_bytes(), index_path(channel))
 
-    def place(self, target: TargetFile) -> str:
-        """Return where a target's file lies, from the repository's folder on."""
+    def target_file(self, target: TargetFile) -> str:
+        """Return the path of a target's file, relative to the repository's folder."""
         folder, _, name = target.path.rpartition("/")
         return f"targets/{folder}/{target.hashes['sha256']}.{name}"
 
     def files(self, channel: str, held: frozenset[str]) -> list[str]:
-        """Return what a device with these files needs to have the newest release of a channel, small ways preferred."""
+        """Return the files that a device with ``held`` lacks for the newest release, or smaller deltas."""
         version = self.index(channel).version
         paths = [index_path(channel)]
         for path, target in sorted(self.targets.items()):
@@ -61,12 +63,12 @@ class Published:
                 target.hashes["sha256"] not in held or path.endswith("/manifest.json")
             ):
                 paths.append(self._smallest(channel, target, held))
-        return [self.place(self.targets[path]) for path in paths]
+        return [self.target_file(self.targets[path]) for path in paths]
 
     def everything(self, channel: str) -> list[str]:
-        """Return all that a device could ask for of a channel, without deltas."""
+        """Return all files of a channel but deltas."""
         paths = [path for path in self.targets if path.startswith(f"{channel}/") and "/deltas/" not in path]
-        return [self.place(self.targets[path]) for path in sorted(paths)]
+        return [self.target_file(self.targets[path]) for path in sorted(paths)]
 
     def _smallest(self, channel: str, target: TargetFile, held: frozenset[str]) -> str:
         wanted = target.hashes["sha256"][:_DIGITS]
@@ -76,10 +78,10 @@ class Published:
 
 
 def read_published(folder: Path) -> Published:
-    """Read what the newest timestamp leads to.
+    """Read the repository that the newest timestamp describes.
 
     Raises:
-        DeployError: it is no release repository, or damaged.
+        DeployError: the folder is no release repository, or damaged.
     """
     metadata = folder / "metadata"
     try:
@@ -90,7 +92,7 @@ def read_published(folder: Path) -> Published:
         targets = Metadata[Targets].from_file(str(metadata / targets_name)).signed
     except (OSError, RepositoryError) as error:
         raise DeployError(
-            f"{folder}: cannot be read as a release repository ({error}). Bring it back from its backup."
+            f"{folder}: cannot be read as a release repository ({error}). Restore it from its backup."
         ) from error
     roots = sorted(metadata.glob("*.root.json"), key=lambda path: int(path.name.split(".")[0]))
     names = (*(path.name for path in roots), targets_name, snapshot_name, "timestamp.json")
@@ -98,12 +100,17 @@ def read_published(folder: Path) -> Published:
 
 
 def plan_push(published: Published, files: list[str], inbox: dict[str, str]) -> list[Upload]:
-    """Return what to bring to a device's inbox, in the order in which it may see it; equal files are not sent again."""
+    """Return the uploads for an inbox, each after the files that it refers to; equal files are not sent again."""
     order = [*files, *(name for name in published.metadata if name != _LAST), _LAST]
     uploads = [Upload(published.folder / name, f"{INBOX}/{name}") for name in order]
     return [upload for upload in uploads if inbox.get(upload.path.removeprefix(f"{INBOX}/")) != upload.sha256]
 
 
 def stale_files(published: Published, files: list[str], inbox: dict[str, str]) -> list[str]:
-    """Return what lies in an inbox and belongs to no release that is offered any more."""
+    """Return the files of an inbox that belong to no release any more."""
     return sorted(set(inbox) - {*files, *published.metadata})
+
+
+def builtin_digests() -> frozenset[str]:
+    """Return the digests of the files of the built-in bundle, which every device with this Trailcam has."""
+    return frozenset(file_sha256(path) for path in BUILTIN_BUNDLE.iterdir() if path.is_file())

@@ -1,4 +1,4 @@
-"""Which Trailcam a device gets: the one that runs here, as a wheel of this checkout or by version from the index."""
+"""The Trailcam that a device gets: the one that runs here, as a wheel of this checkout or by version from the index."""
 
 import hashlib
 import importlib.util
@@ -8,32 +8,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trailcam_core.errors import DeployError
+from trailcam_core.files.digest import file_sha256
 from trailcam_deploy.device.facts import Facts
 
-__all__ = ["Software", "fitting_wheels", "lacking_projects", "list_wheels", "this_software"]
+__all__ = ["Software", "fitting_wheels", "list_wheels", "missing_projects", "this_software"]
 
 _SOURCES = ("core", "edge", "train", "export", "benchmarks", "deploy", "cli")
 
 
 @dataclass(frozen=True)
 class Software:
-    """``wheel`` of this checkout, or None: then the index has ``requirement``."""
+    """``wheel`` of this checkout, or None if ``requirement`` is installed from the index."""
 
     requirement: str
     wheel: Path | None = None
     digest: str = ""
 
     def identity(self, numpy: tuple[int, ...]) -> str:
-        """Return what a device writes down that it has; another text means: install again."""
+        """Return the text by which a device records its installation; a different one causes a new installation."""
         return " ".join([self.requirement, self.digest[:16], *self.constraints(numpy)]).strip()
 
     def constraints(self, numpy: tuple[int, ...]) -> tuple[str, ...]:
-        """Return what keeps pip from replacing the numpy that apt's Picamera2 is built for (Raspberry Pi OS 12)."""
+        """Return constraints for pip, so that it keeps the numpy of apt's Picamera2 (Raspberry Pi OS 12)."""
         return ("numpy<2",) if numpy and numpy < (2,) else ()
 
 
 def this_software(version: str, cache: Path) -> Software:
-    """Return the Trailcam that runs here; a checkout is built into a wheel, kept in ``cache`` until a file changes.
+    """Return the Trailcam that runs here; a checkout is built into a wheel that ``cache`` keeps until a file changes.
 
     Raises:
         DeployError: the wheel cannot be built.
@@ -41,31 +42,29 @@ def this_software(version: str, cache: Path) -> Software:
     checkout = Path(__file__).resolve().parents[3]
     if not (checkout / "pyproject.toml").exists() or not (checkout / "edge" / "trailcam_edge").is_dir():
         return Software(f"trailcam=={version}")
-    place = cache / _key(checkout)
-    built = sorted(place.glob("trailcam-*.whl"))
+    folder = cache / _key(checkout)
+    built = sorted(folder.glob("trailcam-*.whl"))
     if not built:
-        place.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         isolation = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
-        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *isolation, "--wheel-dir", str(place)]
+        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *isolation, "--wheel-dir", str(folder)]
         done = subprocess.run([*pip, str(checkout)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        built = sorted(place.glob("trailcam-*.whl"))
+        built = sorted(folder.glob("trailcam-*.whl"))
         if done.returncode != 0 or not built:
-            raise DeployError(f"{checkout}: no wheel can be built of it ({done.stderr.strip()[-300:]}).")
+            raise DeployError(f"{checkout}: cannot be built into a wheel ({done.stderr.strip()[-300:]}).")
         for older in cache.iterdir():
-            if older != place:
+            if older != folder:
                 for file in older.glob("*.whl"):
                     file.unlink()
                 older.rmdir()
-    return Software(
-        f"trailcam=={built[0].name.split('-')[1]}", built[0], hashlib.sha256(built[0].read_bytes()).hexdigest()
-    )
+    return Software(f"trailcam=={built[0].name.split('-')[1]}", built[0], file_sha256(built[0]))
 
 
 def list_wheels(folder: Path) -> tuple[Path, ...]:
     """Return the wheels of a folder, without Trailcam's own.
 
     Raises:
-        DeployError: there are none.
+        DeployError: the folder has none.
     """
     wheels = tuple(path for path in sorted(folder.glob("*.whl")) if not path.name.startswith("trailcam-"))
     if not wheels:
@@ -91,10 +90,10 @@ def fitting_wheels(wheels: tuple[Path, ...], facts: Facts) -> list[Path]:
     return fitting
 
 
-def lacking_projects(wheels: tuple[Path, ...], facts: Facts) -> list[str]:
-    """Return the projects of which there are wheels, none of them for this device; apt's numpy needs none."""
-    there = {_project(path) for path in fitting_wheels(wheels, facts)} | ({"numpy"} if facts.numpy else set())
-    return sorted({_project(path) for path in wheels} - there)
+def missing_projects(wheels: tuple[Path, ...], facts: Facts) -> list[str]:
+    """Return the projects whose wheels all are for other devices; apt's numpy needs no wheel."""
+    found = {_project(path) for path in fitting_wheels(wheels, facts)} | ({"numpy"} if facts.numpy else set())
+    return sorted({_project(path) for path in wheels} - found)
 
 
 def _project(wheel: Path) -> str:

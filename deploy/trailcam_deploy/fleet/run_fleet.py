@@ -1,6 +1,6 @@
-"""Many devices at once: a few first as canaries, then the others side by side, and an end when too many have failed.
+"""Work on many devices: canaries first and alone, then several at once, until too many have failed.
 
-Offline is not failed: a camera in a forest sleeps, and the next run picks it up.
+Offline devices are no failures: a camera may sleep, and the next run includes it.
 """
 
 import threading
@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trailcam_core.errors import TrailcamError
-from trailcam_deploy.fleet.inventory import Host
-from trailcam_deploy.ssh.errors import HostError, OfflineError
+from trailcam_core.ssh.errors import HostError, OfflineError
+from trailcam_deploy.device.host import Host
 
-__all__ = ["DONE", "FAILED", "LEFT_OUT", "OFFLINE", "FleetRules", "Outcome", "run_fleet"]
+__all__ = ["DONE", "FAILED", "OFFLINE", "SKIPPED", "FleetRules", "HostOutcome", "run_fleet"]
 
 Kind = Literal["done", "offline", "failed", "left out"]
 DONE: Kind = "done"
 OFFLINE: Kind = "offline"
 FAILED: Kind = "failed"
-LEFT_OUT: Kind = "left out"
+SKIPPED: Kind = "left out"
 
 
 @dataclass(frozen=True)
 class FleetRules:
-    """How carefully: ``canary`` devices alone first, ``parallel`` at once, none begun after ``max_failures``."""
+    """``canary`` devices first and alone, ``parallel`` at once, no further one after ``max_failures``."""
 
     canary: int = 0
     parallel: int = 8
@@ -37,8 +37,8 @@ class FleetRules:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How it went with one device, and the words for a person."""
+class HostOutcome:
+    """Outcome for one device, and its description."""
 
     host: Host
     kind: Kind
@@ -49,40 +49,33 @@ def run_fleet(
     hosts: Iterable[Host],
     work: Callable[[Host], str],
     rules: FleetRules,
-    tell: Callable[[Outcome], None],
+    on_outcome: Callable[[HostOutcome], None],
     stop: threading.Event,
-    hang_up: Callable[[], None] = lambda: None,
-) -> list[Outcome]:
+    disconnect: Callable[[], None] = lambda: None,
+) -> list[HostOutcome]:
     """Work on every device and return the outcomes, in the order in which they came.
 
     Args:
-        hosts: in the order in which they should be begun; the first that answer are the canaries.
-        work: does everything with one device and returns what to say of it; called by several threads.
-        rules: how carefully.
-        tell: gets each outcome at once; called by this thread.
-        stop: set by whoever wants the end; what runs is waited for, the rest is left out.
-        hang_up: ends what runs, after Ctrl-C.
+        hosts: in the order in which they are started; the first that answer are the canaries.
+        work: does everything with one device and returns a description; called by several threads.
+        rules: for canaries, parallelism and failures.
+        on_outcome: called with each outcome as it comes, by this thread.
+        stop: set to finish the devices that were started and skip the rest.
+        disconnect: ends the connections, after Ctrl-C.
     """
-    outcomes: list[Outcome] = []
+    outcomes: list[HostOutcome] = []
     waiting = list(hosts)
 
-    def finish(outcome: Outcome) -> None:
+    def finish(outcome: HostOutcome) -> None:
         outcomes.append(outcome)
-        tell(outcome)
-
-    def count(kind: Kind) -> int:
-        return sum(outcome.kind == kind for outcome in outcomes)
+        on_outcome(outcome)
 
     with ThreadPoolExecutor(rules.parallel, "device") as pool:
-        running: dict[Future[Outcome], Host] = {}
+        running: dict[Future[HostOutcome], Host] = {}
         try:
             while True:
-                proven = count(DONE) >= rules.canary
-                # A canary that fails ends it, however many failures the others may have.
-                ended = stop.is_set() or count(FAILED) >= (rules.max_failures if proven else 1)
-                most = rules.parallel if proven else min(rules.parallel, rules.canary - count(DONE))
-                while waiting and not ended and len(running) < most:
-                    host = waiting.pop(0)
+                for host in waiting[: 0 if stop.is_set() else _free_places(outcomes, rules, len(running))]:
+                    waiting.remove(host)
                     running[pool.submit(_attempt, host, work)] = host
                 if not running:
                     break
@@ -92,30 +85,43 @@ def run_fleet(
                     finish(future.result())
         except BaseException:
             stop.set()
-            hang_up()
+            disconnect()
             raise
     for host in waiting:
-        why = "it was interrupted" if stop.is_set() else _why(outcomes, rules)
-        finish(Outcome(host, LEFT_OUT, why))
+        finish(HostOutcome(host, SKIPPED, "it was interrupted" if stop.is_set() else _skip_reason(outcomes, rules)))
     return outcomes
 
 
-def _attempt(host: Host, work: Callable[[Host], str]) -> Outcome:
+def _free_places(outcomes: list[HostOutcome], rules: FleetRules, running: int) -> int:
+    """Return how many devices to start now."""
+    done, failed = _count(outcomes, DONE), _count(outcomes, FAILED)
+    canaries_passed = done >= rules.canary
+    # A canary that fails ends the run, however many failures the other devices may have.
+    if failed >= (rules.max_failures if canaries_passed else 1):
+        return 0
+    limit = rules.parallel if canaries_passed else min(rules.parallel, rules.canary - done)
+    return max(0, limit - running)
+
+
+def _attempt(host: Host, work: Callable[[Host], str]) -> HostOutcome:
     try:
-        return Outcome(host, DONE, work(host))
+        return HostOutcome(host, DONE, work(host))
     except OfflineError as error:
-        return Outcome(host, OFFLINE, str(error))
+        return HostOutcome(host, OFFLINE, str(error))
     except InterruptedError:
-        return Outcome(host, LEFT_OUT, "it was interrupted")
+        return HostOutcome(host, SKIPPED, "it was interrupted")
     except HostError as error:
-        return Outcome(host, FAILED, str(error))
+        return HostOutcome(host, FAILED, str(error))
     except TrailcamError as error:
-        return Outcome(host, FAILED, f"{type(error).__name__}: {error}")
+        return HostOutcome(host, FAILED, f"{type(error).__name__}: {error}")
 
 
-def _why(outcomes: list[Outcome], rules: FleetRules) -> str:
-    done = sum(outcome.kind == DONE for outcome in outcomes)
-    failed = sum(outcome.kind == FAILED for outcome in outcomes)
-    if done < rules.canary:
-        return f"not begun: {'a canary failed' if failed else 'no canary answered'}"
-    return f"not begun: {failed} failed, expected fewer than {rules.max_failures} (--max-failures)"
+def _skip_reason(outcomes: list[HostOutcome], rules: FleetRules) -> str:
+    failed = _count(outcomes, FAILED)
+    if _count(outcomes, DONE) < rules.canary:
+        return f"not started: {'a canary failed' if failed else 'no canary answered'}"
+    return f"not started: {failed} failed, expected fewer than {rules.max_failures} (--max-failures)"
+
+
+def _count(outcomes: list[HostOutcome], kind: Kind) -> int:
+    return sum(outcome.kind == kind for outcome in outcomes)

@@ -1,4 +1,4 @@
-"""What is known of the devices of a fleet from one run to the next: one small file, written after every device."""
+"""The last outcome of every device of a fleet: one small file, written after every device."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -8,14 +8,14 @@ from pathlib import Path
 from trailcam_core.errors import DeployError
 from trailcam_core.files.atomic import write_file
 
-__all__ = ["FleetState", "LastWord"]
+__all__ = ["FleetState", "LastOutcome"]
 
 _MAX_BYTES = 8_000_000
 
 
 @dataclass(frozen=True)
-class LastWord:
-    """How the last run ended for a device: kind and text of its ``Outcome``, when, and what was to be brought."""
+class LastOutcome:
+    """Kind and text of a device's last ``HostOutcome``, when it was, and the bundle of that run."""
 
     kind: str
     text: str
@@ -24,33 +24,35 @@ class LastWord:
 
 
 class FleetState:
-    """Reads and writes ``state.json``."""
+    """Read and write ``state.json``."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._words = self._read()
+        self._outcomes = self._read()
 
-    def last(self, host_id: str) -> LastWord | None:
-        """Return the last word on a device."""
-        return self._words.get(host_id)
+    def last(self, host_id: str) -> LastOutcome | None:
+        """Return the last outcome of a device."""
+        return self._outcomes.get(host_id)
 
-    def note(self, host_id: str, kind: str, text: str, now: datetime, bundle: str) -> None:
-        """Write down how it went.
+    def record(self, host_id: str, kind: str, text: str, now: datetime, bundle: str) -> None:
+        """Write the outcome of a device.
 
         Raises:
             OSError: the disk is full, read-only or failing.
         """
-        self._words[host_id] = LastWord(kind, text, now.isoformat(timespec="seconds"), bundle)
-        rows = {name: asdict(word) for name, word in sorted(self._words.items())}
+        self._outcomes[host_id] = LastOutcome(kind, text, now.isoformat(timespec="seconds"), bundle)
+        rows = {name: asdict(outcome) for name, outcome in sorted(self._outcomes.items())}
         write_file(self._path, (json.dumps(rows, indent=2, ensure_ascii=False) + "\n").encode(), 0o600)
 
-    def _read(self) -> dict[str, LastWord]:
+    def _read(self) -> dict[str, LastOutcome]:
         try:
             content = self._path.read_bytes()
             if len(content) > _MAX_BYTES:
                 raise ValueError(f"{len(content):,} bytes")
-            return {str(name): LastWord(**row) for name, row in json.loads(content).items()}
+            return {str(name): LastOutcome(**row) for name, row in json.loads(content).items()}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise DeployError(f"{self._path}: cannot be read ({error}). Delete it: only its notes are lost.") from error
+            raise DeployError(
+                f"{self._path}: cannot be read ({error}). Delete it: only the last outcomes are lost."
+            ) from error

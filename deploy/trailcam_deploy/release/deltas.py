@@ -1,4 +1,4 @@
-"""Deltas for cameras that have a bundle already, and what a release costs each kind of camera. See edge's ``delta``."""
+"""Deltas between bundles, and the download size of a release for cameras with each earlier bundle."""
 
 import hashlib
 import sys
@@ -19,13 +19,13 @@ Files = Mapping[str, bytes]  # of a bundle, by name, without its manifest
 # Measured with the built-in model: to another head, level 3 makes 14,570 bytes and level 19 13,366; from nothing they
 # make 4,668,283 and 4,685,150. Level 3 takes 0.2 s for both, level 19 fourteen.
 _LEVEL = 3
-_WORTH_IT = 0.9  # of the whole file; a delta that saves less only makes the list of targets longer
+_MAX_FRACTION = 0.9  # of the whole file; a delta that saves less only makes the list of targets longer
 _WINDOW_LOG_MIN = 10
 
 
 @dataclass(frozen=True)
 class Base:
-    """Files that some cameras have; ``who`` says which cameras those are."""
+    """Files that some cameras have; ``who`` describes these cameras."""
 
     who: str
     files: Files
@@ -33,7 +33,7 @@ class Base:
 
 @dataclass(frozen=True)
 class Delta:
-    """What turns the file with one digest into the file with another."""
+    """A zstd frame that turns the file with one digest into the file with another."""
 
     base_sha256: str
     result_sha256: str
@@ -42,7 +42,7 @@ class Delta:
 
 @dataclass(frozen=True)
 class Cost:
-    """What cameras of one kind fetch of a release's files, in bytes."""
+    """Download size of a release's files for cameras of one kind, in bytes."""
 
     who: str
     fetched_bytes: int
@@ -52,7 +52,7 @@ NOTHING = Base("no bundle of these", {})
 
 
 def make_delta(base: bytes, result: bytes) -> bytes:
-    """Return one zstd frame that makes ``result`` for whoever has ``base``; an empty base is one that all have."""
+    """Return one zstd frame that turns ``base`` into ``result``; every camera has the empty base."""
     window = max((len(base) + len(result) - 1).bit_length(), _WINDOW_LOG_MIN)
     options: dict[int, int] = {
         zstd.CompressionParameter.compression_level: _LEVEL,
@@ -64,7 +64,7 @@ def make_delta(base: bytes, result: bytes) -> bytes:
 
 
 def make_deltas(files: Files, bases: Sequence[Base]) -> list[Delta]:
-    """Return the deltas that are worth it, for each of ``files`` from the file of the same name in each base."""
+    """Return the deltas from the files of each base to those of the same name, if they save 10 % or more."""
     made: dict[tuple[str, str], Delta] = {}
     for name, result in files.items():
         for base in [*bases, NOTHING]:
@@ -73,13 +73,13 @@ def make_deltas(files: Files, bases: Sequence[Base]) -> list[Delta]:
             if pair in made or before == result or max(len(before), len(result)) > MAX_DELTA_FILE_BYTES:
                 continue
             content = make_delta(before, result)
-            if len(content) <= _WORTH_IT * len(result):
+            if len(content) <= _MAX_FRACTION * len(result):
                 made[pair] = Delta(*pair, content)
     return list(made.values())
 
 
 def costs(files: Files, bases: Sequence[Base], deltas: Sequence[Delta]) -> list[Cost]:
-    """Return what cameras with each of ``bases`` fetch of ``files``, and what those with none of them do."""
+    """Return the download sizes of ``files`` for cameras with each of ``bases``, and with none of them."""
     sizes = {(delta.base_sha256, delta.result_sha256): len(delta.content) for delta in deltas}
     rows = []
     for base in [*bases, NOTHING]:

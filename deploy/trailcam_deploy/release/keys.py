@@ -1,9 +1,9 @@
-"""The private keys of a release repository: one ed25519 key for each role, in one folder that nobody else may read.
+"""The private keys of a release repository: one ed25519 key for each role, in one folder that only its owner can read.
 
-``root.pem`` is encrypted with a passphrase and is needed only to make the repository and to exchange keys: it belongs
-on a stick in a drawer, with a copy in another house. The other three sign every release and are protected by the rights
-of their files; whoever steals them is shut out by ``rotate-keys``. Nothing brings the root key back. While it is being
-exchanged itself, the new one is ``root.next.pem``.
+``root.pem`` is encrypted with a passphrase and is needed only to make the repository and to exchange keys: keep
+it offline, with a copy in another building. The other three sign every release and are protected by the modes of their
+files; ``rotate-keys`` revokes stolen ones. A lost root key cannot be restored. During its own exchange the new one is
+``root.next.pem``.
 """
 
 import os
@@ -25,14 +25,14 @@ from securesystemslib.signer import CryptoSigner
 from trailcam_core.errors import DeployError
 from trailcam_core.files.atomic import sync_directory, write_file
 
-__all__ = ["LEAST_PASSPHRASE", "KeyFolder"]
+__all__ = ["MIN_PASSPHRASE", "KeyFolder"]
 
-LEAST_PASSPHRASE = 12  # characters; NIST SP 800-63B asks for 8 where guesses are limited, and here nobody limits them
+MIN_PASSPHRASE = 12  # characters; NIST SP 800-63B requires 8 where guesses are limited; here they are not
 _PRIVATE = 0o600
 
 
 class KeyFolder:
-    """Makes, writes and reads the keys of one repository."""
+    """Create, write and read the keys of one repository."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -43,11 +43,11 @@ class KeyFolder:
 
     @property
     def next_root(self) -> Path:
-        """The file of a root key that is about to replace the one there is."""
+        """Return the file of a root key during its exchange, before it replaces the old one."""
         return self._folder / "root.next.pem"
 
     def create(self, role: str, passphrase: str | None = None) -> CryptoSigner:
-        """Make a new key for a role, write it with rights for its owner alone, and return it. An older one is replaced.
+        """Create a key for a role, readable only by its owner, and return it. An older one is replaced.
 
         Raises:
             DeployError: the passphrase is too short, or root has none.
@@ -56,7 +56,7 @@ class KeyFolder:
         return self._create(self.path(role), role, passphrase)
 
     def create_next_root(self, passphrase: str | None) -> CryptoSigner:
-        """Make a new root key beside the one there is, and return it.
+        """Create a root key beside the present one, and return it.
 
         Raises:
             DeployError: the passphrase is too short or missing.
@@ -65,17 +65,17 @@ class KeyFolder:
         return self._create(self.next_root, "root", passphrase)
 
     def take_next_root(self) -> None:
-        """Let the new root key replace the old one, in one step."""
+        """Replace the old root key by the new one, in one step."""
         self.next_root.replace(self.path("root"))
         sync_directory(self._folder)
 
     def _create(self, path: Path, role: str, passphrase: str | None) -> CryptoSigner:
         encryption: KeySerializationEncryption = NoEncryption()
         if role == "root":
-            if passphrase is None or len(passphrase) < LEAST_PASSPHRASE:
+            if passphrase is None or len(passphrase) < MIN_PASSPHRASE:
                 raise DeployError(
                     f"the passphrase of the root key has {len(passphrase or '')} characters, "
-                    f"expected {LEAST_PASSPHRASE} or more. Four random words are good."
+                    f"expected {MIN_PASSPHRASE} or more. Four random words are good."
                 )
             encryption = BestAvailableEncryption(passphrase.encode())
         key = Ed25519PrivateKey.generate()
@@ -87,19 +87,19 @@ class KeyFolder:
         """Read a role's key.
 
         Raises:
-            DeployError: it is not there, others may read it, the passphrase is wrong, or it is no ed25519 key.
+            DeployError: it is missing, other users can read it, the passphrase is wrong, or it is no ed25519 key.
         """
         path = self.path(role)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             raise DeployError(
-                f"{path}: cannot be read ({error.strerror}). Bring the {role} key back from its backup."
+                f"{path}: cannot be read ({error.strerror}). Restore the {role} key from its backup."
             ) from error
         with os.fdopen(descriptor, "rb") as file:
             rights = stat.S_IMODE(os.fstat(descriptor).st_mode)
             if rights & 0o077:
-                raise DeployError(f"{path}: others may read it (mode {rights:o}). Run: chmod 600 {path}")
+                raise DeployError(f"{path}: other users can read it (mode {rights:o}). Run: chmod 600 {path}")
             content = file.read(65_536)
         try:
             key = load_pem_private_key(content, passphrase.encode() if passphrase else None)

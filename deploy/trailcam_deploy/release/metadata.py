@@ -1,9 +1,9 @@
 """The signed metadata of a release repository: four roles, their keys and dates, written in the order of their trust.
 
-metadata/N.root.json         names the keys; each is signed by its own root key and by the one before
+metadata/N.root.json         names the keys; each is signed by the root key it names and by the one before
 metadata/N.targets.json      the digest and length of every file
 metadata/N.snapshot.json     which targets
-metadata/timestamp.json      which snapshot; written last, so a step that was cut off has not happened
+metadata/timestamp.json      which snapshot; written last, so that an interrupted step has no effect
 """
 
 import fcntl
@@ -39,14 +39,14 @@ LIFETIMES: Mapping[str, timedelta] = {
 
 @dataclass(frozen=True)
 class SignedMetadata:
-    """The folder ``metadata`` of a repository and the keys that sign it; ``now`` is the moment of signing."""
+    """The folder ``metadata`` of a repository and the keys that sign it; ``now`` is the time of signing."""
 
     folder: Path
     keys: KeyFolder
     now: datetime
 
     def init(self, passphrase: str) -> None:
-        """Make all keys, a root that names them, and an empty list of targets.
+        """Create all keys, a root that names them, and an empty list of targets.
 
         Raises:
             DeployError: there is a repository or a root key already, or the passphrase is too short.
@@ -64,7 +64,7 @@ class SignedMetadata:
         self.publish(Targets())
 
     def publish(self, targets: Targets) -> None:
-        """Sign targets, snapshot and timestamp anew: from now on this is what the repository offers.
+        """Sign targets, snapshot and timestamp anew; the repository then offers these targets.
 
         Raises:
             DeployError: a key cannot be used.
@@ -84,10 +84,10 @@ class SignedMetadata:
         self._write(timestamp, "timestamp", signers["timestamp"])
 
     def rotate(self, roles: tuple[str, ...], passphrase: str, new_passphrase: str | None = None) -> None:
-        """Exchange the keys of roles and shut out whoever has the old ones.
+        """Exchange the keys of roles and revoke the old ones.
 
         A new root key signs together with the old one, once; devices follow from root to root. It is written beside the
-        old key until the new root stands, and replaces it then: wherever the power fails, one of them can sign.
+        old key, and replaces it after the new root is written: after a power cut at any step one of them can sign.
 
         Args:
             roles: any of ``ROLES``.
@@ -95,7 +95,7 @@ class SignedMetadata:
             new_passphrase: of the new root key, where root is among the roles.
 
         Raises:
-            DeployError: the root key cannot be opened, a role is unknown, or the new passphrase is no good.
+            DeployError: the root key cannot be opened, a role is unknown, or the new passphrase is too short.
         """
         if not roles or not set(roles) <= set(ROLES):
             raise DeployError(f"cannot rotate {', '.join(roles) or 'nothing'}, expected some of {', '.join(ROLES)}.")
@@ -135,17 +135,17 @@ class SignedMetadata:
         return self._read(f"{max(versions)}.root.json")
 
     def timestamp(self) -> Timestamp:
-        """Read the timestamp."""
+        """Return the timestamp."""
         return Metadata[Timestamp].from_bytes(self._read("timestamp.json")).signed
 
     def snapshot(self) -> Snapshot:
-        """Read the snapshot that the timestamp leads to."""
+        """Return the snapshot that the timestamp names."""
         return (
             Metadata[Snapshot].from_bytes(self._read(f"{self.timestamp().snapshot_meta.version}.snapshot.json")).signed
         )
 
     def targets(self) -> Targets:
-        """Read the targets that the timestamp leads to; later ones are the rest of a step that was cut off.
+        """Return the targets that the timestamp leads to; later ones belong to an interrupted step.
 
         Raises:
             DeployError: this is no repository, or it is damaged.
@@ -155,7 +155,7 @@ class SignedMetadata:
             version = self.snapshot().meta["targets.json"].version
             return Metadata[Targets].from_bytes(self._read(f"{version}.targets.json")).signed
         except RepositoryError as error:
-            raise DeployError(f"{self.folder}: is damaged ({error}). Bring it back from its backup.") from error
+            raise DeployError(f"{self.folder}: is damaged ({error}). Restore it from its backup.") from error
 
     def expiry(self) -> dict[str, datetime]:
         """Return when each role's newest metadata expires."""
@@ -169,10 +169,10 @@ class SignedMetadata:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep a second operator away.
+        """Lock the repository against a second operator.
 
         Raises:
-            DeployError: somebody else is at it.
+            DeployError: another process holds the lock.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -180,17 +180,17 @@ class SignedMetadata:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
         except BlockingIOError as error:
-            raise DeployError(f"{self.folder}: somebody else is releasing. Wait until they are done.") from error
+            raise DeployError(f"{self.folder}: another release is running. Wait for its end.") from error
         finally:
             os.close(descriptor)
 
     def _root_signer(self, root: Root, passphrase: str) -> CryptoSigner:
-        """Open the root key that root names; it is the next one where an exchange was cut off right before its end."""
+        """Return the key that root names; after an interrupted exchange it is the next one."""
         named = root.roles["root"].keyids
         signer = self.keys.load("root", passphrase)
         if signer.public_key.keyid not in named and self.keys.next_root.exists():
             raise DeployError(
-                f"{self.keys.path('root')}: its exchange was cut off after the new root had been signed. "
+                f"{self.keys.path('root')}: its exchange was interrupted after the new root was signed. "
                 f"The new key is {self.keys.next_root}: rename it to root.pem, and try again."
             )
         if signer.public_key.keyid not in named:
@@ -209,9 +209,9 @@ class SignedMetadata:
         root.signatures.clear()
         for signer in signers:
             root.sign(signer, append=True)
-        place = self.folder / "metadata" / f"{root.signed.version}.root.json"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_file(place, root.to_bytes(JSONSerializer(compact=True)))
+        path = self.folder / "metadata" / f"{root.signed.version}.root.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, root.to_bytes(JSONSerializer(compact=True)))
 
     def _read(self, name: str) -> bytes:
         path = self.folder / "metadata" / name

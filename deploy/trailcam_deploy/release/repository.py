@@ -1,9 +1,9 @@
-"""The release repository: a folder of static files that any web server, stick or inbox can carry.
+"""The release repository: a folder of static files for any web server, stick or inbox.
 
     FOLDER/metadata/     signed by four roles, see metadata.py
     FOLDER/targets/      the files of the releases, the indexes and the deltas, each under the digest of its content
 
-Files are written before the metadata that names them. Whoever copies the folder elsewhere copies
+Files are written before the metadata that names them. A copy of the folder must copy
 ``metadata/timestamp.json`` last.
 """
 
@@ -33,14 +33,14 @@ from trailcam_deploy.release.keys import KeyFolder
 from trailcam_deploy.release.metadata import LIFETIMES, ONLINE_ROLES, SignedMetadata
 from trailcam_deploy.release.target_files import TargetFiles, channels
 
-__all__ = ["LIFETIMES", "ONLINE_ROLES", "Plan", "Release", "ReleaseRepository", "Status"]
+__all__ = ["LIFETIMES", "ONLINE_ROLES", "Release", "ReleasePlan", "ReleaseRepository", "RepositoryStatus"]
 
 _DELTAS_FROM = 3  # releases before the new one, and the built-in bundle
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a release would be: what it costs each kind of camera, and ``whole_bytes`` without any delta."""
+class ReleasePlan:
+    """Download sizes of a release for each kind of camera, and ``whole_bytes`` without deltas."""
 
     version: str
     whole_bytes: int
@@ -58,8 +58,8 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Status:
-    """What a repository offers, the newest of each channel first, and when each role's signature expires."""
+class RepositoryStatus:
+    """Releases of a repository, the newest of each channel first, and the expiry of each role's signature."""
 
     releases: tuple[Release, ...]
     expiry: Mapping[str, datetime]
@@ -67,7 +67,7 @@ class Status:
 
 @dataclass(frozen=True)
 class ReleaseRepository:
-    """One repository and its keys; ``now`` is the moment at which it signs, with its zone."""
+    """One repository and its keys; ``now`` is the time of its signatures, with its zone."""
 
     folder: Path
     keys: KeyFolder
@@ -75,16 +75,16 @@ class ReleaseRepository:
     builtin: Path = BUILTIN_BUNDLE
 
     def init(self, passphrase: str) -> None:
-        """Make the keys and an empty repository.
+        """Create the keys and an empty repository.
 
         Raises:
-            DeployError: there is one already, or the passphrase is too short.
+            DeployError: the folder is one already, or the passphrase is too short.
         """
         with self._locked():
             self._metadata.init(passphrase)
 
-    def plan(self, bundle: Bundle, channel: str) -> Plan:
-        """Say what a bundle would cost cameras to fetch, and change nothing.
+    def plan(self, bundle: Bundle, channel: str) -> ReleasePlan:
+        """Return the download sizes of a bundle; changes nothing.
 
         Raises:
             DeployError: this is no repository.
@@ -92,21 +92,21 @@ class ReleaseRepository:
         targets = self._metadata.targets()
         files, bases = _contents(bundle), self._bases(targets, channel, bundle.manifest.version)
         rows = costs(files, bases, make_deltas(files, bases))
-        return Plan(bundle.manifest.version, sum(map(len, files.values())), tuple(rows))
+        return ReleasePlan(bundle.manifest.version, sum(map(len, files.values())), tuple(rows))
 
     def add(self, bundle: Bundle, channel: str, approval: Approval, percent: int = 100) -> ReleaseIndex:
         """Sign a bundle's files, and deltas to them, and make it the newest release of a channel.
 
-        The same bundle may be added again: it becomes the newest, for so many cameras, and is not stopped any more.
+        The same bundle may be added again: it becomes the newest again, with a new percentage, and is not stopped.
 
         Args:
-            bundle: what to release.
-            channel: who gets it.
-            approval: why it may be released.
+            bundle: to release.
+            channel: of the cameras.
+            approval: by the drift gate or the operator.
             percent: 1 to 100, of the cameras.
 
         Raises:
-            DeployError: this version is there with other bytes, or a key cannot be used.
+            DeployError: this version exists with other bytes, or a key cannot be used.
             BundleError: channel or percent is out of its range.
         """
         with self._locked():
@@ -148,14 +148,14 @@ class ReleaseRepository:
             if percent <= offer.percent:
                 raise DeployError(
                     f"{channel} {offer.version}: {offer.percent} % of the cameras take it, {percent} % is not "
-                    'more. Cameras that have it would keep it: use "release stop", or "release expire" to take it back.'
+                    'more. Cameras that have it keep it: use "release stop", or "release expire" to withdraw it.'
                 )
             return replace(offer, percent=percent)
 
         return self._change(channel, lambda index: _with(index, version, wider))
 
     def stop(self, channel: str, version: str | None = None) -> ReleaseIndex:
-        """Offer a release, the newest unless ``version`` names another, to nobody else; cameras that have it keep it.
+        """Offer a release, the newest unless ``version`` names another, to no further camera; the others keep it.
 
         Raises:
             DeployError: there is none, or it was stopped before.
@@ -163,16 +163,16 @@ class ReleaseRepository:
 
         def stopped(offer: Offer) -> Offer:
             if offer.stopped:
-                raise DeployError(f"{channel} {offer.version}: was stopped before. Expire it to take it back.")
+                raise DeployError(f"{channel} {offer.version}: was stopped before. Expire it to withdraw it.")
             return replace(offer, stopped=True)
 
         return self._change(channel, lambda index: _with(index, version, stopped))
 
     def expire(self, channel: str, version: str) -> ReleaseIndex:
-        """Withdraw a version: it is signed no more, and cameras that have it go to the newest of the others.
+        """Withdraw a version: it is not signed any more, and cameras that have it go to the newest of the others.
 
         Raises:
-            DeployError: it is not there, or no other version is.
+            DeployError: it does not exist, or is the only one.
         """
 
         def without(index: ReleaseIndex) -> tuple[Offer, ...]:
@@ -193,20 +193,20 @@ class ReleaseRepository:
     def rotate_keys(
         self, passphrase: str, roles: tuple[str, ...] = ONLINE_ROLES, new_passphrase: str | None = None
     ) -> None:
-        """Exchange the keys of roles, and shut out whoever has the old ones; ``new_passphrase`` is of a new root key.
+        """Exchange the keys of roles and revoke the old ones; ``new_passphrase`` is of a new root key.
 
         Raises:
-            DeployError: the root key cannot be opened, a role is unknown, or the new passphrase is no good.
+            DeployError: the root key cannot be opened, a role is unknown, or the new passphrase is too short.
         """
         with self._locked():
             self._metadata.rotate(roles, passphrase, new_passphrase)
 
     def root_bytes(self) -> bytes:
-        """Return what a device is provisioned with: the newest root, which trusts no key that was exchanged."""
+        """Return the newest root, for new devices; it trusts no key that was exchanged."""
         return self._metadata.root_bytes()
 
-    def status(self) -> Status:
-        """Say what is released to whom, by which verdict, and until when it is signed.
+    def status(self) -> RepositoryStatus:
+        """Return the releases with their verdicts, and the expiry of the signatures.
 
         Raises:
             DeployError: this is no repository, or it is damaged.
@@ -219,7 +219,7 @@ class ReleaseRepository:
                 manifest = targets.targets[bundle_path(channel, offer.version, MANIFEST_FILE)]
                 record = manifest.unrecognized_fields.get("custom", {}).get("trailcam", {})
                 releases.append(Release(channel, offer, record.get("drift_gate", "missing"), record.get("i_know")))
-        return Status(tuple(releases), self._metadata.expiry())
+        return RepositoryStatus(tuple(releases), self._metadata.expiry())
 
     @property
     def _metadata(self) -> SignedMetadata:

@@ -1,4 +1,4 @@
-"""The files of a repository, each under the digest of its content, and which of them are still signed."""
+"""Files of a repository, named by the digest of their content, and the list of the signed ones."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,39 +13,39 @@ from trailcam_core.release.index import ReleaseIndex, index_path, index_to_bytes
 
 __all__ = ["TargetFiles", "channels", "unneeded"]
 
-_DELTAS_TO = 3  # releases that cameras may still be on their way to
+_DELTAS_TO = 3  # newest releases
 
 
 @dataclass(frozen=True)
 class TargetFiles:
-    """The folder ``targets`` of a repository; ``put`` enters a file into the list that is to be signed."""
+    """The folder ``targets`` of a repository; ``put`` adds a file to the list to be signed."""
 
     folder: Path
 
     def put(self, targets: Targets, path: str, content: bytes, custom: dict[str, dict[str, str]] | None = None) -> None:
-        """Write a file, unless it is there, and list it; ``custom`` is signed beside its digest."""
+        """Write a file unless it exists, and list it; ``custom`` is signed beside its digest."""
         target = TargetFile.from_data(path, content, ["sha256"])
         if custom is not None:
             target.unrecognized_fields["custom"] = custom
-        place = self._place(target)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.exists():
-            write_file(place, content)
+        file = self._path(target)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            write_file(file, content)
         targets.targets[path] = target
 
     def put_index(self, targets: Targets, index: ReleaseIndex) -> None:
-        """Write a channel's index, and strike from the list what it does not need."""
+        """Write a channel's index, and remove the paths that it does not need from the list."""
         self.put(targets, index_path(index.channel), index_to_bytes(index))
         for path in unneeded(targets, index):
             del targets.targets[path]
 
     def index(self, targets: Targets, channel: str) -> ReleaseIndex | None:
-        """Read a channel's index; None where nothing was released in it."""
+        """Return a channel's index; None if it has no release."""
         known = targets.targets.get(index_path(channel))
         return parse_index(self._read(known), index_path(channel)) if known is not None else None
 
     def released(self, targets: Targets, channel: str, version: str) -> dict[str, bytes]:
-        """Read the files of a release, by name, without its manifest."""
+        """Return the files of a release, by name, without its manifest."""
         start = f"{channel}/{version}/"
         return {
             path.removeprefix(start): self._read(target)
@@ -53,25 +53,25 @@ class TargetFiles:
             if path.startswith(start) and path != f"{start}{MANIFEST_FILE}"
         }
 
-    def _place(self, target: TargetFile) -> Path:
+    def _path(self, target: TargetFile) -> Path:
         parent, _, name = target.path.rpartition("/")
         return self.folder / parent / f"{target.hashes['sha256']}.{name}"
 
     def _read(self, target: TargetFile) -> bytes:
-        path = self._place(target)
+        path = self._path(target)
         try:
             return path.read_bytes()
         except OSError as error:
-            raise DeployError(f"{path}: cannot be read ({error.strerror}). Bring it back from its backup.") from error
+            raise DeployError(f"{path}: cannot be read ({error.strerror}). Restore it from its backup.") from error
 
 
 def channels(targets: Targets) -> list[str]:
-    """Return the names of all channels in which something was released."""
+    """Return the names of all channels with a release."""
     return sorted(path.split("/")[0] for path in targets.targets if path == index_path(path.split("/")[0]))
 
 
 def unneeded(targets: Targets, index: ReleaseIndex) -> list[str]:
-    """Return the listed paths of a channel that no offer needs: files of other versions, deltas to what is old.
+    """Return the listed paths of a channel that no offer needs: files of other versions, deltas to old releases.
 
     Every camera fetches the list, so it stays short.
     """

@@ -1,4 +1,4 @@
-"""Which Raspberry Pi OS is on a card, told from its boot partition, and what a person wants of it."""
+"""The Raspberry Pi OS on a card, detected from its boot partition, and the settings for its first start."""
 
 import hashlib
 import re
@@ -21,7 +21,7 @@ _SHORTEST_PASSWORD, _LONGEST_PASSWORD, _LONGEST_SSID = 8, 63, 32  # IEEE 802.11,
 
 @dataclass(frozen=True)
 class Wifi:
-    """A network; ``psk`` is 64 hexadecimal digits made of name and password, so the password is nowhere."""
+    """A network; ``psk`` is 64 hexadecimal digits derived from name and password; the password is stored nowhere."""
 
     ssid: str
     psk: str
@@ -33,7 +33,7 @@ class Wifi:
         """Derive the key. Source: IEEE 802.11i, "Passphrase to PSK mapping": PBKDF2 with SHA-1, 4096 rounds, 32 bytes.
 
         Raises:
-            DeployError: no network has such a name or password.
+            DeployError: name, password or country is invalid.
         """
         if not 1 <= len(ssid.encode()) <= _LONGEST_SSID or not ssid.isprintable():
             raise DeployError(f"--wifi {ssid!r}: a network's name has 1 to {_LONGEST_SSID} bytes.")
@@ -54,7 +54,7 @@ class Wifi:
 
 @dataclass(frozen=True)
 class CardSettings:
-    """Who may log in where; there is no password: SSH with these keys is the only way in."""
+    """Host name, login and network; SSH with these keys is the only way in, there is no password."""
 
     hostname: str
     user: str
@@ -63,17 +63,19 @@ class CardSettings:
 
 
 def check_settings(settings: CardSettings) -> None:
-    """Refuse what a first boot would stumble over, alone in a forest.
+    """Check the settings, before an unattended first start fails.
 
     Raises:
-        DeployError: a name or key that is none.
+        DeployError: a name or key is invalid.
     """
     if not _HOSTNAME.fullmatch(settings.hostname):
         raise DeployError(f"--hostname {settings.hostname!r}: expected 1 to 63 of a-z 0-9 -, not at the ends.")
     if not _USER.fullmatch(settings.user) or settings.user in ("root", "trailcam"):
         raise DeployError(f"--user {settings.user!r}: expected a name such as pi; root and trailcam are taken.")
     if not settings.authorized_keys:
-        raise DeployError("no public key: nobody could log in. Make one with ssh-keygen, or name it: --authorized-key.")
+        raise DeployError(
+            "no public key, so no login would be possible. Make one with ssh-keygen, or name it: --authorized-key."
+        )
     for key in settings.authorized_keys:
         if not _KEY.fullmatch(key):
             raise DeployError(
@@ -82,14 +84,14 @@ def check_settings(settings: CardSettings) -> None:
 
 
 def read_system(mount: Path) -> System:
-    """Say how the system on a card is configured at its first start.
+    """Return how the system on a card is configured at its first start.
 
     Raises:
         DeployError: this is no boot partition of Raspberry Pi OS 12 or 13, or the card was started already.
     """
     if not (mount / "cmdline.txt").is_file() or not (mount / "config.txt").is_file():
         raise DeployError(
-            f"{mount}: holds no cmdline.txt and config.txt, so it is no boot partition of Raspberry Pi OS. Name the "
+            f"{mount}: holds no cmdline.txt and config.txt, so this is no boot partition of Raspberry Pi OS. Name the "
             'folder where the small partition of the card is mounted ("bootfs").'
         )
     # Raspberry Pi OS 13 ships templates of these; source: pi-gen, stage2/04-cloud-init.

@@ -16,7 +16,7 @@ GROUPS = "users,adm,dialout,audio,netdev,video,plugdev,cdrom,games,input,gpio,sp
 
 
 def user_data(settings: CardSettings) -> str:
-    """Return ``user-data``: name, user, keys, and the hook that makes a camera of it."""
+    """Return ``user-data``: name, user, keys, and the hook."""
     content: dict[str, Any] = {
         "hostname": settings.hostname,
         "manage_etc_hosts": True,
@@ -37,9 +37,9 @@ def user_data(settings: CardSettings) -> str:
 
 
 def meta_data(settings: CardSettings) -> str:
-    """Return ``meta-data``; another instance id, and a card that was started already would do it all again.
+    """Return ``meta-data``; another instance id makes a card that was started already apply everything again.
 
-    ``dsmode``, as in the file that it replaces: everything is on the card, so no network is waited for.
+    ``dsmode``, as in the file that it replaces: everything is on the card, so the start does not wait for a network.
     """
     identity = hashlib.sha256(user_data(settings).encode()).hexdigest()[:12]
     content = {"instance-id": f"{settings.hostname}-{identity}", "local-hostname": settings.hostname, "dsmode": "local"}
@@ -47,7 +47,7 @@ def meta_data(settings: CardSettings) -> str:
 
 
 def network_config(settings: CardSettings) -> str:
-    """Return ``network-config``: cable always, Wi-Fi where it is wanted; the start waits for neither."""
+    """Return ``network-config``: cable, and Wi-Fi if set; the start waits for neither."""
     network: dict[str, Any] = {"version": 2, "ethernets": {"eth0": {"dhcp4": True, "optional": True}}}
     wifi = settings.wifi
     if wifi is not None:

@@ -1,4 +1,4 @@
-"""Put everything onto the boot partition, so that a card that is pulled out too early is an ordinary card."""
+"""Write the boot partition in an order that leaves an ordinary card if it is removed too early."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 def system_files(system: System, settings: CardSettings, cmdline: str) -> dict[str, str]:
-    """Return the system's own files, by name, in the order in which to write them: what starts it all is last."""
+    """Return the system's files by name, in the order of writing: the file that starts the rest is last."""
     if system == "cloud-init":
         return {
             "ssh": "",
@@ -29,7 +29,7 @@ def system_files(system: System, settings: CardSettings, cmdline: str) -> dict[s
 
 
 def write_card(mount: Path, system: System, settings: CardSettings, files: CardFiles) -> None:
-    """Write a card; what an earlier attempt has left is replaced.
+    """Write a card; files of an earlier attempt are replaced.
 
     Raises:
         DeployError: there is no room.
@@ -45,11 +45,11 @@ def write_card(mount: Path, system: System, settings: CardSettings, files: CardF
             "--wheels (the board then needs internet once), or use a card whose first partition is larger."
         )
     for name, upload in files.uploads.items():
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with upload.open() as source, open(place, "wb") as target:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with upload.open() as source, open(path, "wb") as target:
             shutil.copyfileobj(source, target, _CHUNK_BYTES)
-            _flush(target.fileno())
+            os.fsync(target.fileno())
     for name, text in files.texts.items():
         _write(folder / name, text)
     cmdline = (mount / "cmdline.txt").read_text(encoding="utf-8")
@@ -58,13 +58,9 @@ def write_card(mount: Path, system: System, settings: CardSettings, files: CardF
 
 
 def _write(path: Path, text: str) -> None:
-    """FAT knows no rename that replaces and no modes, so a file is simply written and flushed."""
+    """Write and flush a file: FAT has neither a replacing rename nor modes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
         file.flush()
-        _flush(file.fileno())
-
-
-def _flush(descriptor: int) -> None:
-    os.fsync(descriptor)
+        os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Bring files to a device: a cut line costs only what had not arrived, and a file is there whole or not at all."""
+"""Send files to a device: resumed after a lost connection, and each file complete or absent."""
 
 import hashlib
 import io
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from trailcam_core.ssh.errors import HostError
 from trailcam_deploy.ssh.connection import Connection
-from trailcam_deploy.ssh.errors import HostError
 
 __all__ = ["Upload", "send_files"]
 
-# Words: path and size of each file. Says how much of each is there already.
+# Words: path and size of each file. Prints how many bytes of each are there already.
 _PREPARE = """
 while [ $# -gt 0 ]; do
     path=$1 size=$2
@@ -29,7 +29,7 @@ done
 """
 # Words: path and count of each file; its bytes come one after the other. "head -c" reads no byte more.
 _APPEND = 'while [ $# -gt 0 ]; do head -c "$2" >> "$1.part"; shift 2; done'
-# Words: path, digest and mode of each file, which appear in this order. Names those that arrived damaged.
+# Words: path, digest and mode of each file, which appear in this order. Prints the first that arrived damaged.
 _FINISH = """
 while [ $# -gt 0 ]; do
     path=$1 sha256=$2 mode=$3
@@ -48,7 +48,7 @@ _CHUNK_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Upload:
-    """A file for a device: its content here, a path or bytes, and its place there, owned by root."""
+    """A file for a device: its content, as a path or bytes, and its path there, owned by root."""
 
     content: Path | bytes
     path: str
@@ -56,33 +56,33 @@ class Upload:
 
     @property
     def size_bytes(self) -> int:
-        """How much it is."""
+        """Return the size of the content."""
         return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
 
     @property
     def sha256(self) -> str:
-        """Its digest."""
+        """Return the digest of the content."""
         with self.open() as file:
             return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # any file
 
     def open(self) -> BinaryIO:
-        """Return it for reading."""
+        """Open the content for reading."""
         return io.BytesIO(self.content) if isinstance(self.content, bytes) else open(self.content, "rb")
 
 
 def send_files(connection: Connection, uploads: Sequence[Upload], moved: Callable[[int], None]) -> int:
-    """Send files, going on where an earlier attempt was cut off; return the bytes that went over the line.
+    """Send files, continuing where an earlier attempt was interrupted; return the number of bytes sent.
 
-    They appear in their order, after all have arrived. Three commands do it however many files there are: over LTE
-    every command costs a quarter of a second.
+    They appear in their order, after all have arrived. Three commands serve any number of files: over LTE every
+    command costs a quarter of a second.
 
     Args:
         connection: to the device.
         uploads: what to send.
-        moved: is told of bytes that are there now; less than 0 when they have to be sent again.
+        moved: called with the number of bytes that arrived; negative when they have to be sent again.
 
     Raises:
-        HostError: there is no room, or what arrives is not what was sent.
+        HostError: there is no room, or the files arrive damaged.
     """
     sent, left = 0, list(uploads)
     for _ in range(_ATTEMPTS):
@@ -98,13 +98,11 @@ def send_files(connection: Connection, uploads: Sequence[Upload], moved: Callabl
             sent += sum(upload.size_bytes - have for upload, have in rests)
         ends = [word for upload in left for word in (upload.path, upload.sha256, f"{upload.mode:o}")]
         damaged = connection.run(_FINISH, *ends, timeout_s=600).strip()
-        # One that arrived damaged ends it there: nothing may appear before what it leads to.
+        # A damaged file ends the list: no file may appear before the files that it refers to.
         left = left[[upload.path for upload in left].index(damaged) :] if damaged else []
         moved(-sum(upload.size_bytes for upload in left))
     if left:
-        raise HostError(
-            f"{left[0].path}: what arrives is not what was sent, again and again. Is its disk or its memory dying?"
-        )
+        raise HostError(f"{left[0].path}: arrived damaged {_ATTEMPTS} times. Check its disk and its memory.")
     return sent
 
 

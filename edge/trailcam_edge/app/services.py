@@ -1,298 +1,187 @@
-"""What stands around the live loop: the store, the sinks, the live page, health, the service manager.
+"""Device services around the live loop: store, sinks, live page, service manager.
 
-The loop's happenings are handed to ``take``; nothing here can slow the loop down. ``close`` ends everything in the
-order that loses nothing: deliveries first, then the recorder, which stores what waits.
+``handle_event`` takes the events of the loop and never slows it down. ``close`` ends everything in the order that loses
+nothing: sink workers first, then the recorder, which stores the waiting events.
 """
 
-import threading
+import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from trailcam_core.errors import ConfigError, DeviceError
+from trailcam_edge.app.reports import DeviceReports
 from trailcam_edge.clock import Clock, SystemClock
-from trailcam_edge.config.camera_toml import Config, LiveConfig, SinksConfig, read_secret
+from trailcam_edge.config.camera_toml import Config, read_secret
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.live.access import Access, new_token, parse_address
-from trailcam_edge.live.latest_picture import LiveView
 from trailcam_edge.live.server import LiveServer, serve_live
-from trailcam_edge.live.status import status_record
-from trailcam_edge.live.visit_counts import Tally
-from trailcam_edge.recognition.observation import Happening, Observation
+from trailcam_edge.live.settings import LiveSettings
+from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.service.sd_notify import Notifier
 from trailcam_edge.sinks.json_lines import JsonLinesSink
+from trailcam_edge.sinks.settings import SinksSettings
 from trailcam_edge.sinks.webhook import WebhookSink
-from trailcam_edge.sinks.worker import Delivery, Sink
+from trailcam_edge.sinks.worker import Sink, SinkWorker
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.open_database import PICTURES_FOLDER
-from trailcam_edge.store.quota import StoreLimits, StoreUsage
 from trailcam_edge.store.recorder import Recorder
-from trailcam_edge.telemetry.health import HealthSnapshot, read_health
-from trailcam_edge.telemetry.prometheus import MetricsSnapshot, render_metrics
 from trailcam_edge.update.install.journal import Journal
 
-__all__ = ["Station"]
+__all__ = ["DeviceServices"]
 
-_PULSE_S = 1.0  # how often the recorder and the service manager are told that frames come
-_HEALTH_S = 5.0
-_REMEMBERED = 5_000  # visits of before that the page counts
+_log = logging.getLogger(__name__)
+_HEARTBEAT_S = 1.0  # interval of the heartbeat to the recorder and the service manager
+_MAX_LOADED = 5_000  # stored visits that the page counts after a start
 
 
-class Station:
-    """Everything that the configuration asks for, open. A context manager; leave it to store what waits."""
+class DeviceServices:
+    """All configured services, open. A context manager; leave it to store the waiting events."""
 
     def __init__(
         self,
         config: Config,
         version: str,
-        report: Callable[[str], None],
         notifier: Notifier | None = None,
         clock: Clock | None = None,
         update: Callable[[], Journal | None] | None = None,
     ) -> None:
-        """Open the store, start the sinks, listen.
+        """Open the store, start the sink workers and the live page.
 
         Args:
-            config: what to open.
+            config: selects the services.
             version: of Trailcam.
-            report: told what a person should know, from several threads.
-            notifier: the service manager.
-            clock: dates things.
-            update: gives what the update has come to, where there is one.
+            notifier: of the service manager.
+            clock: dates events.
+            update: returns the update journal, or None if updates are not configured.
 
         Raises:
-            ConfigError: an address, token or secret that cannot be used.
+            ConfigError: a token or secret that cannot be used.
             DeviceError: the store cannot be used, or the port is in use.
         """
-        self._config = config
-        self._version = version
         self._notifier = notifier or Notifier(None)
         self._clock = clock or SystemClock()
-        self._update = update or (lambda: None)
-        self._started_s = time.monotonic()
-        self._frames = self._frames_of_bundle = 0
+        self._reports = DeviceReports(config, version, self._clock, update or (lambda: None))
         self._bundle = ""
-        self._pulse_s = float("-inf")
-        self._blind_s: dict[str, float] = {}
-        self._health: tuple[float, HealthSnapshot] = (float("-inf"), HealthSnapshot())
-        self._guard = threading.Lock()
-        self._view = LiveView()
-        self._tally = Tally(self._date_of)
-        self._deliveries: list[Delivery] = []
+        self._frames_of_bundle = 0
+        self._heartbeat_s = float("-inf")
+        self._workers: list[SinkWorker] = []
         self._recorder: Recorder | None = None
         self._server: LiveServer | None = None
-        with ExitStack() as undo:  # what was opened is closed again if the rest cannot be
+        with ExitStack() as undo:  # close what is open if the rest cannot be opened
             undo.callback(self.close)
             if config.store is not None:
-                limits = StoreLimits(config.store.max_bytes, config.store.min_free_bytes, config.store.jpeg_quality)
-                opener = partial(EventStore, config.store.folder, limits, report)
-                self._recorder = Recorder(opener, self._now, report)
-                self._remember(self._recorder.store)
+                self._recorder = Recorder(partial(EventStore, config.store), self._now)
+                if config.live is not None and self._recorder.store is not None:
+                    self._load_counts(self._recorder.store)
                 for sink in _open_sinks(config.sinks, config.store.folder, version):
-                    self._deliveries.append(Delivery(sink, partial(_store_of, self._recorder), report))
-                    self._recorder.subscribe(self._deliveries[-1].wake)
+                    self._workers.append(SinkWorker(sink, partial(_store_of, self._recorder)))
+                    self._recorder.subscribe(self._workers[-1].wake)
+                self._reports.connect(self._recorder, self._workers)
             if config.live is not None:
-                self._server = self._serve(config.live, report)
+                self._server = self._serve(config.live)
             undo.pop_all()
 
     @property
-    def live_port(self) -> int | None:
-        """The port of the live page, if there is one."""
-        return None if self._server is None else self._server.port
+    def reports(self) -> DeviceReports:
+        """Status and metrics, as the live page shows them."""
+        return self._reports
 
-    def take(self, happening: Happening, bundle: str) -> None:
-        """Take what the loop yields; returns at once.
+    def handle_event(self, event: WatchEvent, bundle: str) -> None:
+        """Pass an event of the loop to the services; returns at once.
 
         Args:
-            happening: as it comes.
-            bundle: names the model that answers.
+            event: a frame, visit or blind time.
+            bundle: name of the model that classifies.
         """
-        if isinstance(happening, Observation):
-            self._observe(happening, bundle)
-        elif isinstance(happening, BlindTime):
-            seconds = happening.ended.monotonic_s - happening.started.monotonic_s
-            self._blind_s[happening.reason] = self._blind_s.get(happening.reason, 0.0) + seconds
+        if isinstance(event, FrameResult):
+            self._handle_frame(event, bundle)
+        elif isinstance(event, BlindTime):
+            self._reports.add_blind_time(event)
             if self._recorder is not None:
-                self._recorder.blind(happening)
+                self._recorder.blind(event)
         else:
-            self._take_visit(happening)
+            self._handle_visit(event)
 
     def close(self) -> None:
-        """End everything; returns when what waited is stored, or cannot be."""
-        self._pulse()
-        self._view.close()
+        """End all services; returns when the waiting events are stored, or cannot be."""
+        self._heartbeat()
+        self._reports.view.close()
         if self._server is not None:
             self._server.stop()
-        for delivery in self._deliveries:
-            delivery.close()
+        for worker in self._workers:
+            worker.close()
         if self._recorder is not None:
             self._recorder.close()
 
-    def __enter__(self) -> "Station":
-        """It is open already."""
+    def __enter__(self) -> "DeviceServices":
+        """Return the services, which are open already."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End everything."""
+        """End all services."""
         self.close()
 
-    def _observe(self, observation: Observation, bundle: str) -> None:
+    def _handle_frame(self, result: FrameResult, bundle: str) -> None:
         if bundle != self._bundle:
-            self._bundle, self._frames_of_bundle, self._pulse_s = bundle, 0, float("-inf")
-        self._frames += 1
+            self._bundle, self._frames_of_bundle, self._heartbeat_s = bundle, 0, float("-inf")
         self._frames_of_bundle += 1
+        self._reports.add_frame(bundle)
         if self._server is not None:
-            self._view.show(observation)
+            self._reports.view.show(result)
         now_s = time.monotonic()
-        if now_s >= self._pulse_s + _PULSE_S:
-            self._pulse_s = now_s
-            self._pulse()
-            self._notifier.frame(f"{observation.rate_hz:.1f} frames/s, {bundle}")
+        if now_s >= self._heartbeat_s + _HEARTBEAT_S:
+            self._heartbeat_s = now_s
+            self._heartbeat()
+            self._notifier.frame(f"{result.rate_hz:.1f} frames/s, {bundle}")
 
-    def _pulse(self) -> None:
+    def _heartbeat(self) -> None:
         if self._recorder is not None and self._bundle:
-            self._recorder.watching(self._now(), self._bundle, self._frames_of_bundle)
+            self._recorder.heartbeat(self._now(), self._bundle, self._frames_of_bundle)
 
-    def _take_visit(self, visit: Visit) -> None:
+    def _handle_visit(self, visit: Visit) -> None:
         if self._recorder is not None:
             self._recorder.visit(visit)
-        self._tally.add(visit, has_picture=self._recorder is not None and visit.best_frame is not None)
+        has_picture = self._recorder is not None and visit.best_frame is not None
+        self._reports.counts.add(visit, has_picture=has_picture)
 
-    def _serve(self, live: LiveConfig, report: Callable[[str], None]) -> LiveServer:
+    def _serve(self, live: LiveSettings) -> LiveServer:
         address = parse_address(live.address)
-        token = None if live.token_file is None else read_secret(live.token_file, "token")
-        made = token is None and not address.is_loopback
-        access = Access(address, new_token() if made else token, live.hosts)
-        server = serve_live(address, access, live.viewers, self._view, self)
-        place = f"http://{address.shown}/" if address.port else f"http://{address.host}:{server.port}/"
-        if made:
-            report(f"live page: {place}?token={access.token} (this token is new with every start: see token_file)")
+        token = _read_optional(live.token_file, "token")
+        generated = token is None and not address.is_loopback
+        access = Access(address, new_token() if generated else token, live.hosts)
+        server = serve_live(address, access, live.viewers, self._reports.view, self._reports)
+        url = f"http://{address.shown}/" if address.port else f"http://{address.host}:{server.port}/"
+        if generated:
+            _log.info("live page: %s?token=%s (a new token with every start; token_file sets one)", url, access.token)
         else:
-            report(f"live page: {place}" + (" (with the token)" if access.needs_token else ""))
+            _log.info("live page: %s%s", url, " (with the token)" if access.needs_token else "")
         return server
 
-    def _remember(self, store: EventStore | None) -> None:
-        if store is not None and self._config.live is not None:
-            first = max(0, store.last_event_id() - _REMEMBERED)
-            self._tally.remember(store.events_after(first, _REMEMBERED))
+    def _load_counts(self, store: EventStore) -> None:
+        first = max(0, store.last_event_id() - _MAX_LOADED)
+        self._reports.counts.load(store.events_after(first, _MAX_LOADED))
 
     def _now(self) -> Moment:
         return self._clock.moment(self._clock.monotonic_s())
-
-    def _date_of(self, moment: Moment) -> float | None:
-        """Return the Unix time of a moment of this start of the machine, known then or by now."""
-        wall = moment.wall or self._clock.moment(moment.monotonic_s).wall
-        return None if wall is None else wall.timestamp()
-
-    # What the live page's server asks for, in its threads.
-
-    def alive(self) -> bool:
-        """Say whether frames come."""
-        return time.monotonic() < self._view.glance().at_s + self._config.recovery.stall_s
-
-    def visit_picture(self, visit_id: str) -> Path | None:
-        """Return the picture's file below the store; it may be gone by the time it is read."""
-        if self._config.store is None:
-            return None
-        return self._config.store.folder / PICTURES_FOLDER / f"{visit_id}.jpg"
-
-    def status(self) -> dict[str, Any]:
-        """Return what the page shows."""
-        return status_record(
-            self._snapshot(),
-            self._tally,
-            datetime.now().astimezone(),
-            self._now().wall is not None,
-            self.alive(),
-            self._read_health(),
-            None if self._recorder is None else self._recorder.health().problem,
-            self._update(),
-        )
-
-    def metrics(self) -> str:
-        """Return Prometheus' text."""
-        return render_metrics(self._snapshot())
-
-    def _snapshot(self) -> MetricsSnapshot:
-        glance = self._view.glance()
-        health = self._read_health()
-        journal = self._update()
-        recorder = None if self._recorder is None else self._recorder.health()
-        usage, visits = self._look_into_store()
-        return MetricsSnapshot(
-            version=self._version,
-            bundle=self._bundle,
-            uptime_s=time.monotonic() - self._started_s,
-            frames=self._frames,
-            frames_dropped=glance.dropped,
-            frame_rate_hz=glance.rate_hz,
-            latency_ms=glance.latency_ms,
-            visits=visits,
-            blind_s=dict(self._blind_s),
-            events_waiting=0 if recorder is None else recorder.waiting,
-            events_lost=0 if recorder is None else recorder.lost,
-            store_bytes=None if usage is None else usage.database_bytes + usage.pictures_bytes + usage.set_aside_bytes,
-            store_max_bytes=None if usage is None else usage.max_bytes,
-            disk_free_bytes=health.disk_free_bytes,
-            memory_bytes=health.memory_bytes,
-            temperature_c=health.temperature_c,
-            throttled=None if health.throttling is None else bool(health.throttling.now),
-            sinks=tuple(delivery.status() for delivery in self._deliveries),
-            update_state=None if journal is None else journal.state,
-            update_starts=None if journal is None else journal.starts,
-        )
-
-    def _look_into_store(self) -> tuple[StoreUsage | None, dict[str, int]]:
-        """Ask the store how full it is; while the disk is not to be had there is no answer."""
-        store = None if self._recorder is None else self._recorder.store
-        try:
-            return (None, {}) if store is None else (store.usage(), store.counts())
-        except DeviceError:
-            return None, {}
-
-    def _read_health(self) -> HealthSnapshot:
-        """Look at the machine, at most every few seconds: vcgencmd is a process of its own."""
-        with self._guard:
-            read_s, health = self._health
-            if time.monotonic() >= read_s + _HEALTH_S:
-                folder = Path("/") if self._config.store is None else self._config.store.folder
-                health = read_health(folder)
-                self._health = (time.monotonic(), health)
-            return health
 
 
 def _store_of(recorder: Recorder) -> EventStore | None:
     return recorder.store
 
 
-def _open_sinks(sinks: SinksConfig, folder: Path, version: str) -> list[Sink]:
+def _open_sinks(sinks: SinksSettings, folder: Path, version: str) -> list[Sink]:
     opened: list[Sink] = []
-    try:
-        if (lines := sinks.json_lines) is not None:
-            opened.append(JsonLinesSink(lines.path, lines.max_bytes, lines.keep))
-        if (hook := sinks.webhook) is not None:
-            token = None if hook.token_file is None else read_secret(hook.token_file, "token")
-            opened.append(WebhookSink(hook.url, token, hook.timeout_s))
-        if (mqtt := sinks.mqtt) is not None:
-            from trailcam_edge.sinks.mqtt import MqttSettings, MqttSink  # paho-mqtt is an extra
+    if sinks.json_lines is not None:
+        opened.append(JsonLinesSink(sinks.json_lines))
+    if sinks.webhook is not None:
+        opened.append(WebhookSink(sinks.webhook, _read_optional(sinks.webhook.token_file, "token")))
+    if sinks.mqtt is not None:
+        from trailcam_edge.sinks.mqtt import MqttSink  # paho-mqtt is an extra
 
-            settings = MqttSettings(
-                host=mqtt.host,
-                camera_id=mqtt.camera_id,
-                port=mqtt.port,
-                camera_name=mqtt.camera_name,
-                username=mqtt.username,
-                password=None if mqtt.password_file is None else read_secret(mqtt.password_file, "password"),
-                tls=mqtt.tls,
-                base_topic=mqtt.base_topic,
-                discovery_prefix=mqtt.discovery_prefix or None,
-                pictures=mqtt.pictures,
-            )
-            opened.append(MqttSink(settings, folder, version))
-    except ValueError as error:
-        raise ConfigError(f"[sinks]: {error}.") from error
+        opened.append(MqttSink(sinks.mqtt, folder, version, _read_optional(sinks.mqtt.password_file, "password")))
     return opened
+
+
+def _read_optional(path: Path | None, what: str) -> str | None:
+    return None if path is None else read_secret(path, what)

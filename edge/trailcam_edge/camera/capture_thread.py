@@ -1,9 +1,10 @@
-"""The capture thread: take every frame of a live source, keep the newest, open the source again when it is lost.
+"""The capture thread: take every frame of a live source, keep the newest, reopen the source when it is lost.
 
-It notes every time in which the camera was blind. It never gives up by itself: how long a silence may last is judged
-by whoever waits for frames, because a driver that hangs would hang this thread as well.
+It records every blind time. It never gives up: the live loop decides how long a silence may last, because a driver that
+hangs would hang this thread as well.
 """
 
+import logging
 import threading
 import time
 from collections import deque
@@ -11,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from trailcam_core.errors import SourceError
-from trailcam_edge.camera.latest_frame import NewestFrameSlot
+from trailcam_edge.camera.latest_frame import LatestFrame
+from trailcam_edge.camera.settings import RecoverySettings
 from trailcam_edge.clock import Clock
-from trailcam_edge.config.watch_settings import RecoverySettings
 from trailcam_edge.events import BlindTime
 from trailcam_edge.sources import Frame, Source
 
@@ -21,36 +22,34 @@ __all__ = ["LOST", "STALLED", "CaptureThread"]
 
 LOST = "source lost"
 STALLED = "source stalled"
+_log = logging.getLogger(__name__)
 _JOIN_S = 2.0  # a driver may hang; the process ends all the same
 
 
 class CaptureThread:
-    """Fills a slot from a source until it ends or ``stop`` is called.
+    """Hand on the frames of a source until it ends or ``stop`` is called.
 
     Args:
         first: the source, open; it is closed here.
         reopen: opens it again.
-        slot: gets every frame, and is told the end.
-        settings: back-off, and from when a silence counts as blind.
+        latest: receives every frame, and the end.
+        settings: back-off, and the duration from which a silence counts as blind.
         clock: dates blind times.
-        report: told in words when the source is lost and when it is back.
     """
 
     def __init__(
         self,
         first: Source,
         reopen: Callable[[], Source],
-        slot: NewestFrameSlot,
+        latest: LatestFrame,
         settings: RecoverySettings,
         clock: Clock,
-        report: Callable[[str], None],
     ) -> None:
         self._first: Source | None = first
         self._reopen = reopen
-        self._slot = slot
+        self._latest = latest
         self._settings = settings
         self._clock = clock
-        self._report = report
         self._stopping = threading.Event()
         self._blind: deque[BlindTime] = deque()
         self._lost = False
@@ -61,35 +60,35 @@ class CaptureThread:
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the frame under way; a source that hangs is left behind."""
+        """End after the current frame; a source that hangs is abandoned."""
         self._stopping.set()
         self._thread.join(_JOIN_S)
 
     @property
     def error(self) -> Exception | None:
-        """Why it ended, if not because the source did or it was told to."""
+        """The error that ended the thread, None if the source ended or ``stop`` was called."""
         return self._error
 
     @property
     def problem(self) -> str:
-        """What was wrong when the source was lost last, in words; empty if it never was."""
+        """The message of the last error of the source; empty if it was never lost."""
         return self._problem
 
     @property
     def silent_s(self) -> float:
-        """Seconds since the last frame, or since the beginning."""
+        """Seconds since the last frame, or since the start."""
         return time.monotonic() - self._last_frame_s
 
     def take_blind_times(self) -> tuple[BlindTime, ...]:
-        """Return the blind times that ended since this was asked last."""
+        """Return the blind times that ended since the last call."""
         return tuple(self._blind.popleft() for _ in range(len(self._blind)))
 
     def blind_now(self) -> BlindTime | None:
-        """Return the blind time that lasts, as if it ended now; None where the source delivers."""
+        """Return the current blind time as if it ended now; None while the source delivers."""
         if not self._lost and self.silent_s <= self._settings.stall_s:
             return None
         return self._blind_until(time.monotonic())
@@ -102,7 +101,7 @@ class CaptureThread:
                 try:
                     self._drain()
                     return
-                except Exception as error:  # the supervisor: whatever a driver throws, the camera is opened again
+                except Exception as error:  # the supervisor: after any error of a driver the camera is reopened
                     if not self._delivered:
                         self._error = error
                         return
@@ -110,34 +109,34 @@ class CaptureThread:
                 if self._delivered > delivered:
                     wait_s = self._settings.first_wait_s
                 self._lost = True
-                self._report(f"{self._problem} Opening it again in {wait_s:g} s.")
+                _log.warning("%s Opening it again in %g s.", self._problem, wait_s)
                 self._stopping.wait(wait_s)
                 wait_s = min(2 * wait_s, self._settings.longest_wait_s)
         finally:
-            self._slot.end()
+            self._latest.end()
 
     def _drain(self) -> None:
-        """Hand on the frames of the source until its end, or until told to stop."""
+        """Hand on the frames of the source until its end, or until ``stop`` is called."""
         source, self._first = self._first or self._reopen(), None
         with source:
             offset = self._delivered
             try:
                 for frame in source.frames():
                     self._note_arrival(frame)
-                    self._slot.put(replace(frame, sequence=offset + frame.sequence) if offset else frame)
+                    self._latest.put(replace(frame, sequence=offset + frame.sequence) if offset else frame)
                     self._delivered = offset + frame.sequence + 1
                     if self._stopping.is_set():
-                        self._slot.discard()
+                        self._latest.discard()
                         return
             except BaseException:
-                self._slot.discard()  # before the camera closes, and because it would be old by the next time
+                self._latest.discard()  # before the camera closes, and because it would be old by the next time
                 raise
 
     def _note_arrival(self, frame: Frame) -> None:
         if self._delivered and (self._lost or self.silent_s > self._settings.stall_s):
-            # A camera that hung may hand on a picture from before that: a silence ends when something arrives.
+            # A camera that hung may deliver an image from before that: a silence ends when something arrives.
             self._blind.append(self._blind_until(frame.timestamp_s if self._lost else time.monotonic()))
-            self._report("the source is back.")
+            _log.info("the source is back.")
         self._lost = False
         self._last_frame_s = time.monotonic()
 

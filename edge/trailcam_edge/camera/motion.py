@@ -1,7 +1,7 @@
-"""The motion gate: is it worth to look at this frame?
+"""Motion gate: skip frames in which nothing moves.
 
-A small grey picture is compared with a background that slowly follows the scene. Off by default: it saves energy where
-nothing happens most of the time, and it misses an animal that creeps more slowly than the background follows.
+A small grey image is compared with a background that slowly follows the scene. Off by default: it saves energy in quiet
+scenes, but misses an animal that moves more slowly than the background follows.
 """
 
 import math
@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_edge.config.watch_settings import MotionSettings
+from trailcam_edge.camera.settings import MotionSettings
 
 __all__ = ["MotionGate"]
 
 
 class MotionGate:
-    """Remembers the background; its buffers are used again for every frame."""
+    """Compare each frame with the background; buffers are reused for every frame."""
 
     def __init__(self, settings: MotionSettings) -> None:
         self._settings = settings
@@ -26,12 +26,12 @@ class MotionGate:
         self._open_until_s = -math.inf
 
     def passes(self, luma: npt.NDArray[np.uint8], timestamp_s: float) -> bool:
-        """Say whether something moves, or moved less than ``hold_s`` ago.
+        """Return True if something moves, or moved less than ``hold_s`` ago.
 
-        The first frame passes, and so does one of another size: nothing is known of the background yet.
+        The first frame passes, and so does one of another size: the background is not known yet.
 
         Args:
-            luma: (H, W) brightness, small: every pixel is looked at.
+            luma: (H, W) brightness, small: every pixel is compared.
             timestamp_s: of the frame; it does not decrease.
         """
         if self._background is None or self._background.shape != luma.shape:
@@ -48,7 +48,7 @@ class MotionGate:
         return timestamp_s <= self._open_until_s
 
     def _changed_share(self, luma: npt.NDArray[np.uint8], background: npt.NDArray[np.float32]) -> float:
-        """Return the share of pixels that changed by more than the scene as a whole did, as when a cloud passes."""
+        """Return the fraction of pixels that changed by more than the whole scene did, as when a cloud passes."""
         difference = self._difference
         np.subtract(luma, background, out=difference)
         difference -= difference.mean()

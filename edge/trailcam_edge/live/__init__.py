@@ -1,10 +1,11 @@
-"""The live page: what the camera sees now, what visited, how the machine is. Standard library only.
+"""The live page: current picture, visits and health of the camera. Standard library only.
 
-    view       the newest picture, encoded when somebody looks
-    tally      today's visits, and how many of each label by hour and day
-    access     who may look: address, token, cookie, host names
-    handler    one request: pure answers around ``BaseHTTPRequestHandler``
-    server     connections, and their limits
+    latest_picture   the newest picture, encoded on request
+    visit_counts     today's visits, and the number of each label by hour and day
+    access           access rules: address, token, cookie, host names
+    handler          one request: pure responses around ``BaseHTTPRequestHandler``
+    server, limits   connections and their limits
+    client           reads the status of a running camera
 
-``docs/adr/0008-live-page.md`` has the reasons and figures.
+``docs/adr/0008-live-page.md`` has the reasons and measurements.
 """

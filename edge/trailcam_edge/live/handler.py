@@ -1,10 +1,10 @@
-"""One connection to the live page: who asks, what is the answer, and the headers that keep browsers safe.
+"""Requests of the live page: access check, response, and security headers.
 
-/                         the page, one file, nothing else is fetched for it
-/frame.jpg?after=N&viewer=ID    the next picture after number N, as soon as it is there; its answer is in a header
+/                         the page, one self-contained file
+/frame.jpg?after=N&viewer=ID    the next picture after number N, as soon as it exists; its frame summary is in a header
 /status.json              visits, charts, health
 /pictures/VISIT.jpg       the picture of a visit
-/metrics  /healthz        for machines
+/metrics  /healthz        for monitoring
 /login                    the form for the token
 """
 
@@ -15,22 +15,20 @@ import time
 from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from trailcam_edge.live.access import COOKIE, Access
-from trailcam_edge.live.latest_picture import Glance, LiveView
+from trailcam_edge.live.latest_picture import LiveView, frame_record
+from trailcam_edge.live.limits import Deadlines, Viewers
 from trailcam_edge.live.page import Page
 from trailcam_edge.telemetry.prometheus import CONTENT_TYPE
 
-if TYPE_CHECKING:
-    from trailcam_edge.live.server import LiveServer
-
-__all__ = ["Handler", "Reports", "glance_record"]
+__all__ = ["Handler", "Host", "Reports"]
 
 _PICTURE_WAIT_S = 5.0
-_IDLE_S = 15.0  # for a whole request to arrive, counted from the end of the one before
-_SEND_S = 20.0  # for an answer to be taken
+_IDLE_S = 15.0  # for a complete request, counted from the end of the previous one
+_SEND_S = 20.0  # for the client to read a response
 _MAX_FORM_BYTES = 1_024
 _MAX_FIELDS = 8
 _WRONG_TOKEN_S = 1.0
@@ -42,152 +40,164 @@ _OPEN_TO_ALL = ("/healthz", "/login")
 
 
 class Reports(Protocol):
-    """What the server asks the station for; called by many threads."""
+    """Reports of the device services that the page shows; called by many threads."""
 
     def status(self) -> dict[str, Any]:
-        """Return what the page shows, as a JSON object."""
+        """Return the JSON object that the page shows."""
 
     def metrics(self) -> str:
-        """Return Prometheus' text."""
+        """Return the metrics in Prometheus' text format."""
 
     def alive(self) -> bool:
-        """Say whether frames come."""
+        """Return True while frames arrive."""
 
     def visit_picture(self, visit_id: str) -> Path | None:
         """Return the file with the picture of a visit, if there is one."""
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers GET, HEAD and the login form's POST; everything else is refused."""
+class Host(Protocol):
+    """Attributes of the server that a request reads."""
 
-    protocol_version = "HTTP/1.1"
-    timeout = _SEND_S
-    server: "LiveServer"
-
-    # What the server offers; set by it.
     access: Access
     page: Page
     view: LiveView
     reports: Reports
+    viewers: Viewers
+    deadlines: Deadlines
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answer GET, HEAD and the login form's POST; refuse everything else."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = _SEND_S
+
+    @property
+    def _host(self) -> Host:
+        return self.server  # type: ignore[return-value]  # the base class knows any server
 
     def handle_one_request(self) -> None:
-        """Give a request only so long to arrive, however slowly it drips."""
-        self.server.expect_by(self.connection, time.monotonic() + _IDLE_S)
+        """Limit the time for a complete request, however slowly it arrives."""
+        self._host.deadlines.expect_by(self.connection, time.monotonic() + _IDLE_S)
         try:
             super().handle_one_request()
         except OSError:
-            self.close_connection = True  # it went away, or was hung up on
+            self.close_connection = True  # the client left, or was disconnected
 
     def parse_request(self) -> bool:
-        """Read the headers, then refuse what the page never sends."""
+        """Read the headers, then refuse requests that the page never sends."""
         if not super().parse_request():
             return False
-        self.server.expect_by(self.connection, None)
+        self._host.deadlines.expect_by(self.connection, None)
         headers: Message = self.headers
         body = headers.get("Content-Length", "0")
         if "Transfer-Encoding" in headers or not body.isdecimal() or (self.command != "POST" and body != "0"):
-            self._refuse(400, "A request with such a body is not understood here.")
+            self._refuse(400, "Requests with such a body are not supported.")
             return False
-        if not self.access.knows_host(headers.get("Host")):
-            self._refuse(421, "Another name than this camera's. Add it to hosts in [live] if it is yours.")
+        if not self._host.access.knows_host(headers.get("Host")):
+            self._refuse(421, "This host name is not one of this camera. Add it to hosts in [live] if it is yours.")
             return False
         return True
 
     def do_GET(self) -> None:
-        """Answer a browser or a machine."""
+        """Answer a browser or a monitoring system."""
         path, _, text = self.path.partition("?")
         query = _fields(text)
-        allowed = self.access.allows(self.headers.get("Cookie"), self.headers.get("Authorization"))
+        allowed = self._host.access.allows(self.headers.get("Cookie"), self.headers.get("Authorization"))
         if allowed or path in _OPEN_TO_ALL:
             self._answer(path, query)
         else:
-            self._let_in_or_ask(path, query)
+            self._log_in_or_ask(path, query)
 
     def do_HEAD(self) -> None:
-        """Answer as to GET, without the content."""
+        """Answer as for GET, without the content."""
         self.do_GET()
 
     def do_POST(self) -> None:
-        """Take the token from the form."""
+        """Check the token of the form."""
         length = int(self.headers.get("Content-Length", "0"))
         if self.path != "/login" or length > _MAX_FORM_BYTES:
-            self._refuse(413 if length > _MAX_FORM_BYTES else 405, "Only the token can be sent here.")
+            self._refuse(413 if length > _MAX_FORM_BYTES else 405, "Only the token can be posted here.")
             return
-        self.server.expect_by(self.connection, time.monotonic() + _IDLE_S)
+        self._host.deadlines.expect_by(self.connection, time.monotonic() + _IDLE_S)
         form = _fields(self.rfile.read(length).decode("utf-8", "replace"))
-        self.server.expect_by(self.connection, None)
-        if not self.access.is_token(form.get("token", "").strip()):
-            time.sleep(_WRONG_TOKEN_S)  # few connections and a long token do the rest
-            self._send(403, _HTML, self.page.login("This token is wrong."))
+        self._host.deadlines.expect_by(self.connection, None)
+        if not self._host.access.is_token(form.get("token", "").strip()):
+            time.sleep(_WRONG_TOKEN_S)  # few connections and a long token make guessing hopeless
+            self._send(403, _HTML, self._host.page.login("This token is wrong."))
             return
-        self._go_in()
+        self._log_in()
 
-    def _let_in_or_ask(self, path: str, query: dict[str, str]) -> None:
-        if path == "/" and self.access.is_token(query.get("token", "")):
-            self._go_in()  # and the token is gone from the address bar
+    def _log_in_or_ask(self, path: str, query: dict[str, str]) -> None:
+        if path == "/" and self._host.access.is_token(query.get("token", "")):
+            self._log_in()  # and the redirect removes the token from the address bar
         elif path == "/":
-            self._send(401, _HTML, self.page.login(""))
+            self._send(401, _HTML, self._host.page.login(""))
         else:
-            self._send(401, _TEXT, b"The token is needed.\n")
+            self._send(401, _TEXT, b"A token is required.\n")
 
-    def _go_in(self) -> None:
-        cookie = f"{COOKIE}={self.access.cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_S}"
+    def _log_in(self) -> None:
+        cookie = f"{COOKIE}={self._host.access.cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_S}"
         self._send(303, _TEXT, b"", {"Location": "/", "Set-Cookie": cookie})
 
     def _answer(self, path: str, query: dict[str, str]) -> None:
         if path == "/":
-            self._send(200, _HTML, self.page.main, {"Content-Security-Policy": self.page.policy})
+            self._send(200, _HTML, self._host.page.main, {"Content-Security-Policy": self._host.page.policy})
         elif path == "/login":
-            self._send(200, _HTML, self.page.login(""))
+            self._send(200, _HTML, self._host.page.login(""))
         elif path == "/frame.jpg":
             self._send_frame(query)
         elif path == "/status.json":
-            self._send(200, _JSON, json.dumps(self.reports.status(), ensure_ascii=False).encode("utf-8"))
+            self._send(200, _JSON, json.dumps(self._host.reports.status(), ensure_ascii=False).encode("utf-8"))
         elif path == "/metrics":
-            self._send(200, CONTENT_TYPE, self.reports.metrics().encode("utf-8"))
+            self._send(200, CONTENT_TYPE, self._host.reports.metrics().encode("utf-8"))
         elif path == "/healthz":
-            alive = self.reports.alive()
+            alive = self._host.reports.alive()
             self._send(200 if alive else 503, _TEXT, b"ok\n" if alive else b"no frames\n")
         elif found := _VISIT_PICTURE.fullmatch(path):
             self._send_visit_picture(found[1])
         else:
-            self._send(404, _TEXT, b"There is nothing here.\n")
+            self._send(404, _TEXT, b"No such page.\n")
 
     def _send_frame(self, query: dict[str, str]) -> None:
         viewer = query.get("viewer", "")
         if not _VIEWER.fullmatch(viewer):
             viewer = str(self.client_address[0])
-        if not self.server.viewers.admit(viewer, time.monotonic()):
-            words = f"{self.server.viewers.limit} people are looking already, more would slow the camera down.\n"
+        if not self._host.viewers.admit(viewer, time.monotonic()):
+            words = f"{self._host.viewers.limit} viewers are connected already, more would slow the camera down.\n"
             self._send(503, _TEXT, words.encode("utf-8"), {"Retry-After": "15"})
             return
         after = query.get("after", "-1")
-        picture = self.view.picture(int(after) if after.isdecimal() and len(after) < 16 else -1, _PICTURE_WAIT_S)
+        picture = self._host.view.picture(int(after) if after.isdecimal() and len(after) < 16 else -1, _PICTURE_WAIT_S)
         if picture is None:
             self._send(204, _TEXT, b"")
             return
-        record = json.dumps(glance_record(picture.glance))  # ASCII: it is a header
+        record = json.dumps(frame_record(picture.summary))  # ASCII: it is a header
         self._send(200, _JPEG, picture.jpeg, {"X-Trailcam": record})
 
     def _send_visit_picture(self, visit_id: str) -> None:
-        path = self.reports.visit_picture(visit_id)
+        path = self._host.reports.visit_picture(visit_id)
         try:
             content = None if path is None else path.read_bytes()
         except OSError:
-            content = None  # deleted for room
+            content = None  # deleted for space
         if content is None:
-            self._send(404, _TEXT, b"This picture is not kept any more.\n")
+            self._send(404, _TEXT, b"This picture has been deleted.\n")
         else:
             self._send(200, _JPEG, content, {"Cache-Control": "private, max-age=86400"})
 
     def _refuse(self, status: int, words: str) -> None:
-        """Answer and hang up: what follows on this connection cannot be trusted to be a request."""
+        """Answer and disconnect: the rest of this connection may not be a request."""
         self.close_connection = True
         self._send(status, _TEXT, f"{words}\n".encode(), {"Connection": "close"})
 
     def _send(self, status: int, kind: str, content: bytes, more: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        headers = {"Content-Type": kind, "Cache-Control": "no-store", "Content-Security-Policy": self.page.login_policy}
+        headers = {
+            "Content-Type": kind,
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": self._host.page.login_policy,
+        }
         for name, value in (headers | (more or {})).items():
             self.send_header(name, value)
         if status != 204:
@@ -197,7 +207,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def end_headers(self) -> None:
-        """Add what every answer carries, also those of the base class."""
+        """Add the security headers, also to responses of the base class."""
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("X-Frame-Options", "DENY")
         self.send_header("Referrer-Policy", "no-referrer")
@@ -205,35 +215,21 @@ class Handler(BaseHTTPRequestHandler):
         super().end_headers()
 
     def version_string(self) -> str:
-        """Do not tell which Python."""
+        """Return a server name without the Python version."""
         return "trailcam"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-        """Addresses may hold a token, so nothing is logged."""
+        """Log nothing: addresses may contain a token."""
 
     def setup(self) -> None:
-        """Send small answers at once."""
+        """Send small responses at once."""
         super().setup()
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
 
 
 def _fields(text: str) -> dict[str, str]:
-    """Return the fields of a query or form; of too many none."""
+    """Return the fields of a query or form; none if there are too many."""
     try:
         return dict(parse_qsl(text, max_num_fields=_MAX_FIELDS))
     except ValueError:
         return {}
-
-
-def glance_record(glance: Glance) -> dict[str, Any]:
-    """Return what the page shows of one frame."""
-    return {
-        "sequence": glance.sequence,
-        "outcome": glance.outcome,
-        "confidence": round(glance.confidence, 4),
-        "latency_ms": None if glance.latency_ms is None else round(glance.latency_ms, 1),
-        "rate_hz": round(glance.rate_hz, 2),
-        "age_ms": round(glance.age_ms, 1),
-        "dropped": glance.dropped,
-        "open": list(glance.open_labels),
-    }

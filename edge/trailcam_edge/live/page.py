@@ -1,4 +1,4 @@
-"""The page's one file, and the policy that lets a browser run nothing but what stands in it."""
+"""The file of the page, and a policy that allows a browser to run only its script and style."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ _MESSAGE = "<!--message-->"
 
 @dataclass(frozen=True)
 class Page:
-    """The page as bytes, and the Content-Security-Policy for each of the two."""
+    """The page and the login form, each with its Content-Security-Policy."""
 
     main: bytes
     policy: str
@@ -35,7 +35,7 @@ def read_page(folder: Path = _FOLDER) -> Page:
 
 
 def _policy(text: str) -> str:
-    """Allow the page's own script and style by their digests, pictures and data of this server, and nothing else."""
+    """Allow the script and style of the page by their digests, images and data of this server, and nothing else."""
     rules = ["default-src 'none'", "img-src 'self' blob: data:", "connect-src 'self'"]
     for tag, kind in (("script", "script-src"), ("style", "style-src")):
         for content in re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL):

@@ -1,17 +1,19 @@
-"""What the live page shows of a camera, as one JSON object: a pure function of what is known."""
+"""Status of a camera as one JSON object: a pure function of its state."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from trailcam_edge.live.visit_counts import Chart, SeenVisit, Tally
+from trailcam_edge.live.latest_picture import FrameSummary, frame_record
+from trailcam_edge.live.visit_counts import Chart, RecentVisit, VisitCounts
 from trailcam_edge.telemetry.health import HealthSnapshot
 from trailcam_edge.telemetry.prometheus import MetricsSnapshot
 from trailcam_edge.update.install.journal import Journal
 
-__all__ = ["health_rows", "status_record", "update_rows"]
+__all__ = ["CameraState", "health_rows", "status_record", "update_rows"]
 
 _HOT_C = 80.0  # from here on a Raspberry Pi slows down; source: its documentation, "Frequency management"
-_SHORT_OF_DISK_BYTES = 200_000_000
+_MIN_DISK_BYTES = 200_000_000
 
 _TRYING = {
     "self_test": "testing",
@@ -23,44 +25,43 @@ _TRYING = {
 Row = tuple[str, str, bool]
 
 
-def status_record(
-    snapshot: MetricsSnapshot,
-    tally: Tally,
-    now: datetime,
-    date_known: bool,
-    alive: bool,
-    health: HealthSnapshot,
-    store_problem: str | None = None,
-    update: Journal | None = None,
-) -> dict[str, Any]:
-    """Return the object that ``/status.json`` is.
+@dataclass(frozen=True)
+class CameraState:
+    """State of a camera at one moment.
 
-    Args:
-        snapshot: figures.
-        tally: visits.
-        now: local time with its zone.
-        date_known: False on a machine whose clock nobody has set.
-        alive: True while frames come.
-        health: the machine.
-        store_problem: why nothing can be stored now.
-        update: what the update has come to, where there is one.
+    ``date_known`` is False until the clock has been set, ``alive`` True while frames arrive. ``store_problem`` is the
+    reason why nothing can be stored, ``update`` the update journal, None without one.
     """
+
+    snapshot: MetricsSnapshot
+    frame: FrameSummary
+    health: HealthSnapshot
+    alive: bool
+    date_known: bool
+    store_problem: str | None = None
+    update: Journal | None = None
+
+
+def status_record(state: CameraState, counts: VisitCounts, now: datetime) -> dict[str, Any]:
+    """Return the JSON object of ``/status.json``; ``now`` is local time with its zone."""
+    snapshot, update = state.snapshot, state.update
     return {
         "bundle": snapshot.bundle,
         "version": snapshot.version,
-        "alive": alive,
-        "date_known": date_known,
-        "today": tally.today(now),
-        "visits": [_visit(seen, now) for seen in tally.recent()],
-        "hours": _chart(tally.hours(now)),
-        "days": _chart(tally.days(now)),
-        "health": health_rows(snapshot, health, store_problem) + update_rows(update),
+        "alive": state.alive,
+        "date_known": state.date_known,
+        "frame": None if state.frame.sequence < 0 else frame_record(state.frame),
+        "today": counts.today(now),
+        "visits": [_visit(seen, now) for seen in counts.recent()],
+        "hours": _chart(counts.hours(now)),
+        "days": _chart(counts.days(now)),
+        "health": health_rows(snapshot, state.health, state.store_problem) + update_rows(update),
         "update": None if update is None else _update(update),
     }
 
 
 def health_rows(snapshot: MetricsSnapshot, health: HealthSnapshot, store_problem: str | None = None) -> list[Row]:
-    """Return name, value in words, and whether it is well, of everything that is known."""
+    """Return a row for each known value: its name, its text, and True if it is normal."""
     rows: list[Row] = [
         ("Frame rate", f"{snapshot.frame_rate_hz or 0:.1f} frames/s", True),
         ("Frames", f"{snapshot.frames:,} ({snapshot.frames_dropped:,} dropped)", True),
@@ -68,6 +69,11 @@ def health_rows(snapshot: MetricsSnapshot, health: HealthSnapshot, store_problem
     ]
     if snapshot.latency_ms is not None:
         rows.append(("Latency", f"{snapshot.latency_ms:.0f} ms", True))
+    return rows + _machine_rows(health) + _store_rows(snapshot, store_problem) + _sink_rows(snapshot)
+
+
+def _machine_rows(health: HealthSnapshot) -> list[Row]:
+    rows: list[Row] = []
     if health.temperature_c is not None:
         rows.append(("Temperature", f"{health.temperature_c:.0f} °C", health.temperature_c < _HOT_C))
     if health.throttling is not None:
@@ -80,24 +86,32 @@ def health_rows(snapshot: MetricsSnapshot, health: HealthSnapshot, store_problem
         rows.append(("Memory", f"{health.memory_bytes / 1e6:.0f} MB", True))
     if health.disk_free_bytes is not None:
         free_gb = health.disk_free_bytes / 1e9
-        rows.append(("Disk", f"{free_gb:.1f} GB free", health.disk_free_bytes > _SHORT_OF_DISK_BYTES))
+        rows.append(("Disk", f"{free_gb:.1f} GB free", health.disk_free_bytes > _MIN_DISK_BYTES))
+    return rows
+
+
+def _store_rows(snapshot: MetricsSnapshot, problem: str | None) -> list[Row]:
+    rows: list[Row] = []
     if snapshot.store_bytes is not None and snapshot.store_max_bytes is not None:
         full = f"{snapshot.store_bytes / 1e6:.0f} of {snapshot.store_max_bytes / 1e6:.0f} MB"
         rows.append(("Store", full, True))
-    if store_problem is not None:
-        rows.append(("Store", f"nothing can be stored: {store_problem}", False))
+    if problem is not None:
+        rows.append(("Store", f"nothing can be stored: {problem}", False))
     if snapshot.events_waiting or snapshot.events_lost:
         rows.append(("Not stored", f"{snapshot.events_waiting} waiting, {snapshot.events_lost} lost", False))
-    for reason, seconds in sorted(snapshot.blind_s.items()):
-        rows.append((f"Blind: {reason}", _duration(seconds), False))
+    return rows + [(f"Blind: {reason}", _duration(s), False) for reason, s in sorted(snapshot.blind_s.items())]
+
+
+def _sink_rows(snapshot: MetricsSnapshot) -> list[Row]:
+    rows: list[Row] = []
     for sink in snapshot.sinks:
-        words = f"{sink.delivered} delivered, {sink.waiting} waiting"
-        rows.append((sink.name, words if sink.error is None else f"{words}; {sink.error}", sink.error is None))
+        text = f"{sink.delivered} delivered, {sink.waiting} waiting"
+        rows.append((sink.name, text if sink.error is None else f"{text}; {sink.error}", sink.error is None))
     return rows
 
 
 def update_rows(update: Journal | None) -> list[Row]:
-    """Return rows as ``health_rows`` does, of what the update has come to."""
+    """Return rows like those of ``health_rows`` for the state of the update."""
     if update is None:
         return []
     if update.candidate is None:
@@ -128,7 +142,7 @@ def _duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes < 2 * 1440 else f"{minutes // 1440} days"
 
 
-def _visit(seen: SeenVisit, now: datetime) -> dict[str, Any]:
+def _visit(seen: RecentVisit, now: datetime) -> dict[str, Any]:
     return {
         "label": seen.label,
         "time": _when(seen.unix_s, now),

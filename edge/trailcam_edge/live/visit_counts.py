@@ -1,4 +1,4 @@
-"""Visits by hour and day, and the last of them: what the live page draws. Small, however long the camera runs."""
+"""Visits by hour and day, and the most recent ones, for the live page. Bounded memory."""
 
 import threading
 from collections import Counter, deque
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from trailcam_edge.events import Moment, Visit
 from trailcam_edge.store.records import EventRecord
 
-__all__ = ["Chart", "SeenVisit", "Tally"]
+__all__ = ["Chart", "RecentVisit", "VisitCounts"]
 
 _HOURS = 24
 _DAYS = 14
@@ -18,8 +18,8 @@ _UNDATED = 1_000
 
 
 @dataclass(frozen=True)
-class SeenVisit:
-    """One line of the list; ``unix_s`` is None while nobody knows the date."""
+class RecentVisit:
+    """One line of the list; ``unix_s`` is None while the date is unknown."""
 
     visit_id: str
     label: str
@@ -31,52 +31,52 @@ class SeenVisit:
 
 @dataclass(frozen=True)
 class Chart:
-    """``counts`` of each label, one per bar; ``bars`` are when each begins, in local time, oldest first."""
+    """``counts`` of each label, one per bar; ``bars`` are their start times in local time, oldest first."""
 
     bars: tuple[datetime, ...]
     counts: dict[str, tuple[int, ...]]
 
 
-class Tally:
-    """Counts visits; it may be used by any thread."""
+class VisitCounts:
+    """Count visits; any thread may use it."""
 
     def __init__(self, date_of: Callable[[Moment], float | None]) -> None:
-        """Begin with nothing.
+        """Start empty.
 
         Args:
-            date_of: gives the Unix time of a moment, as far as it is known by now.
+            date_of: returns the Unix time of a moment, if it is known by now.
         """
         self._date_of = date_of
         self._guard = threading.Lock()
         self._hours: dict[int, Counter[str]] = {}  # by the Unix time at which a local hour begins
-        self._recent: deque[SeenVisit] = deque(maxlen=_RECENT)
+        self._recent: deque[RecentVisit] = deque(maxlen=_RECENT)
         self._undated: deque[tuple[str, Moment]] = deque(maxlen=_UNDATED)
 
-    def remember(self, events: Iterable[EventRecord]) -> None:
-        """Take in what the store knows from before, oldest first."""
+    def load(self, events: Iterable[EventRecord]) -> None:
+        """Load stored visits, oldest first."""
         with self._guard:
             for event in events:
                 unix_s = event.started.unix_s if event.started.basis == "clock" else None
                 picture = event.picture is not None
-                seen = SeenVisit(event.visit_id, event.label, unix_s, event.duration_s, event.confidence, picture)
+                seen = RecentVisit(event.visit_id, event.label, unix_s, event.duration_s, event.confidence, picture)
                 self._recent.append(seen)
                 if unix_s is not None:
                     self._count(event.label, unix_s)
 
     def add(self, visit: Visit, has_picture: bool) -> None:
-        """Take in a visit that just ended."""
+        """Add a visit that has just ended."""
         unix_s = self._date_of(visit.started)
         duration_s = visit.ended.monotonic_s - visit.started.monotonic_s
         with self._guard:
             self._recent.append(
-                SeenVisit(visit.visit_id, visit.label, unix_s, duration_s, visit.confidence, has_picture)
+                RecentVisit(visit.visit_id, visit.label, unix_s, duration_s, visit.confidence, has_picture)
             )
             if unix_s is None:
                 self._undated.append((visit.label, visit.started))
             else:
                 self._count(visit.label, unix_s)
 
-    def recent(self) -> tuple[SeenVisit, ...]:
+    def recent(self) -> tuple[RecentVisit, ...]:
         """Return the last visits, newest first."""
         with self._guard:
             return tuple(reversed(self._recent))
@@ -86,7 +86,7 @@ class Tally:
         return sum(sum(counts) for counts in self.days(now, 1).counts.values())
 
     def hours(self, now: datetime, number: int = _HOURS) -> Chart:
-        """Return the visits of the last hours; the one under way is the last bar."""
+        """Return the visits of the last hours; the current one is the last bar."""
         begin = now.replace(minute=0, second=0, microsecond=0)
         starts_s = [round(begin.timestamp()) - 3600 * ago for ago in reversed(range(number))]
         with self._guard:
@@ -95,7 +95,7 @@ class Tally:
         return _chart([datetime.fromtimestamp(start_s).astimezone() for start_s in starts_s], bars)
 
     def days(self, now: datetime, number: int = _DAYS) -> Chart:
-        """Return the visits of the last days; the one under way is the last bar."""
+        """Return the visits of the last days; the current one is the last bar."""
         dates = [now.date() - timedelta(days=ago) for ago in reversed(range(number))]
         bars: dict[object, Counter[str]] = {date: Counter() for date in dates}
         with self._guard:

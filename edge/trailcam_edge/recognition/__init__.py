@@ -1,1 +1,1 @@
-"""The live loop, votes and visits."""
+"""The live loop, frame votes and visits."""

@@ -1,11 +1,13 @@
-"""The live loop: take the newest frame, classify it, and say what visited.
+"""The live loop: classify the newest frame and yield frame results, visits and blind times.
 
-    camera --capture thread--> slot --newest--> motion gate --> classifier --> vote --> visits
+    camera --capture thread--> latest frame --> motion gate --> classifier --> vote --> visits
 
-Pictures of a folder and frames of a recording wait, so each is looked at in turn; a live source does not, so only its
-newest frame is, and the answer is never about the past. ``docs/adr/0006-live-loop.md`` has the reasons and figures.
+Images of a folder and frames of a recording wait, so every one is classified. A live source does not wait: only its
+newest frame is classified, so the result is never about the past. ``docs/adr/0006-live-loop.md`` has the reasons and
+measurements.
 """
 
+import logging
 import threading
 import time
 import uuid
@@ -18,14 +20,14 @@ from trailcam_core.classifier import Classification, Classifier
 from trailcam_core.errors import SourceError
 from trailcam_core.images.resize import Image
 from trailcam_edge.camera.capture_thread import CaptureThread
-from trailcam_edge.camera.latest_frame import NewestFrameSlot
+from trailcam_edge.camera.latest_frame import LatestFrame
 from trailcam_edge.camera.motion import MotionGate
 from trailcam_edge.clock import Clock, SystemClock
-from trailcam_edge.config.watch_settings import WatchSettings
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN, Visit
-from trailcam_edge.recognition.observation import Happening, Observation
+from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
+from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.recognition.visits import (
-    Look,
+    FrameVote,
     Track,
     VisitState,
     advance,
@@ -34,83 +36,75 @@ from trailcam_edge.recognition.visits import (
     outcome_of,
     wait_until,
 )
-from trailcam_edge.sources import CameraWishes, Delivery, Frame, OnBadFrame, Source, open_source
+from trailcam_edge.sources import Delivery, Frame, OnBadFrame, Source, open_source
 
-__all__ = ["Renewal", "open_configured", "sharpness", "watch"]
+__all__ = ["ModelReload", "open_configured", "sharpness", "watch"]
 
-_RATE_SMOOTHING = 0.2  # weight of the newest frame in the frame rate that is shown
-_TICK_S = 0.25  # how soon a stop is noticed while no frame comes
+_log = logging.getLogger(__name__)
+_RATE_SMOOTHING = 0.2  # weight of the newest frame in the displayed frame rate
+_TICK_S = 0.25  # until a stop is noticed while no frame arrives
 
 
 @dataclass(frozen=True)
-class Renewal:
-    """Another model and other rules, from the next frame on; the source stays as it is."""
+class ModelReload:
+    """Another model and other rules, from the next frame on; the source stays open."""
 
     classifier: Classifier
-    settings: WatchSettings
+    settings: LoopSettings
 
 
-def _tell_nobody(message: str) -> None:
-    """Let a message go."""
-
-
-def _stay() -> Renewal | None:
-    """Go on as before."""
+def _no_reload() -> ModelReload | None:
+    """Continue without a reload."""
     return None
 
 
 def watch(
     reopen: Callable[[], Source],
     classifier: Classifier,
-    settings: WatchSettings | None = None,
+    settings: LoopSettings | None = None,
     stop: threading.Event | None = None,
     clock: Clock | None = None,
-    report: Callable[[str], None] = _tell_nobody,
-    renew: Callable[[], Renewal | None] = _stay,
-) -> Iterator[Happening]:
-    """Classify what a source delivers; yield an observation per frame, and visits and blind times as they end.
+    poll_reload: Callable[[], ModelReload | None] = _no_reload,
+) -> Iterator[WatchEvent]:
+    """Classify the frames of a source; yield a result for each frame, and visits and blind times when they end.
 
-    Pictures of a folder have no time between them, so they give no visits. When the source ends, or ``stop`` is set,
-    the open visits are yielded and the iteration ends.
+    Images of a folder have no time between them, so they make no visits. When the source ends, or ``stop`` is set, the
+    open visits are yielded and the iteration ends.
 
     Args:
         reopen: opens the source; called again when a live one is lost.
-        classifier: answers; it is used by the calling thread only.
-        settings: see ``WatchSettings``; what concerns the camera itself is the business of ``reopen``.
-        stop: set by anybody, in any thread, to end the watch.
-        clock: dates what happens.
-        report: told in words when a live source is lost and when it is back; called by another thread.
-        renew: asked before every frame, and while none comes. With another model the open visits end, and are yielded,
-            before it answers. Settings of camera and recovery are not renewed: they belong to the open source.
+        classifier: used by the calling thread only.
+        settings: see ``LoopSettings``; ``reopen`` applies those of the camera.
+        stop: set in any thread to end the watch.
+        clock: dates events.
+        poll_reload: called before every frame, and while none arrives. A reload ends the open visits and yields them
+            before the new model classifies. Settings of camera and recovery do not change: they belong to the source.
 
     Raises:
-        SourceError: the source cannot be opened or delivers nothing; a live one has been silent for ``give_up_s``. The
-            open visits were yielded before.
-        BundleError: the model fails while it runs.
+        SourceError: the source cannot be opened or delivers nothing; a live one delivered nothing for ``give_up_s``.
+            The open visits were yielded before.
+        BundleError: the model fails during inference.
     """
-    settings = settings or WatchSettings()
-    loop = _Loop(classifier, settings, clock or SystemClock(), stop or threading.Event(), renew)
+    settings = settings or LoopSettings()
+    loop = _Loop(classifier, settings, clock or SystemClock(), stop or threading.Event(), poll_reload)
     source = reopen()
     if source.delivery == "live":
-        return loop.newest(source, reopen, report)
+        return loop.newest(source, reopen)
     return loop.every(source)
 
 
-def open_configured(settings: WatchSettings, on_bad_frame: OnBadFrame) -> Source:
-    """Open the source that the settings name, hung as they say.
+def open_configured(settings: LoopSettings, on_bad_frame: OnBadFrame) -> Source:
+    """Open the configured source in its configured orientation.
 
     Raises:
         SourceError: there is no such source, or it cannot be opened.
     """
     camera = settings.camera
-    wishes = CameraWishes(
-        camera.picture_size_px, camera.small_size_px, camera.frame_rate_hz, camera.focus_m, settings.recovery.stall_s
-    )
-    return open_source(camera.source, on_bad_frame, camera.view, wishes, camera.fast)
+    return open_source(camera.source, on_bad_frame, camera, camera, camera.fast, settings.recovery.stall_s)
 
 
 def sharpness(image: Image) -> float:
-    """Return how sharp an (H, W, 3) uint8 RGB picture is, comparable between pictures of one size.
+    """Return the sharpness of an (H, W, 3) uint8 RGB image, comparable between images of one size.
 
     The variance of the Laplacian. Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a
     comparative study", ICPR 2000.
@@ -125,12 +119,12 @@ class _Loop:
     def __init__(
         self,
         classifier: Classifier,
-        settings: WatchSettings,
+        settings: LoopSettings,
         clock: Clock,
         stop: threading.Event,
-        renew: Callable[[], Renewal | None],
+        poll_reload: Callable[[], ModelReload | None],
     ) -> None:
-        self._renew = renew
+        self._poll_reload = poll_reload
         self._classifier = classifier
         self._settings = settings
         self._clock = clock
@@ -140,52 +134,42 @@ class _Loop:
         self._pictures: dict[str, Image] = {}  # best picture of each track, by label
         self._rate_hz = 0.0
         self._previous_s: float | None = None
+        self._due_s = 0.0
+        self._is_silent = False
 
-    def every(self, source: Source) -> Iterator[Happening]:
-        """Take frames that wait, each in turn."""
+    def every(self, source: Source) -> Iterator[WatchEvent]:
+        """Process every frame of a source that waits."""
         with source:
             for frame in source.frames():
                 try:
-                    yield from self._take_renewal()
+                    yield from self._reload()
                     if not self._stop.is_set():
-                        yield from self._observe(frame, source.delivery)
+                        yield from self._process(frame, source.delivery)
                 finally:
                     frame.give_back()
                 if self._stop.is_set():
                     break
         yield from self._end()
 
-    def newest(
-        self, source: Source, reopen: Callable[[], Source], report: Callable[[str], None]
-    ) -> Iterator[Happening]:
-        """Take the newest frame of a source that does not wait."""
-        slot = NewestFrameSlot()
+    def newest(self, source: Source, reopen: Callable[[], Source]) -> Iterator[WatchEvent]:
+        """Process the newest frame of a source that does not wait."""
+        latest = LatestFrame()
         recovery = self._settings.recovery
-        capture = CaptureThread(source, reopen, slot, recovery, self._clock, report)
+        capture = CaptureThread(source, reopen, latest, recovery, self._clock)
         capture.start()
-        due_s, silent = 0.0, False
         try:
-            while not self._stop.is_set() and not slot.ended and capture.silent_s <= recovery.give_up_s:
-                if self._settings.rate_hz is not None:
-                    self._stop.wait(max(0.0, due_s - time.monotonic()))
-                frame = slot.take(_TICK_S)
+            while not self._stop.is_set() and not latest.ended and capture.silent_s <= recovery.give_up_s:
+                frame = self._wait_for_frame(latest)
                 yield from capture.take_blind_times()
-                yield from self._take_renewal()
-                if self._stop.is_set() and frame is not None:
-                    frame.give_back()
-                    break
+                yield from self._reload()
                 if frame is None:
-                    if not silent and capture.silent_s > recovery.stall_s:
-                        silent = True
-                        report(
-                            f"no frame for {recovery.stall_s:g} s; ending after {recovery.give_up_s:g} s without one."
-                        )
-                    yield from self._let_time_pass(self._clock.monotonic_s())
+                    self._log_silence(capture.silent_s)
+                    yield from self._pass_time(self._clock.monotonic_s())
                     continue
-                silent = False
-                due_s = time.monotonic() + (0.0 if self._settings.rate_hz is None else 1 / self._settings.rate_hz)
+                self._is_silent = False
                 try:
-                    yield from self._observe(frame, source.delivery, slot.dropped)
+                    if not self._stop.is_set():
+                        yield from self._process(frame, source.delivery, latest.dropped)
                 finally:
                     frame.give_back()
             blind = capture.blind_now()
@@ -201,66 +185,82 @@ class _Loop:
             last = f" Its last error: {capture.problem}" if capture.problem else ""
             raise SourceError(
                 f"{self._settings.camera.source}: no frame for {capture.silent_s:.0f} s. Ending, so that the service "
-                f"manager can start everything afresh; check cable, power and network.{last}"
+                f"manager restarts the program; check cable, power and network.{last}"
             )
 
-    def _observe(self, frame: Frame, delivery: Delivery, dropped: int = 0) -> Iterator[Happening]:
-        """Look at one frame if it is worth it; yield the visits that ended before it, then what it shows."""
+    def _wait_for_frame(self, latest: LatestFrame) -> Frame | None:
+        """Return the newest frame once the configured rate allows it, or None if none arrives in time."""
+        rate_hz = self._settings.watch.rate_hz
+        if rate_hz is not None:
+            self._stop.wait(max(0.0, self._due_s - time.monotonic()))
+        frame = latest.take(_TICK_S)
+        if frame is not None and rate_hz is not None:
+            self._due_s = time.monotonic() + 1 / rate_hz
+        return frame
+
+    def _log_silence(self, silent_s: float) -> None:
+        recovery = self._settings.recovery
+        if not self._is_silent and silent_s > recovery.stall_s:
+            self._is_silent = True
+            _log.warning("no frame for %g s; ending after %g s without one.", recovery.stall_s, recovery.give_up_s)
+
+    def _process(self, frame: Frame, delivery: Delivery, dropped: int = 0) -> Iterator[WatchEvent]:
+        """Classify one frame unless the gate skips it; yield the visits that ended before it, then its result."""
         answer: Classification | None = None
         outcome: str | None = None
         if delivery == "stills":
             answer = self._classify(frame)[0]
             outcome = name_outcome(answer, self._settings.visits)
-        elif self._is_worth_a_look(frame):
-            answer, outcome, ended = self._look(frame)
+        elif self._passes_gate(frame):
+            answer, outcome, ended = self._count(frame)
             yield from ended
         else:
-            yield from self._let_time_pass(frame.timestamp_s)
+            yield from self._pass_time(frame.timestamp_s)
         now_s = time.monotonic()
         self._measure_rate(now_s)
         age_ms = (now_s - frame.timestamp_s) * 1e3 if delivery == "live" else 0.0
-        yield Observation(frame, answer, self._rate_hz, outcome, age_ms, dropped, self._visits.open_labels)
+        yield FrameResult(frame, answer, self._rate_hz, outcome, age_ms, dropped, self._visits.open_labels)
 
-    def _take_renewal(self) -> Iterator[Visit]:
-        """Go on with another model and other rules, if there are any; visits of the old model end with it."""
-        renewal = self._renew()
-        if renewal is None:
+    def _reload(self) -> Iterator[Visit]:
+        """Switch to another model and other rules, if there are any; visits of the old model end with it."""
+        reload = self._poll_reload()
+        if reload is None:
             return
         yield from self._end()
         self._pictures = {}
-        self._classifier, self._settings = renewal.classifier, renewal.settings
-        self._gate = MotionGate(renewal.settings.motion) if renewal.settings.motion.enabled else None
+        self._classifier, self._settings = reload.classifier, reload.settings
+        self._gate = MotionGate(reload.settings.motion) if reload.settings.motion.enabled else None
 
-    def _is_worth_a_look(self, frame: Frame) -> bool:
-        """While anything is on its way to be a visit every frame is looked at, even of an animal that keeps still."""
+    def _passes_gate(self, frame: Frame) -> bool:
+        """Return True for motion, and for every frame while a track exists, even of an animal that keeps still."""
         if self._gate is None:
             return True
         return self._gate.passes(frame.pixels.luma(), frame.timestamp_s) or bool(self._visits.tracks)
 
     def _classify(self, frame: Frame) -> tuple[Classification, Image]:
-        """Return the answer, and the picture as the model saw it."""
+        """Return the answer, and the image in the size of the model's input."""
         start_s = time.perf_counter()
         fitted = frame.fitted(self._classifier.input)
         return self._classifier.classify_input(fitted, start_s=start_s), fitted
 
-    def _look(self, frame: Frame) -> tuple[Classification, str, tuple[Visit, ...]]:
-        """Classify a frame and let it vote; return the visits that ended before it as well."""
+    def _count(self, frame: Frame) -> tuple[Classification, str, tuple[Visit, ...]]:
+        """Classify a frame and count it; return the outcome it was counted as, and the visits that ended before."""
         answer, fitted = self._classify(frame)
         rules = self._settings.visits
         label = name_outcome(answer, rules)
-        look = Look(frame.timestamp_s, frame.sequence, label, answer.confidence, 0.0, answer.latency_ms)
-        outcome = outcome_of(look, self._visits, rules)
-        if outcome not in (UNKNOWN, BLANK):
-            look = replace(look, sharpness=sharpness(fitted))
-        self._visits, ended = advance(self._visits, look, rules)
+        vote = FrameVote(frame.timestamp_s, frame.sequence, label, answer.confidence, 0.0, answer.latency_ms)
+        waited, _ = wait_until(self._visits, frame.timestamp_s, rules)
+        if outcome_of(vote, waited, rules) not in (UNKNOWN, BLANK):  # sharpness takes time, and is needed for no other
+            vote = replace(vote, sharpness=sharpness(fitted))
+        self._visits, ended, outcome = advance(self._visits, vote, rules)
         visits = tuple(map(self._visit, ended))
         self._keep_picture(frame)
         return answer, outcome, visits
 
-    def _let_time_pass(self, now_s: float) -> Iterator[Visit]:
+    def _pass_time(self, now_s: float) -> Iterator[Visit]:
         self._visits, ended = wait_until(self._visits, now_s, self._settings.visits)
         yield from map(self._visit, ended)
-        self._forget_pictures()
+        self._drop_pictures()
 
     def _end(self) -> Iterator[Visit]:
         tracks = finish(self._visits)
@@ -268,8 +268,8 @@ class _Loop:
         yield from map(self._visit, tracks)
 
     def _keep_picture(self, frame: Frame) -> None:
-        """Keep the picture of this frame for the tracks whose best it is, and those of tracks that ended no longer."""
-        self._forget_pictures()
+        """Keep the picture of this frame for each track whose best frame it is; drop those of ended tracks."""
+        self._drop_pictures()
         picture: Image | None = None
         for track in self._visits.tracks:
             hidden = track.label == PERSON and not self._settings.visits.keep_person_pictures
@@ -277,7 +277,7 @@ class _Loop:
                 picture = frame.picture() if picture is None else picture
                 self._pictures[track.label] = picture
 
-    def _forget_pictures(self) -> None:
+    def _drop_pictures(self) -> None:
         if self._pictures:
             labels = {track.label for track in self._visits.tracks}
             self._pictures = {label: picture for label, picture in self._pictures.items() if label in labels}

@@ -1,27 +1,27 @@
-"""From answers for single frames to visits, as pure functions: a state, an answer, the next state and what ended.
+"""Combine single-frame answers into visits: pure functions of a state, a vote and the settings.
 
     nothing --accepted frame--> tentative --enough votes--> open --not accepted for cool_down_s--> ended
                                     |                         |---longer than longest_s----------> ended, tentative
                                     +--votes can no longer suffice, or too old--> nothing
 
-Every label has a track of its own, so a visit survives frames that say something else. Opening is by M-of-N votes, as
-radars begin a track; staying open asks for less confidence than opening (hysteresis). A visit that was cut at its
-longest must win its votes again, so the remainder is never a single frame.
+Every label has a separate track, so a visit survives frames with another answer. Opening needs M of N votes, as in
+radar track initiation; staying open needs less confidence than opening (hysteresis). A visit that was cut at its
+maximum duration must win its votes again, so the remainder is never a single frame.
 """
 
 from dataclasses import dataclass, replace
 
 from trailcam_core.classifier import Classification
-from trailcam_edge.config.watch_settings import VisitSettings
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.recognition.settings import VisitSettings
 
-__all__ = ["Best", "Look", "Track", "VisitState", "advance", "finish", "name_outcome", "outcome_of", "wait_until"]
+__all__ = ["Best", "FrameVote", "Track", "VisitState", "advance", "finish", "name_outcome", "outcome_of", "wait_until"]
 
-_CONFIDENCE_STEP = 0.01  # closer confidences say the same, and the sharper frame is kept
+_CONFIDENCE_STEP = 0.01  # within one step the sharper frame is kept
 
 
 @dataclass(frozen=True)
-class Look:
+class FrameVote:
     """One classified frame: ``label`` is a label or outcome from ``name_outcome``, ``sharpness`` is in any unit."""
 
     timestamp_s: float
@@ -43,7 +43,7 @@ class Best:
 
 @dataclass(frozen=True)
 class Track:
-    """One label's frames: a visit, once ``opened``. ``chances`` counts all votes since its first frame."""
+    """Frames of one label: a visit, once ``opened``. ``chances`` counts all votes since its first frame."""
 
     label: str
     started_s: float
@@ -58,7 +58,7 @@ class Track:
 
 @dataclass(frozen=True)
 class VisitState:
-    """Tracks in the order in which they started, the time, and when the last vote was."""
+    """Tracks in the order in which they started, the current time, and the time of the last vote."""
 
     tracks: tuple[Track, ...] = ()
     now_s: float = float("-inf")
@@ -71,7 +71,7 @@ class VisitState:
 
 
 def name_outcome(answer: Classification, settings: VisitSettings) -> str:
-    """Return the label of an answer, or the outcome that it stands for."""
+    """Return the label of an answer, or the outcome that its label stands for."""
     best = answer.top[0].label.casefold()
     if answer.blank or best in settings.blank_labels:
         return BLANK
@@ -80,41 +80,41 @@ def name_outcome(answer: Classification, settings: VisitSettings) -> str:
     return PERSON if best in settings.person_labels else answer.label
 
 
-def outcome_of(look: Look, state: VisitState, settings: VisitSettings) -> str:
-    """Return what a frame counts as: its label if it is sure enough, else "unknown"."""
-    if look.label in (BLANK, UNKNOWN):
-        return look.label
-    needed = settings.label_confidence.get(look.label, settings.confidence)
-    if look.label in state.open_labels:
+def outcome_of(vote: FrameVote, state: VisitState, settings: VisitSettings) -> str:
+    """Return the outcome that a frame is counted as: its label if the confidence suffices, else "unknown"."""
+    if vote.label in (BLANK, UNKNOWN):
+        return vote.label
+    needed = settings.label_confidence.get(vote.label, settings.confidence)
+    if vote.label in state.open_labels:
         needed *= settings.hold_share
-    return look.label if look.confidence >= needed else UNKNOWN
+    return vote.label if vote.confidence >= needed else UNKNOWN
 
 
-def advance(state: VisitState, look: Look, settings: VisitSettings) -> tuple[VisitState, tuple[Track, ...]]:
-    """Take one frame in; return the new state and the visits that ended before it.
+def advance(state: VisitState, vote: FrameVote, settings: VisitSettings) -> tuple[VisitState, tuple[Track, ...], str]:
+    """Count one frame; return the new state, the visits that ended before it, and the outcome it was counted as.
 
-    A timestamp that runs backwards counts as the time already reached.
+    A timestamp before the state's time is treated as that time.
     """
-    state, ended = wait_until(state, look.timestamp_s, settings)
-    label = outcome_of(look, state, settings)
+    state, ended = wait_until(state, vote.timestamp_s, settings)
+    outcome = outcome_of(vote, state, settings)
     is_vote = state.now_s - state.voted_s >= settings.vote_spacing_s
     tracks = [_count_chance(track) if is_vote else track for track in state.tracks]
-    if label not in (BLANK, UNKNOWN, PERSON) or label in settings.reported_outcomes:
-        place = next((place for place, track in enumerate(tracks) if track.label == label), None)
-        if place is not None and state.now_s - tracks[place].started_s > settings.longest_s:
-            cut = tracks.pop(place)  # open: a tentative one is dropped at ``vote_age_s``, which is never longer
-            ended += (cut,)
-            place = None
-        if place is None:
-            tracks.append(_begin(label, look, state.now_s, is_vote))
+    if outcome not in (BLANK, UNKNOWN, PERSON) or outcome in settings.reported_outcomes:
+        index = next((index for index, track in enumerate(tracks) if track.label == outcome), None)
+        if index is not None and state.now_s - tracks[index].started_s > settings.longest_s:
+            # An open visit: a tentative track ends at vote_age_s, which is never longer.
+            ended += (tracks.pop(index),)
+            index = None
+        if index is None:
+            tracks.append(_begin(outcome, vote, state.now_s, is_vote))
         else:
-            tracks[place] = _extend(tracks[place], look, state.now_s, is_vote, settings)
+            tracks[index] = _extend(tracks[index], vote, state.now_s, is_vote, settings)
     kept = tuple(track for track in tracks if track.opened or _can_open(track, settings))
-    return VisitState(kept, state.now_s, state.now_s if is_vote else state.voted_s), _in_order(ended)
+    return VisitState(kept, state.now_s, state.now_s if is_vote else state.voted_s), _in_order(ended), outcome
 
 
 def wait_until(state: VisitState, now_s: float, settings: VisitSettings) -> tuple[VisitState, tuple[Track, ...]]:
-    """Let time pass without a frame; return the new state and the visits that ended."""
+    """Advance the time without a frame; return the new state and the visits that ended."""
     now_s = max(state.now_s, now_s)
     kept: list[Track] = []
     ended: list[Track] = []
@@ -127,16 +127,16 @@ def wait_until(state: VisitState, now_s: float, settings: VisitSettings) -> tupl
 
 
 def finish(state: VisitState) -> tuple[Track, ...]:
-    """Return the visits that are open, in the order in which they were last seen; the watch is over."""
+    """Return the open visits at the end of the watch, in the order in which they were last seen."""
     return _in_order(tuple(track for track in state.tracks if track.opened))
 
 
-def _begin(label: str, look: Look, now_s: float, is_vote: bool) -> Track:
-    best = Best(look.sequence, look.confidence, look.sharpness)
-    return Track(label, now_s, now_s, 1, int(is_vote), int(is_vote), False, best, look.latency_ms)
+def _begin(label: str, vote: FrameVote, now_s: float, is_vote: bool) -> Track:
+    best = Best(vote.sequence, vote.confidence, vote.sharpness)
+    return Track(label, now_s, now_s, 1, int(is_vote), int(is_vote), False, best, vote.latency_ms)
 
 
-def _extend(track: Track, look: Look, now_s: float, is_vote: bool, settings: VisitSettings) -> Track:
+def _extend(track: Track, vote: FrameVote, now_s: float, is_vote: bool, settings: VisitSettings) -> Track:
     votes = track.votes + is_vote
     return replace(
         track,
@@ -144,8 +144,8 @@ def _extend(track: Track, look: Look, now_s: float, is_vote: bool, settings: Vis
         frames=track.frames + 1,
         votes=votes,
         opened=track.opened or votes >= settings.votes,
-        best=_better(track.best, Best(look.sequence, look.confidence, look.sharpness)),
-        latency_sum_ms=track.latency_sum_ms + look.latency_ms,
+        best=_better(track.best, Best(vote.sequence, vote.confidence, vote.sharpness)),
+        latency_sum_ms=track.latency_sum_ms + vote.latency_ms,
     )
 
 

@@ -48,6 +48,7 @@ _NO_RELEASES = (
     '# source = "https://example.org/release"       # or a folder: an inbox; without it by hand, from a stick\n'
     '# channel = "animals10"                        # which bundle of it; both or none'
 )
+_LOCAL_PAGE = 'address = "127.0.0.1:8080"\n# token_file = "/etc/trailcam/token"'
 _SAFE_PATH = re.compile(r"/[A-Za-z0-9_./+@-]*")
 
 
@@ -93,15 +94,19 @@ def _render(path: Path, program: str, in_home: bool) -> str:
     return _fill((_DATA / path.name).read_text(encoding="utf-8"), values)
 
 
-def render_config(source: str, releases: tuple[str, str] | None = None) -> str:
+def render_config(source: str, releases: tuple[str, str] | None = None, token_file: str | None = None) -> str:
     """Return the commented configuration for a camera.
 
     Args:
         source: of its frames.
         releases: source and channel of its bundle; None leaves updates to somebody with a stick.
+        token_file: of a live page that listens on the network; None for a page on this machine alone.
     """
+    live = _LOCAL_PAGE if token_file is None else f'address = "0.0.0.0:8080"\ntoken_file = "{token_file}"'
     wanted = _NO_RELEASES if releases is None else f'source = "{releases[0]}"\nchannel = "{releases[1]}"'
-    return _fill((_DATA / "trailcam.toml").read_text(encoding="utf-8"), {"source": source, "release": wanted})
+    return _fill(
+        (_DATA / "trailcam.toml").read_text(encoding="utf-8"), {"source": source, "release": wanted, "live": live}
+    )
 
 
 def install(root: Path, unit: str, config: str, update_units: Mapping[Path, str] | None = None) -> list[Change]:

@@ -1,5 +1,5 @@
-"""Where events go from the store: files, MQTT, webhooks, Prometheus. Each is optional, none can slow the live loop.
+"""Sinks of events: files, MQTT, webhooks. Each is optional, and none can slow the live loop.
 
-The store is the queue. A sink has its own thread, which takes events from the store in order and remembers in the store
-how far it came; the live loop never talks to a sink. ``delivery`` has the protocol and the thread.
+The store is the queue. Each sink has a thread that reads events from the store in order and records its position there;
+the live loop never calls a sink. ``worker`` has the protocol and the thread.
 """

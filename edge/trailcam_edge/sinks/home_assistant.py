@@ -1,4 +1,4 @@
-"""What tells Home Assistant about a camera: one message for the whole device. Pure functions.
+"""Home Assistant discovery: one message for the whole device. Pure functions.
 
 Source: "Device discovery payload" in the documentation of Home Assistant's MQTT integration (2024.11 and newer).
 """
@@ -12,12 +12,12 @@ __all__ = ["discovery_payload", "discovery_topic"]
 
 
 def discovery_topic(prefix: str, camera_id: str) -> str:
-    """Return where the message goes, to be retained; an identifier there is of letters, digits, "_" and "-"."""
+    """Return the topic of the retained message; its identifier may contain letters, digits, "_" and "-"."""
     return f"{prefix}/device/trailcam_{_identifier(camera_id)}/config"
 
 
 def discovery_payload(camera_id: str, camera_name: str, version: str, topics: Topics, pictures: bool) -> dict[str, Any]:
-    """Return the message: what was seen last, how surely, when, and with ``pictures`` the picture."""
+    """Return the message: sensors for the last visit, its confidence, its time and, with ``pictures``, its picture."""
     device = f"trailcam_{_identifier(camera_id)}"
     sensors: dict[str, dict[str, Any]] = {
         "animal": {

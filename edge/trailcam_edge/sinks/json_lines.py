@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from trailcam_core.files.atomic import sync_directory
+from trailcam_edge.sinks.settings import JsonLinesSettings
 from trailcam_edge.sinks.worker import SinkError
 from trailcam_edge.store.records import EventRecord, event_json
 
@@ -14,20 +15,17 @@ _TAIL_BYTES = 65_536  # longer than any line
 
 
 class JsonLinesSink:
-    """Appends to ``path``; at ``max_bytes`` it becomes ``path.1``, that ``path.2``, up to ``keep`` old ones."""
+    """Append each event to a file and rotate it by size; the file is not opened before the first event."""
 
-    def __init__(self, path: Path, max_bytes: int = 10_000_000, keep: int = 3) -> None:
-        """Name the file; nothing is opened yet, because the disk may not be there."""
-        if max_bytes < _TAIL_BYTES or keep < 0:
-            raise ValueError(f"max_bytes must be at least {_TAIL_BYTES:,} and keep 0 or more")
-        self._path = path
-        self._max_bytes = max_bytes
-        self._keep = keep
+    def __init__(self, settings: JsonLinesSettings) -> None:
+        self._path = settings.path
+        self._max_bytes = settings.max_bytes
+        self._keep = settings.keep
         self._checked = False
 
     @property
     def name(self) -> str:
-        """The file's name makes the sink's."""
+        """The name of the sink, made of the path."""
         return f"json lines {self._path}"
 
     def deliver(self, event: EventRecord) -> None:
@@ -53,7 +51,7 @@ class JsonLinesSink:
             raise SinkError(f"{self._path}: cannot be written ({error}).") from error
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: the file is not kept open."""
 
     def _rotate(self) -> None:
         old = [self._path.with_name(f"{self._path.name}.{number}") for number in range(1, self._keep + 1)]
@@ -66,7 +64,7 @@ class JsonLinesSink:
 
 
 def _cut_half_line(path: Path) -> None:
-    """Cut off what a power cut left of a last line; its event was not acknowledged and comes again."""
+    """Remove a partial last line after a power cut; its event was not acknowledged and is delivered again."""
     if not path.exists():
         return
     with open(path, "r+b") as file:

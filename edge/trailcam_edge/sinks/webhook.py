@@ -1,9 +1,10 @@
-"""Events as HTTP POSTs to a server that may fail, stall or lie.
+"""Events as HTTP POSTs to a server that may fail, stall or send invalid responses.
 
-Plain ``http.client``: nothing that follows redirects (a redirected POST becomes a GET, and the event is lost with a
-friendly 200) or takes a proxy from the environment.
+Plain ``http.client``, which neither follows redirects (a redirected POST becomes a GET, and the event is lost with a
+status of 200) nor takes a proxy from the environment.
 """
 
+import contextlib
 import http.client
 import json
 import socket
@@ -11,63 +12,56 @@ import ssl
 import threading
 from urllib.parse import urlsplit
 
+from trailcam_edge.sinks.settings import WebhookSettings
 from trailcam_edge.sinks.worker import SinkError, SinkRejectedError
 from trailcam_edge.store.records import EventRecord, event_json
 
 __all__ = ["WebhookSink"]
 
 _MAX_ANSWER_BYTES = 65_536
-# Of the answers 400 to 499 these say nothing about the event: a token to be renewed, an address to be put right, a
-# server that is busy. The event waits. The others mean that this event will never be taken.
+# Of the status codes 400 to 499 these do not concern the event: an expired token, a wrong address, a busy server. The
+# event waits. The others reject this event permanently.
 _TRY_AGAIN = frozenset({401, 403, 404, 405, 407, 408, 421, 423, 425, 426, 429})
 
 
 class WebhookSink:
-    """Posts each event as JSON; only an answer of 200 to 299 that arrives whole and in time counts as taken."""
+    """Post each event as JSON; a status of 200 to 299 with a complete response in time means delivered."""
 
-    def __init__(self, url: str, token: str | None = None, timeout_s: float = 10.0) -> None:
-        """Name the server; nothing is connected yet.
+    def __init__(self, settings: WebhookSettings, token: str | None = None) -> None:
+        """Prepare requests; nothing is connected yet.
 
         Args:
-            url: http or https.
+            settings: address and time limit.
             token: sent as "Authorization: Bearer TOKEN".
-            timeout_s: for the whole exchange, from connecting to the last byte of the answer.
-
-        Raises:
-            ValueError: another kind of address.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-            raise ValueError(
-                f"the webhook's address is {url!r}, expected http://HOST/... or https://HOST/... without a password"
-            )
-        self._host, self._port = parts.hostname, parts.port
+        parts = urlsplit(settings.url)
+        self._host, self._port = parts.hostname or "", parts.port
         self._context = ssl.create_default_context() if parts.scheme == "https" else None
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._place = f"{parts.scheme}://{parts.netloc}{parts.path}"  # the query may hold a secret
-        self._timeout_s = timeout_s
+        self._place = f"{parts.scheme}://{parts.netloc}{parts.path}"  # the query may contain a secret
+        self._timeout_s = settings.timeout_s
         self._headers = {"Content-Type": "application/json", "User-Agent": "trailcam"}
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
 
     @property
     def name(self) -> str:
-        """The address makes the sink's name, without secrets in it."""
+        """The name of the sink, made of the address without its secrets."""
         return f"webhook {self._place}"
 
     def deliver(self, event: EventRecord) -> None:
         """Post one event.
 
         Raises:
-            SinkError: no whole answer in time, or one that may change.
-            SinkRejectedError: the server will never take this event.
+            SinkError: no complete response in time, or a status that may change.
+            SinkRejectedError: the server rejects this event permanently.
         """
         body = json.dumps(event_json(event), ensure_ascii=False).encode("utf-8")
-        headers = self._headers | {"Idempotency-Key": event.visit_id}  # it may come twice
+        headers = self._headers | {"Idempotency-Key": event.visit_id}  # an event may be sent twice
         connection = self._connect()
         late = threading.Event()
-        # A socket's time-out starts again with every byte. The timer ends the exchange however slowly it drips.
-        timer = threading.Timer(self._timeout_s, _hang_up, [connection, late])
+        # A socket's time-out restarts with every byte. The timer bounds the whole exchange.
+        timer = threading.Timer(self._timeout_s, _disconnect, [connection, late])
         timer.daemon = True
         timer.start()
         try:
@@ -75,29 +69,31 @@ class WebhookSink:
             with connection.getresponse() as answer:
                 if 200 <= answer.status < 300:
                     _read_to_the_end(answer)
-            if late.is_set():  # http.client takes a connection that ends among the headers for the end of them
-                raise TimeoutError("hung up")
+            if late.is_set():  # http.client accepts a connection that ends within the headers
+                raise TimeoutError("disconnected")
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise SinkError(f"{self._place}: no whole answer in time ({error or type(error).__name__}).") from error
+            raise SinkError(
+                f"{self._place}: no complete response in time ({error or type(error).__name__})."
+            ) from error
         finally:
             timer.cancel()
             connection.close()
-        self._judge(answer)
+        self._check_status(answer)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no connection is kept open."""
 
     def _connect(self) -> http.client.HTTPConnection:
         if self._context is not None:
             return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=self._context)
         return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
 
-    def _judge(self, answer: http.client.HTTPResponse) -> None:
+    def _check_status(self, answer: http.client.HTTPResponse) -> None:
         message = f"{self._place}: answered {answer.status} {answer.reason}."
         if 200 <= answer.status < 300:
             return
         if 300 <= answer.status < 400:
-            raise SinkError(f"{message} Redirects are not followed: give the address that it names.")
+            raise SinkError(f"{message} Redirects are not followed: set url to the address that it names.")
         if 400 <= answer.status < 500 and answer.status not in _TRY_AGAIN:
             raise SinkRejectedError(message)
         after = answer.headers.get("Retry-After", "")
@@ -105,7 +101,7 @@ class WebhookSink:
 
 
 def _read_to_the_end(answer: http.client.HTTPResponse) -> None:
-    """Read an answer to know that it is whole, but not more of it than anybody needs."""
+    """Read a response to its end to check that it is complete, up to a maximum size."""
     left = _MAX_ANSWER_BYTES
     while left > 0:
         piece = answer.read1(left)
@@ -116,11 +112,9 @@ def _read_to_the_end(answer: http.client.HTTPResponse) -> None:
         left -= len(piece)
 
 
-def _hang_up(connection: http.client.HTTPConnection, late: threading.Event) -> None:
+def _disconnect(connection: http.client.HTTPConnection, late: threading.Event) -> None:
     late.set()
-    held: socket.socket | None = connection.sock
-    if held is not None:
-        try:
-            held.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # it ended by itself
+    open_socket: socket.socket | None = connection.sock
+    if open_socket is not None:
+        with contextlib.suppress(OSError):  # it has ended already
+            open_socket.shutdown(socket.SHUT_RDWR)

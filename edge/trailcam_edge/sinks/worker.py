@@ -1,5 +1,6 @@
-"""Take events from the store to one sink, in order, at least once each, for as long as it takes."""
+"""Deliver events from the store to one sink: in order, at least once, with unlimited retries."""
 
+import logging
 import random
 import threading
 from collections.abc import Callable
@@ -9,18 +10,19 @@ from typing import Protocol
 from trailcam_core.errors import DeviceError, TrailcamError
 from trailcam_edge.store.records import EventRecord
 
-__all__ = ["Delivery", "Sink", "SinkError", "SinkRejectedError", "SinkStatus", "Source", "retry_delay_s"]
+__all__ = ["EventSource", "Sink", "SinkError", "SinkRejectedError", "SinkStatus", "SinkWorker", "retry_delay_s"]
 
+_log = logging.getLogger(__name__)
 _BATCH = 50
-_IDLE_S = 60.0  # how long to sleep when nobody says that there is something new
+_IDLE_S = 60.0  # maximum sleep without a wake-up
 _FIRST_DELAY_S = 1.0
 _MAX_DELAY_S = 300.0
-_JITTER = 0.25  # so that a fleet does not come back to its broker all at once
-_MAX_SURPRISES = 5
+_JITTER = 0.25  # spreads the reconnections of a fleet over time
+_MAX_UNEXPECTED = 5
 
 
 class SinkError(TrailcamError):
-    """An event could not be delivered now; it is tried again later."""
+    """An event could not be delivered now; it is retried later."""
 
     def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
@@ -28,30 +30,30 @@ class SinkError(TrailcamError):
 
 
 class SinkRejectedError(SinkError):
-    """The other side will never take this event; it is skipped and counted."""
+    """The destination rejects this event permanently; it is skipped and counted."""
 
 
 class Sink(Protocol):
-    """Somewhere that events go. All methods are called from one thread."""
+    """A destination of events. All methods are called from one thread."""
 
     @property
     def name(self) -> str:
-        """What the store remembers this sink by: the same after a restart, other for another destination."""
+        """The key of this sink in the store: the same after a restart, different for another destination."""
 
     def deliver(self, event: EventRecord) -> None:
-        """Deliver one event; when this returns the other side has it.
+        """Deliver one event; it has arrived when this returns.
 
         Raises:
-            SinkError: not now; the event comes again.
-            SinkRejectedError: never.
+            SinkError: not delivered now; the event is retried.
+            SinkRejectedError: rejected permanently.
         """
 
     def close(self) -> None:
-        """Say goodbye; called once, also while nothing can be delivered."""
+        """Close the sink. Called once, even if the destination is unreachable."""
 
 
-class Source(Protocol):
-    """The part of the event store that deliveries need."""
+class EventSource(Protocol):
+    """The part of the event store that a sink worker needs."""
 
     def events_after(self, event_id: int, limit: int) -> list[EventRecord]:
         """Return the next events."""
@@ -60,15 +62,15 @@ class Source(Protocol):
         """Return the newest event's number."""
 
     def acknowledged(self, sink: str) -> int | None:
-        """Return how far a sink came."""
+        """Return the last event delivered to a sink, None if there is none."""
 
     def acknowledge(self, sink: str, event_id: int) -> None:
-        """Remember how far a sink came."""
+        """Record the last event delivered to a sink."""
 
 
 @dataclass(frozen=True)
 class SinkStatus:
-    """How a delivery goes; ``error`` is None while it goes well."""
+    """State of a delivery; ``error`` is None while it works."""
 
     name: str
     delivered: int
@@ -78,7 +80,7 @@ class SinkStatus:
 
 
 def retry_delay_s(failures: int, jitter: float = 0.0) -> float:
-    """Return how long to wait after so many failures in a row: doubling from 1 s to 5 minutes.
+    """Return the delay after a number of consecutive failures: doubling from 1 s to 5 minutes.
 
     Args:
         failures: 1 or more.
@@ -88,48 +90,45 @@ def retry_delay_s(failures: int, jitter: float = 0.0) -> float:
     return float(delay_s * (1 + _JITTER * jitter))
 
 
-class Delivery:
+class SinkWorker:
     """The thread of one sink."""
 
     def __init__(
         self,
         sink: Sink,
-        source: Callable[[], Source | None],
-        report: Callable[[str], None],
+        source: Callable[[], EventSource | None],
         backlog: bool = False,
         delay: Callable[[int, float], float] = retry_delay_s,
     ) -> None:
         """Start delivering.
 
         Args:
-            sink: where to.
-            source: gives the store, or None while there is none.
-            report: told once when delivery fails, and once when it works again.
-            backlog: deliver also what was stored before this sink was used for the first time.
-            delay: the rule for waiting after failures.
+            sink: the destination.
+            source: returns the store, or None while there is none.
+            backlog: also deliver events that were stored before this sink was used for the first time.
+            delay: the retry rule.
         """
         self._sink = sink
         self._source = source
-        self._report = report
         self._backlog = backlog
         self._delay = delay
         self._wake = threading.Event()
         self._stop = threading.Event()
-        self._delivered = self._rejected = self._waiting = self._failures = self._surprises = 0
+        self._delivered = self._rejected = self._waiting = self._failures = self._unexpected = 0
         self._error: str | None = None
         self._thread = threading.Thread(target=self._run, name=f"sink {sink.name}", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
-        """Say that there are new events; returns at once."""
+        """Signal that there are new events; returns at once."""
         self._wake.set()
 
     def status(self) -> SinkStatus:
-        """Return how delivery goes."""
+        """Return the state of the delivery."""
         return SinkStatus(self._sink.name, self._delivered, self._rejected, self._waiting, self._error)
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Stop; what was not delivered is in the store and comes after the next start."""
+        """Stop; undelivered events stay in the store for the next start."""
         self._stop.set()
         self._wake.set()
         self._thread.join(timeout_s)
@@ -141,8 +140,8 @@ class Delivery:
                 more = self._deliver_batch()
             except (SinkError, DeviceError) as error:
                 self._pause(str(error), getattr(error, "retry_after_s", 0.0))
-            except Exception as error:  # the supervisor of a sink: a surprise must not end deliveries for good
-                self._surprises += 1
+            except Exception as error:  # the supervisor of a sink: an unexpected error must not end the thread
+                self._unexpected += 1
                 self._pause(f"{type(error).__name__}: {error}", 0.0)
             else:
                 self._succeed()
@@ -151,7 +150,7 @@ class Delivery:
         self._sink.close()
 
     def _deliver_batch(self) -> bool:
-        """Deliver some events and return whether there may be more."""
+        """Deliver a batch of events; return True if there may be more."""
         source = self._source()
         if source is None:
             return False
@@ -176,9 +175,9 @@ class Delivery:
         return bool(events)
 
     def _deliver(self, event: EventRecord) -> None:
-        if self._surprises >= _MAX_SURPRISES:
-            self._surprises = 0
-            self._reject(event, f"it failed {_MAX_SURPRISES} times in unforeseen ways")
+        if self._unexpected >= _MAX_UNEXPECTED:
+            self._unexpected = 0
+            self._reject(event, f"it failed {_MAX_UNEXPECTED} times with unexpected errors")
             return
         try:
             self._sink.deliver(event)
@@ -186,16 +185,16 @@ class Delivery:
             self._reject(event, str(error))
         else:
             self._delivered += 1
-        self._surprises = 0
+        self._unexpected = 0
 
     def _reject(self, event: EventRecord, why: str) -> None:
         self._rejected += 1
-        self._report(f"{self._sink.name}: visit {event.visit_id} is skipped: {why}")
+        _log.error("%s: visit %s is skipped: %s", self._sink.name, event.visit_id, why)
 
     def _pause(self, error: str, retry_after_s: float) -> None:
         self._failures += 1
         if self._error is None:
-            self._report(f"{self._sink.name}: {error} Events wait in the store.")
+            _log.warning("%s: %s Events wait in the store.", self._sink.name, error)
         self._error = error
         jitter = random.uniform(-1, 1)  # noqa: S311 - spreads a fleet, guards nothing
         delay_s = max(self._delay(self._failures, jitter), min(retry_after_s, _MAX_DELAY_S))
@@ -203,6 +202,6 @@ class Delivery:
 
     def _succeed(self) -> None:
         if self._error is not None:
-            self._report(f"{self._sink.name}: works again.")
+            _log.info("%s: works again.", self._sink.name)
         self._failures = 0
         self._error = None

@@ -10,20 +10,20 @@ that of ``trailcam_edge.camera.capture_thread``.
 from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource, demo_pictures, list_pictures
 from trailcam_edge.sources.frame import Delivery, Frame, OnBadFrame, Source
 from trailcam_edge.sources.open_source import open_source
-from trailcam_edge.sources.orientation import View
-from trailcam_edge.sources.picamera import CameraWishes
+from trailcam_edge.sources.orientation import Orientation
+from trailcam_edge.sources.stream_config import StreamConfig
 from trailcam_edge.sources.video import VideoSource
 
 __all__ = [
     "DEMO_FRAMES",
-    "CameraWishes",
     "Delivery",
     "FolderSource",
     "Frame",
     "OnBadFrame",
+    "Orientation",
     "Source",
+    "StreamConfig",
     "VideoSource",
-    "View",
     "demo_pictures",
     "list_pictures",
     "open_source",

@@ -8,7 +8,7 @@ from typing import Self
 from trailcam_core.images.decode import read_image
 from trailcam_edge.sources.folder import demo_pictures
 from trailcam_edge.sources.frame import Delivery, Frame
-from trailcam_edge.sources.orientation import UNCHANGED, View
+from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
 
 __all__ = ["DEMO_LOOP", "DemoLoopSource"]
@@ -19,13 +19,13 @@ _FRAMES_PER_PICTURE = 5  # a second each: long enough for votes, and each animal
 
 
 class DemoLoopSource:
-    """Shows each built-in picture for a second, in turn, for ever; a frame nobody takes is dropped, as by a camera."""
+    """Shows each built-in picture for a second, in turn, without end; a frame that is not taken in time is dropped."""
 
     delivery: Delivery = "live"
 
-    def __init__(self, view: View | None = None) -> None:
+    def __init__(self, orientation: Orientation | None = None) -> None:
         self._paths = demo_pictures()
-        self._view = view or UNCHANGED
+        self._orientation = orientation or UNCHANGED
 
     def frames(self) -> Iterator[Frame]:
         """Yield five frames a second."""
@@ -33,7 +33,7 @@ class DemoLoopSource:
         start_s = time.monotonic()
         while True:
             for path in self._paths:
-                pixels = PackedPixels(read_image(path), "RGB", self._view)
+                pixels = PackedPixels(read_image(path), "RGB", self._orientation)
                 for _ in range(_FRAMES_PER_PICTURE):
                     time.sleep(max(0.0, start_s + sequence / _RATE_HZ - time.monotonic()))
                     yield Frame(pixels, time.monotonic(), sequence, path.name)

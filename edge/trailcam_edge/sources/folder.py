@@ -10,7 +10,7 @@ from typing import Self
 from trailcam_core.errors import SourceError
 from trailcam_core.images.decode import IMAGE_SUFFIXES, read_image
 from trailcam_edge.sources.frame import Delivery, Frame, OnBadFrame
-from trailcam_edge.sources.orientation import UNCHANGED, View
+from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
 
 __all__ = ["DEMO_FRAMES", "FolderSource", "demo_pictures", "list_pictures"]
@@ -51,12 +51,16 @@ class FolderSource:
     delivery: Delivery = "stills"
 
     def __init__(
-        self, folder: Path, on_bad_frame: OnBadFrame, view: View | None = None, paths: Sequence[Path] | None = None
+        self,
+        folder: Path,
+        on_bad_frame: OnBadFrame,
+        orientation: Orientation | None = None,
+        paths: Sequence[Path] | None = None,
     ) -> None:
         self._folder = folder
         self._paths = list_pictures(folder) if paths is None else paths
         self._on_bad_frame = on_bad_frame
-        self._view = view or UNCHANGED
+        self._orientation = orientation or UNCHANGED
 
     def frames(self) -> Iterator[Frame]:
         """Yield one frame per readable picture."""
@@ -67,7 +71,7 @@ class FolderSource:
                 self._on_bad_frame(error)
                 continue
             name = str(path.relative_to(self._folder))
-            yield Frame(PackedPixels(image, "RGB", self._view), time.monotonic(), sequence, name)
+            yield Frame(PackedPixels(image, "RGB", self._orientation), time.monotonic(), sequence, name)
 
     def __enter__(self) -> Self:
         """Nothing to take hold of: files are opened one by one."""

@@ -1,4 +1,4 @@
-"""From what a person writes after ``--source`` to a source."""
+"""Open the frame source that ``--source`` names."""
 
 import re
 from functools import partial
@@ -10,8 +10,9 @@ from trailcam_edge.sources.demo_loop import DEMO_LOOP, DemoLoopSource
 from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource, demo_pictures
 from trailcam_edge.sources.frame import OnBadFrame, Source
 from trailcam_edge.sources.opencv_stream import network_source, usb_source
-from trailcam_edge.sources.orientation import View
-from trailcam_edge.sources.picamera import CameraWishes, PicameraSource, open_picamera2
+from trailcam_edge.sources.orientation import Orientation
+from trailcam_edge.sources.picamera import PicameraSource, open_picamera2
+from trailcam_edge.sources.stream_config import StreamConfig
 from trailcam_edge.sources.video import VideoSource
 
 __all__ = ["SOURCES", "open_source"]
@@ -28,40 +29,42 @@ _ADDRESS = re.compile(r"(rtsp|rtsps|http|https)://.+", re.IGNORECASE)
 def open_source(
     name: str,
     on_bad_frame: OnBadFrame,
-    view: View | None = None,
-    wishes: CameraWishes | None = None,
+    orientation: Orientation | None = None,
+    stream: StreamConfig | None = None,
     fast: bool = True,
+    stall_s: float = 5.0,
 ) -> Source:
-    """Open the source that a person named.
+    """Open a frame source by its name.
 
     Args:
-        name: as on the command line, see ``SOURCES``; a file or folder of that name goes before a device number.
-        on_bad_frame: told of each picture of a folder that cannot be read; the rest goes on.
-        view: how the camera hangs.
-        wishes: what to ask a camera for.
-        fast: every frame of a video file as fast as it is taken, rather than at the pace of the recording.
+        name: as on the command line, see ``SOURCES``; an existing file or folder takes precedence over a device number.
+        on_bad_frame: called with the error of each unreadable image of a folder; reading continues.
+        orientation: mounting orientation of the camera.
+        stream: sizes, frame rate and focus to request from a camera.
+        fast: read every frame of a video file without keeping the pace of the recording.
+        stall_s: seconds without a frame after which a Raspberry Pi camera counts as lost.
 
     Raises:
         SourceError: there is no such source, or it cannot be opened.
     """
-    wishes = wishes or CameraWishes()
+    stream = stream or StreamConfig()
     if name == "demo":
-        return FolderSource(DEMO_FRAMES, on_bad_frame, view, demo_pictures())
+        return FolderSource(DEMO_FRAMES, on_bad_frame, orientation, demo_pictures())
     if name == DEMO_LOOP:
-        return DemoLoopSource(view)
+        return DemoLoopSource(orientation)
     if camera := _PICAMERA.fullmatch(name):
-        return PicameraSource(name, partial(open_picamera2, int(camera[1] or 0)), wishes, view)
+        return PicameraSource(name, partial(open_picamera2, int(camera[1] or 0)), stream, orientation, stall_s)
     if _ADDRESS.fullmatch(name):
-        return network_source(name, view)
+        return network_source(name, orientation)
     path = Path(name)
     if path.is_dir():
-        return FolderSource(path, on_bad_frame, view)
+        return FolderSource(path, on_bad_frame, orientation)
     if path.suffix.lower() in IMAGE_SUFFIXES and path.exists():
         raise SourceError(f'{path}: one picture, not a source of frames. Use "trailcam classify {path}".')
     if path.is_file():
-        return VideoSource(path, fast, view)
+        return VideoSource(path, fast, orientation)
     if device := _USB.fullmatch(name):
-        return usb_source(int(device[1]), wishes.small_size_px, wishes.frame_rate_hz, view)
+        return usb_source(int(device[1]), stream.small_size_px, stream.frame_rate_hz, orientation)
     if path.exists():
         raise SourceError(f"{path}: a device or pipe, not a source of frames. A source is {SOURCES}.")
     raise SourceError(f"{name}: no such folder or video. A source is {SOURCES}.")

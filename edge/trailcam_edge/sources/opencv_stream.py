@@ -17,7 +17,7 @@ import cv2
 from trailcam_core.errors import SourceError
 from trailcam_edge.sources.frame import Delivery, Frame
 from trailcam_edge.sources.opencv_capture import BufferPool, OpenCapture, open_ffmpeg, open_v4l2
-from trailcam_edge.sources.orientation import UNCHANGED, View
+from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
 from trailcam_edge.sources.v4l2 import explain_device
 
@@ -35,7 +35,7 @@ class CaptureSource:
         name: what messages and frames call it.
         open_capture: opens it; what it gives may turn out not to be open.
         cannot_open: makes the error for one that does not open.
-        view: how the camera hangs.
+        orientation: mounting orientation of the camera.
         skip_backlog: let go of the frames that were collected before reading began.
 
     Raises:
@@ -49,11 +49,11 @@ class CaptureSource:
         name: str,
         open_capture: OpenCapture,
         cannot_open: Callable[[], SourceError],
-        view: View | None = None,
+        orientation: Orientation | None = None,
         skip_backlog: bool = False,
     ) -> None:
         self._name = name
-        self._view = view or UNCHANGED
+        self._orientation = orientation or UNCHANGED
         self._capture: Any = open_capture()
         if not self._capture.isOpened():
             self._capture.release()
@@ -83,7 +83,7 @@ class CaptureSource:
                     pool.give_back(decoded)
                     continue
                 backlog = None
-            pixels = PackedPixels(decoded, "BGR", self._view)
+            pixels = PackedPixels(decoded, "BGR", self._orientation)
             name = f"{self._name} #{sequence}"
             yield Frame(pixels, arrived_s, sequence, name, give_back=partial(pool.give_back, decoded))
             sequence += 1
@@ -116,7 +116,7 @@ class _Backlog:
 
 
 def usb_source(
-    index: int, size_px: tuple[int, int], frame_rate_hz: float | None, view: View | None = None
+    index: int, size_px: tuple[int, int], frame_rate_hz: float | None, orientation: Orientation | None = None
 ) -> CaptureSource:
     """Open the V4L2 camera /dev/video``index``.
 
@@ -124,7 +124,7 @@ def usb_source(
         index: number of the device.
         size_px: width and height to ask for; the camera takes the nearest that it has, so frames say their own size.
         frame_rate_hz: frame rate to ask for; None leaves it to the camera.
-        view: how the camera hangs.
+        orientation: mounting orientation of the camera.
 
     Raises:
         SourceError: there is no such camera, it is busy, forbidden, or gives no pictures.
@@ -136,10 +136,10 @@ def usb_source(
     device = f"/dev/video{index}"
     if not Path(device).exists():
         raise explain_device(device)
-    return CaptureSource(device, partial(open_v4l2, index, settings), partial(explain_device, device), view)
+    return CaptureSource(device, partial(open_v4l2, index, settings), partial(explain_device, device), orientation)
 
 
-def network_source(address: str, view: View | None = None) -> CaptureSource:
+def network_source(address: str, orientation: Orientation | None = None) -> CaptureSource:
     """Open an RTSP or HTTP address.
 
     Raises:
@@ -153,7 +153,7 @@ def network_source(address: str, view: View | None = None) -> CaptureSource:
             f'is on: "ffprobe {shown}" says more.'
         )
 
-    return CaptureSource(shown, partial(open_ffmpeg, address, threads=1), cannot_open, view, skip_backlog=True)
+    return CaptureSource(shown, partial(open_ffmpeg, address, threads=1), cannot_open, orientation, skip_backlog=True)
 
 
 def _without_password(address: str) -> str:

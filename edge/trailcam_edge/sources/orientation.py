@@ -1,4 +1,4 @@
-"""How a camera hangs: which way is up, and which part of what it sees counts."""
+"""Mounting orientation of a camera and its region of interest."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,21 +7,23 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ROTATIONS_DEG", "UNCHANGED", "Roi", "View"]
+from trailcam_core.records import FieldError, check_ranges
+
+__all__ = ["ROTATIONS_DEG", "UNCHANGED", "Orientation", "Roi"]
 
 ROTATIONS_DEG = (0, 90, 180, 270)
 _ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
-_EPSILON = 1e-9  # rounding of x + width, when somebody writes thirds
+_EPSILON = 1e-9  # rounding of x + width, for configurations with thirds
 
-Roi = tuple[float, float, float, float]  # x, y, width, height as shares (0..1) of the upright picture
+Roi = tuple[float, float, float, float]  # x, y, width, height as fractions (0..1) of the upright image
 
 
 @dataclass(frozen=True)
-class View:
-    """Turn clockwise by ``rotate_deg``, then mirror left to right if ``flip``, then keep the region ``roi``.
+class Orientation:
+    """Rotate clockwise by ``rotate_deg``, then mirror left to right if ``flip``, then crop to the region ``roi``.
 
     Raises:
-        ValueError: an angle that is no quarter turn, or a region that leaves the picture or is empty.
+        FieldError: an angle that is not a quarter turn, or a region that is empty or exceeds the image.
     """
 
     flip: bool = False
@@ -29,17 +31,20 @@ class View:
     roi: Roi | None = None
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         if self.rotate_deg not in ROTATIONS_DEG:
-            raise ValueError(f"rotate_deg is {self.rotate_deg}, expected one of 0, 90, 180, 270")
+            raise FieldError("rotate_deg", f"rotate_deg is {self.rotate_deg}, expected one of 0, 90, 180, 270")
         if self.roi is not None:
             if len(self.roi) != 4 or not all(np.isfinite(share) for share in self.roi):
-                raise ValueError(f"roi is {self.roi}, expected x, y, width, height as shares of the picture")
+                raise FieldError("roi", f"roi is {self.roi}, expected x, y, width, height as fractions of the image")
             x, y, width, height = self.roi
             if min(x, y) < 0 or min(width, height) <= 0 or max(x + width, y + height) > 1 + _EPSILON:
-                raise ValueError(f"roi is {self.roi}, expected x, y, width, height as shares from 0 to 1, inside of it")
+                raise FieldError(
+                    "roi", f"roi is {self.roi}, expected x, y, width, height from 0 to 1, inside the image"
+                )
 
     def region(self, height: int, width: int) -> tuple[slice, slice]:
-        """Return the rows and columns of a picture as the camera gives it, at least one each, that hold the region."""
+        """Return the rows and columns of the region in an image as the camera delivers it, at least one each."""
         if self.roi is None:
             return slice(0, height), slice(0, width)
         x, y, wide, high = self.roi
@@ -50,13 +55,13 @@ class View:
         return _span(y, high, height), _span(x, wide, width)
 
     def crop(self, array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Return the region of an (H, W) or (H, W, 3) picture as the camera gives it; nothing is copied."""
+        """Return the region of an (H, W) or (H, W, 3) image as the camera delivers it, without copying."""
         if self.roi is None:
             return array
         return array[self.region(array.shape[0], array.shape[1])]
 
     def upright(self, array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Turn and mirror an (H, W) or (H, W, 3) picture; without a turn it is returned as it is."""
+        """Rotate and mirror an (H, W) or (H, W, 3) image; without a rotation the array itself is returned."""
         if self.rotate_deg == 180 and self.flip:
             return _levels(cv2.flip(array, 0))
         if self.rotate_deg:
@@ -64,7 +69,7 @@ class View:
         return _levels(cv2.flip(array, 1)) if self.flip else array
 
 
-UNCHANGED = View()
+UNCHANGED = Orientation()
 
 
 def _span(start: float, share: float, size: int) -> slice:

@@ -25,11 +25,12 @@ from trailcam_core.errors import SourceError
 from trailcam_core.images.resize import Image
 from trailcam_core.spec import InputSpec
 from trailcam_edge.sources.frame import Delivery, Frame
-from trailcam_edge.sources.orientation import UNCHANGED, View
+from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.picamera_errors import CAMERA_ERRORS, explain_camera
 from trailcam_edge.sources.pixels import ColourSpace, PackedPixels, Pixels, PlanarPixels, Plane
+from trailcam_edge.sources.stream_config import StreamConfig
 
-__all__ = ["CameraWishes", "PiCamera", "PicameraSource", "open_picamera2"]
+__all__ = ["PiCamera", "PicameraSource", "open_picamera2"]
 
 # One waits in the slot, one is being classified, one is in the hands of the capture thread, two are in the camera.
 _BUFFERS = 5
@@ -44,21 +45,6 @@ _COLOUR_SPACES = {
     "Rec709": ColourSpace(kr=0.2126, kb=0.0722),
     "Rec2020": ColourSpace(kr=0.2627, kb=0.0593),
 }
-
-
-@dataclass(frozen=True)
-class CameraWishes:
-    """What a camera is asked for; what it cannot do is left out, but for a ``focus_m``, which is then an error.
-
-    ``frame_rate_hz`` None leaves the rate to the camera. ``focus_m`` is a distance in metres for cameras with a motor;
-    None is continuous autofocus where there is one.
-    """
-
-    picture_size_px: tuple[int, int] = (1920, 1080)
-    small_size_px: tuple[int, int] = (640, 480)
-    frame_rate_hz: float | None = None
-    focus_m: float | None = None
-    stall_s: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -94,8 +80,9 @@ class PicameraSource:
     Args:
         name: what messages and frames call it.
         open_camera: opens it.
-        wishes: sizes, rate and focus to ask for.
-        view: how the camera hangs.
+        stream: sizes, rate and focus to ask for.
+        orientation: mounting orientation of the camera.
+        stall_s: seconds without a frame after which ``frames`` raises.
 
     Raises:
         SourceError: the camera cannot be opened, configured or started; with the cure.
@@ -104,11 +91,17 @@ class PicameraSource:
     delivery: Delivery = "live"
 
     def __init__(
-        self, name: str, open_camera: Callable[[], PiCamera], wishes: CameraWishes, view: View | None = None
+        self,
+        name: str,
+        open_camera: Callable[[], PiCamera],
+        stream: StreamConfig,
+        orientation: Orientation | None = None,
+        stall_s: float = 5.0,
     ) -> None:
         self._name = name
-        self._wishes = wishes
-        self._view = view or UNCHANGED
+        self._stall_s = stall_s
+        self._stream = stream
+        self._orientation = orientation or UNCHANGED
         self._lent = 0
         self._returned = threading.Condition()
         self._pi = open_camera()
@@ -136,7 +129,7 @@ class PicameraSource:
         sequence = 0
         while True:
             try:
-                request = self._pi.camera.capture_request(wait=self._wishes.stall_s)
+                request = self._pi.camera.capture_request(wait=self._stall_s)
                 exposed_s = _timestamp_s(request.get_metadata(), time.monotonic())
             except CAMERA_ERRORS as error:
                 raise explain_camera(error) from error
@@ -154,20 +147,20 @@ class PicameraSource:
             self._returned.notify()
 
     def _configuration(self) -> Any:
-        camera, wishes = self._pi.camera, self._wishes
+        camera, stream = self._pi.camera, self._stream
         controls: dict[str, Any] = {}
-        if wishes.frame_rate_hz is not None and "FrameDurationLimits" in camera.camera_controls:
-            period_us = round(1e6 / wishes.frame_rate_hz)
+        if stream.frame_rate_hz is not None and "FrameDurationLimits" in camera.camera_controls:
+            period_us = round(1e6 / stream.frame_rate_hz)
             controls["FrameDurationLimits"] = (period_us, period_us)
-        if wishes.focus_m is not None:
+        if stream.focus_m is not None:
             if "LensPosition" not in camera.camera_controls:
                 raise SourceError(f"{self._name}: has no focus motor, so --focus has no effect. Leave it out.")
-            controls |= {"AfMode": _AF_MODE_MANUAL, "LensPosition": 1 / wishes.focus_m}  # in dioptres
+            controls |= {"AfMode": _AF_MODE_MANUAL, "LensPosition": 1 / stream.focus_m}  # in dioptres
         elif "AfMode" in camera.camera_controls:
             controls["AfMode"] = _AF_MODE_CONTINUOUS
-        small_size_px = tuple(map(min, wishes.small_size_px, wishes.picture_size_px))
+        small_size_px = tuple(map(min, stream.small_size_px, stream.picture_size_px))
         return camera.create_video_configuration(
-            main={"size": wishes.picture_size_px, "format": "YUV420"},
+            main={"size": stream.picture_size_px, "format": "YUV420"},
             lores={"size": small_size_px, "format": "YUV420"},
             raw=None,  # its buffers would be the largest of all
             colour_space=self._pi.colour_space,
@@ -176,12 +169,12 @@ class PicameraSource:
         )
 
     def _read_back(self) -> tuple["_Stream", "_Stream"]:
-        """Return what the camera made of the wishes: the small stream, then the large one."""
+        """Return the streams as configured by the camera: the small stream, then the large one."""
         configuration = self._pi.camera.camera_configuration()
         colour_space = _colour_space(configuration.get("colour_space"))
-        main = _stream("main", configuration["main"], colour_space, self._view)
+        main = _stream("main", configuration["main"], colour_space, self._orientation)
         lores = configuration.get("lores")
-        return (main if lores is None else _stream("lores", lores, colour_space, self._view)), main
+        return (main if lores is None else _stream("lores", lores, colour_space, self._orientation)), main
 
     def __enter__(self) -> Self:
         """The camera is open already."""
@@ -216,19 +209,19 @@ class _Stream:
     height: int
     stride: int
     colour_space: ColourSpace
-    view: View
+    orientation: Orientation
 
     def pixels(self, buffer: Any) -> Pixels:
         """Lay the stream's form over a one-dimensional uint8 buffer; nothing is copied."""
         if self.format in _PLANAR:
             rows = self.height * 3 // 2
             array = buffer[: rows * self.stride].reshape(rows, self.stride)
-            return PlanarPixels(array, self.width, _PLANAR[self.format], self.colour_space, self.view)
+            return PlanarPixels(array, self.width, _PLANAR[self.format], self.colour_space, self.orientation)
         order = _PACKED[self.format]
         samples = len(order)
         rows = buffer[: self.height * self.stride].reshape(self.height, self.stride)
         packed = rows[:, : self.width * samples].reshape(self.height, self.width, samples)
-        return PackedPixels(packed, order, self.view)
+        return PackedPixels(packed, order, self.orientation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,7 +250,7 @@ def _own(image: Image, lent: Any) -> Image:
     return image.copy() if np.shares_memory(image, lent) else image
 
 
-def _stream(name: str, found: dict[str, Any], colour_space: ColourSpace, view: View) -> _Stream:
+def _stream(name: str, found: dict[str, Any], colour_space: ColourSpace, orientation: Orientation) -> _Stream:
     if found["format"] not in _PLANAR and found["format"] not in _PACKED:
         known = ", ".join([*_PLANAR, *_PACKED])
         raise SourceError(
@@ -265,7 +258,7 @@ def _stream(name: str, found: dict[str, Any], colour_space: ColourSpace, view: V
             'use "--source 0" for it.'
         )
     width, height = found["size"]
-    return _Stream(name, found["format"], int(width), int(height), int(found["stride"]), colour_space, view)
+    return _Stream(name, found["format"], int(width), int(height), int(found["stride"]), colour_space, orientation)
 
 
 def _colour_space(found: Any) -> ColourSpace:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from trailcam_core.images.resize import Image, fit_image
 from trailcam_core.spec import InputSpec
-from trailcam_edge.sources.orientation import UNCHANGED, View
+from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 
 __all__ = ["PACKED_ORDERS", "PLANAR_LAYOUTS", "ColourSpace", "PackedPixels", "Pixels", "PlanarPixels", "Plane"]
 
@@ -87,27 +87,27 @@ class PackedPixels:
 
     array: npt.NDArray[np.uint8]
     order: str
-    view: View = UNCHANGED
+    orientation: Orientation = UNCHANGED
 
     def image(self) -> Image:
         """Reorder the colours of the region, if they need it."""
-        region = self.view.crop(self.array)
+        region = self.orientation.crop(self.array)
         _, conversion, _ = PACKED_ORDERS[self.order]
         if conversion is not None:
             region = np.asarray(cv2.cvtColor(region, conversion), np.uint8)
-        return self.view.upright(region)
+        return self.orientation.upright(region)
 
     def fitted(self, spec: InputSpec) -> Image:
         """Fit first: it treats all colours alike, so reordering them may wait until there are few pixels left."""
         samples, conversion, _ = PACKED_ORDERS[self.order]
         if samples != 3 or conversion is None:
             return fit_image(self.image(), spec)
-        small = fit_image(self.view.upright(self.view.crop(self.array)), spec)
+        small = fit_image(self.orientation.upright(self.orientation.crop(self.array)), spec)
         return np.asarray(cv2.cvtColor(small, conversion), np.uint8)
 
     def luma(self) -> Plane:
         """Shrink, then make grey: cheaper than the other way round."""
-        small = _shrunken(self.view.crop(self.array))
+        small = _shrunken(self.orientation.crop(self.array))
         return np.asarray(cv2.cvtColor(small, PACKED_ORDERS[self.order][2]), np.uint8)
 
 
@@ -123,7 +123,7 @@ class PlanarPixels:
     width: int
     layout: str
     colour_space: ColourSpace = _BT601
-    view: View = UNCHANGED
+    orientation: Orientation = UNCHANGED
 
     @property
     def height(self) -> int:
@@ -136,7 +136,7 @@ class PlanarPixels:
             whole = np.asarray(cv2.cvtColor(self.array, PLANAR_LAYOUTS[self.layout]), np.uint8)
         else:
             whole = np.asarray(cv2.transform(self._full_chroma(), self.colour_space.matrix), np.uint8)
-        return self.view.upright(self.view.crop(whole[:, : self.width]))
+        return self.orientation.upright(self.orientation.crop(whole[:, : self.width]))
 
     def fitted(self, spec: InputSpec) -> Image:
         """Convert, then fit."""
@@ -144,7 +144,7 @@ class PlanarPixels:
 
     def luma(self) -> Plane:
         """Shrink the luma plane; chroma is not looked at."""
-        plane = self.view.crop(self.array[: self.height, : self.width])
+        plane = self.orientation.crop(self.array[: self.height, : self.width])
         small = _shrunken(plane)
         return small.copy() if small is plane else small
 

@@ -12,7 +12,7 @@ import cv2
 from trailcam_core.errors import SourceError
 from trailcam_edge.sources.frame import Delivery, Frame
 from trailcam_edge.sources.opencv_capture import BufferPool, open_ffmpeg
-from trailcam_edge.sources.orientation import UNCHANGED, View
+from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
 
 __all__ = ["VideoSource"]
@@ -29,7 +29,7 @@ class VideoSource:
         path: the file.
         fast: every frame in turn, as fast as they are taken; timestamps run as in the recording. Otherwise frames come
             at the pace of the recording, and one that nobody took in time is gone.
-        view: how the camera hung.
+        orientation: mounting orientation of the camera.
         sleep: waits so many seconds.
 
     Raises:
@@ -37,11 +37,15 @@ class VideoSource:
     """
 
     def __init__(
-        self, path: Path, fast: bool = True, view: View | None = None, sleep: Callable[[float], None] = time.sleep
+        self,
+        path: Path,
+        fast: bool = True,
+        orientation: Orientation | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.delivery: Delivery = "recording" if fast else "live"
         self._path = path
-        self._view = view or UNCHANGED
+        self._orientation = orientation or UNCHANGED
         self._sleep = sleep
         self._capture = open_ffmpeg(path)
         if not self._capture.isOpened():
@@ -65,7 +69,7 @@ class VideoSource:
             if self.delivery == "live":
                 self._sleep(max(0.0, timestamp_s - time.monotonic()))
             name = f"{self._path.name} #{sequence}"
-            pixels = PackedPixels(decoded, "BGR", self._view)
+            pixels = PackedPixels(decoded, "BGR", self._orientation)
             yield Frame(pixels, timestamp_s, sequence, name, give_back=partial(pool.give_back, decoded))
             sequence += 1
         if sequence == 0:

@@ -1,7 +1,7 @@
-"""The writer's connection: transactions that are on the disk when they end, errors in our words, moments noted."""
+"""The writer's connection: durable transactions, translated errors, and recorded moments."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
@@ -10,68 +10,68 @@ from typing import Any
 from trailcam_edge.events import Moment
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_database, set_aside
 from trailcam_edge.store.picture_folder import size_on_disk
-from trailcam_edge.store.store_errors import StoreCorruptError, explain
+from trailcam_edge.store.store_errors import StoreCorruptError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
 
 __all__ = ["Database", "moment_columns", "open_or_replace"]
 
-_OFFSET_NEWS_S = 0.5  # a clock reading that moves the offset by less says nothing new
+_NEW_OFFSET_S = 0.5  # a clock reading that moves the offset by less is not stored
 
 
 def moment_columns(moment: Moment) -> tuple[str, float, float | None]:
-    """Return the three columns of a moment; a wall clock that nobody can have set is NULL."""
+    """Return the three columns of a moment; the time of a clock that cannot have been set is NULL."""
     wall_s = None if moment.wall is None else moment.wall.astimezone(UTC).timestamp()
     return moment.boot_id, moment.monotonic_s, wall_s if wall_s is not None and is_plausible(wall_s) else None
 
 
-def open_or_replace(folder: Path, set_aside_bytes: int, report: Callable[[str], None]) -> sqlite3.Connection:
-    """Open the database; one that is damaged, or lost while its pictures are there, is set aside for a new one.
+def open_or_replace(folder: Path, set_aside_bytes: int) -> sqlite3.Connection:
+    """Open the database; a damaged one, or pictures without a database, are set aside and a new one is created.
 
     Raises:
         StoreUnavailableError: the disk is full, read-only or failing.
-        DeviceError: it is of a newer Trailcam, or not Trailcam's.
+        DeviceError: it belongs to a newer Trailcam, or to another program.
     """
     path = folder / DATABASE_FILE
     try:
         lost = not path.exists() or path.stat().st_size == 0
         if lost and any((folder / PICTURES_FOLDER).glob("*.jpg")):
-            set_aside(folder, report, set_aside_bytes, f"{folder}: there are pictures, but their database is gone.")
+            set_aside(folder, set_aside_bytes, f"{folder}: there are pictures, but their database is gone.")
         try:
             return open_database(folder)
         except StoreCorruptError as error:
-            set_aside(folder, report, set_aside_bytes, str(error))
+            set_aside(folder, set_aside_bytes, str(error))
             return open_database(folder)
     except OSError as error:
-        raise explain(error, folder) from error
+        raise translate_error(error, folder) from error
 
 
 class Database:
-    """One connection in autocommit mode; the caller sees to it that one thread at a time uses it."""
+    """One connection in autocommit mode; the caller serialises its use."""
 
     def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
-        """Take over a connection that ``opening`` made."""
+        """Take over a connection of ``open_database``."""
         self.connection = connection
         self._folder = folder
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Turn what SQLite and the system raise into our errors.
+        """Translate errors of SQLite and the system.
 
         Raises:
             StoreUnavailableError: the disk is full, read-only or failing.
             StoreCorruptError: the database is damaged.
-            ValueError: what was to be stored does not fit the tables.
+            ValueError: a value does not fit the tables.
         """
         try:
             yield
         except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError) as error:
             raise ValueError(f"it does not fit the tables: {error}") from error
         except (sqlite3.Error, OSError) as error:
-            raise explain(error, self._folder / DATABASE_FILE) from error
+            raise translate_error(error, self._folder / DATABASE_FILE) from error
 
     @contextmanager
     def transaction(self, moments: Sequence[Moment] = ()) -> Iterator[sqlite3.Connection]:
-        """Commit what the block does, with the boots and clock readings of these moments, or nothing of it."""
+        """Commit the statements of the block with the boots and clock readings of these moments, or nothing."""
         with self.translated():
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
@@ -96,7 +96,7 @@ class Database:
             return self.connection.execute(query, values).fetchall()
 
     def bytes_on_disk(self) -> int:
-        """Return the room that the database and its log take."""
+        """Return the disk space of the database and its log."""
         paths = [self._folder / (DATABASE_FILE + suffix) for suffix in ("", "-wal", "-shm")]
         return sum(size_on_disk(path.stat().st_size) for path in paths if path.exists())
 
@@ -113,5 +113,5 @@ class Database:
             "SELECT wall_s - monotonic_s FROM clock_readings WHERE boot_id = ? ORDER BY reading_id DESC LIMIT 1",
             (boot_id,),
         ).fetchone()
-        if newest is None or abs(newest[0] - (wall_s - monotonic_s)) > _OFFSET_NEWS_S:
+        if newest is None or abs(newest[0] - (wall_s - monotonic_s)) > _NEW_OFFSET_S:
             self.connection.execute("INSERT INTO clock_readings VALUES (NULL, ?, ?, ?)", (boot_id, monotonic_s, wall_s))

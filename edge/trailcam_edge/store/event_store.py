@@ -1,14 +1,13 @@
-"""Write events so that what was acknowledged is there after a power cut, and so that the disk never fills up.
+"""Write events so that acknowledged ones survive a power cut, and so that the disk never fills up.
 
-A picture is written beside, flushed and renamed before its row is committed, so a row never names a picture that is
-missing or half. A row is committed with a full flush before its number is returned. What is deleted for room goes the
-other way: rows first, then files. Files that no row knows are swept when the store is opened.
+A picture is written beside, flushed and renamed before its row is committed, so a row never names a missing or partial
+picture. A row is committed with a full flush before its number is returned. Deletion for space runs in the opposite
+order: rows first, then files. Files without a row are removed when the store is opened.
 """
 
+import logging
 import threading
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from trailcam_core.files.atomic import sync_directory
 from trailcam_edge.events import BlindTime, Moment, Visit
@@ -16,51 +15,52 @@ from trailcam_edge.store.database import Database, moment_columns, open_or_repla
 from trailcam_edge.store.exif import add_exif
 from trailcam_edge.store.open_database import PICTURES_FOLDER, Lock
 from trailcam_edge.store.picture_folder import PictureFolder, encode_jpeg
-from trailcam_edge.store.quota import Room, StoreLimits, StoreUsage
+from trailcam_edge.store.quota import Quota, StoreUsage
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
-from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError, explain
+from trailcam_edge.store.settings import StoreSettings
+from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
 
 __all__ = ["EventStore"]
+
+_log = logging.getLogger(__name__)
 
 
 class EventStore:
     """The one writer of a store. Its methods may be called from any thread; each waits for the disk.
 
-    All of them raise ``StoreUnavailableError`` when the disk is full, read-only or failing (try again later), and
-    ``StoreCorruptError`` when the database is damaged (close the store and open it again: it will be set aside).
+    All of them raise ``StoreUnavailableError`` if the disk is full, read-only or failing (retry later), and
+    ``StoreCorruptError`` if the database is damaged (close the store and reopen it: the database is set aside).
     """
 
-    def __init__(self, folder: Path, limits: StoreLimits, report: Callable[[str], None]) -> None:
-        """Open a store, make it, or recover it after a power cut.
+    def __init__(self, settings: StoreSettings) -> None:
+        """Open a store, create it, or recover it after a power cut.
 
         Args:
-            folder: made if it is not there.
-            limits: how much room it may take.
-            report: told what a person should know: a damaged database set aside, pictures gone.
+            settings: the folder, which is created if it is missing, and its limits.
 
         Raises:
             StoreUnavailableError: the disk is full, read-only or failing.
-            DeviceError: another process writes here, or the database is of a newer Trailcam or not Trailcam's.
+            DeviceError: another process writes here, or the database belongs to a newer Trailcam or another program.
         """
-        self.folder = folder
-        self._quality = limits.jpeg_quality
+        folder = self.folder = settings.folder
+        self._quality = settings.jpeg_quality
         self._guard = threading.RLock()
         self._pictures = PictureFolder(folder / PICTURES_FOLDER)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = Lock(folder)
         except OSError as error:
-            raise explain(error, folder) from error
+            raise translate_error(error, folder) from error
         try:
-            self._database = Database(open_or_replace(folder, limits.max_set_aside_bytes, report), folder)
+            self._database = Database(open_or_replace(folder, settings.max_set_aside_bytes), folder)
         except BaseException:
             self._lock.release()
             raise
         try:
-            self._room = Room(folder, limits, self._database, self._pictures)
-            self._sweep(report)
+            self._quota = Quota(settings, self._database, self._pictures)
+            self._sweep()
             with self._database.translated():  # a new folder is as durable as its name
                 sync_directory(folder)
                 sync_directory(folder.absolute().parent)
@@ -71,10 +71,10 @@ class EventStore:
     def add_visit(self, visit: Visit) -> int:
         """Store a visit and return its event number; from then on it survives a power cut.
 
-        A visit that is stored already is not stored twice. Where there is no room for its picture it is stored without.
+        A visit is stored only once. If there is no space for its picture, it is stored without.
 
         Raises:
-            ValueError: an identifier that is no file name, an image that cannot be encoded, values of a wrong type.
+            ValueError: an identifier that is not a file name, an image that cannot be encoded, values of a wrong type.
         """
         with self._guard:
             known = self._database.one("SELECT event_id FROM visits WHERE visit_id = ?", visit.visit_id)
@@ -86,24 +86,19 @@ class EventStore:
             except StoreUnavailableError as error:
                 if error.reason != DISK_FULL or not picture_bytes:
                     raise
-                self._pictures.remove(visit.visit_id)  # the picture goes first: its room may be enough for the row
+                self._pictures.remove(visit.visit_id)  # the picture goes first: its space may be enough for the row
                 return self._insert(visit, 0, "dropped")
 
     def add_blind_time(self, blind: BlindTime) -> None:
-        """Store a time in which the camera could not see."""
+        """Store a blind time."""
         with self._guard, self._database.transaction([blind.started, blind.ended]) as connection:
             connection.execute(
                 "INSERT INTO blind_times VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
                 (blind.reason, *moment_columns(blind.started), *moment_columns(blind.ended)),
             )
 
-    def note_clock(self, moment: Moment) -> None:
-        """Remember what the wall clock shows; earlier and later moments of this boot get their time from it."""
-        with self._guard, self._database.transaction([moment]):
-            pass
-
     def begin_watch(self, moment: Moment, bundle: str) -> int:
-        """Remember that the camera watches from now on, and return the number to move this on with."""
+        """Record the start of an interval of watching and return its number for ``extend_watch``."""
         columns = moment_columns(moment)
         with self._guard, self._database.transaction([moment]) as connection:
             cursor = connection.execute(
@@ -111,13 +106,13 @@ class EventStore:
             )
             return int(cursor.lastrowid or 0)
 
-    def move_watch_on(self, watch_id: int, moment: Moment, frames: int) -> None:
-        """Say that the camera still watches and has seen that many frames; also keeps the disk above its floor.
+    def extend_watch(self, watch_id: int, moment: Moment, frames: int) -> None:
+        """Extend an interval of watching and set its number of frames; also keeps the disk above its minimum.
 
-        A power cut loses at most the effort since the last call: once a minute is often enough.
+        A power cut loses at most the effort since the last call: once a minute is enough.
         """
         with self._guard:
-            self._room.make_for_picture(0)
+            self._quota.reserve_picture(0)
             with self._database.transaction([moment]) as connection:
                 connection.execute(
                     "UPDATE watches SET ended_boot_id = ?, ended_monotonic_s = ?, ended_wall_s = ?, frames = ? "
@@ -141,13 +136,13 @@ class EventStore:
             return dict(self._database.rows("SELECT label, count(*) FROM visits GROUP BY label ORDER BY label"))
 
     def acknowledged(self, sink: str) -> int | None:
-        """Return the last event that a sink has taken, or None if it has never taken one."""
+        """Return the last event delivered to a sink, or None if there is none."""
         with self._guard:
             found = self._database.one("SELECT event_id FROM sinks WHERE name = ?", sink)
             return None if found is None else int(found)
 
     def acknowledge(self, sink: str, event_id: int) -> None:
-        """Remember that a sink has taken everything up to this event."""
+        """Record that a sink has received everything up to this event."""
         with self._guard, self._database.transaction() as connection:
             connection.execute(
                 "INSERT INTO sinks VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET event_id = excluded.event_id",
@@ -155,22 +150,24 @@ class EventStore:
             )
 
     def usage(self) -> StoreUsage:
-        """Return how much room is taken and left."""
+        """Return the used and the free disk space."""
         with self._guard, self._database.translated():
-            return self._room.usage()
+            return self._quota.usage()
 
     def close(self) -> None:
-        """Close the database and let go of the lock."""
+        """Close the database and release the lock."""
         with self._guard:
             self._database.connection.close()
             self._lock.release()
 
-    def _sweep(self, report: Callable[[str], None]) -> None:
+    def _sweep(self) -> None:
         known = dict(self._database.rows("SELECT visit_id, picture_bytes FROM visits WHERE picture_bytes > 0"))
         with self._database.translated():
             swept = self._pictures.sweep(known)
         if swept.missing:
-            report(f"{self._pictures.path}: {len(swept.missing)} pictures are gone; their events are still listed.")
+            _log.warning(
+                "%s: %d pictures are gone; their events are still listed.", self._pictures.path, len(swept.missing)
+            )
             with self._database.transaction() as connection:
                 connection.executemany(
                     "UPDATE visits SET picture_bytes = 0, picture_state = 'missing' WHERE visit_id = ?",
@@ -178,8 +175,8 @@ class EventStore:
                 )
 
     def _write_picture(self, visit: Visit) -> tuple[int, str]:
-        """Put the picture on the disk and return its size and state; a picture that finds no room is dropped."""
-        self._pictures.place(visit.visit_id)  # refuses a bad name also where there is no picture
+        """Write the picture and return its size and state; without space it is dropped."""
+        self._pictures.place(visit.visit_id)  # refuses a bad name even without a picture
         if visit.best_frame is None:
             return 0, "none"
         facts = {
@@ -198,7 +195,7 @@ class EventStore:
             facts,
         )
         try:
-            if not self._room.make_for_picture(len(content)):
+            if not self._quota.reserve_picture(len(content)):
                 return 0, "dropped"
             self._pictures.write(visit.visit_id, content)
         except (OSError, StoreUnavailableError):
@@ -206,7 +203,7 @@ class EventStore:
         return len(content), "kept"
 
     def _insert(self, visit: Visit, picture_bytes: int, state: str) -> int:
-        self._room.make_for_rows()
+        self._quota.reserve_rows()
         with self._database.transaction([visit.started, visit.ended]) as connection:
             cursor = connection.execute(
                 "INSERT INTO visits VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -228,7 +225,7 @@ class EventStore:
 
 
 def _wall_of_start(visit: Visit) -> datetime | None:
-    """Return when a visit started; the clock may have been set while it lasted."""
+    """Return the start of a visit; the clock may have been set during it."""
     for moment in (visit.started, visit.ended):
         if (
             moment.wall is not None

@@ -1,17 +1,18 @@
-"""Open the database of a store: one writer, checked, of a schema that is known; a damaged one is set aside."""
+"""Open the database of a store: lock, check, migrate, or set a damaged one aside."""
 
 import fcntl
+import logging
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from trailcam_core.errors import DeviceError
 from trailcam_edge.store.picture_folder import size_on_disk
 from trailcam_edge.store.schema import APPLICATION_ID, MIGRATIONS, migrate
-from trailcam_edge.store.store_errors import StoreCorruptError, explain
+from trailcam_edge.store.store_errors import StoreCorruptError, translate_error
 
 __all__ = [
     "DATABASE_FILE",
@@ -26,19 +27,20 @@ __all__ = [
 DATABASE_FILE = "events.db"
 PICTURES_FOLDER = "pictures"
 SET_ASIDE_FOLDER = "set-aside"
+_log = logging.getLogger(__name__)
 _LOCK_FILE = "lock"
 _BUSY_S = 5.0
 _AUTOCHECKPOINT_PAGES = 256  # 1 MB: the write-ahead log stays small
 
 
 class Lock:
-    """Held by the one process that writes to a store; however that process ends, the system lets go of it."""
+    """Lock of the one process that writes to a store; the system releases it however that process ends."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the lock.
+        """Acquire the lock.
 
         Raises:
-            DeviceError: another process has it.
+            DeviceError: another process holds it.
             OSError: the folder cannot be written to.
         """
         self._descriptor = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -51,17 +53,17 @@ class Lock:
             ) from error
 
     def release(self) -> None:
-        """Let go of the lock."""
+        """Release the lock."""
         os.close(self._descriptor)
 
 
 def open_database(folder: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
-    """Open the database for writing, make it or bring it to the newest schema; the caller holds the lock.
+    """Open the database for writing, create it or migrate it to the newest schema; the caller holds the lock.
 
     Raises:
         StoreCorruptError: it is damaged.
         StoreUnavailableError: the disk is full, read-only or failing.
-        DeviceError: it is of a newer Trailcam, or not Trailcam's.
+        DeviceError: it belongs to a newer Trailcam, or to another program.
     """
     path = folder / DATABASE_FILE
     try:
@@ -77,7 +79,7 @@ def open_database(folder: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlit
             connection.close()
             raise
     except sqlite3.Error as error:
-        raise explain(error, path) from error
+        raise translate_error(error, path) from error
     return connection
 
 
@@ -92,7 +94,7 @@ def open_read_only(folder: Path) -> sqlite3.Connection:
         raise DeviceError(
             f'{folder}: no events here (no {DATABASE_FILE}). Name the folder of the store with "--store".'
         )
-    # Reading a WAL database needs a writable folder for its index; where there is none nobody writes either.
+    # Reading a WAL database needs a writable folder for its index; in a read-only one there is no writer either.
     options = "mode=ro" if os.access(folder, os.W_OK) else "mode=ro&immutable=1"
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, timeout=_BUSY_S)
@@ -103,7 +105,7 @@ def open_read_only(folder: Path) -> sqlite3.Connection:
             connection.close()
             raise
     except sqlite3.Error as error:
-        raise explain(error, path) from error
+        raise translate_error(error, path) from error
     if version < len(MIGRATIONS):
         connection.close()
         raise DeviceError(
@@ -130,42 +132,43 @@ def _check(connection: sqlite3.Connection, path: Path, newest: int, thorough: bo
             raise StoreCorruptError(f"{path}: the database is damaged ({verdict}).")
 
 
-def set_aside(folder: Path, report: Callable[[str], None], max_bytes: int, why: str) -> Path:
+def set_aside(folder: Path, max_bytes: int, why: str) -> Path:
     """Move database and pictures to ``set-aside/NUMBER-DATE``, so that a new store can be started.
 
     Pictures go first: a new database beside old pictures would take them for orphans.
 
     Args:
         folder: the store.
-        report: told what happened, loudly.
-        max_bytes: older things that were set aside are deleted beyond that, so that the store's limit holds.
-        why: what was wrong.
+        max_bytes: older databases that were set aside are deleted beyond this size, so that the store's limit holds.
+        why: the reason, a sentence for the log.
 
     Raises:
         OSError: the disk is read-only or failing.
     """
     parent = folder / SET_ASIDE_FOLDER
     parent.mkdir(exist_ok=True)
-    # Numbered, because the date of a machine without clock battery may stand still.
+    # Numbered, because the date of a machine without a clock battery may repeat.
     number = 1 + max((int(old.name[:4]) for old in parent.iterdir() if old.name[:4].isdecimal()), default=0)
     place = parent / f"{number:04}-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
     place.mkdir()
     for name in (PICTURES_FOLDER, f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-wal", DATABASE_FILE):
         if (folder / name).exists():
             (folder / name).rename(place / name)
-    report(
-        f"{why} It was set aside as {place} and a new one is started. Earlier events are not lost, but no longer "
-        'listed: copy that folder and try "sqlite3 events.db .recover" on it.'
+    _log.error(
+        "%s It was set aside as %s and a new one is started. Earlier events are not lost, but no longer "
+        'listed: copy that folder and try "sqlite3 events.db .recover" on it.',
+        why,
+        place,
     )
     for old in sorted(parent.iterdir())[:-1]:
         if folder_bytes(parent) <= max_bytes:
             break
         shutil.rmtree(old)
-        report(f"{old}: deleted, because what was set aside took more than {max_bytes:,} bytes.")
+        _log.warning("%s: deleted, because set-aside databases took more than %s bytes.", old, f"{max_bytes:,}")
     return place
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the room that all files below a folder take; 0 if there is none."""
+    """Return the disk space of all files below a folder; 0 if there is none."""
     paths = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
     return sum(size_on_disk(path.lstat().st_size) for path in paths)

@@ -1,55 +1,28 @@
-"""Keep a store below its limit and the disk above its floor: look before every write, delete by the retention rule."""
+"""Keep a store below its size limit and the disk above its minimum: check before every write, delete by the rule."""
 
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
 from trailcam_edge.store.database import Database
 from trailcam_edge.store.open_database import SET_ASIDE_FOLDER, folder_bytes
 from trailcam_edge.store.picture_folder import PictureFolder, size_on_disk
-from trailcam_edge.store.retention import Kept, choose_deletions, share_out
+from trailcam_edge.store.retention import RetentionItem, allocate_deletions, choose_deletions
+from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError
 
-__all__ = ["Room", "StoreLimits", "StoreUsage"]
+__all__ = ["Quota", "StoreUsage"]
 
 _PAGE_BYTES = 4096
-_DATABASE_SHARE = 4  # the database gets at most this part of the room: 500 MB of rows are some 1.5 million visits
-_SET_ASIDE_SHARE = 4
-_LOG_RESERVE_BYTES = 2_000_000  # what the write-ahead log may grow by between two looks at it
-_SLACK_SHARE = 64  # a deletion frees this part of the limit beyond what is needed, so that not every visit deletes
+_DATABASE_SHARE = 4  # the database gets at most a quarter of the limit: 500 MB of rows are some 1.5 million visits
+_LOG_RESERVE_BYTES = 2_000_000  # possible growth of the write-ahead log between two checks
+_SLACK_SHARE = 64  # a deletion frees 1/64 of the limit more than needed, so that not every visit deletes
 _ROWS_FULL = 0.95  # of the pages that the database may have; then rows are deleted
 _ROWS_BATCH = 0.02
-_MIN_BYTES = 4_000_000  # room for the log, a small database and some pictures
-
-
-@dataclass(frozen=True)
-class StoreLimits:
-    """How much room a store may take.
-
-    ``max_bytes`` is for everything in its folder: database, log, pictures, what was set aside. ``min_free_bytes`` stays
-    free on the disk for the rest of the system: pictures are deleted for it, but the newest of each label is not.
-    """
-
-    max_bytes: int = 2_000_000_000
-    min_free_bytes: int = 200_000_000
-    jpeg_quality: int = 90
-
-    def __post_init__(self) -> None:
-        """Refuse limits that cannot hold."""
-        if self.max_bytes < _MIN_BYTES:
-            raise ValueError(f"max_bytes is {self.max_bytes:,}, expected at least {_MIN_BYTES:,}")
-        if self.min_free_bytes < 0 or not 1 <= self.jpeg_quality <= 100:
-            raise ValueError("min_free_bytes must be 0 or more, jpeg_quality 1 to 100")
-
-    @property
-    def max_set_aside_bytes(self) -> int:
-        """The part of the room that damaged databases with their pictures may keep."""
-        return self.max_bytes // _SET_ASIDE_SHARE
 
 
 @dataclass(frozen=True)
 class StoreUsage:
-    """Room taken and left, in bytes on disk."""
+    """Used and free space, in bytes on disk."""
 
     database_bytes: int
     pictures_bytes: int
@@ -58,30 +31,29 @@ class StoreUsage:
     free_bytes: int
 
 
-class Room:
-    """The room of one store."""
+class Quota:
+    """The disk quota of one store."""
 
-    def __init__(self, folder: Path, limits: StoreLimits, database: Database, pictures: PictureFolder) -> None:
-        """Set the limit that SQLite itself watches over."""
-        self._folder = folder
-        self._limits = limits
+    def __init__(self, settings: StoreSettings, database: Database, pictures: PictureFolder) -> None:
+        """Set the limit that SQLite enforces for its file."""
+        self._settings = settings
         self._database = database
         self._pictures = pictures
-        self._set_aside_bytes = folder_bytes(folder / SET_ASIDE_FOLDER)
-        database.one(f"PRAGMA max_page_count = {limits.max_bytes // _DATABASE_SHARE // _PAGE_BYTES}")
+        self._set_aside_bytes = folder_bytes(settings.folder / SET_ASIDE_FOLDER)
+        database.one(f"PRAGMA max_page_count = {settings.max_bytes // _DATABASE_SHARE // _PAGE_BYTES}")
 
     def usage(self) -> StoreUsage:
-        """Return how much room is taken and left."""
+        """Return the used and the free disk space."""
         return StoreUsage(
             self._database.bytes_on_disk(),
             self._pictures.bytes_on_disk,
             self._set_aside_bytes,
-            self._limits.max_bytes,
-            shutil.disk_usage(self._folder).free,
+            self._settings.max_bytes,
+            shutil.disk_usage(self._settings.folder).free,
         )
 
-    def make_for_picture(self, size_bytes: int) -> bool:
-        """Delete pictures until one of this size fits under the limit and above the floor; False if it cannot.
+    def reserve_picture(self, size_bytes: int) -> bool:
+        """Delete pictures until one of this size fits both limits; return False if that is not possible.
 
         Raises:
             StoreUnavailableError: the disk is full, read-only or failing.
@@ -89,16 +61,16 @@ class Room:
         needed = size_on_disk(size_bytes)
         usage = self.usage()
         taken = usage.database_bytes + usage.pictures_bytes + usage.set_aside_bytes
-        over = taken + needed + _LOG_RESERVE_BYTES - self._limits.max_bytes
-        short = needed + self._limits.min_free_bytes - usage.free_bytes
-        slack = self._limits.max_bytes // _SLACK_SHARE
+        over = taken + needed + _LOG_RESERVE_BYTES - self._settings.max_bytes
+        short = needed + self._settings.min_free_bytes - usage.free_bytes
+        slack = self._settings.max_bytes // _SLACK_SHARE
         freed = self._expire(over + slack, spare_per_label=0) if over > 0 else 0
         if freed < over:
             return False
         return short <= freed or self._expire(short - freed + slack, spare_per_label=1) >= short - freed
 
-    def make_for_rows(self) -> None:
-        """Delete rows when the database has nearly all the pages that it may have.
+    def reserve_rows(self) -> None:
+        """Delete rows if the database is close to its page limit.
 
         Raises:
             StoreUnavailableError: the disk is full, read-only or failing.
@@ -109,7 +81,7 @@ class Room:
         counts = dict(self._database.rows("SELECT label, count(*) FROM visits GROUP BY label"))
         names: list[str] = []
         with self._database.transaction() as connection:
-            for label, number in share_out(counts, max(1, int(_ROWS_BATCH * sum(counts.values())))).items():
+            for label, number in allocate_deletions(counts, max(1, int(_ROWS_BATCH * sum(counts.values())))).items():
                 gone = connection.execute(
                     "DELETE FROM visits WHERE event_id IN "
                     "(SELECT event_id FROM visits WHERE label = ? ORDER BY event_id LIMIT ?) "
@@ -121,11 +93,11 @@ class Room:
             self._pictures.remove(name)
 
     def _expire(self, needed_bytes: int, spare_per_label: int) -> int:
-        """Delete pictures by the retention rule and return the room that this gave."""
+        """Delete pictures by the retention rule and return the freed space."""
         rows = self._database.rows(
             "SELECT event_id, visit_id, label, picture_bytes FROM visits WHERE picture_bytes > 0"
         )
-        kept = {row[0]: Kept(row[0], row[2], row[0], size_on_disk(row[3])) for row in rows}
+        kept = {row[0]: RetentionItem(row[0], row[2], row[0], size_on_disk(row[3])) for row in rows}
         chosen = choose_deletions(kept.values(), needed_bytes, spare_per_label)
         going = set(chosen)
         names = [row[1] for row in rows if row[0] in going]
@@ -134,7 +106,8 @@ class Room:
         except StoreUnavailableError as error:
             if error.reason != DISK_FULL:
                 raise
-            # Not even the note fits. Deleting first makes room for it; a power cut right now is found by the sweep.
+            # Not even the update of the rows fits. Deleting the files first frees space for it; the sweep at the next
+            # start repairs a power cut in between.
             self._remove(names)
             self._forget(chosen)
         self._remove(names)

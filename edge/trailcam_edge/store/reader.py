@@ -1,4 +1,4 @@
-"""Read a store: events, blind times, effort, with wall time worked out from everything that is known by now."""
+"""Read a store: events, blind times and effort, with wall time resolved from all clock readings."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 from trailcam_edge.store.open_database import PICTURES_FOLDER, open_read_only
 from trailcam_edge.store.records import BlindRecord, EventRecord, WatchRecord
-from trailcam_edge.store.store_errors import explain
+from trailcam_edge.store.store_errors import translate_error
 from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
 
 __all__ = ["StoreReader", "open_reader"]
@@ -45,7 +45,7 @@ class StoreReader:
             since_s: only those that started at or after this Unix time; an event of unknown time is then left out.
             until_s: only those that started before.
             after_event_id: only those stored later than this one.
-            limit: at most so many rows are looked at, before times are compared; None means all.
+            limit: maximum number of rows that are read, before times are compared; None means all.
         """
         query = f"SELECT {_VISIT_COLUMNS} FROM visits WHERE event_id > ?"  # noqa: S608 - constants
         values: list[Any] = [after_event_id]
@@ -62,7 +62,7 @@ class StoreReader:
                 yield event
 
     def blind_times(self, since_s: float | None = None, until_s: float | None = None) -> Iterator[BlindRecord]:
-        """Yield blind times in the order they were stored; the times choose as for ``events``."""
+        """Yield blind times in the order they were stored; the times filter as for ``events``."""
         query = f"SELECT reason, {_SPAN_COLUMNS} FROM blind_times ORDER BY blind_id"  # noqa: S608 - constants
         for reason, *span in self._connection.execute(query):
             blind = BlindRecord(reason, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]))
@@ -70,7 +70,7 @@ class StoreReader:
                 yield blind
 
     def watches(self) -> Iterator[WatchRecord]:
-        """Yield the times in which the camera watched, in order."""
+        """Yield the intervals of watching, in order."""
         query = f"SELECT bundle, {_SPAN_COLUMNS}, frames FROM watches ORDER BY watch_id"  # noqa: S608 - constants
         for bundle, *span, frames in self._connection.execute(query):
             yield WatchRecord(bundle, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]), frames)
@@ -80,12 +80,16 @@ class StoreReader:
         return dict(self._connection.execute("SELECT label, count(*) FROM visits GROUP BY label ORDER BY label"))
 
     def last_event_id(self) -> int:
-        """Return the newest event's identifier, 0 where there is none."""
+        """Return the number of the newest event, 0 if there is none."""
         return int(self._connection.execute("SELECT coalesce(max(event_id), 0) FROM visits").fetchone()[0])
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def last_event(self) -> EventRecord | None:
+        """Return the newest event, None if there is none."""
+        return next(self.events(after_event_id=self.last_event_id() - 1), None)
 
     def _event(self, row: tuple[Any, ...]) -> EventRecord:
         event_id, visit_id, label, boot_id, start_s, end_boot_id, end_s = row[:7]
@@ -120,7 +124,7 @@ def open_reader(folder: Path) -> Iterator[StoreReader]:
     try:
         yield StoreReader(connection)
     except sqlite3.Error as error:
-        raise explain(error, folder) from error
+        raise translate_error(error, folder) from error
     finally:
         connection.close()
 

@@ -1,9 +1,10 @@
-"""Between the live loop and the disk: takes events without waiting, stores them in its own thread, outlives the disk.
+"""The recorder: accept events from the live loop without waiting, and store them in a separate thread.
 
-When the disk is full, read-only or failing, events wait in memory: a few with their pictures, many more without. The
-recorder tries again, and when it succeeds it stores how long nothing could be stored as a blind time with its reason.
+While the disk is full, read-only or failing, events wait in memory: a few with their pictures, many more without. The
+recorder retries, and after a success it stores the outage as a blind time with its reason.
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -16,20 +17,22 @@ from trailcam_edge.store.store_errors import StoreCorruptError, StoreUnavailable
 
 __all__ = ["Recorder", "RecorderHealth", "RecorderLimits"]
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class RecorderLimits:
-    """What may wait in memory, and how often things are tried: a 1080p picture is 6 MB, a visit without one 1 kB."""
+    """Limits of the memory queue, and intervals: a 1080p picture takes 6 MB, a visit without one 1 kB."""
 
-    waiting: int = 10_000
-    pictures_waiting: int = 4
+    max_waiting: int = 10_000
+    max_pictures: int = 4
     retry_s: float = 30.0
-    watch_s: float = 60.0
+    heartbeat_s: float = 60.0
 
 
 @dataclass(frozen=True)
 class RecorderHealth:
-    """How storing goes: events waiting, stored and lost since the start, and what is wrong now, if anything."""
+    """State of the recorder: events waiting, stored and lost since the start, and the current problem, if any."""
 
     waiting: int
     stored: int
@@ -39,41 +42,38 @@ class RecorderHealth:
 
 
 @dataclass(frozen=True)
-class _Pulse:
+class _Heartbeat:
     moment: Moment
     bundle: str
     frames: int
 
 
 class Recorder:
-    """Takes events from the live loop; ``visit``, ``blind`` and ``watching`` return at once, whatever the disk does."""
+    """Store events of the live loop; ``visit``, ``blind`` and ``heartbeat`` never wait for the disk."""
 
     def __init__(
         self,
         open_store: Callable[[], EventStore],
         now: Callable[[], Moment],
-        report: Callable[[str], None],
         limits: RecorderLimits | None = None,
     ) -> None:
         """Open the store and start the thread.
 
         Args:
-            open_store: called again after the database was damaged, or while the disk is not to be had.
+            open_store: called again after the database was damaged, or while the disk is unavailable.
             now: the clock.
-            report: told what a person should know, from the recorder's thread.
-            limits: what may wait in memory.
+            limits: of the memory queue.
 
         Raises:
-            DeviceError: another process writes there, or the database is of a newer Trailcam or not Trailcam's. A disk
-                that is full or read-only is no error: the camera watches on, and what it sees waits.
+            DeviceError: another process writes there, or the database belongs to a newer Trailcam or another program. A
+                full or read-only disk is not an error: the camera continues, and its events wait.
         """
         self._open_store = open_store
         self._now = now
-        self._report = report
         self._limits = limits or RecorderLimits()
         self._changed = threading.Condition()
         self._jobs: deque[Visit | BlindTime] = deque()
-        self._pulse: _Pulse | None = None
+        self._heartbeat: _Heartbeat | None = None
         self._watch: tuple[int, str] | None = None
         self._watch_written_s = float("-inf")
         self._problem: tuple[str, Moment] | None = None
@@ -89,24 +89,24 @@ class Recorder:
         self._thread.start()
 
     def visit(self, visit: Visit) -> None:
-        """Store a visit soon. With too many pictures waiting it goes without its own."""
+        """Queue a visit, without its picture if too many pictures are waiting."""
         with self._changed:
             pictures = sum(isinstance(job, Visit) and job.best_frame is not None for job in self._jobs)
-            if visit.best_frame is not None and pictures >= self._limits.pictures_waiting:
+            if visit.best_frame is not None and pictures >= self._limits.max_pictures:
                 visit = replace(visit, best_frame=None)
                 self._pictures_dropped += 1
             self._add(visit)
 
     def blind(self, blind: BlindTime) -> None:
-        """Store a blind time soon."""
+        """Queue a blind time."""
         with self._changed:
             self._add(blind)
 
-    def watching(self, moment: Moment, bundle: str, frames: int) -> None:
-        """Say that the camera watches with this bundle and has seen so many frames; may be called for every frame."""
+    def heartbeat(self, moment: Moment, bundle: str, frames: int) -> None:
+        """Report the bundle that classifies and the number of its frames; cheap enough for every frame."""
         with self._changed:
-            first = self._pulse is None
-            self._pulse = _Pulse(moment, bundle, frames)
+            first = self._heartbeat is None
+            self._heartbeat = _Heartbeat(moment, bundle, frames)
             if first:
                 self._changed.notify()
 
@@ -115,24 +115,24 @@ class Recorder:
         self._listeners.append(listener)
 
     def health(self) -> RecorderHealth:
-        """Return how storing goes."""
+        """Return the state of the recorder."""
         with self._changed:
             problem = None if self._problem is None else self._problem[0]
             return RecorderHealth(len(self._jobs), self._stored, self._lost, self._pictures_dropped, problem)
 
     def close(self, timeout_s: float = 10.0) -> bool:
-        """Store what waits, close the store, and return whether everything was stored."""
+        """Store the waiting events, close the store, and return True if everything was stored."""
         with self._changed:
             self._closing = True
             self._changed.notify()
         self._thread.join(timeout_s)
         with self._changed:
             if self._jobs:
-                self._report(f"{len(self._jobs)} events could not be stored before the end and are lost.")
+                _log.error("%d events could not be stored before the end and are lost.", len(self._jobs))
             return not self._jobs and not self._lost and not self._thread.is_alive()
 
     def _add(self, job: Visit | BlindTime) -> None:
-        if len(self._jobs) >= self._limits.waiting:
+        if len(self._jobs) >= self._limits.max_waiting:
             self._lost += 1
             return
         self._jobs.append(job)
@@ -141,7 +141,7 @@ class Recorder:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(self._has_work, timeout=self._limits.watch_s)
+                self._changed.wait_for(self._has_work, timeout=self._limits.heartbeat_s)
                 closing = self._closing
             worked = self._work(closing)
             with self._changed:
@@ -153,19 +153,19 @@ class Recorder:
             self.store.close()
 
     def _has_work(self) -> bool:
-        return bool(self._jobs) or self._closing or self._watch_is_due(self._pulse)
+        return bool(self._jobs) or self._closing or self._watch_is_due(self._heartbeat)
 
-    def _watch_is_due(self, pulse: _Pulse | None) -> bool:
-        if pulse is None:
+    def _watch_is_due(self, heartbeat: _Heartbeat | None) -> bool:
+        if heartbeat is None:
             return False
-        other = self._watch is None or self._watch[1] != pulse.bundle
-        return other or pulse.moment.monotonic_s >= self._watch_written_s + self._limits.watch_s
+        other = self._watch is None or self._watch[1] != heartbeat.bundle
+        return other or heartbeat.moment.monotonic_s >= self._watch_written_s + self._limits.heartbeat_s
 
     def _work(self, closing: bool, again: bool = True) -> bool:
-        """Store everything that waits; False if the disk does not let us."""
+        """Store all waiting events; return False if the disk does not allow it."""
         try:
             store = self.store = self.store or self._open_store()
-            self._store_pulse(store, closing)
+            self._store_heartbeat(store, closing)
             while self._jobs:
                 self._store_job(store, self._jobs[0])
                 with self._changed:
@@ -173,10 +173,10 @@ class Recorder:
                     self._stored += 1
             self._recover(store)
         except StoreCorruptError as error:
-            self._report(str(error))
+            _log.error("%s", error)
             if self.store is not None:
                 self.store.close()
-            self.store = self._watch = None  # opening it again sets it aside and starts a new one
+            self.store = self._watch = None  # reopening sets it aside and creates a new one
             return self._reopen() and again and self._work(closing, again=False)
         except DeviceError as error:
             self._fail(error)
@@ -193,7 +193,7 @@ class Recorder:
         return self.store is not None
 
     def _store_job(self, store: EventStore, job: Visit | BlindTime) -> None:
-        """Store one event; a wrong one must not hold up all others, so it goes without its picture, or not at all."""
+        """Store one event; an invalid one must not block all others, so it loses its picture or is dropped."""
         try:
             if isinstance(job, BlindTime):
                 store.add_blind_time(job)
@@ -201,21 +201,21 @@ class Recorder:
                 store.add_visit(job)
         except (StoreUnavailableError, StoreCorruptError):
             raise
-        except Exception as error:  # the supervisor of storing: whatever is wrong with one event ends with it
-            self._report(f"An event cannot be stored as it is ({type(error).__name__}: {error}): {job!r}.")
+        except Exception as error:  # the supervisor of storing: an error of one event ends with it
+            _log.error("An event cannot be stored as it is (%s: %s): %r.", type(error).__name__, error, job)
             if isinstance(job, Visit) and job.best_frame is not None:
                 self._store_job(store, replace(job, best_frame=None))
             else:
                 self._lost += 1
 
-    def _store_pulse(self, store: EventStore, closing: bool) -> None:
-        pulse = self._pulse
-        if pulse is None or not (closing or self._watch_is_due(pulse)):
+    def _store_heartbeat(self, store: EventStore, closing: bool) -> None:
+        heartbeat = self._heartbeat
+        if heartbeat is None or not (closing or self._watch_is_due(heartbeat)):
             return
-        if self._watch is None or self._watch[1] != pulse.bundle:
-            self._watch = (store.begin_watch(pulse.moment, pulse.bundle), pulse.bundle)
-        store.move_watch_on(self._watch[0], pulse.moment, pulse.frames)
-        self._watch_written_s = pulse.moment.monotonic_s
+        if self._watch is None or self._watch[1] != heartbeat.bundle:
+            self._watch = (store.begin_watch(heartbeat.moment, heartbeat.bundle), heartbeat.bundle)
+        store.extend_watch(self._watch[0], heartbeat.moment, heartbeat.frames)
+        self._watch_written_s = heartbeat.moment.monotonic_s
 
     def _fail(self, error: DeviceError) -> None:
         reason = error.reason if isinstance(error, StoreUnavailableError) else "store not available"
@@ -224,7 +224,7 @@ class Recorder:
             started = self._now() if self._problem is None else self._problem[1]
             self._problem = (reason, started)
         if news:
-            self._report(f"{error} The camera watches on and tries again every {self._limits.retry_s:g} s.")
+            _log.error("%s The camera continues and tries again every %g s.", error, self._limits.retry_s)
 
     def _recover(self, store: EventStore) -> None:
         if self._problem is None:
@@ -233,4 +233,4 @@ class Recorder:
         store.add_blind_time(BlindTime(reason, started, self._now()))
         with self._changed:
             self._problem = None
-        self._report(f"Events are stored again; nothing was for a while: {reason}.")
+        _log.warning("Events are stored again; nothing was for a while: %s.", reason)

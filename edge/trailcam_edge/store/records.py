@@ -1,17 +1,29 @@
-"""What comes out of the store, with wall time worked out, and how it looks to a program."""
+"""Records of the store with resolved wall time, and their JSON and CSV forms: ``docs/events.md`` has the schema."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from trailcam_edge.store.wall_time import WallTime
+from trailcam_edge.events import BlindTime, Moment, Visit
+from trailcam_edge.store.wall_time import WallTime, is_plausible
 
-__all__ = ["CSV_HEADER", "BlindRecord", "EventRecord", "WatchRecord", "csv_row", "event_json", "iso_time"]
+__all__ = [
+    "CSV_HEADER",
+    "BlindRecord",
+    "EventRecord",
+    "WatchRecord",
+    "blind_json",
+    "csv_row",
+    "event_json",
+    "iso_time",
+    "unstored_blind_time",
+    "unstored_event",
+]
 
 
 @dataclass(frozen=True)
 class EventRecord:
-    """One stored visit; ``picture`` is its path below the store, or None."""
+    """One visit; ``event_id`` is 0 before it is stored, ``picture`` its path below the store, or None."""
 
     event_id: int
     visit_id: str
@@ -32,7 +44,7 @@ class EventRecord:
 
 @dataclass(frozen=True)
 class BlindRecord:
-    """One time in which the camera could not see."""
+    """One period in which the camera could not see."""
 
     reason: str
     started: WallTime
@@ -41,7 +53,7 @@ class BlindRecord:
 
 @dataclass(frozen=True)
 class WatchRecord:
-    """One time in which the camera watched, from its start to the last that is known of it."""
+    """One interval of watching, from its start to its last heartbeat."""
 
     bundle: str
     started: WallTime
@@ -57,9 +69,9 @@ def iso_time(unix_s: float | None) -> str | None:
 
 
 def event_json(event: EventRecord) -> dict[str, Any]:
-    """Return the JSON object of an event: the same in files, over MQTT, in webhooks and from ``trailcam events``."""
+    """Return the JSON object of a visit: the same in files, over MQTT, in webhooks and from every command."""
     return {
-        "event_id": event.event_id,
+        "event_id": event.event_id or None,
         "visit_id": event.visit_id,
         "label": event.label,
         "start": iso_time(event.started.unix_s),
@@ -77,8 +89,50 @@ def event_json(event: EventRecord) -> dict[str, Any]:
     }
 
 
+def blind_json(blind: BlindRecord) -> dict[str, Any]:
+    """Return the JSON object of a blind time: the same from every command."""
+    return {
+        "reason": blind.reason,
+        "start": iso_time(blind.started.unix_s),
+        "end": iso_time(blind.ended.unix_s),
+        "time_basis": blind.started.basis,
+    }
+
+
+def unstored_event(visit: Visit) -> EventRecord:
+    """Return the record of a visit that has just ended: no event number, no picture, the time as known by now."""
+    return EventRecord(
+        event_id=0,
+        visit_id=visit.visit_id,
+        label=visit.label,
+        started=_wall_time(visit.started),
+        ended=_wall_time(visit.ended),
+        boot_id=visit.started.boot_id,
+        monotonic_s=visit.started.monotonic_s,
+        duration_s=visit.ended.monotonic_s - visit.started.monotonic_s,
+        confidence=visit.confidence,
+        votes=visit.votes,
+        frames=visit.frames,
+        bundle=visit.bundle,
+        latency_ms=visit.latency_ms,
+        picture=None,
+        picture_state="none",
+    )
+
+
+def unstored_blind_time(blind: BlindTime) -> BlindRecord:
+    """Return the record of a blind time that has just ended, with the time as known by now."""
+    return BlindRecord(blind.reason, _wall_time(blind.started), _wall_time(blind.ended))
+
+
+def _wall_time(moment: Moment) -> WallTime:
+    if moment.wall is None or not is_plausible(moment.wall.timestamp()):
+        return WallTime(None, "unknown")
+    return WallTime(moment.wall.timestamp(), "clock")
+
+
 def csv_row(event: EventRecord) -> list[Any]:
-    """Return the fields of ``CSV_HEADER``; empty where JSON has null."""
+    """Return the values of ``CSV_HEADER``; empty where JSON has null."""
     return ["" if value is None else value for value in event_json(event).values()]
 
 

@@ -1,16 +1,16 @@
-"""What to delete when room is needed: the commonest first, the rarest last. Pure functions."""
+"""Retention rule: delete pictures of the most common labels first. Pure functions."""
 
 import heapq
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Kept", "choose_deletions", "share_out"]
+__all__ = ["RetentionItem", "allocate_deletions", "choose_deletions"]
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Something that takes room: a picture or a row. ``order`` grows with time, ``size_bytes`` is its room on disk."""
+class RetentionItem:
+    """A picture or a row. ``order`` grows with time, ``size_bytes`` is its space on disk."""
 
     key: int
     label: str
@@ -18,23 +18,23 @@ class Kept:
     size_bytes: int
 
 
-def choose_deletions(kept: Iterable[Kept], needed_bytes: int, spare_per_label: int = 0) -> tuple[int, ...]:
+def choose_deletions(kept: Iterable[RetentionItem], needed_bytes: int, spare_per_label: int = 0) -> tuple[int, ...]:
     """Return the keys to delete, in the order of deletion, so that at least ``needed_bytes`` become free.
 
-    Again and again the label with the most things left loses its oldest one, until there is room. So no label loses
-    anything while another has more left: a species that was seen twelve times keeps all twelve for as long as some
-    other has thirteen. Equal numbers are decided by the room taken, then by the name.
+    The label with the most items left loses its oldest one, repeatedly, until enough is free. So no label loses an item
+    while another has more left: a species that was seen twelve times keeps all twelve for as long as another has
+    thirteen. Ties are broken by the space taken, then by name.
 
     Args:
-        kept: everything there is; no key twice.
-        needed_bytes: 0 or less chooses nothing.
-        spare_per_label: that many of every label are never chosen, even if the room then does not suffice.
+        kept: all items, with unique keys.
+        needed_bytes: 0 or less chooses noitem.
+        spare_per_label: number of items of every label that are never chosen, even if too little becomes free.
     """
-    groups: dict[str, deque[Kept]] = defaultdict(deque)
-    for thing in sorted(kept, key=lambda thing: thing.order):
-        groups[thing.label].append(thing)
-    room = {label: sum(thing.size_bytes for thing in group) for label, group in groups.items()}
-    heap = [(-len(group), -room[label], label) for label, group in groups.items()]
+    groups: dict[str, deque[RetentionItem]] = defaultdict(deque)
+    for item in sorted(kept, key=lambda item: item.order):
+        groups[item.label].append(item)
+    space = {label: sum(item.size_bytes for item in group) for label, group in groups.items()}
+    heap = [(-len(group), -space[label], label) for label, group in groups.items()]
     heapq.heapify(heap)
     chosen: list[int] = []
     freed_bytes = 0
@@ -42,22 +42,22 @@ def choose_deletions(kept: Iterable[Kept], needed_bytes: int, spare_per_label: i
         label = heapq.heappop(heap)[2]
         group = groups[label]
         if len(group) <= spare_per_label:
-            break  # the label with the most left has no more to give, so none has
+            break  # the label with the most left has none to spare, so no label has
         oldest = group.popleft()
         chosen.append(oldest.key)
         freed_bytes += oldest.size_bytes
-        room[label] -= oldest.size_bytes
+        space[label] -= oldest.size_bytes
         if group:
-            heapq.heappush(heap, (-len(group), -room[label], label))
+            heapq.heappush(heap, (-len(group), -space[label], label))
     return tuple(chosen)
 
 
-def share_out(counts: Mapping[str, int], number: int) -> dict[str, int]:
-    """Return how many of the oldest of each label to delete, so that ``number`` go: the same rule, for equal sizes.
+def allocate_deletions(counts: Mapping[str, int], number: int) -> dict[str, int]:
+    """Return how many of the oldest items of each label to delete, ``number`` in total: the same rule for equal sizes.
 
     Args:
-        counts: how many there are of each label.
-        number: how many to delete; at most all of them are.
+        counts: number of items of each label.
+        number: of items to delete; at most all of them are.
     """
     heap = [(-count, label) for label, count in counts.items() if count > 0]
     heapq.heapify(heap)

@@ -1,11 +1,18 @@
-"""What can be wrong with a disk or a database, told apart: full, read-only, failing, corrupt."""
+"""Errors of the disk and the database, classified: full, read-only, failing, corrupt."""
 
 import errno
 import sqlite3
 
 from trailcam_core.errors import DeviceError
 
-__all__ = ["DISK_FAILING", "DISK_FULL", "DISK_READ_ONLY", "StoreCorruptError", "StoreUnavailableError", "explain"]
+__all__ = [
+    "DISK_FAILING",
+    "DISK_FULL",
+    "DISK_READ_ONLY",
+    "StoreCorruptError",
+    "StoreUnavailableError",
+    "translate_error",
+]
 
 DISK_FULL = "disk full"
 DISK_READ_ONLY = "disk read-only"
@@ -26,15 +33,15 @@ _BY_SQLITE = {
     sqlite3.SQLITE_CANTOPEN: DISK_READ_ONLY,
 }
 _CURES = {
-    DISK_FULL: "Free some space, or lower the store's size limit; what is seen meanwhile waits in memory",
-    DISK_READ_ONLY: "A card that Linux made read-only is often dying: look at dmesg, copy the store, change the card",
-    DISK_FAILING: "Look at dmesg, copy the store, change the card",
+    DISK_FULL: "Free some space, or lower the store's size limit; new events wait in memory until then",
+    DISK_READ_ONLY: "A card that Linux made read-only is often failing: check dmesg, copy the store, replace the card",
+    DISK_FAILING: "Check dmesg, copy the store, replace the card",
 }
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class StoreUnavailableError(DeviceError):
-    """Nothing can be stored now; ``reason`` is one of the constants of this module."""
+    """Nothing can be stored at present; ``reason`` is one of the constants of this module."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -45,8 +52,8 @@ class StoreCorruptError(DeviceError):
     """The database is damaged and has to be set aside."""
 
 
-def explain(error: OSError | sqlite3.Error, place: object) -> StoreUnavailableError | StoreCorruptError:
-    """Return the error to raise from what the system or SQLite said about ``place``."""
+def translate_error(error: OSError | sqlite3.Error, place: object) -> StoreUnavailableError | StoreCorruptError:
+    """Return the error to raise for an error of the system or SQLite; ``place`` names the file or folder."""
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
         if code in _CORRUPT:

@@ -1,4 +1,4 @@
-"""How the machine is: temperature, throttling, clock rate, memory, disk. What a machine does not tell is None."""
+"""Health of the machine: temperature, throttling, clock rate, memory, disk. Unavailable values are None."""
 
 import os
 import re
@@ -17,15 +17,21 @@ _STATM = Path("proc/self/statm")
 _VCGENCMD = ("vcgencmd", "get_throttled")
 _VCGENCMD_S = 2.0
 _THROTTLED = re.compile(r"(?:throttled=)?(?:0x)?([0-9a-fA-F]{1,8})\s*")
-_COLDEST_C, _HOTTEST_C = -60.0, 150.0  # a sensor that is not connected says something outside
+_COLDEST_C, _HOTTEST_C = -60.0, 150.0  # a disconnected sensor reads outside
 
 
 @dataclass(frozen=True)
 class Throttling:
-    """Why a Raspberry Pi slows itself down, now and since it was started, in words."""
+    """Reasons for which a Raspberry Pi is slowed down, now and since the boot."""
 
     now: tuple[str, ...]
     since_start: tuple[str, ...]
+
+    @property
+    def bits(self) -> int:
+        """The flags as the firmware counts them: bits 0 to 3 for now, 16 to 19 since the boot."""
+        now = sum(1 << bit for bit, name in _BITS.items() if name in self.now)
+        return now | sum(1 << bit + _SINCE_START for bit, name in _BITS.items() if name in self.since_start)
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ _SINCE_START = 16  # the same bits again, 16 places higher
 
 
 def parse_throttled(text: str) -> Throttling | None:
-    """Read what the firmware says: "throttled=0x50005" of vcgencmd, or "50005" of the kernel; None for anything else.
+    """Parse the firmware's flags: "throttled=0x50005" of vcgencmd, or "50005" of the kernel; None for anything else.
 
     Source: Raspberry Pi documentation, "Operating system", vcgencmd, get_throttled.
     """
@@ -59,7 +65,7 @@ def parse_throttled(text: str) -> Throttling | None:
 
 
 def ask_firmware() -> str | None:
-    """Return what vcgencmd prints, or None where there is none, or it fails or hangs."""
+    """Return the output of vcgencmd, or None if it is missing, fails or hangs."""
     if shutil.which(_VCGENCMD[0]) is None:
         return None
     try:
@@ -72,12 +78,12 @@ def ask_firmware() -> str | None:
 def read_health(
     folder: Path | None = None, root: Path = Path("/"), ask_firmware: Callable[[], str | None] = ask_firmware
 ) -> HealthSnapshot:
-    """Look at this machine; takes a millisecond where the kernel answers, some 10 ms where vcgencmd is asked.
+    """Read the health of this machine; takes a millisecond, or some 10 ms if vcgencmd is run.
 
     Args:
-        folder: whose disk counts, or None.
-        root: where ``/sys`` and ``/proc`` are.
-        ask_firmware: asked for throttling where the kernel does not say.
+        folder: on the disk to check, or None.
+        root: of ``/sys`` and ``/proc``.
+        ask_firmware: returns the throttling flags if the kernel does not.
     """
     throttled = _read(root / _FIRMWARE) or ask_firmware()
     clock_khz = _number(_read(root / _CLOCK))
@@ -92,10 +98,10 @@ def read_health(
 
 
 def _temperature_c(zones: Path) -> float | None:
-    """Return the hottest believable zone: a board has one, a PC several."""
+    """Return the hottest plausible zone: a board has one, a PC several."""
     read = (_number(_read(zone / "temp")) for zone in sorted(zones.glob("thermal_zone*")))
-    believable = [value / 1000 for value in read if value is not None and _COLDEST_C < value / 1000 < _HOTTEST_C]
-    return max(believable, default=None)
+    plausible = [value / 1000 for value in read if value is not None and _COLDEST_C < value / 1000 < _HOTTEST_C]
+    return max(plausible, default=None)
 
 
 def _free_bytes(folder: Path | None) -> int | None:
@@ -115,7 +121,7 @@ def _read(path: Path) -> str | None:
 
 
 def _number(text: str | list[str] | None) -> int | None:
-    """Return a whole number, or None for what is none."""
+    """Return a whole number, or None if the text is not one."""
     first = (text[0] if text else None) if isinstance(text, list) else text
     try:
         return None if first is None else int(first)

@@ -17,7 +17,7 @@ _Sample = tuple[Mapping[str, str], float]
 
 @dataclass(frozen=True)
 class MetricsSnapshot:
-    """What a camera knows of itself at one moment; None leaves a figure out, counters are since the start."""
+    """Metrics of a camera at one moment; None omits a metric, counters start at zero with the process."""
 
     version: str
     bundle: str
@@ -37,8 +37,8 @@ class MetricsSnapshot:
     temperature_c: float | None = None
     throttled: bool | None = None
     sinks: tuple[SinkStatus, ...] = ()
-    update_state: str | None = None  # of the update's journal
-    update_starts: int | None = None  # with the bundle that is being tried
+    update_state: str | None = None  # of the update journal
+    update_starts: int | None = None  # of the candidate
 
 
 def render_metrics(snapshot: MetricsSnapshot) -> str:
@@ -53,13 +53,13 @@ def render_metrics(snapshot: MetricsSnapshot) -> str:
     def one(name: str, kind: str, meaning: str, value: float | None) -> None:
         add(name, kind, meaning, [] if value is None else [({}, value)])
 
-    add("info", "gauge", "What runs.", [({"version": snapshot.version, "bundle": snapshot.bundle}, 1)])
+    add("info", "gauge", "Running version and bundle.", [({"version": snapshot.version, "bundle": snapshot.bundle}, 1)])
     one("uptime_seconds", "gauge", "Time since the start.", snapshot.uptime_s)
     one("frames_total", "counter", "Frames that were classified.", snapshot.frames)
     one(
         "frames_dropped_total",
         "counter",
-        "Frames that came while another was being classified.",
+        "Frames replaced while another was being classified.",
         snapshot.frames_dropped,
     )
     one("frame_rate_hertz", "gauge", "Frames classified per second.", snapshot.frame_rate_hz)
@@ -68,25 +68,25 @@ def render_metrics(snapshot: MetricsSnapshot) -> str:
     visits = [({"label": label}, float(number)) for label, number in sorted(snapshot.visits.items())]
     add("visits", "gauge", "Visits in the store.", visits)
     blind = [({"reason": reason}, seconds) for reason, seconds in sorted(snapshot.blind_s.items())]
-    add("blind_seconds_total", "counter", "Time in which the camera could not see.", blind)
+    add("blind_seconds_total", "counter", "Seconds in which the camera could not see.", blind)
     one("events_waiting", "gauge", "Events that wait to be stored.", snapshot.events_waiting)
     one("events_lost_total", "counter", "Events that could not be stored.", snapshot.events_lost)
-    one("store_bytes", "gauge", "Room that the event store takes.", snapshot.store_bytes)
-    one("store_max_bytes", "gauge", "Room that the event store may take.", snapshot.store_max_bytes)
-    one("disk_free_bytes", "gauge", "Room left on the disk.", snapshot.disk_free_bytes)
+    one("store_bytes", "gauge", "Disk space of the event store.", snapshot.store_bytes)
+    one("store_max_bytes", "gauge", "Limit of the event store.", snapshot.store_max_bytes)
+    one("disk_free_bytes", "gauge", "Free space on the disk.", snapshot.disk_free_bytes)
     one("memory_resident_bytes", "gauge", "Resident memory of the process.", snapshot.memory_bytes)
     one("temperature_celsius", "gauge", "Temperature of the processor.", snapshot.temperature_c)
     one("throttled", "gauge", "1 while the processor is slowed down.", snapshot.throttled)
     state = snapshot.update_state
-    add("update_state", "gauge", "What an update has come to.", [] if state is None else [({"state": state}, 1)])
-    one("update_starts", "gauge", "Starts with a bundle that is being tried.", snapshot.update_starts)
+    add("update_state", "gauge", "State of the update.", [] if state is None else [({"state": state}, 1)])
+    one("update_starts", "gauge", "Starts of the candidate bundle.", snapshot.update_starts)
     sinks = [({"sink": sink.name}, sink) for sink in snapshot.sinks]
     add("sink_waiting", "gauge", "Events that wait for a sink.", [(labels, sink.waiting) for labels, sink in sinks])
     add("sink_up", "gauge", "1 while a sink works.", [(labels, sink.error is None) for labels, sink in sinks])
     delivered = [(labels, float(sink.delivered)) for labels, sink in sinks]
-    add("sink_delivered_total", "counter", "Events that a sink has taken.", delivered)
+    add("sink_delivered_total", "counter", "Events delivered to a sink.", delivered)
     rejected = [(labels, float(sink.rejected)) for labels, sink in sinks]
-    add("sink_rejected_total", "counter", "Events that a sink will never take.", rejected)
+    add("sink_rejected_total", "counter", "Events rejected by a sink.", rejected)
     return "\n".join(lines) + "\n"
 
 

@@ -1,15 +1,15 @@
-"""The pictures that set the ranges of an integer model: of the training split, and frames from the field.
+"""The images that set the ranges of an integer model: of the training split, and frames from the field.
 
-Ranges taken from test pictures would make the measured drift look better than it is in the field. So the pictures
-travel as a ``CalibrationSet``, which refuses any other split, and every candidate is compared with the test and
-validation pictures first: equal bytes and near-duplicates may not be in it.
+Ranges from test images would make the measured drift optimistic. A ``CalibrationSet`` therefore refuses any other
+split, and every candidate is first compared with the test and validation images: equal files and near-duplicates are
+excluded.
 
-    pool     as many training pictures of each label as there are, by chance that a seed fixes
-    checks   fit to calibrate (``picture_check``), no near-duplicate of a validation or test picture
-    spread   of each label the pictures that lie farthest apart, as the trained model sees them: a picture like one
-             that is in already adds no range
+    pool     training images, equally many of each label, in a seeded random order
+    checks   usable for calibration (``image_checks``), no near-duplicate of a validation or test image
+    spread   of each label the images with the largest distances in the model's features: an image similar to one that
+             is selected already adds no range
 
-How many, and what the spread is worth: ``docs/calibration.md``.
+``docs/calibration.md`` has the measurements behind number and selection.
 """
 
 import csv
@@ -29,10 +29,10 @@ from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import InputSpec
 from trailcam_export.inference.batches import fit_file
 
-__all__ = ["CALIBRATION_COUNT", "POOL_FACTOR", "CalibrationSet", "FieldFrame", "choose_pool", "spread_out"]
+__all__ = ["CALIBRATION_COUNT", "POOL_FACTOR", "CalibrationSet", "FieldFrame", "choose_pool", "select_diverse"]
 
 CALIBRATION_COUNT = 100
-POOL_FACTOR = 4  # candidates for each picture that is taken: room to spread
+POOL_FACTOR = 4  # candidates for each selected image
 _HEADER = ["file", "sha256", "source"]
 
 
@@ -46,7 +46,7 @@ class FieldFrame:
 
 @dataclass(frozen=True)
 class CalibrationSet:
-    """Rows of the training split, and frames from the field behind them.
+    """Rows of the training split, followed by frames from the field.
 
     Raises:
         ValueError: a row of another split.
@@ -66,7 +66,7 @@ class CalibrationSet:
     def stream(
         self, data: Path, spec: InputSpec, progress: Progress = silent, stage: str = "calibrating"
     ) -> Iterator[Image]:
-        """Give the pictures one at a time as (spec.height, spec.width, 3) uint8 RGB.
+        """Yield the images one at a time as (spec.height, spec.width, 3) uint8 RGB.
 
         Raises:
             SourceError: a picture cannot be read.
@@ -77,7 +77,7 @@ class CalibrationSet:
             progress(stage, done, len(paths))
 
     def to_csv(self) -> bytes:
-        """Return the list as it is kept beside the bundles: file, SHA-256, ``train`` or ``field``."""
+        """Return ``calibration.csv``: file, SHA-256, ``train`` or ``field``."""
         buffer = io.StringIO(newline="")
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(_HEADER)
@@ -87,10 +87,10 @@ class CalibrationSet:
 
 
 def choose_pool(run: Run, count: int, seed: int = 0) -> tuple[SplitRow, ...]:
-    """Choose ``count`` training pictures, as many of each label as there are, by chance that ``seed`` fixes.
+    """Choose ``count`` training images, equally many of each label, in a random order that ``seed`` defines.
 
-    Labels with few pictures give all of theirs and the others make up for it. With fewer training pictures than
-    ``count`` all are taken.
+    Labels with few images contribute all of them and the others fill the rest. With fewer training images than
+    ``count`` all are chosen.
 
     Raises:
         ExportError: the run has no training picture.
@@ -107,15 +107,15 @@ def choose_pool(run: Run, count: int, seed: int = 0) -> tuple[SplitRow, ...]:
     return tuple(chosen)
 
 
-def spread_out(labels: Sequence[str], features: npt.NDArray[np.float32], count: int) -> list[int]:
-    """Return the places of ``count`` of N pictures, balanced over labels and of each label the farthest apart.
+def select_diverse(labels: Sequence[str], features: npt.NDArray[np.float32], count: int) -> list[int]:
+    """Return the positions of ``count`` of N images, balanced over labels and with the largest distances per label.
 
-    The first of a label is the one nearest to the mean of its label, each next the one farthest from all that were
-    taken before (farthest-point sampling). With N up to ``count`` all are taken.
+    The first of a label is the one nearest to the mean of its label, each next the one farthest from all selected
+    before (farthest-point sampling). With N up to ``count`` all are selected.
 
     Args:
         labels: N, one per picture.
-        features: (N, F), how the model sees the pictures.
+        features: (N, F) of the model.
         count: at least 1.
 
     Source: Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985.
@@ -134,6 +134,6 @@ def _farthest_first(features: npt.NDArray[np.float32], count: int) -> list[int]:
     distance = np.full(len(features), np.inf)
     while len(order) < min(count, len(features)):
         distance = np.minimum(distance, ((features - features[order[-1]]) ** 2).sum(axis=1))
-        distance[order] = -1.0  # taken, also where two pictures look the same
+        distance[order] = -1.0  # selected, also if two images have equal features
         order.append(int(distance.argmax()))
     return order

@@ -1,153 +1,152 @@
-"""Choose calibration pictures: check the candidates, look at them through the model, spread them out."""
+"""Select calibration images: check the candidates, compute their features, take those that differ most."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
+from trailcam_core.datasets.class_folders import list_images
+from trailcam_core.datasets.near_duplicates import ThumbnailIndex
 from trailcam_core.datasets.run_directory import SplitRow
-from trailcam_core.errors import ExportError, SourceError
+from trailcam_core.errors import DataError, ExportError, SourceError
+from trailcam_core.files.digest import file_sha256
+from trailcam_core.images.alignment import make_thumbnail
 from trailcam_core.images.decode import IMAGE_SUFFIXES
 from trailcam_core.images.resize import Image
 from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import InputSpec
-from trailcam_export.calibration.calibration_set import CalibrationSet, FieldFrame, spread_out
-from trailcam_export.calibration.image_checks import (
-    NEAR_BITS,
-    Hashes,
-    nearest,
-    picture_hash,
-    stack_hashes,
-    unfit_reason,
-    unfit_set_reason,
-)
+from trailcam_export.calibration.calibration_set import CalibrationSet, FieldFrame, select_diverse
+from trailcam_export.calibration.image_checks import unfit_reason, unfit_set_reason
 from trailcam_export.inference.batches import BATCH, Images, fit_file, stream_batches
 
-__all__ = ["Choice", "choose_calibration", "feature_function", "find_frames"]
-
-_MOST_UNFIT = 0.5  # of field frames: more says that the folder is not what it should be
+__all__ = [
+    "CalibrationCandidates",
+    "CalibrationSelection",
+    "FeatureFunction",
+    "Features",
+    "find_frames",
+    "select_calibration",
+]
 
 Features = npt.NDArray[np.float32]  # (N, F)
+FeatureFunction = Callable[[Images], Features]  # of (N, H, W, 3) uint8 RGB
+
+_MAX_UNFIT_FRACTION = 0.5  # of field frames: more means that the folder is the wrong one
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The pictures, and what a person should know of how they were chosen."""
+class CalibrationCandidates:
+    """Images that may calibrate.
+
+    ``pool`` are rows of the training split and ``held_out`` the validation and test rows, all below ``data``;
+    ``frames`` are field frames. ``spec`` is the model's input. ``count`` training images are selected, and at most as
+    many frames: more would let the field alone set the ranges, and take longer without widening them.
+    """
+
+    pool: tuple[SplitRow, ...]
+    frames: tuple[FieldFrame, ...]
+    held_out: tuple[SplitRow, ...]
+    data: Path
+    spec: InputSpec
+    count: int
+
+
+@dataclass(frozen=True)
+class CalibrationSelection:
+    """The selected images, and notes on the selection for the report."""
 
     pictures: CalibrationSet
     notes: tuple[str, ...]
 
 
-def feature_function(model: keras.Model) -> Callable[[Images], Features]:
-    """Return what maps (N, H, W, 3) uint8 RGB to what the last dense layer takes; to the logits where there is none.
-
-    The layer is looked for inside nested models too, as those are that come from elsewhere.
-    """
-    seen = _before_last_dense(model) or model
-    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)]
-    call = tf.function(lambda images: seen(images, training=False), input_signature=signature)
-
-    def features(images: Images) -> Features:
-        found = np.asarray(call(tf.constant(images)).numpy(), np.float32)
-        return found.reshape(len(found), -1)
-
-    return features
-
-
-def _before_last_dense(model: keras.Model) -> keras.Model | None:
-    """Return the model up to what the dense layer at its end takes, None where it ends otherwise."""
-    output = model.outputs[0]
-    while True:
-        last, node, _ = output._keras_history
-        taken = last._inbound_nodes[node].input_tensors
-        if isinstance(last, keras.Model):
-            inner = _before_last_dense(last)
-            return inner and keras.Model(model.inputs, inner(taken if len(taken) > 1 else taken[0]))
-        if isinstance(last, keras.layers.Dense):
-            return keras.Model(model.inputs, taken[0])
-        if not isinstance(last, keras.layers.Activation):
-            return None
-        output = taken[0]  # a linear one in float32, as stands at the end of mixed-precision models
-
-
 def find_frames(folder: Path) -> tuple[FieldFrame, ...]:
-    """List the pictures of ``--calibration DIR``, also in folders below, by name.
+    """List the images of ``--calibration DIR``, nested ones included, by path.
 
     Raises:
-        ExportError: no such folder, or no picture in it.
+        ExportError: no such folder, one that cannot be read, or no image in it.
     """
     if not folder.is_dir():
         raise ExportError(f"{folder}: no such folder. --calibration names a folder of frames that cameras saved.")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    try:
+        found = list_images(folder)
+    except DataError as error:
+        raise ExportError(str(error)) from error
     if not found:
         raise ExportError(f"{folder}: no picture in it ({', '.join(sorted(IMAGE_SUFFIXES))}).")
-    return tuple(FieldFrame(path, hashlib.sha256(path.read_bytes()).hexdigest()) for path in found)
+    return tuple(FieldFrame(path, file_sha256(path)) for path in found)
 
 
-def choose_calibration(
-    features: Callable[[Images], Features],
-    pool: Sequence[SplitRow],
-    frames: Sequence[FieldFrame],
-    held_out: Sequence[SplitRow],
-    data: Path,
-    spec: InputSpec,
-    count: int,
-    progress: Progress = silent,
-) -> Choice:
-    """Choose ``count`` pictures of the pool, and up to as many of the field frames that may be taken.
-
-    More frames than pictures would let the field alone set the ranges, and take longer without widening them.
+def select_calibration(
+    features: FeatureFunction, candidates: CalibrationCandidates, progress: Progress = silent
+) -> CalibrationSelection:
+    """Select calibration images from the pool and the field frames.
 
     Args:
         features: see ``feature_function``.
-        pool: candidates of the training split.
-        frames: frames from the field.
-        held_out: validation and test pictures.
-        data: folder of the pictures of the run.
-        spec: the model's input.
-        count: of training pictures, and the most field frames.
-        progress: told after each picture.
+        candidates: the images, and how many to select.
+        progress: receives each image.
 
     Raises:
         ExportError: no candidate is left, all of them together have a wrong range, a field frame is a validation or
-            test picture or nearly one, or too many field frames are unfit.
-        SourceError: a picture of the run cannot be read.
+            test image or its near-duplicate, or too many field frames are unfit.
+        SourceError: an image of the run cannot be read.
     """
-    digests = {row.sha256: row for row in held_out}
-    hashes = _hash_all([data / row.file for row in held_out], spec, progress)
+    data, spec, count = candidates.data, candidates.spec, candidates.count
+    held_out = _HeldOut(candidates, progress)
     notes = []
-    rows, left_out = _check_pool(pool, digests, hashes, data, spec, progress)
+    rows, left_out = _check_pool(candidates, held_out, progress)
     if left_out:
         file, reason = left_out[0]
         notes.append(
-            f"{len(left_out)} of {len(pool)} calibration candidates were left out, among them {file}: {reason}"
+            f"{len(left_out)} of {len(candidates.pool)} calibration candidates were left out, among them {file}: "
+            f"{reason}"
         )
     if not rows:
         raise ExportError(f"No training picture can calibrate: {left_out[0][0]}: {left_out[0][1]}.")
-    seen = _look([data / row.file for row in rows], features, spec, "choosing calibration pictures", progress)
-    chosen = [rows[place] for place in spread_out([row.label for row in rows], seen, count)]
-    kept, unfit = _check_frames(frames, digests, held_out, hashes, spec, progress)
+    seen = _compute_features(
+        [data / row.file for row in rows], features, spec, "choosing calibration pictures", progress
+    )
+    chosen = [rows[place] for place in select_diverse([row.label for row in rows], seen, count)]
+    kept, unfit = _check_frames(candidates, held_out, progress)
     if unfit:
-        notes.append(f"{len(unfit)} of {len(frames)} --calibration frames were left out: {unfit[0]}")
+        notes.append(f"{len(unfit)} of {len(candidates.frames)} --calibration frames were left out: {unfit[0]}")
     if len(kept) > count:
         notes.append(
-            f"{count} of {len(kept)} --calibration frames calibrate, those that lie farthest apart as the model sees "
-            "them; --calibration-count says how many"
+            f"{count} of {len(kept)} --calibration frames calibrate, those with the largest distances in the model's "
+            "features; --calibration-count sets the number"
         )
-        seen = _look([frame.path for frame in kept], features, spec, "choosing field frames", progress)
-        kept = [kept[place] for place in sorted(spread_out([""] * len(kept), seen, count))]
-    return Choice(CalibrationSet(tuple(chosen), tuple(kept)), tuple(notes))
+        seen = _compute_features([frame.path for frame in kept], features, spec, "choosing field frames", progress)
+        kept = [kept[place] for place in sorted(select_diverse([""] * len(kept), seen, count))]
+    return CalibrationSelection(CalibrationSet(tuple(chosen), tuple(kept)), tuple(notes))
 
 
-def _look(
-    paths: Sequence[Path], features: Callable[[Images], Features], spec: InputSpec, stage: str, progress: Progress
+class _HeldOut:
+    """The validation and test images, to find copies of them."""
+
+    def __init__(self, candidates: CalibrationCandidates, progress: Progress) -> None:
+        self._rows = candidates.held_out
+        self._digests = {row.sha256: row for row in self._rows}
+        thumbnails = []
+        for images in stream_batches([candidates.data / row.file for row in self._rows], candidates.spec):
+            thumbnails += [make_thumbnail(image) for image in images]
+            progress("describing test pictures", len(thumbnails), len(self._rows))
+        self._index = ThumbnailIndex(thumbnails)
+
+    def same_file(self, sha256: str) -> SplitRow | None:
+        """Return the row with these bytes."""
+        return self._digests.get(sha256)
+
+    def near_duplicate(self, image: Image) -> SplitRow | None:
+        """Return a row that is a near-duplicate of an image, fitted to the model's input."""
+        place = self._index.find(make_thumbnail(image))
+        return None if place is None else self._rows[place]
+
+
+def _compute_features(
+    paths: Sequence[Path], features: FeatureFunction, spec: InputSpec, stage: str, progress: Progress
 ) -> Features:
-    """Return (N, F) of N pictures, as the model sees them."""
     seen = []
     for images in stream_batches(paths, spec):
         seen.append(features(images))
@@ -155,89 +154,77 @@ def _look(
     return np.concatenate(seen)
 
 
-def _hash_all(paths: Sequence[Path], spec: InputSpec, progress: Progress) -> Hashes:
-    found = []
-    for images in stream_batches(paths, spec):
-        found += [picture_hash(image) for image in images]
-        progress("looking at test pictures", len(found), len(paths))
-    return stack_hashes(found)
-
-
 def _check_pool(
-    pool: Sequence[SplitRow],
-    digests: dict[str, SplitRow],
-    hashes: Hashes,
-    data: Path,
-    spec: InputSpec,
-    progress: Progress,
+    candidates: CalibrationCandidates, held_out: _HeldOut, progress: Progress
 ) -> tuple[list[SplitRow], list[tuple[str, str]]]:
-    rows, left_out, limits = [], [], _Limits()
+    """Return the rows that may calibrate, and file and reason of the others."""
+    pool = candidates.pool
+    rows, left_out, levels = [], [], _Levels()
     done = 0
-    for images in stream_batches([data / row.file for row in pool], spec):
-        for image in images:
-            row = pool[done]
-            done += 1
-            limits.add(image)
+    for images in stream_batches([candidates.data / row.file for row in pool], candidates.spec):
+        for row, image in zip(pool[done : done + len(images)], images, strict=True):
+            levels.add(image)
             reason = unfit_reason(image)
-            if reason is None and row.sha256 in digests:
-                reason = f"the same file as the {digests[row.sha256].split} picture {digests[row.sha256].file}"
-            if reason is None and len(hashes) and nearest(picture_hash(image), hashes)[1] <= NEAR_BITS:
+            if reason is None and (same := held_out.same_file(row.sha256)) is not None:
+                reason = f"the same file as the {same.split} picture {same.file}"
+            if reason is None and held_out.near_duplicate(image) is not None:
                 reason = "nearly a validation or test picture"
             if reason is None:
                 rows.append(row)
             else:
                 left_out.append((row.file, reason))
+        done += len(images)
         progress("checking calibration candidates", done, len(pool))
-    limits.check("The training pictures")
+    levels.check("The training pictures")
     return rows, left_out
 
 
 def _check_frames(
-    frames: Sequence[FieldFrame],
-    digests: dict[str, SplitRow],
-    held_out: Sequence[SplitRow],
-    hashes: Hashes,
-    spec: InputSpec,
-    progress: Progress,
+    candidates: CalibrationCandidates, held_out: _HeldOut, progress: Progress
 ) -> tuple[list[FieldFrame], list[str]]:
+    """Return the frames that may calibrate, and the reasons of the others."""
+    frames = candidates.frames
     kept: list[FieldFrame] = []
     unfit: list[str] = []
-    limits = _Limits()
+    levels = _Levels()
     for done, frame in enumerate(frames, start=1):
         progress("checking field frames", done, len(frames))
         try:
-            image = fit_file(frame.path, spec)
+            image = fit_file(frame.path, candidates.spec)
         except SourceError as error:
             unfit.append(str(error))
             continue
-        row = digests.get(frame.sha256)
-        if row is None and len(hashes):
-            place, bits = nearest(picture_hash(image), hashes)
-            row = held_out[place] if bits <= NEAR_BITS and unfit_reason(image) is None else None
-        if row is not None:
-            same = "the same file as" if frame.sha256 == row.sha256 else "a near-duplicate of"
-            raise ExportError(
-                f"{frame.path}: {same} the {row.split} picture {row.file}. Pictures that the model is measured on must "
-                "not set its ranges: remove it from --calibration."
-            )
-        limits.add(image)
         reason = unfit_reason(image)
+        _refuse_copies(frame, held_out, None if reason else image)
+        levels.add(image)
         if reason is None:
             kept.append(frame)
         else:
             unfit.append(f"{frame.path.name}: {reason}")
-    if len(unfit) > _MOST_UNFIT * len(frames):
+    if len(unfit) > _MAX_UNFIT_FRACTION * len(frames):
         raise ExportError(
             f"--calibration: {len(unfit)} of {len(frames)} frames cannot calibrate, the first is {unfit[0]}. Name a "
             "folder of ordinary frames of your cameras."
         )
     if frames:
-        limits.check("--calibration")
+        levels.check("--calibration")
     return kept, unfit
 
 
-class _Limits:
-    """The lowest and highest level of all pictures so far."""
+def _refuse_copies(frame: FieldFrame, held_out: _HeldOut, image: Image | None) -> None:
+    """Refuse a frame that is a held-out image; ``image`` is None if only its bytes are to be compared."""
+    row, same = held_out.same_file(frame.sha256), "the same file as"
+    if row is None and image is not None:
+        row, same = held_out.near_duplicate(image), "a near-duplicate of"
+    if row is not None:
+        raise ExportError(
+            f"{frame.path}: {same} the {row.split} picture {row.file}. Pictures that the model is measured on must "
+            "not set its ranges: remove it from --calibration."
+        )
+
+
+class _Levels:
+    """The lowest and highest level of all images so far."""
 
     def __init__(self) -> None:
         self._low, self._high = 255, 0

@@ -1,11 +1,11 @@
-"""What travels inside a model file, so that it is whole without its bundle: labels, preprocessing, where it comes from.
+"""Metadata embedded in a model file, so that it is usable without its bundle: labels, preprocessing, provenance.
 
-A TFLite file carries it as other tools read it: a "TFLite Metadata" flatbuffer, and behind the model a zip archive with
-``labels.txt`` and ``trailcam.json``. An ONNX file carries it in ``metadata_props``.
+A TFLite file has it in the form that other tools read: a "TFLite Metadata" flatbuffer, and behind the model a zip
+archive with ``labels.txt`` and ``trailcam.json``. An ONNX file has it in ``metadata_props``.
 
-It is put in before anything is measured, because the file that was measured is the file that ships; so what is fitted
-on the file (temperature, reject rule) is not in it, and neither is the file's own digest. ``graph_sha256`` is that of
-the file before this was put in, ``source_sha256`` that of the trained Keras model.
+It is embedded before anything is measured, because the measured file is the one that ships; values fitted on the file
+(temperature, reject rule) and the file's own digest are therefore not part of it. ``graph_sha256`` is the digest of the
+file without the metadata, ``source_sha256`` that of the trained Keras model.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from trailcam_core.spec import InputSpec
 from trailcam_core.strict_json import canonical_json
 from trailcam_export.tflite.metadata import add_tflite_metadata
 
-__all__ = ["ONNX_PREFIX", "ModelCard", "write_onnx_card", "write_tflite_card"]
+__all__ = ["ONNX_PREFIX", "EmbeddedMetadata", "embed_onnx_metadata", "embed_tflite_metadata"]
 
 ONNX_PREFIX = "trailcam."
 
 
 @dataclass(frozen=True)
-class ModelCard:
+class EmbeddedMetadata:
     """``labels`` in the order of the K logits, the input they are for, and the SHA-256 of the trained Keras model."""
 
     name: str
@@ -35,7 +35,7 @@ class ModelCard:
     source_sha256: str
 
     def fields(self, graph: bytes) -> dict[str, Any]:
-        """Return it as plain values; ``graph`` is the file without it."""
+        """Return plain values; ``graph`` is the file without the metadata."""
         return {
             "name": self.name,
             "version": self.version,
@@ -47,21 +47,21 @@ class ModelCard:
         }
 
 
-def write_tflite_card(content: bytes, card: ModelCard) -> bytes:
-    """Return a TFLite file with the card in it; any interpreter runs it as before."""
+def embed_tflite_metadata(content: bytes, metadata: EmbeddedMetadata) -> bytes:
+    """Return a TFLite file with the metadata; any interpreter runs it as before."""
     return add_tflite_metadata(
         content,
-        name=card.name,
-        version=card.version,
-        input_size=(card.input.height, card.input.width),
-        labels=card.labels,
-        extra={"trailcam.json": canonical_json(card.fields(content))},
+        name=metadata.name,
+        version=metadata.version,
+        input_size=(metadata.input.height, metadata.input.width),
+        labels=metadata.labels,
+        extra={"trailcam.json": canonical_json(metadata.fields(content))},
     )
 
 
-def write_onnx_card(model: onnx.ModelProto, card: ModelCard) -> bytes:
-    """Return the bytes of an ONNX file with the card in its ``metadata_props``."""
-    fields = card.fields(model.SerializeToString(deterministic=True))
+def embed_onnx_metadata(model: onnx.ModelProto, metadata: EmbeddedMetadata) -> bytes:
+    """Return the bytes of an ONNX file with the metadata in its ``metadata_props``."""
+    fields = metadata.fields(model.SerializeToString(deterministic=True))
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     copy.producer_name, copy.domain, copy.doc_string = "trailcam", "", ""

@@ -1,4 +1,4 @@
-"""Read a converted ONNX file as ONNX Runtime does and refuse what only looks like success.
+"""Check a converted ONNX file as ONNX Runtime reads it, and refuse conversions that are wrong without an error.
 
 Checked: it is valid, of the pinned opset, of standard operators only and with all weights inside; it draws no random
 numbers; input, output and every tensor between have fixed sizes; it does not end with a softmax; no weight was lost and
@@ -21,20 +21,20 @@ _RANDOM = {"RandomUniform", "RandomNormal", "RandomUniformLike", "RandomNormalLi
 _ENDINGS = {"Softmax", "LogSoftmax", "Sigmoid"}
 _PASSING = {"Reshape", "Squeeze", "Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "Flatten"}
 _ARITHMETIC = {"Mul", "Add", "Sub", "Div", "BatchNormalization"}
-_LEAST_SHARE = 0.99  # see tflite_file
+_MIN_FRACTION = 0.99  # see tflite/inspect.py
 
 
 def check_onnx(
     model: onnx.ModelProto, scheme: str, input_shape: tuple[int, ...], class_count: int, kernels: int
 ) -> None:
-    """Refuse an ONNX file that is not what ``scheme`` promises; what an int8 file is made of is checked as ``float32``.
+    """Refuse an ONNX file that does not satisfy ``scheme``; the float source of an int8 file is checked as ``float32``.
 
     Args:
         model: the file.
         scheme: ``float32``, ``float16`` or ``int8``.
         input_shape: (H, W, 3).
         class_count: K.
-        kernels: as ``tflite_file.kernel_size`` counts them.
+        kernels: as ``trailcam_export.tflite.inspect.kernel_size`` counts them.
 
     Raises:
         ExportError: naming the operator or tensor.
@@ -112,7 +112,7 @@ def _check_weights(model: onnx.ModelProto, name: str, scheme: str, kernels: int)
         for tensor in model.graph.initializer
         if len(tensor.dims) >= 2 and tensor.data_type in kinds
     )
-    if found < _LEAST_SHARE * kernels:
+    if found < _MIN_FRACTION * kernels:
         raise ExportError(
             f"{name} holds {found:,} {scheme} weights, the trained model {kernels:,}: some were lost on the way, or "
             "not converted. Nothing was exported."
@@ -120,9 +120,10 @@ def _check_weights(model: onnx.ModelProto, name: str, scheme: str, kernels: int)
 
 
 def _check_fused(model: onnx.ModelProto, name: str) -> None:
-    """Look for a number per channel, used on what a convolution gives to nothing else: a normalisation left over.
+    """Refuse arithmetic with a constant per channel behind a convolution: a normalisation that was not folded.
 
-    One number for all channels is part of an activation (hard swish adds 3), and what two read cannot be folded.
+    One number for all channels is part of an activation (hard swish adds 3), and an output with two readers cannot be
+    folded.
     """
     sizes = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
     made_by = {output: node for node in model.graph.node for output in node.output}
@@ -143,14 +144,14 @@ def _check_fused(model: onnx.ModelProto, name: str) -> None:
 
 
 def _fixed_shape(tensor: str, sizes: dict[str, list[int]], made_by: dict[str, onnx.NodeProto]) -> list[int]:
-    """Return the sizes of a constant, none for what is computed and for a single number."""
+    """Return the sizes of a constant, none for computed tensors and single numbers."""
     while tensor in made_by and made_by[tensor].op_type in ("DequantizeLinear", "Cast"):
         tensor = made_by[tensor].input[0]
     return sizes.get(tensor, [])
 
 
 def _shape(item: onnx.ValueInfoProto) -> tuple[int | str, ...]:
-    """Return the sizes; one that is not known is its name, or a question mark."""
+    """Return the sizes; an unknown one is its name, or a question mark."""
     return tuple(
         int(size.dim_value) if size.HasField("dim_value") else size.dim_param or "?"
         for size in item.type.tensor_type.shape.dim

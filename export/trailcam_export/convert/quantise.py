@@ -1,4 +1,4 @@
-"""From a trained Keras model to the bytes of an integer TFLite file, by either of two quantisers.
+"""Convert a trained Keras model to an integer TFLite file, by either of two quantisers.
 
 dynamic_int8   int8 weights; uint8 in, float32 logits out, activations quantised while it runs
 int8           int8 weights with a scale per channel, int8 activations; uint8 in, uint8 logits out, nothing float
@@ -79,7 +79,7 @@ def quantise(model: keras.Model, scheme: str, calibration: Iterable[Image], quan
 
 
 def spanning(calibration: Iterable[Image], scheme: str) -> Iterator[Image]:
-    """Give the pictures, the first with one black and one white pixel put in, so that both ends of the range occur.
+    """Yield the images, with one black and one white pixel in the first, so that both ends of the range occur.
 
     Raises:
         ExportError: there is none.

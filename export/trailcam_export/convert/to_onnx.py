@@ -39,14 +39,14 @@ __all__ = ["INPUT_NAME", "IR_VERSION", "OPSET", "OUTPUT_NAME", "convert_onnx_flo
 OPSET = 17
 IR_VERSION = 8
 INPUT_NAME, OUTPUT_NAME = "image", "logits"
-_SMALLEST_HALVED = 64  # elements; what is smaller (scales, biases of small layers) is not worth a Cast
+_SMALLEST_HALVED = 64  # elements; a Cast for smaller ones (scales, biases of small layers) saves nothing
 _LARGEST_HALF = 65_504.0
 _UNSIGNED_ZERO = 128
 
 
 @tf_op("Erfc")
 class _Erfc:
-    """Teaches tf2onnx an operator that it lacks: TensorFlow's exact GELU is written with 1 - erf."""
+    """Add an operator that tf2onnx lacks: TensorFlow's exact GELU is written with 1 - erf."""
 
     @classmethod
     def version_9(cls, ctx: Any, node: Any, **_: Any) -> None:
@@ -143,9 +143,9 @@ def quantise_onnx(model: onnx.ModelProto, calibration: Iterable[Image]) -> onnx.
 
 
 def _even_zero_points(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Give channels that hold nothing but zeros the zero point of the others, 128 in place of 0, and 128 for values.
+    """Set the zero point of all-zero channels to that of the others, 128 in place of 0, and their values to 128.
 
-    ONNX Runtime's quantiser leaves them out, and its convolutions refuse zero points that differ.
+    ONNX Runtime's quantiser leaves them at 0, and its convolutions refuse zero points that differ.
     """
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
@@ -166,7 +166,7 @@ def _even_zero_points(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _signed_depthwise(model: onnx.ModelProto) -> dict[str, list[dict[str, Any]]]:
-    """Return what is to be different for the weights of depthwise convolutions: one channel in for each group."""
+    """Return the overrides for weights of depthwise convolutions, which have one input channel per group."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     rule = {"quant_type": QuantType.QInt8, "symmetric": True, "axis": 0}
     return {
@@ -181,7 +181,7 @@ def _groups(node: onnx.NodeProto) -> int:
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    """Hands the pictures to ONNX Runtime as it asks for them."""
+    """Iterator of calibration images for ONNX Runtime."""
 
     def __init__(self, pictures: Iterator[Image]) -> None:
         self._pictures = pictures
@@ -210,7 +210,7 @@ def _refusal(error: Exception) -> str:
 
 @contextmanager
 def _quiet_loggers() -> Iterator[None]:
-    """Keep what tf2onnx and ONNX Runtime log at the root logger and their own off the terminal."""
+    """Silence the loggers of tf2onnx and ONNX Runtime inside the block."""
     loggers = [logging.getLogger(name) for name in ("", "tf2onnx")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

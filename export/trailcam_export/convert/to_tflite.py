@@ -1,4 +1,4 @@
-"""From a trained Keras model to the bytes of a TFLite file in float.
+"""Convert a trained Keras model to a float TFLite file.
 
 The weights are frozen into the graph as constants before the converter sees it. ``from_concrete_functions`` on a graph
 that still holds variables can drop them without an error; a frozen graph has none to drop.
@@ -31,7 +31,7 @@ def convert_float32(model: keras.Model, dtype: str = "uint8") -> bytes:
 
     Args:
         model: (N, H, W, 3) RGB of ``dtype`` to (N, K) float32 logits.
-        dtype: ``uint8`` for what ships; ``float32`` for what a quantiser takes, see ``with_float_input``.
+        dtype: ``uint8`` for shipped files; ``float32`` for a quantiser, see ``with_float_input``.
 
     Raises:
         ExportError: it needs an operator that TFLite lacks.
@@ -104,7 +104,7 @@ def freeze(model: keras.Model, dtype: str) -> Any:
 
 
 def run_converter(frozen: Any, supported_types: list[Any] | None = None, **settings: Any) -> bytes:
-    """Run ``TFLiteConverter`` on what ``freeze`` gave, with these attributes of it set.
+    """Run ``TFLiteConverter`` on the function of ``freeze``, with these attributes set.
 
     Raises:
         ExportError: the model needs an operator that TFLite lacks; the message names it.
@@ -124,8 +124,8 @@ def run_converter(frozen: Any, supported_types: list[Any] | None = None, **setti
         return bytes(converter.convert())
     except (ConverterError, ValueError, RuntimeError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        telling = next((line for line in lines if "op" in line.split() or "ops:" in line), lines[0])
+        relevant = next((line for line in lines if "op" in line.split() or "ops:" in line), lines[0])
         raise ExportError(
-            f"TFLite cannot express this model with its builtin operators: {telling[:300]}. "
+            f"TFLite cannot express this model with its builtin operators: {relevant[:300]}. "
             "Replace the layer that needs it."
         ) from error

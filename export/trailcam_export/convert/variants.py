@@ -1,4 +1,4 @@
-"""The files that one run can become: a format and a number scheme each."""
+"""The variants of an export: a file format and a number scheme each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,28 +15,28 @@ _FLOAT = ("float32", "float16")
 
 @dataclass(frozen=True)
 class Variant:
-    """One file of an export; ``name`` is also what its bundle is called: ``int8``, ``onnx-int8``."""
+    """One file of an export; ``name`` is also the name of its bundle: ``int8``, ``onnx-int8``."""
 
     format: str
     scheme: str
 
     @property
     def name(self) -> str:
-        """The scheme, with ``onnx-`` before it where the format is ONNX."""
+        """The scheme, with the prefix ``onnx-`` for the format ONNX."""
         return self.scheme if self.format == "tflite" else f"{self.format}-{self.scheme}"
 
     @property
     def is_float(self) -> bool:
-        """True when every answer must be the trained model's to a stated tolerance."""
+        """Whether every logit must equal the trained model's within a tolerance."""
         return self.scheme in _FLOAT
 
     @property
     def needs_calibration(self) -> bool:
-        """True when pictures set the ranges of its activations."""
+        """Whether calibration images set the ranges of its activations."""
         return self.scheme in _CALIBRATED
 
 
-MIXED_INT8 = Variant("tflite", "mixed_int8")  # nobody asks for it: ``--fix`` makes it where int8 drifts too far
+MIXED_INT8 = Variant("tflite", "mixed_int8")  # made by ``--fix`` alone, if int8 drifts too far
 ALL_VARIANTS = tuple(
     variant
     for kind, schemes in FORMAT_SCHEMES.items()
@@ -47,7 +47,7 @@ DEFAULT_VARIANTS = (Variant("tflite", "float32"), Variant("tflite", "int8"))
 
 
 def parse_variants(names: Sequence[str]) -> tuple[Variant, ...]:
-    """Return the variants of these names, each once, in the order of ``ALL_VARIANTS``; ``all`` stands for all.
+    """Return the variants of these names, each once, in the order of ``ALL_VARIANTS``; ``all`` means all of them.
 
     Raises:
         ExportError: an unknown name, or none.

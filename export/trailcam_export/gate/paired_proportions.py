@@ -1,8 +1,8 @@
-"""Two yes-or-no answers about the same pictures, and how far apart the shares of yes are.
+"""Paired proportions: two yes-or-no outcomes of the same images, and the difference of their rates.
 
-The interval is a score interval, for the same reason that a single share gets Wilson's: with few or no discordant pairs
-it stays honest. Forty pictures on which two models agree do not prove that they agree; the bootstrap says (0, 0) there,
-this interval -8.8 to +8.8 points.
+The interval is a score interval, as Wilson's for a single proportion: it is valid with few or no discordant pairs.
+Forty images on which two models agree do not prove agreement; the bootstrap gives (0, 0), this interval -8.8 to +8.8
+points.
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ import numpy.typing as npt
 
 from trailcam_core.statistics.wilson import Z_95
 
-__all__ = ["PairedShare", "difference_interval", "pair_up"]
+__all__ = ["PairedProportion", "difference_interval", "pair_outcomes"]
 
 _HALVINGS = 50  # of a bracket of at most 2: 2e-15
 
 
 @dataclass(frozen=True)
-class PairedShare:
-    """``n`` pictures: yes from both models, from the first only, from the second only."""
+class PairedProportion:
+    """Counts of ``n`` images: yes from both models, from the first only, from the second only."""
 
     n: int
     both: int
@@ -29,12 +29,12 @@ class PairedShare:
 
     @property
     def first(self) -> float:
-        """Share of yes of the first model; 0 without pictures."""
+        """Rate of the first model; 0 without images."""
         return (self.both + self.only_first) / self.n if self.n else 0.0
 
     @property
     def second(self) -> float:
-        """Share of yes of the second model; 0 without pictures."""
+        """Rate of the second model; 0 without images."""
         return (self.both + self.only_second) / self.n if self.n else 0.0
 
     @property
@@ -44,7 +44,7 @@ class PairedShare:
 
     @property
     def variance(self) -> float:
-        """Variance of what one picture adds to ``delta``."""
+        """Variance of the contribution of one image to ``delta``."""
         return (self.only_first + self.only_second) / self.n - self.delta**2 if self.n else 0.0
 
     def interval(self, z: float = Z_95) -> tuple[float, float]:
@@ -52,9 +52,9 @@ class PairedShare:
         return difference_interval(self.only_first, self.only_second, self.n, z)
 
 
-def pair_up(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> PairedShare:
+def pair_outcomes(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> PairedProportion:
     """Count two (N,) columns of yes and no."""
-    return PairedShare(
+    return PairedProportion(
         len(first), int((first & second).sum()), int((first & ~second).sum()), int((~first & second).sum())
     )
 
@@ -62,7 +62,7 @@ def pair_up(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> Pair
 def difference_interval(only_first: float, only_second: float, n: float, z: float = Z_95) -> tuple[float, float]:
     """Return the score interval of (only_second - only_first) / n, both ends in -1..1.
 
-    It holds the differences that a score test does not reject. Without pictures nothing is known: (-1, 1).
+    It contains the differences that a score test does not reject; (-1, 1) without images.
 
     Args:
         only_first: discordant pairs of one kind, a count or an expected count.
@@ -93,8 +93,8 @@ def difference_interval(only_first: float, only_second: float, n: float, z: floa
 
 
 def _score(only_first: float, only_second: float, n: float, delta: float) -> float:
-    """Return how many standard errors the observed difference lies above ``delta``, were ``delta`` the truth."""
-    # the likeliest share of first-only pairs, given delta, is the larger root of 2n q^2 + b q + c
+    """Return the distance of the observed difference from ``delta`` in standard errors, if ``delta`` is true."""
+    # the maximum-likelihood fraction of first-only pairs, given delta, is the larger root of 2n q^2 + b q + c
     b = (2 * n - only_second + only_first) * delta - only_first - only_second
     c = -only_first * delta * (1 - delta)
     root = (sqrt(max(0.0, b * b - 8 * n * c)) - b) / (4 * n)

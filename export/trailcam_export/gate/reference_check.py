@@ -1,7 +1,7 @@
-"""Is the model itself any good on these pictures? Drift is measured against it, and two models may agree on garbage.
+"""Check the trained model itself on labelled images: a variant that agrees with a wrong model is wrong as well.
 
-A model that was trained elsewhere brings its mistakes along: labels in another order than its outputs, pixels that were
-prepared outside of it, blue before red. Its answers to labelled pictures show them.
+Typical faults of a model trained elsewhere: labels in another order than its outputs, preprocessing outside of the
+model, BGR instead of RGB.
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ import numpy as np
 
 from trailcam_core.errors import ExportError
 from trailcam_core.statistics.wilson import wilson_interval
-from trailcam_export.gate.diagnosis import find_exchange, tell_exchange
-from trailcam_export.gate.paired_proportions import pair_up
+from trailcam_export.gate.diagnosis import describe_permutation, find_permutation
+from trailcam_export.gate.paired_proportions import pair_outcomes
 from trailcam_export.gate.statistics import ClassIds
 from trailcam_export.inference.batches import Logits
 
-__all__ = ["SwappedColours", "doubt_reference"]
+__all__ = ["SwappedColours", "check_reference"]
 
-_NEAR_CHANCE = 0.25  # of the way from chance to always right; what a mistake outside of the model leaves is below it
-_SURE_Z = 3.0  # of a gain by exchanged colours: one good model in 700 would be accused
-_AS_GOOD = 0.1  # exchanged colours explain so much less than exchanged names, or more
-_MOST = 0.5  # of the pictures go where an order of the labels would have them
+_NEAR_CHANCE = 0.25  # between guessing and always right; faults outside of the model stay below it
+_SURE_Z = 3.0  # of a gain by exchanged colours: one good model in 700 would be reported
+_AS_GOOD = 0.1  # colours may explain this much less than labels and still be reported
+_MIN_FRACTION = 0.5  # of the images that a permutation of the labels must explain
 
 _OUTSIDE = (
     "Likely causes: preprocessing that was outside of the model in training (preprocess_input of keras.applications, "
@@ -32,27 +32,27 @@ _OUTSIDE = (
 
 @dataclass(frozen=True)
 class SwappedColours:
-    """Some of the pictures: (N,) true classes, (N, K) logits, and logits with red and blue exchanged."""
+    """A sample of the images: (N,) true classes, (N, K) logits, and logits with red and blue exchanged."""
 
     class_ids: ClassIds
     logits: Logits
     exchanged: Logits
 
 
-def doubt_reference(
+def check_reference(
     logits: Logits, class_ids: ClassIds, labels: Sequence[str], swapped: SwappedColours, named: Path
 ) -> str | None:
-    """Return what is probably wrong with a model, None where nothing seems to be.
+    """Return the probable fault of a model, None if there is no sign of one.
 
     Args:
         logits: (N, K) of the model on test pictures.
-        class_ids: (N,) what they show.
+        class_ids: (N,) true classes.
         labels: K names.
-        swapped: a few of them asked again.
-        named: the model, as messages call it.
+        swapped: a sample that was run again.
+        named: the model, for messages.
 
     Raises:
-        ExportError: the labels are in another order than the outputs, beyond doubt; it shows the order that fits.
+        ExportError: the labels are certainly in another order than the outputs; it shows the right order.
     """
     answers = logits.argmax(axis=1)
     right, n = int((answers == class_ids).sum()), len(class_ids)
@@ -60,31 +60,31 @@ def doubt_reference(
     share = f"{right / n:.1%} of {n:,} test pictures ({low:.1%} to {high:.1%})"
     before = swapped.logits.argmax(axis=1) == swapped.class_ids
     after = swapped.exchanged.argmax(axis=1) == swapped.class_ids
-    exchange = find_exchange(class_ids, answers, len(labels), _MOST)
-    explained = 0.0 if exchange is None else float((np.array(exchange)[class_ids] == answers).mean())
-    if pair_up(before, after).interval(_SURE_Z)[0] > 0 and after.mean() >= explained - _AS_GOOD:
+    permutation = find_permutation(class_ids, answers, len(labels), _MIN_FRACTION)
+    explained = 0.0 if permutation is None else float((np.array(permutation)[class_ids] == answers).mean())
+    if pair_outcomes(before, after).interval(_SURE_Z)[0] > 0 and after.mean() >= explained - _AS_GOOD:
         return (
             f"the trained model is right on {share}, but with red and blue exchanged on {after.mean():.1%} of "
             f"{len(after)}, where it was {before.mean():.1%}: it was trained on BGR pictures (OpenCV, Caffe). Put that "
             "exchange, and the rest of its preprocessing, inside the model as layers"
         )
-    if exchange is not None:
+    if permutation is not None:
         counts = np.zeros((len(labels), len(labels)), int)
         np.add.at(counts, (class_ids, answers), 1)
-        moved = [row for row, column in enumerate(exchange) if row != column and counts[row].any()]
-        # of those that go to either name: to the other one beyond doubt
+        moved = [(row, other) for row, other in enumerate(permutation) if row != other and counts[row].any()]
+        # among the answers with either name, the other one is certainly more frequent
         proven = all(
-            wilson_interval(counts[row, exchange[row]], counts[row, exchange[row]] + counts[row, row])[0] > _MOST
-            for row in moved
+            wilson_interval(counts[row, other], counts[row, other] + counts[row, row])[0] > _MIN_FRACTION
+            for row, other in moved
         )
-        told = tell_exchange(exchange, labels)
+        exchanged = describe_permutation(permutation, labels)
         if proven:
             raise ExportError(
-                f"{named}: its outputs are in another order than the labels ({told}, beyond doubt on {n:,} test "
-                f"pictures). The order that fits the folders is: {', '.join(_order(exchange, labels))}. Write --labels "
-                "in that order."
+                f"{named}: its outputs are in another order than the labels ({exchanged}, beyond doubt on {n:,} test "
+                f"pictures). The order that fits the folders is: {', '.join(_order(permutation, labels))}. Write "
+                "--labels in that order."
             )
-        return f"the trained model is right on {share}. Likely cause: label order ({told})"
+        return f"the trained model is right on {share}. Likely cause: label order ({exchanged})"
     chance = 1 / len(labels)
     if right / n <= chance or high < chance + _NEAR_CHANCE * (1 - chance):
         return (
@@ -94,7 +94,7 @@ def doubt_reference(
     return None
 
 
-def _order(exchange: Sequence[int], labels: Sequence[str]) -> list[str]:
+def _order(permutation: Sequence[int], labels: Sequence[str]) -> list[str]:
     """Return the name of each output."""
-    names = dict(zip(exchange, labels, strict=True))
+    names = dict(zip(permutation, labels, strict=True))
     return [names[place] for place in range(len(labels))]

@@ -1,6 +1,6 @@
-"""What conversion cost: a file against the model that it was made from, on the same pictures. Pure functions of logits.
+"""Drift statistics: a file against the model that it was made from, on the same images. Pure functions of logits.
 
-All counts are paired: each picture was answered by both. ``gate`` judges them, ``docs/drift.md`` explains them.
+All counts are paired: each image was answered by both. ``gate`` evaluates them, ``docs/drift.md`` explains them.
 """
 
 from collections.abc import Sequence
@@ -9,20 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.inference.decision import probabilities, reject_score
+from trailcam_core.inference.decision import confidence_score, probabilities
 from trailcam_core.spec import Drift, Gate, Metrics, OutputSpec
+from trailcam_core.statistics.calibration_error import calibration_error
 from trailcam_core.statistics.paired import bootstrap_delta, mcnemar_exact
 from trailcam_core.statistics.wilson import wilson_interval
-from trailcam_export.gate.paired_proportions import PairedShare, pair_up
+from trailcam_export.gate.paired_proportions import PairedProportion, pair_outcomes
 from trailcam_export.inference.batches import Logits
 
-__all__ = ["Answers", "DriftStatistics", "Score", "divergence", "measure_drift", "score", "to_class_ids"]
+__all__ = ["DriftStatistics", "ModelOutputs", "Score", "divergence", "measure_drift", "score", "to_class_ids"]
 
 ClassIds = npt.NDArray[np.intp]  # (N,)
 Floats = npt.NDArray[np.float64]
 
-_BINS = 15  # of confidence. Source: Guo et al., "On calibration of modern neural networks", ICML 2017
-_NO_ANSWER = -1  # of a picture for which a model gives NaN or infinity: never right, never the same
+_NO_ANSWER = -1  # of an image with NaN or infinity: never right, never equal
 # Of the sum of a row of probabilities: an 8-bit output rounds each of K by up to 1/512.
 _SUM_TOLERANCE = 0.02
 
@@ -38,52 +38,52 @@ class Score:
     recall: tuple[float | None, ...]
 
     def as_metrics(self) -> Metrics | None:
-        """Return what the manifest says; None when a label was never shown, for which it has no words."""
-        known = tuple(share for share in self.recall if share is not None)
+        """Return the metrics of the manifest; None if a label does not occur, which the manifest cannot express."""
+        known = tuple(recall for recall in self.recall if recall is not None)
         if len(known) < len(self.recall):
             return None
         return Metrics(self.n, self.top1, self.top1_low, self.top1_high, known)
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What one model said: (N, K) logits of the pictures, its own temperature and reject rule, (M, K) of others."""
+class ModelOutputs:
+    """The outputs of one model: (N, K) logits, its temperature and reject rule, (M, K) logits of OOD images."""
 
     logits: Logits
     output: OutputSpec
-    others: Logits | None = None
+    ood_logits: Logits | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class DriftStatistics:
-    """Everything that is known about the distance of a variant from its reference, on ``n`` pictures.
+    """The distance of a variant from its reference, on ``n`` images.
 
     right: whether each model's answer is the true label; reference first.
-    mcnemar_p: how often models of equal accuracy would differ at least this much.
+    mcnemar_p: probability of a difference at least this large between models of equal accuracy.
     bootstrap_low, bootstrap_high: 95 % percentile interval of the delta of ``right``.
     agreeing: pictures with the same answer, right or wrong.
     recall: ``right`` of the pictures of each label.
-    unknown, unknown_others: whether each model's reject rule turns a picture away, of the labels and of others.
+    unknown, unknown_ood: whether each model's reject rule rejects an image, of known labels and out of distribution.
     ece_reference, ece_variant: expected calibration error with each model's own temperature, 0..1.
     kl: (N,) divergence of the variant's probabilities from the reference's in nats. Both are at the reference's
-        temperature: it tells how far the numbers moved, before a new temperature makes up for it.
+        temperature: the change of the numbers before a new temperature compensates for it.
     confidence_shift: (N,) confidence of the variant minus that of the reference, each as it ships.
-    confusion: (K, K) pictures; rows what the reference answered, columns what the variant did.
+    confusion: (K, K) pictures; rows: answer of the reference, columns: answer of the variant.
     finite: pictures for which the variant gives finite numbers only.
-    gives_probabilities: the variant's numbers are shares that add up to 1, where logits belong.
+    gives_probabilities: the variant's outputs are probabilities that add up to 1 instead of logits.
     """
 
     n: int
     reference: Score
     variant: Score
-    right: PairedShare
+    right: PairedProportion
     mcnemar_p: float
     bootstrap_low: float
     bootstrap_high: float
     agreeing: int
-    recall: tuple[PairedShare, ...]
-    unknown: PairedShare | None
-    unknown_others: PairedShare | None
+    recall: tuple[PairedProportion, ...]
+    unknown: PairedProportion | None
+    unknown_ood: PairedProportion | None
     ece_reference: float
     ece_variant: float
     kl: Floats
@@ -94,11 +94,11 @@ class DriftStatistics:
 
     @property
     def agreement(self) -> float:
-        """Share of pictures with the same answer."""
+        """Fraction of images with the same answer."""
         return self.agreeing / self.n
 
     def as_drift(self, gate: Gate) -> Drift:
-        """Return what the manifest says."""
+        """Return the drift entry of the manifest."""
         return Drift(self.n, self.right.delta, self.agreement, gate)
 
 
@@ -113,7 +113,9 @@ def score(logits: Logits, class_ids: ClassIds) -> Score:
     return Score(n, hits / n, *wilson_interval(hits, n), tuple(recall))
 
 
-def measure_drift(reference: Answers, variant: Answers, class_ids: ClassIds, seed: int = 0) -> DriftStatistics:
+def measure_drift(
+    reference: ModelOutputs, variant: ModelOutputs, class_ids: ClassIds, seed: int = 0
+) -> DriftStatistics:
     """Compare two models' answers to the same pictures.
 
     Args:
@@ -133,7 +135,7 @@ def measure_drift(reference: Answers, variant: Answers, class_ids: ClassIds, see
         )
     first, second = _answers(reference.logits), _answers(variant.logits)
     first_right, second_right = first == class_ids, second == class_ids
-    right = pair_up(first_right, second_right)
+    right = pair_outcomes(first_right, second_right)
     low, high = bootstrap_delta(first_right, second_right, seed)
     answered = second != _NO_ANSWER
     confusion = np.zeros((shape[1], shape[1]), np.int64)
@@ -149,13 +151,13 @@ def measure_drift(reference: Answers, variant: Answers, class_ids: ClassIds, see
         bootstrap_high=high,
         agreeing=int((first == second).sum()),
         recall=tuple(
-            pair_up(first_right[class_ids == class_id], second_right[class_ids == class_id])
+            pair_outcomes(first_right[class_ids == class_id], second_right[class_ids == class_id])
             for class_id in range(shape[1])
         ),
         unknown=_unknown(reference, variant, reference.logits, variant.logits),
-        unknown_others=_unknown(reference, variant, reference.others, variant.others),
-        ece_reference=_calibration_error(ours, first_right),
-        ece_variant=_calibration_error(theirs, second_right),
+        unknown_ood=_unknown(reference, variant, reference.ood_logits, variant.ood_logits),
+        ece_reference=calibration_error(ours, first_right),
+        ece_variant=calibration_error(theirs, second_right),
         kl=divergence(reference.logits, variant.logits, reference.output.temperature),
         confidence_shift=theirs - ours,
         confusion=confusion,
@@ -169,7 +171,7 @@ def divergence(reference: Logits, variant: Logits, temperature: float = 1.0) -> 
 
     Args:
         reference: (N, K) finite logits.
-        variant: (N, K) logits; a row that is not finite counts as one that prefers nothing.
+        variant: (N, K) logits; a row that is not finite counts as uniform.
         temperature: of both.
     """
     first = probabilities(reference, temperature)
@@ -182,7 +184,7 @@ def divergence(reference: Logits, variant: Logits, temperature: float = 1.0) -> 
 
 
 def to_class_ids(labels: Sequence[str], shown: Sequence[str]) -> ClassIds:
-    """Return the (N,) class numbers of N names."""
+    """Return the (N,) class ids of N names."""
     numbers = {label: number for number, label in enumerate(labels)}
     return np.array([numbers[label] for label in shown], np.intp)
 
@@ -192,7 +194,7 @@ def _answers(logits: Logits) -> ClassIds:
 
 
 def _finite(logits: Logits) -> Logits:
-    """Return the logits with a flat row, which prefers nothing, in place of one that is not finite."""
+    """Return the logits with a uniform row in place of one that is not finite."""
     return np.where(_finite_rows(logits)[:, None], logits, np.float32(0))
 
 
@@ -200,26 +202,22 @@ def _finite_rows(logits: Logits) -> npt.NDArray[np.bool_]:
     return np.asarray(np.isfinite(logits).all(axis=1))
 
 
-def _confidence(answers: Answers) -> Floats:
+def _confidence(answers: ModelOutputs) -> Floats:
     return np.asarray(probabilities(_finite(answers.logits), answers.output.temperature).max(axis=1))
 
 
-def _calibration_error(confidence: Floats, right: npt.NDArray[np.bool_]) -> float:
-    place = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    gaps = np.bincount(place, confidence, _BINS) - np.bincount(place, right, _BINS)
-    return float(np.abs(gaps).sum() / len(right))
-
-
-def _unknown(reference: Answers, variant: Answers, first: Logits | None, second: Logits | None) -> PairedShare | None:
+def _unknown(
+    reference: ModelOutputs, variant: ModelOutputs, first: Logits | None, second: Logits | None
+) -> PairedProportion | None:
     ours, theirs = reference.output.reject, variant.output.reject
     if first is None or second is None or ours is None or theirs is None:
         return None
-    turned_away = ~_finite_rows(second) | (reject_score(_finite(second), theirs.score) < theirs.threshold)
-    return pair_up(np.asarray(reject_score(first, ours.score) < ours.threshold), turned_away)
+    rejected = ~_finite_rows(second) | (confidence_score(_finite(second), theirs.score) < theirs.threshold)
+    return pair_outcomes(np.asarray(confidence_score(first, ours.score) < ours.threshold), rejected)
 
 
 def _are_probabilities(logits: Logits) -> bool:
     tolerance = _SUM_TOLERANCE + logits.shape[1] / 512
     with np.errstate(invalid="ignore"):
-        shares = logits.min() >= -1e-6 and logits.max() <= 1 + 1e-6
-        return bool(shares and np.abs(logits.sum(axis=1) - 1).max() <= tolerance)
+        in_range = logits.min() >= -1e-6 and logits.max() <= 1 + 1e-6
+        return bool(in_range and np.abs(logits.sum(axis=1) - 1).max() <= tolerance)

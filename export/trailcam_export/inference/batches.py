@@ -33,7 +33,7 @@ def fit_file(path: Path, spec: InputSpec) -> Image:
 
 
 def stream_batches(paths: Sequence[Path], spec: InputSpec) -> Iterator[Images]:
-    """Give the pictures in order, ``BATCH`` at a time, reading the next batch while the caller works on this one.
+    """Yield the pictures in order, ``BATCH`` at a time, reading the next batch while the caller works on this one.
 
     Raises:
         SourceError: a picture cannot be read.

@@ -1,6 +1,6 @@
-"""Does a converted float file still give the trained model's numbers? Asked right after conversion, on real pictures.
+"""Compare a converted float file with the trained model right after conversion, on real images.
 
-Several failures of a conversion look like success: weights dropped, a graph that was traced in training mode, a batch
+Several conversion failures raise no error: weights dropped, a graph that was traced in training mode, a batch
 normalisation with other statistics. All of them change the logits of the first picture.
 """
 
@@ -9,7 +9,7 @@ import numpy as np
 from trailcam_core.errors import ExportError
 from trailcam_core.golden_replay import diagnose
 from trailcam_export.inference.batches import Images, Logits
-from trailcam_export.inference.predict import Answerer
+from trailcam_export.inference.predict import Predictor
 
 __all__ = ["PARITY_ABSOLUTE", "PARITY_COUNT", "PARITY_RELATIVE", "check_parity", "parity_tolerance"]
 
@@ -19,7 +19,7 @@ PARITY_COUNT = 64  # validation pictures; one would do for most failures
 PARITY_ABSOLUTE = 1e-3
 PARITY_RELATIVE = 1e-4
 # Half precision keeps 11 bits of a weight. Measured on EfficientNet-Lite0, 202 pictures, largest logit 14: RMS 0.009,
-# at most 0.058. Three times that, and an answer changes only where the best two are closer than a person could tell.
+# at most 0.058. Three times that changes an answer only between two nearly equal classes.
 HALF_ABSOLUTE = 0.03
 HALF_RELATIVE = 0.01
 
@@ -33,7 +33,7 @@ def parity_tolerance(logits: Logits, scheme: str = "float32") -> float:
 
 
 def check_parity(
-    trained: Answerer, converted: Answerer, images: Images, scheme: str = "float32", name: str = "float32"
+    trained: Predictor, converted: Predictor, images: Images, scheme: str = "float32", name: str = "float32"
 ) -> float:
     """Compare a float file with the model it was made from and return the largest difference of a logit.
 
@@ -42,10 +42,10 @@ def check_parity(
         converted: the file.
         images: (N, H, W, 3) uint8 RGB, real pictures.
         scheme: ``float32`` or ``float16``.
-        name: what messages call the file.
+        name: of the file in messages.
 
     Raises:
-        ExportError: they differ by more than ``parity_tolerance``; it names the likely culprit.
+        ExportError: they differ by more than ``parity_tolerance``; the message names the probable cause.
     """
     expected, got = trained.logits(images), converted.logits(images)
     if not np.isfinite(expected).all():

@@ -1,4 +1,4 @@
-"""Ask models about pictures: the trained Keras model in batches, a converted file as the device runs it."""
+"""Run models on images: the trained Keras model in batches, a converted file as the device runs it."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,20 +15,20 @@ from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import InputSpec
 from trailcam_export.inference.batches import Images, Logits, stream_batches
 
-__all__ = ["Answerer", "FileAnswerer", "KerasAnswerer", "collect_logits"]
+__all__ = ["FilePredictor", "KerasPredictor", "Predictor", "predict_files"]
 
 
 _MOST_INTERPRETERS = 4  # each holds the whole model: with 32 cores, 32 times Xception
 
 
-class Answerer(Protocol):
-    """Something that gives logits for pictures."""
+class Predictor(Protocol):
+    """A model that returns logits for images."""
 
     def logits(self, images: Images) -> Logits:
         """Return (N, K) float32 logits of (N, H, W, 3) uint8 RGB inputs."""
 
 
-class KerasAnswerer:
+class KerasPredictor:
     """The trained model in inference mode; one graph for all batch sizes."""
 
     def __init__(self, model: keras.Model) -> None:
@@ -40,7 +40,7 @@ class KerasAnswerer:
         return np.asarray(self._call(tf.constant(images)).numpy(), np.float32)
 
 
-class FileAnswerer:
+class FilePredictor:
     """A TFLite or ONNX file, one picture at a time as on the device, by up to four interpreters of one thread each.
 
     Raises:
@@ -55,31 +55,31 @@ class FileAnswerer:
         count = len(self._models)
         answers = np.empty((len(images), self._models[0].class_count), np.float32)
 
-        def work(number: int) -> None:
+        def run(number: int) -> None:
             for place in range(number, len(images), count):
                 answers[place] = self._models[number].invoke(images[place : place + 1])
 
         with ThreadPoolExecutor(count) as pool:
-            for _ in pool.map(work, range(count)):
+            for _ in pool.map(run, range(count)):
                 pass  # an error in a thread is raised here
         return answers
 
 
-def collect_logits(
+def predict_files(
     paths: Sequence[Path],
     spec: InputSpec,
-    answerers: Mapping[str, Answerer],
+    predictors: Mapping[str, Predictor],
     stage: str,
     progress: Progress = silent,
 ) -> dict[str, Logits]:
-    """Ask every answerer about every picture; each picture is read once.
+    """Run every predictor on every image; each image is read once.
 
     Args:
         paths: N picture files, at least one.
         spec: the models' input.
-        answerers: by name.
-        stage: what ``progress`` calls it.
-        progress: told after each batch.
+        predictors: by name.
+        stage: the name for ``progress``.
+        progress: receives each batch.
 
     Returns:
         (N, K) logits for each name, in the order of ``paths``.
@@ -88,11 +88,11 @@ def collect_logits(
         SourceError: a picture cannot be read.
         BundleError: a file fails while it runs.
     """
-    found: dict[str, list[Logits]] = {name: [] for name in answerers}
+    found: dict[str, list[Logits]] = {name: [] for name in predictors}
     done = 0
     for images in stream_batches(paths, spec):
-        for name, answerer in answerers.items():
-            found[name].append(answerer.logits(images))
+        for name, predictor in predictors.items():
+            found[name].append(predictor.logits(images))
         done += len(images)
         progress(stage, done, len(paths))
     return {name: np.concatenate(parts) for name, parts in found.items()}

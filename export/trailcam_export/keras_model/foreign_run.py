@@ -1,4 +1,4 @@
-"""See a Keras model that was trained elsewhere, its labels and a folder of pictures as a run: one export for both."""
+"""Wrap a Keras model that was trained elsewhere, its labels and a folder of images as a run."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +11,11 @@ from trailcam_core.inference.tflite import ValueRange
 from trailcam_core.labels import check_unique, read_labels
 from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import InputSpec
-from trailcam_export.keras_model.load_foreign_model import open_plain_model
+from trailcam_export.keras_model.load_foreign_model import open_foreign_model
 from trailcam_export.keras_model.load_run_model import check_trained_model
 from trailcam_export.keras_model.split_foreign_data import split_folder
 
-__all__ = ["OpenedRun", "PlainModel", "open_plain_run", "split_plain_run"]
+__all__ = ["ForeignModel", "OpenedRun", "open_foreign_run", "split_foreign_run"]
 
 _SPLIT_NOTE = (
     "calibration, validation and test pictures were split from the given folder by this export; which of them trained "
@@ -24,11 +24,11 @@ _SPLIT_NOTE = (
 
 
 @dataclass(frozen=True)
-class PlainModel:
+class ForeignModel:
     """The model file and its label file.
 
-    ``fit`` is how pictures of another aspect were fitted in training, ``value_range`` what pixel levels 0 and 255 were,
-    where the file does not say.
+    ``fit`` is the rule of its training for other aspect ratios; ``value_range`` are the input values of pixel levels 0
+    and 255, if the file does not state them.
     """
 
     model: Path
@@ -39,45 +39,45 @@ class PlainModel:
 
 @dataclass(frozen=True, eq=False)
 class OpenedRun:
-    """A run around a plain model, yet without pictures; the model rebuilt; what a person must know of it."""
+    """A run of a foreign model, without pictures yet; the rebuilt model; notes for the user."""
 
     run: Run
     model: keras.Model
     notes: tuple[str, ...]
 
 
-def open_plain_run(plain: PlainModel, data: Path | None, progress: Progress = silent) -> OpenedRun:
-    """Open the model and its labels, and check all of them that needs no picture.
+def open_foreign_run(foreign: ForeignModel, data: Path | None, progress: Progress = silent) -> OpenedRun:
+    """Open the model and its labels, and check everything that needs no picture.
 
     Raises:
-        BundleError: the label file cannot be read, or a label stands twice.
-        ExportError: no ``data``, or the model cannot be loaded, is no image classifier of these labels, or does not say
-            its range.
+        BundleError: the label file cannot be read, or a label occurs twice.
+        ExportError: no ``data``, or the model cannot be loaded, is no image classifier of these labels, or does not
+            state its range.
     """
     if data is None:
-        raise ExportError("A plain --model needs --data DIR, with a folder of pictures for each of its labels.")
-    labels = read_labels(plain.labels)
-    check_unique(labels, str(plain.labels))
+        raise ExportError("A foreign --model needs --data DIR, with a folder of pictures for each of its labels.")
+    labels = read_labels(foreign.labels)
+    check_unique(labels, str(foreign.labels))
     progress("opening the trained model", 0, 1)
-    model, notes = open_plain_model(plain.model, labels, plain.value_range)
+    model, notes = open_foreign_model(foreign.model, labels, foreign.value_range)
     height, width = model.input_shape[1:3]
-    spec = InputSpec(height, width, plain.fit)
-    check_trained_model(model, plain.model, spec, labels)
+    spec = InputSpec(height, width, foreign.fit)
+    check_trained_model(model, foreign.model, spec, labels)
     progress("opening the trained model", 1, 1)
     run = Run(
-        path=plain.model.with_suffix(""),
+        path=foreign.model.with_suffix(""),
         labels=labels,
         input=spec,
         rows=(),
         recipe={"name": "plain model"},
         metrics={},
-        provenance={"data": str(data), "weights": plain.model.name, "split": _SPLIT_NOTE},
+        provenance={"data": str(data), "weights": foreign.model.name, "split": _SPLIT_NOTE},
     )
     return OpenedRun(run, model, notes)
 
 
-def split_plain_run(opened: OpenedRun, data: Path, progress: Progress = silent) -> tuple[Run, tuple[str, ...]]:
-    """Return the run with a fresh split of ``data``, and what a person must know of both.
+def split_foreign_run(opened: OpenedRun, data: Path, progress: Progress = silent) -> tuple[Run, tuple[str, ...]]:
+    """Return the run with a new split of ``data``, and notes for the user.
 
     Raises:
         ExportError: the folder does not fit the labels, or its pictures are too few.

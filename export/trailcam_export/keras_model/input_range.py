@@ -1,8 +1,8 @@
-"""What levels 0 and 255 must become before they reach a model that was trained elsewhere: read from it, or asked for.
+"""The input range of a foreign model, the values of pixel levels 0 and 255: read from the model, or stated by the user.
 
-A uint8 input takes levels as they are. Else a Rescaling layer tells, where it reads the input itself and one range
-makes sense behind it: scale and offset bring 0..255, or 0..1, to numbers as networks are fed them, from about zero or
-below to a few units. Anything else, a plain ``x * 255`` above all, says nothing, and nothing is guessed.
+A uint8 input takes the levels unchanged. Otherwise a Rescaling layer that reads the input implies the range, if exactly
+one range is plausible: scale and offset map 0..255, or 0..1, to usual network inputs, from about zero or below to a few
+units. Anything else, in particular a plain ``x * 255``, implies no range, and none is guessed.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ _LEVELS: ValueRange = (0.0, 255.0)
 _UNIT: ValueRange = (0.0, 1.0)
 _NOISE = ("GaussianNoise", "GaussianDropout", "AlphaDropout")
 
-# What a network is fed: 0..1, -1..1, or a few deviations around a mean (ImageNet's give -2.1 to 2.6).
+# Usual network inputs: 0..1, -1..1, or a few deviations around a mean (ImageNet's give -2.1 to 2.6).
 _FARTHEST = 4.0
 _LEAST_SPAN = 0.4  # of each channel: 0..1 behind a scale of 1/255 would be 0.004
 _HIGHEST_LOW = 0.1  # 0..1 behind a scale and an offset of 0.5 would begin at 0.5: made for -1..1
@@ -31,21 +31,21 @@ _LEAST_MEAN = 50.0
 def find_range(
     model: keras.Model, path: Path, floats: bool, stated: ValueRange | None
 ) -> tuple[ValueRange, str | None]:
-    """Return what levels 0 and 255 become outside the model, and what a person should know of it.
+    """Return the input values of levels 0 and 255, and a note for the user.
 
     Args:
         model: of one input.
-        path: what messages call it.
+        path: of the model, for messages.
         floats: whether that input is float.
-        stated: what a person said; it wins over what a layer seems to say.
+        stated: by the user; it overrides a layer.
 
     Raises:
-        ExportError: nobody says it, or a range is stated for whole numbers.
+        ExportError: the range is unknown, or one is stated for an integer input.
     """
     if not floats:
         if stated not in (None, _LEVELS):
             raise ExportError(
-                f"{path}: --input-range says {_tell(stated)}, but the model itself takes whole numbers, levels 0 to "
+                f"{path}: --input-range is {_format(stated)}, but the model itself takes whole numbers, levels 0 to "
                 "255: scaling twice would make all pictures look alike. Leave --input-range out."
             )
         return _LEVELS, None
@@ -53,34 +53,34 @@ def find_range(
     known = _made_for(first) if isinstance(first, keras.layers.Rescaling) else None
     if stated is None and known is None:
         seen = (
-            f" (its first layer, {first.name!r}, scales by {_tell_numbers(first.scale)} and adds "
-            f"{_tell_numbers(first.offset)}, which fits no usual range)"
+            f" (its first layer, {first.name!r}, scales by {_format_numbers(first.scale)} and adds "
+            f"{_format_numbers(first.offset)}, which fits no usual range)"
             if isinstance(first, keras.layers.Rescaling)
             else ""
         )
         raise ExportError(
-            f"{path}: takes float32 and does not say in which range{seen}. Say what black and white pixels were in "
-            "training: --input-range 0 255, --input-range 0 1 or --input-range -1 1."
+            f"{path}: takes float32 and does not state its range{seen}. State the values of black and white pixels "
+            "in training: --input-range 0 255, --input-range 0 1 or --input-range -1 1."
         )
     if stated is None:
-        assert known is not None  # noqa: S101 - said above; this tells the type checker
+        assert known is not None  # noqa: S101 - checked above; for the type checker
         return known, None
     if known is None or known == stated:
         return stated, None
     return stated, (
-        f"--input-range {stated[0]:g} {stated[1]:g} was followed, although the first layer, {first.name!r}, looks made "
-        f"for {_tell(known)}: if the answers are poor, leave --input-range out"
+        f"--input-range {stated[0]:g} {stated[1]:g} was used, although the first layer, {first.name!r}, is made for "
+        f"{_format(known)}: if the answers are poor, leave --input-range out"
     )
 
 
 def is_augmentation(layer: Any) -> bool:
-    """Return whether a layer does something only while training."""
+    """Return whether a layer is active only in training."""
     name = type(layer).__name__
     return name.startswith("Random") or name in _NOISE
 
 
 def _made_for(layer: Any) -> ValueRange | None:
-    """Return the range that a Rescaling layer turns into numbers as networks are fed them."""
+    """Return the range that a Rescaling layer maps to usual network inputs."""
     scale, offset = np.broadcast_arrays(np.asarray(layer.scale, np.float64), np.asarray(layer.offset, np.float64))
     if bool((scale == 1).all() and (offset == 0).all()):
         return None
@@ -97,7 +97,7 @@ def _made_for(layer: Any) -> ValueRange | None:
 
 
 def _first_layer(model: Any) -> Any:
-    """Return what alone reads the input, past augmentation and inside nested models; None where it is no one thing."""
+    """Return the only layer that reads the input, behind augmentation and inside nested models; None if not unique."""
     if isinstance(model, keras.Sequential):
         readers = [layer for layer in model.layers if not _passes(layer)][:1]
     elif hasattr(model, "operations") and len(model.inputs) == 1:
@@ -120,7 +120,7 @@ def _readers(model: Any, tensor: Any) -> list[Any]:
 
 
 def _passes(layer: Any) -> bool:
-    """Return whether a layer, or a nested model, gives while predicting what it takes."""
+    """Return whether a layer, or a nested model, is the identity in inference."""
     if isinstance(layer, keras.layers.InputLayer | keras.layers.Identity) or is_augmentation(layer):
         return True
     return isinstance(layer, keras.Model) and all(
@@ -128,9 +128,9 @@ def _passes(layer: Any) -> bool:
     )
 
 
-def _tell(stated: ValueRange | None) -> str:
+def _format(stated: ValueRange | None) -> str:
     return "" if stated is None else f"{stated[0]:g} to {stated[1]:g}"
 
 
-def _tell_numbers(value: Any) -> str:
+def _format_numbers(value: Any) -> str:
     return ", ".join(f"{number:.4g}" for number in np.ravel(value))

@@ -1,14 +1,14 @@
-"""Take a Keras model that was trained elsewhere and make it what an export wants: raw uint8 RGB in, float32 logits out.
+"""Rebuild a Keras model that was trained elsewhere for export: raw uint8 RGB in, float32 logits out.
 
-Rebuilt, with the weights carried over and the result compared with the original on noise:
+The weights are copied and the result is compared with the original on noise:
 
-    softmax at the end          taken off, whether it is an activation, a layer or an operation
+    softmax at the end          removed, whether it is an activation, a layer or an operation
     half or mixed precision     every layer in float32
-    augmentation and noise      replaced by nothing; while predicting they do nothing anyway
-    pixels scaled outside       put inside, from the stated range of the input
+    augmentation and noise      replaced by identity; they are inactive in inference
+    pixels scaled outside       scaled inside, from the stated range of the input
 
-What pixel levels 0 and 255 must become is read from the first layer or asked for (``input_range``), and never guessed,
-because a wrong guess runs and is wrong.
+The range is read from the first layer or stated by the user (``input_range``), and never guessed, because a wrong range
+raises no error.
 """
 
 from pathlib import Path
@@ -23,22 +23,22 @@ from trailcam_core.spec import MAX_INPUT_PX, MIN_INPUT_PX
 from trailcam_export.keras_model.input_range import find_range, is_augmentation
 from trailcam_export.keras_model.load_run_model import copy_weights, load_keras, walk_layers
 
-__all__ = ["open_plain_model"]
+__all__ = ["open_foreign_model"]
 
-_CROPPING = "RandomCrop"  # crops the centre while predicting: not nothing
+_CROPPING = "RandomCrop"  # crops the centre in inference: not the identity
 _PROBABILITY_TOLERANCE = 2e-3  # absolute; half precision against float32, measured 4e-4 on a mixed_bfloat16 network
 _HALF_TOLERANCE = 5e-2
 
 
-def open_plain_model(
+def open_foreign_model(
     path: Path, labels: tuple[str, ...], value_range: ValueRange | None = None
 ) -> tuple[keras.Model, tuple[str, ...]]:
-    """Load a Keras model, rebuild it to (N, H, W, 3) uint8 RGB in and (N, K) float32 logits out, and note what to know.
+    """Load a Keras model, rebuild it to (N, H, W, 3) uint8 RGB in and (N, K) float32 logits out; return it with notes.
 
     Args:
         path: ``.keras`` or ``.h5`` file.
         labels: K names in the order of its outputs.
-        value_range: what pixel levels 0 and 255 become before they reach the model, where a person said it.
+        value_range: the input values of pixel levels 0 and 255, if the user stated them.
 
     Raises:
         ExportError: not a Keras model, not an image classifier of these labels, or its range is not known.
@@ -118,7 +118,7 @@ def _rebuild(model: keras.Model, path: Path) -> keras.Model:
 
 
 def _without_softmax(model: keras.Model, path: Path) -> keras.Model:
-    """Return the model up to its logits; one that ends with a sigmoid answers another question and is refused."""
+    """Return the model up to its logits; refuse one that ends with a sigmoid."""
     last, node, _ = model.outputs[0]._keras_history  # a layer, or an operation such as keras.ops.softmax
     taken = last._inbound_nodes[node].input_tensors  # here; last.input would be where a nested model begins
     if isinstance(last, keras.Model):
@@ -128,7 +128,7 @@ def _without_softmax(model: keras.Model, path: Path) -> keras.Model:
     kind = type(last).__name__
     if activation == "sigmoid" or kind == "Sigmoid":
         raise ExportError(
-            f"{path}: ends with a sigmoid, a yes or no for each label of its own. A bundle answers with one label: "
+            f"{path}: ends with a sigmoid, an independent yes or no for each label. A bundle answers with one label: "
             "train with softmax or logits."
         )
     if kind == "Softmax" or (kind == "Activation" and activation == "softmax"):
@@ -146,7 +146,7 @@ def _check_same(
     floats: bool,
     value_range: ValueRange,
 ) -> None:
-    """Compare both on noise and on a ramp, as probabilities where the original gives them."""
+    """Compare both on noise and on a ramp, as probabilities if the original returns them."""
     random = np.random.default_rng(0)
     ramp = np.broadcast_to(np.linspace(0, 255, size[1]).astype(np.uint8)[None, :, None], (*size, 3))
     images = np.stack([random.integers(0, 256, (*size, 3), dtype=np.uint8), ramp, 255 - ramp])

@@ -1,4 +1,4 @@
-"""Open the Keras model of a run and refuse what cannot be exported."""
+"""Open the Keras model of a run and refuse one that cannot be exported."""
 
 import zipfile
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def open_trained_model(path: Path, spec: InputSpec, labels: tuple[str, ...]) -> 
 
     Args:
         path: the file.
-        spec: what the run says of its input.
+        spec: the input of the run.
         labels: K names, in the order of the outputs.
 
     Raises:
@@ -33,7 +33,7 @@ def open_trained_model(path: Path, spec: InputSpec, labels: tuple[str, ...]) -> 
 
 
 def load_keras(path: Path) -> keras.Model:
-    """Load a Keras model, whatever it takes and gives.
+    """Load a Keras model with any inputs and outputs.
 
     Raises:
         ExportError: Keras runs on another backend than TensorFlow, or the file is damaged or holds something else.
@@ -54,7 +54,7 @@ def load_keras(path: Path) -> keras.Model:
 
 
 def check_trained_model(model: keras.Model, path: Path, spec: InputSpec, labels: tuple[str, ...]) -> None:
-    """Refuse a model that is not what ``open_trained_model`` promises; ``path`` is what messages call it.
+    """Refuse a model that does not satisfy ``open_trained_model``; ``path`` is for messages.
 
     Raises:
         ExportError: see there.
@@ -72,7 +72,7 @@ def _check_tensors(model: keras.Model, path: Path, spec: InputSpec, labels: tupl
     if tuple(taken.shape) != expected or taken.dtype != "uint8":
         raise ExportError(
             f"{path}: takes {tuple(taken.shape)} {taken.dtype}, expected {expected} uint8 with the normalisation "
-            "inside the model, as recipe.toml [input] says. Train the run again."
+            "inside the model, as in recipe.toml [input]. Train the run again."
         )
     if tuple(given.shape) != (None, len(labels)) or given.dtype != "float32":
         raise ExportError(
@@ -82,7 +82,7 @@ def _check_tensors(model: keras.Model, path: Path, spec: InputSpec, labels: tupl
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Give a clone the weights of the model that it was made from, in the precision of its own.
+    """Copy the weights of a model into its clone, in the precision of the clone.
 
     Raises:
         ValueError: the two do not have the same weights.
@@ -98,7 +98,7 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
 
 
 def walk_layers(model: Any) -> Iterator[Any]:
-    """Give every layer of a model, those of nested models too."""
+    """Yield every layer of a model, including those of nested models."""
     for layer in model.layers:
         yield layer
         if hasattr(layer, "layers"):

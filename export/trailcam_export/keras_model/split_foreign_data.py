@@ -4,16 +4,15 @@
         fox/    one folder for each name in the label file, and no other
         hare/
 
-Of each label about a fifth calibrates, a fifth sets temperature and threshold, the rest is measured on. Pictures that
-are nearly the same stay together; such a group, the largest first, goes where its label has least of what it should
-have, and to the test where it has nothing yet. The split depends on the pictures alone: the same folder always gives
-the same.
+Of each label about a fifth calibrates, a fifth sets temperature and threshold, and the rest is the test split.
+Near-duplicates stay together. Groups are assigned by size, the largest first, to the split that lacks the largest
+fraction of its target for that label, the test split first. The split depends on the pictures alone: the same folder
+always gives the same split.
 
-Which pictures the model was trained on is not known. If they are in the folder, everything measured looks better than
-it is; the export says so.
+The training images of the model are unknown. If they are in the folder, every measurement is optimistic; the export
+reports that.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,54 +20,55 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_core.datasets.class_folders import ClassFolders, scan_class_folders
+from trailcam_core.datasets.near_duplicates import Forest, link_near_duplicates
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import ExportError, SourceError
-from trailcam_core.images.decode import IMAGE_SUFFIXES
+from trailcam_core.files.digest import file_sha256
+from trailcam_core.images.alignment import make_thumbnail
 from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import InputSpec
-from trailcam_export.calibration.image_checks import NEAR_BITS, picture_hash, stack_hashes
 from trailcam_export.inference.batches import fit_file
 
 __all__ = ["split_folder"]
 
-_SHARES = {"test": 0.6, "train": 0.2, "validation": 0.2}  # "train" calibrates
+_FRACTIONS = {"test": 0.6, "train": 0.2, "validation": 0.2}  # "train" calibrates
 
 
 def split_folder(
     data: Path, labels: tuple[str, ...], spec: InputSpec, progress: Progress = silent
 ) -> tuple[tuple[SplitRow, ...], tuple[str, ...]]:
-    """Return a row for each readable picture, ordered by file, and what a person must know of the split.
+    """Return a row for each readable picture, ordered by file, and notes on the split for the user.
 
     Args:
-        data: see above.
+        data: folder with one folder of pictures per label.
         labels: the names of its folders.
         spec: the model's input.
-        progress: told after each picture.
+        progress: receives each picture.
 
     Raises:
         ExportError: the folders are not the labels, or a split stays empty.
     """
-    _check_folders(data, labels)
+    folders = _scan(data, labels)
     found: list[tuple[str, str, str]] = []  # file, sha256, label
-    hashes = []
+    thumbnails = []
     unreadable = 0
-    paths = [(label, path) for label in labels for path in _pictures(data / label)]
+    paths = [(label, path) for label in labels for path in folders.images(label)]
     for done, (label, path) in enumerate(paths, start=1):
         try:
             image = fit_file(path, spec)
         except SourceError:
             unreadable += 1
         else:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            found.append((path.relative_to(data).as_posix(), digest, label))
-            hashes.append(picture_hash(image))
+            found.append((path.relative_to(data).as_posix(), file_sha256(path), label))
+            thumbnails.append(make_thumbnail(image))
         progress("reading pictures", done, len(paths))
-    groups = _group(hashes)
+    groups = _group([digest for _, digest, _ in found], thumbnails, progress)
     splits = _assign([label for _, _, label in found], [digest for _, digest, _ in found], groups, labels)
     rows = [
         SplitRow(file, digest, splits[group], label) for (file, digest, label), group in zip(found, groups, strict=True)
     ]
-    for split in _SHARES:
+    for split in _FRACTIONS:
         if not any(row.split == split for row in rows):
             raise ExportError(
                 f"{data}: {len(found)} readable pictures that differ are too few to calibrate, set thresholds and "
@@ -87,12 +87,12 @@ def _assign(
     splits: dict[int, str] = {}
     for label in labels:
         sizes = Counter(group for group, own in zip(groups, labelled, strict=True) if own == label)
-        have = dict.fromkeys(_SHARES, 0)
+        have = dict.fromkeys(_FRACTIONS, 0)
         for group in sizes.keys() & splits.keys():
             have[splits[group]] += sizes[group]
         # equal ones by the digest of their first picture, which no name or clock can change
         for group in sorted(sizes.keys() - splits.keys(), key=lambda group: (-sizes[group], digests[group])):
-            splits[group] = min(_SHARES, key=lambda split: have[split] / _SHARES[split])
+            splits[group] = min(_FRACTIONS, key=lambda split: have[split] / _FRACTIONS[split])
             have[splits[group]] += sizes[group]
     return splits
 
@@ -113,29 +113,27 @@ def _notes(rows: Sequence[SplitRow], groups: Sequence[int], labels: Sequence[str
     return notes
 
 
-def _check_folders(data: Path, labels: tuple[str, ...]) -> None:
+def _scan(data: Path, labels: tuple[str, ...]) -> ClassFolders:
+    """List the files of ``data``; refuse folders that are not exactly the labels."""
     if not data.is_dir():
         raise ExportError(f"{data}: no such folder of pictures. --data names one with a folder for each label.")
-    folders = {item.name for item in data.iterdir() if item.is_dir() and not item.name.startswith(".")}
-    missing, unknown = sorted(set(labels) - folders), sorted(folders - set(labels))
+    found = scan_class_folders(data)
+    missing, unknown = sorted(set(labels) - found.folders.keys()), sorted(found.folders.keys() - set(labels))
     if missing or unknown:
         what = f"no folder for the label {missing[0]!r}" if missing else f"the folder {unknown[0]!r} is no label"
         raise ExportError(
             f"{data}: {what} ({len(missing)} labels without a folder, {len(unknown)} folders without a label). Name "
             "each folder exactly as its line in --labels."
         )
+    return found
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-
-
-def _group(hashes: Sequence[npt.NDArray[np.bool_]]) -> list[int]:
-    """Return for each picture the place of the first one that is nearly the same, itself where there is none."""
-    stacked = stack_hashes(hashes)
-    groups: list[int] = []
-    for place, one in enumerate(stacked):
-        before = (stacked[:place] ^ one).sum(axis=1)
-        near = np.flatnonzero(before <= NEAR_BITS)
-        groups.append(groups[int(near[0])] if len(near) else place)
-    return groups
+def _group(digests: Sequence[str], thumbnails: Sequence[npt.NDArray[np.uint8]], progress: Progress) -> list[int]:
+    """Return for each picture the position of the first of its group: equal files and near-duplicates."""
+    forest = Forest(len(digests))
+    first: dict[str, int] = {}
+    for position, digest in enumerate(digests):
+        forest.join(first.setdefault(digest, position), position)
+    if thumbnails:
+        link_near_duplicates(np.stack(thumbnails), forest, progress)
+    return [forest.find(position) for position in range(len(digests))]

@@ -1,13 +1,13 @@
-"""When int8 drifts too far: find the operators that hurt and keep the worst of them in float32.
+"""Search for the operators that cause the drift of int8, and keep the worst of them in float32.
 
-    rank     one operator at a time is int8 and all others float; how far the answers move on calibration pictures (mean
-             KL divergence) is the damage that this operator does by itself
-    search   the worst k stay in float; the smallest k that satisfies the gate on validation pictures is chosen
+    rank     one operator at a time is int8 and all others float; its sensitivity is the mean KL divergence on
+             calibration images
+    search   the worst k stay in float; the smallest k that satisfies the gate on validation images is chosen
 
-The other way round, freeing one operator at a time, finds nothing when a tensor is at fault: its maker and its reader
-both force it into int8, and freeing one of them changes nothing. Alone in int8, each of the two shows the whole damage.
+The opposite, one operator at a time in float, fails if a tensor is the cause: its producer and its consumer both force
+it into int8, and one of them in float changes nothing. Alone in int8, each of the two shows the whole effect.
 
-No test picture is seen here: the verdict on the result is measured once, afterwards.
+No test image is used here: the verdict on the result is measured once, afterwards.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,9 +27,9 @@ from trailcam_export.mixed_int8.selective_quantiser import Operator
 
 __all__ = [
     "RANKING_COUNT",
-    "Damage",
     "Fix",
     "FixStep",
+    "OperatorSensitivity",
     "Trial",
     "measure_latency_ms",
     "rank_operators",
@@ -37,12 +37,13 @@ __all__ = [
     "search_fix",
 ]
 
-RANKING_COUNT = 32  # calibration pictures per operator: enough to tell a broken operator, whose damage is a hundredfold
+# calibration images per operator: enough to identify a bad one, whose divergence is a hundred times larger
+RANKING_COUNT = 32
 _WARMUP, _ROUNDS = 3, 30
 
 
 class Quantiser(Protocol):
-    """What the search needs of a quantiser, see ``trailcam_export.mixed_int8.selective_quantiser``."""
+    """The quantiser as the search uses it, see ``trailcam_export.mixed_int8.selective_quantiser``."""
 
     operators: tuple[Operator, ...]
 
@@ -54,8 +55,8 @@ class Quantiser(Protocol):
 
 
 @dataclass(frozen=True)
-class Damage:
-    """What one operator does to the answers when it alone is int8: mean KL divergence in nats."""
+class OperatorSensitivity:
+    """The effect of one operator in int8 with all others in float: mean KL divergence in nats."""
 
     operator: Operator
     kl: float
@@ -63,7 +64,7 @@ class Damage:
 
 @dataclass(frozen=True)
 class Trial:
-    """A file as it did on validation pictures."""
+    """The result of a file on validation images."""
 
     gate: GateResult
     top1: float
@@ -88,12 +89,12 @@ class FixStep:
 
 @dataclass(frozen=True)
 class Fix:
-    """What was tried: all operators, worst first; each step, fewest float operators first; the chosen one and its file.
+    """The search: all operators, worst first; its steps, fewest float operators first; the chosen step and its file.
 
-    ``content`` and ``chosen`` are None when not even all but one operator in float satisfy the gate.
+    ``content`` and ``chosen`` are None if not even all but one operator in float satisfy the gate.
     """
 
-    ranking: tuple[Damage, ...]
+    ranking: tuple[OperatorSensitivity, ...]
     steps: tuple[FixStep, ...]
     chosen: FixStep | None
     content: bytes | None
@@ -105,66 +106,69 @@ def rank_operators(
     reference: Logits,
     images: Images,
     progress: Progress = silent,
-) -> tuple[Damage, ...]:
-    """Return all operators, the one that hurts most first.
+) -> tuple[OperatorSensitivity, ...]:
+    """Return all operators, the most sensitive first.
 
     Args:
         quantiser: of the float file.
         ask: runs a file on pictures.
         reference: (N, K) logits of the float file for ``images``.
         images: (N, H, W, 3) calibration pictures.
-        progress: told after each operator.
+        progress: receives each operator.
     """
     found = []
     for done, operator in enumerate(quantiser.operators, start=1):
         answers = ask(quantiser.quantise_only(operator.name), images)
-        found.append(Damage(operator, float(divergence(reference, answers).mean())))
+        found.append(OperatorSensitivity(operator, float(divergence(reference, answers).mean())))
         progress("ranking operators", done, len(quantiser.operators))
     return tuple(sorted(found, key=lambda item: -item.kl))
 
 
 def satisfies(result: GateResult, perfect: GateResult) -> bool:
-    """Return whether validation pictures are satisfied with a file.
+    """Return whether a file satisfies the gate on validation images.
 
-    They are when the gate passes. Where the pictures are too few for the gate to pass even a perfect copy, a bar that a
-    perfect copy leaves open is satisfied by the value itself.
+    If the images are too few for even a perfect copy to pass a criterion, its value alone decides.
 
     Args:
         result: of the file.
         perfect: of the float model against itself on the same pictures.
     """
-    open_bars = {bar.name for bar in perfect.bars if bar.verdict is not Verdict.PASS}
+    undecided = {criterion.name for criterion in perfect.criteria if criterion.verdict is not Verdict.PASS}
     return all(
-        bar.verdict is Verdict.PASS
-        or (bar.name in open_bars and bar.verdict is Verdict.INCONCLUSIVE and _meets(bar.name, bar.value, bar.bar))
-        for bar in result.bars
+        criterion.verdict is Verdict.PASS
+        or (
+            criterion.name in undecided
+            and criterion.verdict is Verdict.INCONCLUSIVE
+            and _meets(criterion.name, criterion.value, criterion.bound)
+        )
+        for criterion in result.criteria
     )
 
 
-def _meets(name: str, value: float, bar: float) -> bool:
-    return abs(value) <= bar if name in ("unknown_shift", "others_shift") else value >= bar
+def _meets(name: str, value: float, bound: float) -> bool:
+    return abs(value) <= bound if name in ("unknown_shift", "others_shift") else value >= bound
 
 
 def search_fix(
     quantiser: Quantiser,
-    ranking: Sequence[Damage],
+    ranking: Sequence[OperatorSensitivity],
     try_file: Callable[[bytes], Trial],
     time_file: Callable[[bytes], float],
     good: Callable[[GateResult], bool],
     progress: Progress = silent,
 ) -> Fix:
-    """Find the fewest operators whose staying in float satisfies ``good``.
+    """Find the smallest number of float operators that satisfies ``good``.
 
-    k grows 0, 1, 2, 4, 8 ... until it does, then the last gap is halved: a damaged operator more in float seldom makes
-    an answer worse, so what lies between is taken to be in order.
+    k grows 0, 1, 2, 4, 8 ... until it does, then the last gap is halved, assuming that more float operators are not
+    worse.
 
     Args:
         quantiser: of the float file.
         ranking: all operators, the worst first.
         try_file: measures a file on validation pictures.
-        time_file: measures how long it takes, over the float file.
-        good: whether the gate's result on them will do.
-        progress: told after each trial.
+        time_file: returns its latency relative to the float file.
+        good: returns whether a gate result is acceptable.
+        progress: receives each trial.
     """
     steps: dict[int, FixStep] = {}
     contents: dict[int, bytes] = {}
@@ -197,10 +201,10 @@ def _in_order(steps: dict[int, FixStep]) -> tuple[FixStep, ...]:
 
 
 def measure_latency_ms(models: Sequence[TFLiteModel], image: Image) -> tuple[float, ...]:
-    """Return the median time of one ``invoke`` of each model in milliseconds; they take turns, so load hits all alike.
+    """Return the median latency of each model in milliseconds; they alternate, so that load affects all equally.
 
     Args:
-        models: as they will run; each says its own number of threads.
+        models: with their number of threads.
         image: (H, W, 3) uint8 RGB as the models take it.
     """
     times = np.zeros((_ROUNDS, len(models)))

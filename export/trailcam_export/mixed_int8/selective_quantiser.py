@@ -1,10 +1,9 @@
-"""Static int8 with chosen operators left in float32: calibrated once, then quantised as often as one likes.
+"""Static int8 with chosen operators left in float32: calibrated once, quantised many times.
 
 It starts from the float32 file and uses ``litert-quantizer``, whose recipes select operators by name. The ranges are
 the smallest and largest value that each tensor took over all calibration pictures, as ``TFLiteConverter`` has them. The
 file takes uint8 as the float file does: its CAST stays, followed by a QUANTIZE. Between an int8 and a float operator
-stands a QUANTIZE or DEQUANTIZE, so a tensor is free of int8 only if the operator that makes it and those that read it
-are all in float.
+is a QUANTIZE or DEQUANTIZE, so a tensor is in float only if its producer and all its consumers are.
 """
 
 import contextlib
@@ -39,7 +38,7 @@ class Operator:
 
     @property
     def short_name(self) -> str:
-        """The layer it comes from, for people: the converter fuses names with ``;`` and puts the model's in front."""
+        """The name of its layer: the converter joins names with ``;`` and prefixes that of the model."""
         last = self.name.rstrip(";").split(";")[-1].split("/")
         return "/".join(last[1:-1] or last)
 
@@ -77,9 +76,9 @@ class SelectiveQuantiser:
         Raises:
             ValueError: a name that no operator has.
         """
-        strange = set(in_float) - {operator.name for operator in self.operators}
-        if strange:
-            raise ValueError(f"no operator is called {min(strange)!r}")
+        unknown = set(in_float) - {operator.name for operator in self.operators}
+        if unknown:
+            raise ValueError(f"no operator is called {min(unknown)!r}")
         work = quantizer.Quantizer(self._content, self._recipe.get_quantization_recipe())
         for name in in_float:
             pattern = f"^{re.escape(name)};$"  # the library's scopes end so
@@ -109,7 +108,7 @@ class SelectiveQuantiser:
 
 
 def _list_operators(content: bytes) -> tuple[Operator, ...]:
-    """List the operators that compute something, in the order in which they run."""
+    """List the operators that compute, in execution order."""
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # delegates hide what they take over
     interpreter = Interpreter(model_content=content, experimental_op_resolver_type=resolver, num_threads=1)
     names = {item["index"]: item["name"] for item in interpreter.get_tensor_details()}
@@ -122,7 +121,7 @@ def _list_operators(content: bytes) -> tuple[Operator, ...]:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Keep the library's progress bars to itself, and its warning that tensors are kept: calibration needs them."""
+    """Silence the library's progress bars and its warning about kept tensors, which calibration needs."""
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_core.records import encode
 from trailcam_core.spec import OutputSpec
 from trailcam_core.strict_json import canonical_json
-from trailcam_export.gate.gate import BarResult, GateResult
-from trailcam_export.gate.paired_proportions import PairedShare
+from trailcam_export.gate.criteria import CriterionResult
+from trailcam_export.gate.gate import GateResult
+from trailcam_export.gate.paired_proportions import PairedProportion
 from trailcam_export.gate.statistics import Score
 from trailcam_export.mixed_int8.search import FixStep
 from trailcam_export.report.findings import Findings, FixFindings, VariantFindings
@@ -26,7 +28,7 @@ def drift_to_bytes(findings: Findings) -> bytes:
 
 
 def drift_record(findings: Findings) -> dict[str, Any]:
-    """Return the findings as plain tables, lists, texts and numbers; shares are in 0..1 and deltas in -1..1."""
+    """Return the findings as plain tables, lists, texts and numbers; fractions are in 0..1 and deltas in -1..1."""
     first = findings.variants[0].drift
     return {
         "schema_version": SCHEMA_VERSION,
@@ -34,15 +36,15 @@ def drift_record(findings: Findings) -> dict[str, Any]:
         "version": findings.version,
         "labels": list(findings.labels),
         "n": first.n,
-        "n_others": 0 if findings.reference.others is None else len(findings.reference.others),
+        "n_others": 0 if findings.reference.ood_logits is None else len(findings.reference.ood_logits),
         "preset": asdict(findings.preset),
         "trained": {
             **_score(first.reference),
             **_output(findings.reference.output),
             "calibration_error": first.ece_reference,
-            "doubt": findings.doubt,
+            "doubt": findings.reference_warning,
             "unknown": None if first.unknown is None else first.unknown.first,
-            "unknown_others": None if first.unknown_others is None else first.unknown_others.first,
+            "unknown_others": None if first.unknown_ood is None else first.unknown_ood.first,
         },
         "variants": [_variant(variant) for variant in findings.variants],
         "fix": None if findings.fix is None else _fix(findings.fix, findings.fixed),
@@ -67,7 +69,7 @@ def _variant(variant: VariantFindings) -> dict[str, Any]:
         "agreement": {"value": drift.agreement, "n": drift.n, "agreeing": drift.agreeing},
         "recall_delta": [_pairs(pairs) for pairs in drift.recall],
         "unknown": None if drift.unknown is None else _pairs(drift.unknown),
-        "unknown_others": None if drift.unknown_others is None else _pairs(drift.unknown_others),
+        "unknown_others": None if drift.unknown_ood is None else _pairs(drift.unknown_ood),
         "kl_nats": _distribution(drift.kl),
         "confidence_shift": _distribution(drift.confidence_shift),
         "calibration_error": drift.ece_variant,
@@ -85,7 +87,7 @@ def _score(score: Score) -> dict[str, Any]:
 
 
 def _output(output: OutputSpec) -> dict[str, Any]:
-    return {"temperature": output.temperature, "reject": None if output.reject is None else asdict(output.reject)}
+    return {"temperature": output.temperature, "reject": None if output.reject is None else encode(output.reject)}
 
 
 def _gate(gate: GateResult) -> dict[str, Any]:
@@ -95,15 +97,16 @@ def _gate(gate: GateResult) -> dict[str, Any]:
         "cause": gate.cause,
         "pictures_needed": gate.pictures_needed,
         "warnings": list(gate.warnings),
-        "bars": [_bar(bar) for bar in gate.bars],
+        "bars": [_criterion(criterion) for criterion in gate.criteria],
     }
 
 
-def _bar(bar: BarResult) -> dict[str, Any]:
-    return asdict(bar) | {"verdict": bar.verdict.value}
+def _criterion(result: CriterionResult) -> dict[str, Any]:
+    fields = asdict(result) | {"verdict": result.verdict.value}
+    return {"bar" if name == "bound" else name: value for name, value in fields.items()}
 
 
-def _pairs(pairs: PairedShare) -> dict[str, Any]:
+def _pairs(pairs: PairedProportion) -> dict[str, Any]:
     low, high = pairs.interval()
     return (
         asdict(pairs)

@@ -1,4 +1,4 @@
-"""Everything that the drift gate found about an export, in one place for all that is written about it."""
+"""The findings of the drift gate about an export, for all its reports."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_export.gate.gate import GateResult, Verdict
 from trailcam_export.gate.presets import Preset
-from trailcam_export.gate.statistics import Answers, ClassIds, DriftStatistics
+from trailcam_export.gate.statistics import ClassIds, DriftStatistics, ModelOutputs
 from trailcam_export.mixed_int8.search import Fix
 
 __all__ = ["Findings", "FixFindings", "VariantFindings"]
@@ -14,7 +14,7 @@ __all__ = ["Findings", "FixFindings", "VariantFindings"]
 
 @dataclass(frozen=True)
 class FixFindings:
-    """What ``--fix`` tried for the variant ``of``, and the median ``invoke`` of some files in ms, on one thread."""
+    """The search of ``--fix`` for the variant ``of``, and the median latency of some files in ms, on one thread."""
 
     of: str
     fix: Fix
@@ -23,12 +23,12 @@ class FixFindings:
 
 @dataclass(frozen=True, eq=False)
 class VariantFindings:
-    """One bundle: its name among the others, its answers to the test pictures, the drift and the verdict."""
+    """One bundle: its name, its outputs on the test images, the drift and the verdict."""
 
     name: str
     bundle: str
     size_bytes: int
-    answers: Answers
+    answers: ModelOutputs
     drift: DriftStatistics
     gate: GateResult
 
@@ -38,8 +38,8 @@ class Findings:
     """All variants of an export against the trained model.
 
     ``rows`` are the test pictures below ``data``, ``class_ids`` their true classes; all answers are in that order.
-    ``fixed`` names the variant that stands in for one which failed, where ``--fix`` found it. ``doubt`` says what is
-    probably wrong with the trained model itself.
+    ``fixed`` names the variant that replaces a failed one, if ``--fix`` found it. ``reference_warning`` describes a
+    probable fault of the trained model itself.
     """
 
     name: str
@@ -49,14 +49,14 @@ class Findings:
     data: Path
     rows: tuple[SplitRow, ...]
     class_ids: ClassIds
-    reference: Answers
+    reference: ModelOutputs
     variants: tuple[VariantFindings, ...]
     fix: FixFindings | None = None
     fixed: str | None = None
-    doubt: str | None = None
+    reference_warning: str | None = None
 
     def passed(self, inconclusive_fails: bool = False) -> bool:
-        """Return whether every variant may ship; one that a fixed variant stands in for does not count."""
+        """Return whether every variant may ship; one that a fixed variant replaces does not count."""
         bad = {Verdict.FAIL, Verdict.INCONCLUSIVE} if inconclusive_fails else {Verdict.FAIL}
         replaced = self.fix.of if self.fix is not None and self.fixed is not None else None
         return all(variant.gate.verdict not in bad for variant in self.variants if variant.name != replaced)

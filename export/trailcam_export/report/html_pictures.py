@@ -1,4 +1,4 @@
-"""The pictures on which answers differ, for ``report.html``: a person sees at a glance whether they are hard ones."""
+"""The pictures on which answers differ, for ``report.html``: a glance shows whether they are hard ones."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,9 +6,10 @@ import numpy.typing as npt
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.decision import probabilities
+from trailcam_core.report.markup import Html, paragraph
+from trailcam_core.report.pictures import picture, pictures
 from trailcam_core.spec import InputSpec
 from trailcam_export.report.findings import Findings
-from trailcam_export.report.html_charts import picture
 
 __all__ = ["MOST_PICTURES", "show_pictures"]
 
@@ -16,31 +17,31 @@ MOST_PICTURES = 60  # embedded, about 6 kB each
 _THUMBNAIL = InputSpec(144, 144, "letterbox")
 
 
-def show_pictures(findings: Findings) -> str:
+def show_pictures(findings: Findings) -> Html:
     """Return the pictures that a variant answers otherwise than the trained model, those that lost most first.
 
     Raises:
         SourceError: one can no longer be read.
     """
-    said = [variant.answers.logits.argmax(axis=1) for variant in findings.variants]
-    ours = findings.reference.logits.argmax(axis=1)
-    differ = np.zeros(len(ours), int)
-    lost = np.zeros(len(ours), int)
-    for answers in said:
-        differ += answers != ours
-        lost += (answers != ours) & (ours == findings.class_ids)
+    reference = findings.reference.logits.argmax(axis=1)
+    differ = np.zeros(len(reference), int)
+    lost = np.zeros(len(reference), int)
+    for variant in findings.variants:
+        changed = variant.answers.logits.argmax(axis=1) != reference
+        differ += changed
+        lost += changed & (reference == findings.class_ids)
     places = np.flatnonzero(differ)
     if not len(places):
-        return "<p>None: every variant gives the trained model's answer to every test picture.</p>"
-    order = places[np.lexsort((places, -differ[places], -lost[places]))]
-    figures = [_figure(findings, int(place)) for place in order[:MOST_PICTURES]]
-    return (
-        f"<p>{len(places):,} of {len(ours):,} test pictures, {len(figures)} of them shown: first those on which the "
-        "trained model was right.</p>" + f'<div class="pictures">{"".join(figures)}</div>'
+        return paragraph("None: every variant gives the trained model's answer to every test picture.")
+    shown = places[np.lexsort((places, -differ[places], -lost[places]))][:MOST_PICTURES]
+    text = (
+        f"{len(places):,} of {len(reference):,} test pictures, {len(shown)} of them shown: first those on which the "
+        "trained model was right."
     )
+    return paragraph(text) + pictures(_figure(findings, int(place)) for place in shown)
 
 
-def _figure(findings: Findings, place: int) -> str:
+def _figure(findings: Findings, place: int) -> Html:
     row, truth = findings.rows[place], int(findings.class_ids[place])
     ours = findings.reference
     lines = [
@@ -60,6 +61,6 @@ def _answer(
     name: str, logits: npt.NDArray[np.float32], temperature: float, findings: Findings, truth: int
 ) -> tuple[str, str]:
     shares = probabilities(np.nan_to_num(logits), temperature)
-    said = int(shares.argmax())
-    right = said == truth
-    return "right" if right else "wrong", f"{name}: {findings.labels[said]} {shares[said]:.0%} {'✓' if right else '✗'}"
+    answer = int(shares.argmax())
+    kind, mark = ("right", "✓") if answer == truth else ("wrong", "✗")
+    return kind, f"{name}: {findings.labels[answer]} {shares[answer]:.0%}\N{NO-BREAK SPACE}{mark}"

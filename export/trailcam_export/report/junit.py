@@ -1,26 +1,26 @@
-"""The verdicts as JUnit XML, which every CI server shows: one test case per variant and bar.
+"""The verdicts as JUnit XML, which every CI server shows: one test case per variant and criterion.
 
     pass          a test case with nothing in it
     fail          <failure>, its message is the reason
-    inconclusive  <skipped>, its message is the reason with the number of pictures; <failure> where that is asked for
+    inconclusive  <skipped>, its message is the reason with the number of pictures; <failure> on request
 
 Source: the schema that Jenkins' xUnit plugin checks against (junit-10.xsd), which GitLab and others read as well.
 """
 
 from xml.etree import ElementTree
 
-from trailcam_export.gate.gate import BarResult, Verdict
+from trailcam_export.gate.criteria import CriterionResult, Verdict
 from trailcam_export.report.findings import Findings, VariantFindings
 
 __all__ = ["junit_to_bytes"]
 
 
 def junit_to_bytes(findings: Findings, inconclusive_fails: bool = False) -> bytes:
-    """Return the XML file; a failed variant that a fixed one stands in for counts as skipped.
+    """Return the XML file; a failed variant that a fixed one replaces counts as skipped.
 
     Args:
         findings: of an export.
-        inconclusive_fails: whether a bar that could not be decided is a failure.
+        inconclusive_fails: whether an inconclusive criterion is a failure.
     """
     root = ElementTree.Element("testsuites", name=f"drift gate {findings.preset.name}")
     for variant in findings.variants:
@@ -37,8 +37,8 @@ def _suite(
     findings: Findings, variant: VariantFindings, replaced_by: str | None, inconclusive_fails: bool
 ) -> ElementTree.Element:
     suite = ElementTree.Element("testsuite", name=f"{findings.name} {variant.name}")
-    for bar in variant.gate.bars:
-        suite.append(_case(findings, variant, bar, replaced_by, inconclusive_fails))
+    for criterion in variant.gate.criteria:
+        suite.append(_case(findings, variant, criterion, replaced_by, inconclusive_fails))
     suite.set("tests", str(len(suite)))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("errors", "0")
@@ -47,19 +47,25 @@ def _suite(
 
 
 def _case(
-    findings: Findings, variant: VariantFindings, bar: BarResult, replaced_by: str | None, inconclusive_fails: bool
+    findings: Findings,
+    variant: VariantFindings,
+    criterion: CriterionResult,
+    replaced_by: str | None,
+    inconclusive_fails: bool,
 ) -> ElementTree.Element:
-    case = ElementTree.Element("testcase", classname=f"{findings.name}.{variant.name}", name=bar.name, time="0")
-    if bar.verdict is Verdict.PASS:
+    case = ElementTree.Element("testcase", classname=f"{findings.name}.{variant.name}", name=criterion.name, time="0")
+    if criterion.verdict is Verdict.PASS:
         return case
-    reason = bar.reason
-    if variant.gate.cause is not None and bar.verdict is Verdict.FAIL:
+    reason = criterion.reason
+    if variant.gate.cause is not None and criterion.verdict is Verdict.FAIL:
         reason += f". Likely cause: {variant.gate.cause}"
     if replaced_by is not None:
-        ElementTree.SubElement(case, "skipped", message=f"{bar.verdict.value}, replaced by {replaced_by}: {reason}")
-    elif bar.verdict is Verdict.FAIL or inconclusive_fails:
-        failure = ElementTree.SubElement(case, "failure", message=reason, type=bar.verdict.value)
-        failure.text = f"{bar.rule}: {reason}"
+        ElementTree.SubElement(
+            case, "skipped", message=f"{criterion.verdict.value}, replaced by {replaced_by}: {reason}"
+        )
+    elif criterion.verdict is Verdict.FAIL or inconclusive_fails:
+        failure = ElementTree.SubElement(case, "failure", message=reason, type=criterion.verdict.value)
+        failure.text = f"{criterion.rule}: {reason}"
     else:
         ElementTree.SubElement(case, "skipped", message=f"inconclusive: {reason}")
     return case

@@ -1,4 +1,4 @@
-"""Make one variant's file: convert, look into it, put the card in, and compare a float one with the trained model."""
+"""Convert a trained model to the file of one variant: convert, check, embed metadata, compare a float file."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import onnx
 
 from trailcam_core.errors import ExportError
 from trailcam_core.images.resize import Image
-from trailcam_export.convert.embedded_metadata import ModelCard, write_onnx_card, write_tflite_card
+from trailcam_export.convert.embedded_metadata import embed_onnx_metadata, embed_tflite_metadata
 from trailcam_export.convert.onnx_check import check_onnx
 from trailcam_export.convert.quantise import quantise
 from trailcam_export.convert.to_onnx import convert_onnx_float32, quantise_onnx, to_float16
@@ -17,70 +17,69 @@ from trailcam_export.convert.to_tflite import convert_float16, convert_float32
 from trailcam_export.convert.variants import Variant
 from trailcam_export.inference.batches import Images
 from trailcam_export.inference.parity import check_parity
-from trailcam_export.inference.predict import Answerer, FileAnswerer
-from trailcam_export.run.resume_cache import Converted, WorkFolder
+from trailcam_export.inference.predict import FilePredictor, Predictor
+from trailcam_export.run.plan import ExportPlan
+from trailcam_export.run.resume_cache import ConvertedFile, ResumeCache
 from trailcam_export.tflite.checks import check_graph
 from trailcam_export.tflite.inspect import check_weights, kernel_size, runtime_min, shorten_names
 
-__all__ = ["FileMaker", "find_runtime_min"]
+__all__ = ["VariantConverter", "find_runtime_min"]
 
 _ONNXRUNTIME = "1.17"  # the oldest on which golden vectors were replayed; the files themselves need opset 17, IR 8
 
 
-class FileMaker:
-    """Makes the files of one trained model.
+class VariantConverter:
+    """Converts one trained model.
 
     Args:
         model: (N, H, W, 3) uint8 RGB to (N, K) float32 logits.
-        trained: the same, to be asked.
-        card: what travels inside each file.
-        calibration: gives the calibration pictures of a variant, named for progress, anew at each call.
-        parity_images: (N, H, W, 3) real pictures.
-        quantizer: replaces the better one of each scheme.
-        work: where finished files are kept.
+        trained: runs it.
+        plan: of the export.
+        calibration: returns the calibration images for a variant, by the name for progress, anew at each call.
+        parity_images: (N, H, W, 3) real images.
+        cache: keeps finished files.
     """
 
     def __init__(
         self,
         model: keras.Model,
-        trained: Answerer,
-        card: ModelCard,
+        trained: Predictor,
+        plan: ExportPlan,
         calibration: Callable[[str], Iterator[Image]],
         parity_images: Images,
-        quantizer: str | None,
-        work: WorkFolder,
+        cache: ResumeCache,
     ) -> None:
-        self._model, self._trained, self._card = model, trained, card
+        self._model, self._trained, self._card = model, trained, plan.card
         self._calibration, self._parity_images = calibration, parity_images
-        self._quantizer, self._work = quantizer, work
+        self._quantizer, self._cache = plan.quantizer, cache
         self._kernels = kernel_size(model)
         self._onnx: onnx.ModelProto | None = None
 
-    def make(self, variant: Variant) -> Converted:
-        """Convert, check and keep one variant; one that was kept before is taken as it is.
+    def convert(self, variant: Variant) -> ConvertedFile:
+        """Convert, check and keep one variant; a file in the cache is used as it is.
 
         Raises:
-            ExportError: it cannot be converted, or only looks converted.
+            ExportError: it cannot be converted, or the conversion is wrong.
             OSError: the disk is full or read-only.
         """
-        before = self._work.load_converted(variant.name, variant.format)
+        before = self._cache.load_converted(variant.name, variant.format)
         if before is not None:
             return before
         start_s = time.monotonic()
         content = self._tflite(variant) if variant.format == "tflite" else self._onnx_file(variant)
         seconds = time.monotonic() - start_s
         parity = self._parity(variant, content) if variant.is_float else None
-        return self._work.save_converted(variant.name, variant.format, content, parity, seconds)
+        return self._cache.save_converted(variant.name, variant.format, content, parity, seconds)
 
-    def finish(self, variant: Variant, content: bytes, seconds: float) -> Converted:
-        """Put the card into an integer TFLite file that was made elsewhere in ``seconds``, check and keep it.
+    def finish(self, variant: Variant, content: bytes, seconds: float) -> ConvertedFile:
+        """Embed the metadata in an integer TFLite file of ``--fix``, check and keep it.
 
         Raises:
-            ExportError: it is not what its variant promises.
+            ExportError: the file does not satisfy the rules of its variant.
             OSError: the disk is full or read-only.
         """
         content = self._finish(variant, content)
-        return self._work.save_converted(variant.name, variant.format, content, None, seconds)
+        return self._cache.save_converted(variant.name, variant.format, content, None, seconds)
 
     def _tflite(self, variant: Variant) -> bytes:
         if variant.scheme == "float32":
@@ -95,7 +94,7 @@ class FileMaker:
     def _finish(self, variant: Variant, content: bytes) -> bytes:
         if not variant.is_float:
             content = shorten_names(content)  # a float file, for study, keeps them whole
-        content = write_tflite_card(content, self._card)
+        content = embed_tflite_metadata(content, self._card)
         check_graph(content, variant.scheme, tuple(self._model.input_shape[1:]), self._model.output_shape[-1])
         check_weights(content, variant.name, self._kernels)
         return content
@@ -110,21 +109,21 @@ class FileMaker:
             model = to_float16(model)
         elif variant.scheme == "int8":
             model = quantise_onnx(model, self._calibration(variant.name))
-        content = write_onnx_card(model, self._card)
+        content = embed_onnx_metadata(model, self._card)
         check_onnx(onnx.load_from_string(content), variant.scheme, shape, count, self._kernels)
         return content
 
     def _parity(self, variant: Variant, content: bytes) -> float:
-        path = self._work.path / f"parity.{variant.format}"
+        path = self._cache.path / f"parity.{variant.format}"
         path.write_bytes(content)
         try:
-            return check_parity(self._trained, FileAnswerer(path), self._parity_images, variant.scheme, variant.name)
+            return check_parity(self._trained, FilePredictor(path), self._parity_images, variant.scheme, variant.name)
         finally:
             path.unlink()
 
 
 def find_runtime_min(variant: Variant, path: Path) -> dict[str, str | None]:
-    """Return what can run a file that was made, for the manifest."""
+    """Return the oldest runtimes that can run a file, for the manifest."""
     if variant.format == "onnx":
         return {"onnxruntime": _ONNXRUNTIME}
     if variant.format == "tflite":

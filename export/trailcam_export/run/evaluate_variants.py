@@ -1,131 +1,87 @@
-"""Ask the trained model and every file about the same pictures, once, and let the gate judge each file."""
+"""Compare every converted file with the trained model and apply the drift gate to it."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from trailcam_core.progress import Progress, silent
 from trailcam_export.convert.variants import MIXED_INT8, Variant
-from trailcam_export.gate.diagnosis import SWAP_COUNT, Swapped, diagnose
-from trailcam_export.gate.gate import GateResult, Verdict, judge, with_cause, with_parity
+from trailcam_export.gate.diagnosis import SWAP_COUNT, ChannelSwap, diagnose
+from trailcam_export.gate.gate import GateResult, Verdict, evaluate_gate, with_cause, with_parity
 from trailcam_export.gate.presets import Preset
-from trailcam_export.gate.reference_check import SwappedColours, doubt_reference
-from trailcam_export.gate.statistics import Answers, ClassIds, measure_drift, to_class_ids
+from trailcam_export.gate.reference_check import SwappedColours, check_reference
+from trailcam_export.gate.statistics import ClassIds, ModelOutputs, measure_drift
 from trailcam_export.inference.batches import Images, Logits, fit_file
-from trailcam_export.inference.predict import Answerer, FileAnswerer, collect_logits
+from trailcam_export.inference.predict import FilePredictor, Predictor
 from trailcam_export.report.findings import Findings, FixFindings, VariantFindings
 from trailcam_export.run.output_rule import fit_output
-from trailcam_export.run.plan import Plan
-from trailcam_export.run.resume_cache import Converted, WorkFolder
+from trailcam_export.run.plan import ExportPlan
+from trailcam_export.run.resume_cache import ConvertedFile
+from trailcam_export.run.session import ConvertedVariants, ExportSession, LogitsBySet
 
-__all__ = ["Measured", "doubt_trained", "judge_files", "measure", "true_classes"]
-
-Measured = Mapping[str, Logits]  # (N, K) logits of one model on validation and test, and on others where there are any
+__all__ = ["Reference", "check_trained_reference", "evaluate_variants"]
 
 
 @dataclass(frozen=True)
-class _Judge:
-    """What every file is judged by."""
+class Reference:
+    """The trained model and its logits.
 
-    plan: Plan
+    Those on validation may be missing if there is a float32 file, which gives the same numbers. ``warning`` describes a
+    probable fault of the model itself.
+    """
+
+    predictor: Predictor
+    logits: LogitsBySet
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """What every file is compared with."""
+
+    session: ExportSession
     preset: Preset
-    trained: Answerer
-    reference: Answers
-    test_ids: ClassIds
+    trained: Predictor
+    reference: ModelOutputs
+    class_ids: ClassIds
 
 
-def measure(
-    name: str,
-    sha256: str,
-    title: str,
-    open_answerer: Callable[[], Answerer],
-    plan: Plan,
-    work: WorkFolder,
-    progress: Progress = silent,
-    without: str | None = None,
-) -> Measured:
-    """Return a model's logits on validation, test and others; what was measured before is taken as it is.
-
-    Args:
-        name: what the work folder keeps them under.
-        sha256: digest of the model file.
-        title: what ``progress`` calls the model.
-        open_answerer: gives the model, where it has to be asked.
-        plan: of the export.
-        work: where they are kept.
-        progress: told after each batch.
-        without: one of the three that is not wanted.
+def check_trained_reference(predictor: Predictor, logits: LogitsBySet, session: ExportSession) -> str | None:
+    """Return the probable fault of the trained model itself; a few images are run again with exchanged colours.
 
     Raises:
-        SourceError: a picture cannot be read.
-        BundleError: the file cannot be loaded or run.
-        OSError: the disk is full or read-only.
-    """
-    shown = {"validation": plan.files("validation"), "test": plan.files("test"), "others": list(plan.others_files)}
-    shown = {what: paths for what, paths in shown.items() if paths and what != without}
-    kept = work.load_logits(name, sha256)
-    if kept is not None and shown.keys() <= kept.keys():
-        return kept
-    asked = {name: open_answerer()}
-    logits = {
-        what: collect_logits(paths, plan.run.input, asked, f"measuring {title} on {what}", progress)[name]
-        for what, paths in shown.items()
-    }
-    work.save_logits(name, sha256, logits)
-    return logits
-
-
-def true_classes(plan: Plan, split: str) -> ClassIds:
-    """Return the (N,) true classes of a split, in the order of ``plan.files``."""
-    return to_class_ids(plan.run.labels, [row.label for row in plan.run.pictures(split)])
-
-
-def doubt_trained(trained: Answerer, of_trained: Measured, plan: Plan) -> str | None:
-    """Return what is probably wrong with the trained model itself; a few pictures are asked with exchanged colours.
-
-    Raises:
-        ExportError: the labels are in another order than its outputs, beyond doubt.
+        ExportError: the labels are certainly in another order than its outputs.
         SourceError: a picture cannot be read.
     """
-    class_ids, images = true_classes(plan, "test"), _sample(plan)
-    exchanged = trained.logits(np.ascontiguousarray(images[..., ::-1]))
+    plan, class_ids = session.plan, session.class_ids("test")
+    exchanged = predictor.logits(np.ascontiguousarray(_sample(plan)[..., ::-1]))
     places = slice(None, None, _stride(plan))
-    swapped = SwappedColours(class_ids[places], of_trained["test"][places], exchanged)
-    return doubt_reference(of_trained["test"], class_ids, plan.run.labels, swapped, plan.model_path)
+    swapped = SwappedColours(class_ids[places], logits["test"][places], exchanged)
+    return check_reference(logits["test"], class_ids, plan.run.labels, swapped, plan.model_path)
 
 
-def judge_files(
-    files: Mapping[Variant, Converted],
-    measured: Mapping[Variant, Measured],
-    trained: Answerer,
-    of_trained: Measured,
-    fix: FixFindings | None,
-    plan: Plan,
-    preset: Preset,
-    doubt: str | None = None,
+def evaluate_variants(
+    converted: ConvertedVariants, trained: Reference, fix: FixFindings | None, session: ExportSession, preset: Preset
 ) -> Findings:
-    """Compare every file with the trained model, whose reject rule is fitted as if it shipped, and judge it.
+    """Compare every file with the trained model, whose output rule is fitted as if it were exported itself.
 
     Args:
-        files: in the order in which they are told of.
-        measured: logits of each.
-        trained: asked again about a few pictures when a file fails, to find out why.
-        of_trained: its logits; those on validation may be missing where a float32 file gives the same numbers.
-        fix: what ``--fix`` tried, where it did.
-        plan: of the export.
-        preset: the bars.
-        doubt: what is probably wrong with the trained model itself.
+        converted: the files, in the order of the report.
+        trained: run again on a few images to find the cause of a failure.
+        fix: the search of ``--fix``, if it ran.
+        session: of the export.
+        preset: the criteria.
     """
-    validation_ids, test_ids = true_classes(plan, "validation"), true_classes(plan, "test")
+    plan = session.plan
+    validation_ids, test_ids = session.class_ids("validation"), session.class_ids("test")
 
-    def answers(found: Measured) -> Answers:
-        test, others = found["test"], found.get("others")
-        fitted = (found["validation"], validation_ids)
-        return Answers(test, fit_output(plan.draft.output, plan.reject_score, fitted, (test, test_ids), others), others)
+    def outputs(logits: LogitsBySet) -> ModelOutputs:
+        test, ood = logits["test"], logits.get("others")
+        fitted = (logits["validation"], validation_ids)
+        output = fit_output(plan.draft.output, plan.score_name, fitted, (test, test_ids), ood)
+        return ModelOutputs(test, output, ood)
 
-    same = next((measured[variant] for variant in files if variant.scheme == "float32"), {})
-    judge_by = _Judge(plan, preset, trained, answers({**same, **of_trained}), test_ids)
+    same = next((converted.logits[variant] for variant in converted.files if variant.scheme == "float32"), {})
+    comparison = _Comparison(session, preset, trained.predictor, outputs({**same, **trained.logits}), test_ids)
     return Findings(
         name=plan.draft.name,
         version=plan.draft.version,
@@ -134,38 +90,41 @@ def judge_files(
         data=plan.data,
         rows=plan.run.pictures("test"),
         class_ids=test_ids,
-        reference=judge_by.reference,
-        variants=tuple(_judge(variant, file, answers(measured[variant]), judge_by) for variant, file in files.items()),
+        reference=comparison.reference,
+        variants=tuple(
+            _evaluate(variant, file, outputs(converted.logits[variant]), comparison)
+            for variant, file in converted.files.items()
+        ),
         fix=fix,
-        fixed=MIXED_INT8.name if MIXED_INT8 in files else None,
-        doubt=doubt,
+        fixed=MIXED_INT8.name if MIXED_INT8 in converted.files else None,
+        reference_warning=trained.warning,
     )
 
 
-def _judge(variant: Variant, file: Converted, ours: Answers, by: _Judge) -> VariantFindings:
-    """All are judged by their answers; a float file was also compared number by number right after its conversion."""
-    drift = measure_drift(by.reference, ours, by.test_ids)
-    gate = judge(drift, by.preset, by.plan.run.labels)
+def _evaluate(variant: Variant, file: ConvertedFile, ours: ModelOutputs, by: _Comparison) -> VariantFindings:
+    """Evaluate a file by its answers; a float file was also compared number by number right after its conversion."""
+    drift = measure_drift(by.reference, ours, by.class_ids)
+    gate = evaluate_gate(drift, by.preset, by.session.plan.run.labels)
     if file.parity is not None:
-        gate = with_parity(gate, file.parity, len(by.plan.parity_files()), variant.scheme)
+        gate = with_parity(gate, file.parity, len(by.session.plan.parity_files()), variant.scheme)
     if gate.verdict is Verdict.FAIL:
-        gate = _explain(gate, FileAnswerer(file.path), ours.logits, by)
+        gate = _add_cause(gate, FilePredictor(file.path), ours.logits, by)
     size = file.path.stat().st_size
     return VariantFindings(variant.name, f"{variant.name}.bundle", size, ours, drift, gate)
 
 
-def _explain(gate: GateResult, file: Answerer, logits: Logits, by: _Judge) -> GateResult:
-    """Add the likely cause of a fail; some pictures are asked again with red and blue exchanged."""
-    images = _sample(by.plan)
+def _add_cause(gate: GateResult, file: Predictor, logits: Logits, by: _Comparison) -> GateResult:
+    """Add the probable cause of a failure; some images are run again with red and blue exchanged."""
+    images = _sample(by.session.plan)
     exchanged = file.logits(np.ascontiguousarray(images[..., ::-1]))
-    swapped = Swapped(by.trained.logits(images), file.logits(images), exchanged)
-    return with_cause(gate, diagnose(by.reference.logits, logits, by.plan.run.labels, swapped))
+    swapped = ChannelSwap(by.trained.logits(images), file.logits(images), exchanged)
+    return with_cause(gate, diagnose(by.reference.logits, logits, by.session.plan.run.labels, swapped))
 
 
-def _stride(plan: Plan) -> int:
+def _stride(plan: ExportPlan) -> int:
     return max(1, -(-len(plan.files("test")) // SWAP_COUNT))
 
 
-def _sample(plan: Plan) -> Images:
-    """Return every so many test picture, as the models take them."""
+def _sample(plan: ExportPlan) -> Images:
+    """Return an even sample of the test images, as the models take them."""
     return np.stack([fit_file(path, plan.run.input) for path in plan.files("test")[:: _stride(plan)]])

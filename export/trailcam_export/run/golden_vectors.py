@@ -1,9 +1,9 @@
-"""Make the golden vectors of a bundle and find out how closely another machine must match them.
+"""Make the golden vectors of a bundle and measure the tolerance for other machines.
 
-The expected logits are those of the file that ships, run as the device runs it. How far honest machines differ is
-measured: the same file with one thread, with two, and on other kernels: without XNNPACK (TFLite), without any
-optimisation of the graph (ONNX), which is other code with other rounding and so the best stand-in for another
-processor. Twice the worst difference seen is allowed, and never less than:
+The expected logits are those of the shipped file, run as the device runs it. The legitimate difference between machines
+is measured: the same file with one thread, with two, and on other kernels: without XNNPACK (TFLite), without graph
+optimisation (ONNX), which is other code with other rounding and so the best substitute for another processor. The
+tolerance is twice the largest difference, and at least:
 
 float32        0.001 and 0.0001 of the largest logit, what parity with Keras allows (sums in another order). Measured on
                EfficientNet-Lite0 at 224 px, 60 pictures: 0.00002.
@@ -119,7 +119,7 @@ def _run(model: FileModel, images: Images) -> Logits:
 
 
 def _plain_tflite(path: Path, model: FileModel) -> Callable[[Image], Logits]:
-    """Return what runs one picture without XNNPACK."""
+    """Return a function that runs one image without XNNPACK."""
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(model_path=str(path), experimental_op_resolver_type=resolver, num_threads=1)
     interpreter.allocate_tensors()
@@ -137,7 +137,7 @@ def _plain_tflite(path: Path, model: FileModel) -> Callable[[Image], Logits]:
 
 
 def _plain_onnx(path: Path) -> Callable[[Image], Logits]:
-    """Return what runs one picture with every operator on its own, integers as the floats that they stand for."""
+    """Return a function that runs one image without operator fusion, with integers as the floats they represent."""
     runtime = load_onnxruntime()
     options = runtime.SessionOptions()
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -1,34 +1,34 @@
-"""Temperature and reject rule of the very file that ships, because quantisation moves its logits.
+"""Fit temperature and reject rule on the shipped file, because quantisation changes its logits.
 
-Validation pictures set both numbers; the stated shares are measured on test pictures and on others, which did not.
+Validation images set both numbers; the rates are measured on test and OOD images, which did not.
 """
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trailcam_core.datasets.out_of_distribution import REPORT_HALF, group_others
+from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, list_ood_images
 from trailcam_core.datasets.run_directory import Run
 from trailcam_core.errors import DataError, ExportError, SourceError
+from trailcam_core.files.digest import file_sha256
 from trailcam_core.images.decode import read_image
-from trailcam_core.inference.decision import fit_reject_rule, is_named, reject_score
+from trailcam_core.inference.decision import fit_reject_rule, is_named
 from trailcam_core.inference.temperature import fit_temperature
 from trailcam_core.progress import Progress, silent
 from trailcam_core.spec import REJECT_SCORES, InputSpec, OutputSpec, RejectRule
 from trailcam_export.gate.statistics import ClassIds
 from trailcam_export.inference.batches import Logits
 
-__all__ = ["KEEP", "choose_score", "find_others", "fit_output"]
+__all__ = ["KNOWN_ACCEPT_RATE", "choose_score", "find_ood_images", "fit_output"]
 
-KEEP = 0.95  # share of pictures of known labels that keep their answer
+KNOWN_ACCEPT_RATE = 0.95  # fraction of images of known labels that keep their answer
 _DEFAULT_SCORE = "max_logit"
 
 
 def choose_score(run: Run) -> str:
-    """Return the reject score that training chose, ``max_logit`` where it chose none.
+    """Return the confidence score that training chose, ``max_logit`` if it chose none.
 
     Raises:
         ExportError: metrics.json names a score that no device knows.
@@ -47,17 +47,17 @@ def fit_output(
     score: str,
     validation: tuple[Logits, ClassIds],
     test: tuple[Logits, ClassIds],
-    others: Logits | None,
+    ood: Logits | None,
 ) -> OutputSpec:
-    """Fit both numbers and measure what they do.
+    """Fit both numbers and measure their effect.
 
     Args:
-        draft: K labels, and which of them mean nothing there or an animal that is none of the others.
-        score: see ``trailcam_core.inference.decision.reject_score``.
+        draft: K labels, and which of them are never an answer.
+        score: see ``trailcam_core.inference.decision.score_name``.
         validation: (N, K) logits and (N,) true classes that set the numbers.
-        test: (M, K) logits and (M,) true classes that measure them.
-        others: (L, K) logits of pictures of none of the labels, where there are any. Test pictures of nothing and of
-            other animals count among them.
+        test: (M, K) logits and (M,) true classes that measure their effect.
+        ood: (L, K) logits of out-of-distribution images, if there are any. Test images of labels that are never an
+            answer are added to them.
 
     Raises:
         ExportError: the file gives NaN or infinity for a validation picture.
@@ -70,37 +70,37 @@ def fit_output(
             "overflows in these numbers: leave this variant out, or train the run again."
         )
     output = replace(draft, temperature=fit_temperature(logits, class_ids), reject=None)
-    threshold = fit_reject_rule(logits[np.isin(class_ids, output.known_ids)], score, KEEP)
+    threshold = fit_reject_rule(logits[np.isin(class_ids, output.known_ids)], score, KNOWN_ACCEPT_RATE)
     known = np.isin(test[1], output.known_ids)
-    strange = [test[0][~known], *([] if others is None else [others])]
-    named = is_named(np.concatenate(strange), output, score, threshold)
+    strange = np.concatenate([test[0][~known], *([] if ood is None else [ood])])
+    rejected = ~is_named(strange, output, score, threshold)
     rule = RejectRule(
         score=score,
         threshold=threshold,
-        animals_kept=float(is_named(test[0][known], output, score, threshold).mean()),
-        n_animals=int(known.sum()),
-        others_rejected=float((~named).mean()) if len(named) else None,
-        n_others=len(named),
+        known_accept_rate=float(is_named(test[0][known], output, score, threshold).mean()),
+        n_known=int(known.sum()),
+        ood_reject_rate=float(rejected.mean()) if len(rejected) else None,
+        n_ood=len(rejected),
     )
     return replace(output, reject=rule)
 
 
-def find_others(
+def find_ood_images(
     root: Path, spec: InputSpec, progress: Progress = silent, learned: frozenset[str] = frozenset()
 ) -> tuple[list[Path], int]:
-    """List the pictures of none of the labels that may be measured on, and how many files do not decode.
+    """List the out-of-distribution images for evaluation, and the number of files that do not decode.
 
     Args:
-        root: folder of others; training chooses the reject score on one half of it, these are of the other.
+        root: the folder; training chooses the score on its tuning half, these are of the evaluation half.
         spec: the model's input.
-        progress: told of each picture.
-        learned: digests of others that were shown in training; they are left out wherever they lie now.
+        progress: receives each image.
+        learned: digests of images that training showed; they are excluded, also under another path.
 
     Raises:
         ExportError: no such folder, or no picture in it.
     """
     try:
-        groups = group_others(root)
+        groups = list_ood_images(root)
     except DataError as error:
         raise ExportError(str(error)) from error
     total = sum(map(len, groups.values()))
@@ -116,13 +116,13 @@ def find_others(
                 unreadable += 1
             else:
                 readable.append(path)
-            progress("looking at others", done, total)
-        chosen += readable[REPORT_HALF]
+            progress("reading others", done, total)
+        chosen += readable[EVALUATION_HALF]
     if learned:
-        chosen = [path for path in chosen if hashlib.sha256(path.read_bytes()).hexdigest() not in learned]
+        chosen = [path for path in chosen if file_sha256(path) not in learned]
     if not chosen:
         raise ExportError(
-            f"{root}: no two readable pictures in a folder of it. --others names pictures of none of the labels, other "
-            "ones than those shown in training."
+            f"{root}: no two readable pictures in a folder of it. --others names out-of-distribution pictures, "
+            "other ones than those shown in training."
         )
     return sorted(chosen), unreadable

@@ -1,15 +1,15 @@
-"""What an unfinished export keeps, so that it goes on where it was killed.
+"""The cache of an export: its finished parts, so that an interrupted export can resume.
 
     OUT/.trailcam-export-NAME/
-        key                what the finished parts were made from; with another key all of them are thrown away
-        lock               held by the export that works here
-        calibration.json   the pictures that were chosen, and what is to be said of them
+        key                digest of the inputs; with other inputs all parts are removed
+        lock               held by the export that uses the folder
+        calibration.json   the selected calibration images and the notes on them
         VARIANT.json       written last: the file's SHA-256, parity, seconds
         VARIANT.model      a converted file
         VARIANT.npz        its logits
 
-Each part is written beside, flushed and renamed, so it is whole or not there. A finished export removes the folder; the
-bundles themselves appear in one step, elsewhere.
+Each part is written to a temporary file, flushed and renamed, so it is complete or missing. A finished export removes
+the folder; the bundles themselves appear in one step, elsewhere.
 """
 
 import fcntl
@@ -31,18 +31,18 @@ from trailcam_core.files.atomic import write_file
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.strict_json import canonical_json
 from trailcam_export.calibration.calibration_set import CalibrationSet, FieldFrame
-from trailcam_export.calibration.select import Choice
+from trailcam_export.calibration.select import CalibrationSelection
 from trailcam_export.inference.batches import Logits
 
-__all__ = ["WORK_PREFIX", "Converted", "WorkFolder", "open_work_folder"]
+__all__ = ["WORK_PREFIX", "ConvertedFile", "ResumeCache", "cache_folder", "open_resume_cache"]
 
 WORK_PREFIX = ".trailcam-export-"
-_CHOICE = "calibration.json"
+_SELECTION = "calibration.json"
 
 
 @dataclass(frozen=True)
-class Converted:
-    """A converted file, its digest and how long the conversion took.
+class ConvertedFile:
+    """A converted file, its digest and the duration of its conversion.
 
     ``parity`` is the largest difference of a logit to the trained model, None for integers.
     """
@@ -53,23 +53,25 @@ class Converted:
     conversion_s: float
 
 
-class WorkFolder:
-    """The folder of one export; made by ``open_work_folder``."""
+class ResumeCache:
+    """The folder of one export; made by ``open_resume_cache``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def load_converted(self, name: str, suffix: str) -> Converted | None:
-        """Return a variant that was converted before, None where it was not or its file is not the same any more."""
+    def load_converted(self, name: str, suffix: str) -> ConvertedFile | None:
+        """Return a variant that was converted before, None if there is none or its file has changed."""
         path = self.path / f"{name}.{suffix}"
         try:
             stated = json.loads((self.path / f"{name}.json").read_bytes())
-            found = Converted(path=path, **stated)
+            found = ConvertedFile(path=path, **stated)
             return found if file_sha256(path) == found.sha256 else None
         except (OSError, ValueError, TypeError):
             return None
 
-    def save_converted(self, name: str, suffix: str, content: bytes, parity: float | None, seconds: float) -> Converted:
+    def save_converted(
+        self, name: str, suffix: str, content: bytes, parity: float | None, seconds: float
+    ) -> ConvertedFile:
         """Keep a converted file.
 
         Raises:
@@ -77,14 +79,14 @@ class WorkFolder:
         """
         path = self.path / f"{name}.{suffix}"
         write_file(path, content)
-        found = Converted(path, hashlib.sha256(content).hexdigest(), parity, seconds)
+        found = ConvertedFile(path, hashlib.sha256(content).hexdigest(), parity, seconds)
         fields = asdict(found)
         del fields["path"]
         write_file(self.path / f"{name}.json", canonical_json(fields))
         return found
 
     def load_logits(self, name: str, sha256: str) -> dict[str, Logits] | None:
-        """Return the logits of the file with this digest that were measured before, by what was shown."""
+        """Return the stored logits of the file with this digest, by image set."""
         try:
             with np.load(self.path / f"{name}.npz", allow_pickle=False) as arrays:
                 found = {key: np.asarray(arrays[key]) for key in arrays.files}
@@ -103,47 +105,52 @@ class WorkFolder:
         np.savez(buffer, allow_pickle=False, sha256=np.array(sha256), **dict(logits))
         write_file(self.path / f"{name}.npz", buffer.getvalue())
 
-    def load_choice(self, pool: Sequence[SplitRow], frames: Sequence[FieldFrame]) -> Choice | None:
-        """Return the calibration pictures that were chosen before, None where there are none."""
+    def load_selection(self, pool: Sequence[SplitRow], frames: Sequence[FieldFrame]) -> CalibrationSelection | None:
+        """Return the stored selection of calibration images, None if there is none."""
         by_file, by_path = {row.file: row for row in pool}, {str(frame.path): frame for frame in frames}
         try:
-            stated = json.loads((self.path / _CHOICE).read_bytes())
+            stated = json.loads((self.path / _SELECTION).read_bytes())
             pictures = CalibrationSet(
                 tuple(by_file[file] for file in stated["rows"]), tuple(by_path[path] for path in stated["frames"])
             )
-            return Choice(pictures, tuple(stated["notes"]))
+            return CalibrationSelection(pictures, tuple(stated["notes"]))
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    def save_choice(self, choice: Choice) -> None:
-        """Keep which calibration pictures were chosen.
+    def save_selection(self, selection: CalibrationSelection) -> None:
+        """Keep a selection of calibration images.
 
         Raises:
             OSError: the disk is full or read-only; nothing of it is kept.
         """
         fields = {
-            "rows": [row.file for row in choice.pictures.rows],
-            "frames": [str(frame.path) for frame in choice.pictures.frames],
-            "notes": list(choice.notes),
+            "rows": [row.file for row in selection.pictures.rows],
+            "frames": [str(frame.path) for frame in selection.pictures.frames],
+            "notes": list(selection.notes),
         }
-        write_file(self.path / _CHOICE, canonical_json(fields))
+        write_file(self.path / _SELECTION, canonical_json(fields))
 
     def is_empty(self) -> bool:
-        """Say whether nothing was finished yet."""
+        """Return whether no part is finished yet."""
         return not any(item.name not in ("key", "lock") for item in self.path.iterdir())
 
 
-@contextmanager
-def open_work_folder(out: Path, name: str, inputs: Mapping[str, Any]) -> Iterator[WorkFolder]:
-    """Give the work folder of ``out``/``name``, with what is finished if it was made from the same ``inputs``.
+def cache_folder(out: Path, name: str) -> Path:
+    """Return the folder of the cache of ``out``/``name``."""
+    return out / f"{WORK_PREFIX}{name}"
 
-    When the block ends well the folder is removed; when it does not, it stays, unless nothing in it is finished.
+
+@contextmanager
+def open_resume_cache(out: Path, name: str, inputs: Mapping[str, Any]) -> Iterator[ResumeCache]:
+    """Open the cache of ``out``/``name``; parts that were made from other ``inputs`` are removed.
+
+    The folder is removed at the end of the block. After an exception it stays, unless no part is finished.
 
     Raises:
-        ExportError: another export works in it.
+        ExportError: another export uses it.
         OSError: ``out`` cannot be written.
     """
-    path = out / f"{WORK_PREFIX}{name}"
+    path = cache_folder(out, name)
     path.mkdir(parents=True, exist_ok=True)
     with open(path / "lock", "w") as lock:
         try:
@@ -158,7 +165,7 @@ def open_work_folder(out: Path, name: str, inputs: Mapping[str, Any]) -> Iterato
                 if item.name != "lock":
                     shutil.rmtree(item) if item.is_dir() else item.unlink()
             write_file(path / "key", key)
-        folder = WorkFolder(path)
+        folder = ResumeCache(path)
         try:
             yield folder
         except BaseException:

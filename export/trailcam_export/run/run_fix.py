@@ -1,4 +1,4 @@
-"""``--fix``: carry out the search of ``fix`` on files and pictures, and decide whether there is anything to fix."""
+"""``--fix``: run the search for a mixed int8 file on the files and images of an export."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -8,15 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from trailcam_core.inference.tflite import TFLiteModel
-from trailcam_core.progress import Progress, silent
-from trailcam_core.spec import OutputSpec
 from trailcam_export.calibration.calibration_set import CalibrationSet
-from trailcam_export.convert.variants import MIXED_INT8
-from trailcam_export.gate.gate import GateResult, judge
+from trailcam_export.convert.variants import FIX_NEEDS, MIXED_INT8
+from trailcam_export.gate.gate import GateResult, evaluate_gate
 from trailcam_export.gate.presets import Preset
-from trailcam_export.gate.statistics import Answers, ClassIds, measure_drift
+from trailcam_export.gate.statistics import ModelOutputs, measure_drift
 from trailcam_export.inference.batches import Images, Logits
-from trailcam_export.inference.predict import FileAnswerer, collect_logits
+from trailcam_export.inference.predict import FilePredictor, predict_files
 from trailcam_export.mixed_int8.search import (
     RANKING_COUNT,
     Trial,
@@ -28,113 +26,114 @@ from trailcam_export.mixed_int8.search import (
 from trailcam_export.mixed_int8.selective_quantiser import SelectiveQuantiser
 from trailcam_export.report.findings import FixFindings
 from trailcam_export.run.output_rule import fit_output
-from trailcam_export.run.plan import Plan
-from trailcam_export.run.resume_cache import WorkFolder
+from trailcam_export.run.session import ConvertedVariants, ExportSession
 
-__all__ = ["repair_int8"]
+__all__ = ["run_fix"]
 
 _BROKEN = "int8"
+_NAME = MIXED_INT8.name
 
 
-def repair_int8(
-    files: Mapping[str, Path],
-    validation: Mapping[str, Logits],
-    class_ids: ClassIds,
-    calibration: CalibrationSet,
-    plan: Plan,
-    preset: Preset,
-    work: WorkFolder,
-    progress: Progress = silent,
+def run_fix(
+    converted: ConvertedVariants, calibration: CalibrationSet, session: ExportSession, preset: Preset
 ) -> FixFindings | None:
-    """Look for a mixed int8 file where int8 does not satisfy the gate on validation pictures.
+    """Search for a mixed int8 file if int8 does not satisfy the gate on validation images.
 
     Args:
-        files: of ``float32`` and ``int8``; what is tried stands beside them for a while.
-        validation: (N, K) logits of both.
-        class_ids: (N,) true classes of the validation pictures.
-        calibration: the pictures that set the ranges, at least one.
-        plan: of the export.
-        preset: the bars.
-        work: keeps the answers of every file that was tried: a search that was stopped asks only what is new.
-        progress: told at each step.
+        converted: with ``float32`` and ``int8``; files that are tried are written beside them temporarily.
+        calibration: the images that set the ranges, at least one.
+        session: its cache keeps the logits of every file that was tried, so an interrupted search can resume.
+        preset: the criteria.
 
     Returns:
-        What was tried and the file that was found, None where int8 is good as it is.
+        The trials and the file that was found, None if int8 needs no fix.
 
     Raises:
         SourceError: a picture cannot be read.
-        BundleError: a file that the quantiser made cannot be run.
+        BundleError: a file from the quantiser cannot be run.
         OSError: the disk is full or read-only.
     """
-    ours = _answers(validation["float32"], class_ids, plan)
-    perfect = judge(measure_drift(ours, ours, class_ids), preset, plan.run.labels)
-
-    def good(result: GateResult) -> bool:
-        return satisfies(result, perfect)
-
-    def look(logits: Logits) -> Trial:
-        drift = measure_drift(ours, _answers(logits, class_ids, plan), class_ids)
-        result = judge(drift, preset, plan.run.labels)
-        return Trial(result, drift.variant.top1, drift.right.delta, drift.agreement, float(drift.kl.mean()))
-
-    if good(look(validation[_BROKEN]).gate):
+    search = _Search(converted, session, preset)
+    if search.good(search.evaluate(search.validation[_BROKEN]).gate):
         return None
-    name = MIXED_INT8.name
-    trial = files["float32"].with_name(f"{name}.trial.tflite")
-
-    def ask(content: bytes, images: Images) -> Logits:
-        return _remember(content, "calibration", trial, work, lambda file: file.logits(images))
-
-    def try_file(content: bytes) -> Trial:
-        paths = plan.files("validation")
-
-        def measure(file: FileAnswerer) -> Logits:
-            return collect_logits(paths, plan.run.input, {name: file}, "trying mixed int8", progress)[name]
-
-        return look(_remember(content, "validation", trial, work, measure))
-
-    def time_file(content: bytes) -> float:
-        trial.write_bytes(content)
-        times = _time({"float32": files["float32"], name: trial}, images)
-        return times[name] / times["float32"]
-
+    plan, progress, float_file = session.plan, session.progress, search.files["float32"]
     quantiser = SelectiveQuantiser(
-        files["float32"].read_bytes(),
-        calibration.stream(plan.data, plan.run.input, progress, f"calibrating {name}"),
+        float_file.read_bytes(), calibration.stream(plan.data, plan.run.input, progress, f"calibrating {_NAME}")
     )
     images = np.stack(list(islice(calibration.stream(plan.data, plan.run.input), RANKING_COUNT)))
-    reference = FileAnswerer(files["float32"]).logits(images)
+    reference = FilePredictor(float_file).logits(images)
     try:
-        ranking = rank_operators(quantiser, ask, reference, images, progress)
-        fix = search_fix(quantiser, ranking, try_file, time_file, good)
-        timed = dict(files)
+        ranking = rank_operators(quantiser, search.predict, reference, images, progress)
+        fix = search_fix(
+            quantiser, ranking, search.try_file, lambda content: search.time_file(content, images), search.good
+        )
+        timed = dict(search.files)
         if fix.content is not None:
-            trial.write_bytes(fix.content)
-            timed[name] = trial
+            search.trial.write_bytes(fix.content)
+            timed[_NAME] = search.trial
         return FixFindings(_BROKEN, fix, _time(timed, images))
     finally:
-        trial.unlink(missing_ok=True)
+        search.trial.unlink(missing_ok=True)
 
 
-def _remember(
-    content: bytes, shown: str, place: Path, work: WorkFolder, measure: Callable[[FileAnswerer], Logits]
-) -> Logits:
-    """Return what a file answered to what was shown, asking it only once in the life of the work folder."""
-    digest = hashlib.sha256(content).hexdigest()
-    kept = work.load_logits(f"{MIXED_INT8.name}-{digest}", digest)
-    if kept is None or shown not in kept:
-        place.write_bytes(content)
-        kept = {**(kept or {}), shown: measure(FileAnswerer(place))}
-        work.save_logits(f"{MIXED_INT8.name}-{digest}", digest, kept)
-    return kept[shown]
+class _Search:
+    """Runs and evaluates the files that the search tries; ``trial`` is where each is written."""
 
+    def __init__(self, converted: ConvertedVariants, session: ExportSession, preset: Preset) -> None:
+        needed = {variant.name: variant for variant in converted.files if variant.name in FIX_NEEDS}
+        self.files = {name: converted.files[variant].path for name, variant in needed.items()}
+        self.validation = {name: converted.logits[variant]["validation"] for name, variant in needed.items()}
+        self.trial = self.files["float32"].with_name(f"{_NAME}.trial.tflite")
+        self._session, self._preset = session, preset
+        self._class_ids = session.class_ids("validation")
+        self._reference = self._outputs(self.validation["float32"])
+        perfect = measure_drift(self._reference, self._reference, self._class_ids)
+        self._perfect = evaluate_gate(perfect, preset, session.plan.run.labels)
 
-def _answers(logits: Logits, class_ids: ClassIds, plan: Plan) -> Answers:
-    """Return answers with the output rule fitted on the same validation pictures, as every variant has its own."""
-    output: OutputSpec = fit_output(
-        plan.draft.output, plan.reject_score, (logits, class_ids), (logits, class_ids), None
-    )
-    return Answers(logits, output)
+    def good(self, result: GateResult) -> bool:
+        """Return whether a file satisfies the gate as far as a perfect copy would."""
+        return satisfies(result, self._perfect)
+
+    def evaluate(self, logits: Logits) -> Trial:
+        """Evaluate a file by its logits on validation images."""
+        drift = measure_drift(self._reference, self._outputs(logits), self._class_ids)
+        result = evaluate_gate(drift, self._preset, self._session.plan.run.labels)
+        return Trial(result, drift.variant.top1, drift.right.delta, drift.agreement, float(drift.kl.mean()))
+
+    def predict(self, content: bytes, images: Images) -> Logits:
+        """Run a file on calibration images."""
+        return self._cached(content, "calibration", lambda file: file.logits(images))
+
+    def try_file(self, content: bytes) -> Trial:
+        """Run a file on the validation images and evaluate it."""
+        plan, progress = self._session.plan, self._session.progress
+
+        def measure(file: FilePredictor) -> Logits:
+            paths = plan.files("validation")
+            return predict_files(paths, plan.run.input, {_NAME: file}, "trying mixed int8", progress)[_NAME]
+
+        return self.evaluate(self._cached(content, "validation", measure))
+
+    def time_file(self, content: bytes, images: Images) -> float:
+        """Return the latency of a file relative to the float file."""
+        self.trial.write_bytes(content)
+        times = _time({"float32": self.files["float32"], _NAME: self.trial}, images)
+        return times[_NAME] / times["float32"]
+
+    def _cached(self, content: bytes, shown: str, measure: Callable[[FilePredictor], Logits]) -> Logits:
+        digest, cache = hashlib.sha256(content).hexdigest(), self._session.cache
+        kept = cache.load_logits(f"{_NAME}-{digest}", digest)
+        if kept is None or shown not in kept:
+            self.trial.write_bytes(content)
+            kept = {**(kept or {}), shown: measure(FilePredictor(self.trial))}
+            cache.save_logits(f"{_NAME}-{digest}", digest, kept)
+        return kept[shown]
+
+    def _outputs(self, logits: Logits) -> ModelOutputs:
+        """Fit the output rule on the same validation images, because every variant has its own rule."""
+        plan = self._session.plan
+        both = (logits, self._class_ids)
+        return ModelOutputs(logits, fit_output(plan.draft.output, plan.score_name, both, both, None))
 
 
 def _time(files: Mapping[str, Path], images: Images) -> dict[str, float]:

@@ -1,8 +1,9 @@
-"""Say what an export gave: as lines for a person and as a record for a program."""
+"""Summarise an export: as lines for the terminal and as a record for JSON."""
 
 from dataclasses import asdict
 from typing import Any
 
+from trailcam_core.records import encode
 from trailcam_export.gate.gate import Verdict
 from trailcam_export.gate.statistics import Score
 from trailcam_export.report.findings import FixFindings
@@ -23,13 +24,13 @@ def describe_export(report: ExportReport) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.append(f"n = {report.trained.n:,} test pictures; delta in points, agreement with the trained model")
-    lines += [f"WARNING: {report.findings.doubt}"] if report.findings.doubt is not None else []
+    lines += [f"WARNING: {report.findings.reference_warning}"] if report.findings.reference_warning is not None else []
     lines += [_rule(variant) for variant in report.variants]
     lines += [f"{variant.variant}: {variant.verdict.value}: {variant.reason}" for variant in report.variants]
     lines += [
         f"warning: {variant.name}: {text}"
         for variant in report.findings.variants
-        if variant.gate.verdict is not Verdict.FAIL  # which has said worse already
+        if variant.gate.verdict is not Verdict.FAIL  # whose reason is already printed
         for text in variant.gate.warnings
     ]
     lines += [_fixed(report.findings.fix)] if report.findings.fix is not None else []
@@ -55,9 +56,14 @@ def export_record(report: ExportReport) -> dict[str, Any]:
         "passed": report.passed,
         "gate": report.findings.preset.name,
         "fixed": report.findings.fixed,
-        "doubt": report.findings.doubt,
+        "doubt": report.findings.reference_warning,
         "variants": [
-            asdict(variant) | {"bundle": str(variant.bundle), "verdict": variant.verdict.value}
+            asdict(variant)
+            | {
+                "output": encode(variant.output),
+                "bundle": str(variant.bundle),
+                "verdict": variant.verdict.value,
+            }
             for variant in report.variants
         ],
         "notes": list(report.notes),
@@ -119,7 +125,9 @@ def _rule(variant: VariantReport) -> str:
     text = f"{variant.variant}: temperature {variant.output.temperature:.3f}"
     if rule is None:
         return text
-    text += f', "unknown" when {rule.score} is below {rule.threshold:.2f}, which keeps {rule.animals_kept:.1%} of test'
-    if rule.others_rejected is not None:
-        text += f" and turns away {rule.others_rejected:.1%} of {rule.n_others} others"
+    text += (
+        f', "unknown" when {rule.score} is below {rule.threshold:.2f}, which keeps {rule.known_accept_rate:.1%} of test'
+    )
+    if rule.ood_reject_rate is not None:
+        text += f" and turns away {rule.ood_reject_rate:.1%} of {rule.n_ood} others"
     return text

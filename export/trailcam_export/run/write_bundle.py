@@ -1,4 +1,4 @@
-"""The last step of an export: a bundle per variant with manifest and golden vectors, and the files beside them."""
+"""Write the bundles of an export with manifest and golden vectors, and the reports beside them."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from trailcam_core.bundle.golden_file import golden_to_bytes
 from trailcam_core.golden_replay import check_model
 from trailcam_core.inference.open_model import open_model
 from trailcam_core.spec import Drift, Gate, GoldenEntry, Manifest, ModelEntry, OutputSpec
-from trailcam_export.calibration.select import Choice
+from trailcam_export.calibration.select import CalibrationSelection
 from trailcam_export.convert.quantise import QUANTIZER_OF
 from trailcam_export.convert.variants import MIXED_INT8, Variant
 from trailcam_export.gate.gate import Verdict
@@ -21,21 +21,22 @@ from trailcam_export.report.html import render_drift_report
 from trailcam_export.report.junit import junit_to_bytes
 from trailcam_export.run.convert_variant import find_runtime_min
 from trailcam_export.run.golden_vectors import GoldenPictures, make_golden
-from trailcam_export.run.plan import Plan
-from trailcam_export.run.resume_cache import Converted, WorkFolder
+from trailcam_export.run.plan import ExportPlan
+from trailcam_export.run.resume_cache import ConvertedFile
+from trailcam_export.run.session import ExportSession
 
-__all__ = ["VariantReport", "write_findings", "write_variant"]
+__all__ = ["BundleWriter", "VariantReport", "write_findings"]
 
 _PACKAGES = {"litert": "litert-quantizer", "tensorflow": "tensorflow"}
 
 
 @dataclass(frozen=True)
 class VariantReport:
-    """One bundle: what it scored on the test split, its drift, and what the gate says of it and why.
+    """One bundle: its score on the test split, its drift, and the verdict of the gate.
 
-    ``variant`` is its name (``int8``, ``onnx-int8``), ``scheme`` the numbers inside, ``parity`` the largest difference
-    of a logit to the trained model (None for integers), ``conversion_s`` how long making it took, with the search of
-    ``--fix`` where that made it.
+    ``variant`` is its name (``int8``, ``onnx-int8``), ``scheme`` its number format, ``parity`` the largest difference
+    of a logit to the trained model (None for integers), ``conversion_s`` the duration of the conversion, including the
+    search of ``--fix``.
     """
 
     variant: str
@@ -52,71 +53,71 @@ class VariantReport:
 
 
 def write_findings(findings: Findings, staging: Path, inconclusive_fails: bool) -> None:
-    """Write what the drift gate found, for programs, for CI servers and for people."""
+    """Write the findings of the drift gate as JSON, JUnit XML and HTML."""
     (staging / "drift.json").write_bytes(drift_to_bytes(findings))
     (staging / "drift.junit.xml").write_bytes(junit_to_bytes(findings, inconclusive_fails))
     (staging / "report.html").write_text(render_drift_report(findings), encoding="utf-8")
 
 
-def write_variant(
-    found: VariantFindings,
-    variant: Variant,
-    file: Converted,
-    plan: Plan,
-    choice: Choice,
-    golden: GoldenPictures,
-    staging: Path,
-    work: WorkFolder,
-) -> VariantReport:
-    """Write one bundle into ``staging`` and report on it as it will stand in its final place.
+@dataclass(frozen=True)
+class BundleWriter:
+    """Writes the bundles of one export into ``staging``; all share calibration images and golden pictures."""
 
-    Raises:
-        BundleError: the file does not fit its manifest.
-        OSError: the disk is full or read-only.
-    """
-    statistics = found.drift
-    drift = statistics.as_drift(Gate(found.gate.preset, found.gate.verdict.value))
-    vectors, tolerance = make_golden(file.path, golden, plan.run.input, variant.scheme)
-    content = golden_to_bytes(vectors)
-    golden_file = work.path / "golden.npz"
-    golden_file.write_bytes(content)
-    model_entry = describe_file(file.path, f"model.{variant.format}")
-    golden_entry = describe_file(golden_file, "golden.npz")
-    runtimes = find_runtime_min(variant, file.path)
-    manifest: Manifest = replace(
-        plan.draft,
-        model=ModelEntry(**vars(model_entry), format=variant.format, scheme=variant.scheme, runtime_min=runtimes),
-        golden=GoldenEntry(golden_entry.file, golden_entry.sha256, golden_entry.size_bytes, tolerance),
-        output=found.answers.output,
-        metrics=statistics.variant.as_metrics(),
-        drift=drift,
-        provenance=plan.draft.provenance | _made_with(variant, plan, choice),
-    )
-    check_model(open_model(file.path), manifest, variant.name)
-    write_bundle(staging / found.bundle, manifest, file.path, content)
-    return VariantReport(
-        variant=variant.name,
-        scheme=variant.scheme,
-        bundle=plan.folder / found.bundle,
-        size_bytes=model_entry.size_bytes,
-        score=statistics.variant,
-        drift=drift,
-        output=found.answers.output,
-        verdict=found.gate.verdict,
-        reason=found.gate.reason,
-        parity=file.parity,
-        conversion_s=file.conversion_s,
-    )
+    session: ExportSession
+    selection: CalibrationSelection
+    golden: GoldenPictures
+    staging: Path
+
+    def write(self, found: VariantFindings, variant: Variant, file: ConvertedFile) -> VariantReport:
+        """Write one bundle; the report names its final place.
+
+        Raises:
+            BundleError: the file does not fit its manifest.
+            OSError: the disk is full or read-only.
+        """
+        plan, statistics = self.session.plan, found.drift
+        drift = statistics.as_drift(Gate(found.gate.preset, found.gate.verdict.value))
+        vectors, tolerance = make_golden(file.path, self.golden, plan.run.input, variant.scheme)
+        content = golden_to_bytes(vectors)
+        golden_file = self.session.cache.path / "golden.npz"
+        golden_file.write_bytes(content)
+        model_entry = describe_file(file.path, f"model.{variant.format}")
+        golden_entry = describe_file(golden_file, "golden.npz")
+        runtimes = find_runtime_min(variant, file.path)
+        manifest: Manifest = replace(
+            plan.draft,
+            model=ModelEntry(**vars(model_entry), format=variant.format, scheme=variant.scheme, runtime_min=runtimes),
+            golden=GoldenEntry(golden_entry.file, golden_entry.sha256, golden_entry.size_bytes, tolerance),
+            output=found.answers.output,
+            metrics=statistics.variant.as_metrics(),
+            drift=drift,
+            provenance=plan.draft.provenance | _made_with(variant, plan, self.selection),
+        )
+        check_model(open_model(file.path), manifest, variant.name)
+        write_bundle(self.staging / found.bundle, manifest, file.path, content)
+        return VariantReport(
+            variant=variant.name,
+            scheme=variant.scheme,
+            bundle=plan.folder / found.bundle,
+            size_bytes=model_entry.size_bytes,
+            score=statistics.variant,
+            drift=drift,
+            output=found.answers.output,
+            verdict=found.gate.verdict,
+            reason=found.gate.reason,
+            parity=file.parity,
+            conversion_s=file.conversion_s,
+        )
 
 
-def _made_with(variant: Variant, plan: Plan, choice: Choice) -> dict[str, str]:
-    """Return what provenance says of one variant: the trained model, converter, quantiser and calibration pictures."""
+def _made_with(variant: Variant, plan: ExportPlan, selection: CalibrationSelection) -> dict[str, str]:
+    """Return the provenance of one variant: the trained model, converter, quantiser and calibration images."""
     made = {"source_sha256": plan.model_sha256}
     if variant.format == "onnx":
         made["tf2onnx"] = version("tf2onnx")
     if variant.needs_calibration:
-        made["calibration_count"] = str(len(choice.pictures))
-        made["calibration_sha256"] = hashlib.sha256(choice.pictures.to_csv()).hexdigest()
+        made["calibration_count"] = str(len(selection.pictures))
+        made["calibration_sha256"] = hashlib.sha256(selection.pictures.to_csv()).hexdigest()
     if variant.format == "onnx" and variant.scheme == "int8":
         made["quantizer"] = f"onnxruntime {version('onnxruntime')}"
     elif not variant.is_float:

@@ -1,8 +1,8 @@
-"""Read a converted TFLite file as an interpreter does and refuse what only looks like success.
+"""Check a converted TFLite file as an interpreter reads it, and refuse conversions that are wrong without an error.
 
 Checked: it loads without any custom operator, holds no variable and no random operator, has one fixed-size uint8 input
 and one output of the right size, no tensor of unknown size, and no softmax at its end. An int8 file must hold no float
-tensor at all, and its input must mean raw pixel levels; each other scheme must hold the numbers that it is named after.
+tensor at all, and its input must be raw pixel levels; each other scheme must have tensors of its number format.
 """
 
 from typing import Any
@@ -27,15 +27,15 @@ _PASSING_OPS = ("RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE")
 # float32 for the other schemes; in a mixed file the last operator may be of either kind
 _OUTPUTS = {"int8": ("uint8",), "mixed_int8": ("float32", "int8", "uint8")}
 # dynamic_int8 has none: kernels of fewer than 1,024 numbers stay in float, so a small model may keep all of them
-_HALLMARKS = {"float16": np.float16, "int16x8": np.int16}
+_REQUIRED_DTYPES = {"float16": np.float16, "int16x8": np.int16}
 
 
 def check_graph(content: bytes, scheme: str, input_shape: tuple[int, ...], class_count: int) -> None:
-    """Refuse a TFLite file that is not what ``scheme`` promises.
+    """Refuse a TFLite file that does not satisfy ``scheme``.
 
     Args:
         content: the file.
-        scheme: one of ``trailcam_core.bundle.manifest.SCHEMES``.
+        scheme: one of ``trailcam_core.spec.SCHEMES``.
         input_shape: (H, W, 3).
         class_count: K.
 
@@ -58,9 +58,9 @@ def check_graph(content: bytes, scheme: str, input_shape: tuple[int, ...], class
     _check_sizes(interpreter, tensors, scheme, input_shape, class_count)
     if scheme == "int8":
         _check_integer(interpreter, operators, tensors)
-    hallmark = _HALLMARKS.get(scheme)
-    if hallmark is not None and not any(item["dtype"] is hallmark for item in tensors.values()):
-        raise ExportError(f"The converted {scheme} file holds no {hallmark.__name__} tensor: it was not converted.")
+    required = _REQUIRED_DTYPES.get(scheme)
+    if required is not None and not any(item["dtype"] is required for item in tensors.values()):
+        raise ExportError(f"The converted {scheme} file holds no {required.__name__} tensor: it was not converted.")
 
 
 def _check_operators(operators: list[dict[str, Any]], scheme: str) -> None:

@@ -1,4 +1,4 @@
-"""Read a TFLite file into objects that can be changed, and write it again, whatever wrote it."""
+"""Read a TFLite file of any writer into mutable objects, and write it."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def write_tflite(model: Any) -> bytes:
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """Aligns data as the schema asks, which arrays otherwise are not, and writes equal zero points once.
+    """Builder that aligns data as the schema requires and writes equal zero points once.
 
     A weight with a scale per channel has as many zero points, 8 bytes each and all of them 0: a tenth of an int8
     EfficientNet-Lite0. Any reader follows two references to one place.

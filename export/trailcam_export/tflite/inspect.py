@@ -1,7 +1,7 @@
-"""A TFLite file as the flatbuffer that it is: weights counted, fusion seen, runtimes told, names cut, input cast.
+"""Inspect and edit the flatbuffer of a TFLite file: weights, fusion, runtimes, tensor names, input type.
 
-An interpreter runs a file with weights lost, or with batch normalisation left beside the convolutions, as happily as a
-good one. The first is caught by counting, the second by looking for arithmetic with constants behind a convolution.
+An interpreter runs a file with lost weights, or with batch normalisation beside the convolutions, without an error.
+Counting weights detects the first, arithmetic with constants behind a convolution the second.
 """
 
 from collections import Counter
@@ -18,16 +18,16 @@ __all__ = ["check_weights", "kernel_size", "runtime_min", "shorten_names", "take
 _OPS = schema.BuiltinOperator
 _CONVOLUTIONS = (_OPS.CONV_2D, _OPS.DEPTHWISE_CONV_2D)
 _ARITHMETIC = (_OPS.MUL, _OPS.ADD, _OPS.SUB)
-_LEAST_SHARE = 0.99  # of the weights; what converters drop rightly are a few constants, never a kernel
+_MIN_FRACTION = 0.99  # of the weights; converters may drop a few constants, but never a kernel
 
 # The oldest versions on which golden vectors of every scheme were replayed ("make check-runtimes"), and the TFLite that
-# tflite-runtime 2.14 is. A file says itself which TFLite its operators need.
+# tflite-runtime 2.14 is. The file states which TFLite its operators need.
 _LITERT, _TFLITE_RUNTIME = "2.1", "2.14"
 _NEWEST_FOR_TFLITE_RUNTIME = (2, 14)
 
 
 def kernel_size(model: Any) -> int:
-    """Return how many numbers the kernels of a Keras model hold: weights of two dimensions or more."""
+    """Return the number of kernel weights of a Keras model, those of two dimensions or more."""
     return sum(int(np.prod(weight.shape)) for weight in model.weights if len(weight.shape) >= 2)
 
 
@@ -36,7 +36,7 @@ def check_weights(content: bytes, scheme: str, kernels: int) -> None:
 
     Args:
         content: the file.
-        scheme: what messages call it.
+        scheme: of the file, for messages.
         kernels: as ``kernel_size`` counts them.
 
     Raises:
@@ -46,7 +46,7 @@ def check_weights(content: bytes, scheme: str, kernels: int) -> None:
     graph = model.subgraphs[0]
     constant = {index for index, tensor in enumerate(graph.tensors) if _is_constant(model, tensor)}
     found = sum(_size(graph.tensors[index]) for index in constant if len(_shape(graph.tensors[index])) >= 2)
-    if found < _LEAST_SHARE * kernels:
+    if found < _MIN_FRACTION * kernels:
         raise ExportError(
             f"The converted {scheme} file holds {found:,} weights, the trained model {kernels:,}: some were lost on "
             "the way. Nothing was exported."
@@ -60,12 +60,12 @@ def check_weights(content: bytes, scheme: str, kernels: int) -> None:
 
 
 def runtime_min(content: bytes) -> dict[str, str | None]:
-    """Return what can run a file, for the manifest.
+    """Return the oldest runtimes that can run a file, for the manifest.
 
     Source: the entry ``min_runtime_version``, which the converter writes from the versions of the operators. The
-    quantiser behind it does not raise them, so what it may have added is looked for: scales per output in a dense
-    layer, which need 2.17; activations quantised while the model runs, with a scale per channel of a convolution, are
-    in 2.14 already.
+    quantiser behind it does not raise them, so its additions are detected here: scales per output in a dense layer,
+    which need 2.17; activations quantised while the model runs, with a scale per channel of a convolution, are in 2.14
+    already.
     """
     model = read_tflite(content)
     graph = model.subgraphs[0]
@@ -129,9 +129,10 @@ def shorten_names(content: bytes) -> bytes:
 
 
 def _check_fused(model: Any, graph: Any, constant: set[int], scheme: str) -> None:
-    """Look for a number per channel, used on what a convolution gives to nothing else: a normalisation left over.
+    """Refuse arithmetic with a constant per channel behind a convolution: a normalisation that was not folded.
 
-    One number for all channels is part of an activation (hard swish adds 3), and what two read cannot be folded.
+    One number for all channels is part of an activation (hard swish adds 3), and an output with two readers cannot be
+    folded.
     """
     made_by = {int(output): operator for operator in graph.operators for output in operator.outputs}
     readers = Counter(int(index) for operator in graph.operators for index in operator.inputs)

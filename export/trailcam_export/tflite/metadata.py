@@ -1,4 +1,4 @@
-"""Write TFLite Metadata: what MediaPipe Tasks, Android's code generator and viewers read from a ``.tflite`` file.
+"""Write TFLite Metadata, which MediaPipe Tasks, Android's code generator and viewers read from a ``.tflite`` file.
 
 The model's own flatbuffer names a buffer ``TFLITE_METADATA``; in it lies a second flatbuffer, a ``ModelMetadata``
 table. Files that it names (labels) are appended to the model as a zip archive. Interpreters read neither.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trailcam_benchmarks.host.idle import is_busy, wait_until_calm
+from trailcam_benchmarks.host.idle import is_busy, wait_until_idle
 from trailcam_benchmarks.host.machine import Condition
 
 
@@ -23,6 +23,6 @@ def test_a_busy_machine_is_waited_for_up_to_the_limit(
     loads: tuple[float | None, ...], last: float | None, rested_s: float
 ) -> None:
     left, rested = list(loads), []
-    found = wait_until_calm(2, 20.0, lambda: condition(left.pop(0)), rested.append)
+    found = wait_until_idle(2, 20.0, lambda: condition(left.pop(0)), rested.append)
     assert found.load == last
     assert sum(rested) == rested_s

@@ -1,4 +1,4 @@
-"""What is read of a machine, from a tree of files like a Raspberry Pi's and from an empty one."""
+"""Facts of a machine, from a tree of files like a Raspberry Pi's and from an empty one."""
 
 from pathlib import Path
 
@@ -16,6 +16,7 @@ def board(tmp_path: Path) -> Path:
         "sys/class/thermal/thermal_zone0/temp": "61835\n",
         "sys/class/thermal/thermal_zone1/temp": "48000\n",
         "sys/class/thermal/thermal_zone2/temp": "broken\n",
+        "sys/class/thermal/thermal_zone3/temp": "255000\n",  # a sensor that is not connected
         "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "1500000\n",
         "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand\n",
         "sys/devices/platform/soc/soc:firmware/get_throttled": "50005\n",
@@ -27,7 +28,7 @@ def board(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_board_says_what_it_is_and_how_it_feels(board: Path) -> None:
+def test_a_board_is_described_with_its_condition(board: Path) -> None:
     machine, condition = describe_machine(board), read_condition(board)
     assert machine.board == "Raspberry Pi 4 Model B Rev 1.5"
     assert machine.system.startswith("Debian GNU/Linux 13 (trixie), kernel ")
@@ -37,7 +38,7 @@ def test_a_board_says_what_it_is_and_how_it_feels(board: Path) -> None:
     assert condition.throttled == 0x50005
 
 
-def test_a_machine_that_says_nothing_is_measured_all_the_same(tmp_path: Path) -> None:
+def test_a_machine_without_these_files_is_measured_too(tmp_path: Path) -> None:
     condition = read_condition(tmp_path)
     assert (condition.temperature_c, condition.frequency_mhz, condition.throttled, condition.load) == (None,) * 4
     assert describe_machine(tmp_path).board == "unknown"

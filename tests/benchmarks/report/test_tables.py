@@ -3,7 +3,6 @@
 import html
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,13 @@ import pytest
 from trailcam_benchmarks.host.machine import Condition, Machine
 from trailcam_benchmarks.report.html import render_report
 from trailcam_benchmarks.report.tables import describe_soak, markdown_table, terminal_table
-from trailcam_benchmarks.results.regression import Verdict
+from trailcam_benchmarks.results.regression_check import Verdict
 from trailcam_benchmarks.results.rows import Picture
 from trailcam_benchmarks.results.schema import Result, Row
-from trailcam_benchmarks.session.session import Plan, measure
+from trailcam_benchmarks.session.session import BenchmarkPlan, measure
 from trailcam_benchmarks.worker.soak import Sample
+
+from ...html_pages import HtmlPage
 
 FLOAT, INT8, BROKEN = "float32.bundle", "int8.bundle", "<broken>.bundle"
 
@@ -28,7 +29,7 @@ def result(fake_runs: Any) -> Result:
     runs.answers = {FLOAT: [0, 0], INT8: [0, 1]}
     runs.samples = [vars(Sample(10.0 * n, 10.0, 100, 10.0, 50.0, None, None, 0)) for n in range(1, 4)]
     pictures = (Picture(Path("a.jpg"), "fox"), Picture(Path("b.jpg"), "fox"))
-    plan = Plan(tuple(map(Path, (FLOAT, INT8, BROKEN))), frames=300, rounds=3, pictures=pictures, soak_s=30)
+    plan = BenchmarkPlan(tuple(map(Path, (FLOAT, INT8, BROKEN))), frames=300, rounds=3, pictures=pictures, soak_s=30)
     return measure(plan, runs)
 
 
@@ -76,63 +77,42 @@ def test_a_soak_says_the_sustained_rate_first_and_that_it_was_cut(result: Result
     assert describe_soak(cut).endswith("no sample. Cut short: interrupted.")
 
 
-class Page(HTMLParser):
-    """Collects tags, addresses and text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.addresses: list[str | None] = []
-        self.said: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.addresses += [value for name, value in attrs if name in ("src", "href")]
-
-    def handle_data(self, data: str) -> None:
-        self.said.append(data)
-
-
 def test_the_page_stands_alone_and_shows_everything(result: Result) -> None:
     verdict = Verdict("tiny int8", "over float32", "slower", 0.3)
-    page = Page(render_report(result, [verdict], "budget 66 ms: none & nothing"))
-    assert page.addresses == []
-    assert "script" not in page.tags
-    text = "\n".join(page.said)
-    for title in ("Latency: share", "Accuracy against latency", "Model file, MB", "Peak memory, MB", "Rate", "Memory"):
-        assert title in text
-    assert "Temperature" not in page.said  # nothing reported it
-    assert BROKEN in text  # escaped, so it is text and no tag
-    assert "none & nothing" in text
-    assert "+30.0%" in text
+    page = HtmlPage(render_report(result, [verdict], "budget 66 ms: none & nothing"))
+    page.assert_stands_alone()
+    assert {"Measurements", "Charts", "Compared with the earlier run", "Long runs"} == set(page.headings)
+    for title in ("Latency: fraction", "Accuracy against latency", "Model file", "Peak memory", "Rate", "Memory"):
+        assert title in page.text
+    assert "Temperature" not in page.texts  # nothing reported it
+    assert BROKEN in page.text  # escaped, so it is text and no tag
+    assert "none & nothing" in page.text
+    assert "+30.0%" in page.text
 
 
 def test_a_hostile_name_stays_text(result: Result) -> None:
     hostile = tuple(replace(row, name="<script>alert(1)</script>") for row in result.rows)
-    page = Page(render_report(replace(result, rows=hostile)))
-    assert "script" not in page.tags
-    assert any("<script>" in said for said in page.said)
+    page = HtmlPage(render_report(replace(result, rows=hostile)))
+    assert page.tags["script"] == 0
+    assert "<script>" in page.text
 
 
 def test_a_page_without_any_measured_row_says_why(result: Result) -> None:
     failed = tuple(Row(row.bundle, row.kind, row.threads, "failed", "interrupted") for row in result.rows)
-    page = Page(render_report(replace(result, rows=failed, soaks=(), complete=False)))
-    assert "svg" not in page.tags
-    assert any("Cut short" in said for said in page.said)
+    page = HtmlPage(render_report(replace(result, rows=failed, soaks=(), complete=False)))
+    assert page.tags["svg"] == page.tags["table"] == 0
+    assert "Cut short" in page.text
 
 
-def test_many_rows_with_long_names_can_be_told_apart_and_stay_in_the_picture(result: Result) -> None:
+def test_many_rows_with_long_names_are_named_in_full_beside_their_lines(result: Result) -> None:
     model = next(row for row in result.rows if row.latency is not None and row.kind == "model")
     rows = tuple(replace(model, name=f"{'long-' * 12}{number} 1.0.0", sha256=f"{number:064}") for number in range(10))
-    page = render_report(replace(result, rows=rows, soaks=()))
-    strokes = re.findall(r'points="[^"]+" fill="none" (stroke="[^/]+)/', page)
-    lines = [stroke for stroke in strokes if "stroke-width" in stroke]
-    assert len(lines) == len(set(lines)) == 10
-    svgs = page.split("<svg")[1:]
-    for svg in svgs:
-        assert 'text-anchor="end">long' not in svg
-        names = re.findall(r'<text x="([0-9.]+)" y="[0-9.]+" text-anchor="start">([^<]*long-[^<]*)<', svg)
-        assert len(names) == len({name for _, name in names}) == 10
-        assert all(float(x) + 6 * len(name) <= 460 for x, name in names)  # letters of 11 px are 6 px wide on average
-    assert {f">{number}<" for number in range(1, 11)} <= set(re.findall(r">[0-9]+<", svgs[1]))
+    page = HtmlPage(render_report(replace(result, rows=rows, soaks=())))
+    for number in range(10):
+        assert sum(f"{'long-' * 12}{number} 1.0.0 " in text for text in page.texts) == 3  # table, latency, accuracy
+
+
+def test_a_rate_is_drawn_from_zero(result: Result) -> None:
+    rate = re.findall(r"<figcaption>Rate</figcaption>(<svg.*?</svg>)", render_report(result))[0]
+    numbers = [float(text) for text in HtmlPage(rate).texts if re.fullmatch(r"[\d.]+", text)]
+    assert min(numbers) == 0

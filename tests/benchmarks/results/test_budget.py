@@ -9,7 +9,7 @@ import pytest
 from trailcam_benchmarks.results.budget import best_within, describe_budget
 from trailcam_benchmarks.results.rows import Picture
 from trailcam_benchmarks.results.schema import Row
-from trailcam_benchmarks.session.session import Plan, measure
+from trailcam_benchmarks.session.session import BenchmarkPlan, measure
 
 FLOAT, INT8 = "float32.bundle", "int8.bundle"
 
@@ -20,7 +20,7 @@ def rows(fake_runs: Any) -> tuple[Row, ...]:
     runs = fake_runs({FLOAT: ("float32", 40.0), INT8: ("int8", 20.0)})
     runs.answers = {FLOAT: [0, 0], INT8: [0, 1]}
     pictures = (Picture(Path("a.jpg"), "fox"), Picture(Path("b.jpg"), "fox"))
-    return measure(Plan((Path(FLOAT), Path(INT8)), frames=300, rounds=3, pictures=pictures), runs).rows
+    return measure(BenchmarkPlan((Path(FLOAT), Path(INT8)), frames=300, rounds=3, pictures=pictures), runs).rows
 
 
 def row_of(rows: tuple[Row, ...], scheme: str) -> Row:

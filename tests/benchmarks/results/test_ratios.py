@@ -9,7 +9,7 @@ import pytest
 
 from trailcam_benchmarks.results.rows import Picture
 from trailcam_benchmarks.results.schema import Reference, Row
-from trailcam_benchmarks.session.session import Plan, measure
+from trailcam_benchmarks.session.session import BenchmarkPlan, measure
 from trailcam_benchmarks.worker.worker import Request
 
 BUNDLES = {
@@ -27,7 +27,7 @@ def rows_of(make_round: Any) -> Any:
 
     def measured(names: tuple[str, ...], sources: dict[str, str] | None = None) -> dict[str, Row]:
         def run(request: Request) -> Any:
-            if request.task == "answers":
+            if request.task == "predict":
                 yield {"class_ids": ANSWERS[request.bundle], "labels": ["fox", "hare"]}
                 return
             scheme, runtime, sha256, ms = BUNDLES[request.bundle]
@@ -36,7 +36,7 @@ def rows_of(make_round: Any) -> Any:
             yield asdict(found)
 
         pictures = (Picture(Path("a.jpg"), "fox"), Picture(Path("b.jpg"), "fox"))
-        plan = Plan(tuple(map(Path, names)), frames=8, rounds=2, pictures=pictures)
+        plan = BenchmarkPlan(tuple(map(Path, names)), frames=8, rounds=2, pictures=pictures)
         return {row.bundle: row for row in measure(plan, run).rows if row.kind == "model"}
 
     return measured

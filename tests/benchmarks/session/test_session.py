@@ -9,12 +9,12 @@ import pytest
 from trailcam_benchmarks.host.machine import Condition, Machine, describe_machine
 from trailcam_benchmarks.results.rows import Picture
 from trailcam_benchmarks.results.schema import Result, Row
-from trailcam_benchmarks.session.session import Plan, measure
+from trailcam_benchmarks.session.session import BenchmarkPlan, measure
 from trailcam_benchmarks.worker.soak import Sample
 
 FLOAT, INT8 = "float32.bundle", "int8.bundle"
 SCHEMES = {FLOAT: ("float32", 40.0), INT8: ("int8", 20.0)}
-PLAN = Plan((Path(FLOAT), Path(INT8)), frames=16, min_time_s=0.4, rounds=4)
+PLAN = BenchmarkPlan((Path(FLOAT), Path(INT8)), frames=16, min_time_s=0.4, rounds=4)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def row_of(rows: tuple[Row, ...], bundle: str, kind: str = "model") -> Row:
 
 def test_rounds_are_taken_in_turns_and_every_second_goes_backwards(runs: Any) -> None:
     measure(PLAN, runs)
-    order = [(request.bundle, request.floor) for request in runs.asked]
+    order = [(request.bundle, request.baseline) for request in runs.asked]
     forth = [(FLOAT, False), (FLOAT, True), (INT8, False), (INT8, True)]
     assert order == [*forth, *forth[::-1], *forth, *forth[::-1]]
     assert {request.frames for request in runs.asked} == {4}
@@ -70,7 +70,7 @@ def test_a_bundle_that_crashes_becomes_a_row_and_the_rest_goes_on(runs: Any) -> 
     assert row_of(rows, INT8).state == "failed"
     assert "SIGABRT" in row_of(rows, INT8).reason
     assert row_of(rows, FLOAT).state == "measured"
-    asked = [request for request in runs.asked if request.bundle == INT8 and not request.floor]
+    asked = [request for request in runs.asked if request.bundle == INT8 and not request.baseline]
     assert len(asked) == 1  # it is not tried again
 
 
@@ -96,7 +96,7 @@ def test_an_interruption_before_anything_leaves_rows_that_say_so(runs: Any) -> N
 
 
 def test_more_threads_than_cores_are_not_tried(runs: Any) -> None:
-    rows = measure(Plan((Path(INT8),), threads=(1, 100_000), frames=4, rounds=1), runs).rows
+    rows = measure(BenchmarkPlan((Path(INT8),), threads=(1, 100_000), frames=4, rounds=1), runs).rows
     assert [row.state for row in rows] == ["measured", "measured", "failed", "failed"]
     assert "100000 threads on" in rows[2].reason
     assert {request.threads for request in runs.asked} == {1}
@@ -107,7 +107,7 @@ def test_accuracy_and_agreement_are_counted_on_pictures_that_can_be_read(runs: A
     pictures = tuple(
         Picture(Path(f"{number}.jpg"), label) for number, label in enumerate(["fox", "fox", "fox", "hare"])
     )
-    rows = measure(Plan((Path(FLOAT), Path(INT8)), frames=4, rounds=1, pictures=pictures), runs).rows
+    rows = measure(BenchmarkPlan((Path(FLOAT), Path(INT8)), frames=4, rounds=1, pictures=pictures), runs).rows
     accuracy = row_of(rows, INT8).accuracy
     assert accuracy is not None
     assert (accuracy.n, accuracy.unreadable) == (3, 1)
@@ -120,13 +120,13 @@ def test_accuracy_and_agreement_are_counted_on_pictures_that_can_be_read(runs: A
 def test_pictures_of_a_label_that_the_bundle_lacks_cost_the_accuracy_and_not_the_latency(runs: Any) -> None:
     runs.answers = {INT8: [0]}
     pictures = (Picture(Path("a.jpg"), "badger"),)
-    row = row_of(measure(Plan((Path(INT8),), frames=4, rounds=1, pictures=pictures), runs).rows, INT8)
+    row = row_of(measure(BenchmarkPlan((Path(INT8),), frames=4, rounds=1, pictures=pictures), runs).rows, INT8)
     assert (row.state, row.accuracy) == ("measured", None)
     assert "'badger'" in row.reason
 
 
 def test_without_float32_of_the_same_network_there_is_no_ratio(runs: Any) -> None:
-    row = row_of(measure(Plan((Path(INT8),), frames=4, rounds=1), runs).rows, INT8)
+    row = row_of(measure(BenchmarkPlan((Path(INT8),), frames=4, rounds=1), runs).rows, INT8)
     assert row.over_float32 is None
     assert row.over_floor is not None
 
@@ -154,18 +154,20 @@ class Thermometer:
         self.degrees = list(degrees)
         self.rested_s = 0.0
 
-    def look(self) -> tuple[Machine, Condition]:
+    def probe(self) -> tuple[Machine, Condition]:
         now = self.degrees.pop(0) if len(self.degrees) > 1 else self.degrees[0]
         return replace(describe_machine(), cores=2), Condition(now, None, 0, 0.1)
 
-    def rest(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         self.rested_s += seconds
 
 
 def test_a_soak_waits_until_the_machine_is_near_its_first_temperature(runs: Any) -> None:
     runs.samples = [sample(10.0)]
     machine = Thermometer(45.0, 70.0, 60.0, 47.5)
-    result = measure(Plan((Path(INT8),), frames=4, rounds=1, soak_s=10), runs, look=machine.look, rest=machine.rest)
+    result = measure(
+        BenchmarkPlan((Path(INT8),), frames=4, rounds=1, soak_s=10), runs, probe=machine.probe, sleep=machine.sleep
+    )
     assert machine.rested_s == 20.0
     assert result.soaks[0].start == Condition(47.5, None, 0, 0.1)
     assert result.soaks[0].runtime == "ai-edge-litert 2.1.0"
@@ -177,7 +179,9 @@ def test_a_machine_that_stays_warm_or_has_no_thermometer_is_soaked_all_the_same(
 ) -> None:
     runs.samples = [sample(10.0)]
     machine = Thermometer(*degrees)
-    result = measure(Plan((Path(INT8),), frames=4, rounds=1, soak_s=10), runs, look=machine.look, rest=machine.rest)
+    result = measure(
+        BenchmarkPlan((Path(INT8),), frames=4, rounds=1, soak_s=10), runs, probe=machine.probe, sleep=machine.sleep
+    )
     assert machine.rested_s == rested_s
     assert result.soaks[0].complete
     assert result.soaks[0].start is not None
@@ -187,8 +191,8 @@ def test_a_machine_that_stays_warm_or_has_no_thermometer_is_soaked_all_the_same(
 def test_the_first_number_of_threads_that_was_measured_is_soaked(runs: Any) -> None:
     runs.samples = [sample(10.0)]
     machine = Thermometer(None)
-    plan = Plan((Path(INT8),), threads=(4, 2, 1), frames=4, rounds=1, soak_s=10)
-    (soak,) = measure(plan, runs, look=machine.look).soaks
+    plan = BenchmarkPlan((Path(INT8),), threads=(4, 2, 1), frames=4, rounds=1, soak_s=10)
+    (soak,) = measure(plan, runs, probe=machine.probe).soaks
     assert (soak.threads, soak.complete) == (2, True)
     assert [request.threads for request in runs.asked if request.task == "soak"] == [2]
 
@@ -196,8 +200,8 @@ def test_the_first_number_of_threads_that_was_measured_is_soaked(runs: Any) -> N
 def test_a_bundle_that_was_not_measured_is_a_soak_that_says_so(runs: Any) -> None:
     runs.samples = [sample(10.0)]
     runs.fail_after[FLOAT] = 0
-    plan = Plan((Path(FLOAT), Path(INT8)), frames=4, rounds=1, soak_s=10)
-    failed, whole = measure(plan, runs, look=Thermometer(None).look).soaks
+    plan = BenchmarkPlan((Path(FLOAT), Path(INT8)), frames=4, rounds=1, soak_s=10)
+    failed, whole = measure(plan, runs, probe=Thermometer(None).probe).soaks
     assert (failed.bundle, failed.complete, failed.summary) == (FLOAT, False, None)
     assert "SIGABRT" in failed.reason
     assert (whole.bundle, whole.complete) == (INT8, True)
@@ -206,8 +210,8 @@ def test_a_bundle_that_was_not_measured_is_a_soak_that_says_so(runs: Any) -> Non
 def test_samples_of_a_soak_are_kept_every_minute(runs: Any) -> None:
     runs.samples = [sample(10.0 * number) for number in range(1, 14)]
     kept: list[Result] = []
-    plan = Plan((Path(INT8),), frames=4, rounds=1, soak_s=130)
-    result = measure(plan, runs, look=Thermometer(None).look, keep=kept.append)
+    plan = BenchmarkPlan((Path(INT8),), frames=4, rounds=1, soak_s=130)
+    result = measure(plan, runs, probe=Thermometer(None).probe, keep=kept.append)
     soaks = [found.soaks for found in kept if found.soaks]
     assert [[(len(soak.samples), soak.complete) for soak in found] for found in soaks] == [
         [(6, False)],
@@ -221,7 +225,7 @@ def test_samples_of_a_soak_are_kept_every_minute(runs: Any) -> None:
 def test_an_onnx_file_is_not_tried_on_tflite_runtime(fake_runs: Any, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").touch()
     runs = fake_runs({str(tmp_path): ("int8", 20.0)})
-    rows = measure(Plan((tmp_path,), runtimes=("", "tflite-runtime"), frames=4, rounds=1), runs).rows
+    rows = measure(BenchmarkPlan((tmp_path,), runtimes=("", "tflite-runtime"), frames=4, rounds=1), runs).rows
     assert [row.state for row in rows] == ["measured", "measured", "failed", "failed"]
     assert "does not run an ONNX file" in rows[2].reason
 
@@ -229,7 +233,7 @@ def test_an_onnx_file_is_not_tried_on_tflite_runtime(fake_runs: Any, tmp_path: P
 def test_a_soak_that_is_interrupted_keeps_its_samples_and_is_marked(runs: Any) -> None:
     runs.samples = [sample(10.0), sample(20.0)]
     runs.interrupt_at = 3
-    result = measure(Plan((Path(INT8),), frames=4, rounds=1, soak_s=60), runs, look=Thermometer(None).look)
+    result = measure(BenchmarkPlan((Path(INT8),), frames=4, rounds=1, soak_s=60), runs, probe=Thermometer(None).probe)
     assert not result.complete
     (soak,) = result.soaks
     assert (soak.complete, soak.reason, len(soak.samples)) == (False, "interrupted", 2)
@@ -239,6 +243,6 @@ def test_a_soak_that_is_interrupted_keeps_its_samples_and_is_marked(runs: Any) -
 
 def test_a_soak_that_ends_is_complete(runs: Any) -> None:
     runs.samples = [sample(10.0)]
-    result = measure(Plan((Path(INT8),), frames=4, rounds=1, soak_s=10), runs, look=Thermometer(None).look)
+    result = measure(BenchmarkPlan((Path(INT8),), frames=4, rounds=1, soak_s=10), runs, probe=Thermometer(None).probe)
     assert result.complete
     assert result.soaks[0].complete

@@ -8,10 +8,10 @@ import pytest
 
 from trailcam_benchmarks.host import virtual_environments as environments
 from trailcam_benchmarks.host.virtual_environments import Environment, packages_folder, python_of
-from trailcam_benchmarks.session.session import Plan, measure
+from trailcam_benchmarks.session.session import BenchmarkPlan, measure
 from trailcam_benchmarks.worker import local_workers as runs
 from trailcam_benchmarks.worker.local_workers import local_run
-from trailcam_benchmarks.worker.spawn import ChildError, ask
+from trailcam_benchmarks.worker.spawn import WorkerError, request_one
 from trailcam_benchmarks.worker.worker import Request
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import DeviceError
@@ -44,11 +44,11 @@ def test_an_environment_is_made_once_and_again_only_when_it_is_not_whole(
     assert len(made) == 4
 
 
-def test_another_environment_sees_two_packages_of_ours_and_nothing_beside_them(tmp_path: Path) -> None:
+def test_another_environment_sees_three_packages_of_ours_and_nothing_beside_them(tmp_path: Path) -> None:
     folder = packages_folder(tmp_path)
     assert packages_folder(tmp_path) == folder
-    assert sorted(path.name for path in folder.iterdir()) == ["trailcam_benchmarks", "trailcam_edge"]
-    assert (folder / "trailcam_benchmarks" / "child.py").is_file()
+    assert sorted(path.name for path in folder.iterdir()) == ["trailcam_benchmarks", "trailcam_core", "trailcam_edge"]
+    assert (folder / "trailcam_benchmarks" / "worker" / "worker.py").is_file()
 
 
 def test_a_runtime_that_cannot_be_had_here_is_a_row_and_the_rest_goes_on(
@@ -59,7 +59,9 @@ def test_a_runtime_that_cannot_be_had_here_is_a_row_and_the_rest_goes_on(
 
     monkeypatch.setattr(runs, "python_of", refuse)
     run = local_run(("", "tflite-runtime"), tmp_path)
-    rows = measure(Plan((BUILTIN_BUNDLE,), runtimes=("", "tflite-runtime"), frames=1, min_time_s=0, rounds=1), run).rows
+    rows = measure(
+        BenchmarkPlan((BUILTIN_BUNDLE,), runtimes=("", "tflite-runtime"), frames=1, min_time_s=0, rounds=1), run
+    ).rows
     assert [(row.kind, row.runtime_wanted, row.state) for row in rows] == [
         ("model", "", "measured"),
         ("floor", "", "measured"),
@@ -80,10 +82,10 @@ def test_keras_stands_beside_the_bundle_that_was_made_from_it_and_other_runtimes
             fields |= {"name": request.bundle, "sha256": "5" * 64}
         if request.bundle == "stranger":
             fields["source_sha256"] = "9" * 64
-        yield asdict(make_round(ms / 2 if request.floor else ms, **fields))
+        yield asdict(make_round(ms / 2 if request.baseline else ms, **fields))
 
     runs = (Path("lite2"), Path("stranger"))
-    plan = Plan((Path("f.bundle"),), runtimes=("", "tflite-runtime"), keras_runs=runs, frames=8, rounds=4)
+    plan = BenchmarkPlan((Path("f.bundle"),), runtimes=("", "tflite-runtime"), keras_runs=runs, frames=8, rounds=4)
     rows = {(row.bundle, row.runtime_wanted): row for row in measure(plan, run).rows if row.kind == "model"}
     ratios = {key: row.over_litert.value for key, row in rows.items() if row.over_litert}
     assert ratios == {
@@ -100,8 +102,8 @@ def test_keras_stands_beside_the_bundle_that_was_made_from_it_and_other_runtimes
 
 def test_a_floor_takes_its_share_of_the_frames(fake_runs: Any) -> None:
     fake = fake_runs({"f.bundle": ("float32", 10.0)})
-    measure(Plan((Path("f.bundle"),), frames=64, min_time_s=8, rounds=4, floor_share=0.25), fake)
-    assert {(request.floor, request.frames, request.seconds) for request in fake.asked} == {
+    measure(BenchmarkPlan((Path("f.bundle"),), frames=64, min_time_s=8, rounds=4, baseline_fraction=0.25), fake)
+    assert {(request.baseline, request.frames, request.seconds) for request in fake.asked} == {
         (False, 16, 2.0),
         (True, 4, 0.5),
     }
@@ -109,5 +111,5 @@ def test_a_floor_takes_its_share_of_the_frames(fake_runs: Any) -> None:
 
 def test_a_run_that_is_none_is_refused_with_the_reason(tmp_path: Path) -> None:
     pytest.importorskip("keras")
-    with pytest.raises(ChildError, match="not a finished run"):
-        ask(local_run((), tmp_path), Request("round", str(tmp_path / "nowhere"), 1, "keras.call", frames=1))
+    with pytest.raises(WorkerError, match="not a finished run"):
+        request_one(local_run((), tmp_path), Request("round", str(tmp_path / "nowhere"), 1, "keras.call", frames=1))

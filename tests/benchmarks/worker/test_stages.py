@@ -53,12 +53,12 @@ def samples_of(seconds: float, slow_after_s: float) -> list[Sample]:
     clock = FakeClock()
     start_s = clock.now_s
 
-    def look() -> Condition:
+    def probe() -> Condition:
         hot = clock.now_s - start_s >= slow_after_s
         clock.factor = 2.0 if hot else 1.0
         return Condition(80.0 if hot else 50.0, 1500.0, 0x50005 if hot else 0, 1.0)
 
-    return list(take_samples(stages_on(clock), seconds, 10.0, clock, look, lambda: (50.0, 60.0)))
+    return list(take_samples(stages_on(clock), seconds, 10.0, clock, probe, lambda: (50.0, 60.0)))
 
 
 def test_a_soak_compares_the_first_minute_with_the_last() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_benchmarks.worker import worker as child
-from trailcam_benchmarks.worker.benchmarked_model import open_bundle_subject
+from trailcam_benchmarks.worker import worker
+from trailcam_benchmarks.worker.benchmarked_model import open_bundle_model
 from trailcam_benchmarks.worker.stages import Stages
 from trailcam_benchmarks.worker.worker import Request
 from trailcam_core.bundle.folder import open_bundle
@@ -19,7 +19,7 @@ REQUEST = Request("round", str(BUILTIN_BUNDLE), 1, frames=2)
 
 def test_what_belongs_to_no_model_is_made_before_memory_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    opened = replace(open_bundle_subject(BUILTIN_BUNDLE, 1, floor=False), stages=Stages(*[lambda *_: None] * 4))
+    opened = replace(open_bundle_model(BUILTIN_BUNDLE, 1, baseline=False), stages=Stages(*[lambda *_: None] * 4))
 
     def remember(name: str, answer: Any = None) -> Any:
         def step(*_: object) -> Any:
@@ -29,13 +29,13 @@ def test_what_belongs_to_no_model_is_made_before_memory_is_looked_at(monkeypatch
         return step
 
     memory: Iterator[tuple[float, float]] = iter([(10.0, 99.0), (20.0, 30.0)])
-    monkeypatch.setattr(child, "_import", remember("libraries"))
-    monkeypatch.setattr(child, "camera_frame", remember("frame"))
-    monkeypatch.setattr(child, "reset_peak_memory", remember("reset"))
-    monkeypatch.setattr(child, "read_memory_mb", lambda: (done.append("memory"), next(memory))[1])
-    monkeypatch.setattr(child, "_open", remember("model", opened))
+    monkeypatch.setattr(worker, "_import", remember("libraries"))
+    monkeypatch.setattr(worker, "camera_frame", remember("frame"))
+    monkeypatch.setattr(worker, "reset_peak_memory", remember("reset"))
+    monkeypatch.setattr(worker, "read_memory_mb", lambda: (done.append("memory"), next(memory))[1])
+    monkeypatch.setattr(worker, "_open", remember("model", opened))
     ticks = iter(np.arange(10_000) / 1e3)
-    (answer,) = child._round(REQUEST, lambda: float(next(ticks)))
+    (answer,) = worker._round(REQUEST, lambda: float(next(ticks)))
     assert done == ["libraries", "frame", "reset", "memory", "model", "memory"]
     assert (answer["empty_mb"], answer["steady_mb"], answer["peak_mb"]) == (10.0, 20.0, 30.0)
     assert answer["source_sha256"] == open_bundle(BUILTIN_BUNDLE).manifest.provenance["source_sha256"]

@@ -1,7 +1,7 @@
 """The manifest: written bytes, read back, and every field that can be wrong."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from trailcam_core.bundle.manifest import manifest_to_bytes, parse_manifest
 from trailcam_core.errors import BundleError
+from trailcam_core.records import encode
 from trailcam_core.spec import (
     FITS,
     REJECT_SCORES,
@@ -238,7 +239,7 @@ def test_what_could_not_be_read_is_not_written(broken: Manifest, message: str) -
 
 
 def test_the_dataclasses_and_the_bytes_name_the_same_fields() -> None:
-    fields = json.loads(json.dumps(asdict(MANIFEST)))
+    fields = json.loads(json.dumps(encode(MANIFEST)))
     assert (fields["model"].pop("runtime_min"), fields["drift"].pop("gate")) == (None, None)
     assert (fields["output"].pop("blank_labels"), fields["output"].pop("unknown_labels")) == ([], [])
     assert json.loads(GOLDEN_BYTES) == fields

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trailcam_core.inference.decision import decide, fit_reject_rule, is_named, probabilities, reject_score
+from trailcam_core.inference.decision import confidence_score, decide, fit_reject_rule, is_named, probabilities
 from trailcam_core.spec import REJECT_SCORES, OutputSpec, RejectRule
 
 _LABELS = ("cat", "dog", "fox")
@@ -40,20 +40,20 @@ def test_each_row_is_a_picture_of_its_own() -> None:
     rows = np.random.default_rng(0).normal(0, 5, (2, 4, 3)).astype(np.float32)
     assert np.allclose(probabilities(rows)[1, 2], probabilities(rows[1, 2]))
     for score in REJECT_SCORES:
-        assert np.allclose(reject_score(rows, score)[1, 2], reject_score(rows[1, 2], score))
+        assert np.allclose(confidence_score(rows, score)[1, 2], confidence_score(rows[1, 2], score))
 
 
 def test_scores_are_what_their_names_say() -> None:
     logits = _logits(1, 2, 3)
-    assert reject_score(logits, "max_logit") == 3
-    assert reject_score(logits, "energy") == pytest.approx(np.log(np.exp([1, 2, 3]).sum()))
-    assert reject_score(logits, "max_probability") == pytest.approx(np.exp(3) / np.exp([1, 2, 3]).sum())
-    assert np.isfinite(reject_score(_logits(1e4, 1e4, -1e4), "energy"))
+    assert confidence_score(logits, "max_logit") == 3
+    assert confidence_score(logits, "energy") == pytest.approx(np.log(np.exp([1, 2, 3]).sum()))
+    assert confidence_score(logits, "max_probability") == pytest.approx(np.exp(3) / np.exp([1, 2, 3]).sum())
+    assert np.isfinite(confidence_score(_logits(1e4, 1e4, -1e4), "energy"))
 
 
 def test_an_unknown_score_is_a_wrong_call() -> None:
     with pytest.raises(ValueError, match="one of max_logit, energy, max_probability, got 'magic'"):
-        reject_score(_logits(1), "magic")
+        confidence_score(_logits(1), "magic")
 
 
 @given(st.lists(_ROWS, min_size=1, max_size=60), st.floats(0, 1), st.sampled_from(REJECT_SCORES))
@@ -62,7 +62,7 @@ def test_a_fitted_threshold_keeps_at_least_the_share_and_not_many_more(
 ) -> None:
     logits = np.array(rows, np.float32)
     threshold = fit_reject_rule(logits, score, keep)
-    scores = reject_score(logits, score)
+    scores = confidence_score(logits, score)
     assert (scores >= threshold).mean() >= keep - 1e-12
     assert (scores > threshold).mean() <= keep + 1e-12 or threshold == scores.min()
 
@@ -94,7 +94,7 @@ def test_the_temperature_changes_confidence_not_the_label() -> None:
 @pytest.mark.parametrize("score", REJECT_SCORES)
 def test_below_the_threshold_the_answer_is_unknown_but_says_what_was_best(score: str) -> None:
     logits = _logits(0, 5, 3)
-    value = float(reject_score(logits, score))
+    value = float(confidence_score(logits, score))
     kept = decide(logits, _output(2.0, score, value))
     turned_away = decide(logits, _output(2.0, score, np.nextafter(value, np.inf)))
     assert kept.label == "dog"

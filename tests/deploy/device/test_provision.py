@@ -1,6 +1,7 @@
 """Which steps a device needs, from facts alone; and devices on which Trailcam cannot live."""
 
 import hashlib
+import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -8,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from trailcam_core.errors import DeployError
-from trailcam_deploy.device.facts import Facts, parse_facts, refuse_device
-from trailcam_deploy.device.provision import PACKAGES, Wanted, plan_provision
+from trailcam_core.ssh.errors import HostError
+from trailcam_deploy.device.facts import Facts, check_facts, parse_facts
+from trailcam_deploy.device.provision import PACKAGES, DeviceSpec, plan_provision
 from trailcam_deploy.device.wheels import Software, fitting_wheels, list_wheels
-from trailcam_deploy.ssh.errors import HostError
 
 ROOT = b"root metadata"
 SHA = hashlib.sha256(ROOT).hexdigest()
 SOFTWARE = Software("trailcam==0.1.0")
-WANTED = Wanted(SOFTWARE, (b"older", ROOT), ("older", SHA), "oak", "meadow")
+SPEC = DeviceSpec(SOFTWARE, (b"older", ROOT), "oak", "meadow")
 FRESH = Facts(
     bits=64,
     machine="aarch64",
@@ -42,66 +43,88 @@ COMPLETE = replace(
 )
 
 
-def names(facts: Facts, wanted: Wanted = WANTED) -> list[str]:
-    return [step.name.split(":")[0] for step in plan_provision(facts, wanted)]
+def kinds(facts: Facts, spec: DeviceSpec = SPEC) -> list[str]:
+    return [step.kind for step in plan_provision(facts, spec)]
 
 
 def test_a_fresh_system_needs_everything_in_order() -> None:
-    assert names(FRESH) == ["packages", "install Trailcam in /opt/trailcam", "service", "trust"]
+    assert kinds(FRESH) == ["packages", "install", "service", "trust"]
 
 
 def test_a_complete_camera_needs_nothing() -> None:
-    assert names(COMPLETE) == []
+    assert kinds(COMPLETE) == []
 
 
 def test_the_newest_root_is_what_a_device_is_given() -> None:
-    trust = plan_provision(FRESH, WANTED)[-1]
+    trust = plan_provision(FRESH, SPEC)[-1]
     assert [upload.content for upload in trust.uploads] == [ROOT]
     assert trust.words == ("oak",)
 
 
 def test_an_older_root_of_this_fleet_is_trust_enough() -> None:
-    assert names(replace(COMPLETE, root_sha256="older")) == []
+    assert kinds(replace(COMPLETE, root_sha256=hashlib.sha256(b"older").hexdigest())) == []
 
 
 def test_a_camera_of_another_fleet_is_left_alone() -> None:
     with pytest.raises(HostError, match=r"belongs to another fleet.*sudo rm -r"):
-        plan_provision(replace(COMPLETE, root_sha256="x"), WANTED)
+        plan_provision(replace(COMPLETE, root_sha256="x"), SPEC)
 
 
 def test_a_device_id_is_never_changed() -> None:
-    trust = plan_provision(replace(COMPLETE, root_sha256="", device_id="elm"), WANTED)[-1]
+    trust = plan_provision(replace(COMPLETE, root_sha256="", device_id="elm"), SPEC)[-1]
     assert trust.words == ("elm",)
 
 
 def test_without_a_name_the_host_name_is_the_device_id() -> None:
-    assert plan_provision(FRESH, replace(WANTED, device_id=""))[-1].words == ("raspberrypi",)
+    assert plan_provision(FRESH, replace(SPEC, device_id=""))[-1].words == ("raspberrypi",)
 
 
 def test_picamera2_is_for_its_camera_only_and_an_existing_configuration_decides() -> None:
     lacking = ("python3-picamera2",)
-    assert names(replace(COMPLETE, missing_packages=lacking)) == ["packages", "service"]
-    assert names(replace(COMPLETE, missing_packages=lacking, source="http://cam/")) == []
+    assert kinds(replace(COMPLETE, missing_packages=lacking)) == ["packages", "service"]
+    assert kinds(replace(COMPLETE, missing_packages=lacking, source="http://cam/")) == []
     fresh = replace(FRESH, missing_packages=lacking)
-    assert "packages" not in names(fresh, replace(WANTED, source="0"))
+    assert "packages" not in kinds(fresh, replace(SPEC, source="0"))
 
 
 def test_another_trailcam_is_installed_and_the_service_written_anew() -> None:
-    assert names(replace(COMPLETE, installed="trailcam==0.0.9")) == ["install Trailcam in /opt/trailcam", "service"]
+    assert kinds(replace(COMPLETE, installed="trailcam==0.0.9")) == ["install", "service"]
 
 
 def test_the_live_page_is_opened_on_a_new_configuration_only() -> None:
-    wanted = replace(WANTED, live=True)
-    assert "live page on the local network, behind a token" in names(FRESH, wanted)
-    assert names(COMPLETE, wanted) == []
+    def tokens(facts: Facts, live: bool) -> list[str]:
+        steps = plan_provision(facts, replace(SPEC, live=live))
+        return [step.words[3] for step in steps if step.kind == "service"]
+
+    assert tokens(FRESH, live=True) == ["/etc/trailcam/token"]
+    assert tokens(FRESH, live=False) == [""]
+    assert tokens(replace(COMPLETE, enabled=False), live=True) == [""]
+    assert tokens(COMPLETE, live=True) == []
+
+
+def test_the_service_script_installs_a_live_page_with_a_token_that_exists(tmp_path: Path) -> None:
+    service = next(step for step in plan_provision(FRESH, SPEC) if step.kind == "service")
+    program, token = tmp_path / "trailcam", tmp_path / "etc" / "token"
+    program.write_text(f'#!/bin/sh\nprintf "%s|" "$@" > {tmp_path}/words; cp {token} {tmp_path}/seen\n')
+    program.chmod(0o755)
+    (tmp_path / "chgrp").symlink_to("/bin/true")
+    script = service.script.replace("/opt/trailcam/bin/trailcam", str(program))
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    words = ["0", "inbox", "meadow", str(token)]
+    subprocess.run(["sh", "-euc", script, "sh", *words], check=True, env=environment)
+    assert (tmp_path / "words").read_text().endswith(f"|--update-channel|meadow|--live-token-file|{token}|")
+    assert len((tmp_path / "seen").read_text()) == 48
+    assert token.stat().st_mode & 0o777 == 0o640
+    subprocess.run(["sh", "-euc", script.replace("cp ", ": "), "sh", *words[:3], ""], check=True, env=environment)
+    assert (tmp_path / "words").read_text().endswith("|--update-channel|meadow|")
 
 
 def test_apts_numpy_1_is_protected_from_pip() -> None:
     old = replace(FRESH, numpy=(1, 24), missing_packages=())
-    install = plan_provision(old, WANTED)[0]
+    install = plan_provision(old, SPEC)[0]
     assert "numpy<2" in install.words
-    assert "numpy<2" not in plan_provision(replace(old, numpy=(2, 2)), WANTED)[0].words
-    assert names(replace(COMPLETE, numpy=(1, 24)))[0].startswith("install")  # what it has was made without
+    assert "numpy<2" not in plan_provision(replace(old, numpy=(2, 2)), SPEC)[0].words
+    assert kinds(replace(COMPLETE, numpy=(1, 24)))[0] == "install"  # what it has was made without
 
 
 def test_wheels_are_brought_and_no_index_is_asked(tmp_path: Path) -> None:
@@ -113,7 +136,7 @@ def test_wheels_are_brought_and_no_index_is_asked(tmp_path: Path) -> None:
     wheels = list_wheels(tmp_path)
     assert fitting_wheels(wheels, FRESH) == [right, any_one]
     assert fitting_wheels(wheels, replace(FRESH, python=(3, 11))) == [any_one]
-    step = plan_provision(replace(FRESH, missing_packages=()), replace(WANTED, wheels=wheels))[0]
+    step = plan_provision(replace(FRESH, missing_packages=()), replace(SPEC, wheels=wheels))[0]
     assert "--no-index" in step.words
     assert step.size_bytes == 2
     with pytest.raises(DeployError, match="holds no wheels"):
@@ -123,10 +146,10 @@ def test_wheels_are_brought_and_no_index_is_asked(tmp_path: Path) -> None:
 def test_wheels_for_another_machine_are_refused_before_anything_is_brought(tmp_path: Path) -> None:
     for name in ("numpy-2.4.0-cp313-cp313-manylinux_2_28_x86_64.whl", "tuf-7.0.0-py3-none-any.whl"):
         (tmp_path / name).write_bytes(b"x")
-    wanted = replace(WANTED, wheels=list_wheels(tmp_path))
+    spec = replace(SPEC, wheels=list_wheels(tmp_path))
     with pytest.raises(HostError, match=r"the wheels of numpy are for another machine .* aarch64 and 3\.13"):
-        plan_provision(replace(FRESH, missing_packages=()), wanted)
-    assert names(replace(FRESH, missing_packages=(), numpy=(2, 2)), wanted)  # apt's will do
+        plan_provision(replace(FRESH, missing_packages=()), spec)
+    assert kinds(replace(FRESH, missing_packages=(), numpy=(2, 2)), spec)  # apt's will do
 
 
 @pytest.mark.parametrize(
@@ -136,21 +159,21 @@ def test_wheels_for_another_machine_are_refused_before_anything_is_brought(tmp_p
         ({"machine": "armv7l"}, "processor is armv7l"),
         ({"python": (3, 9)}, r"Python is 3\.9.*expected 3\.11"),
         ({"python": ()}, "Python is none"),
-        ({"read_only": ("/opt", "/etc")}, "/opt, /etc: nothing can be written"),
+        ({"read_only": ("/opt", "/etc")}, "/opt, /etc: not writable"),
         ({"systemd": False}, "not started by systemd"),
         ({"opt_free_mb": 100}, r"/opt: 100 MB free, the base install needs"),
         ({"var_free_mb": 5}, r"/var/lib: 5 MB free"),
     ],
 )
 def test_a_device_that_cannot_be_a_camera_is_told_why(changes: dict[str, object], words: str) -> None:
-    refuse_device(FRESH)
+    check_facts(FRESH)
     with pytest.raises(HostError, match=words):
-        refuse_device(replace(FRESH, **changes))
+        check_facts(replace(FRESH, **changes))
 
 
 def test_a_system_without_apt_must_have_the_packages() -> None:
     with pytest.raises(HostError, match="has no apt-get"):
-        plan_provision(replace(FRESH, apt=False), WANTED)
+        plan_provision(replace(FRESH, apt=False), SPEC)
 
 
 def test_what_this_machine_says_of_itself_is_understood() -> None:
@@ -166,5 +189,5 @@ def test_what_this_machine_says_of_itself_is_understood() -> None:
 
 @pytest.mark.parametrize("text", ["", "Welcome!\n", "bits=64\n"])
 def test_an_answer_without_sense_is_an_error(text: str) -> None:
-    with pytest.raises(HostError, match="gave no sense"):
+    with pytest.raises(HostError, match="facts cannot be read"):
         parse_facts(text)

@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 
 from trailcam_core.errors import DeployError
-from trailcam_deploy.fleet.inventory import Host
-from trailcam_deploy.fleet.run_fleet import DONE, FAILED, LEFT_OUT, OFFLINE, FleetRules, Outcome, run_fleet
+from trailcam_core.ssh.errors import HostError, OfflineError
+from trailcam_deploy.device.host import Host
+from trailcam_deploy.fleet.run_fleet import DONE, FAILED, OFFLINE, SKIPPED, FleetRules, HostOutcome, run_fleet
 from trailcam_deploy.fleet.state import FleetState
-from trailcam_deploy.ssh.errors import HostError, OfflineError
 
 HOSTS = [Host(f"h{number}", f"h{number}") for number in range(8)]
 
 
 def run(
     rules: FleetRules, work: Callable[[Host], str], stop: threading.Event | None = None, hosts: list[Host] = HOSTS
-) -> dict[str, Outcome]:
-    told: list[Outcome] = []
-    outcomes = run_fleet(hosts, work, rules, told.append, stop or threading.Event())
-    assert told == outcomes
+) -> dict[str, HostOutcome]:
+    seen: list[HostOutcome] = []
+    outcomes = run_fleet(hosts, work, rules, seen.append, stop or threading.Event())
+    assert seen == outcomes
     assert sorted(outcome.host.id for outcome in outcomes) == sorted(host.id for host in hosts)
     return {outcome.host.id: outcome for outcome in outcomes}
 
@@ -37,11 +37,11 @@ def failing(*names: str, error: type[HostError] = HostError) -> Callable[[Host],
     return work
 
 
-def kinds(outcomes: dict[str, Outcome]) -> str:
+def kinds(outcomes: dict[str, HostOutcome]) -> str:
     return "".join(outcomes[host.id].kind[0] for host in HOSTS)
 
 
-def test_everybody_gets_a_turn() -> None:
+def test_every_device_is_done() -> None:
     assert kinds(run(FleetRules(), failing())) == "dddddddd"
 
 
@@ -51,7 +51,7 @@ def test_a_failure_stops_what_has_not_begun() -> None:
     assert "1 failed, expected fewer than 1" in outcomes["h3"].text
 
 
-def test_so_many_failures_are_borne() -> None:
+def test_failures_below_the_limit_do_not_stop_the_run() -> None:
     assert kinds(run(FleetRules(parallel=1, max_failures=2), failing("h1", "h3"))) == "dfdfllll"
     assert kinds(run(FleetRules(parallel=1, max_failures=3), failing("h1", "h3"))) == "dfdfdddd"
 
@@ -89,7 +89,7 @@ def test_an_offline_canary_is_replaced_by_the_next() -> None:
     assert kinds(run(FleetRules(canary=1), failing("h0", error=OfflineError))) == "oddddddd"
 
 
-def test_nobody_goes_on_when_no_canary_answers() -> None:
+def test_no_device_is_started_when_no_canary_answers() -> None:
     outcomes = run(FleetRules(canary=1), failing(*(host.id for host in HOSTS), error=OfflineError))
     assert kinds(outcomes) == "oooooooo"
 
@@ -106,17 +106,17 @@ def test_stopping_leaves_the_rest_out() -> None:
     assert outcomes["h1"].text == "it was interrupted"
 
 
-def test_ctrl_c_hangs_up_and_waits_for_nobody() -> None:
-    hung_up, stop = threading.Event(), threading.Event()
+def test_ctrl_c_disconnects_and_waits_for_no_device() -> None:
+    disconnected, stop = threading.Event(), threading.Event()
 
     def work(host: Host) -> str:
         _thread.interrupt_main()
-        assert hung_up.wait(30)
+        assert disconnected.wait(30)
         return ""
 
     started_s = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run_fleet(HOSTS, work, FleetRules(parallel=2), lambda outcome: None, stop, hung_up.set)
+        run_fleet(HOSTS, work, FleetRules(parallel=2), lambda outcome: None, stop, disconnected.set)
     assert stop.is_set()
     assert time.monotonic() - started_s < 25
 
@@ -135,9 +135,9 @@ def test_senseless_rules_are_refused(values: dict[str, int]) -> None:
         FleetRules(**values)
 
 
-def test_the_last_word_on_a_device_is_kept(tmp_path: Path) -> None:
+def test_the_last_outcome_of_a_device_is_kept(tmp_path: Path) -> None:
     now = datetime(2026, 6, 1, tzinfo=UTC)
-    FleetState(tmp_path / "state.json").note("oak", OFFLINE, "asleep", now, "meadow 1.0.0")
+    FleetState(tmp_path / "state.json").record("oak", OFFLINE, "asleep", now, "meadow 1.0.0")
     state = FleetState(tmp_path / "state.json")
     last = state.last("oak")
     assert last is not None
@@ -153,5 +153,5 @@ def test_damaged_notes_are_an_error_with_a_way_out(tmp_path: Path, content: byte
         FleetState(tmp_path / "state.json")
 
 
-def test_the_kinds_are_words_for_a_person() -> None:
-    assert (DONE, OFFLINE, FAILED, LEFT_OUT) == ("done", "offline", "failed", "left out")
+def test_the_kinds_of_the_state_file_stay() -> None:
+    assert (DONE, OFFLINE, FAILED, SKIPPED) == ("done", "offline", "failed", "left out")

@@ -1,5 +1,6 @@
 """A release repository, and a camera that fetches from a copy of it that can lie."""
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -70,16 +71,16 @@ class Camera:
         return choice, path
 
     def ask(self) -> tuple[Choice, Path | None]:
-        return fetch_release(
-            "host:/",
-            self.folder,
-            self.root,
-            self.channel,
-            lambda: self.clock,
-            self.host,
-            self.reports.append,
-            self.builtin,
-        )
+        handler = logging.Handler()
+        handler.emit = lambda record: self.reports.append(record.getMessage())  # type: ignore[method-assign]
+        logger = logging.getLogger("trailcam_edge")
+        logger.addHandler(handler)
+        try:
+            return fetch_release(
+                "host:/", self.folder, self.root, self.channel, lambda: self.clock, self.host, self.builtin
+            )
+        finally:
+            logger.removeHandler(handler)
 
     def named(self, device_id: str) -> "Camera":
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -62,7 +62,7 @@ def test_a_bundle_that_failed_is_refused_unless_somebody_knows_and_signs_it(judg
     "changes", [{"size_bytes": 1}, {"agreement": {"value": 0.5}}, {"verdict": "perhaps"}, {"size_bytes": None}]
 )
 def test_a_verdict_on_another_file_counts_for_nothing(judged: Callable[..., Bundle], changes: Any) -> None:
-    with pytest.raises(DeployError, match="no verdict on this very bundle"):
+    with pytest.raises(DeployError, match="no verdict on this bundle"):
         approve(judged("pass", **changes))
 
 
@@ -70,7 +70,7 @@ def test_a_verdict_on_another_file_counts_for_nothing(judged: Callable[..., Bund
 def test_a_damaged_verdict_is_an_error(judged: Callable[..., Bundle], content: bytes) -> None:
     bundle = judged("pass")
     (bundle.path.parent / "drift.json").write_bytes(content)
-    with pytest.raises(DeployError, match=r"drift.json: (cannot be read|is not what)"):
+    with pytest.raises(DeployError, match=r"drift.json: (cannot be read|is no record)"):
         approve(bundle)
 
 
@@ -170,7 +170,7 @@ def test_cameras_follow_to_a_new_root_key_and_the_old_one_signs_nothing_more(
     folder = fleet.repository.folder / "metadata"
     shutil.copy(folder / "2.root.json", folder / "3.root.json")
     fleet.forge(folder / "3.root.json", old, taken_back)
-    with pytest.raises(UpdateError, match="does not prove"):
+    with pytest.raises(UpdateError, match="verification failed"):
         camera.fetch()
 
 

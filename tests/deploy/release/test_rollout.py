@@ -17,6 +17,7 @@ from trailcam_deploy.release import repository as repository_module
 from trailcam_deploy.release.deltas import make_deltas
 from trailcam_deploy.release.drift_verdict import Approval
 from trailcam_edge.update.install.updater import Updater
+from trailcam_edge.update.settings import UpdateSettings
 from trailcam_project.rollout_simulation.head import with_another_head
 
 Bundles = Callable[[str], Bundle]
@@ -31,7 +32,7 @@ def device(inside: bool, version: str, percent: int) -> str:
 
 def commit(camera: Any, path: Path) -> None:
     """Let a camera run a bundle, as after its self-test and its watch."""
-    updater = Updater(camera.folder, camera.reports.append, lambda bundle: None, builtin=camera.builtin)
+    updater = Updater(UpdateSettings(camera.folder), lambda bundle: None, builtin=camera.builtin)
     updater.install(path)
     updater.start()
     updater.observe(1e6, 1e6)
@@ -107,7 +108,7 @@ def test_a_ring_that_was_widened_by_the_host_is_refused(fleet: Any, camera: Any,
     camera.named(device(False, "2.0.0", 1))
     for path in (fleet.repository.folder / "targets" / "tiny").glob("*.release.json"):
         path.write_bytes(path.read_bytes().replace(b'"percent":1,', b'"percent":9,'))
-    with pytest.raises(UpdateError, match="does not prove"):
+    with pytest.raises(UpdateError, match="verification failed"):
         camera.ask()
 
 
@@ -116,7 +117,7 @@ def test_an_old_index_with_a_wider_ring_is_refused(fleet: Any, camera: Any, bund
     fleet.repository.stop("tiny")
     camera.ask()
     camera.host.folder = wide
-    with pytest.raises(UpdateError, match="does not prove"):
+    with pytest.raises(UpdateError, match="verification failed"):
         camera.ask()
 
 

@@ -77,7 +77,7 @@ def test_a_network_that_is_none_is_refused_without_telling_its_password(
         ({"user": "root"}, "are taken"),
         ({"user": "trailcam"}, "are taken"),
         ({"user": "a b"}, "--user"),
-        ({"authorized_keys": ()}, "nobody could log in"),
+        ({"authorized_keys": ()}, "no login would be possible"),
         ({"authorized_keys": ("-----BEGIN OPENSSH PRIVATE KEY-----",)}, "is no public key"),
     ],
 )
@@ -224,7 +224,7 @@ def test_a_refused_release_leaves_a_camera_with_the_builtin_bundle(written: Path
     kept = [line for line in lines if line == update or not line.startswith(("(step", "systemctl", "bring "))]
     done = subprocess.run(["sh"], input="\n".join(kept), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "the release was not taken" in done.stdout
+    assert "the release was not activated" in done.stdout
     assert done.stdout.endswith("--- done\n")
 
 

@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from trailcam_edge.camera.capture_thread import CaptureThread
-from trailcam_edge.camera.latest_frame import NewestFrameSlot
-from trailcam_edge.config.watch_settings import RecoverySettings
+from trailcam_edge.camera.latest_frame import LatestFrame
+from trailcam_edge.camera.settings import RecoverySettings
 
 
 def _load_fakes() -> ModuleType:
@@ -25,15 +25,15 @@ def _load_fakes() -> ModuleType:
 fakes = _load_fakes()
 
 
-def capture_of(script: Any, slot: NewestFrameSlot, **waits: float) -> CaptureThread:
+def capture_of(script: Any, slot: LatestFrame, **waits: float) -> CaptureThread:
     settings = RecoverySettings(**({"stall_s": 0.2, "first_wait_s": 0.01, "longest_wait_s": 0.04} | waits))
     source = fakes.ScriptedSource(script)
-    thread = CaptureThread(source, lambda: fakes.ScriptedSource(script), slot, settings, fakes.SteadyClock(), print)
+    thread = CaptureThread(source, lambda: fakes.ScriptedSource(script), slot, settings, fakes.SteadyClock())
     thread.start()
     return thread
 
 
-def wait_for_end(slot: NewestFrameSlot) -> None:
+def wait_for_end(slot: LatestFrame) -> None:
     deadline_s = time.monotonic() + 10
     while not slot.ended and time.monotonic() < deadline_s:
         slot.take(0.05)
@@ -49,7 +49,7 @@ def test_back_off_doubles_up_to_its_limit_and_starts_anew_after_a_frame() -> Non
         if len(attempts_s) < 8:
             yield fakes.LOST
 
-    slot = NewestFrameSlot()
+    slot = LatestFrame()
     thread = capture_of(script, slot)
     wait_for_end(slot)
     thread.stop()
@@ -70,7 +70,7 @@ def test_back_off_never_waits_longer_than_its_limit() -> None:
         if len(attempts_s) < 10:
             yield fakes.LOST
 
-    slot = NewestFrameSlot()
+    slot = LatestFrame()
     thread = capture_of(script, slot, first_wait_s=0.01, longest_wait_s=0.02)
     wait_for_end(slot)
     thread.stop()
@@ -80,7 +80,7 @@ def test_back_off_never_waits_longer_than_its_limit() -> None:
 
 
 def test_a_frame_of_a_lost_source_does_not_wait_for_the_next_reader() -> None:
-    slot = NewestFrameSlot()
+    slot = LatestFrame()
     thread = capture_of(lambda: iter(["red", fakes.LOST]), slot, first_wait_s=0.5, longest_wait_s=0.5)
     time.sleep(0.2)
     assert slot.take(0) is None
@@ -91,7 +91,7 @@ def test_a_frame_of_a_lost_source_does_not_wait_for_the_next_reader() -> None:
 
 
 def test_blind_times_are_told_once() -> None:
-    slot = NewestFrameSlot()
+    slot = LatestFrame()
     thread = capture_of(lambda: iter(["red", 0.4, "red"]), slot)
     wait_for_end(slot)
     assert len(thread.take_blind_times()) == 1
@@ -100,10 +100,10 @@ def test_blind_times_are_told_once() -> None:
 
 
 def test_a_camera_that_hung_and_hands_on_an_old_picture_was_blind_until_then() -> None:
-    slot = NewestFrameSlot()
+    slot = LatestFrame()
     settings = RecoverySettings(stall_s=0.2, first_wait_s=0.01, longest_wait_s=0.04)
     source = fakes.ScriptedSource(lambda: iter(["red", 0.4, "red"]), step_s=0.01)  # exposed before it hung
-    thread = CaptureThread(source, lambda: source, slot, settings, fakes.SteadyClock(), print)
+    thread = CaptureThread(source, lambda: source, slot, settings, fakes.SteadyClock())
     thread.start()
     wait_for_end(slot)
     (blind,) = thread.take_blind_times()
@@ -112,7 +112,7 @@ def test_a_camera_that_hung_and_hands_on_an_old_picture_was_blind_until_then() -
 
 
 def test_a_source_that_delivers_is_not_blind() -> None:
-    slot = NewestFrameSlot()
+    slot = LatestFrame()
     thread = capture_of(lambda: iter(["red", 0.05] * 10), slot)
     slot.take(1)
     assert thread.blind_now() is None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from trailcam_edge.camera.latest_frame import NewestFrameSlot
+from trailcam_edge.camera.latest_frame import LatestFrame
 from trailcam_edge.sources import Frame
 from trailcam_edge.sources.pixels import PackedPixels
 
@@ -18,7 +18,7 @@ def frame(sequence: int, give_back: Callable[[], None] = lambda: None) -> Frame:
 
 
 def test_only_the_newest_frame_is_handed_out_and_only_once() -> None:
-    slot = NewestFrameSlot()
+    slot = LatestFrame()
     returned: list[int] = []
     for sequence in range(3):
         slot.put(frame(sequence, lambda number=sequence: returned.append(number)))  # type: ignore[misc]
@@ -31,7 +31,7 @@ def test_only_the_newest_frame_is_handed_out_and_only_once() -> None:
 
 
 def test_a_waiting_reader_is_woken_by_a_frame_and_by_the_end() -> None:
-    slot = NewestFrameSlot()
+    slot = LatestFrame()
     for wake in (lambda: slot.put(frame(7)), slot.end):
         timer = threading.Timer(0.05, wake)
         timer.start()
@@ -43,7 +43,7 @@ def test_a_waiting_reader_is_woken_by_a_frame_and_by_the_end() -> None:
 
 
 def test_the_last_frame_may_be_taken_after_the_end() -> None:
-    slot = NewestFrameSlot()
+    slot = LatestFrame()
     slot.put(frame(1))
     slot.end()
     assert not slot.ended
@@ -52,7 +52,7 @@ def test_the_last_frame_may_be_taken_after_the_end() -> None:
 
 
 def test_a_frame_whose_camera_closes_is_given_back() -> None:
-    slot = NewestFrameSlot()
+    slot = LatestFrame()
     returned: list[bool] = []
     slot.put(frame(1, lambda: returned.append(True)))
     slot.discard()
@@ -62,7 +62,7 @@ def test_a_frame_whose_camera_closes_is_given_back() -> None:
 
 
 def test_with_a_camera_and_a_reader_at_full_speed_no_frame_is_lost_count_of() -> None:
-    slot = NewestFrameSlot()
+    slot = LatestFrame()
     returned: list[int] = []
 
     def camera() -> None:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from trailcam_edge.camera.motion import MotionGate
-from trailcam_edge.config.watch_settings import MotionSettings
+from trailcam_edge.camera.settings import MotionSettings
 
 Plane = npt.NDArray[np.uint8]
 SETTINGS = MotionSettings(enabled=True, hold_s=1.0)

@@ -35,9 +35,9 @@ def write(open_store: OpenStore, make_visit: MakeVisit, tmp_path: Path) -> Write
         store.add_visit(make_visit(100 + 60 * number, label))
     store.add_visit(make_visit(500, "squirrel", best_frame=None))
     watch = store.begin_watch(moment_at(0), "tiny-1.0.0")
-    store.move_watch_on(watch, moment_at(3600), 100)
+    store.extend_watch(watch, moment_at(3600), 100)
     watch = store.begin_watch(moment_at(100, "boot-1", clock=False), "tiny-1.0.0")
-    store.move_watch_on(watch, moment_at(3700, "boot-1", clock=False), 100)
+    store.extend_watch(watch, moment_at(3700, "boot-1", clock=False), 100)
     store.add_blind_time(BlindTime("disk full", moment_at(1000), moment_at(1900)))
     store.close()
 

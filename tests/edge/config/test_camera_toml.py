@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from trailcam_core.errors import ConfigError
-from trailcam_edge.config.camera_toml import Config, LiveConfig, StoreConfig, parse_config, read_config, read_secret
-from trailcam_edge.config.watch_settings import WatchSettings
+from trailcam_edge.config.camera_toml import Config, parse_config, read_config, read_secret
+from trailcam_edge.live.settings import LiveSettings
+from trailcam_edge.store.settings import StoreSettings
 
 FULL = """
 [model]
@@ -47,24 +48,23 @@ def parse(text: str) -> Config:
 
 def test_an_empty_file_is_the_defaults() -> None:
     assert parse("") == Config()
-    assert Config().settings == WatchSettings()
 
 
 def test_what_the_file_says_is_what_the_loop_is_told() -> None:
     config = parse(FULL)
     assert config.model.bundle == Path("/etc/trailcam/mine.bundle")
-    assert config.settings.camera.roi == (0.25, 0.0, 0.5, 1.0)
-    assert config.settings.camera.picture_size_px == (1280, 720)
-    assert config.settings.visits.label_confidence == {"cow": 0.8}
-    assert config.settings.visits.blank_labels == ("empty",)
-    assert config.settings.rate_hz == 5.0
-    assert config.store == StoreConfig(Path("/etc/trailcam/events"), 500_000_000)
+    assert config.camera.roi == (0.25, 0.0, 0.5, 1.0)
+    assert config.camera.picture_size_px == (1280, 720)
+    assert config.visits.label_confidence == {"cow": 0.8}
+    assert config.visits.blank_labels == ("empty",)
+    assert config.watch.rate_hz == 5.0
+    assert config.store == StoreSettings(Path("/etc/trailcam/events"), 500_000_000)
     assert config.sinks.json_lines is not None
     assert config.sinks.json_lines.path == Path("/var/log/events.jsonl")
     assert config.sinks.mqtt is not None
     assert config.sinks.mqtt.port == 1883
     assert config.sinks.webhook is None
-    assert config.live == LiveConfig()
+    assert config.live == LiveSettings()
 
 
 def test_sections_that_are_not_there_are_off() -> None:
@@ -75,25 +75,43 @@ def test_sections_that_are_not_there_are_off() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("[camera]\nflip = true\n\nshutter = 3", 4, ["unknown 'shutter' in [camera]", "keys are source, fast, flip"]),
-        ("\n[kamera]\nflip = true", 2, ["unknown 'kamera'", "sections are model, camera"]),
-        ("[sinks.kafka]\nhost = 'a'", 1, ["unknown 'kafka' in [sinks]", "json_lines, mqtt, webhook"]),
-        ("[camera]\nflip = 'yes'", 2, ["flip is 'yes', expected true or false"]),
-        ("[camera]\nsource = 0", 2, ["source is 0, expected text in quotes"]),
-        ("[model]\nthreads = 1.5", 2, ["threads is 1.5, expected a whole number"]),
-        ("[model]\nthreads = true", 2, ["threads is True, expected a whole number"]),
-        ("[camera]\nroi = [0.1, 0.2]", 2, ["roi has 2 values, expected 4"]),
-        ("[camera]\nroi = 'all'", 2, ["roi is 'all', expected a list"]),
-        ("[visits]\nvotes = 3\nconfidence = 2.0", 3, ["confidence is 2, expected 0 to 1"]),
+        ("[camera]\nflip = true\n\nshutter = 3", 4, ["unknown key 'camera.shutter'", "picture_size_px"]),
+        ("\n[kamera]\nflip = true", 2, ["unknown key 'kamera'", "expected one of camera, recovery"]),
+        ("[sinks.kafka]\nhost = 'a'", 1, ["unknown key 'sinks.kafka'", "json_lines, mqtt, webhook"]),
+        ("[camera]\nflip = 'yes'", 2, ["camera.flip is 'yes', expected true or false"]),
+        ("[camera]\nsource = 0", 2, ["camera.source is 0, expected text in quotes"]),
+        ("[camera]\nrotate_deg = 91", 2, ["rotate_deg is 91, expected one of 0, 90, 180, 270"]),
+        ("[model]\nthreads = 1.5", 2, ["model.threads is 1.5, expected a whole number"]),
+        ("[model]\nthreads = true", 2, ["model.threads is true, expected a whole number"]),
+        ("[camera]\nroi = [0.1, 0.2]", 2, ["camera.roi has 2 values, expected 4"]),
+        ("[camera]\nroi = 'all'", 2, ["camera.roi is 'all', expected a list"]),
+        ("[camera]\nflip = true\nroi = [0.5, 0, 0.6, 1]", 3, ["roi is (0.5, 0.0, 0.6, 1.0)", "inside the image"]),
+        ("[recovery]\nstall_s = 20\ngive_up_s = 5", 3, ["give_up_s is 5, expected at least stall_s (20)"]),
+        ("[motion]\nchanged_share = 1.5", 2, ["motion.changed_share is 1.5, expected 0 to 1"]),
+        ("[visits]\nvotes = 3\nconfidence = 2.0", 3, ["visits.confidence is 2.0, expected 0 to 1"]),
         ("[visits.label_confidence]\ncow = 'high'", 2, ["cow is 'high', expected a number"]),
-        ("camera.frame_rate_hz = 0", 1, ["frame_rate_hz is 0, expected 0.1 to 240"]),
-        ("[store]\n[sinks.mqtt]\nhost = 'b'", 2, ["[sinks.mqtt] needs camera_id"]),
-        ("store = 5", 1, ["store is 5, expected a section [store]"]),
+        ("camera.frame_rate_hz = 0", 1, ["camera.frame_rate_hz is 0.0, expected 0.1 to 240"]),
+        ("[store]\nfolder = 'a'\nmax_bytes = 5000", 3, ["store.max_bytes is 5000, expected 4,000,000 or more"]),
+        ("[store]\njpeg_quality = 0", 2, ["store.jpeg_quality is 0, expected 1 to 100"]),
+        ("[store]\nmin_free_bytes = -1", 2, ["store.min_free_bytes is -1, expected 0 or more"]),
+        ("[store]\n[sinks.mqtt]\nhost = 'b'", 2, ["sinks.mqtt.camera_id is missing"]),
+        (
+            "[store]\n[sinks.mqtt]\nhost = 'b'\ncamera_id = 'a/b'",
+            4,
+            ["sinks.mqtt.camera_id is 'a/b', expected 1 to 64"],
+        ),
+        ("[store]\n[sinks.mqtt]\nhost = 'b'\ncamera_id = 'a'\nbase_topic = 'x/#'", 5, ["without + and #"]),
+        ("[store]\n[sinks.json_lines]\npath = 'a'\nmax_bytes = 1", 4, ["max_bytes is 1, expected 65,536 or more"]),
+        ("[store]\n[sinks.webhook]\nurl = 'ftp://host/'", 3, ["url is 'ftp://host/', expected http://HOST"]),
+        ("store = 5", 1, ["store is 5, expected a table [store]"]),
         ("[sinks.json_lines]\npath = 'a'", 1, ["[sinks] needs [store]"]),
         ("[store]\n[store]", None, ["not TOML"]),
-        ("[live]\nviewers = 0", 2, ["viewers is 0, expected 1 to 100"]),
-        ("[watch]\nrate_hz = -1", 2, ["rate_hz is -1"]),
-        ("[watch]\nrate_hz = nan", 2, ["rate_hz is nan"]),
+        ("[live]\nviewers = 0", 2, ["live.viewers is 0, expected 1 to 100"]),
+        ("[live]\n\naddress = 'host:99999'", 3, ["address is 'host:99999', expected HOST:PORT"]),
+        ("[update]\nhealthy_s = 60\ngive_up_s = 30", 3, ["give_up_s is 30, expected at least healthy_s (60)"]),
+        ("[update]\nsource = 'inbox'", 2, ["update.source is 'inbox', expected an https:// address"]),
+        ("[watch]\nrate_hz = -1", 2, ["watch.rate_hz is -1.0"]),
+        ("[watch]\nrate_hz = nan", 2, ["watch.rate_hz is nan"]),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_what_is_valid(text: str, line: int | None, words: list[str]) -> None:

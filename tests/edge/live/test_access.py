@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from trailcam_core.errors import ConfigError
+from trailcam_core.records import FieldError
 from trailcam_edge.live.access import Access, Address, new_token, parse_address
 
 TOKEN = "correct-horse-battery"
@@ -22,23 +23,49 @@ EVERYWHERE = Address("0.0.0.0", 8080)
         ("[::1]:9000", "::1", 9000),
         ("[::]", "::", 8080),
         ("host:", "host", 8080),
+        ("host:65535", "host", 65_535),
     ],
 )
 def test_an_address_is_read(text: str, host: str, port: int) -> None:
     assert parse_address(text) == Address(host, port)
 
 
-@pytest.mark.parametrize("text", ["", ":8080", "host:x", "a b:1", "host:99999", "1.2.3.4:80:80", "http://x"])
+@pytest.mark.parametrize(
+    "text", ["", ":8080", "host:x", "a b:1", "host:99999", "host:65536", "1.2.3.4:80:80", "http://x"]
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="expected such as"):
+    with pytest.raises(FieldError, match="expected HOST:PORT") as refused:
         parse_address(text)
+    assert refused.value.field == "address"
 
 
 @pytest.mark.parametrize(
-    ("host", "loopback"), [("127.0.0.1", True), ("127.8.0.1", True), ("::1", True), ("localhost", True), ("::", False)]
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.0.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("::", False),
+        ("camera.local", False),
+    ],
 )
 def test_loopback_is_known(host: str, loopback: bool) -> None:
     assert Address(host, 1).is_loopback is loopback
+
+
+def test_an_address_is_shown_as_a_browser_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "oak")
+    shown = [Address(host, 80).shown for host in ("127.0.0.1", "::1", "0.0.0.0", "::")]
+    assert shown == ["127.0.0.1:80", "[::1]:80", "oak:80", "oak:80"]
+
+
+def test_a_full_host_name_is_known_with_and_without_its_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "Oak.example.org")
+    access = Access(EVERYWHERE, TOKEN)
+    known = ("oak", "oak.local", "oak.example.org", "OAK.example.org.local:80")
+    assert all(access.knows_host(host) for host in known)
+    assert not any(access.knows_host(host) for host in ("example.org", "example.org.local", ".local", "..local"))
 
 
 def test_others_need_a_token_and_a_long_one() -> None:
@@ -49,6 +76,7 @@ def test_others_need_a_token_and_a_long_one() -> None:
     assert Access(HERE, None).allows(None, None)
     assert not Access(HERE, TOKEN).allows(None, None)
     assert new_token() != new_token()
+    assert len(new_token()) == 32  # 192 random bits
     Access(EVERYWHERE, new_token())
 
 
@@ -58,6 +86,7 @@ def test_a_token_has_sixteen_characters_at_least() -> None:
     with pytest.raises(ConfigError, match="15 characters"):
         Access(HERE, "x" * 15)  # also where none is needed
     assert Access(EVERYWHERE, "x" * 16).needs_token
+    assert not Access(HERE, None).needs_token
 
 
 def test_cookie_and_bearer_let_in_and_nothing_else_does() -> None:
@@ -72,6 +101,7 @@ def test_cookie_and_bearer_let_in_and_nothing_else_does() -> None:
         (f"trailcam={Access(EVERYWHERE, TOKEN + 'x').cookie}", None),
         ("trailcam=ü", None),
         (";;;=", None),
+        ("a,b=1", None),  # no legal name
         (None, "Bearer "),
         (None, "Bearer ünïcode-token-of-some-length"),
         (None, f"Basic {TOKEN}"),

@@ -4,13 +4,15 @@ They are run under ``LD_PRELOAD=power_cut.so``, which ``power_cut.c`` beside thi
 ``PYTHONPATH``.
 """
 
+import contextlib
 import ctypes
+import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["MODES", "Say", "counted", "in_child"]
+__all__ = ["MODES", "Say", "collect_log", "counted", "in_child"]
 
 MODES = {1: "killed", 2: "power cut", 3: "half a cut"}
 Say = Callable[[str], None]
@@ -53,3 +55,15 @@ def in_child(folder: Path, at: int, mode: int, job: Callable[[Say], None]) -> tu
     if os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0:
         raise AssertionError(f"the job failed by itself at point {at}, {MODES[mode]}: see its traceback")
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, said
+
+
+@contextlib.contextmanager
+def collect_log() -> Iterator[list[str]]:
+    """Collect the warnings and errors that the device logs."""
+    messages: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("trailcam_edge")
+    logger.addHandler(handler)
+    yield messages
+    logger.removeHandler(handler)

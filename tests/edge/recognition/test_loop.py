@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+import logging
 import re
 import threading
 import time
@@ -16,16 +17,11 @@ import numpy as np
 import pytest
 
 from trailcam_core.errors import SourceError
-from trailcam_edge.config.watch_settings import (
-    CameraSettings,
-    MotionSettings,
-    RecoverySettings,
-    VisitSettings,
-    WatchSettings,
-)
+from trailcam_edge.camera.settings import CameraSettings, MotionSettings, RecoverySettings
 from trailcam_edge.events import BLANK, PERSON, BlindTime, Visit
+from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.recognition.loop import open_configured, sharpness, watch
-from trailcam_edge.recognition.observation import Happening, Observation
+from trailcam_edge.recognition.settings import LoopSettings, VisitSettings, WatchSettings
 
 
 def _load_fakes() -> ModuleType:
@@ -39,24 +35,24 @@ def _load_fakes() -> ModuleType:
 
 
 fakes = _load_fakes()
-QUICK = WatchSettings(
+QUICK = LoopSettings(
     recovery=RecoverySettings(stall_s=0.3, first_wait_s=0.02, longest_wait_s=0.1, give_up_s=1.0),
     visits=VisitSettings(vote_spacing_s=0.02, cool_down_s=0.199, vote_age_s=5.0, longest_s=60.0),
 )
 
 
-def run(source: Any, settings: WatchSettings = QUICK, classifier: Any = None, **options: Any) -> list[Happening]:
+def run(source: Any, settings: LoopSettings = QUICK, classifier: Any = None, **options: Any) -> list[WatchEvent]:
     return list(
         watch(lambda: source, classifier or fakes.ColourClassifier(), settings, clock=fakes.SteadyClock(), **options)
     )
 
 
-def run_to_its_error(source: Any, **options: Any) -> tuple[list[Happening], SourceError]:
+def run_to_its_error(source: Any, **options: Any) -> tuple[list[WatchEvent], SourceError]:
     """Return what happened before the watch ended with an error, and that."""
-    found: list[Happening] = []
-    happenings = watch(lambda: source, fakes.ColourClassifier(), QUICK, clock=fakes.SteadyClock(), **options)
+    found: list[WatchEvent] = []
+    events = watch(lambda: source, fakes.ColourClassifier(), QUICK, clock=fakes.SteadyClock(), **options)
     try:
-        found.extend(happenings)
+        found.extend(events)
     except SourceError as error:
         return found, error
     raise AssertionError("it ended without an error")
@@ -66,12 +62,12 @@ def recording(*colours: str, step_s: float = 0.1) -> Any:
     return fakes.ScriptedSource(lambda: iter(colours), "recording", step_s)
 
 
-def visits(happenings: list[Happening]) -> list[Visit]:
-    return [item for item in happenings if isinstance(item, Visit)]
+def visits(events: list[WatchEvent]) -> list[Visit]:
+    return [item for item in events if isinstance(item, Visit)]
 
 
-def observations(happenings: list[Happening]) -> list[Observation]:
-    return [item for item in happenings if isinstance(item, Observation)]
+def observations(events: list[WatchEvent]) -> list[FrameResult]:
+    return [item for item in events if isinstance(item, FrameResult)]
 
 
 def test_every_frame_of_a_recording_is_looked_at_and_visits_run_in_its_time() -> None:
@@ -92,7 +88,7 @@ def test_a_visit_is_told_before_the_frame_that_ended_it() -> None:
     place = next(number for number, item in enumerate(found) if isinstance(item, Visit))
     assert place == 6  # five frames, and one within the cool-down of 0.2 s
     following = found[place + 1]
-    assert isinstance(following, Observation)
+    assert isinstance(following, FrameResult)
     assert following.open_labels == ()
 
 
@@ -136,20 +132,22 @@ def test_the_newest_frame_of_a_live_source_is_looked_at_and_the_others_are_dropp
 def test_a_rate_limits_how_many_frames_are_looked_at() -> None:
     script = [entry for _ in range(100) for entry in ("red", 0.005)]
     start_s = time.monotonic()
-    found = observations(run(fakes.ScriptedSource(lambda: iter(script)), replace(QUICK, rate_hz=10)))
+    found = observations(run(fakes.ScriptedSource(lambda: iter(script)), replace(QUICK, watch=WatchSettings(10))))
     assert 2 <= len(found) <= 2 + 10 * (time.monotonic() - start_s)
     assert found[-1].dropped > 20
 
 
-def test_a_source_that_is_lost_is_opened_again_and_the_time_without_it_is_blind() -> None:
+def test_a_source_that_is_lost_is_opened_again_and_the_time_without_it_is_blind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
     scripts = iter([["red"] * 3 + [fakes.LOST], [fakes.LOST], [fakes.LOST], [0.05] + ["green", 0.01] * 3])
-    told: list[str] = []
 
     def reopen() -> Any:
         script = next(scripts)
         return fakes.ScriptedSource(lambda: iter(script))
 
-    found = list(watch(reopen, fakes.ColourClassifier(), QUICK, clock=fakes.SteadyClock(), report=told.append))
+    found = list(watch(reopen, fakes.ColourClassifier(), QUICK, clock=fakes.SteadyClock()))
     (blind,) = [item for item in found if isinstance(item, BlindTime)]
     assert blind.reason == "source lost"
     assert 0.02 + 0.04 + 0.08 <= blind.ended.monotonic_s - blind.started.monotonic_s < 5
@@ -157,9 +155,10 @@ def test_a_source_that_is_lost_is_opened_again_and_the_time_without_it_is_blind(
         item.frame.sequence for item in observations(found)
     )
     assert observations(found)[-1].frame.sequence == 5
-    assert "Opening it again in 0.02 s" in told[0]
-    assert "Opening it again in 0.08 s" in told[2]
-    assert "back" in told[-1]
+    assert "Opening it again in 0.02 s" in caplog.messages[0]
+    assert "Opening it again in 0.08 s" in caplog.messages[2]
+    assert "back" in caplog.messages[-1]
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 3 + ["INFO"]
 
 
 def test_a_source_that_does_not_come_back_ends_the_watch_after_its_limit_with_the_visit_told_first() -> None:
@@ -178,19 +177,18 @@ def test_a_source_that_does_not_come_back_ends_the_watch_after_its_limit_with_th
     assert 4 <= len(attempts) <= 20
 
 
-def test_a_capture_that_never_returns_ends_the_watch_as_well() -> None:
+def test_a_capture_that_never_returns_ends_the_watch_as_well(caplog: pytest.LogCaptureFixture) -> None:
     never = threading.Event()
 
     def script() -> Iterator[Any]:
         yield "red"
         never.wait(20)
 
-    told: list[str] = []
-    found, error = run_to_its_error(fakes.ScriptedSource(script), report=told.append)
+    found, error = run_to_its_error(fakes.ScriptedSource(script))
     never.set()
     assert "no frame for" in str(error)
     assert [item.reason for item in found if isinstance(item, BlindTime)] == ["source stalled"]
-    assert told == ["no frame for 0.3 s; ending after 1 s without one."]
+    assert caplog.messages == ["no frame for 0.3 s; ending after 1 s without one."]
 
 
 def test_a_source_that_stalls_and_recovers_by_itself_was_blind() -> None:
@@ -205,24 +203,23 @@ def test_a_source_that_fails_before_its_first_frame_is_an_error_at_once() -> Non
         run(fakes.ScriptedSource(lambda: iter([fakes.LOST])))
 
 
-def test_a_driver_that_throws_anything_is_opened_again() -> None:
+def test_a_driver_that_throws_anything_is_opened_again(caplog: pytest.LogCaptureFixture) -> None:
     scripts = iter([["red", 0.05, ZeroDivisionError("driver")], ["green", 0.05]])
 
     def reopen() -> Any:
         script = next(scripts)
         return fakes.ScriptedSource(lambda: iter(script))
 
-    told: list[str] = []
-    found = list(watch(reopen, fakes.ColourClassifier(), QUICK, clock=fakes.SteadyClock(), report=told.append))
+    found = list(watch(reopen, fakes.ColourClassifier(), QUICK, clock=fakes.SteadyClock()))
     assert [item.frame.name for item in observations(found)] == ["red", "green"]
-    assert "ZeroDivisionError" in told[0]
+    assert "ZeroDivisionError" in caplog.messages[0]
 
 
 @pytest.mark.parametrize("delivery", ["live", "recording"])
 def test_a_stop_ends_the_watch_and_tells_the_open_visit(delivery: Any) -> None:
     stop = threading.Event()
     source = fakes.ScriptedSource(lambda: itertools.cycle(["red", 0.01]), delivery)
-    found: list[Happening] = []
+    found: list[WatchEvent] = []
     for item in watch(lambda: source, fakes.ColourClassifier(), QUICK, stop, fakes.SteadyClock()):
         found.append(item)
         if len(found) == 20:
@@ -236,9 +233,9 @@ def test_a_stop_ends_the_watch_and_tells_the_open_visit(delivery: Any) -> None:
 
 def test_a_watch_that_is_dropped_in_the_middle_leaves_no_thread_behind() -> None:
     source = fakes.ScriptedSource(lambda: itertools.cycle(["red", 0.01]))
-    happenings = watch(lambda: source, fakes.ColourClassifier(), QUICK, clock=fakes.SteadyClock())
-    next(iter(happenings))
-    happenings.close()  # type: ignore[attr-defined]
+    events = watch(lambda: source, fakes.ColourClassifier(), QUICK, clock=fakes.SteadyClock())
+    next(iter(events))
+    events.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name == "capture"]
     assert source.lent == 0
 
@@ -288,7 +285,7 @@ def test_memory_does_not_grow_with_the_number_of_frames() -> None:
         for number in range(3500):
             yield "red" if number % 50 < 10 else "grey"
 
-    happenings = watch(
+    events = watch(
         lambda: fakes.ScriptedSource(script, "recording", 0.03),
         fakes.ColourClassifier(),
         QUICK,
@@ -297,7 +294,7 @@ def test_memory_does_not_grow_with_the_number_of_frames() -> None:
     tracemalloc.start()
     try:
         early_bytes, seen = 0, 0
-        for number, item in enumerate(happenings):
+        for number, item in enumerate(events):
             seen += isinstance(item, Visit)
             if number == 2200:  # by then Python has filled its lists of freed objects
                 early_bytes = tracemalloc.get_traced_memory()[0]
@@ -318,6 +315,6 @@ def test_the_source_is_opened_as_the_settings_say(tmp_path: Path) -> None:
     import cv2
 
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((40, 60, 3), np.uint8))
-    settings = WatchSettings(camera=CameraSettings(source=str(tmp_path), rotate_deg=90, roi=(0, 0, 0.5, 0.5)))
+    settings = LoopSettings(camera=CameraSettings(source=str(tmp_path), rotate_deg=90, roi=(0, 0, 0.5, 0.5)))
     with open_configured(settings, lambda error: None) as source:
         assert next(iter(source.frames())).image.shape == (30, 20, 3)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from trailcam_core.classifier import Classification
 from trailcam_core.inference.decision import Candidate
-from trailcam_edge.config.watch_settings import VisitSettings
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.recognition.settings import VisitSettings
 from trailcam_edge.recognition.visits import (
-    Look,
+    FrameVote,
     Track,
     VisitState,
     advance,
@@ -25,19 +25,19 @@ from trailcam_edge.recognition.visits import (
 RULES = VisitSettings(cool_down_s=5.0, longest_s=20.0, vote_age_s=4.0)
 
 
-def play(looks: list[Look], rules: VisitSettings = RULES) -> list[Track]:
+def play(looks: list[FrameVote], rules: VisitSettings = RULES) -> list[Track]:
     """Return every visit, in the order in which they were given out."""
     state, ended = VisitState(), []
     for look in looks:
-        state, found = advance(state, look, rules)
+        state, found, _ = advance(state, look, rules)
         ended += found
     return ended + list(finish(state))
 
 
-def looks(*labels: str | None, step_s: float = 0.25, start_s: float = 0.0, confidence: float = 0.9) -> list[Look]:
+def looks(*labels: str | None, step_s: float = 0.25, start_s: float = 0.0, confidence: float = 0.9) -> list[FrameVote]:
     """One look per label, ``step_s`` apart; None is unknown."""
     return [
-        Look(start_s + number * step_s, number, label or UNKNOWN, confidence, latency_ms=10.0)
+        FrameVote(start_s + number * step_s, number, label or UNKNOWN, confidence, latency_ms=10.0)
         for number, label in enumerate(labels)
     ]
 
@@ -119,11 +119,17 @@ def test_every_label_may_have_its_own_threshold() -> None:
 
 def test_the_best_frame_is_the_most_confident_and_of_equals_the_sharpest() -> None:
     frames = [
-        Look(number * 0.25, number, "cat", confidence, sharp)
+        FrameVote(number * 0.25, number, "cat", confidence, sharp)
         for number, (confidence, sharp) in enumerate([(0.9, 50), (0.97, 10), (0.971, 30), (0.968, 20), (0.7, 99)])
     ]
     (visit,) = play(frames)
     assert visit.best.sequence == 2
+
+
+def test_a_frame_that_is_sharper_by_less_than_one_is_still_better() -> None:
+    found = [replace(look, sharpness=7.0 + look.sequence / 10) for look in looks(*["cat"] * 5)]
+    (visit,) = play(found)
+    assert visit.best.sequence == 4
 
 
 def test_of_frames_that_are_equal_the_first_stays_the_best() -> None:
@@ -135,9 +141,9 @@ def test_a_tentative_track_is_dropped_before_it_could_be_cut() -> None:
     rules = replace(RULES, vote_age_s=4.0, longest_s=4.0)  # the closest that the settings allow
     state = VisitState()
     for look in looks("cat", "cat", step_s=4.0):
-        state, ended = advance(state, look, rules)
+        state, ended, _ = advance(state, look, rules)
     assert (ended, [track.started_s for track in state.tracks]) == ((), [0.0])
-    state, ended = advance(state, Look(4.001, 2, "cat", 0.9), rules)
+    state, ended, _ = advance(state, FrameVote(4.001, 2, "cat", 0.9), rules)
     assert (ended, [(track.started_s, track.frames) for track in state.tracks]) == ((), [(4.001, 1)])
 
 
@@ -156,6 +162,8 @@ def test_answers_are_named() -> None:
     assert name_outcome(answer("empty", "empty"), RULES) == BLANK
     assert name_outcome(answer(None, "background"), RULES) == BLANK
     assert name_outcome(answer("unknown", "unknown"), RULES) == UNKNOWN
+    second = Classification("cat", 0.6, (Candidate("cat", 0.6), Candidate("empty", 0.4)), 1.0)
+    assert name_outcome(second, RULES) == "cat"  # only the first counts
 
 
 def test_a_label_that_is_not_sure_enough_counts_as_unknown() -> None:
@@ -164,10 +172,22 @@ def test_a_label_that_is_not_sure_enough_counts_as_unknown() -> None:
     assert outcome_of(replace(look, confidence=0.6), VisitState(), RULES) == "cat"
 
 
+def test_the_outcome_of_a_frame_is_the_one_that_was_counted() -> None:
+    state = VisitState()
+    for vote in looks(*["cat"] * 4):
+        state, _, _ = advance(state, vote, RULES)
+    doubtful = FrameVote(0.75 + RULES.cool_down_s, 4, "cat", 0.5)
+    held, ended, outcome = advance(state, replace(doubtful, timestamp_s=doubtful.timestamp_s - 0.01), RULES)
+    assert (ended, outcome, held.open_labels) == ((), "cat", ("cat",))
+    assert outcome_of(doubtful, state, RULES) == "cat"  # before the time has passed
+    after, ended, outcome = advance(state, doubtful, RULES)
+    assert ([track.label for track in ended], outcome, after.tracks) == (["cat"], UNKNOWN, ())
+
+
 def test_time_alone_ends_a_visit() -> None:
     state = VisitState()
     for look in looks(*["cat"] * 4):
-        state, _ = advance(state, look, RULES)
+        state, _, _ = advance(state, look, RULES)
     state, ended = wait_until(state, 5.7, RULES)
     assert ended == ()
     state, ended = wait_until(state, 5.75, RULES)
@@ -187,11 +207,11 @@ steps = st.lists(
 )
 
 
-def looks_of(found: list[tuple[str, float, float]]) -> list[Look]:
+def looks_of(found: list[tuple[str, float, float]]) -> list[FrameVote]:
     now_s, made = 0.0, []
     for number, (label, gap_s, confidence) in enumerate(found):
         now_s += gap_s
-        made.append(Look(now_s, number, label, confidence))
+        made.append(FrameVote(now_s, number, label, confidence))
     return made
 
 
@@ -212,14 +232,14 @@ scenes = st.one_of(
 
 
 @given(scenes)
-def test_no_visit_ends_before_it_starts_or_lasts_longer_than_allowed(sequence: list[Look]) -> None:
+def test_no_visit_ends_before_it_starts_or_lasts_longer_than_allowed(sequence: list[FrameVote]) -> None:
     for visit in play(sequence):
         assert 0 <= visit.seen_s - visit.started_s <= RULES.longest_s
         assert visit.frames >= visit.votes >= RULES.votes
 
 
 @given(scenes)
-def test_visits_of_one_label_are_a_cool_down_apart_unless_the_first_was_cut(sequence: list[Look]) -> None:
+def test_visits_of_one_label_are_a_cool_down_apart_unless_the_first_was_cut(sequence: list[FrameVote]) -> None:
     found = play(sequence)
     for label in {visit.label for visit in found}:
         own = [visit for visit in found if visit.label == label]
@@ -230,7 +250,7 @@ def test_visits_of_one_label_are_a_cool_down_apart_unless_the_first_was_cut(sequ
 
 
 @given(scenes)
-def test_every_accepted_frame_within_a_visit_is_counted_in_exactly_one(sequence: list[Look]) -> None:
+def test_every_accepted_frame_within_a_visit_is_counted_in_exactly_one(sequence: list[FrameVote]) -> None:
     for visit in play(sequence):
         own = [
             look
@@ -248,31 +268,31 @@ def test_every_accepted_frame_within_a_visit_is_counted_in_exactly_one(sequence:
 
 
 @given(scenes)
-def test_visits_are_given_out_in_the_order_in_which_they_ended(sequence: list[Look]) -> None:
+def test_visits_are_given_out_in_the_order_in_which_they_ended(sequence: list[FrameVote]) -> None:
     rules = replace(RULES, longest_s=86_400)
     ends = [visit.seen_s for visit in play(sequence, rules)]
     assert ends == sorted(ends)
 
 
 @given(scenes, st.integers(0, 119))
-def test_one_flickering_frame_never_makes_a_visit(sequence: list[Look], place: int) -> None:
+def test_one_flickering_frame_never_makes_a_visit(sequence: list[FrameVote], place: int) -> None:
     if place < len(sequence):
         sequence[place] = replace(sequence[place], label="fox", confidence=0.95)
     assert all(visit.label != "fox" for visit in play(sequence))
 
 
 @given(scenes)
-def test_looking_changes_no_earlier_state(sequence: list[Look]) -> None:
+def test_looking_changes_no_earlier_state(sequence: list[FrameVote]) -> None:
     state = VisitState()
     for look in sequence:
         before = repr(state)
-        following, _ = advance(state, look, RULES)
+        following, _, _ = advance(state, look, RULES)
         assert repr(state) == before
         state = following
 
 
 @given(scenes, st.floats(0, 60))
-def test_a_clock_that_runs_backwards_breaks_nothing(sequence: list[Look], back_s: float) -> None:
+def test_a_clock_that_runs_backwards_breaks_nothing(sequence: list[FrameVote], back_s: float) -> None:
     shaken = [
         replace(look, timestamp_s=look.timestamp_s - back_s * (number % 3 == 2)) for number, look in enumerate(sequence)
     ]

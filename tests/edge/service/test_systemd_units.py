@@ -12,8 +12,9 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from trailcam_core.errors import DeviceError
-from trailcam_edge.config.camera_toml import Config, LiveConfig, StoreConfig, parse_config
-from trailcam_edge.config.watch_settings import RecoverySettings
+from trailcam_edge.camera.settings import RecoverySettings
+from trailcam_edge.config.camera_toml import Config, parse_config
+from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.service.systemd_units import (
     CONFIG_PATH,
     TIMER_PATH,
@@ -26,6 +27,7 @@ from trailcam_edge.service.systemd_units import (
     uninstall,
     unreachable_folder,
 )
+from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.update.settings import UpdateSettings
 
 PROGRAM = "/opt/trailcam/bin/trailcam"
@@ -44,8 +46,8 @@ def directive(unit: str, name: str) -> list[str]:
 def test_the_configuration_as_it_is_written_watches_stores_and_shows_a_page() -> None:
     config = parse_config(render_config("picamera2"), "t", FOLDER)
     assert config.camera.source == "picamera2"
-    assert config.store == StoreConfig()
-    assert config.live == LiveConfig()
+    assert config.store == StoreSettings()
+    assert config.live == LiveSettings()
     assert config.update == UpdateSettings()
     assert not config.sinks
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from trailcam_edge.events import Moment, Visit
-from trailcam_edge.sinks.worker import Delivery, Sink
+from trailcam_edge.sinks.worker import Sink, SinkWorker
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.quota import StoreLimits
 from trailcam_edge.store.records import EventRecord
+from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.wall_time import WallTime
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -53,7 +53,7 @@ def wait_until(true: Callable[[], bool], seconds: float = 15.0) -> None:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[EventStore]:
     """A real store."""
-    opened = EventStore(tmp_path / "store", StoreLimits(min_free_bytes=0), lambda text: None)
+    opened = EventStore(StoreSettings(tmp_path / "store", min_free_bytes=0))
     yield opened
     opened.close()
 
@@ -74,13 +74,13 @@ def add(store: EventStore) -> Callable[..., None]:
 
 
 @pytest.fixture
-def deliver(store: EventStore) -> Iterator[Callable[..., Delivery]]:
+def deliver(store: EventStore) -> Iterator[Callable[..., SinkWorker]]:
     """Return a function that starts a delivery from the store, which tries again at once."""
-    started: list[Delivery] = []
+    started: list[SinkWorker] = []
 
-    def start(sink: Sink, report: Callable[[str], None] = lambda text: None, **options: Any) -> Delivery:
+    def start(sink: Sink, **options: Any) -> SinkWorker:
         options = {"delay": lambda failures, jitter: 0.01, "backlog": True} | options
-        started.append(Delivery(sink, lambda: store, report, **options))
+        started.append(SinkWorker(sink, lambda: store, **options))
         return started[-1]
 
     yield start

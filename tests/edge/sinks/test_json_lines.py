@@ -9,6 +9,7 @@ import pytest
 
 from trailcam_edge.sinks import json_lines
 from trailcam_edge.sinks.json_lines import JsonLinesSink
+from trailcam_edge.sinks.settings import JsonLinesSettings
 from trailcam_edge.sinks.worker import SinkError
 
 from .conftest import event
@@ -19,7 +20,7 @@ def _visits(path: Path) -> list[str]:
 
 
 def test_each_event_is_one_line(tmp_path: Path) -> None:
-    sink = JsonLinesSink(tmp_path / "logs" / "events.jsonl")
+    sink = JsonLinesSink(JsonLinesSettings(tmp_path / "logs" / "events.jsonl"))
     sink.deliver(event(1, label="Eichhörnchen\n"))
     sink.deliver(event(2))
     sink.close()
@@ -29,19 +30,19 @@ def test_each_event_is_one_line(tmp_path: Path) -> None:
 
 def test_half_a_line_of_a_power_cut_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    JsonLinesSink(path).deliver(event(1))
+    JsonLinesSink(JsonLinesSettings(path)).deliver(event(1))
     whole = path.read_bytes()
     for length in (1, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole + whole[:length])
-        JsonLinesSink(path).deliver(event(2))
+        JsonLinesSink(JsonLinesSettings(path)).deliver(event(2))
         assert _visits(path) == ["visit-1", "visit-2"]
         path.write_bytes(whole[:length])
-        JsonLinesSink(path).deliver(event(2))
+        JsonLinesSink(JsonLinesSettings(path)).deliver(event(2))
         assert _visits(path) == ["visit-2"]
 
 
 def test_the_file_is_rotated_by_size_and_old_ones_go(tmp_path: Path) -> None:
-    sink = JsonLinesSink(tmp_path / "events.jsonl", max_bytes=70_000, keep=2)
+    sink = JsonLinesSink(JsonLinesSettings(tmp_path / "events.jsonl", max_bytes=70_000, keep=2))
     for number in range(100):
         sink.deliver(event(number, label="x" * 3000))
     names = sorted(path.name for path in tmp_path.iterdir())
@@ -52,14 +53,14 @@ def test_the_file_is_rotated_by_size_and_old_ones_go(tmp_path: Path) -> None:
 
 
 def test_keeping_none_is_possible(tmp_path: Path) -> None:
-    sink = JsonLinesSink(tmp_path / "events.jsonl", max_bytes=70_000, keep=0)
+    sink = JsonLinesSink(JsonLinesSettings(tmp_path / "events.jsonl", max_bytes=70_000, keep=0))
     for number in range(40):
         sink.deliver(event(number, label="x" * 3000))
     assert [path.name for path in tmp_path.iterdir()] == ["events.jsonl"]
 
 
 def test_a_full_disk_is_an_outage_and_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sink = JsonLinesSink(tmp_path / "events.jsonl")
+    sink = JsonLinesSink(JsonLinesSettings(tmp_path / "events.jsonl"))
     sink.deliver(event(1))
 
     def full(descriptor: int) -> None:
@@ -77,4 +78,4 @@ def test_a_full_disk_is_an_outage_and_leaves_no_half_line(tmp_path: Path, monkey
 
 def test_impossible_limits_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="max_bytes"):
-        JsonLinesSink(tmp_path / "x", max_bytes=10)
+        JsonLinesSettings(tmp_path / "x", max_bytes=10)

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from trailcam_edge.sinks.mqtt import MqttSettings, MqttSink
-from trailcam_edge.sinks.worker import Delivery, SinkError
+from trailcam_edge.sinks.mqtt import MqttSink
+from trailcam_edge.sinks.settings import MqttSettings
+from trailcam_edge.sinks.worker import SinkError, SinkWorker
 from trailcam_edge.store.event_store import EventStore
 
 from .conftest import event, wait_until
@@ -98,8 +99,9 @@ def make_sink(tmp_path: Path) -> Iterator[Callable[..., MqttSink]]:
     made: list[MqttSink] = []
 
     def make(broker: Broker, **changes: Any) -> MqttSink:
-        settings = MqttSettings("127.0.0.1", "cam1", broker.port, **({"timeout_s": 5.0} | changes))
-        made.append(MqttSink(settings, tmp_path / "store", "0.1.0"))
+        password, timeout_s = changes.pop("password", None), changes.pop("timeout_s", 5.0)
+        settings = MqttSettings("127.0.0.1", "cam1", broker.port, **changes)
+        made.append(MqttSink(settings, tmp_path / "store", "0.1.0", password, timeout_s))
         return made[-1]
 
     yield make
@@ -152,7 +154,7 @@ def test_a_camera_that_is_cut_off_is_declared_offline_by_the_broker(
 def test_pictures_go_along_when_asked_for(
     broker: Broker,
     make_sink: Callable[..., MqttSink],
-    deliver: Callable[..., Delivery],
+    deliver: Callable[..., SinkWorker],
     add: Callable[..., None],
     store: EventStore,
 ) -> None:
@@ -168,7 +170,7 @@ def test_pictures_go_along_when_asked_for(
 def test_a_broker_that_is_down_costs_no_event(
     tmp_path: Path,
     make_sink: Callable[..., MqttSink],
-    deliver: Callable[..., Delivery],
+    deliver: Callable[..., SinkWorker],
     add: Callable[..., None],
     store: EventStore,
 ) -> None:
@@ -194,7 +196,7 @@ def test_a_broker_that_is_down_costs_no_event(
 def test_a_broker_that_dies_in_between_costs_no_event(
     broker: Broker,
     make_sink: Callable[..., MqttSink],
-    deliver: Callable[..., Delivery],
+    deliver: Callable[..., SinkWorker],
     add: Callable[..., None],
     store: EventStore,
 ) -> None:
@@ -222,7 +224,7 @@ def test_a_refused_login_is_said(tmp_path: Path, make_sink: Callable[..., MqttSi
     broker.start()
     try:
         sink = make_sink(broker, username="camera", password="wrong", timeout_s=0.5)
-        wait_until(lambda: "refuses" in sink._trouble)
+        wait_until(lambda: "refuses" in sink._problem)
         with pytest.raises(SinkError, match="refuses the camera"):
             sink.deliver(event(1))
         make_sink(broker, username="camera", password="right").deliver(event(2))

@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from trailcam_edge.sinks.settings import WebhookSettings
 from trailcam_edge.sinks.webhook import WebhookSink
-from trailcam_edge.sinks.worker import Delivery, SinkError, SinkRejectedError
+from trailcam_edge.sinks.worker import SinkError, SinkRejectedError, SinkWorker
 from trailcam_edge.store.event_store import EventStore
 
 from .conftest import event, wait_until
@@ -90,7 +91,7 @@ def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
 
 
 def test_an_event_is_posted_as_json_with_its_token(server: Server) -> None:
-    WebhookSink(server.url, token="t0p").deliver(event(1, label="Lüchs"))
+    WebhookSink(WebhookSettings(server.url), token="t0p").deliver(event(1, label="Lüchs"))
     path, headers, body = server.got[0]
     assert path == "/hook?key=secret"
     assert headers["Authorization"] == "Bearer t0p"
@@ -103,7 +104,7 @@ def test_an_event_is_posted_as_json_with_its_token(server: Server) -> None:
 def test_an_answer_that_may_change_is_tried_again(server: Server, status: int) -> None:
     server.answer = lambda handler: handler.say(status, Retry_After="120")
     with pytest.raises(SinkError, match=str(status)) as stopped:
-        WebhookSink(server.url).deliver(event(1))
+        WebhookSink(WebhookSettings(server.url)).deliver(event(1))
     assert not isinstance(stopped.value, SinkRejectedError)
     assert stopped.value.retry_after_s == 120
 
@@ -112,14 +113,14 @@ def test_an_answer_that_may_change_is_tried_again(server: Server, status: int) -
 def test_an_event_that_will_never_be_taken_is_rejected(server: Server, status: int) -> None:
     server.answer = lambda handler: handler.say(status)
     with pytest.raises(SinkRejectedError, match=str(status)):
-        WebhookSink(server.url).deliver(event(1))
+        WebhookSink(WebhookSettings(server.url)).deliver(event(1))
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307])
 def test_a_redirect_is_not_taken_for_delivery(server: Server, status: int) -> None:
     server.answer = lambda handler: handler.say(status, Location="/elsewhere")
     with pytest.raises(SinkError, match="Redirects are not followed"):
-        WebhookSink(server.url).deliver(event(1))
+        WebhookSink(WebhookSettings(server.url)).deliver(event(1))
     assert len(server.got) == 1
 
 
@@ -138,9 +139,9 @@ def test_a_redirect_is_not_taken_for_delivery(server: Server, status: int) -> No
 def test_a_server_that_lies_is_not_believed(lie: bytes) -> None:
     with (
         raw_server(lambda connection: connection.sendall(lie)) as url,
-        pytest.raises(SinkError, match="no whole answer"),
+        pytest.raises(SinkError, match="no complete response"),
     ):
-        WebhookSink(url, timeout_s=2).deliver(event(1))
+        WebhookSink(WebhookSettings(url, timeout_s=2)).deliver(event(1))
 
 
 def test_a_server_that_stalls_or_drips_is_hung_up_on() -> None:
@@ -151,8 +152,8 @@ def test_a_server_that_stalls_or_drips_is_hung_up_on() -> None:
             time.sleep(0.02)
 
     for talk in (lambda connection: time.sleep(1.0), drip):
-        with raw_server(talk) as url, pytest.raises(SinkError, match="no whole answer in time"):
-            WebhookSink(url, timeout_s=0.3).deliver(event(1))
+        with raw_server(talk) as url, pytest.raises(SinkError, match="no complete response in time"):
+            WebhookSink(WebhookSettings(url, timeout_s=0.3)).deliver(event(1))
 
 
 def test_an_endless_answer_is_enough_at_some_point() -> None:
@@ -162,22 +163,22 @@ def test_an_endless_answer_is_enough_at_some_point() -> None:
             connection.sendall(bytes(65_536))
 
     with raw_server(pour) as url:
-        WebhookSink(url, timeout_s=5).deliver(event(1))
+        WebhookSink(WebhookSettings(url, timeout_s=5)).deliver(event(1))
 
 
 def test_nobody_there_is_an_outage() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(SinkError, match="refused"):
-        WebhookSink(f"http://127.0.0.1:{port}/").deliver(event(1))
+        WebhookSink(WebhookSettings(f"http://127.0.0.1:{port}/")).deliver(event(1))
 
 
 def test_an_outage_costs_no_event(
-    server: Server, deliver: Callable[..., Delivery], add: Callable[..., None], store: EventStore
+    server: Server, deliver: Callable[..., SinkWorker], add: Callable[..., None], store: EventStore
 ) -> None:
     tries = iter(range(1000))
     server.answer = lambda handler: handler.say(500 if next(tries) % 3 else 200)
-    sink = WebhookSink(server.url)
+    sink = WebhookSink(WebhookSettings(server.url))
     add(range(6))
     deliver(sink)
     wait_until(lambda: store.acknowledged(sink.name) == 6)
@@ -188,8 +189,8 @@ def test_an_outage_costs_no_event(
 @pytest.mark.parametrize("url", ["ftp://example.org/", "example.org", "http://", "http://me:secret@example.org/"])
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match="expected http"):
-        WebhookSink(url)
+        WebhookSettings(url)
 
 
 def test_the_name_has_no_secret_in_it(server: Server) -> None:
-    assert "secret" not in WebhookSink(server.url, token="secret").name
+    assert "secret" not in WebhookSink(WebhookSettings(server.url), token="secret").name

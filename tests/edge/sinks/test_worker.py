@@ -1,5 +1,6 @@
 """Deliveries: in order, at least once, for as long as it takes, and nobody waits for them."""
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trailcam_core.errors import DeviceError
-from trailcam_edge.sinks.worker import Delivery, SinkError, SinkRejectedError, retry_delay_s
+from trailcam_edge.sinks.worker import SinkError, SinkRejectedError, SinkWorker, retry_delay_s
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.records import EventRecord
 
 from .conftest import wait_until
 
-Deliver = Callable[..., Delivery]
+Deliver = Callable[..., SinkWorker]
 Add = Callable[..., None]
 
 
@@ -70,8 +71,10 @@ def test_a_new_sink_begins_with_now_unless_told_otherwise(deliver: Deliver, add:
     assert sink.got == _names(3)
 
 
-def test_an_outage_is_waited_out_without_loss_and_said_once(deliver: Deliver, add: Add, store: EventStore) -> None:
-    said: list[str] = []
+def test_an_outage_is_waited_out_without_loss_and_logged_once(
+    deliver: Deliver, add: Add, store: EventStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     sink = ListSink()
     down = threading.Event()
     down.set()
@@ -81,16 +84,17 @@ def test_an_outage_is_waited_out_without_loss_and_said_once(deliver: Deliver, ad
             raise SinkError("the broker is down.")
 
     sink.trouble = fail
-    delivery = deliver(sink, said.append)
+    delivery = deliver(sink)
     add(range(5))
     delivery.wake()
     wait_until(lambda: delivery.status().waiting == 5)
     assert delivery.status().error == "the broker is down."
     down.clear()
     wait_until(lambda: store.acknowledged("list") == 5)
-    wait_until(lambda: len(said) == 2)
+    wait_until(lambda: len(caplog.messages) == 2)
     assert sink.got == _names(*range(5))
-    assert said == ["list: the broker is down. Events wait in the store.", "list: works again."]
+    assert caplog.messages == ["list: the broker is down. Events wait in the store.", "list: works again."]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert delivery.status().error is None
 
 
@@ -143,7 +147,7 @@ def test_a_sink_that_hangs_holds_up_nobody_else(deliver: Deliver, add: Add, stor
 
 def test_without_a_store_it_waits(tmp_path: Path) -> None:
     sink = ListSink()
-    delivery = Delivery(sink, lambda: None, lambda text: None)
+    delivery = SinkWorker(sink, lambda: None)
     delivery.close()
     assert sink.closed
     assert delivery.status().error is None
@@ -155,7 +159,7 @@ def test_a_store_that_cannot_be_read_is_an_outage_too() -> None:
     def broken() -> None:
         raise DeviceError("the disk is failing.")
 
-    delivery = Delivery(sink, broken, lambda text: None, delay=lambda failures, jitter: 0.01)
+    delivery = SinkWorker(sink, broken, delay=lambda failures, jitter: 0.01)
     wait_until(lambda: delivery.status().error == "the disk is failing.")
     delivery.close()
 
@@ -172,7 +176,7 @@ def test_waiting_doubles_up_to_five_minutes_give_or_take_a_quarter(failures: int
 def test_a_destination_cannot_ask_for_more_patience_than_the_longest_wait(
     deliver: Deliver, add: Add, store: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"{Delivery.__module__}._MAX_DELAY_S", 0.05)
+    monkeypatch.setattr(f"{SinkWorker.__module__}._MAX_DELAY_S", 0.05)
     sink = ListSink()
     tries: list[int] = []
 

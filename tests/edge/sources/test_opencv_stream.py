@@ -12,7 +12,7 @@ import pytest
 from trailcam_core.errors import SourceError
 from trailcam_edge.sources import open_source
 from trailcam_edge.sources.opencv_stream import CaptureSource, network_source
-from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s
+from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s, stamped
 
 SCENE = np.full((240, 640, 3), (30, 60, 200), np.uint8)  # blue first, as OpenCV writes
 
@@ -57,7 +57,7 @@ def refuse(error: SourceError) -> None:
 
 
 def test_an_mjpeg_stream_is_read_in_the_right_colours() -> None:
-    with MjpegServer(SCENE, rate_hz=50) as server, open_source(server.address, refuse) as source:
+    with MjpegServer(stamped(SCENE), rate_hz=50) as server, open_source(server.address, refuse) as source:
         assert source.delivery == "live"
         frames = list(itertools.islice(source.frames(), 3))
     assert [frame.sequence for frame in frames] == [0, 1, 2]
@@ -66,7 +66,7 @@ def test_an_mjpeg_stream_is_read_in_the_right_colours() -> None:
 
 
 def test_the_first_frame_of_a_stream_is_not_one_that_was_collected_while_it_was_opened() -> None:
-    with MjpegServer(SCENE, rate_hz=20) as server, network_source(server.address) as source:
+    with MjpegServer(stamped(SCENE), rate_hz=20) as server, network_source(server.address) as source:
         time.sleep(1.0)  # twenty pictures wait by now
         frame = next(source.frames())
         age_s = time.monotonic() - read_stamp_s(frame.image)
@@ -74,7 +74,7 @@ def test_the_first_frame_of_a_stream_is_not_one_that_was_collected_while_it_was_
 
 
 def test_a_stream_that_the_other_side_closes_is_lost_not_ended() -> None:
-    with MjpegServer(SCENE, rate_hz=20, pictures=15) as server, network_source(server.address) as source:
+    with MjpegServer(stamped(SCENE, pictures=15), rate_hz=20) as server, network_source(server.address) as source:
         frames = list(itertools.islice(source.frames(), 5))
         assert len(frames) == 5
         with pytest.raises(SourceError, match="no picture came after frame"):

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from trailcam_core.errors import SourceError
-from trailcam_edge.sources.orientation import View
-from trailcam_edge.sources.picamera import CameraWishes, PicameraSource, open_picamera2
+from trailcam_edge.sources.orientation import Orientation
+from trailcam_edge.sources.picamera import PicameraSource, StreamConfig, open_picamera2
 
 
 def _load_fake() -> ModuleType:
@@ -46,8 +46,10 @@ def planar_camera(format: str = "YUV420", colour_space: Any = "SMPTE170M", **opt
     return fake.FakeCamera(buffers["main"][0], buffers["lores"][0], found, **options)
 
 
-def open_camera(camera: Any, wishes: CameraWishes | None = None, view: View | None = None) -> PicameraSource:
-    return PicameraSource("picamera2", camera.opened, wishes or CameraWishes(), view)
+def open_camera(
+    camera: Any, stream: StreamConfig | None = None, orientation: Orientation | None = None
+) -> PicameraSource:
+    return PicameraSource("picamera2", camera.opened, stream or StreamConfig(), orientation)
 
 
 @pytest.mark.parametrize("format", ["YUV420", "NV12"])
@@ -154,29 +156,29 @@ def test_sequence_numbers_count_from_zero() -> None:
 
 def test_what_the_camera_can_is_asked_for() -> None:
     camera = planar_camera()
-    open_camera(camera, CameraWishes(frame_rate_hz=10))
+    open_camera(camera, StreamConfig(frame_rate_hz=10))
     assert camera.asked["controls"] == {"FrameDurationLimits": (100_000, 100_000)}
     assert camera.asked["raw"] is None
     camera.camera_controls |= {"AfMode": (0, 2, 0), "LensPosition": (0, 32, 1)}
     open_camera(camera)
     assert camera.asked["controls"] == {"AfMode": 2}
-    open_camera(camera, CameraWishes(focus_m=4))
+    open_camera(camera, StreamConfig(focus_m=4))
     assert camera.asked["controls"] == {"AfMode": 0, "LensPosition": 0.25}
 
 
 def test_what_the_camera_cannot_is_left_out_but_a_focus_is_an_error() -> None:
     camera = planar_camera()
     camera.camera_controls = {}
-    open_camera(camera, CameraWishes(frame_rate_hz=10))
+    open_camera(camera, StreamConfig(frame_rate_hz=10))
     assert camera.asked["controls"] == {}
     with pytest.raises(SourceError, match="has no focus motor"):
-        open_camera(camera, CameraWishes(focus_m=4))
+        open_camera(camera, StreamConfig(focus_m=4))
     assert camera.closed
 
 
 def test_the_small_stream_is_never_asked_for_larger_than_the_picture() -> None:
     camera = planar_camera()
-    open_camera(camera, CameraWishes(picture_size_px=(320, 240), small_size_px=(640, 480)))
+    open_camera(camera, StreamConfig(picture_size_px=(320, 240), small_size_px=(640, 480)))
     assert camera.asked["lores"]["size"] == (320, 240)
 
 
@@ -221,7 +223,7 @@ def test_a_format_that_nobody_can_read_is_named() -> None:
 
 
 def test_the_camera_hangs_as_told() -> None:
-    with open_camera(planar_camera(), view=View(rotate_deg=90, roi=(0, 0, 0.5, 1))) as source:
+    with open_camera(planar_camera(), orientation=Orientation(rotate_deg=90, roi=(0, 0, 0.5, 1))) as source:
         frame = next(source.frames())
         assert frame.image.shape == (64, 24, 3)
         assert frame.picture().shape == (128, 48, 3)

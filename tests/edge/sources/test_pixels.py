@@ -7,7 +7,7 @@ import pytest
 
 from trailcam_core.images.resize import fit_image
 from trailcam_core.spec import InputSpec
-from trailcam_edge.sources.orientation import View
+from trailcam_edge.sources.orientation import Orientation
 from trailcam_edge.sources.pixels import PACKED_ORDERS, PLANAR_LAYOUTS, ColourSpace, PackedPixels, PlanarPixels
 
 Image = npt.NDArray[np.uint8]
@@ -88,11 +88,14 @@ def test_padded_rows_of_packed_pixels_are_not_looked_at() -> None:
     assert np.array_equal(PackedPixels(padded[:, :64], "BGR").image(), picture())
 
 
-@pytest.mark.parametrize("view", [View(rotate_deg=90), View(flip=True), View(roi=(0.5, 0, 0.5, 0.5), rotate_deg=180)])
-def test_planes_and_packed_pixels_hang_the_same_way(view: View) -> None:
+@pytest.mark.parametrize(
+    "orientation",
+    [Orientation(rotate_deg=90), Orientation(flip=True), Orientation(roi=(0.5, 0, 0.5, 0.5), rotate_deg=180)],
+)
+def test_planes_and_packed_pixels_hang_the_same_way(orientation: Orientation) -> None:
     image = picture()
-    packed = PackedPixels(image[..., ::-1].copy(), "BGR", view).image()
-    yuv = PlanarPixels(planar(image, "NV12", 32, ColourSpace()), 64, "NV12", ColourSpace(), view).image()
+    packed = PackedPixels(image[..., ::-1].copy(), "BGR", orientation).image()
+    yuv = PlanarPixels(planar(image, "NV12", 32, ColourSpace()), 64, "NV12", ColourSpace(), orientation).image()
     assert yuv.shape == packed.shape
     assert np.abs(yuv.astype(int) - packed).max() <= 3
 
@@ -107,12 +110,16 @@ def test_luma_is_small_and_the_same_from_planes_and_packed_pixels(size: tuple[in
     assert np.abs(grey.astype(int) - plane).max() <= 2
 
 
-@pytest.mark.parametrize("view", [View(), View(rotate_deg=90, flip=True, roi=(0.1, 0.2, 0.7, 0.6))])
+@pytest.mark.parametrize(
+    "orientation", [Orientation(), Orientation(rotate_deg=90, flip=True, roi=(0.1, 0.2, 0.7, 0.6))]
+)
 @pytest.mark.parametrize("fit", ["crop", "stretch", "letterbox"])
 @pytest.mark.parametrize("order", PACKED_ORDERS)
-def test_fitting_before_the_colours_are_reordered_changes_no_bit(order: str, fit: str, view: View) -> None:
+def test_fitting_before_the_colours_are_reordered_changes_no_bit(
+    order: str, fit: str, orientation: Orientation
+) -> None:
     noise = np.random.default_rng(2).integers(0, 256, (203, 301, len(order))).astype(np.uint8)
-    pixels = PackedPixels(noise, order, view)
+    pixels = PackedPixels(noise, order, orientation)
     spec = InputSpec(40, 48, fit)
     assert np.array_equal(pixels.fitted(spec), fit_image(pixels.image(), spec))
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from trailcam_edge.sources import VideoSource, View
+from trailcam_edge.sources import Orientation, VideoSource
 
 
 @pytest.fixture
@@ -42,5 +42,5 @@ def test_times_that_a_damaged_file_states_do_not_stop_the_video(clip: Path) -> N
 
 
 def test_a_video_hangs_as_told(clip: Path) -> None:
-    with VideoSource(clip, view=View(rotate_deg=90)) as source:
+    with VideoSource(clip, orientation=Orientation(rotate_deg=90)) as source:
         assert next(source.frames()).image.shape == (64, 48, 3)

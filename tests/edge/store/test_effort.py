@@ -24,6 +24,34 @@ def test_between_two_watches_the_camera_did_not_run() -> None:
     assert effort.times_known
 
 
+def test_a_gap_of_a_second_is_a_restart_and_a_longer_one_is_blind() -> None:
+    for gap_s, blind in [(1.0, ()), (1.5, (BlindSpan(NOT_RUNNING, 100, 101.5),))]:
+        effort = summarise_effort([_watch(0, 100), _watch(100 + gap_s, 300)], [])
+        assert effort is not None
+        assert effort.blind == blind
+
+
+def test_a_time_that_is_not_known_at_either_end_is_left_out() -> None:
+    never = WallTime(None, "unknown")
+    for start, end in [(never, WallTime(50, "clock")), (WallTime(50, "clock"), never)]:
+        watches = [_watch(0, 100), WatchRecord("tiny-1.0.0", start, end, 1)]
+        effort = summarise_effort(watches, [BlindRecord("updating", start, end), _blind("disk full", 20, 20)])
+        assert effort is not None
+        assert (effort.watched_s, effort.blind, effort.times_known) == (100, (), False)
+
+
+def test_an_effort_of_no_length_is_none() -> None:
+    assert summarise_effort([_watch(0, 100)], [], since_s=100) is None
+    assert summarise_effort([_watch(0, 100)], [], until_s=0) is None
+
+
+def test_the_longest_reason_comes_first() -> None:
+    blind = [_blind("short", 10, 11), _blind("short", 20, 21), _blind("short", 30, 31), _blind("long", 40, 60)]
+    effort = summarise_effort([_watch(0, 100)], [*blind, _blind("longer", 61, 90)])
+    assert effort is not None
+    assert list(effort.blind_by_reason().items()) == [("longer", (29, 1)), ("long", (20, 1)), ("short", (3, 3))]
+
+
 def test_overlapping_reasons_are_told_apart_but_counted_once() -> None:
     effort = summarise_effort([_watch(0, 100)], [_blind("disk full", 10, 40), _blind("updating", 30, 50)])
     assert effort is not None

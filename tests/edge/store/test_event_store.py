@@ -11,8 +11,9 @@ from PIL import Image
 
 from trailcam_edge.events import BlindTime
 from trailcam_edge.store import quota as room
-from trailcam_edge.store.quota import StoreLimits, StoreUsage
+from trailcam_edge.store.quota import StoreUsage
 from trailcam_edge.store.reader import open_reader
+from trailcam_edge.store.settings import StoreSettings
 
 from ..conftest import SMALL, SUMMER, MakeVisit, OpenStore, moment_at
 
@@ -88,7 +89,7 @@ def test_clock_corrections_date_older_events_and_change_no_row(
     store.add_visit(make_visit(5, clock=False))
     assert store.events_after(0, 1)[0].started.basis == "unknown"
     rows = store._database.rows("SELECT * FROM visits")
-    store.note_clock(moment_at(60))
+    store.begin_watch(moment_at(60), "tiny-1.0.0")
     assert store.events_after(0, 1)[0].started.unix_s == SUMMER.timestamp() + 5
     assert store._database.rows("SELECT * FROM visits") == rows
 
@@ -113,7 +114,7 @@ def test_the_limit_holds_for_everything_and_the_rare_stay(
 def test_the_floor_is_kept_but_the_last_picture_of_a_label_stays(
     open_store: OpenStore, make_visit: MakeVisit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = open_store(limits=StoreLimits(max_bytes=4_000_000, min_free_bytes=1_000_000))
+    store = open_store(limits=StoreSettings(max_bytes=4_000_000, min_free_bytes=1_000_000))
     for number in range(6):
         store.add_visit(make_visit(number, "lynx" if number == 1 else "squirrel"))
     real = room.shutil.disk_usage
@@ -151,14 +152,14 @@ def test_a_sink_is_remembered_over_a_restart(open_store: OpenStore) -> None:
 
 
 def test_a_picture_that_somebody_deleted_is_noticed_and_said(
-    open_store: OpenStore, make_visit: MakeVisit, reports: list[str], tmp_path: Path
+    open_store: OpenStore, make_visit: MakeVisit, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     store = open_store()
     store.add_visit(make_visit(1))
     store.close()
     (tmp_path / "store" / "pictures" / "boot-0-00001.jpg").unlink()
     again = open_store()
-    assert "1 pictures are gone" in reports[0]
+    assert "1 pictures are gone" in caplog.messages[0]
     assert again.events_after(0, 1)[0].picture_state == "missing"
 
 
@@ -188,7 +189,7 @@ def test_blind_times_and_watches_come_out_in_order(open_store: OpenStore, tmp_pa
     store = open_store()
     store.add_blind_time(BlindTime("updating", moment_at(10), moment_at(20)))
     watch = store.begin_watch(moment_at(0), "tiny-1.0.0")
-    store.move_watch_on(watch, moment_at(60), 600)
+    store.extend_watch(watch, moment_at(60), 600)
     with open_reader(tmp_path / "store") as reader:
         (blind,) = reader.blind_times()
         (found,) = reader.watches()
@@ -197,7 +198,7 @@ def test_blind_times_and_watches_come_out_in_order(open_store: OpenStore, tmp_pa
 
 
 def test_limits_that_cannot_hold_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least 4,000,000"):
-        StoreLimits(max_bytes=1000)
+    with pytest.raises(ValueError, match="max_bytes is 1000, expected 4,000,000 or more"):
+        StoreSettings(max_bytes=1000)
     with pytest.raises(ValueError, match="jpeg_quality"):
-        StoreLimits(jpeg_quality=0)
+        StoreSettings(jpeg_quality=0)

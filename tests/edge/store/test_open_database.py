@@ -90,7 +90,7 @@ def test_no_store_is_said_with_the_option_to_name_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", ["tables", "text"])
 def test_a_damaged_database_is_set_aside_with_its_pictures_and_said_loudly(
-    open_store: OpenStore, make_visit: MakeVisit, reports: list[str], tmp_path: Path, how: str
+    open_store: OpenStore, make_visit: MakeVisit, caplog: pytest.LogCaptureFixture, tmp_path: Path, how: str
 ) -> None:
     store = open_store()
     for number in range(3):
@@ -105,15 +105,15 @@ def test_a_damaged_database_is_set_aside_with_its_pictures_and_said_loudly(
     (place,) = (tmp_path / "store" / "set-aside").iterdir()
     assert (place / "events.db").read_bytes() == damaged
     assert len(list((place / "pictures").iterdir())) == 3
-    assert len(reports) == 1
-    assert "damaged" in reports[0]
-    assert str(place) in reports[0]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "damaged" in caplog.messages[0]
+    assert str(place) in caplog.messages[0]
     assert again.add_visit(make_visit(7)) == 1
     assert again.usage().set_aside_bytes > 80_000
 
 
 def test_pictures_whose_database_is_gone_are_kept(
-    open_store: OpenStore, make_visit: MakeVisit, reports: list[str], tmp_path: Path
+    open_store: OpenStore, make_visit: MakeVisit, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     store = open_store()
     store.add_visit(make_visit(0))
@@ -121,28 +121,26 @@ def test_pictures_whose_database_is_gone_are_kept(
     (tmp_path / "store" / "events.db").unlink()
     open_store()
     assert len(list((tmp_path / "store" / "set-aside").glob("*/pictures/*.jpg"))) == 1
-    assert "gone" in reports[0]
+    assert "gone" in caplog.messages[0]
 
 
-def test_what_was_set_aside_cannot_fill_the_disk(tmp_path: Path) -> None:
-    said: list[str] = []
+def test_what_was_set_aside_cannot_fill_the_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(4):
         (tmp_path / "pictures").mkdir()
         (tmp_path / "pictures" / "a.jpg").write_bytes(bytes(50_000))
-        newest = set_aside(tmp_path, said.append, 120_000, "Damaged.")
+        newest = set_aside(tmp_path, 120_000, "Damaged.")
     left = sorted((tmp_path / "set-aside").iterdir())
     assert len(left) == 2
     assert newest in left
-    assert sum("deleted" in text for text in said) == 2
+    assert sum("deleted" in text for text in caplog.messages) == 2
 
 
 def test_what_was_just_set_aside_stays_even_if_it_takes_more_than_its_share(tmp_path: Path) -> None:
-    said: list[str] = []
     for number in range(3):
         (tmp_path / "pictures").mkdir()
         (tmp_path / "pictures" / f"{number}.jpg").write_bytes(bytes(50_000))
         (tmp_path / "events.db").write_text(f"damaged {number}")
-        newest = set_aside(tmp_path, said.append, 10_000, "Damaged.")
+        newest = set_aside(tmp_path, 10_000, "Damaged.")
         assert list((tmp_path / "set-aside").iterdir()) == [newest]
         assert (newest / "pictures" / f"{number}.jpg").stat().st_size == 50_000
         assert (newest / "events.db").read_text() == f"damaged {number}"
@@ -152,7 +150,7 @@ def test_what_was_set_aside_stays_while_it_takes_exactly_its_share(tmp_path: Pat
     for _ in range(3):
         (tmp_path / "pictures").mkdir()
         (tmp_path / "pictures" / "a.jpg").write_bytes(bytes(4096))
-        set_aside(tmp_path, print, 2 * 4096, "Damaged.")
+        set_aside(tmp_path, 2 * 4096, "Damaged.")
     assert [path.name[:4] for path in sorted((tmp_path / "set-aside").iterdir())] == ["0002", "0003"]
 
 
@@ -190,8 +188,8 @@ def test_a_second_writer_is_refused(open_store: OpenStore, tmp_path: Path) -> No
 def test_a_writer_that_was_killed_does_not_hold_the_lock(open_store: OpenStore, tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from trailcam_edge.store.event_store import EventStore; "
-        "from trailcam_edge.store.quota import StoreLimits; "
-        "store = EventStore(Path(sys.argv[1]), StoreLimits(), print); os.kill(os.getpid(), 9)"
+        "from trailcam_edge.store.settings import StoreSettings; "
+        "store = EventStore(StoreSettings(Path(sys.argv[1]))); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "store")], check=False)
     assert done.returncode == -9

@@ -1,4 +1,4 @@
-"""The store after a power cut at every kind of write; ``rehearse.py`` does it, here at random points."""
+"""The store after a power cut at every kind of write; ``power_cut_run.py`` does it, here at random points."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_after_a_power_cut_everything_acknowledged_is_there_and_nothing_is_broken(shim: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(FOLDER / "rehearse.py"), str(tmp_path), "30"]
+    command = [sys.executable, str(FOLDER / "power_cut_run.py"), str(tmp_path), "30"]
     python_path = os.pathsep.join(filter(None, [str(SHIM), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"LD_PRELOAD": str(shim), "PYTHONPATH": python_path}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -38,7 +38,7 @@ def test_after_a_power_cut_everything_acknowledged_is_there_and_nothing_is_broke
 
 
 def test_killed_at_random_moments_the_camera_loses_nothing_acknowledged(tmp_path: Path) -> None:
-    command = [sys.executable, str(FOLDER / "rehearse_kills.py"), str(tmp_path), "5"]
+    command = [sys.executable, str(FOLDER / "kill_run.py"), str(tmp_path), "5"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["kills"] == 5

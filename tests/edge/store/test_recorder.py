@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from trailcam_edge.store.store_errors import DISK_FULL, StoreCorruptError, Store
 
 from ..conftest import SMALL, MakeVisit, moment_at
 
-QUICK = RecorderLimits(waiting=50, pictures_waiting=2, retry_s=0.01, watch_s=10.0)
+QUICK = RecorderLimits(max_waiting=50, max_pictures=2, retry_s=0.01, heartbeat_s=10.0)
 
 
 class MoodyStore(EventStore):
@@ -50,14 +51,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def start(tmp_path: Path, reports: list[str], clock: Clock) -> Iterator[Callable[..., Recorder]]:
+def start(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Recorder]]:
     """Return a function that starts a recorder on a moody store."""
     MoodyStore.trouble = MoodyStore.hold = None
     started: list[Recorder] = []
 
     def start_one(limits: RecorderLimits = QUICK) -> Recorder:
-        opener = lambda: MoodyStore(tmp_path / "store", SMALL, reports.append)  # noqa: E731
-        started.append(Recorder(opener, clock, reports.append, limits))
+        opener = lambda: MoodyStore(replace(SMALL, folder=tmp_path / "store"))  # noqa: E731
+        started.append(Recorder(opener, clock, limits))
         return started[-1]
 
     yield start_one
@@ -94,7 +95,7 @@ def test_what_was_given_is_stored_at_the_latest_when_it_is_closed(
     for number in range(10):
         recorder.visit(make_visit(number, best_frame=None))
     recorder.blind(BlindTime("updating", moment_at(3), moment_at(4)))
-    recorder.watching(moment_at(30), "tiny-1.0.0", 300)
+    recorder.heartbeat(moment_at(30), "tiny-1.0.0", 300)
     assert recorder.close()
     with open_reader(tmp_path / "store") as reader:
         assert len(list(reader.events())) == 10
@@ -105,11 +106,11 @@ def test_what_was_given_is_stored_at_the_latest_when_it_is_closed(
 def test_the_caller_never_waits_for_the_disk(start: Callable[..., Recorder], make_visit: MakeVisit) -> None:
     MoodyStore.hold = threading.Event()
     recorder = start()
-    for number in range(QUICK.waiting + 20):
+    for number in range(QUICK.max_waiting + 20):
         recorder.visit(make_visit(number))  # would hang here if it did
-        recorder.watching(moment_at(number), "tiny-1.0.0", number)
+        recorder.heartbeat(moment_at(number), "tiny-1.0.0", number)
     health = recorder.health()
-    assert health.waiting == QUICK.waiting
+    assert health.waiting == QUICK.max_waiting
     assert health.lost == 20
     assert health.pictures_dropped > 0
     MoodyStore.hold.set()
@@ -129,7 +130,11 @@ def test_few_pictures_wait_and_many_events(
 
 
 def test_a_full_disk_is_waited_out_and_becomes_a_blind_time(
-    start: Callable[..., Recorder], make_visit: MakeVisit, clock: Clock, reports: list[str], tmp_path: Path
+    start: Callable[..., Recorder],
+    make_visit: MakeVisit,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
 ) -> None:
     recorder = start()
     clock.second = 100
@@ -148,19 +153,19 @@ def test_a_full_disk_is_waited_out_and_becomes_a_blind_time(
     assert blind.ended.unix_s is not None
     assert blind.started.unix_s is not None
     assert blind.ended.unix_s - blind.started.unix_s == 60
-    assert len(reports) == 2  # said once, and once that it is over
-    assert "tries again" in reports[0]
+    assert len(caplog.messages) == 2  # said once, and once that it is over
+    assert "tries again" in caplog.messages[0]
 
 
 def test_a_damaged_database_is_replaced_and_the_event_stored_in_the_new_one(
-    start: Callable[..., Recorder], make_visit: MakeVisit, reports: list[str], tmp_path: Path
+    start: Callable[..., Recorder], make_visit: MakeVisit, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     recorder = start()
     recorder.visit(make_visit(0))
     wait_until(lambda: recorder.health().stored == 1)
     damage(recorder, tmp_path)
     recorder.visit(make_visit(1))
-    wait_until(lambda: any("set aside" in report for report in reports))
+    wait_until(lambda: any("set aside" in message for message in caplog.messages))
     MoodyStore.trouble = None
     assert recorder.close()
     with open_reader(tmp_path / "store") as reader:
@@ -175,9 +180,9 @@ def test_a_camera_starts_on_a_disk_that_is_not_to_be_had(make_visit: MakeVisit, 
         tries.append(1)
         if len(tries) < 3:
             raise StoreUnavailableError("the disk is read-only.", "disk read-only")
-        return EventStore(tmp_path / "store", SMALL, print)
+        return EventStore(replace(SMALL, folder=tmp_path / "store"))
 
-    recorder = Recorder(open_third_time, clock, lambda text: None, QUICK)
+    recorder = Recorder(open_third_time, clock, QUICK)
     recorder.visit(make_visit(1))
     wait_until(lambda: recorder.health().stored == 1)
     assert recorder.close()
@@ -190,7 +195,7 @@ def test_a_store_in_use_is_an_error_at_the_start(start: Callable[..., Recorder])
 
 
 def test_a_wrong_event_does_not_hold_up_the_others(
-    start: Callable[..., Recorder], make_visit: MakeVisit, reports: list[str], tmp_path: Path
+    start: Callable[..., Recorder], make_visit: MakeVisit, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     recorder = start(RecorderLimits(retry_s=0.01))
     recorder.visit(make_visit(0, best_frame=make_visit(0).best_frame[0]))  # type: ignore[index]
@@ -210,7 +215,7 @@ def test_effort_is_written_now_and_then_and_a_new_bundle_begins_a_new_watch(
 ) -> None:
     recorder = start()
     for second in range(25):
-        recorder.watching(moment_at(second), "tiny-1.0.0" if second < 12 else "tiny-2.0.0", second)
+        recorder.heartbeat(moment_at(second), "tiny-1.0.0" if second < 12 else "tiny-2.0.0", second)
         time.sleep(0.001)
     assert recorder.close()
     with open_reader(tmp_path / "store") as reader:
@@ -225,27 +230,27 @@ def test_effort_since_the_last_note_is_written_when_it_is_closed(
     noted = threading.Event()
     recorder = start()
     recorder.subscribe(noted.set)
-    recorder.watching(moment_at(0), "tiny-1.0.0", 1)
+    recorder.heartbeat(moment_at(0), "tiny-1.0.0", 1)
     assert noted.wait(10)
-    recorder.watching(moment_at(QUICK.watch_s - 0.5), "tiny-1.0.0", 95)  # not due yet
+    recorder.heartbeat(moment_at(QUICK.heartbeat_s - 0.5), "tiny-1.0.0", 95)  # not due yet
     assert recorder.close()
     with open_reader(tmp_path / "store") as reader:
         (watch,) = reader.watches()
-    assert (watch.frames, watch.ended.unix_s) == (95, moment_at(QUICK.watch_s - 0.5).wall.timestamp())
+    assert (watch.frames, watch.ended.unix_s) == (95, moment_at(QUICK.heartbeat_s - 0.5).wall.timestamp())
 
 
 def test_effort_goes_on_in_the_store_that_replaces_a_damaged_one(
-    start: Callable[..., Recorder], make_visit: MakeVisit, reports: list[str], tmp_path: Path
+    start: Callable[..., Recorder], make_visit: MakeVisit, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     recorder = start()
-    recorder.watching(moment_at(0), "tiny-1.0.0", 1)
+    recorder.heartbeat(moment_at(0), "tiny-1.0.0", 1)
     recorder.visit(make_visit(0))
     wait_until(lambda: recorder.health().stored == 1)
     damage(recorder, tmp_path)
     recorder.visit(make_visit(1))
-    wait_until(lambda: any("set aside" in report for report in reports))
+    wait_until(lambda: any("set aside" in report for report in caplog.messages))
     MoodyStore.trouble = None
-    recorder.watching(moment_at(5), "tiny-1.0.0", 50)
+    recorder.heartbeat(moment_at(5), "tiny-1.0.0", 50)
     assert recorder.close()
     with open_reader(tmp_path / "store") as reader:
         (watch,) = reader.watches()
@@ -262,10 +267,10 @@ def test_listeners_are_told_that_there_is_something_new(start: Callable[..., Rec
 
 
 def test_what_could_not_be_stored_before_the_end_is_said(
-    start: Callable[..., Recorder], make_visit: MakeVisit, reports: list[str]
+    start: Callable[..., Recorder], make_visit: MakeVisit, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder = start()
     MoodyStore.trouble = StoreUnavailableError("the disk is full.", DISK_FULL)
     recorder.visit(make_visit(0))
     assert not recorder.close()
-    assert "1 events could not be stored before the end" in reports[-1]
+    assert "1 events could not be stored before the end" in caplog.messages[-1]

@@ -17,7 +17,7 @@ from trailcam_edge.store.store_errors import (
     DISK_READ_ONLY,
     StoreCorruptError,
     StoreUnavailableError,
-    explain,
+    translate_error,
 )
 
 from ..conftest import MakeVisit, OpenStore
@@ -46,7 +46,7 @@ def _fill(path: Path) -> None:
     [(errno.ENOSPC, DISK_FULL), (errno.EDQUOT, DISK_FULL), (errno.EROFS, DISK_READ_ONLY), (errno.EIO, DISK_FAILING)],
 )
 def test_the_systems_errors_have_reasons_and_cures(number: int, reason: str) -> None:
-    error = explain(OSError(number, os.strerror(number)), "/data")
+    error = translate_error(OSError(number, os.strerror(number)), "/data")
     assert isinstance(error, StoreUnavailableError)
     assert error.reason == reason
     assert str(error).startswith(f"/data: {reason}")
@@ -55,10 +55,10 @@ def test_the_systems_errors_have_reasons_and_cures(number: int, reason: str) -> 
 def test_sqlites_own_errors_are_told_apart() -> None:
     damaged = sqlite3.DatabaseError("malformed")
     damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT_INDEX
-    assert isinstance(explain(damaged, "x"), StoreCorruptError)
+    assert isinstance(translate_error(damaged, "x"), StoreCorruptError)
     full = sqlite3.OperationalError("full")
     full.sqlite_errorcode = sqlite3.SQLITE_FULL
-    assert getattr(explain(full, "x"), "reason", "") == DISK_FULL
+    assert getattr(translate_error(full, "x"), "reason", "") == DISK_FULL
 
 
 def test_on_a_full_disk_pictures_go_first_then_rows_wait_and_all_goes_on(

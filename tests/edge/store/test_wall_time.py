@@ -24,6 +24,17 @@ def test_a_clock_that_starts_in_1970_says_nothing() -> None:
     assert not is_plausible(0.0)
 
 
+def test_a_clock_is_plausible_from_2025_on() -> None:
+    first_s = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
+    assert is_plausible(first_s)
+    assert not is_plausible(first_s - 0.5)
+
+
+def test_only_a_time_from_a_clock_is_known() -> None:
+    assert WallTime(SUMMER_S, "clock").known
+    assert not WallTime(SUMMER_S, "not before").known
+
+
 def test_1970_becomes_2026_for_the_whole_boot_once_the_clock_is_set() -> None:
     readings = [ClockReading("a", 10, 10.0), ClockReading("a", 600, SUMMER_S)]
     assert Timeline([Boot("a", 700)], readings).resolve("a", 10) == WallTime(SUMMER_S - 590, "clock")
@@ -48,10 +59,10 @@ def test_slow_drift_is_followed_instead_of_called_a_correction() -> None:
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_beyond_a_step_of_five_seconds_and_the_drift_of_a_crystal_a_clock_was_corrected(sign: int) -> None:
     def moved_by(offset_s: float) -> WallTime:
-        later = ClockReading("a", 10_000, SUMMER_S + 10_000 + sign * offset_s)
-        return Timeline([Boot("a", 10_000)], [ClockReading("a", 0, SUMMER_S), later]).resolve("a", 0)
+        later = ClockReading("a", 15_000, SUMMER_S + 10_000 + sign * offset_s)
+        return Timeline([Boot("a", 15_000)], [ClockReading("a", 5_000, SUMMER_S), later]).resolve("a", 5_000)
 
-    assert moved_by(6.9) == WallTime(SUMMER_S, "clock")  # 5 s and 200 ppm of 10,000 s
+    assert moved_by(6.9) == moved_by(7.0) == WallTime(SUMMER_S, "clock")  # 5 s and 200 ppm of 10,000 s
     corrected_s = moved_by(7.1).unix_s
     assert corrected_s is not None
     assert corrected_s == pytest.approx(SUMMER_S + sign * 7.1, abs=1e-3)

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from device_under_test import Operator
 from lying_host import Authority, Behaviour, serve
-from rehearsed_device import Operator
 
 from trailcam.main import main
 from trailcam_edge.update.install.updater import Updater
+from trailcam_edge.update.settings import UpdateSettings
 
 
 def test_an_update_over_a_line_that_is_cut_goes_on_and_is_verified(
@@ -43,7 +44,7 @@ def test_an_update_over_a_line_that_is_cut_goes_on_and_is_verified(
         assert main(words) == 0, capsys.readouterr().err
     assert does.asked[0] == (None, None)
     assert does.asked[1:] == [(f"bytes={size // 2}-", '"1"')] * 2
-    updater = Updater(camera, print)
+    updater = Updater(UpdateSettings(camera))
     assert updater.status().candidate is not None
     assert (camera / "current" / "model.tflite").read_bytes() == bundle.model_path.read_bytes()
     assert list((camera / "downloads" / "parts").iterdir()) == []

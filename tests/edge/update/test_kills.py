@@ -1,4 +1,4 @@
-"""``trailcam update`` killed in its states, and again in the recovery; ``rehearse_kills.py`` does it in each step."""
+"""``trailcam update`` killed in its states, and again in the recovery; ``kill_run.py`` does it in each step."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ def test_a_killed_update_leaves_a_device_that_starts_and_can_be_updated(tmp_path
     pytest.importorskip("cryptography")  # signs the repository
     if sys.platform != "linux":
         pytest.skip("needs fork")
-    command = [sys.executable, str(Path(__file__).parent / "rehearse_kills.py"), str(tmp_path / "rehearsal"), "12"]
+    command = [sys.executable, str(Path(__file__).parent / "kill_run.py"), str(tmp_path / "rehearsal"), "12"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])

@@ -1,4 +1,4 @@
-"""A device whose power is cut during its updates; ``rehearse*.py`` do it at every write, here at random ones."""
+"""A device whose power is cut during its updates: ``power_cut_run.py`` cuts at every write, this test at random."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 SHIM = Path(__file__).parents[1] / "power_cut"
 
 
-@pytest.mark.parametrize("rehearsal", ["rehearse.py", "rehearse_fetch.py"])
+@pytest.mark.parametrize("rehearsal", ["power_cut_run.py", "power_cut_fetch_run.py"])
 def test_after_a_power_cut_the_device_starts_with_a_bundle_that_passes_its_golden_vectors(
     tmp_path: Path, rehearsal: str
 ) -> None:

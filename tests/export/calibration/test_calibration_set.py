@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from trailcam_core.datasets.run_directory import Run, SplitRow, read_run
 from trailcam_core.errors import ExportError
 from trailcam_core.spec import InputSpec
-from trailcam_export.calibration.calibration_set import CalibrationSet, FieldFrame, choose_pool, spread_out
+from trailcam_export.calibration.calibration_set import CalibrationSet, FieldFrame, choose_pool, select_diverse
 
 LABELS = ("blue", "green", "red")
 SPEC = InputSpec(32, 32, "crop")
@@ -90,13 +90,13 @@ def test_the_farthest_pictures_of_each_label_are_taken_in_turn() -> None:
     features = np.array([[0.0], [1.0], [2.0], [10.0], [2.1], [100.0], [101.0], [150.0]], np.float32)
     labels = ["a"] * 5 + ["b"] * 3
     # a: nearest to its mean of 3.02 is 2.1, then 10, then 0; b: nearest to 117 is 101, then 150, then 100
-    assert spread_out(labels, features, 6) == [4, 6, 3, 7, 0, 5]
-    assert spread_out(labels, features, 100) == [4, 6, 3, 7, 0, 5, 1, 2]
+    assert select_diverse(labels, features, 6) == [4, 6, 3, 7, 0, 5]
+    assert select_diverse(labels, features, 100) == [4, 6, 3, 7, 0, 5, 1, 2]
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=30), st.integers(1, 40))
 def test_pictures_that_look_the_same_are_still_different_pictures(labels: list[str], count: int) -> None:
-    places = spread_out(labels, np.zeros((len(labels), 2), np.float32), count)
+    places = select_diverse(labels, np.zeros((len(labels), 2), np.float32), count)
     assert len(places) == len(set(places)) == min(count, len(labels))
     per_label = Counter(labels[place] for place in places)
     short = [label for label in per_label if per_label[label] < labels.count(label)]

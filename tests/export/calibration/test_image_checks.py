@@ -1,18 +1,11 @@
-"""What may calibrate, and what is nearly the same picture."""
+"""Checks of calibration pictures."""
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from trailcam_export.calibration.image_checks import (
-    NEAR_BITS,
-    nearest,
-    picture_hash,
-    stack_hashes,
-    unfit_reason,
-    unfit_set_reason,
-)
+from trailcam_export.calibration.image_checks import unfit_reason, unfit_set_reason
 
 Image = npt.NDArray[np.uint8]
 
@@ -54,23 +47,3 @@ def test_a_set_that_uses_half_the_levels_has_a_wrong_range() -> None:
     assert unfit_set_reason(0, 255) is None
     assert unfit_set_reason(10, 200) is None
     assert "only from level 0 to 127" in str(unfit_set_reason(0, 127))
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_copies_of_a_photograph_are_near_and_others_are_not(seed: int) -> None:
-    photo = _photo(seed)
-    own = picture_hash(photo)
-    _, packed = cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_QUALITY, 40])
-    copies = [
-        cv2.imdecode(packed, cv2.IMREAD_COLOR),
-        cv2.resize(photo, (60, 70), interpolation=cv2.INTER_AREA),
-        np.clip(photo.astype(int) + 20, 0, 255).astype(np.uint8),
-    ]
-    for copy in copies:
-        assert nearest(picture_hash(copy), own[None])[1] <= NEAR_BITS
-    others = stack_hashes([picture_hash(_photo(other)) for other in range(10, 40)])
-    assert nearest(own, others)[1] > NEAR_BITS
-
-
-def test_no_hashes_are_an_empty_stack() -> None:
-    assert stack_hashes([]).shape == (0, 128)

@@ -15,17 +15,26 @@ from trailcam_core.datasets.run_directory import Run, SplitRow, read_run
 from trailcam_core.errors import ExportError
 from trailcam_core.spec import InputSpec
 from trailcam_export.calibration.calibration_set import choose_pool
-from trailcam_export.calibration.select import Choice, choose_calibration, feature_function, find_frames
+from trailcam_export.calibration.features import feature_function
+from trailcam_export.calibration.select import (
+    CalibrationCandidates,
+    CalibrationSelection,
+    find_frames,
+    select_calibration,
+)
 
 SPEC = InputSpec(32, 32, "crop")
 
 
-def _choose(tiny: Any, pool: tuple[SplitRow, ...] | None = None, frames: Path | None = None, count: int = 6) -> Choice:
+def _choose(
+    tiny: Any, pool: tuple[SplitRow, ...] | None = None, frames: Path | None = None, count: int = 6
+) -> CalibrationSelection:
     run: Run = read_run(tiny.path)
     held_out = (*run.pictures("validation"), *run.pictures("test"))
     chosen = choose_pool(run, 24) if pool is None else pool
     found = find_frames(frames) if frames else ()
-    return choose_calibration(feature_function(tiny.model), chosen, found, held_out, tiny.data, SPEC, count)
+    candidates = CalibrationCandidates(chosen, found, held_out, tiny.data, SPEC, count)
+    return select_calibration(feature_function(tiny.model), candidates)
 
 
 def _frame(folder: Path, name: str, image: Any) -> Path:
@@ -80,7 +89,8 @@ def test_black_and_noisy_candidates_are_left_out_with_a_reason(tiny: Any, tmp_pa
     cv2.imwrite(str(data / "red" / "train-0.png"), np.zeros((40, 48, 3), np.uint8))
     run = read_run(tiny.path)
     held_out = (*run.pictures("validation"), *run.pictures("test"))
-    choice = choose_calibration(feature_function(tiny.model), choose_pool(run, 24), (), held_out, data, SPEC, 24)
+    candidates = CalibrationCandidates(choose_pool(run, 24), (), held_out, data, SPEC, 24)
+    choice = select_calibration(feature_function(tiny.model), candidates)
     assert "red/train-0.png" not in [row.file for row in choice.pictures.rows]
     assert "1 of 24 calibration candidates were left out, among them red/train-0.png: black" in choice.notes[0]
 
@@ -92,7 +102,9 @@ def test_a_folder_of_nothing_but_black_pictures_stops_the_export(tiny: Any, tmp_
     run = read_run(tiny.path)
     held_out = (*run.pictures("validation"), *run.pictures("test"))
     with pytest.raises(ExportError, match=r"wrong range|black"):
-        choose_calibration(feature_function(tiny.model), choose_pool(run, 24), (), held_out, data, SPEC, 24)
+        select_calibration(
+            feature_function(tiny.model), CalibrationCandidates(choose_pool(run, 24), (), held_out, data, SPEC, 24)
+        )
 
 
 def test_field_frames_are_added_with_their_digests(tiny: Any, tmp_path: Path) -> None:
@@ -111,14 +123,16 @@ def test_many_field_frames_are_thinned_out_to_as_many_as_training_pictures(tiny:
         _frame(folder, f"other-{number}.png", _scene(number))
     told: list[str] = []
     run = read_run(tiny.path)
-    choice = choose_calibration(
+    choice = select_calibration(
         lambda images: images.reshape(len(images), -1).astype(np.float32),  # in pixels the others are far
-        choose_pool(run, 24),
-        find_frames(folder),
-        (*run.pictures("validation"), *run.pictures("test")),
-        tiny.data,
-        SPEC,
-        4,
+        CalibrationCandidates(
+            choose_pool(run, 24),
+            find_frames(folder),
+            (*run.pictures("validation"), *run.pictures("test")),
+            tiny.data,
+            SPEC,
+            4,
+        ),
         lambda stage, done, total: told.append(f"{stage} {done}/{total}"),
     )
     names = [frame.path.name for frame in choice.pictures.frames]

@@ -16,17 +16,17 @@ from ai_edge_litert.tools import flatbuffer_utils
 from flatbuffers.table import Table
 
 from trailcam_core.spec import InputSpec
-from trailcam_export.convert.embedded_metadata import ModelCard, write_onnx_card, write_tflite_card
+from trailcam_export.convert.embedded_metadata import EmbeddedMetadata, embed_onnx_metadata, embed_tflite_metadata
 from trailcam_export.convert.to_onnx import convert_onnx_float32
 from trailcam_export.convert.to_tflite import convert_float32
 from trailcam_export.tflite.metadata import METADATA_NAME
 
 LABELS = ("blue", "grün", "red")
-CARD = ModelCard("colours", "1.2.3", LABELS, InputSpec(32, 32, "crop"), "a" * 64)
+CARD = EmbeddedMetadata("colours", "1.2.3", LABELS, InputSpec(32, 32, "crop"), "a" * 64)
 
 
 @pytest.fixture(scope="module")
-def plain(tiny: Any) -> bytes:
+def foreign(tiny: Any) -> bytes:
     return convert_float32(tiny.model)
 
 
@@ -52,8 +52,8 @@ def _metadata(content: bytes) -> Table:
     return Table(data, int.from_bytes(data[:4], "little"))
 
 
-def test_the_metadata_table_says_what_others_read(plain: bytes) -> None:
-    root = _metadata(write_tflite_card(plain, CARD))
+def test_the_metadata_table_says_what_others_read(foreign: bytes) -> None:
+    root = _metadata(embed_tflite_metadata(foreign, CARD))
     assert (_field(root, 0, "string"), _field(root, 2, "string"), _field(root, 7, "string")) == (
         "colours",
         "1.2.3",
@@ -69,20 +69,20 @@ def test_the_metadata_table_says_what_others_read(plain: bytes) -> None:
     assert (_field(labels, 0, "string"), _field(labels, 2, "byte")) == ("labels.txt", 2)  # TENSOR_AXIS_LABELS
 
 
-def test_labels_and_card_lie_behind_the_model_as_a_zip_archive(plain: bytes) -> None:
-    content = write_tflite_card(plain, CARD)
+def test_labels_and_card_lie_behind_the_model_as_a_zip_archive(foreign: bytes) -> None:
+    content = embed_tflite_metadata(foreign, CARD)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.read("labels.txt").decode().split() == list(LABELS)
         card = json.loads(archive.read("trailcam.json"))
     assert card["labels"] == list(LABELS)
     assert card["input"]["resize"] == "halve_then_bilinear"
     assert card["source_sha256"] == "a" * 64
-    assert card["graph_sha256"] == hashlib.sha256(plain).hexdigest()
+    assert card["graph_sha256"] == hashlib.sha256(foreign).hexdigest()
 
 
-def test_a_plain_interpreter_runs_the_file_as_before(plain: bytes, images: npt.NDArray[np.uint8]) -> None:
+def test_a_plain_interpreter_runs_the_file_as_before(foreign: bytes, images: npt.NDArray[np.uint8]) -> None:
     answers = []
-    for content in (plain, write_tflite_card(plain, CARD)):
+    for content in (foreign, embed_tflite_metadata(foreign, CARD)):
         interpreter = Interpreter(model_content=content)
         interpreter.allocate_tensors()
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images[:1])
@@ -91,14 +91,14 @@ def test_a_plain_interpreter_runs_the_file_as_before(plain: bytes, images: npt.N
     assert np.array_equal(*answers)
 
 
-def test_a_card_is_replaced_not_piled_up_and_always_has_the_same_bytes(plain: bytes) -> None:
-    once = write_tflite_card(plain, CARD)
-    assert write_tflite_card(plain, CARD) == once
-    _metadata(write_tflite_card(once, CARD))
+def test_a_card_is_replaced_not_piled_up_and_always_has_the_same_bytes(foreign: bytes) -> None:
+    once = embed_tflite_metadata(foreign, CARD)
+    assert embed_tflite_metadata(foreign, CARD) == once
+    _metadata(embed_tflite_metadata(once, CARD))
 
 
 def test_an_onnx_file_carries_the_card_in_its_properties(tiny: Any, tmp_path: Path) -> None:
-    content = write_onnx_card(convert_onnx_float32(tiny.model), CARD)
+    content = embed_onnx_metadata(convert_onnx_float32(tiny.model), CARD)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     found = session.get_modelmeta().custom_metadata_map
     assert json.loads(found["trailcam.labels"]) == list(LABELS)

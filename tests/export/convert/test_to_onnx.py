@@ -16,7 +16,7 @@ from trailcam_core.errors import ExportError
 from trailcam_core.inference.onnx import OnnxModel
 from trailcam_export.convert.onnx_check import check_onnx
 from trailcam_export.convert.to_onnx import OPSET, convert_onnx_float32, quantise_onnx, to_float16
-from trailcam_export.inference.predict import KerasAnswerer
+from trailcam_export.inference.predict import KerasPredictor
 from trailcam_export.tflite.inspect import kernel_size
 
 Images = npt.NDArray[np.uint8]
@@ -47,7 +47,7 @@ def test_plain_onnx_runtime_gives_the_logits_of_keras(float32: onnx.ModelProto, 
     (taken,), (given,) = session.get_inputs(), session.get_outputs()
     assert (taken.name, taken.type, taken.shape) == ("image", "tensor(uint8)", [1, 32, 32, 3])
     assert (given.name, given.type, given.shape) == ("logits", "tensor(float)", [1, 3])
-    expected = KerasAnswerer(tiny.model).logits(images)
+    expected = KerasPredictor(tiny.model).logits(images)
     got = np.concatenate([session.run(None, {"image": image[None]})[0] for image in images])
     assert np.abs(got - expected).max() < 1e-5
 
@@ -66,7 +66,7 @@ def test_every_scheme_passes_its_own_check_and_no_other(
 ) -> None:
     kernels = kernel_size(tiny.model)
     made = {"float32": float32, "float16": to_float16(float32), "int8": quantise_onnx(float32, iter(images))}
-    expected = KerasAnswerer(tiny.model).logits(images)
+    expected = KerasPredictor(tiny.model).logits(images)
     for scheme, limit in (("float32", 1e-5), ("float16", 0.01), ("int8", 0.1)):
         check_onnx(made[scheme], scheme, SHAPE, 3, kernels)
         assert np.abs(_answers(made[scheme], tmp_path, images) - expected).max() < limit
@@ -129,7 +129,7 @@ def test_a_filter_of_zeros_gets_the_zero_point_of_the_others(images: Images, tmp
     weight = next(node for node in made.graph.node if conv.input[1] in node.output)
     assert set(constants[weight.input[2]].tolist()) == {128}
     assert set(constants[weight.input[0]][3].ravel().tolist()) == {128}
-    assert np.abs(_answers(made, tmp_path, images) - KerasAnswerer(model).logits(images)).max() < 0.2
+    assert np.abs(_answers(made, tmp_path, images) - KerasPredictor(model).logits(images)).max() < 0.2
 
 
 def test_calibration_is_streamed(float32: onnx.ModelProto, images: Images) -> None:
@@ -205,7 +205,7 @@ def test_an_activation_is_no_batch_normalisation_and_gives_what_keras_gives(
     float32 = convert_onnx_float32(model)
     for scheme, made in (("float32", float32), ("float16", to_float16(float32))):
         check_onnx(made, scheme, SHAPE, 3, kernel_size(model))
-    assert np.abs(_answers(float32, tmp_path, images) - KerasAnswerer(model).logits(images)).max() < 1e-5
+    assert np.abs(_answers(float32, tmp_path, images) - KerasPredictor(model).logits(images)).max() < 1e-5
 
 
 def test_lost_weights_and_another_size_are_refused(float32: onnx.ModelProto, tiny: Any) -> None:

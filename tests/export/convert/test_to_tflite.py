@@ -14,10 +14,10 @@ from ai_edge_litert.interpreter import Interpreter
 from trailcam_core.errors import ExportError
 from trailcam_core.inference.tflite import TFLiteModel
 from trailcam_core.spec import InputSpec
-from trailcam_export.convert.embedded_metadata import ModelCard, write_tflite_card
+from trailcam_export.convert.embedded_metadata import EmbeddedMetadata, embed_tflite_metadata
 from trailcam_export.convert.quantise import QUANTIZERS, quantise
 from trailcam_export.convert.to_tflite import convert_float16, convert_float32
-from trailcam_export.inference.predict import FileAnswerer, KerasAnswerer
+from trailcam_export.inference.predict import FilePredictor, KerasPredictor
 from trailcam_export.tflite.checks import check_graph
 from trailcam_export.tflite.flatbuffer import read_tflite, write_tflite
 from trailcam_export.tflite.inspect import check_weights, kernel_size, runtime_min, shorten_names
@@ -27,7 +27,7 @@ Images = npt.NDArray[np.uint8]
 
 def _answers(content: bytes, folder: Path, images: Images) -> npt.NDArray[np.float32]:
     (folder / "model.tflite").write_bytes(content)
-    return FileAnswerer(folder / "model.tflite").logits(images)
+    return FilePredictor(folder / "model.tflite").logits(images)
 
 
 def _model_of(layer: keras.layers.Layer) -> keras.Model:
@@ -42,7 +42,7 @@ class _InverseErrorFunction(keras.layers.Layer):
 
 
 def test_float32_gives_the_logits_of_keras(tiny: Any, images: Images, tmp_path: Path) -> None:
-    expected = KerasAnswerer(tiny.model).logits(images)
+    expected = KerasPredictor(tiny.model).logits(images)
     assert np.abs(_answers(convert_float32(tiny.model), tmp_path, images) - expected).max() < 1e-5
     assert expected.std() > 0.5
 
@@ -53,7 +53,7 @@ def test_int8_takes_raw_levels_and_answers_like_keras(
 ) -> None:
     content = quantise(tiny.model, "int8", iter(images), quantizer)
     check_graph(content, "int8", (32, 32, 3), 3)
-    expected = KerasAnswerer(tiny.model).logits(images)
+    expected = KerasPredictor(tiny.model).logits(images)
     got = _answers(content, tmp_path, images)
     model = TFLiteModel(tmp_path / "model.tflite")
     assert (model.input.dtype, model.input.scale, model.input.zero_point) == ("uint8", 1.0, 0)
@@ -76,8 +76,8 @@ def test_a_quantised_file_whose_weights_lie_behind_it_stays_whole_when_it_is_cha
     model = _model_of(keras.layers.Conv2D(128, 3))  # 345,600 weights: litert-quantizer packs from 256 kB on
     content = quantise(model, "int8", iter(images), "litert")
     assert read_tflite(content).buffers[1].offset == 0
-    card = ModelCard("large", "1.0.0", ("a", "b", "c"), InputSpec(32, 32, "crop"), "0" * 64)
-    changed = write_tflite_card(content, card)
+    card = EmbeddedMetadata("large", "1.0.0", ("a", "b", "c"), InputSpec(32, 32, "crop"), "0" * 64)
+    changed = embed_tflite_metadata(content, card)
     check_graph(changed, "int8", (32, 32, 3), 3)
     check_weights(changed, "int8", kernel_size(model))
     assert np.array_equal(_answers(changed, tmp_path, images), _answers(content, tmp_path, images))
@@ -134,7 +134,7 @@ def test_float16_is_the_same_model_with_half_the_weights(images: Images, tmp_pat
     model = _model_of(keras.layers.Conv2D(8, 3))
     full, half = convert_float32(model), convert_float16(model)
     check_graph(half, "float16", (32, 32, 3), 3)
-    expected = KerasAnswerer(model).logits(images)
+    expected = KerasPredictor(model).logits(images)
     assert 0 < np.abs(_answers(half, tmp_path, images) - expected).max() < 0.01
     assert len(half) < 0.7 * len(full)
     with pytest.raises(ExportError, match="holds no float16 tensor"):
@@ -146,13 +146,13 @@ def test_dynamic_int8_has_small_weights_and_float_logits(images: Images, tmp_pat
     model = _model_of(keras.layers.Conv2D(8, 3))
     content = quantise(model, "dynamic_int8", iter(()), quantizer)
     check_graph(content, "dynamic_int8", (32, 32, 3), 3)
-    expected = KerasAnswerer(model).logits(images)
+    expected = KerasPredictor(model).logits(images)
     assert np.abs(_answers(content, tmp_path, images) - expected).max() < 0.1
     assert len(content) < 0.5 * len(convert_float32(model))
 
 
 def test_int16x8_takes_raw_levels_and_is_finer_than_int8(tiny: Any, images: Images, tmp_path: Path) -> None:
-    expected = KerasAnswerer(tiny.model).logits(images)
+    expected = KerasPredictor(tiny.model).logits(images)
     errors = {}
     for scheme in ("int16x8", "int8"):
         content = quantise(tiny.model, scheme, iter(images), "tensorflow")
@@ -218,7 +218,7 @@ def test_a_model_made_of_plain_operations_is_rebuilt_with_a_float_input(images: 
     image = keras.Input((32, 32, 3), dtype="uint8")
     x = keras.ops.cast(image, "float32") / 127.5 - 1.0
     model = keras.Model(image, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
-    expected = KerasAnswerer(model).logits(images)
+    expected = KerasPredictor(model).logits(images)
     assert np.abs(_answers(quantise(model, "int8", iter(images)), tmp_path, images) - expected).max() < 0.2
 
 

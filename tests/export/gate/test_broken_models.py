@@ -11,12 +11,12 @@ from trailcam_core.datasets.run_directory import read_run
 from trailcam_core.errors import ExportError
 from trailcam_core.spec import InputSpec
 from trailcam_export.convert.quantise import quantise
-from trailcam_export.gate.diagnosis import Swapped, diagnose
-from trailcam_export.gate.gate import GateResult, Verdict, judge, with_cause
+from trailcam_export.gate.diagnosis import ChannelSwap, diagnose
+from trailcam_export.gate.gate import GateResult, Verdict, evaluate_gate, with_cause
 from trailcam_export.gate.presets import PRESETS
-from trailcam_export.gate.statistics import Answers, measure_drift, to_class_ids
+from trailcam_export.gate.statistics import ModelOutputs, measure_drift, to_class_ids
 from trailcam_export.inference.batches import Images, fit_file
-from trailcam_export.inference.predict import Answerer, FileAnswerer, KerasAnswerer
+from trailcam_export.inference.predict import FilePredictor, KerasPredictor, Predictor
 from trailcam_export.run.output_rule import fit_output
 
 LABELS = ("blue", "green", "red")
@@ -37,18 +37,18 @@ def _copy(tiny: Any) -> keras.Model:
     return model
 
 
-def _judge(tiny: Any, pictures: tuple[Images, Any], file: Answerer) -> GateResult:
+def _judge(tiny: Any, pictures: tuple[Images, Any], file: Predictor) -> GateResult:
     """As an export does it: the output rule is fitted on the file's own numbers."""
     images, class_ids = pictures
-    trained = KerasAnswerer(tiny.model)
+    trained = KerasPredictor(tiny.model)
 
-    def ask(answerer: Answerer) -> Answers:
-        logits = answerer.logits(images)
-        return Answers(logits, fit_output(LABELS, "max_logit", (logits, class_ids), logits, None))
+    def ask(predictor: Predictor) -> ModelOutputs:
+        logits = predictor.logits(images)
+        return ModelOutputs(logits, fit_output(LABELS, "max_logit", (logits, class_ids), logits, None))
 
     ours, theirs = ask(trained), ask(file)
-    result = judge(measure_drift(ours, theirs, class_ids), PRESETS["mlperf-99"], LABELS)
-    swapped = Swapped(ours.logits, theirs.logits, file.logits(np.ascontiguousarray(images[..., ::-1])))
+    result = evaluate_gate(measure_drift(ours, theirs, class_ids), PRESETS["mlperf-99"], LABELS)
+    swapped = ChannelSwap(ours.logits, theirs.logits, file.logits(np.ascontiguousarray(images[..., ::-1])))
     return with_cause(result, diagnose(ours.logits, theirs.logits, LABELS, swapped))
 
 
@@ -56,7 +56,7 @@ def test_a_healthy_int8_file_does_not_fail_and_is_not_accused(
     tiny: Any, pictures: tuple[Images, Any], images: Images, tmp_path: Path
 ) -> None:
     (tmp_path / "model.tflite").write_bytes(quantise(tiny.model, "int8", images))
-    result = _judge(tiny, pictures, FileAnswerer(tmp_path / "model.tflite"))
+    result = _judge(tiny, pictures, FilePredictor(tmp_path / "model.tflite"))
     assert (result.verdict, result.cause) == (Verdict.INCONCLUSIVE, None)
 
 
@@ -64,7 +64,7 @@ def test_labels_permuted_in_the_file(tiny: Any, pictures: tuple[Images, Any]) ->
     model = _copy(tiny)
     kernel, bias = model.layers[-1].get_weights()
     model.layers[-1].set_weights([kernel[:, [1, 2, 0]], bias[[1, 2, 0]]])
-    result = _judge(tiny, pictures, KerasAnswerer(model))
+    result = _judge(tiny, pictures, KerasPredictor(model))
     assert result.verdict is Verdict.FAIL
     assert result.cause is not None
     assert "label order" in result.cause
@@ -75,7 +75,7 @@ def test_colour_order_swapped(tiny: Any, pictures: tuple[Images, Any]) -> None:
     model = _copy(tiny)
     (kernel,) = model.layers[2].get_weights()
     model.layers[2].set_weights([kernel[:, :, ::-1]])
-    result = _judge(tiny, pictures, KerasAnswerer(model))
+    result = _judge(tiny, pictures, KerasPredictor(model))
     assert result.verdict is Verdict.FAIL
     assert result.cause is not None
     assert "colour order" in result.cause
@@ -84,7 +84,7 @@ def test_colour_order_swapped(tiny: Any, pictures: tuple[Images, Any]) -> None:
 def test_calibrated_on_black_images(tiny: Any, pictures: tuple[Images, Any], tmp_path: Path) -> None:
     black = [np.zeros((32, 32, 3), np.uint8)] * 8
     (tmp_path / "model.tflite").write_bytes(quantise(tiny.model, "int8", black))
-    result = _judge(tiny, pictures, FileAnswerer(tmp_path / "model.tflite"))
+    result = _judge(tiny, pictures, FilePredictor(tmp_path / "model.tflite"))
     assert result.verdict is Verdict.FAIL
     assert result.cause is not None
     assert "black frames" in result.cause
@@ -93,7 +93,7 @@ def test_calibrated_on_black_images(tiny: Any, pictures: tuple[Images, Any], tmp
 def test_a_layer_of_zeros(tiny: Any, pictures: tuple[Images, Any]) -> None:
     model = _copy(tiny)
     model.layers[5].set_weights([np.zeros_like(weight) for weight in model.layers[5].get_weights()])
-    result = _judge(tiny, pictures, KerasAnswerer(model))
+    result = _judge(tiny, pictures, KerasPredictor(model))
     assert result.verdict is Verdict.FAIL
     assert result.cause is not None
     assert "weights of zero" in result.cause
@@ -101,9 +101,9 @@ def test_a_layer_of_zeros(tiny: Any, pictures: tuple[Images, Any]) -> None:
 
 def test_softmax_twice_keeps_every_answer_and_fails(tiny: Any, pictures: tuple[Images, Any]) -> None:
     model = _copy(tiny)
-    result = _judge(tiny, pictures, KerasAnswerer(keras.Model(model.input, keras.layers.Softmax()(model.output))))
+    result = _judge(tiny, pictures, KerasPredictor(keras.Model(model.input, keras.layers.Softmax()(model.output))))
     assert result.verdict is Verdict.FAIL
-    assert next(bar.name for bar in result.bars if bar.verdict is Verdict.FAIL) == "logits"
+    assert next(bar.name for bar in result.criteria if bar.verdict is Verdict.FAIL) == "logits"
     assert result.cause is not None
     assert "softmax inside the file" in result.cause
 
@@ -113,10 +113,10 @@ def test_numbers_that_are_not_finite(tiny: Any, pictures: tuple[Images, Any]) ->
     kernel, bias = model.layers[-1].get_weights()
     model.layers[-1].set_weights([kernel, bias + np.float32([0, np.inf, 0])])
     images, class_ids = pictures
-    trained, file = KerasAnswerer(tiny.model).logits(images), KerasAnswerer(model).logits(images)
+    trained, file = KerasPredictor(tiny.model).logits(images), KerasPredictor(model).logits(images)
     output = fit_output(LABELS, "max_logit", (trained, class_ids), trained, None)
-    drift = measure_drift(Answers(trained, output), Answers(file, output), class_ids)
-    result = with_cause(judge(drift, PRESETS["mlperf-99"], LABELS), diagnose(trained, file, LABELS))
+    drift = measure_drift(ModelOutputs(trained, output), ModelOutputs(file, output), class_ids)
+    result = with_cause(evaluate_gate(drift, PRESETS["mlperf-99"], LABELS), diagnose(trained, file, LABELS))
     assert result.verdict is Verdict.FAIL
     assert "NaN or infinity for 30 of 30 pictures" in result.reason
     assert "overflows" in result.reason

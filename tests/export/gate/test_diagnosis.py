@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trailcam_core.inference.decision import probabilities
-from trailcam_export.gate.diagnosis import Swapped, diagnose
+from trailcam_export.gate.diagnosis import ChannelSwap, diagnose
 
 
 def test_damage_without_a_pattern_is_not_explained(cases: Any) -> None:
@@ -25,7 +25,7 @@ def test_patterns_on_made_up_logits(cases: Any) -> None:
     shares = probabilities(logits).astype(np.float32)
     assert "softmax inside" in str(diagnose(logits, shares, cases.labels))
     constant = np.tile(logits[:1], (400, 1))
-    assert "whatever the picture shows" in str(diagnose(logits, constant, cases.labels))
+    assert "it answers a for every picture" in str(diagnose(logits, constant, cases.labels))
     piled = np.clip(logits, -0.3, 0.3)
     assert "saturation" in str(diagnose(logits, piled, cases.labels))
     mostly = logits.copy()
@@ -39,11 +39,11 @@ def test_patterns_on_made_up_logits(cases: Any) -> None:
 def test_colour_order_is_claimed_only_where_exchanging_helps(cases: Any) -> None:
     answers, _ = cases.reference(64)
     other = np.random.default_rng(0).normal(0, 1, answers.logits.shape).astype(np.float32)
-    helps = Swapped(answers.logits, other, answers.logits)
+    helps = ChannelSwap(answers.logits, other, answers.logits)
     assert "colour order" in str(diagnose(answers.logits, other, cases.labels, helps))
-    no_help = Swapped(answers.logits, other, other)
+    no_help = ChannelSwap(answers.logits, other, other)
     assert diagnose(answers.logits, other, cases.labels, no_help) is None
-    indifferent = Swapped(answers.logits, answers.logits, answers.logits)
+    indifferent = ChannelSwap(answers.logits, answers.logits, answers.logits)
     assert diagnose(answers.logits, answers.logits, cases.labels, indifferent) is None
 
 

@@ -9,14 +9,14 @@ import pytest
 from trailcam_core.inference.decision import probabilities
 from trailcam_core.spec import OutputSpec, RejectRule
 from trailcam_core.statistics.paired import mcnemar_exact
-from trailcam_export.gate.paired_proportions import PairedShare
-from trailcam_export.gate.statistics import Answers, divergence, measure_drift
+from trailcam_export.gate.paired_proportions import PairedProportion
+from trailcam_export.gate.statistics import ModelOutputs, divergence, measure_drift
 
 OUTPUT = OutputSpec(("a", "b"), 1.0, RejectRule("max_logit", 1.0, 0.9, 10, None, 0))
 
 
-def _answers(*rows: tuple[float, float], **more: Any) -> Answers:
-    return Answers(np.array(rows, np.float32), OUTPUT, **more)
+def _answers(*rows: tuple[float, float], **more: Any) -> ModelOutputs:
+    return ModelOutputs(np.array(rows, np.float32), OUTPUT, **more)
 
 
 def test_pairs_are_counted_by_hand() -> None:
@@ -24,13 +24,13 @@ def test_pairs_are_counted_by_hand() -> None:
     first = _answers((2, 0), (2, 0), (0, 2), (2, 0))  # right, right, right, wrong
     second = _answers((2, 0), (0, 0.5), (0, 2), (0, 2))  # right, wrong and unknown, right, right
     drift = measure_drift(first, second, truth)
-    assert drift.right == PairedShare(4, 2, 1, 1)
-    assert drift.recall == (PairedShare(2, 1, 1, 0), PairedShare(2, 1, 0, 1))
+    assert drift.right == PairedProportion(4, 2, 1, 1)
+    assert drift.recall == (PairedProportion(2, 1, 1, 0), PairedProportion(2, 1, 0, 1))
     assert (drift.agreeing, drift.agreement) == (2, 0.5)
-    assert drift.unknown == PairedShare(4, 0, 0, 1)
+    assert drift.unknown == PairedProportion(4, 0, 0, 1)
     assert drift.confusion.tolist() == [[1, 2], [0, 1]]
     assert drift.mcnemar_p == mcnemar_exact(1, 1) == 1.0
-    assert (drift.finite, drift.gives_probabilities, drift.unknown_others) == (4, False, None)
+    assert (drift.finite, drift.gives_probabilities, drift.unknown_ood) == (4, False, None)
 
 
 def test_kl_is_that_of_the_probabilities_at_the_references_temperature() -> None:
@@ -52,19 +52,19 @@ def test_confidence_and_its_calibration_are_as_each_model_ships() -> None:
 
 
 def test_others_are_compared_where_both_saw_them() -> None:
-    first = _answers((2, 0), others=np.array([[0, 0.5], [0, 3]], np.float32))
-    second = _answers((2, 0), others=np.array([[0, 3], [0, 3]], np.float32))
-    assert measure_drift(first, second, np.array([0])).unknown_others == PairedShare(2, 0, 1, 0)
+    first = _answers((2, 0), ood_logits=np.array([[0, 0.5], [0, 3]], np.float32))
+    second = _answers((2, 0), ood_logits=np.array([[0, 3], [0, 3]], np.float32))
+    assert measure_drift(first, second, np.array([0])).unknown_ood == PairedProportion(2, 0, 1, 0)
     without = replace(second, output=replace(OUTPUT, reject=None))
-    assert measure_drift(first, without, np.array([0])).unknown_others is None
+    assert measure_drift(first, without, np.array([0])).unknown_ood is None
 
 
 def test_nan_is_never_right_never_the_same_and_always_unknown() -> None:
     first = _answers((2, 0), (2, 0))
     second = _answers((float("nan"), 0), (2, 0))
     drift = measure_drift(first, second, np.array([0, 0]))
-    assert (drift.right, drift.agreeing, drift.finite) == (PairedShare(2, 1, 1, 0), 1, 1)
-    assert drift.unknown == PairedShare(2, 0, 0, 1)
+    assert (drift.right, drift.agreeing, drift.finite) == (PairedProportion(2, 1, 1, 0), 1, 1)
+    assert drift.unknown == PairedProportion(2, 0, 0, 1)
     assert np.isfinite(drift.kl).all()
     assert np.isfinite(drift.confidence_shift).all()
 

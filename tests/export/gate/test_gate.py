@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_export.gate.gate import BarResult, GateResult, Verdict, judge, with_cause, with_parity
+from trailcam_export.gate.gate import CriterionResult, GateResult, Verdict, evaluate_gate, with_cause, with_parity
 from trailcam_export.gate.presets import PRESETS, Preset
 from trailcam_export.gate.statistics import measure_drift
 
@@ -14,11 +14,13 @@ from trailcam_export.gate.statistics import measure_drift
 def _judge(cases: Any, preset: Preset | str, n: int, **damage: int) -> GateResult:
     answers, class_ids = cases.reference(n)
     chosen = PRESETS[preset] if isinstance(preset, str) else preset
-    return judge(measure_drift(answers, cases.turned(answers, class_ids, **damage), class_ids), chosen, cases.labels)
+    return evaluate_gate(
+        measure_drift(answers, cases.turned(answers, class_ids, **damage), class_ids), chosen, cases.labels
+    )
 
 
-def _bar(result: GateResult, name: str) -> BarResult:
-    return next(bar for bar in result.bars if bar.name == name)
+def _bar(result: GateResult, name: str) -> CriterionResult:
+    return next(bar for bar in result.criteria if bar.name == name)
 
 
 @pytest.mark.parametrize("preset", ["mlperf-99", "mlperf-98", "strict"])
@@ -73,7 +75,7 @@ def test_retention_is_measured_against_the_trained_models_own_accuracy(cases: An
     """Three points are too much for 99 % of 96 %, and for 97 % of it too near to tell."""
     result = _judge(cases, "mlperf-99", 2000, lost=60)
     bar = _bar(result, "top1_retention")
-    assert (bar.verdict, bar.bar) == (Verdict.FAIL, 0.99)
+    assert (bar.verdict, bar.bound) == (Verdict.FAIL, 0.99)
     answers, class_ids = cases.reference(2000)
     top1 = float((answers.logits.argmax(axis=1) == class_ids).mean())
     assert bar.value == pytest.approx((top1 - 0.03) / top1)
@@ -90,7 +92,7 @@ def test_agreement_counts_answers_and_not_hits(cases: Any) -> None:
     assert loose.verdict is Verdict.PASS
     strict = _judge(cases, "strict", 2000, swapped=60)
     assert strict.verdict is Verdict.FAIL
-    assert [bar.name for bar in strict.bars if bar.verdict is Verdict.FAIL] == ["agreement"]
+    assert [bar.name for bar in strict.criteria if bar.verdict is Verdict.FAIL] == ["agreement"]
 
 
 def test_one_dying_label_fails_strict_and_is_a_warning_elsewhere(cases: Any) -> None:
@@ -98,11 +100,11 @@ def test_one_dying_label_fails_strict_and_is_a_warning_elsewhere(cases: Any) -> 
     logits = answers.logits.copy()
     logits[np.flatnonzero(class_ids == 3)[:80], 4] = 20.0
     drift = measure_drift(answers, replace(answers, logits=logits), class_ids)
-    result = judge(drift, PRESETS["strict"], cases.labels)
+    result = evaluate_gate(drift, PRESETS["strict"], cases.labels)
     bar = _bar(result, "recall_delta")
     assert bar.verdict is Verdict.FAIL
     assert "recall of d " in bar.reason
-    lenient = judge(drift, Preset("lenient", min_top1_delta=-0.05), cases.labels)
+    lenient = evaluate_gate(drift, Preset("lenient", min_top1_delta=-0.05), cases.labels)
     assert lenient.verdict is Verdict.PASS
     assert len(lenient.warnings) == 1
     assert "recall of d fell by" in lenient.warnings[0]
@@ -117,16 +119,18 @@ def test_among_many_labels_a_single_unlucky_one_is_no_proof(cases: Any) -> None:
     preset = Preset("ours", min_recall_delta=-0.05, max_kl_p95=None)
     many = tuple(f"label {number}" for number in range(1000))
     wide = replace(drift, recall=drift.recall + drift.recall[1:2] * 990)
-    assert judge(drift, preset, cases.labels).bars[-1].verdict is Verdict.INCONCLUSIVE
-    assert judge(replace(drift, recall=drift.recall[:1]), preset, ("a",)).bars[-1].verdict is Verdict.FAIL
-    assert judge(wide, preset, many).bars[-1].verdict is Verdict.INCONCLUSIVE
+    assert evaluate_gate(drift, preset, cases.labels).criteria[-1].verdict is Verdict.INCONCLUSIVE
+    assert evaluate_gate(replace(drift, recall=drift.recall[:1]), preset, ("a",)).criteria[-1].verdict is Verdict.FAIL
+    assert evaluate_gate(wide, preset, many).criteria[-1].verdict is Verdict.INCONCLUSIVE
 
 
 def test_a_label_without_test_pictures_cannot_be_proven(cases: Any) -> None:
     answers, class_ids = cases.reference(9000)
     kept = class_ids != 7
     short = replace(answers, logits=answers.logits[kept])
-    bar = _bar(judge(measure_drift(short, short, class_ids[kept]), PRESETS["strict"], cases.labels), "recall_delta")
+    bar = _bar(
+        evaluate_gate(measure_drift(short, short, class_ids[kept]), PRESETS["strict"], cases.labels), "recall_delta"
+    )
     assert bar.verdict is Verdict.INCONCLUSIVE
     assert "no test picture of h" in bar.reason
     assert bar.pictures_needed is None
@@ -138,7 +142,9 @@ def test_unknown_may_move_neither_way(cases: Any) -> None:
         rule = replace(answers.output.reject, threshold=threshold)
         moved = replace(answers, output=replace(answers.output, reject=rule))
         both = replace(answers, output=replace(answers.output, reject=replace(rule, threshold=8.5)))
-        bar = _bar(judge(measure_drift(both, moved, class_ids), PRESETS["strict"], cases.labels), "unknown_shift")
+        bar = _bar(
+            evaluate_gate(measure_drift(both, moved, class_ids), PRESETS["strict"], cases.labels), "unknown_shift"
+        )
         assert bar.verdict is Verdict.FAIL
         assert np.sign(bar.value) == np.sign(threshold)
 
@@ -146,15 +152,15 @@ def test_unknown_may_move_neither_way(cases: Any) -> None:
 def test_others_are_judged_where_there_are_any(cases: Any) -> None:
     answers, class_ids = cases.reference(2000)
     others = np.zeros((175, 10), np.float32)
-    ours, theirs = replace(answers, others=others), replace(answers, others=others + 8)
-    result = judge(measure_drift(ours, theirs, class_ids), PRESETS["strict"], cases.labels)
+    ours, theirs = replace(answers, ood_logits=others), replace(answers, ood_logits=others + 8)
+    result = evaluate_gate(measure_drift(ours, theirs, class_ids), PRESETS["strict"], cases.labels)
     bar = _bar(result, "others_shift")
     assert (bar.verdict, bar.n, bar.value) == (Verdict.FAIL, 175, -1.0)
     assert "others" in bar.reason
-    same = judge(measure_drift(ours, ours, class_ids), PRESETS["strict"], cases.labels)
+    same = evaluate_gate(measure_drift(ours, ours, class_ids), PRESETS["strict"], cases.labels)
     assert _bar(same, "others_shift").verdict is Verdict.PASS
-    few = replace(ours, others=others[:60])
-    open_bar = _bar(judge(measure_drift(few, few, class_ids), PRESETS["strict"], cases.labels), "others_shift")
+    few = replace(ours, ood_logits=others[:60])
+    open_bar = _bar(evaluate_gate(measure_drift(few, few, class_ids), PRESETS["strict"], cases.labels), "others_shift")
     assert open_bar.verdict is Verdict.INCONCLUSIVE
     assert "about 73 other pictures would decide" in open_bar.reason
 
@@ -162,20 +168,20 @@ def test_others_are_judged_where_there_are_any(cases: Any) -> None:
 def test_numbers_far_off_fail_although_every_answer_is_right(cases: Any) -> None:
     answers, class_ids = cases.reference(200)
     flat = replace(answers, logits=answers.logits * np.float32(0.1))
-    result = judge(measure_drift(answers, flat, class_ids), PRESETS["mlperf-98"], cases.labels)
+    result = evaluate_gate(measure_drift(answers, flat, class_ids), PRESETS["mlperf-98"], cases.labels)
     assert result.verdict is Verdict.FAIL
-    assert [bar.name for bar in result.bars if bar.verdict is Verdict.FAIL] == ["kl_p95"]
+    assert [bar.name for bar in result.criteria if bar.verdict is Verdict.FAIL] == ["kl_p95"]
 
 
 def test_a_reference_that_is_never_right_gives_nothing_to_keep(cases: Any) -> None:
     answers, class_ids = cases.reference(500)
-    result = judge(
+    result = evaluate_gate(
         measure_drift(answers, answers, (class_ids + 1) % 10), Preset("x", min_top1_retention=0.9), cases.labels
     )
     assert _bar(result, "top1_retention").verdict in (Verdict.PASS, Verdict.INCONCLUSIVE)
     wrong = np.full(500, 9)
     never = replace(answers, logits=np.tile(np.eye(10, dtype=np.float32)[0], (500, 1)))
-    bar = _bar(judge(measure_drift(never, never, wrong), PRESETS["mlperf-99"], cases.labels), "top1_retention")
+    bar = _bar(evaluate_gate(measure_drift(never, never, wrong), PRESETS["mlperf-99"], cases.labels), "top1_retention")
     assert (bar.verdict, bar.measured) == (Verdict.INCONCLUSIVE, False)
 
 
@@ -185,7 +191,7 @@ def test_the_same_numbers_in_float32_pass_what_too_few_pictures_left_open(cases:
     result = with_parity(open_, 1.2e-5, 64, "float32")
     assert (result.verdict, result.preset) == (Verdict.PASS, "strict")
     assert result.reason.endswith("on 64 pictures: the same numbers")
-    assert [bar.name for bar in result.bars] == ["parity"]
+    assert [bar.name for bar in result.criteria] == ["parity"]
 
 
 def test_half_precision_is_judged_by_its_answers_and_a_fail_outweighs_parity(cases: Any) -> None:

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trailcam_core.statistics.wilson import Z_95, wilson_interval
-from trailcam_export.gate.paired_proportions import PairedShare, difference_interval, pair_up
+from trailcam_export.gate.paired_proportions import PairedProportion, difference_interval, pair_outcomes
 
 
 def test_a_published_example_comes_out() -> None:
     """Fagerland, Lydersen and Laake (2014), airway hyper-responsiveness before and after: Tango's interval."""
-    low, high = PairedShare(21, 1, 7, 1).interval()
+    low, high = PairedProportion(21, 1, 7, 1).interval()
     assert (round(low, 3), round(high, 3)) == (-0.517, -0.026)
 
 
@@ -49,10 +49,10 @@ def test_its_ends_are_missed_as_often_as_they_say() -> None:
 
 
 def test_pairs_are_counted() -> None:
-    pairs = pair_up(np.array([True, True, False, False, True]), np.array([True, False, True, False, False]))
-    assert pairs == PairedShare(5, 1, 2, 1)
+    pairs = pair_outcomes(np.array([True, True, False, False, True]), np.array([True, False, True, False, False]))
+    assert pairs == PairedProportion(5, 1, 2, 1)
     assert (pairs.first, pairs.second, pairs.delta) == (0.6, 0.4, -0.2)
-    assert PairedShare(0, 0, 0, 0).interval() == (-1.0, 1.0)
+    assert PairedProportion(0, 0, 0, 0).interval() == (-1.0, 1.0)
 
 
 def test_more_discordant_pairs_than_pictures_are_refused() -> None:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from trailcam_core.errors import ExportError
-from trailcam_export.gate.reference_check import SwappedColours, doubt_reference
+from trailcam_export.gate.reference_check import SwappedColours, check_reference
 from trailcam_export.gate.statistics import ClassIds
 from trailcam_export.inference.batches import Logits
 
@@ -22,7 +22,7 @@ def _logits(answers: npt.NDArray[np.intp]) -> Logits:
 def _doubt(class_ids: ClassIds, answers: npt.NDArray[np.intp], exchanged: npt.NDArray[np.intp]) -> str | None:
     some = slice(None, None, 3)
     swapped = SwappedColours(class_ids[some], _logits(answers[some]), _logits(exchanged[some]))
-    return doubt_reference(_logits(answers), class_ids, LABELS, swapped, MODEL)
+    return check_reference(_logits(answers), class_ids, LABELS, swapped, MODEL)
 
 
 @pytest.fixture
@@ -49,10 +49,10 @@ def test_a_model_that_is_right_is_not_doubted(class_ids: ClassIds, by_chance: Cl
 def test_answers_at_the_level_of_chance_are_told_with_what_to_do(
     class_ids: ClassIds, by_chance: ClassIds, right: float
 ) -> None:
-    doubt = _doubt(class_ids, _answers(class_ids, right), by_chance)
-    assert doubt is not None
-    assert "chance would give 10.0%" in doubt
-    assert "preprocess_input" in doubt
+    reference_warning = _doubt(class_ids, _answers(class_ids, right), by_chance)
+    assert reference_warning is not None
+    assert "chance would give 10.0%" in reference_warning
+    assert "preprocess_input" in reference_warning
 
 
 def test_the_same_answer_to_everything_is_chance(class_ids: ClassIds) -> None:
@@ -61,8 +61,8 @@ def test_the_same_answer_to_everything_is_chance(class_ids: ClassIds) -> None:
 
 
 def test_a_model_trained_on_bgr_pictures_is_told_by_exchanging_them(class_ids: ClassIds) -> None:
-    doubt = _doubt(class_ids, _answers(class_ids, 0.4), _answers(class_ids, 0.95))
-    assert "BGR" in str(doubt)
+    reference_warning = _doubt(class_ids, _answers(class_ids, 0.4), _answers(class_ids, 0.95))
+    assert "BGR" in str(reference_warning)
     assert _doubt(class_ids, _answers(class_ids, 0.9), _answers(class_ids, 0.95)) is None
 
 

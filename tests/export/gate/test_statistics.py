@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.spec import Drift, Gate, OutputSpec
-from trailcam_export.gate.statistics import Answers, measure_drift, score, to_class_ids
+from trailcam_export.gate.statistics import ModelOutputs, measure_drift, score, to_class_ids
 
 
 def _logits(answers: list[int], classes: int = 3) -> npt.NDArray[np.float32]:
@@ -29,7 +29,9 @@ def test_a_label_that_was_never_shown_has_no_recall_and_the_manifest_no_metrics(
 def test_drift_is_signed_and_counts_agreement_also_on_wrong_answers() -> None:
     truth = np.array([0, 1, 2, 0])
     output = OutputSpec(("a", "b", "c"), 1.0, None)
-    statistics = measure_drift(Answers(_logits([0, 1, 2, 1]), output), Answers(_logits([0, 1, 0, 1]), output), truth)
+    statistics = measure_drift(
+        ModelOutputs(_logits([0, 1, 2, 1]), output), ModelOutputs(_logits([0, 1, 0, 1]), output), truth
+    )
     gate = Gate("strict", "fail")
     assert statistics.as_drift(gate) == Drift(4, -0.25, 0.75, gate)
 

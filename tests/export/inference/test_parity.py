@@ -10,7 +10,7 @@ import pytest
 from trailcam_core.errors import ExportError
 from trailcam_export.convert.to_tflite import convert_float32
 from trailcam_export.inference.parity import check_parity
-from trailcam_export.inference.predict import FileAnswerer, KerasAnswerer
+from trailcam_export.inference.predict import FilePredictor, KerasPredictor
 
 Images = npt.NDArray[np.uint8]
 Logits = npt.NDArray[np.float32]
@@ -58,7 +58,7 @@ def test_dropped_weights_do_not_pass(tiny: Any, images: Images, tmp_path: Path) 
         weight.assign(np.zeros(weight.shape, np.float32))
     (tmp_path / "model.tflite").write_bytes(convert_float32(emptied))
     with pytest.raises(ExportError, match="value range: all pictures look alike"):
-        check_parity(KerasAnswerer(tiny.model), FileAnswerer(tmp_path / "model.tflite"), images)
+        check_parity(KerasPredictor(tiny.model), FilePredictor(tmp_path / "model.tflite"), images)
 
 
 def test_one_dropped_layer_does_not_pass(tiny: Any, images: Images, tmp_path: Path) -> None:
@@ -69,4 +69,4 @@ def test_one_dropped_layer_does_not_pass(tiny: Any, images: Images, tmp_path: Pa
     beta.assign(np.full(beta.shape, 0.05, np.float32))
     (tmp_path / "model.tflite").write_bytes(convert_float32(damaged))
     with pytest.raises(ExportError, match="disagrees with the trained model"):
-        check_parity(KerasAnswerer(tiny.model), FileAnswerer(tmp_path / "model.tflite"), images)
+        check_parity(KerasPredictor(tiny.model), FilePredictor(tmp_path / "model.tflite"), images)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 import trailcam_export.inference.predict
-from trailcam_export.inference.predict import FileAnswerer
+from trailcam_export.inference.predict import FilePredictor
 
 
 class _Interpreter:
@@ -31,5 +31,5 @@ def test_memory_does_not_grow_with_every_core(monkeypatch: pytest.MonkeyPatch, c
     monkeypatch.setattr(trailcam_export.inference.predict, "usable_cores", lambda: cores)
     monkeypatch.setattr(trailcam_export.inference.predict, "open_model", open_model)
     images = np.random.default_rng(0).integers(0, 256, (11, 2, 2, 3), dtype=np.uint8)
-    assert np.array_equal(FileAnswerer(Path("model.tflite")).logits(images), images[:, 0, 0].astype(np.float32))
+    assert np.array_equal(FilePredictor(Path("model.tflite")).logits(images), images[:, 0, 0].astype(np.float32))
     assert len(made) == opened

@@ -13,7 +13,7 @@ from trailcam_core.errors import ExportError
 from trailcam_export.convert.onnx_check import check_onnx
 from trailcam_export.convert.to_onnx import convert_onnx_float32
 from trailcam_export.convert.to_tflite import with_float_input
-from trailcam_export.keras_model.load_foreign_model import open_plain_model
+from trailcam_export.keras_model.load_foreign_model import open_foreign_model
 from trailcam_export.tflite.inspect import kernel_size
 
 LABELS = ("blue", "green", "red")
@@ -50,7 +50,7 @@ def _network(*first: Any, last: Layers | None = None, dtype: str = "float32") ->
 
 
 def _opened(path: Path, *rest: Any) -> keras.Model:
-    return open_plain_model(path, LABELS, *rest)[0]
+    return open_foreign_model(path, LABELS, *rest)[0]
 
 
 def _rescaling() -> Any:
@@ -83,22 +83,22 @@ def test_a_stated_range_is_put_inside(save: Any, pictures: Any, low_high: tuple[
 
 
 def test_a_range_that_nobody_stated_is_not_guessed(save: Any) -> None:
-    with pytest.raises(ExportError, match=r"does not say in which range.*--input-range 0 255"):
-        open_plain_model(save(_network()), LABELS)
+    with pytest.raises(ExportError, match=r"does not state its range.*--input-range 0 255"):
+        open_foreign_model(save(_network()), LABELS)
 
 
 def test_a_stated_range_that_would_scale_whole_numbers_twice_is_refused(save: Any) -> None:
     with pytest.raises(ExportError, match="scaling twice"):
-        open_plain_model(save(_network(_rescaling(), dtype="uint8")), LABELS, (0.0, 1.0))
+        open_foreign_model(save(_network(_rescaling(), dtype="uint8")), LABELS, (0.0, 1.0))
 
 
 def test_a_stated_range_wins_over_what_a_layer_seems_to_say_and_is_noted(save: Any, pictures: Any) -> None:
     model = _network(_rescaling())
-    opened, notes = open_plain_model(save(model), LABELS, (0.0, 1.0))
+    opened, notes = open_foreign_model(save(model), LABELS, (0.0, 1.0))
     assert np.allclose(opened(pictures), model(pictures / np.float32(255)), atol=1e-4)
     assert "was followed, although the first layer" in notes[0]
     assert "0 to 255" in notes[0]
-    assert open_plain_model(save(model), LABELS, (0.0, 255.0))[1] == ()
+    assert open_foreign_model(save(model), LABELS, (0.0, 255.0))[1] == ()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_rescaling_layer_that_could_mean_several_ranges_is_asked_about(
 ) -> None:
     model = _network(keras.layers.Rescaling(scale, offset=offset, name="theirs"))
     with pytest.raises(ExportError, match=r"'theirs', scales by .* fits no usual range.*--input-range 0 255"):
-        open_plain_model(save(model), LABELS)
+        open_foreign_model(save(model), LABELS)
     expected = model((pictures / np.float32(127.5) - 1).astype(np.float32))
     assert np.allclose(_opened(save(model), (-1.0, 1.0))(pictures), expected, rtol=1e-4, atol=1e-3)
 
@@ -135,8 +135,8 @@ def test_a_rescaling_layer_that_could_mean_several_ranges_is_asked_about(
 def test_a_rescaling_layer_that_does_not_read_the_input_itself_says_nothing(save: Any) -> None:
     inner = _network(_rescaling())
     inputs = keras.Input((32, 32, 3))
-    with pytest.raises(ExportError, match="does not say in which range"):
-        open_plain_model(save(keras.Model(inputs, inner(inputs * 255))), LABELS)
+    with pytest.raises(ExportError, match="does not state its range"):
+        open_foreign_model(save(keras.Model(inputs, inner(inputs * 255))), LABELS)
 
 
 def test_a_rescaling_layer_inside_a_nested_model_behind_augmentation_says_the_range(save: Any, pictures: Any) -> None:
@@ -242,14 +242,14 @@ def test_what_is_no_classifier_of_these_labels_is_refused(
     save: Any, model: Callable[[], keras.Model], message: str
 ) -> None:
     with pytest.raises(ExportError, match=message):
-        open_plain_model(save(model()), LABELS)
+        open_foreign_model(save(model()), LABELS)
 
 
 def test_a_file_that_is_no_keras_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     path.write_bytes(b"no model")
     with pytest.raises(ExportError, match="cannot be loaded as a Keras model"):
-        open_plain_model(path, LABELS)
+        open_foreign_model(path, LABELS)
 
 
 @pytest.mark.parametrize("settings", [{}, {"mean": [0.4, 0.5, 0.6], "variance": [0.04, 0.05, 0.06]}])
@@ -287,4 +287,4 @@ def test_a_sequential_model_that_was_built_by_its_first_batch_is_taken(save: Any
 def test_one_yes_or_no_output_for_two_labels_is_named(save: Any) -> None:
     model = _network(_rescaling(), last=[keras.layers.Dense(1, activation="sigmoid")])
     with pytest.raises(ExportError, match="one yes/no output, expected one output for each of the 2 labels"):
-        open_plain_model(save(model), ("cat", "dog"))
+        open_foreign_model(save(model), ("cat", "dog"))

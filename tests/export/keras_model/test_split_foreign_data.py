@@ -13,7 +13,7 @@ import pytest
 import trailcam_export.keras_model.split_foreign_data
 from trailcam_core.errors import BundleError, ExportError
 from trailcam_core.spec import InputSpec
-from trailcam_export.keras_model.foreign_run import PlainModel, open_plain_run, split_plain_run
+from trailcam_export.keras_model.foreign_run import ForeignModel, open_foreign_run, split_foreign_run
 from trailcam_export.keras_model.split_foreign_data import split_folder
 from trailcam_export.run.plan import ExportRequest, make_plan
 
@@ -114,8 +114,8 @@ def test_too_few_pictures_are_refused_and_files_that_do_not_decode_counted(tiny:
 
 
 def test_a_plain_model_becomes_a_run_that_says_where_its_split_comes_from(tiny: Any, tmp_path: Path) -> None:
-    opened = open_plain_run(PlainModel(tiny.path / "model.keras", _labels(tmp_path)), tiny.data)
-    run, notes = split_plain_run(opened, tiny.data)
+    opened = open_foreign_run(ForeignModel(tiny.path / "model.keras", _labels(tmp_path)), tiny.data)
+    run, notes = split_foreign_run(opened, tiny.data)
     assert (run.labels, run.input) == (LABELS, SPEC)
     assert "split from the given folder by this export" in notes[0]
     assert run.provenance["split"] == notes[0]
@@ -125,12 +125,12 @@ def test_a_plain_model_becomes_a_run_that_says_where_its_split_comes_from(tiny: 
 def test_labels_with_duplicates_and_a_missing_folder_are_refused(tiny: Any, tmp_path: Path) -> None:
     model = tiny.path / "model.keras"
     with pytest.raises(BundleError, match="'red' is on lines 1 and 3"):
-        open_plain_run(PlainModel(model, _labels(tmp_path, ("red", "green", "red"))), tiny.data)
-    plain = PlainModel(model, _labels(tmp_path))
+        open_foreign_run(ForeignModel(model, _labels(tmp_path, ("red", "green", "red"))), tiny.data)
+    foreign = ForeignModel(model, _labels(tmp_path))
     with pytest.raises(ExportError, match="needs --data DIR"):
-        open_plain_run(plain, None)
+        open_foreign_run(foreign, None)
     with pytest.raises(ExportError, match="no such folder"):
-        split_plain_run(open_plain_run(plain, tiny.data), tmp_path / "nowhere")
+        split_foreign_run(open_foreign_run(foreign, tiny.data), tmp_path / "nowhere")
 
 
 def test_what_the_model_the_name_and_the_labels_say_is_checked_before_a_picture_is_read(
@@ -146,11 +146,11 @@ def test_what_the_model_the_name_and_the_labels_say_is_checked_before_a_picture_
         tiny.save(model, tmp_path / f"{name}.keras")
     labels, two = _labels(tmp_path), tmp_path / "two.txt"
     two.write_text("blue\ngreen\n")
-    for plain, name, message in (
-        (PlainModel(tmp_path / "small.keras", labels), "good", r"takes \(28, 28\) px, expected 32 to 1024"),
-        (PlainModel(tmp_path / "silent.keras", labels), "good", "does not say in which range"),
-        (PlainModel(tiny.path / "model.keras", two), "good", "--labels lists 2 names"),
-        (PlainModel(tiny.path / "model.keras", labels), "Not Allowed", "--name"),
+    for foreign, name, message in (
+        (ForeignModel(tmp_path / "small.keras", labels), "good", r"takes \(28, 28\) px, expected 32 to 1024"),
+        (ForeignModel(tmp_path / "silent.keras", labels), "good", "does not state its range"),
+        (ForeignModel(tiny.path / "model.keras", two), "good", "--labels lists 2 names"),
+        (ForeignModel(tiny.path / "model.keras", labels), "Not Allowed", "--name"),
     ):
         with pytest.raises(ExportError, match=message):
-            make_plan(ExportRequest(plain=plain, data=tiny.data, out=tmp_path / "out", name=name))
+            make_plan(ExportRequest(foreign=foreign, data=tiny.data, out=tmp_path / "out", name=name))

@@ -20,7 +20,7 @@ from trailcam_core.errors import ExportError
 from trailcam_core.images.decode import read_image
 from trailcam_export.convert.variants import parse_variants
 from trailcam_export.gate.gate import Verdict
-from trailcam_export.keras_model.foreign_run import PlainModel
+from trailcam_export.keras_model.foreign_run import ForeignModel
 from trailcam_export.run.export import ExportReport, export_run
 from trailcam_export.run.plan import ExportRequest
 from trailcam_export.run.summary import describe_export
@@ -48,7 +48,7 @@ def test_the_manifest_says_what_was_measured_and_where_it_comes_from(exported: E
     assert manifest.output.labels == LABELS
     assert manifest.output.reject is not None
     assert manifest.output.reject.score == "energy"
-    assert (manifest.output.reject.n_animals, manifest.output.reject.others_rejected) == (30, None)
+    assert (manifest.output.reject.n_known, manifest.output.reject.ood_reject_rate) == (30, None)
     assert manifest.metrics is not None
     assert manifest.metrics.n == 30
     assert manifest.drift is not None
@@ -177,8 +177,8 @@ def test_five_test_pictures_decide_nothing(tiny: Any, tmp_path: Path) -> None:
 
 def test_a_plain_keras_model_is_exported_with_a_split_of_its_own(tiny: Any, tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("\n".join(LABELS))
-    plain = PlainModel(tiny.path / "model.keras", tmp_path / "labels.txt", "crop")
-    report = export_run(ExportRequest(plain=plain, data=tiny.data, out=tmp_path / "out", name="theirs"))
+    foreign = ForeignModel(tiny.path / "model.keras", tmp_path / "labels.txt", "crop")
+    report = export_run(ExportRequest(foreign=foreign, data=tiny.data, out=tmp_path / "out", name="theirs"))
     manifest = open_bundle(report.folder / "int8.bundle").manifest
     assert Classifier.open(report.folder / "int8.bundle").replay_golden().passed
     assert manifest.provenance["split"].startswith("calibration, validation and test pictures were split from")
@@ -191,9 +191,9 @@ def test_a_plain_keras_model_is_exported_with_a_split_of_its_own(tiny: Any, tmp_
 
 def test_labels_of_a_plain_model_in_another_order_stop_the_export(tiny: Any, tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("green\nred\nblue\n")
-    plain = PlainModel(tiny.path / "model.keras", tmp_path / "labels.txt", "crop")
+    foreign = ForeignModel(tiny.path / "model.keras", tmp_path / "labels.txt", "crop")
     with pytest.raises(ExportError, match="The order that fits the folders is: blue, green, red"):
-        export_run(ExportRequest(plain=plain, data=tiny.data, out=tmp_path / "out", name="theirs"))
+        export_run(ExportRequest(foreign=foreign, data=tiny.data, out=tmp_path / "out", name="theirs"))
 
 
 def test_a_plain_model_that_was_trained_on_bgr_pictures_is_doubted_aloud(tiny: Any, tmp_path: Path) -> None:
@@ -203,9 +203,9 @@ def test_a_plain_model_that_was_trained_on_bgr_pictures_is_doubted_aloud(tiny: A
     (kernel,) = model.layers[2].get_weights()
     model.layers[2].set_weights([kernel[:, :, ::-1]])
     tiny.save(model, tmp_path / "bgr.keras")
-    plain = PlainModel(tmp_path / "bgr.keras", tmp_path / "labels.txt", "crop")
+    foreign = ForeignModel(tmp_path / "bgr.keras", tmp_path / "labels.txt", "crop")
     report = export_run(
-        ExportRequest(plain=plain, data=tiny.data, out=tmp_path / "out", variants=parse_variants(["float32"]))
+        ExportRequest(foreign=foreign, data=tiny.data, out=tmp_path / "out", variants=parse_variants(["float32"]))
     )
     assert any(line.startswith("WARNING: ") and "BGR" in line for line in describe_export(report))
     assert "BGR" in json.loads((report.folder / "drift.json").read_text())["trained"]["doubt"]

@@ -145,7 +145,7 @@ def test_an_interrupted_export_says_what_it_keeps(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trailcam_export.run.export, "write_variant", interrupt)
+    monkeypatch.setattr(trailcam_export.run.export.BundleWriter, "write", interrupt)
     assert main(["export", str(tiny.path), "--out", str(tmp_path / "out"), "--variants", "float32"]) == 130
     err = capfd.readouterr().err
     assert f"finished parts are kept in {tmp_path / 'out' / '.trailcam-export-colours'}" in err

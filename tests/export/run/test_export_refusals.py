@@ -34,7 +34,7 @@ def test_field_frames_that_nothing_would_use_are_refused(tiny: Any, tmp_path: Pa
 
 
 def test_a_request_names_a_run_or_a_plain_model(tiny: Any, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="one of run and plain"):
+    with pytest.raises(ValueError, match="one of run and foreign"):
         export_run(ExportRequest(out=tmp_path))
     with pytest.raises(ValueError, match="quantizer must be one of"):
         export_run(ExportRequest(run=tiny.path, out=tmp_path, quantizer="mine"))

@@ -11,7 +11,7 @@ import pytest
 from trailcam_core.datasets.run_directory import read_run
 from trailcam_core.errors import ExportError
 from trailcam_core.spec import InputSpec, OutputSpec
-from trailcam_export.run.output_rule import choose_score, find_others, fit_output
+from trailcam_export.run.output_rule import choose_score, find_ood_images, fit_output
 
 LABELS = ("blue", "green", "red")
 SPEC = InputSpec(32, 32, "crop")
@@ -27,14 +27,14 @@ def test_shares_are_measured_on_pictures_that_did_not_set_the_threshold() -> Non
     rule = fit_output(DRAFT, "max_logit", VALIDATION, (test, np.full(4, 2)), others).reject
     assert rule is not None
     assert rule.threshold == 5.0  # the second of twenty: 95 % are at or above it
-    assert (rule.animals_kept, rule.n_animals) == (0.75, 4)
-    assert (rule.others_rejected, rule.n_others) == (0.5, 2)
+    assert (rule.known_accept_rate, rule.n_known) == (0.75, 4)
+    assert (rule.ood_reject_rate, rule.n_ood) == (0.5, 2)
 
 
 def test_without_others_nothing_is_claimed_about_them() -> None:
     rule = fit_output(DRAFT, "energy", VALIDATION, VALIDATION, None).reject
     assert rule is not None
-    assert (rule.others_rejected, rule.n_others) == (None, 0)
+    assert (rule.ood_reject_rate, rule.n_ood) == (None, 0)
 
 
 def test_the_rule_is_fitted_on_known_labels_and_pictures_of_nothing_count_as_others() -> None:
@@ -47,8 +47,8 @@ def test_the_rule_is_fitted_on_known_labels_and_pictures_of_nothing_count_as_oth
     rule = output.reject
     assert rule is not None
     assert rule.threshold == 2.0  # the second of the twenty known ones
-    assert (rule.animals_kept, rule.n_animals) == (pytest.approx(1 / 3), 3)  # one is "nothing", one too low
-    assert (rule.others_rejected, rule.n_others) == (0.5, 2)
+    assert (rule.known_accept_rate, rule.n_known) == (pytest.approx(1 / 3), 3)  # one is "nothing", one too low
+    assert (rule.ood_reject_rate, rule.n_ood) == (0.5, 2)
     assert (output.blank_labels, output.unknown_labels) == (("blue",), ("green",))
 
 
@@ -77,7 +77,7 @@ def test_others_are_the_half_that_training_did_not_choose_by(tiny: Any, tmp_path
         (tmp_path / name).write_bytes(picture)
     (tmp_path / "things" / "bb.png").write_bytes(picture[:50])
     (tmp_path / "things" / "notes.txt").write_text("no picture")
-    found, unreadable = find_others(tmp_path, SPEC)
+    found, unreadable = find_ood_images(tmp_path, SPEC)
     assert sorted(str(path.relative_to(tmp_path)) for path in found) == [
         "animals/b.png",
         "things/b.png",
@@ -92,13 +92,13 @@ def test_others_that_training_was_shown_are_not_measured_on_wherever_they_lie_no
     digest = hashlib.sha256((tmp_path / "b.png").read_bytes()).hexdigest()
     (tmp_path / "d.png").write_bytes((tiny.data / "blue" / "test-0.png").read_bytes())
 
-    found, _ = find_others(tmp_path, SPEC, learned=frozenset({digest}))
+    found, _ = find_ood_images(tmp_path, SPEC, learned=frozenset({digest}))
 
     assert [path.name for path in found] == ["d.png"]
 
 
 def test_a_missing_or_empty_folder_of_others_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="no such folder"):
-        find_others(tmp_path / "nowhere", SPEC)
+        find_ood_images(tmp_path / "nowhere", SPEC)
     with pytest.raises(ExportError, match="no two readable pictures"):
-        find_others(tmp_path, SPEC)
+        find_ood_images(tmp_path, SPEC)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from trailcam_project.experiments.live_loop import main
-from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s, stamp
+from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s, stamp, stamped
 
 
 def lines(printed: str) -> list[dict[str, object]]:
@@ -60,7 +60,7 @@ def test_a_stamp_survives_jpeg(time_s: float) -> None:
 
 
 def test_the_camera_ends_when_it_is_closed() -> None:
-    with MjpegServer(np.zeros((48, 640, 3), np.uint8), rate_hz=50) as server:
+    with MjpegServer(stamped(np.zeros((48, 640, 3), np.uint8)), rate_hz=50) as server:
         capture = cv2.VideoCapture(server.address)
         assert capture.read()[0]
         capture.release()

@@ -11,13 +11,13 @@ import pytest
 from trailcam_benchmarks.host.machine import Condition, describe_machine
 from trailcam_benchmarks.report.repeatability import judge_agreement
 from trailcam_benchmarks.results.schema import Accuracy, Result, read_result, to_text
-from trailcam_benchmarks.session.session import Plan, measure
+from trailcam_benchmarks.session.session import BenchmarkPlan, measure
 from trailcam_benchmarks.worker.soak import Sample
 from trailcam_core.errors import DataError
+from trailcam_project.program_comparison.compare_programs import ProgramComparison, ProgramRow
 from trailcam_project.results.__main__ import PARTS
 from trailcam_project.results.docs_tables import TABLES, fill_page, main
-from trailcam_project.results.script_parts import Printed
-from trailcam_project.versus.compare_programs import Contest, ProgramRow
+from trailcam_project.results.script_parts import ScriptOutput
 
 REPOSITORY = Path(__file__).parents[3]
 SCHEMES = {"float32.bundle": ("float32", 20.0), "int8.bundle": ("int8", 30.0)}
@@ -28,7 +28,7 @@ NOTHING = Condition(None, None, None, None)
 def result(fake_runs: Any) -> Result:
     runs = fake_runs(SCHEMES)
     runs.samples = [asdict(Sample(10.0, 10.0, 100, 10.0, 50.0, None, None, None))]
-    return measure(Plan(tuple(map(Path, SCHEMES)), frames=640, rounds=8, soak_s=10), runs)
+    return measure(BenchmarkPlan(tuple(map(Path, SCHEMES)), frames=640, rounds=8, soak_s=10), runs)
 
 
 def page_of(*parts: str) -> str:
@@ -110,7 +110,7 @@ def noisy(seed: int) -> Any:
 
 
 def test_a_second_run_lies_where_the_first_expects_it_or_not(tmp_path: Path, fake_runs: Any) -> None:
-    plan = Plan(tuple(map(Path, SCHEMES)), frames=640, rounds=8)
+    plan = BenchmarkPlan(tuple(map(Path, SCHEMES)), frames=640, rounds=8)
     first = measure(plan, fake_runs(SCHEMES, noisy(1)))
     same = judge_agreement(first, measure(plan, fake_runs(SCHEMES, noisy(2))))
     assert [(item.measure, item.within) for item in same.ratios] == [
@@ -150,7 +150,7 @@ def test_the_p90_of_a_round_is_expected_between_those_of_the_first_run(result: R
 
 def test_what_has_no_interval_or_no_twin_is_not_compared(fake_runs: Any, result: Result) -> None:
     assert judge_agreement(result, replace(result, rows=())).ratios == ()
-    few = measure(Plan(tuple(map(Path, SCHEMES)), frames=8, rounds=2), fake_runs(SCHEMES))
+    few = measure(BenchmarkPlan(tuple(map(Path, SCHEMES)), frames=8, rounds=2), fake_runs(SCHEMES))
     found = judge_agreement(few, few)
     assert (found.ratios, found.p90s) == ((), ())
 
@@ -173,8 +173,10 @@ def test_programs_on_one_core_and_on_two_stand_in_one_table_with_one_note_each(t
         for cores in (1, 2)
         for name in ("trailcam classify", "label_image")
     )
-    contest = Contest("today", True, describe_machine(), NOTHING, NOTHING, 2, 60, 6, "tiny", "0" * 64, rows)
-    (tmp_path / "versus.json").write_bytes(to_text(contest))
+    comparison = ProgramComparison(
+        "today", True, describe_machine(), NOTHING, NOTHING, 2, 60, 6, "tiny", "0" * 64, rows
+    )
+    (tmp_path / "versus.json").write_bytes(to_text(comparison))
     page = fill_page(page_of("versus"), tmp_path)
     assert "| label_image | 1 | 0.5 | 900 |" in page
     assert "| label_image | 2 | 1.0 | 900 |" in page
@@ -187,11 +189,13 @@ def test_programs_and_scripts_become_tables(tmp_path: Path) -> None:
         ProgramRow("trailcam classify", "measured", "", "", {"trailcam": "0.1.0"}, 900.0, 11.0, 12.0, 80.0),
         ProgramRow("keras", "failed", "no keras", "slow", {}),
     )
-    contest = Contest("today", True, machine, NOTHING, NOTHING, 2, 60, 6, "animals10 1.0.0 int8", "0" * 64, rows)
-    (tmp_path / "versus.json").write_bytes(to_text(contest))
+    comparison = ProgramComparison(
+        "today", True, machine, NOTHING, NOTHING, 2, 60, 6, "animals10 1.0.0 int8", "0" * 64, rows
+    )
+    (tmp_path / "versus.json").write_bytes(to_text(comparison))
     ratio = {"value": 1.25, "interval": {"low": 1.2, "high": None}}
     lines = ({"check_hz": 1234.5, "over_decode": ratio}, {"loop": "naive", "motion": True})
-    printed = Printed("python -m x DATA", "today", machine, NOTHING, NOTHING, lines)
+    printed = ScriptOutput("python -m x DATA", "today", machine, NOTHING, NOTHING, lines)
     (tmp_path / "data_tools.json").write_bytes(to_text(printed))
     page = fill_page(page_of("versus", "data_tools"), tmp_path)
     assert "| program | cores | start-up ms | p50 ms | p90 ms | peak MB |" in page

@@ -11,13 +11,13 @@ import pytest
 from trailcam_benchmarks.host.machine import Condition, describe_machine
 from trailcam_benchmarks.report.repeatability import judge_agreement
 from trailcam_benchmarks.results.schema import Result, read_result, to_text
-from trailcam_benchmarks.worker.spawn import ChildError
+from trailcam_benchmarks.worker.spawn import WorkerError
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_project.program_comparison.compare_programs import ProgramComparison
 from trailcam_project.results import __main__ as results
-from trailcam_project.results import parts
-from trailcam_project.results.script_parts import Compared, Said
-from trailcam_project.versus.compare_programs import Contest
+from trailcam_project.results import result_parts as parts
+from trailcam_project.results.script_parts import ComparisonPart, ScriptPart
 
 NOTHING = Condition(None, None, None, None)
 FEW = ["--frames", "8", "--min-time", "0", "--rounds", "2"]
@@ -27,7 +27,7 @@ LABELS = open_bundle(BUILTIN_BUNDLE).manifest.output.labels
 @pytest.fixture(autouse=True)
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever else runs while the tests do is not waited for."""
-    monkeypatch.setattr(results, "_CALM_S", 0.0)
+    monkeypatch.setattr(results, "_IDLE_WAIT_S", 0.0)
 
 
 @dataclass
@@ -39,14 +39,14 @@ class FakePart:
     reason: str = ""
     interrupted: bool = False
 
-    def make(self, wanted: parts.Wanted, partial: Path) -> bytes:
+    def make(self, wanted: parts.PartOptions, partial: Path) -> bytes:
         if self.interrupted:
             partial.write_bytes(b"half")
             raise KeyboardInterrupt
         self.ran.append(self.name)
         return self.name.encode()
 
-    def stale(self, wanted: parts.Wanted, path: Path) -> str:
+    def stale(self, wanted: parts.PartOptions, path: Path) -> str:
         return self.reason
 
 
@@ -79,7 +79,7 @@ def test_a_part_that_is_stale_is_measured_again_and_says_why(
     fakes["live_loop"].reason = "it is of yesterday"
     assert results.main(words) == 0
     assert fakes["bundles"].ran == ["bundles", "live_loop", "live_loop"]
-    assert "live_loop: is stale, it is of yesterday" in capsys.readouterr().err
+    assert "live_loop: out of date, it is of yesterday" in capsys.readouterr().err
 
 
 def test_an_interruption_keeps_the_parts_before_it_and_what_there_was_of_its_own(
@@ -89,7 +89,7 @@ def test_an_interruption_keeps_the_parts_before_it_and_what_there_was_of_its_own
     fakes["live_loop"].interrupted = True
     assert results.main(words) == 130
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundles.json", "live_loop.partial.json"]
-    assert "What there was is in live_loop.partial.json" in capsys.readouterr().err
+    assert "The figures so far are in live_loop.partial.json" in capsys.readouterr().err
     fakes["live_loop"].interrupted = False
     assert results.main(words) == 0  # half a part does not count as there
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundles.json", "live_loop.json"]
@@ -134,12 +134,12 @@ class Processes:
         self.interrupt_at: int | None = None
 
     def __call__(self, request: Any) -> Any:
-        if request.task == "answers":
+        if request.task == "predict":
             self.pictures.append(len(request.pictures))
             yield {"class_ids": [0] * len(request.pictures), "labels": list(LABELS)}
             return
         if request.task != "round":
-            raise ChildError("only rounds")
+            raise WorkerError("only rounds")
         self.rounds += 1
         if self.rounds == self.interrupt_at:
             raise KeyboardInterrupt
@@ -255,13 +255,20 @@ def test_an_agreement_of_other_runs_is_stale_and_runs_that_differ_are_not_compar
 
 
 @pytest.fixture
-def wanted(tmp_path: Path) -> parts.Wanted:
-    return parts.Wanted((BUILTIN_BUNDLE,), True, None, None, (), tmp_path, 8, 0.0, 2, 0.0, 0.0)
+def wanted(tmp_path: Path) -> parts.PartOptions:
+    return parts.PartOptions((BUILTIN_BUNDLE,), True, None, None, (), tmp_path, 8, 0.0, 2, 0.0, 0.0)
 
 
-def test_what_a_script_said_is_stale_when_it_would_be_called_otherwise(wanted: parts.Wanted, tmp_path: Path) -> None:
+def test_what_a_script_said_is_stale_when_it_would_be_called_otherwise(
+    wanted: parts.PartOptions, tmp_path: Path
+) -> None:
     path = tmp_path / "said.json"
-    said = Said(lambda _: ([["latency", "/home/me/x", "--frames", "1", "--json"]], {"/home/me/x": str(BUILTIN_BUNDLE)}))
+    said = ScriptPart(
+        lambda _: (
+            [["trailcam_benchmarks.worker.latency", "/home/me/x", "--frames", "1", "--json"]],
+            {"/home/me/x": str(BUILTIN_BUNDLE)},
+        )
+    )
     path.write_text('{"command": "python -m trailcam_benchmarks.worker.latency"}')
     assert "other" not in said.stale(wanted, path)
     assert said.stale(wanted, path)
@@ -274,21 +281,23 @@ def test_what_a_script_said_is_stale_when_it_would_be_called_otherwise(wanted: p
         said.stale(wanted, path)
 
 
-def test_a_comparison_with_another_bundle_or_fewer_rounds_is_stale(wanted: parts.Wanted, tmp_path: Path) -> None:
-    path, part = tmp_path / "versus.json", Compared(lambda _: BUILTIN_BUNDLE, count=60, rounds=6)
+def test_a_comparison_with_another_bundle_or_fewer_rounds_is_stale(wanted: parts.PartOptions, tmp_path: Path) -> None:
+    path, part = tmp_path / "versus.json", ComparisonPart(lambda _: BUILTIN_BUNDLE, count=60, rounds=6)
     sha256 = open_bundle(BUILTIN_BUNDLE).manifest.model.sha256
-    contest = Contest("today", True, describe_machine(), NOTHING, NOTHING, 2, 60, 6, "animals10", sha256, ())
-    path.write_bytes(to_text(contest))
+    comparison = ProgramComparison(
+        "today", True, describe_machine(), NOTHING, NOTHING, 2, 60, 6, "animals10", sha256, ()
+    )
+    path.write_bytes(to_text(comparison))
     assert part.stale(wanted, path) == ""
-    path.write_bytes(to_text(replace(contest, rounds=2)))
+    path.write_bytes(to_text(replace(comparison, rounds=2)))
     assert "2 rounds" in part.stale(wanted, path)
-    path.write_bytes(to_text(replace(contest, sha256="0" * 64)))
-    assert "another bundle" in part.stale(wanted, path)
+    path.write_bytes(to_text(replace(comparison, sha256="0" * 64)))
+    assert "bundle differs" in part.stale(wanted, path)
     assert part.stale(replace(wanted, named=False), path) == ""
 
 
 def test_onnx_files_of_the_network_are_among_the_runtimes_and_the_small_one_is_tflite(
-    monkeypatch: pytest.MonkeyPatch, wanted: parts.Wanted
+    monkeypatch: pytest.MonkeyPatch, wanted: parts.PartOptions
 ) -> None:
     """The ONNX files stand first, as they do in an export folder."""
     builtin = open_bundle(BUILTIN_BUNDLE).manifest

@@ -11,8 +11,8 @@ import pytest
 
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import DataError
-from trailcam_project.results.parts import Wanted
-from trailcam_project.results.script_parts import Compared
+from trailcam_project.results.result_parts import PartOptions
+from trailcam_project.results.script_parts import ComparisonPart
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
@@ -23,11 +23,11 @@ def pretend(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
     monkeypatch.setattr(sys, "executable", str(program))
 
 
-def wanted(out: Path) -> Wanted:
-    return Wanted((BUILTIN_BUNDLE,), False, None, None, (), out, 8, 0.0, 2, 0.0, 0.0)
+def wanted(out: Path) -> PartOptions:
+    return PartOptions((BUILTIN_BUNDLE,), False, None, None, (), out, 8, 0.0, 2, 0.0, 0.0)
 
 
-PART = Compared(lambda _: BUILTIN_BUNDLE, count=60, rounds=6)
+PART = ComparisonPart(lambda _: BUILTIN_BUNDLE, count=60, rounds=6)
 
 
 def test_a_program_that_is_interrupted_may_write_what_it_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -53,5 +53,5 @@ def test_what_a_program_wrote_is_the_part(monkeypatch: pytest.MonkeyPatch, tmp_p
     pretend(monkeypatch, tmp_path, "echo whole > $out")
     assert PART.make(wanted(tmp_path), tmp_path / "versus.partial.json") == b"whole\n"
     pretend(monkeypatch, tmp_path, "exit 1")
-    with pytest.raises(DataError, match="versus ended with exit code 1"):
+    with pytest.raises(DataError, match="program_comparison ended with exit code 1"):
         PART.make(wanted(tmp_path), tmp_path / "versus.partial.json")

@@ -34,11 +34,11 @@ def test_a_toml_file_maps_two_folders_to_one_label(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("", "an empty label map"),
-        ("fox = 1", "fox is a int"),
-        ('[fox]\na = "b"', "fox is a dict"),
+        ("fox = 1", "fox is 1, expected a label in quotes"),
+        ('[fox]\na = "b"', "fox is a table of 1"),
         ('fox = ""', "printable name"),
-        ("fox", "not a label map"),
-        ("\xff", "not a label map"),
+        ("fox", "not TOML"),
+        ("\xff", "not UTF-8"),
     ],
 )
 def test_what_is_no_label_map_is_refused(tmp_path: Path, content: str, message: str) -> None:

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image as Pillow
 
 from trailcam_core.errors import DataError
-from trailcam_train.data.dataset import THUMBNAIL_PX, list_class_folders, scan_dataset, survey_dataset
+from trailcam_core.images.alignment import THUMBNAIL_PX
+from trailcam_train.data.dataset import list_class_folders, scan_dataset, survey_dataset
 
 
 def _picture(path: Path, width: int = 40, height: int = 30, seed: int = 0) -> Path:

@@ -5,10 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
+from trailcam_core.images.alignment import candidate_pairs
 from trailcam_core.images.resize import Image
 from trailcam_train.data.dataset import Dataset, Picture, scan_dataset
-from trailcam_train.data.image_alignment import candidates
-from trailcam_train.data.near_duplicates import find_duplicates, group_near_duplicates, group_pairs
+from trailcam_train.data.near_duplicates import find_duplicates, group_duplicates, group_pairs
 
 
 def _scene(seed: int, height: int = 180, width: int = 240) -> Image:
@@ -53,7 +53,7 @@ def data(tmp_path: Path) -> Path:
 
 def _groups(root: Path) -> dict[str, int]:
     dataset = scan_dataset(root)
-    numbers = group_near_duplicates(dataset)
+    numbers = group_duplicates(dataset)
     return {picture.file: number for picture, number in zip(dataset.pictures, numbers, strict=True)}
 
 
@@ -75,11 +75,11 @@ def test_pairs_say_what_kind_of_copy_and_cross_classes(data: Path) -> None:
     dataset = scan_dataset(data)
     exact, mirrored = find_duplicates(dataset)
     assert exact.exact
-    assert exact.likeness == 1
+    assert exact.correlation == 1
     assert {dataset.pictures[exact.first].file, dataset.pictures[exact.second].file} == {"fox/05.jpg", "hare/same.jpg"}
     assert not mirrored.exact
     assert mirrored.mirrored
-    assert mirrored.likeness > 0.98
+    assert mirrored.correlation > 0.98
     assert dataset.pictures[mirrored.first].label != dataset.pictures[mirrored.second].label
 
 
@@ -118,7 +118,7 @@ def test_the_result_is_the_same_with_any_number_of_threads(data: Path) -> None:
 
 def test_a_dataset_without_thumbnails_is_a_wrong_call() -> None:
     with pytest.raises(ValueError, match="no thumbnails"):
-        group_near_duplicates(Dataset(Path(), ("a",), (Picture("a/b.jpg", "a", "0", 1, 1),)))
+        group_duplicates(Dataset(Path(), ("a",), (Picture("a/b.jpg", "a", "0", 1, 1),)))
 
 
 def test_candidates_are_capped_but_stay_connected() -> None:
@@ -126,7 +126,7 @@ def test_candidates_are_capped_but_stay_connected() -> None:
     plain, other = np.ones((200, 1), np.float32), np.linspace(0.6, 0.9, 200, dtype=np.float32)[:, None]
     pairs = [
         (int(first), int(second))
-        for _, firsts, seconds, _ in candidates(plain, other, 0.5, most_each=3)
+        for _, firsts, seconds, _ in candidate_pairs(plain, other, 0.5, max_per_picture=3)
         for first, second in zip(firsts, seconds, strict=True)
     ]
     assert len(pairs) <= 3 * 200

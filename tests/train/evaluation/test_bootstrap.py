@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from trailcam_core.statistics.calibration_error import calibration_error
 from trailcam_train.evaluation.bootstrap import calibration_error_interval, macro_f1_interval
-from trailcam_train.evaluation.calibration_error import calibration_error
 
 
 def test_the_macro_f1_interval_holds_the_figure_and_narrows_with_the_pictures() -> None:

@@ -8,14 +8,15 @@ import pytest
 from trailcam_core.errors import DataError
 from trailcam_core.inference.decision import probabilities
 from trailcam_core.spec import InputSpec
-from trailcam_train.evaluation.calibration_error import auroc, calibration_error, reliability_bins
-from trailcam_train.evaluation.evaluate import Answers, Others, check_others, judge, read_others
+from trailcam_core.statistics.calibration_error import calibration_error, reliability_bins
+from trailcam_train.evaluation.evaluate import compute_metrics
+from trailcam_train.evaluation.ood import OodLogits, SplitLogits, auroc, check_ood_images, predict_ood_images
 
 RNG = np.random.default_rng(0)
 
 
-def answers(predicted: list[int], true: list[int], strength: float = 5.0) -> Answers:
-    return Answers(np.eye(3, dtype=np.float32)[predicted] * strength, np.array(true, np.int32))
+def answers(predicted: list[int], true: list[int], strength: float = 5.0) -> SplitLogits:
+    return SplitLogits(np.eye(3, dtype=np.float32)[predicted] * strength, np.array(true, np.int32))
 
 
 def calibrated(count: int, spread: float = 2.0) -> tuple[Any, Any]:
@@ -56,14 +57,14 @@ def test_figures_of_a_split_are_what_one_counts_by_hand() -> None:
     validation = answers([0, 1, 2], [0, 1, 2])
     test = answers([0, 0, 1, 2, 2, 2], [0, 0, 0, 1, 2, 2])
 
-    found = judge(("a", "b", "c"), validation, test)["test"]
+    found = compute_metrics(("a", "b", "c"), validation, test)["test"]
 
     assert (found["n"], found["top1"]) == (6, 4 / 6)
     assert found["top1_low"] < found["top1"] < found["top1_high"]
     assert found["recall"] == {"a": 2 / 3, "b": 0.0, "c": 1.0}
     assert found["confusion"] == [[2, 1, 0], [0, 0, 1], [0, 0, 2]]
     assert found["per_class"]["c"]["precision"] == 2 / 3
-    assert 0.1 <= judge(("a", "b", "c"), validation, test)["temperature"] < 1  # validation is all right
+    assert 0.1 <= compute_metrics(("a", "b", "c"), validation, test)["temperature"] < 1  # validation is all right
     assert (found["per_class"]["a"]["n"], found["per_class"]["a"]["answered"]) == (3, 2)
     assert found["macro_f1"] == pytest.approx((0.8 + 0 + 0.8) / 3)
 
@@ -71,7 +72,7 @@ def test_figures_of_a_split_are_what_one_counts_by_hand() -> None:
 @pytest.mark.parametrize("key", ["top1", "top5", "macro_f1", "ece_before", "ece_after"])
 def test_every_figure_of_a_split_lies_in_its_interval(key: str) -> None:
     logits, class_ids = calibrated(300)
-    found = judge(tuple("abcd"), Answers(logits, class_ids), Answers(logits * 2, class_ids))["test"]
+    found = compute_metrics(tuple("abcd"), SplitLogits(logits, class_ids), SplitLogits(logits * 2, class_ids))["test"]
 
     assert found[f"{key}_low"] <= found[key] <= found[f"{key}_high"]
     assert key == "top5" or found[f"{key}_low"] < found[f"{key}_high"]  # four classes are always among five
@@ -80,10 +81,10 @@ def test_every_figure_of_a_split_lies_in_its_interval(key: str) -> None:
 
 def test_the_reject_rule_is_set_on_validation_and_measured_on_test() -> None:
     strengths = np.arange(1, 101)
-    validation = Answers(np.eye(3)[np.zeros(100, int)] * strengths[:, None], np.zeros(100, np.int32))
+    validation = SplitLogits(np.eye(3)[np.zeros(100, int)] * strengths[:, None], np.zeros(100, np.int32))
     test = answers([0] * 10, [0] * 10, strength=3.0)
 
-    rule = judge(("a", "b", "c"), validation, test)["reject"]
+    rule = compute_metrics(("a", "b", "c"), validation, test)["reject"]
 
     assert rule["score"] == "max_logit"
     assert rule["threshold"] == 6.0  # keeps 6 to 100, 95 of 100
@@ -94,10 +95,10 @@ def test_the_reject_rule_is_set_on_validation_and_measured_on_test() -> None:
 def test_the_score_is_chosen_on_one_half_of_the_others_and_reported_on_the_other() -> None:
     """Others have high probabilities but low logits: only max_logit and energy can tell."""
     known = answers([0, 1, 2] * 20, [0, 1, 2] * 20, strength=9.0)
-    strange = np.array([[2.0, -20.0, -20.0]] * 8)
-    others = Others({"cars": strange}, {"cars": np.concatenate([strange, [[9.5, 0.0, 0.0]] * 2])})
+    ood = np.array([[2.0, -20.0, -20.0]] * 8)
+    others = OodLogits({"cars": ood}, {"cars": np.concatenate([ood, [[9.5, 0.0, 0.0]] * 2])})
 
-    metrics = judge(("a", "b", "c"), known, known, others)
+    metrics = compute_metrics(("a", "b", "c"), known, known, others)
 
     assert metrics["reject"]["score"] in ("max_logit", "energy")
     assert metrics["others"]["choice"]["max_probability"] < 0.5
@@ -109,11 +110,11 @@ def test_the_score_is_chosen_on_one_half_of_the_others_and_reported_on_the_other
 def test_what_is_turned_away_is_also_said_where_95_percent_of_the_test_pictures_are_kept() -> None:
     """The threshold from validation is so low here that it keeps all; at 95 % of the test pictures half would go."""
     sure = np.eye(3)[np.zeros(100, int)]
-    validation = Answers(sure * np.linspace(1, 2, 100)[:, None], np.zeros(100, np.int32))
-    test = Answers(sure * np.linspace(5, 6, 100)[:, None], np.zeros(100, np.int32))
-    strange = np.eye(3)[[0] * 4] * np.array([[3.0], [4.0], [5.5], [5.9]])
+    validation = SplitLogits(sure * np.linspace(1, 2, 100)[:, None], np.zeros(100, np.int32))
+    test = SplitLogits(sure * np.linspace(5, 6, 100)[:, None], np.zeros(100, np.int32))
+    ood = np.eye(3)[[0] * 4] * np.array([[3.0], [4.0], [5.5], [5.9]])
 
-    metrics = judge(("a", "b", "c"), validation, test, Others({"cars": strange}, {"cars": strange}))
+    metrics = compute_metrics(("a", "b", "c"), validation, test, OodLogits({"cars": ood}, {"cars": ood}))
 
     assert metrics["reject"]["animals_kept"] == metrics["reject"]["animals_kept_high"] == 1.0
     assert metrics["reject"]["animals_kept_low"] > 0.95
@@ -136,11 +137,11 @@ def test_others_are_halved_by_group_and_broken_ones_passed_over(tmp_path: Path) 
             cv2.imwrite(str(tmp_path / group / f"{number}.png"), np.full((20, 20, 3), number * 10, np.uint8))
     (tmp_path / "things" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
 
-    others = read_others(Echo(), tmp_path, InputSpec(32, 32, "crop"))
+    others = predict_ood_images(Echo(), tmp_path, InputSpec(32, 32, "crop"))
 
-    assert {group: len(found) for group, found in others.fit.items()} == {"animals": 3, "things": 2}
-    assert {group: len(found) for group, found in others.report.items()} == {"animals": 2, "things": 2}
-    assert others.fit["animals"][:, 0].tolist() == [0, 20, 40]
+    assert {group: len(found) for group, found in others.tuning.items()} == {"animals": 3, "things": 2}
+    assert {group: len(found) for group, found in others.evaluation.items()} == {"animals": 2, "things": 2}
+    assert others.tuning["animals"][:, 0].tolist() == [0, 20, 40]
 
 
 @pytest.mark.parametrize("name", ["missing", "empty"])
@@ -148,16 +149,16 @@ def test_a_folder_of_no_others_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
     with pytest.raises(DataError, match=name):
-        read_others(Echo(), tmp_path / name, InputSpec(32, 32, "crop"))
+        predict_ood_images(Echo(), tmp_path / name, InputSpec(32, 32, "crop"))
     with pytest.raises(DataError, match=name):
-        check_others(tmp_path / name, InputSpec(32, 32, "crop"))
+        check_ood_images(tmp_path / name, InputSpec(32, 32, "crop"))
 
 
 def test_others_that_can_be_read_after_a_training_pass_before_it(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         cv2.imwrite(str(tmp_path / name), np.zeros((20, 20, 3), np.uint8))
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff")
-    check_others(tmp_path, InputSpec(32, 32, "crop"))
+    check_ood_images(tmp_path, InputSpec(32, 32, "crop"))
     (tmp_path / "b.png").unlink()
     with pytest.raises(DataError, match="no two readable pictures"):
-        check_others(tmp_path, InputSpec(32, 32, "crop"))
+        check_ood_images(tmp_path, InputSpec(32, 32, "crop"))

@@ -13,8 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from trailcam_train.evaluation.explain import feature_maps, grad_cam
-from trailcam_train.models.build import build_network
-from trailcam_train.recipe.schema import find_recipe
+from trailcam_train.recipes.find import build_network, find_recipe
 
 pytestmark = pytest.mark.usefixtures("eager")
 

@@ -4,8 +4,9 @@ import pytest
 
 from trailcam_core.errors import TrainError
 from trailcam_train.fitting.data_parallel import choose_devices, data_parallel
-from trailcam_train.recipe.schema import Recipe, find_recipe
+from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipe.toml import override
+from trailcam_train.recipes.find import find_recipe
 
 
 @pytest.mark.parametrize(

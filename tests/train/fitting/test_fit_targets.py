@@ -123,7 +123,7 @@ def test_a_blend_lies_between_the_start_of_the_phase_and_its_best(
     cut: bool, tmp_path: Path, recipe: Recipe, make_task: MakeTask, make_network: MakeNetwork
 ) -> None:
     def train(blend: float) -> tuple[State, keras.Model]:
-        phase = Phase("all", 2, 0.03, first_layer="hidden", views=1 if cut else 0, blend=blend)
+        phase = Phase("all", 2, 0.03, first_layer="hidden", views=1 if cut else 0, weight_interpolation=blend)
         changed = replace(recipe, phases=(phase,), ema=0.8)
         folder = tmp_path / str(blend)
         folder.mkdir()
@@ -149,7 +149,7 @@ def test_a_blend_lies_between_the_start_of_the_phase_and_its_best(
 def test_a_phase_without_a_better_epoch_is_not_blended(
     tmp_path: Path, recipe: Recipe, make_task: MakeTask, make_network: MakeNetwork
 ) -> None:
-    phases = (Phase("all", 3, 0.03), Phase("ruin", 1, 50.0, blend=0.5))
+    phases = (Phase("all", 3, 0.03), Phase("ruin", 1, 50.0, weight_interpolation=0.5))
     recipe = replace(recipe, phases=phases, optimizer="adam", ema=0.0)
 
     state = fit(make_network(), make_task(recipe), tmp_path)
@@ -164,8 +164,8 @@ def test_mixed_precision_frozen_layers_averages_and_a_blend_go_together(
     views: int, ema: float, tmp_path: Path, recipe: Recipe, make_task: MakeTask, make_network: MakeNetwork
 ) -> None:
     phases = (
-        Phase("head", 2, 0.03, first_layer="hidden", views=views, blend=0.6),
-        Phase("whole", 1, 0.003, blend=0.5),
+        Phase("head", 2, 0.03, first_layer="hidden", views=views, weight_interpolation=0.6),
+        Phase("whole", 1, 0.003, weight_interpolation=0.5),
     )
     recipe = replace(recipe, phases=phases, ema=ema, label_smoothing=0.1, sampling="balanced")
     keras.config.set_dtype_policy("mixed_bfloat16")

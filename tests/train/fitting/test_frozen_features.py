@@ -10,7 +10,7 @@ import pytest
 
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import TrainError
-from trailcam_train.fitting.frozen_features import cut_network, read_views, remove_views
+from trailcam_train.fitting.frozen_features import cache_features, remove_features, split_network
 
 # Keras 3.15 passes numpy's copy keyword on to TensorFlow tensors, which do not know it yet.
 pytestmark = pytest.mark.filterwarnings(
@@ -64,13 +64,13 @@ def model() -> keras.Model:
 
 @pytest.mark.parametrize("first_layer", ["second", "head", "logits"])
 def test_trunk_and_rest_together_are_the_network(model: keras.Model, first_layer: str) -> None:
-    trunk, rest = cut_network(model, first_layer)
-    apart = rest.predict_on_batch(trunk.predict_on_batch(_PICTURES))
+    frozen, rest = split_network(model, first_layer)
+    apart = rest.predict_on_batch(frozen.predict_on_batch(_PICTURES))
     assert np.allclose(apart, model.predict_on_batch(_PICTURES), atol=1e-6)
 
 
 def test_the_rest_shares_its_weights_with_the_network(model: keras.Model) -> None:
-    _, rest = cut_network(model, "head")
+    _, rest = split_network(model, "head")
     kernel = model.get_layer("logits").kernel
     before = kernel.numpy().copy()
     rest.get_layer("logits").kernel.assign(before + 1)
@@ -80,28 +80,28 @@ def test_the_rest_shares_its_weights_with_the_network(model: keras.Model) -> Non
 
 def test_a_cut_through_a_shortcut_is_refused(model: keras.Model) -> None:
     with pytest.raises(TrainError, match="a connection leads around it"):
-        cut_network(model, "third")
+        split_network(model, "third")
 
 
 def test_an_unknown_layer_lists_those_there_are(model: keras.Model) -> None:
     with pytest.raises(TrainError, match=r"expected one of .*second"):
-        cut_network(model, "block99")
+        split_network(model, "block99")
 
 
 def test_every_epoch_gives_the_trunk_s_output_for_its_view_and_order(model: keras.Model, tmp_path: Path) -> None:
-    trunk, _ = cut_network(model, "second")
+    frozen, _ = split_network(model, "second")
     pictures = Pictures()
-    stream = read_views(trunk, pictures, 2, tmp_path, "top-training")
+    stream = cache_features(frozen, pictures, 2, tmp_path, "top-training")
     for epoch in range(4):
         features, class_ids = (np.concatenate(parts) for parts in zip(*stream.epoch(epoch), strict=True))
         order = pictures.order(epoch)
-        expected = trunk.predict_on_batch(pictures.pixels(epoch % 2))[order]
+        expected = frozen.predict_on_batch(pictures.pixels(epoch % 2))[order]
         assert np.array_equal(class_ids, _CLASS_IDS[order])
         assert np.allclose(features, expected, rtol=1e-3, atol=1e-3)  # float16 keeps eleven bits
 
 
 def test_an_epoch_can_be_taken_up_in_the_middle(model: keras.Model, tmp_path: Path) -> None:
-    stream = read_views(cut_network(model, "second")[0], Pictures(), 1, tmp_path, "top-training")
+    stream = cache_features(split_network(model, "second")[0], Pictures(), 1, tmp_path, "top-training")
     whole, rest = list(stream.epoch(5)), list(stream.epoch(5, start_batch=2))
     assert len(whole) == len(stream) == 3
     assert np.array_equal(whole[2][0], rest[0][0])
@@ -110,14 +110,14 @@ def test_an_epoch_can_be_taken_up_in_the_middle(model: keras.Model, tmp_path: Pa
 def test_finished_views_are_taken_up_after_a_stop_and_unfinished_ones_are_not(
     model: keras.Model, tmp_path: Path
 ) -> None:
-    trunk, _ = cut_network(model, "second")
-    read_views(trunk, Pictures(), 2, tmp_path, "top-training")
+    frozen, _ = split_network(model, "second")
+    cache_features(frozen, Pictures(), 2, tmp_path, "top-training")
     kept = tmp_path / "trunk-top-training-1.npy"
     kept.rename(kept.with_suffix(".unfinished"))  # as a kill in the second view leaves it
     pictures = Pictures()
-    read_views(trunk, pictures, 2, tmp_path, "top-training")
+    cache_features(frozen, pictures, 2, tmp_path, "top-training")
     assert pictures.views == [1]
-    remove_views(tmp_path)
+    remove_features(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -131,7 +131,7 @@ def test_a_full_disk_is_an_error_before_the_first_picture_and_leaves_nothing(
     pictures = Pictures()
 
     with pytest.raises(OSError, match="No space left") as caught:
-        read_views(cut_network(model, "second")[0], pictures, 1, tmp_path, "top-training")
+        cache_features(split_network(model, "second")[0], pictures, 1, tmp_path, "top-training")
 
     assert str(tmp_path) in str(caught.value.filename)
     assert pictures.views == []

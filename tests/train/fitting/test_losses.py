@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_train.fitting.losses import accuracy, make_loss, make_step
+from trailcam_train.fitting.losses import accuracy, make_batch, make_loss
 from trailcam_train.recipe.schema import Distillation, Recipe
 
 RNG = np.random.default_rng(0)
@@ -22,7 +22,7 @@ def log_softmax(logits: Any) -> Any:
 
 def mean_loss(recipe: Recipe, answers: Any = None, outliers: Any = None) -> tuple[float, float]:
     """Return loss and accuracy as Keras' ``train_on_batch`` would report them for ``LOGITS``."""
-    step = make_step(recipe, WEIGHTS, IMAGES, IDS, answers, outliers)
+    step = make_batch(recipe, WEIGHTS, IMAGES, IDS, answers, outliers)
     logits = LOGITS[: len(step.images)]
     rows = np.asarray(make_loss(recipe)(step.targets, logits)) * step.weights
     hits = np.asarray(accuracy(step.targets, logits)).mean() * step.accuracy_scale
@@ -36,7 +36,7 @@ def test_the_loss_is_the_weighted_cross_entropy(recipe: Recipe) -> None:
 
 
 def test_smoothing_spreads_its_share_over_all_labels(recipe: Recipe) -> None:
-    step = make_step(replace(recipe, label_smoothing=0.3), WEIGHTS, IMAGES, IDS)
+    step = make_batch(replace(recipe, label_smoothing=0.3), WEIGHTS, IMAGES, IDS)
 
     np.testing.assert_allclose(step.targets[0], [0.8, 0.1, 0.1], rtol=1e-6)
 

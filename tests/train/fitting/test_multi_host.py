@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from trailcam_core.errors import TrainError
-from trailcam_train.fitting.multi_host import check_alike, host_count, join_hosts, own_part
+from trailcam_train.fitting.multi_host import check_same_on_hosts, host_count, join_hosts, local_part
 
 SCRIPT = Path(__file__).parents[1] / "two_hosts.py"
 ALONE = Path(__file__).parents[1] / "tiny_training.py"
@@ -92,9 +92,9 @@ def test_hosts_that_differ_are_all_told(hosts: Any) -> None:
 
 def test_one_host_is_alike_and_takes_all() -> None:
     batch = np.arange(6)
-    check_alike("split", b"ours")
+    check_same_on_hosts("split", b"ours")
     assert host_count() == 1
-    assert own_part(batch)[0] is batch
+    assert local_part(batch)[0] is batch
 
 
 def test_another_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from trailcam_core.errors import DataError, TrainError
 from trailcam_core.spec import InputSpec
-from trailcam_train.fitting.outliers import check_outliers, choose_outliers, outlier_stream
-from trailcam_train.recipe.schema import find_recipe
+from trailcam_train.fitting.outliers import check_outliers, choose_outliers
+from trailcam_train.fitting.streams import outlier_stream
+from trailcam_train.recipes.find import find_recipe
 
 SPEC = InputSpec(32, 32, "crop")
 
@@ -58,6 +59,6 @@ def test_a_folder_that_changed_is_refused_since_the_halves_moved(others: Path) -
 def test_a_batch_is_full_even_where_there_are_fewer_outliers(others: Path) -> None:
     recipe = replace(find_recipe("cnn"), outliers_per_batch=8)
 
-    stream = outlier_stream(choose_outliers(others, SPEC), others, recipe)
+    stream = outlier_stream(recipe, choose_outliers(others, SPEC), others)
 
     assert [images.shape for images, _ in stream.epoch(0)] == [(8, 128, 128, 3), (4, 128, 128, 3)]

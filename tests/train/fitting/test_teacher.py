@@ -10,10 +10,12 @@ from trailcam_core.datasets.run_directory import Run, SplitRow
 from trailcam_core.errors import TrainError
 from trailcam_core.spec import InputSpec
 from trailcam_train.fitting import teacher
-from trailcam_train.fitting.teacher import Teacher, check_teachers, combine, open_teacher, read_answers
+from trailcam_train.fitting.teacher import Teacher, cache_teacher_logits, check_teachers, combine_teachers, open_teacher
 from trailcam_train.input.augmentation import Augmentation
-from trailcam_train.input.pipeline import PictureStream
-from trailcam_train.recipe.schema import Recipe, find_recipe
+from trailcam_train.input.epoch_order import EpochOrder
+from trailcam_train.input.pipeline import PictureReader, PictureStream
+from trailcam_train.recipe.schema import Recipe
+from trailcam_train.recipes.find import find_recipe
 
 LABELS = ("blue", "green", "red")
 
@@ -25,18 +27,9 @@ def rows_of(photos: Path, split: str = "train") -> tuple[SplitRow, ...]:
 
 def student_of(photos: Path, recipe: Recipe, views: int = 0) -> PictureStream:
     rows = rows_of(photos)
-    return PictureStream(
-        photos,
-        rows,
-        LABELS,
-        InputSpec(32, 32, "crop"),
-        recipe.batch_size,
-        recipe.seed,
-        shuffle=True,
-        augmentation=recipe.augmentation,
-        sampling=recipe.sampling,
-        views=views,
-    )
+    order = EpochOrder(recipe.seed, shuffle=True, sampling=recipe.sampling, views=views)
+    reader = PictureReader(photos, InputSpec(32, 32, "crop"), recipe.augmentation)
+    return PictureStream(rows, LABELS, recipe.batch_size, order, reader)
 
 
 @pytest.fixture
@@ -59,7 +52,7 @@ def mean(images: Any) -> Any:
 @pytest.fixture
 def teachers_answer_with_means(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(teacher, "load_network", lambda path: None)
-    monkeypatch.setattr(teacher, "freeze_forward", lambda network: mean)
+    monkeypatch.setattr(teacher, "compile_inference", lambda network: mean)
 
 
 def test_a_teacher_with_other_labels_is_refused_with_both_sides(photos: Path, make_run: Callable[..., Run]) -> None:
@@ -123,12 +116,11 @@ def test_stored_answers_are_those_for_the_very_pixels_that_the_student_sees(
     augmentation = Augmentation(flip=0.5, zoom=0.3, brightness=0.4, noise=20, erase=0.5)
     recipe = replace(find_recipe("cnn"), batch_size=5, augmentation=augmentation, sampling=sampling)
     rows = tuple(row for n, row in enumerate(rows_of(photos)) if row.label != "blue" or n % 6 == 0)
-    student = PictureStream(
-        photos, rows, LABELS, InputSpec(32, 32, "crop"), 5, 0, True, augmentation, sampling=sampling, views=2
-    )
+    order = EpochOrder(shuffle=True, sampling=sampling, views=2)
+    student = PictureStream(rows, LABELS, 5, order, PictureReader(photos, InputSpec(32, 32, "crop"), augmentation))
     live = open_teacher([make_run(LABELS, rows)], photos, rows, LABELS, recipe)
 
-    stored = read_answers(live, student, 2, tmp_path)
+    stored = cache_teacher_logits(live, student, 2, tmp_path)
 
     for epoch in range(3):
         seen = list(student.epoch(epoch))
@@ -160,10 +152,10 @@ def test_answers_are_taken_up_view_by_view_after_a_stop(
 
     counting = Counting(open_teacher([make_run(LABELS, rows)], photos, rows, LABELS, recipe))
     with pytest.raises(KeyboardInterrupt):
-        read_answers(counting, student, 3, tmp_path)
+        cache_teacher_logits(counting, student, 3, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["teacher-0.npy"]
 
-    read_answers(counting, student, 3, tmp_path)
+    cache_teacher_logits(counting, student, 3, tmp_path)
 
     assert counting.views == [0, 1, 1, 2]
 
@@ -185,7 +177,7 @@ def test_several_teachers_answer_with_the_mean_of_their_probabilities(
 
 
 def test_a_mean_of_certain_and_opposed_teachers_stays_finite() -> None:
-    answer = combine([np.array([[900.0, 0.0]]), np.array([[0.0, 900.0]])])
+    answer = combine_teachers([np.array([[900.0, 0.0]]), np.array([[0.0, 900.0]])])
 
     np.testing.assert_allclose(np.exp(answer), [[0.5, 0.5]])
 
@@ -198,6 +190,6 @@ def test_a_teacher_that_answers_with_no_number_is_refused_and_nothing_is_stored(
         def view(self, number: int) -> Any:
             yield np.full((36, 3), np.nan, np.float32)
 
-    with pytest.raises(TrainError, match="no finite number"):
-        read_answers(Broken(), student_of(photos, find_recipe("cnn")), 1, tmp_path)
+    with pytest.raises(TrainError, match="not finite"):
+        cache_teacher_logits(Broken(), student_of(photos, find_recipe("cnn")), 1, tmp_path)
     assert not list(tmp_path.iterdir())

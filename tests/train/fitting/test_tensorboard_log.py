@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from trailcam_train.fitting.checkpoints import BlendRow, EpochRow
-from trailcam_train.fitting.tensorboard_log import LOG_FOLDER, StepRow, log_blend, log_epoch
+from trailcam_train.fitting.checkpoints import EpochRow, InterpolationRow
+from trailcam_train.fitting.tensorboard_log import LOG_FOLDER, StepRow, log_epoch, log_interpolation
 
 
 def epoch(number: int, loss: float = 1.0) -> EpochRow:
@@ -49,7 +49,7 @@ def test_a_long_epoch_is_thinned_to_means(tmp_path: Path) -> None:
 def test_a_blend_is_shown_at_the_end_of_its_phase(tmp_path: Path) -> None:
     log_epoch(tmp_path, epoch(1), steps(1, 1))
     log_epoch(tmp_path, epoch(2), steps(2, 1))
-    log_blend(tmp_path, BlendRow(1, 2, "all", 0.5, 1.25, 0.8))
+    log_interpolation(tmp_path, InterpolationRow(1, 2, "all", 0.5, 1.25, 0.8))
 
     assert read(tmp_path, "blend/validation_loss") == [(2, 1.25)]
     assert max(path.name for path in (tmp_path / LOG_FOLDER).iterdir()).endswith("00002.blend")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from trailcam_train.input.epoch_order import balanced_order, natural_order, pick, turns
+from trailcam_train.input.epoch_order import balanced_order, gather_views, natural_order, repeat_counts
 
 IDS = np.array([0] * 20 + [1] * 3 + [2] * 7, np.int32)
 
@@ -40,15 +40,15 @@ def test_pictures_of_a_small_class_come_equally_often() -> None:
 
 
 def test_turns_count_how_often_a_position_came_before() -> None:
-    assert turns(np.array([4, 2, 4, 4, 0, 2])).tolist() == [0, 0, 1, 2, 0, 1]
-    assert turns(natural_order(9, 1, 1)).tolist() == [0] * 9
+    assert repeat_counts(np.array([4, 2, 4, 4, 0, 2])).tolist() == [0, 0, 1, 2, 0, 1]
+    assert repeat_counts(natural_order(9, 1, 1)).tolist() == [0] * 9
 
 
 def test_pick_takes_each_row_from_its_own_view() -> None:
     views = [np.full((4, 2), number, np.float16) + np.arange(4, dtype=np.float16)[:, None] * 10 for number in range(3)]
 
-    found = pick(views, np.array([0, 2, 1]), np.array([3, 0, 1]))
+    found = gather_views(views, np.array([0, 2, 1]), np.array([3, 0, 1]))
 
     assert found.dtype == np.float32
     assert found.tolist() == [[30, 30], [2, 2], [11, 11]]
-    assert pick(views, np.array([1, 1]), np.array([0, 2])).tolist() == [[1, 1], [21, 21]]
+    assert gather_views(views, np.array([1, 1]), np.array([0, 2])).tolist() == [[1, 1], [21, 21]]

@@ -11,7 +11,8 @@ from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import fit_image
 from trailcam_core.spec import InputSpec
 from trailcam_train.input.augmentation import Augmentation
-from trailcam_train.input.pipeline import DecodedCache, PictureStream
+from trailcam_train.input.epoch_order import IN_ORDER, EpochOrder
+from trailcam_train.input.pipeline import DecodedCache, PictureReader, PictureStream
 
 _SPEC = InputSpec(24, 32, "crop")
 _LABELS = ("fox", "hare")
@@ -32,10 +33,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[SplitRow]
     return root, rows
 
 
-def _stream(data: tuple[Path, list[SplitRow]], **settings: object) -> PictureStream:
+def _stream(
+    data: tuple[Path, list[SplitRow]],
+    seed: int = 7,
+    shuffle: bool = True,
+    augmentation: Augmentation | None = _CHANGES,
+    threads: int | None = None,
+    cache: DecodedCache | None = None,
+) -> PictureStream:
     root, rows = data
-    chosen: dict[str, object] = {"batch_size": 5, "seed": 7, "shuffle": True, "augmentation": _CHANGES}
-    return PictureStream(root, rows, _LABELS, _SPEC, **{**chosen, **settings})
+    reader = PictureReader(root, _SPEC, augmentation, threads, cache)
+    return PictureStream(rows, _LABELS, 5, EpochOrder(seed, shuffle), reader)
 
 
 def _epoch(stream: PictureStream, number: int = 0, start_batch: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -81,9 +89,8 @@ def test_a_cache_changes_nothing_and_keeps_to_its_budget(data: tuple[Path, list[
 def test_a_cached_picture_is_not_read_again(data: tuple[Path, list[SplitRow]], tmp_path: Path) -> None:
     root, rows = data
     (tmp_path / "a.png").write_bytes((root / rows[0].file).read_bytes())
-    stream = PictureStream(
-        tmp_path, [SplitRow("a.png", "", "train", "fox")], _LABELS, _SPEC, 1, 0, False, cache=DecodedCache()
-    )
+    reader = PictureReader(tmp_path, _SPEC, cache=DecodedCache())
+    stream = PictureStream([SplitRow("a.png", "", "train", "fox")], _LABELS, 1, IN_ORDER, reader)
     before = _epoch(stream)[0]
     (tmp_path / "a.png").unlink()
     assert np.array_equal(_epoch(stream)[0], before)
@@ -133,4 +140,4 @@ def test_an_epoch_that_is_left_early_leaves_no_threads(data: tuple[Path, list[Sp
 def test_a_label_that_is_not_listed_is_a_wrong_call(data: tuple[Path, list[SplitRow]]) -> None:
     root, rows = data
     with pytest.raises(ValueError, match="'hare', which labels"):
-        PictureStream(root, rows, ("fox",), _SPEC, 5, 0, False)
+        PictureStream(rows, ("fox",), 5, IN_ORDER, PictureReader(root, _SPEC))

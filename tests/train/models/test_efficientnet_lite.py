@@ -12,12 +12,11 @@ import numpy.typing as npt
 import pytest
 
 from trailcam_core.errors import TrainError
-from trailcam_train.models.build import build_network
 from trailcam_train.models.efficientnet_lite import LITE0, LITE1, LITE2, Variant, build_lite, load_lite_weights
-from trailcam_train.models.frozen_inference import freeze_forward
+from trailcam_train.models.frozen_inference import compile_inference
 from trailcam_train.models.legacy_torch_checkpoint import read_torch_file
-from trailcam_train.recipe.schema import find_recipe
 from trailcam_train.recipe.toml import override
+from trailcam_train.recipes.find import build_network, find_recipe
 
 Arrays = dict[str, npt.NDArray[Any]]
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -189,7 +188,7 @@ def test_a_frozen_network_answers_as_keras_does() -> None:
     small = ["input.height=32", "input.width=32", "weights=none", "batch_norm=train"]
     model = build_network(override(find_recipe("efficientnet_lite0"), small), 3, "float32")
     images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
-    forward = freeze_forward(model)
+    forward = compile_inference(model)
     expected = keras.ops.convert_to_numpy(model(images, training=False))
 
     np.testing.assert_allclose(forward(images), expected, atol=1e-4)  # the same float32 operations in another order

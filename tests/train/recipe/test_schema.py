@@ -3,8 +3,9 @@ import tomllib
 import pytest
 
 from trailcam_core.errors import TrainError
-from trailcam_train.recipe.schema import find_recipe, recipe_names
+from trailcam_core.records import parse_toml
 from trailcam_train.recipe.toml import override, recipe_from_table, recipe_to_toml
+from trailcam_train.recipes.find import find_recipe, recipe_names
 
 
 def test_the_recipes_of_the_design_are_there() -> None:
@@ -16,7 +17,7 @@ def test_a_recipe_survives_its_toml(name: str) -> None:
     recipe = find_recipe(name)
 
     assert recipe.name == name
-    assert recipe_from_table(tomllib.loads(recipe_to_toml(recipe).decode()), "recipe.toml") == recipe
+    assert recipe_from_table(*parse_toml(recipe_to_toml(recipe).decode(), "recipe.toml", TrainError)) == recipe
 
 
 def test_toml_has_the_seed_and_the_input_that_an_export_reads() -> None:
@@ -57,7 +58,7 @@ def test_settings_reach_every_level_and_keep_their_type() -> None:
         ("name=other", "unknown"),
         ("batch_size=many", "'many'.*int"),
         ("batch_size=0", "batch_size is 0.*1"),
-        ("input.height=8", "input.height is 8.*32 to 1024"),
+        ("input.height=8", "input.height is 8.*32 to 1,024"),
         ("input.fit=squash", "'squash'.*letterbox"),
         ("optimizer=sgd", "'sgd'.*adamw"),
         ("phases.all.schedule=steps", "'steps'.*cosine"),
@@ -74,11 +75,18 @@ def test_a_setting_that_cannot_work_is_refused(setting: str, message: str) -> No
 
 
 def test_a_recipe_of_another_version_is_refused() -> None:
-    table = tomllib.loads(recipe_to_toml(find_recipe("cnn")).decode())
-    table["momentum"] = 0.9
+    text = "momentum = 0.9\n" + recipe_to_toml(find_recipe("cnn")).decode()
 
-    with pytest.raises(TrainError, match=r"recipe\.toml.*momentum"):
-        recipe_from_table(table, "recipe.toml")
+    with pytest.raises(TrainError, match=r"recipe\.toml, line 1: unknown key 'momentum'"):
+        recipe_from_table(*parse_toml(text, "recipe.toml", TrainError))
+
+
+def test_a_wrong_value_of_a_phase_is_refused_with_its_line() -> None:
+    text = recipe_to_toml(find_recipe("cnn")).decode().replace("epochs = 20", "epochs = -1")
+    line = text.splitlines().index("epochs = -1") + 1
+
+    with pytest.raises(TrainError, match=rf"recipe\.toml, line {line}: phases\.all\.epochs is -1, expected 0 to"):
+        recipe_from_table(*parse_toml(text, "recipe.toml", TrainError))
 
 
 def test_views_need_frozen_layers() -> None:

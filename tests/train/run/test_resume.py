@@ -124,7 +124,9 @@ def test_a_power_cut_at_any_write_blends_once(
     make_network: Callable[[], Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    recipe = replace(recipe, phases=(replace(recipe.phases[1], epochs=1, blend=0.5), replace(recipe.phases[0])))
+    recipe = replace(
+        recipe, phases=(replace(recipe.phases[1], epochs=1, weight_interpolation=0.5), replace(recipe.phases[0]))
+    )
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
     fit(make_network(), make_task(recipe), tmp_path / "whole")

@@ -13,8 +13,8 @@ import pytest
 from trailcam.main import main
 from trailcam_core.datasets.run_directory import read_run, read_split, split_to_bytes
 from trailcam_train.fitting.loop import fit
-from trailcam_train.models.build import load_network
-from trailcam_train.run import training
+from trailcam_train.models.runtime import load_network
+from trailcam_train.run import finish, training
 
 pytestmark = pytest.mark.usefixtures("eager")
 
@@ -211,14 +211,14 @@ def test_a_student_of_two_teachers_that_is_also_shown_outliers_goes_on_after_ctr
 def test_a_full_disk_at_the_end_leaves_a_training_that_can_be_finished(
     made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = training.write_file
+    real = finish.write_file
 
     def full(path: Path, content: bytes) -> None:
         if path.name == "metrics.json":
             raise OSError(28, "No space left on device", str(path))
         real(path, content)
 
-    monkeypatch.setattr(training, "write_file", full)
+    monkeypatch.setattr(finish, "write_file", full)
     assert main(words(made.data, tmp_path, "third", "--set", "phases.all.epochs=1")) == 1
     said = capsys.readouterr().err
     assert "disk is full" in said

@@ -33,13 +33,14 @@ from trailcam_core.errors import TrailcamError
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image
 from trailcam_core.inference.tflite import TFLiteModel
-from trailcam_edge.config.watch_settings import MotionSettings, WatchSettings
+from trailcam_edge.camera.settings import MotionSettings
+from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.recognition.loop import watch
-from trailcam_edge.recognition.observation import Observation
+from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.sources import DEMO_FRAMES, Delivery, Frame
 from trailcam_edge.sources.opencv_stream import network_source
 from trailcam_edge.sources.pixels import PackedPixels, Pixels, PlanarPixels
-from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s
+from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s, stamped
 
 __all__ = ["AgeReport", "OverheadReport", "main", "measure_age", "measure_memory", "measure_overhead"]
 
@@ -146,7 +147,7 @@ def _animal() -> Image:
 
 
 def _layouts(image: Image) -> dict[str, Pixels]:
-    """The same picture as OpenCV and as the Raspberry Pi's camera give it."""
+    """Return the picture in the pixel layouts of OpenCV and of the Raspberry Pi's camera."""
     bgr = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8)
     yuv = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), np.uint8)
     return {"BGR": PackedPixels(bgr, "BGR"), "YUV420": PlanarPixels(yuv, image.shape[1], "I420")}
@@ -168,16 +169,16 @@ def measure_overhead(bundle: Path, frames: int) -> list[OverheadReport]:
         watch(
             partial(_Repeat, pixels, _WARMUP + frames),
             classifier,
-            WatchSettings(motion=MotionSettings(enabled=motion, changed_share=0.0)),  # every frame passes
+            LoopSettings(motion=MotionSettings(enabled=motion, changed_share=0.0)),  # every frame passes
         )
         for (_, pixels), motion in cases
     ]
     times_s = np.zeros((frames, len(cases), 2))
     for number, (column, loop) in itertools.product(range(-_WARMUP, frames), enumerate(loops)):
         start_s = time.thread_time()
-        happening = next(loop)
+        event = next(loop)
         whole_s = time.thread_time() - start_s
-        assert isinstance(happening, Observation)  # noqa: S101 - the animal never leaves
+        assert isinstance(event, FrameResult)  # noqa: S101 - the animal never leaves
         if number >= 0:
             times_s[number, column] = model.cpu_s, whole_s - model.cpu_s
     medians_ms = np.median(times_s, axis=0) * 1e3
@@ -192,7 +193,7 @@ def measure_age(bundle: Path, model_s: float, seconds: float) -> list[AgeReport]
     """Measure how old answers are, from a camera with 30 frames a second under a model that takes ``model_s``."""
     classifier, model = _open(_TimedModel, bundle)
     model.least_s = model_s
-    with MjpegServer(_animal()[..., ::-1], _CAMERA_HZ) as server:
+    with MjpegServer(stamped(_animal()[..., ::-1]), _CAMERA_HZ) as server:
         return [
             _age_report("trailcam", _watched(server.address, classifier, seconds)),
             _age_report("naive", _naive(server.address, classifier, seconds)),
@@ -203,7 +204,7 @@ def _watched(address: str, classifier: Classifier, seconds: float) -> Iterator[t
     """Yield the age of each answer, and how long its frame waited for the model, in seconds."""
     end_s = time.monotonic() + seconds
     for item in watch(partial(network_source, address), classifier):
-        if isinstance(item, Observation) and item.answer is not None:
+        if isinstance(item, FrameResult) and item.answer is not None:
             now_s = time.monotonic()
             yield now_s - read_stamp_s(item.frame.image), (item.age_ms - item.answer.latency_ms) / 1e3
             if now_s > end_s:
@@ -211,7 +212,7 @@ def _watched(address: str, classifier: Classifier, seconds: float) -> Iterator[t
 
 
 def _naive(address: str, classifier: Classifier, seconds: float) -> Iterator[tuple[float, float]]:
-    """The loop that everybody writes first; its frames wait where nobody sees it, so the stamp says how long."""
+    """Run the simplest loop over a capture; frames queue inside OpenCV, and the stamp shows for how long."""
     end_s = time.monotonic() + seconds
     capture = cv2.VideoCapture(address)
     while time.monotonic() < end_s:
@@ -245,11 +246,11 @@ def _age_report(loop: str, found: Iterator[tuple[float, float]]) -> AgeReport:
 def measure_memory(bundle: Path, frames: int) -> Iterator[tuple[int, float]]:
     """Yield (frame number, resident MB) at eleven places of a watch over ``frames`` frames (at least 10)."""
     classifier, _ = _open(_PromptModel, bundle)
-    settings = WatchSettings(motion=MotionSettings(enabled=True, changed_share=0.0))
+    settings = LoopSettings(motion=MotionSettings(enabled=True, changed_share=0.0))
     wanted = {round(frames * place / (_SAMPLES - 1)) for place in range(1, _SAMPLES)} | {frames // 100}
     number = 0
     for item in watch(lambda: _Repeat(_layouts(_animal())["YUV420"], frames), classifier, settings):
-        if isinstance(item, Observation):
+        if isinstance(item, FrameResult):
             number += 1
             if number in wanted:
                 yield number, _resident_mb()

@@ -1,11 +1,12 @@
-"""A network camera for measurements: MJPEG over HTTP at a fixed pace, each picture stamped with the time it was made.
+"""A network camera for measurements and system tests: Motion JPEG over HTTP, as ``multipart/x-mixed-replace``.
 
-The stamp is a row of black and white squares, so it survives JPEG, and whoever reads it knows how old the picture is
-whatever was queued on the way.
+stamped    one picture with the time of its creation as a row of squares, which survives JPEG
+in_turn    given JPEG files one after the other, the same for every viewer
 """
 
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MjpegServer", "read_stamp_s", "stamp"]
+__all__ = ["MjpegServer", "in_turn", "read_stamp_s", "stamp", "stamped"]
+
+Frames = Callable[[], Iterator[bytes]]  # JPEG files for one viewer
 
 _BITS = 40  # of tenths of a millisecond: three years
 _UNITS_PER_S = 10_000
@@ -30,23 +33,51 @@ def stamp(image: npt.NDArray[np.uint8], time_s: float) -> None:
 
 
 def read_stamp_s(image: npt.NDArray[np.uint8]) -> float:
-    """Read what ``stamp`` wrote, after any JPEG of usable quality."""
+    """Return the time of a stamp, after any JPEG of usable quality."""
     middle = image[_SQUARE_PX // 2, _SQUARE_PX // 2 : _BITS * _SQUARE_PX : _SQUARE_PX]
     bits = middle.reshape(_BITS, -1).mean(axis=1) > 127
     return sum(1 << bit for bit in range(_BITS) if bits[bit]) / _UNITS_PER_S
 
 
+def stamped(image: npt.NDArray[np.uint8], pictures: int | None = None) -> Frames:
+    """Return frames of a (H, W, 3) picture, W at least 640, each stamped; without end if ``pictures`` is None."""
+
+    def frames() -> Iterator[bytes]:
+        copy, number = image.copy(), 0
+        while pictures is None or number < pictures:
+            stamp(copy, time.monotonic())
+            yield cv2.imencode(".jpg", copy)[1].tobytes()
+            number += 1
+
+    return frames
+
+
+def in_turn(jpegs: Sequence[bytes], hold_s: float) -> Frames:
+    """Return endless frames that change every ``hold_s``; all viewers see the same one."""
+    started_s = time.monotonic()
+
+    def frames() -> Iterator[bytes]:
+        while True:
+            yield jpegs[int((time.monotonic() - started_s) / hold_s) % len(jpegs)]
+
+    return frames
+
+
 class MjpegServer:
-    """Serves ``image`` on a free port of this machine, stamped, ``rate_hz`` times a second, to any number of clients.
+    """Serve frames to any number of viewers, from construction to ``close`` or the end of a ``with`` block.
+
+    While ``silent`` is set it keeps its connections and sends nothing, like a camera that hangs.
 
     Args:
-        image: (H, W, 3) uint8, at least 640 px wide.
-        rate_hz: pictures a second.
-        pictures: how many until the connection is closed; None is for ever.
+        frames: called once per viewer; the connection is closed after the last frame.
+        rate_hz: frames per second.
+        address: port 0 for any free one.
     """
 
-    def __init__(self, image: npt.NDArray[np.uint8], rate_hz: float, pictures: int | None = None) -> None:
+    def __init__(self, frames: Frames, rate_hz: float = 10.0, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self.connections = 0
+        self.silent = threading.Event()
+        self._ending = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -55,52 +86,49 @@ class MjpegServer:
                 self.send_response(200)
                 self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
                 self.end_headers()
-                outer._serve(self, image.copy(), rate_hz, pictures)
+                outer._serve(self, frames(), rate_hz)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-                """Keep the terminal clean."""
+                """Log nothing."""
 
-        self._ending = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(address, Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     @property
     def address(self) -> str:
-        """Where it is."""
+        """The URL of the stream on this machine."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/video.mjpg"
 
-    def _serve(
-        self, handler: BaseHTTPRequestHandler, image: npt.NDArray[np.uint8], rate_hz: float, pictures: int | None
-    ) -> None:
+    def _serve(self, handler: BaseHTTPRequestHandler, frames: Iterator[bytes], rate_hz: float) -> None:
         due_s = time.monotonic()
-        number = 0
-        while not self._ending.is_set() and (pictures is None or number < pictures):
-            stamp(image, time.monotonic())
-            jpeg = cv2.imencode(".jpg", image)[1].tobytes()
+        for jpeg in frames:
+            while self.silent.is_set() and not self._ending.wait(0.05):
+                pass
+            if self._ending.is_set():
+                return
             head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             try:
                 handler.wfile.write(head.encode("ascii") + jpeg + b"\r\n")
             except OSError:
-                return  # the client went away
-            number += 1
+                return  # the viewer has disconnected
             due_s += 1 / rate_hz
             self._ending.wait(max(0.0, due_s - time.monotonic()))
 
     def close(self) -> None:
-        """End every connection."""
+        """Close every connection and the port."""
         self._ending.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
     def __enter__(self) -> Self:
-        """It serves already."""
+        """Return the server, which is running already."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End every connection."""
+        """Close every connection and the port."""
         self.close()

@@ -135,7 +135,7 @@ def measure_invoke_ms(model: TFLiteModel, rounds: int) -> float:
 
 
 def compare_answers(model: TFLiteModel, images: list[Image]) -> dict[str, Answers]:
-    """Look at the best class of every image under every rule.
+    """HostReport at the best class of every image under every rule.
 
     Args:
         model: any classifier.

@@ -28,7 +28,8 @@ from trailcam_core.errors import TrailcamError
 from trailcam_core.spec import InputSpec
 from trailcam_edge.sources import list_pictures
 from trailcam_train.input.augmentation import ARTICLE
-from trailcam_train.input.pipeline import PictureStream
+from trailcam_train.input.epoch_order import EpochOrder
+from trailcam_train.input.pipeline import PictureReader, PictureStream
 
 __all__ = ["WAYS", "main", "measure"]
 
@@ -43,7 +44,8 @@ def _trailcam(data: Path, side_px: int) -> Sizes:
     files = [path.relative_to(data).as_posix() for path in list_pictures(data)]
     rows = [SplitRow(file, "", "train", file.split("/")[0]) for file in files]
     labels = sorted({row.label for row in rows})
-    stream = PictureStream(data, rows, labels, InputSpec(side_px, side_px, "stretch"), _BATCH, 0, True, ARTICLE)
+    reader = PictureReader(data, InputSpec(side_px, side_px, "stretch"), ARTICLE)
+    stream = PictureStream(rows, labels, _BATCH, EpochOrder(shuffle=True), reader)
     for number in itertools.count():
         for images, _ in stream.epoch(number):
             yield len(images)

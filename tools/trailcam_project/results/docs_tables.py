@@ -30,7 +30,7 @@ from trailcam_benchmarks.results.ratios import with_ratios
 from trailcam_benchmarks.results.schema import Row, build, read_record, read_result
 from trailcam_core.errors import DataError, TrailcamError
 from trailcam_core.files.atomic import write_file
-from trailcam_project.versus.compare_programs import Contest
+from trailcam_project.program_comparison.compare_programs import ProgramComparison
 
 __all__ = ["TABLES", "fill_page", "main"]
 
@@ -165,13 +165,13 @@ def _yes(within: bool) -> str:
 
 
 def _versus(path: Path) -> str:
-    contest: Contest = build(Contest, read_record(path))
+    comparison: ProgramComparison = build(ProgramComparison, read_record(path))
     start_up, picture, memory = ("start-up ms", "x ours"), ("p50 ms", "p90 ms", "p50 x ours"), ("peak MB", "x ours ")
     header = ("program", "cores", "busy cores", *start_up, *picture, *memory, "same label")
     rows = [
         (
             row.name,
-            str(contest.cores if row.cores is None else row.cores),
+            str(comparison.cores if row.cores is None else row.cores),
             _said(row.busy_cores, 1),
             _said(row.startup_ms, 0),
             ratio_text(row.startup_over_ours),
@@ -182,22 +182,22 @@ def _versus(path: Path) -> str:
             ratio_text(row.peak_over_ours),
             "-" if row.same_labels is None else f"{row.same_labels:.0%}",
         )
-        for row in contest.programs
+        for row in comparison.programs
         if row.p50_ms is not None
     ]
     place = (
-        f"{contest.bundle}, {contest.sha256[:12]}; {describe_machine_line(contest.machine)}; "
-        f"{describe_conditions(contest.before, contest.after)}; {contest.started}. {contest.pictures} JPEG pictures of "
-        f"640x480, {contest.rounds} rounds in turns."
+        f"{comparison.bundle}, {comparison.sha256[:12]}; {describe_machine_line(comparison.machine)}; "
+        f"{describe_conditions(comparison.before, comparison.after)}; {comparison.started}. "
+        f"{comparison.pictures} JPEG pictures of 640x480, {comparison.rounds} rounds in turns."
     )
-    return "\n".join([_filled(header, rows), "", *_notes(contest), "", place])
+    return "\n".join([_filled(header, rows), "", *_notes(comparison), "", place])
 
 
-def _notes(contest: Contest) -> list[str]:
+def _notes(comparison: ProgramComparison) -> list[str]:
     """Return a line for each program, with its versions, and one for each of its rows that is not whole."""
     lines = []
-    for name in dict.fromkeys(row.name for row in contest.programs):
-        mine = [row for row in contest.programs if row.name == name]
+    for name in dict.fromkeys(row.name for row in comparison.programs):
+        mine = [row for row in comparison.programs if row.name == name]
         versions = ", ".join(f"{package} {version}" for package, version in mine[0].versions.items())
         reasons = [f"{row.state}, {row.reason}" for row in mine if row.reason]
         said = "; ".join(filter(None, (mine[0].note, *dict.fromkeys(reasons))))

@@ -1,4 +1,4 @@
-"""Parts of the project's own figures that other programs of this package measure, each a process of its own."""
+"""Parts of the project's figures that other programs of this package measure, each in a separate process."""
 
 import contextlib
 import json
@@ -16,17 +16,17 @@ from trailcam_benchmarks.results.schema import build, read_record, to_text
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.cores import usable_cores
 from trailcam_core.errors import DataError
-from trailcam_project.results.parts import NotWanted, Wanted, settle
-from trailcam_project.versus.compare_programs import Contest
+from trailcam_project.program_comparison.compare_programs import ProgramComparison
+from trailcam_project.results.result_parts import PartOptions, PartSkippedError, wait_for_idle_host
 
-__all__ = ["Compared", "Printed", "Said"]
+__all__ = ["ComparisonPart", "ScriptOutput", "ScriptPart"]
 
-_END_S = 30.0  # for a program to write what it has
+_END_S = 30.0  # for a program to write its figures so far
 
 
 @dataclass(frozen=True)
-class Printed:
-    """What a script printed, line by line, and where; ``command`` without paths of this machine."""
+class ScriptOutput:
+    """The lines that a script printed, and the machine; ``command`` is without paths of this machine."""
 
     command: str
     started: str
@@ -38,47 +38,47 @@ class Printed:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What scripts of this package print as JSON lines.
+class ScriptPart:
+    """JSON lines printed by scripts of this package.
 
-    ``scripts`` gives their words, and what is shown in the place of some of them.
+    ``scripts`` returns their command lines, and replacements for words that must not be shown.
     """
 
-    scripts: Callable[[Wanted], tuple[list[list[str]], dict[str, str]]]
+    scripts: Callable[[PartOptions], tuple[list[list[str]], dict[str, str]]]
 
-    def make(self, wanted: Wanted, partial: Path) -> bytes:  # noqa: ARG002 - all parts are made alike
-        """Run them one after the other."""
-        scripts, hidden = self.scripts(wanted)
-        settle(wanted)
+    def make(self, options: PartOptions, partial: Path) -> bytes:  # noqa: ARG002 - all parts are made alike
+        """Run the scripts one after the other."""
+        scripts, hidden = self.scripts(options)
+        wait_for_idle_host(options)
         started, before = _now(), read_condition()
         lines = [json.loads(line) for words in scripts for line in _run(words).splitlines()]
         command = _shown(scripts, hidden)
-        return to_text(Printed(command, started, describe_machine(), before, read_condition(), tuple(lines)))
+        return to_text(ScriptOutput(command, started, describe_machine(), before, read_condition(), tuple(lines)))
 
-    def stale(self, wanted: Wanted, path: Path) -> str:
+    def stale(self, options: PartOptions, path: Path) -> str:
         """Compare the commands."""
         try:
-            scripts, hidden = self.scripts(wanted)
-        except NotWanted:
+            scripts, hidden = self.scripts(options)
+        except PartSkippedError:
             return ""
-        there = read_record(path).get("command")
-        return "" if there == _shown(scripts, hidden) else f"it is of the command {there!r}"
+        stored = read_record(path).get("command")
+        return "" if stored == _shown(scripts, hidden) else f"its command is {stored!r}"
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Trailcam beside other programs; ``bundle`` gives what both classify with."""
+class ComparisonPart:
+    """Trailcam beside other programs; ``bundle`` returns the bundle of all programs."""
 
-    bundle: Callable[[Wanted], Path]
+    bundle: Callable[[PartOptions], Path]
     count: int
     rounds: int
 
-    def make(self, wanted: Wanted, partial: Path) -> bytes:
-        """Compare; the other program writes what it has to ``partial``."""
+    def make(self, options: PartOptions, partial: Path) -> bytes:
+        """Compare the programs; after an interruption ``partial`` has the runs so far."""
         words = [
-            "versus",
+            "trailcam_project.program_comparison",
             "--bundle",
-            str(self.bundle(wanted)),
+            str(self.bundle(options)),
             "--rounds",
             str(self.rounds),
             "--count",
@@ -86,30 +86,30 @@ class Compared:
             "--cores",
             ",".join(str(count) for count in (1, 2) if count <= usable_cores()),
         ]
-        if wanted.keras is not None:
-            words += ["--keras", str(wanted.keras)]
-        settle(wanted)
+        if options.keras is not None:
+            words += ["--keras", str(options.keras)]
+        wait_for_idle_host(options)
         _run([*words, "--out", str(partial)])
         return partial.read_bytes()
 
-    def stale(self, wanted: Wanted, path: Path) -> str:
-        """Compare the bundle, and how many rounds and pictures there are."""
-        found: Contest = build(Contest, read_record(path))
+    def stale(self, options: PartOptions, path: Path) -> str:
+        """Compare the bundle and the numbers of rounds and pictures."""
+        found: ProgramComparison = build(ProgramComparison, read_record(path))
         if (found.rounds, found.pictures) != (self.rounds, self.count):
             return f"it has {found.rounds} rounds of {found.pictures} pictures"
-        other = found.sha256 != open_bundle(self.bundle(wanted)).manifest.model.sha256
-        return "it is of another bundle" if wanted.named and other else ""
+        other = found.sha256 != open_bundle(self.bundle(options)).manifest.model.sha256
+        return "its bundle differs" if options.named and other else ""
 
 
 def _shown(scripts: Sequence[Sequence[str]], hidden: dict[str, str]) -> str:
     shown = [" ".join(hidden.get(word, word) for word in words) for words in scripts]
-    return "; ".join(f"python -m trailcam_benchmarks.{words}" for words in shown)
+    return "; ".join(f"python -m {words}" for words in shown)
 
 
 def _run(words: Sequence[str]) -> str:
-    """Return what a script of this package prints; an interruption is passed on once, and it may write what it has."""
-    command = [sys.executable, "-m", f"trailcam_benchmarks.{words[0]}", *words[1:]]
-    # A session of its own: Ctrl-C of the terminal would reach it beside ours, and a second one while it writes.
+    """Return the output of a script of this package; it receives an interruption once, to write its figures so far."""
+    command = [sys.executable, "-m", words[0], *words[1:]]
+    # A separate session: otherwise Ctrl-C of the terminal would reach it too, and a second one while it writes.
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             printed, _ = process.communicate()
@@ -120,7 +120,7 @@ def _run(words: Sequence[str]) -> str:
             process.kill()
             raise
     if process.returncode:
-        raise DataError(f"{words[0]} ended with exit code {process.returncode}; what it said stands above.")
+        raise DataError(f"{words[0]} ended with exit code {process.returncode}; its messages are above.")
     return printed
 
 

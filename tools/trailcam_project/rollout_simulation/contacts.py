@@ -21,6 +21,7 @@ from trailcam_edge.update.fetch.device_id import write_device_id
 from trailcam_edge.update.fetch.fetch_release import fetch_release
 from trailcam_edge.update.fetch.fetchers import FolderFetcher
 from trailcam_edge.update.install.updater import Updater
+from trailcam_edge.update.settings import UpdateSettings
 from trailcam_project.rollout_simulation.head import with_another_head
 
 __all__ = ["CHANNEL", "NEW", "OLD", "Costs", "measure"]
@@ -109,7 +110,7 @@ def _retrained(folder: Path, version: str, seed: int) -> Bundle:
 def _contact(repository: ReleaseRepository, folder: Path) -> list[tuple[str, int]]:
     """Do what ``trailcam update`` and a watch without trouble do; return what was transferred."""
     counter = _Counter(repository.folder)
-    updater = Updater(folder, lambda _: None, lambda _: None)
+    updater = Updater(UpdateSettings(folder), lambda _: None)
     _, path = fetch_release("folder:/", folder, repository.root_bytes(), CHANNEL, lambda: _NOW, counter)
     if path is not None and not updater.installed(path):
         updater.install(path)

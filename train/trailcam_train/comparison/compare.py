@@ -1,8 +1,7 @@
-"""Two runs side by side, and a paired test on the test pictures that both have answered.
+"""Compare two runs, with a paired test on the test pictures that both have answered.
 
-Pictures are the same where their bytes are: by sha256, wherever the files lie. Runs with different splits are compared
-on the test pictures they share; a picture that one of them learned from is none of these. Nothing here needs a training
-framework.
+Pictures are identified by their sha256. Runs with different splits are compared on their common test pictures; a
+picture that one of them was trained on is excluded. No training framework is needed.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,20 +12,20 @@ import numpy as np
 
 from trailcam_core.datasets.run_directory import Run
 from trailcam_core.errors import TrainError
+from trailcam_core.statistics.calibration_error import calibration_error
 from trailcam_core.statistics.wilson import wilson_interval
-from trailcam_train.comparison.paired_predictions import Figure, Pairing, pair_answers
+from trailcam_train.comparison.paired_predictions import Estimate, PairedResult, pair_predictions
 from trailcam_train.evaluation.bootstrap import calibration_error_interval, macro_f1_interval
-from trailcam_train.evaluation.calibration_error import calibration_error
 from trailcam_train.evaluation.predictions import Prediction, read_predictions
 
-__all__ = ["Comparison", "Difference", "Side", "compare_runs"]
+__all__ = ["Comparison", "Difference", "RunSummary", "compare_runs"]
 
 _ORIGIN = ("data", "machine", "backend", "keras", "trailcam", "precision", "teacher")  # what else may explain a delta
 
 
 @dataclass(frozen=True)
-class Side:
-    """One run: what it cost, and its figures on all of its own ``n`` test pictures; None where its files do not say."""
+class RunSummary:
+    """One run: its cost, and its figures on all of its ``n`` test pictures; None if its files do not state them."""
 
     name: str
     model_bytes: int
@@ -34,15 +33,15 @@ class Side:
     best_epoch: int | None
     training_s: float | None
     n: int
-    top1: Figure
-    top5: Figure | None
-    macro_f1: Figure
-    calibration_error: Figure
+    top1: Estimate
+    top5: Estimate | None
+    macro_f1: Estimate
+    calibration_error: Estimate
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting, or something about where the run was made, that is not the same; empty where a run has no such one."""
+    """A setting or a fact of provenance that differs; empty if a run does not have it."""
 
     key: str
     first: str
@@ -51,12 +50,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All of it; ``warnings`` are sentences that have to be read before the figures."""
+    """The comparison; ``warnings`` must be read before the figures."""
 
-    first: Side
-    second: Side
+    first: RunSummary
+    second: RunSummary
     differences: tuple[Difference, ...]
-    pairing: Pairing
+    pairing: PairedResult
     warnings: tuple[str, ...]
 
 
@@ -73,7 +72,7 @@ def compare_runs(first: Run, second: Run) -> Comparison:
     names = _names(first, second)
     answers = read_predictions(first, "test"), read_predictions(second, "test")
     warnings = _find_leaks(first, second, names)
-    pairing = pair_answers(answers[0], answers[1])
+    pairing = pair_predictions(answers[0], answers[1])
     if not pairing.n:
         raise TrainError(
             f"{first.path} and {second.path} have no test picture in common (by sha256), so nothing can be compared. "
@@ -142,7 +141,7 @@ def _names(first: Run, second: Run) -> tuple[str, str]:
     return names if names[0] != names[1] else (str(first.path), str(second.path))
 
 
-def _describe(run: Run, name: str, answers: Sequence[Prediction]) -> Side:
+def _describe(run: Run, name: str, answers: Sequence[Prediction]) -> RunSummary:
     numbers = {label: number for number, label in enumerate(run.labels)}
     confusion = np.zeros((len(numbers), len(numbers)), int)  # rows: what it is; columns: what was answered
     for answer in answers:
@@ -151,21 +150,23 @@ def _describe(run: Run, name: str, answers: Sequence[Prediction]) -> Side:
     confidence = np.array([answer.confidence for answer in answers])
     hits, counted = confusion.diagonal(), confusion.sum(axis=0) + confusion.sum(axis=1)
     f1 = 2 * hits / np.maximum(1, counted)
-    return Side(
+    return RunSummary(
         name=name,
         model_bytes=run.model_path.stat().st_size,
         epochs=_number(run.provenance.get("epochs"), int),
         best_epoch=_number(run.provenance.get("best_epoch"), int),
         training_s=_number(run.provenance.get("training_seconds"), float),
         n=len(right),
-        top1=Figure(float(right.mean()), *wilson_interval(int(right.sum()), len(right))),
+        top1=Estimate(float(right.mean()), *wilson_interval(int(right.sum()), len(right))),
         top5=_read_top5(run, len(right)),
-        macro_f1=Figure(float(f1.mean()), *macro_f1_interval(confusion)),
-        calibration_error=Figure(calibration_error(confidence, right), *calibration_error_interval(confidence, right)),
+        macro_f1=Estimate(float(f1.mean()), *macro_f1_interval(confusion)),
+        calibration_error=Estimate(
+            calibration_error(confidence, right), *calibration_error_interval(confidence, right)
+        ),
     )
 
 
-def _read_top5(run: Run, n: int) -> Figure | None:
+def _read_top5(run: Run, n: int) -> Estimate | None:
     """Return top-5 of ``metrics.json``, because ``predictions.csv`` holds only the first answer."""
     test = run.metrics.get("test")
     if not isinstance(test, dict) or test.get("n") != n:
@@ -176,7 +177,7 @@ def _read_top5(run: Run, n: int) -> Figure | None:
     value = test.get("top5")
     if not isinstance(value, int | float) or not 0 <= value <= 1:
         return None
-    return Figure(float(value), *wilson_interval(round(value * n), n))
+    return Estimate(float(value), *wilson_interval(round(value * n), n))
 
 
 def _number(text: str | None, kind: Callable[[str], Any]) -> Any:

@@ -1,4 +1,4 @@
-"""The answers of two runs to the same pictures, paired by sha256, and a test of whether their accuracies differ."""
+"""Pair the predictions of two runs by sha256 and test whether their accuracies differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from trailcam_core.statistics.paired import bootstrap_delta, mcnemar_exact
 from trailcam_train.evaluation.predictions import Prediction
 
-__all__ = ["ClassDelta", "Figure", "Pairing", "pair_answers"]
+__all__ = ["ClassDelta", "Estimate", "PairedResult", "pair_predictions"]
 
 Flags = npt.NDArray[np.bool_]
 
@@ -17,7 +17,7 @@ _SEED = 0
 
 
 @dataclass(frozen=True)
-class Figure:
+class Estimate:
     """A figure with its 95 % interval."""
 
     value: float
@@ -27,21 +27,21 @@ class Figure:
 
 @dataclass(frozen=True)
 class ClassDelta:
-    """Recall of one class on the ``n`` common pictures; ``delta`` is the second minus the first."""
+    """Recall of one class on its ``n`` common pictures; ``delta`` is the second minus the first."""
 
     label: str
     n: int
     first: float
     second: float
-    delta: Figure
+    delta: Estimate
 
 
 @dataclass(frozen=True)
-class Pairing:
-    """Both runs on the ``n`` test pictures that they share, copies of a picture counted once.
+class PairedResult:
+    """Both runs on their ``n`` common test pictures, copies of a picture counted once.
 
-    ``delta`` is accuracy of the second minus the first; ``relabelled`` pictures have another label in the other run and
-    were left out.
+    ``delta`` is the accuracy of the second minus the first; ``relabelled`` pictures have another label in the other run
+    and are excluded.
     """
 
     n: int
@@ -49,13 +49,13 @@ class Pairing:
     only_first: int
     only_second: int
     neither: int
-    delta: Figure
+    delta: Estimate
     p_value: float
     classes: tuple[ClassDelta, ...]
     relabelled: int = 0
 
 
-def pair_answers(first: Sequence[Prediction], second: Sequence[Prediction]) -> Pairing:
+def pair_predictions(first: Sequence[Prediction], second: Sequence[Prediction]) -> PairedResult:
     """Pair the answers of two runs by sha256 and test whether their accuracies differ."""
     ours, theirs = _by_digest(first), _by_digest(second)
     shared = sorted(set(ours) & set(theirs))
@@ -70,7 +70,7 @@ def pair_answers(first: Sequence[Prediction], second: Sequence[Prediction]) -> P
         recalls = float(first_right[inside].mean()), float(second_right[inside].mean())
         delta = _delta(first_right[inside], second_right[inside])
         classes.append(ClassDelta(label, int(inside.sum()), *recalls, delta))
-    return Pairing(
+    return PairedResult(
         n=len(common),
         both=int((first_right & second_right).sum()),
         only_first=only_first,
@@ -83,13 +83,13 @@ def pair_answers(first: Sequence[Prediction], second: Sequence[Prediction]) -> P
     )
 
 
-def _delta(first_right: Flags, second_right: Flags) -> Figure:
+def _delta(first_right: Flags, second_right: Flags) -> Estimate:
     value = float(second_right.mean() - first_right.mean()) if len(first_right) else 0.0
-    return Figure(value, *bootstrap_delta(first_right, second_right, _SEED))
+    return Estimate(value, *bootstrap_delta(first_right, second_right, _SEED))
 
 
 def _by_digest(answers: Sequence[Prediction]) -> dict[str, Prediction]:
-    """Return one answer per picture; a picture that a run has under two labels has no right answer and is left out."""
+    """Return one prediction per picture; a picture with two labels in a run is excluded."""
     found: dict[str, Prediction] = {}
     torn = set()
     for answer in answers:

@@ -1,11 +1,12 @@
 """A comparison of two runs for people, as lines for a terminal, and for programs, as a record for JSON."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from trailcam_train.comparison.compare import Comparison, Side
-from trailcam_train.comparison.paired_predictions import Figure, Pairing
+from trailcam_core.report.tables import text_table
+from trailcam_train.comparison.compare import Comparison, RunSummary
+from trailcam_train.comparison.paired_predictions import Estimate, PairedResult
 
 __all__ = ["comparison_record", "render_comparison"]
 
@@ -26,7 +27,7 @@ def render_comparison(comparison: Comparison) -> str:
     ]
     lines = [f"WARNING  {text}" for text in comparison.warnings]
     lines += [""] if lines else []
-    return "\n".join([*lines, *_columns(rows), "", *_pairing_lines(comparison)])
+    return "\n".join([*lines, *text_table(rows), "", *_pairing_lines(comparison)])
 
 
 def comparison_record(comparison: Comparison) -> dict[str, Any]:
@@ -50,14 +51,14 @@ def _pairing_lines(comparison: Comparison) -> list[str]:
         f"  {_verdict(pairing, first, second)}",
         "",
         "Recall on these pictures",
-        *(f"  {line}" for line in _columns(rows)),
+        *(f"  {line}" for line in text_table(rows)),
         f"Each interval is for its class alone: of {len(pairing.classes)}, one in twenty leaves out its true value.",
     ]
 
 
-def _verdict(pairing: Pairing, first: str, second: str) -> str:
+def _verdict(pairing: PairedResult, first: str, second: str) -> str:
     if pairing.p_value >= _ALPHA:
-        return "No difference is shown: pictures like these could have fallen this way by chance."
+        return "No difference is shown: a difference of this size can be random."
     better = second if pairing.delta.value > 0 else first
     return f"{better} is better: at equal accuracy so large a difference would be rare."
 
@@ -66,42 +67,32 @@ def _p(value: float) -> str:
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
 
 
-def _points(figure: Figure) -> tuple[str, str]:
+def _points(figure: Estimate) -> tuple[str, str]:
     return f"{100 * figure.value:+.1f}", f"{100 * figure.low:+.1f} to {100 * figure.high:+.1f}"
 
 
-def _share(figure: Figure | None) -> str:
+def _share(figure: Estimate | None) -> str:
     return f"{figure.value:.1%} ({figure.low:.1%} to {figure.high:.1%})" if figure else _UNKNOWN
 
 
-def _plain(figure: Figure) -> str:
+def _plain(figure: Estimate) -> str:
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
-def _epochs(side: Side) -> str:
+def _epochs(side: RunSummary) -> str:
     if side.epochs is None:
         return _UNKNOWN
     return f"{side.epochs:,}" + (f" (best {side.best_epoch:,})" if side.best_epoch is not None else "")
 
 
-def _duration(side: Side) -> str:
+def _duration(side: RunSummary) -> str:
     if side.training_s is None:
         return _UNKNOWN
     minutes = round(side.training_s / 60)
     return f"{minutes // 60} h {minutes % 60:02} min" if minutes else f"{side.training_s:.0f} s"
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Line the cells up, the first column to the left."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for name, *cells in rows:
-        right = "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
-        lines.append(f"{name:<{widths[0]}}  {right}".rstrip())
-    return lines
-
-
-_Shows = tuple[tuple[str, Callable[[Side], str]], ...]  # title of a line, and what it says of a run
+_Shows = tuple[tuple[str, Callable[[RunSummary], str]], ...]  # title of a line, and its text for a run
 _COSTS: _Shows = (
     ("model.keras", lambda side: f"{side.model_bytes / 1e6:.1f} MB"),
     ("epochs", _epochs),

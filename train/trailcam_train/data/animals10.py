@@ -1,4 +1,4 @@
-"""Get Animals-10, the data set that the built-in model was trained on, and make sure that it is what came."""
+"""Download Animals-10, the data set of the built-in model, and check that it is complete."""
 
 import errno
 import importlib
@@ -30,23 +30,23 @@ def fetch_animals10(
     Args:
         target: folder that must not exist yet; it appears whole or not at all.
         download: returns the folder of the unpacked download; ``kaggle_download``, or a fake in tests.
-        progress: told of each picture.
-        published: how many files it has.
+        progress: receives each picture.
+        published: number of files of the data set.
 
     Returns:
         The data set at ``target``, with English labels.
 
     Raises:
-        DataError: it cannot be downloaded, is not Animals-10 or not all of it; the message says how to do it by hand.
+        DataError: it cannot be downloaded, is not Animals-10 or incomplete; the message describes the manual way.
         OSError: the disk is full or read-only.
     """
     if target.exists():
-        raise DataError(f'{target}: exists already. Look at it with "trailcam data check {target}", or choose another.')
+        raise DataError(f'{target}: exists already. Inspect it with "trailcam data check {target}", or choose another.')
     source = _class_root(download())
     files = [path for name in ANIMALS10 for path in sorted((source / name).iterdir()) if path.is_file()]
     if len(files) < published:
         raise DataError(
-            f"{source}: {len(files):,} files, expected {published:,}: the download is not whole. Remove that folder "
+            f"{source}: {len(files):,} files, expected {published:,}: the download is incomplete. Remove that folder "
             f"and fetch again. {_by_hand()}"
         )
     with staged_directory(target) as staging:
@@ -59,10 +59,10 @@ def fetch_animals10(
 
 
 def kaggle_download() -> Path:
-    """Download Animals-10 with the package ``kagglehub`` into its cache; an interrupted download is taken up again.
+    """Download Animals-10 with the package ``kagglehub`` into its cache; an interrupted download is resumed.
 
     Raises:
-        DataError: no package, no network or no access; the message says how to do it by hand.
+        DataError: no package, no network or no access; the message describes the manual way.
     """
     try:
         hub = importlib.import_module("kagglehub")
@@ -94,4 +94,4 @@ def _class_root(folder: Path) -> Path:
     for candidate in (folder, *sorted(item for item in folder.rglob("*") if item.is_dir())):
         if all((candidate / name).is_dir() for name in ANIMALS10):
             return candidate
-    raise DataError(f"{folder}: what was downloaded has no folders {', '.join(ANIMALS10)}. {_by_hand()}")
+    raise DataError(f"{folder}: the download has no folders {', '.join(ANIMALS10)}. {_by_hand()}")

@@ -1,15 +1,12 @@
-"""From folder names to labels: what a picture is called is not always how its folder is called.
+"""Label maps: the label of each class folder. Two folders may have the same label; their pictures are one class."""
 
-A label map says ``folder -> label``. Two folders may carry the same label; their pictures are then one class.
-"""
-
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from trailcam_core.errors import BundleError, DataError
 from trailcam_core.labels import check_labels
+from trailcam_core.records import read_toml
 
 __all__ = ["ANIMALS10", "choose_label_map", "read_label_map"]
 
@@ -28,8 +25,7 @@ ANIMALS10: Mapping[str, str] = MappingProxyType(
         "scoiattolo": "squirrel",
     }
 )
-_FEWEST_TO_RECOGNISE = 2  # one Italian word may be chance, two are Animals-10
-_MAX_FILE_BYTES = 1_000_000
+_MIN_RECOGNISED = 2  # one Italian word may be a coincidence, two are Animals-10
 
 
 def read_label_map(path: Path) -> dict[str, str]:
@@ -41,29 +37,21 @@ def read_label_map(path: Path) -> dict[str, str]:
     Raises:
         DataError: missing, not TOML, empty, or a value is not a label.
     """
-    try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise DataError(f"{path}: {path.stat().st_size:,} bytes, expected a label map of at most 1 MB.")
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+    if not path.is_file():
         raise DataError(
-            f"{path}: cannot be read as a label map ({error.strerror}). Name a TOML file of lines "
-            '\'folder = "label"\', or use "animals10" or "none".'
-        ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"{path}: not a label map ({error}). Expected lines such as 'cane = \"dog\"'.") from error
-    if not found:
+            f'{path}: no such label map. Name a TOML file of lines \'folder = "label"\', or use "animals10" or "none".'
+        )
+    table, document = read_toml(path, DataError)
+    if not table:
         raise DataError(f"{path}: an empty label map, expected lines such as 'cane = \"dog\"'.")
-    for folder, label in found.items():
+    for folder, label in table.items():
         if not isinstance(label, str):
-            raise DataError(
-                f"{path}: {folder} is a {type(label).__name__}, expected a label in quotes, such as 'cane = \"dog\"'."
-            )
+            document.refuse_value((folder,), label, "a label in quotes, such as 'cane = \"dog\"'")
         try:
             check_labels((label,), f"{path}: {folder}")
         except BundleError as error:
             raise DataError(str(error)) from error
-    return found
+    return table
 
 
 def choose_label_map(folders: Iterable[str], given: str | None) -> dict[str, str]:
@@ -71,19 +59,18 @@ def choose_label_map(folders: Iterable[str], given: str | None) -> dict[str, str
 
     Args:
         folders: names of the class folders.
-        given: what the person asked for: None, "none", "animals10" or the path of a TOML file.
+        given: the user's choice: None, "none", "animals10" or the path of a TOML file.
 
     Returns:
-        Label by folder, for exactly these folders. With ``given`` None that is the folder's own name, but where all
-        folders, at least two, have names of Animals-10, it is their English name: compare the values with the keys to
-        tell the person so.
+        Label by folder, for exactly these folders. With ``given`` None that is the name of the folder; if all folders,
+        at least two, have names of Animals-10, it is their English name.
 
     Raises:
         DataError: the map does not name every folder, or cannot be read.
     """
     names = sorted(folders)
     if given is None:
-        known = len(names) >= _FEWEST_TO_RECOGNISE and set(names) <= set(ANIMALS10)
+        known = len(names) >= _MIN_RECOGNISED and set(names) <= set(ANIMALS10)
         return {name: ANIMALS10[name] if known else name for name in names}
     if given == "none":
         return {name: name for name in names}

@@ -1,7 +1,7 @@
-"""What is in a folder of photographs, before a training on it costs a week.
+"""Check a folder of photographs before a training.
 
-``check_data`` puts together what reading every picture and comparing all of them gave. Nothing is changed; see
-``quarantine.py`` for moving files away.
+``check_data`` summarises the results of reading and comparing all pictures. Nothing is changed; ``quarantine.py`` moves
+files away.
 """
 
 from collections import Counter, defaultdict
@@ -15,9 +15,9 @@ import numpy as np
 from trailcam_train.data.dataset import Dataset, Unreadable
 from trailcam_train.data.near_duplicates import DuplicatePair, group_pairs
 
-__all__ = ["ClassSummary", "CopyGroup", "DataCheck", "Spread", "check_data", "to_record"]
+__all__ = ["ClassSummary", "CopyGroup", "DataCheck", "Quantiles", "check_data", "to_record"]
 
-_FEWEST_SCENES = 3  # one for each split
+_MIN_SCENES = 3  # one for each split
 _FEW_SCENES = 50  # below this a class has 7 test pictures: its recall is known to no better than 35 points
 _UNBALANCED = 3.0  # times as many pictures in the largest class as in the smallest
 _SMALL_PX = 64  # of the shorter side; a model's input is 96 px or more
@@ -25,7 +25,7 @@ _EXTREME_ASPECT = 3.0
 
 
 @dataclass(frozen=True)
-class Spread:
+class Quantiles:
     """Smallest, 5th percentile, median, 95th percentile and largest of a property."""
 
     minimum: float
@@ -37,7 +37,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class ClassSummary:
-    """One class: readable pictures, and how many different scenes they show when copies are counted once."""
+    """One class: readable pictures, and different scenes, with copies counted once."""
 
     label: str
     pictures: int
@@ -48,32 +48,32 @@ class ClassSummary:
 class CopyGroup:
     """Pictures that are one photograph.
 
-    ``files`` and their ``labels`` go together; ``exact`` says that all are equal files, otherwise ``likeness`` is the
-    correlation of the weakest link; ``mirrored`` says that a link is a mirror image.
+    ``files`` and ``labels`` correspond. ``exact``: all are equal files; otherwise ``correlation`` is that of the
+    weakest link. ``mirrored``: a link is a mirror image.
     """
 
     files: tuple[str, ...]
     labels: tuple[str, ...]
     exact: bool
-    likeness: float
+    correlation: float
     mirrored: bool
 
     @property
     def crosses_classes(self) -> bool:
-        """Whether one photograph has two labels: at least one of them is wrong."""
+        """Whether one photograph has several labels, of which at least one is wrong."""
         return len(set(self.labels)) > 1
 
 
 @dataclass(frozen=True)
 class DataCheck:
-    """Everything that was found: ``problems`` stop a training, ``notes`` do not; ``aspect`` is width by height."""
+    """The results: ``problems`` stop a training, ``notes`` do not; ``aspect`` is width by height."""
 
     root: Path
     pictures: int
     classes: tuple[ClassSummary, ...]
-    width_px: Spread | None
-    height_px: Spread | None
-    aspect: Spread | None
+    width_px: Quantiles | None
+    height_px: Quantiles | None
+    aspect: Quantiles | None
     small: tuple[str, ...]
     extreme: tuple[str, ...]
     unreadable: tuple[Unreadable, ...]
@@ -89,11 +89,11 @@ class DataCheck:
 
 
 def check_data(dataset: Dataset, pairs: tuple[DuplicatePair, ...]) -> DataCheck:
-    """Judge a dataset.
+    """Summarise a dataset.
 
     Args:
-        dataset: as ``survey_dataset`` gave it.
-        pairs: its duplicates, as ``find_duplicates`` gave them.
+        dataset: as ``survey_dataset`` returned it.
+        pairs: its duplicates, as ``find_duplicates`` returned them.
     """
     width = np.array([picture.width_px for picture in dataset.pictures], np.float64)
     height = np.array([picture.height_px for picture in dataset.pictures], np.float64)
@@ -104,9 +104,9 @@ def check_data(dataset: Dataset, pairs: tuple[DuplicatePair, ...]) -> DataCheck:
         root=dataset.root,
         pictures=len(dataset.pictures),
         classes=classes,
-        width_px=_spread(width),
-        height_px=_spread(height),
-        aspect=_spread(width / height),
+        width_px=_quantiles(width),
+        height_px=_quantiles(height),
+        aspect=_quantiles(width / height),
         small=_files(dataset, np.minimum(width, height) < _SMALL_PX),
         extreme=_files(dataset, extreme),
         unreadable=dataset.unreadable,
@@ -124,13 +124,14 @@ def to_record(check: DataCheck) -> dict[str, Any]:
     record["root"] = str(check.root)
     for group, found in zip(record["copies"], check.copies, strict=True):
         group["crosses_classes"] = found.crosses_classes
+        group["likeness"] = group.pop("correlation")
     return record
 
 
-def _spread(values: np.ndarray[Any, np.dtype[np.float64]]) -> Spread | None:
+def _quantiles(values: np.ndarray[Any, np.dtype[np.float64]]) -> Quantiles | None:
     if not len(values):
         return None
-    return Spread(*(round(float(value), 3) for value in np.percentile(values, [0, 5, 50, 95, 100])))
+    return Quantiles(*(round(float(value), 3) for value in np.percentile(values, [0, 5, 50, 95, 100])))
 
 
 def _files(dataset: Dataset, marked: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[str, ...]:
@@ -159,7 +160,7 @@ def _copies(dataset: Dataset, pairs: tuple[DuplicatePair, ...]) -> tuple[CopyGro
             files=tuple(dataset.pictures[position].file for position in members[number]),
             labels=tuple(dataset.pictures[position].label for position in members[number]),
             exact=all(pair.exact for pair in found),
-            likeness=round(min(pair.likeness for pair in found), 3),
+            correlation=round(min(pair.correlation for pair in found), 3),
             mirrored=any(pair.mirrored for pair in found),
         )
         for number, found in links.items()
@@ -173,9 +174,9 @@ def _problems(classes: Sequence[ClassSummary]) -> list[str]:
         problems.append("only one class; a classifier needs at least two. Add a folder of something else.")
     problems += [
         f"{item.label}: {item.pictures:,} readable pictures of {item.scenes:,} different scenes, expected at least "
-        f"{_FEWEST_SCENES}: one to train, one to validate, one to test. Add pictures or remove the folder."
+        f"{_MIN_SCENES}: one to train, one to validate, one to test. Add pictures or remove the folder."
         for item in classes
-        if item.scenes < _FEWEST_SCENES
+        if item.scenes < _MIN_SCENES
     ]
     return problems
 
@@ -190,8 +191,8 @@ def _notes(check: DataCheck) -> list[str]:
         notes.append(f"{len(check.odd):,} files are no pictures or lie outside a class folder. They are ignored.")
     if check.crossing:
         notes.append(
-            f"{len(check.crossing):,} photographs have more than one label: at least one of the labels is wrong. Look "
-            "at them in the report and remove the wrong ones."
+            f"{len(check.crossing):,} photographs have more than one label: at least one of the labels is wrong. "
+            "Inspect them in the report and remove the wrong ones."
         )
     exact = sum(group.exact for group in check.copies)
     if check.copies:
@@ -210,7 +211,7 @@ def _notes(check: DataCheck) -> list[str]:
 
 def _class_notes(classes: Sequence[ClassSummary]) -> list[str]:
     notes = []
-    few = [item.label for item in classes if _FEWEST_SCENES <= item.scenes < _FEW_SCENES]
+    few = [item.label for item in classes if _MIN_SCENES <= item.scenes < _FEW_SCENES]
     if few:
         notes.append(f"fewer than {_FEW_SCENES} scenes of {', '.join(few)}: their accuracy will hardly be known.")
     sizes = sorted((item.scenes, item.label) for item in classes)

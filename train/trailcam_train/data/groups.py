@@ -1,45 +1,21 @@
-"""Which pictures must stay together when a dataset is divided: numbers per picture, read, made and merged."""
+"""Groups of pictures that a split must keep together: one number per picture."""
 
 import csv
 import io
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from trailcam_core.datasets.near_duplicates import Forest, number_groups
 from trailcam_core.errors import DataError
 from trailcam_train.data.dataset import Dataset
 
-__all__ = ["Forest", "merge_groups", "read_groups"]
+__all__ = ["merge_groups", "read_groups"]
 
 _COLUMNS = ("file", "group")
 
 
-class Forest:
-    """Sets of positions 0 to ``count`` - 1 that grow together (union-find with path halving)."""
-
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
-
-    def find(self, position: int) -> int:
-        """Return the position that stands for the set of ``position``."""
-        parent = self._parent
-        while parent[position] != position:
-            parent[position] = parent[parent[position]]
-            position = parent[position]
-        return position
-
-    def join(self, first: int, second: int) -> bool:
-        """Make one set of two; False if they were one already."""
-        first, second = self.find(first), self.find(second)
-        self._parent[max(first, second)] = min(first, second)
-        return first != second
-
-    def numbers(self) -> tuple[int, ...]:
-        """Return a group number per position, counted from 0 in order of first appearance."""
-        return _number(self.find(position) for position in range(len(self._parent)))
-
-
 def read_groups(group_by: str, dataset: Dataset) -> tuple[int, ...]:
-    """Return the group of each picture as a person states it, for example its camera or site.
+    """Read the group of each picture, for example its camera or site.
 
     Args:
         group_by: "folder" for the first folder below the class folder (``fox/site-3/a.jpg`` is of ``site-3``, as is
@@ -53,7 +29,7 @@ def read_groups(group_by: str, dataset: Dataset) -> tuple[int, ...]:
         DataError: a picture has no group, or the CSV file cannot be read.
     """
     if group_by == "folder":
-        return _number(_folder_keys(dataset))
+        return number_groups(_folder_keys(dataset))
     table = _read_table(Path(group_by))
     missing = [picture.file for picture in dataset.pictures if picture.file not in table]
     if missing:
@@ -61,7 +37,7 @@ def read_groups(group_by: str, dataset: Dataset) -> tuple[int, ...]:
             f"{group_by}: has no group for {missing[0]!r} and {len(missing) - 1:,} other pictures of {dataset.root}. "
             "Expected one line per picture, its file relative to the data folder with forward slashes."
         )
-    return _number(table[picture.file] for picture in dataset.pictures)
+    return number_groups(table[picture.file] for picture in dataset.pictures)
 
 
 def merge_groups(*groupings: Sequence[int]) -> tuple[int, ...]:
@@ -74,11 +50,6 @@ def merge_groups(*groupings: Sequence[int]) -> tuple[int, ...]:
         for position, number in enumerate(grouping):
             forest.join(first.setdefault(number, position), position)
     return forest.numbers()
-
-
-def _number(keys: Iterable[Hashable]) -> tuple[int, ...]:
-    numbers: dict[Hashable, int] = {}
-    return tuple(numbers.setdefault(key, len(numbers)) for key in keys)
 
 
 def _folder_keys(dataset: Dataset) -> list[str]:

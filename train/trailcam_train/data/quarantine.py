@@ -1,8 +1,7 @@
-"""Move files that do harm out of a dataset, so that each move can be taken back.
+"""Move harmful files out of a dataset, reversibly.
 
-The quarantine folder keeps the files under the paths they had and a journal, ``moved.csv``. A line is on the disk
-before its file moves, so a power cut leaves at most a line whose file has not moved yet, which ``restore_files`` passes
-over.
+The quarantine folder keeps the files under their relative paths and a journal, ``moved.csv``. A line is on the disk
+before its file moves, so a power cut leaves at most a line whose file has not moved yet; ``restore_files`` skips it.
 """
 
 import csv
@@ -26,16 +25,16 @@ _HEADER = ["file", "from", "reason"]
 
 @dataclass(frozen=True)
 class Move:
-    """A file to move, as its path below the data folder, and why."""
+    """A file to move, as its path below the data folder, and the reason."""
 
     file: str
     reason: str
 
 
 def plan_moves(dataset: Dataset) -> tuple[Move, ...]:
-    """Choose what to move: unreadable files, and of equal files in one class all but the first.
+    """Choose the files to move: unreadable ones, and of equal files in one class all but the first.
 
-    Equal files in two classes stay: one of the labels is wrong, and only a person can say which.
+    Equal files in two classes stay: one of the labels is wrong, and the user has to decide which.
     """
     # A name that is not UTF-8 is shown in another spelling, under which there is no file to move.
     moves = [Move(item.file, item.reason) for item in dataset.unreadable if (dataset.root / item.file).exists()]
@@ -76,7 +75,7 @@ def move_files(root: Path, moves: Sequence[Move], folder: Path) -> None:
 
 
 def restore_files(folder: Path) -> tuple[Path, ...]:
-    """Put everything in a quarantine folder back to where it was.
+    """Move every file of a quarantine folder back to its original place.
 
     Returns:
         The files that are in their place again.

@@ -1,10 +1,10 @@
-"""Divide pictures into train, validation and test so that the test tells the truth.
+"""Split pictures into train, validation and test without leakage.
 
-Pictures of one group (near-duplicates of each other, or of one camera) stay together: a model that has seen the twin of
-a test picture is not being tested. Within that, every class is divided in the same shares.
+Pictures of one group (near-duplicates of each other, or of one camera) stay together: a model that was trained on a
+copy of a test picture is not being tested. Within that, every class is split by the same fractions.
 
-The order of a seeded digest of each group's pictures decides, so the same pictures and seed give the same split,
-whatever the order in which a file system lists them.
+Groups are assigned in the order of a seeded digest of their pictures, so the same pictures and seed give the same
+split, independent of the order in which a file system lists them.
 """
 
 import hashlib
@@ -32,32 +32,32 @@ class _Group:
 def make_split(
     dataset: Dataset, groups: Sequence[int], seed: int, validation: float = 0.15, test: float = 0.15
 ) -> tuple[SplitRow, ...]:
-    """Divide a dataset into train, validation and test.
+    """Split a dataset into train, validation and test.
 
     Args:
-        dataset: what to divide.
+        dataset: to split.
         groups: a group number per picture, in the order of ``dataset.pictures``; equal numbers are never parted.
         seed: another seed gives another split.
-        validation: share of validation pictures, above 0.
-        test: share of test pictures, above 0.
+        validation: fraction of validation pictures, above 0.
+        test: fraction of test pictures, above 0.
 
     Returns:
-        One row per picture, ordered by file. Shares hold per class to within the size of a group.
+        One row per picture, ordered by file. The fractions hold per class to within the size of a group.
 
     Raises:
-        DataError: shares that leave nothing to train on, or a class that cannot be in all three splits.
+        DataError: fractions that leave nothing to train on, or a class that cannot be in all three splits.
     """
     if len(groups) != len(dataset.pictures):
         raise ValueError(f"expected one group per picture, got {len(groups)} for {len(dataset.pictures)}")
-    shares = {"train": 1 - validation - test, "validation": validation, "test": test}
-    if min(shares.values()) <= 0:
+    fractions = {"train": 1 - validation - test, "validation": validation, "test": test}
+    if min(fractions.values()) <= 0:
         raise DataError(
-            f"validation {validation:g} and test {test:g} leave {shares['train']:g} to train on; each share must be "
+            f"validation {validation:g} and test {test:g} leave {fractions['train']:g} to train on; each must be "
             "above 0 and all three together 1."
         )
     listed = _collect_groups(dataset, groups, seed)
     _check_enough_groups(listed, dataset)
-    targets = _targets(dataset, shares)
+    targets = _targets(dataset, fractions)
     have: _Counts = {split: dict.fromkeys(dataset.labels, 0.0) for split in SPLITS}
     chosen: list[str] = []
     for group in listed:
@@ -74,7 +74,7 @@ def make_split(
 
 
 def load_split(path: Path, dataset: Dataset) -> tuple[SplitRow, ...]:
-    """Read a ``split.csv`` again and make sure that it is of exactly these pictures.
+    """Read a ``split.csv`` and check that it lists exactly these pictures.
 
     Raises:
         DataError: the file cannot be read, a picture is missing, was changed, has another label, or is new.
@@ -106,7 +106,7 @@ def load_split(path: Path, dataset: Dataset) -> tuple[SplitRow, ...]:
 
 
 def check_groups(path: Path, rows: Sequence[SplitRow], groups: Sequence[int], dataset: Dataset) -> None:
-    """Refuse a split that parts pictures which a person wants together.
+    """Refuse a split that separates pictures of one group.
 
     Args:
         path: of the split, for the message.
@@ -169,23 +169,23 @@ def _check_enough_groups(listed: Sequence[_Group], dataset: Dataset) -> None:
             )
 
 
-def _targets(dataset: Dataset, shares: Mapping[str, float]) -> _Counts:
-    """Return how many pictures of each label each split should get, at least one."""
+def _targets(dataset: Dataset, fractions: Mapping[str, float]) -> _Counts:
+    """Return the target number of pictures of each label in each split, at least one."""
     totals = Counter(picture.label for picture in dataset.pictures)
     targets: _Counts = {split: {} for split in SPLITS}
     for label in dataset.labels:
         for split in ("validation", "test"):
-            targets[split][label] = max(1.0, shares[split] * totals[label])
+            targets[split][label] = max(1.0, fractions[split] * totals[label])
         rest = totals[label] - targets["validation"][label] - targets["test"][label]
         targets["train"][label] = max(1.0, rest)
     return targets
 
 
 def _cost(group: _Group, have: Mapping[str, float], target: Mapping[str, float]) -> float:
-    """Return by how much the sum of ``(have - target)^2 / target`` grows when the group joins a split.
+    """Return the increase of the sum of ``(have - target)^2 / target`` if the group joins a split.
 
-    For a small group that favours the split that lacks the greatest share of its target, so every group size is divided
-    alike; a large group goes where it disturbs least.
+    A small group thus joins the split that lacks the largest fraction of its target, so every group size is split
+    alike; a large group joins the split that it disturbs least.
     """
     total = 0.0
     for label, count in group.labels.items():
@@ -216,8 +216,8 @@ def _fill_empty(listed: Sequence[_Group], chosen: list[str], have: _Counts, targ
             ]
             if not able:
                 raise DataError(
-                    f"no {split} picture of {label!r} is possible: its groups are tied to those of other classes. Look "
-                    'for wrong labels with "trailcam data check", or add pictures.'
+                    f"no {split} picture of {label!r} is possible: its groups are tied to those of other classes. "
+                    'Check for wrong labels with "trailcam data check", or add pictures.'
                 )
             best = min(able, key=lambda number: _cost(listed[number], have[split], targets[split]))
             _move(listed[best], have[chosen[best]], -1)

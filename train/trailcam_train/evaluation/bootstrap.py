@@ -1,6 +1,6 @@
-"""Intervals for figures that are no plain share: macro-F1 and calibration error, by drawing the pictures again.
+"""Bootstrap intervals of macro-F1 and calibration error, which are no plain proportions.
 
-Each interval is one of 95 % from seeded resamples, so that the same answers always give the same interval.
+Each is a 95 % interval from seeded resamples, so that the same answers always give the same interval.
 
 Source: B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_train.evaluation.calibration_error import BIN_COUNT, calibration_error, place_in_bins
+from trailcam_core.statistics.calibration_error import BIN_COUNT, bin_indices, calibration_error
 
 __all__ = ["calibration_error_interval", "macro_f1_interval"]
 
@@ -62,7 +62,7 @@ def calibration_error_interval(
     """
     rng = np.random.default_rng(seed)
     n = len(confidence)
-    place, gap = place_in_bins(confidence), confidence - right  # both (N,)
+    place, gap = bin_indices(confidence), confidence - right  # both (N,)
     again, by_chance = np.empty(_RESAMPLES), np.empty(_RESAMPLES)
     for number in range(_RESAMPLES):
         drawn = rng.integers(0, n, n)

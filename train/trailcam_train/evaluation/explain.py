@@ -1,6 +1,6 @@
-"""What a trained network looks at: Grad-CAM, and the channels of its first layers.
+"""Explain a trained network: Grad-CAM, and the channels of its first layers.
 
-Grad-CAM needs the gradient of a logit by the last activation that still has places, (N, h, w, C). ``keras.ops`` has no
+Grad-CAM needs the gradient of a logit by the last spatial activation, (N, h, w, C). ``keras.ops`` has no
 gradient, but every backend's training step has one. So the layers behind that activation, the head, are put behind a
 shift that is zero and is all there is to train; one step of plain gradient descent with rate 1 on minus the logit then
 leaves the gradient in the shift, exactly. Tests run it on TensorFlow and JAX; no backend is named here.
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.images.resize import Image
-from trailcam_train.models.build import jit_setting
+from trailcam_train.models.runtime import jit_setting
 
 __all__ = ["FeatureMaps", "feature_maps", "grad_cam"]
 
@@ -26,7 +26,7 @@ _POOLINGS = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
 
 @dataclass(frozen=True)
 class FeatureMaps:
-    """What a layer makes of one picture: ``maps`` is (h, w, C) float32; ``kind`` is convolution or pooling."""
+    """The output of a layer for one picture: ``maps`` is (h, w, C) float32; ``kind`` is convolution or pooling."""
 
     kind: str
     layer: str
@@ -34,9 +34,9 @@ class FeatureMaps:
 
 
 def grad_cam(model: keras.Model, images: npt.NDArray[np.uint8], class_ids: npt.NDArray[np.integer[Any]]) -> Floats:
-    """Return where each picture speaks for a class: (N, h, w) float32, 0 for not at all, 1 for most.
+    """Return the Grad-CAM map of each picture for a class: (N, h, w) float32, from 0 to 1 at its maximum.
 
-    A map is all 0 where nothing speaks for the class. Without a convolution, or where the head cannot be cut off in one
+    A map is all 0 if no region supports the class. Without a convolution, or where the head cannot be cut off in one
     place, there are no maps: (N, 0, 0).
 
     Args:
@@ -61,7 +61,7 @@ def grad_cam(model: keras.Model, images: npt.NDArray[np.uint8], class_ids: npt.N
 
 
 def feature_maps(model: keras.Model, image: Image) -> tuple[FeatureMaps, ...]:
-    """Return what the first convolution and the first pooling make of a picture, as far as the network has them.
+    """Return the outputs of the first convolution and the first pooling for a picture, if the network has them.
 
     Args:
         model: (N, H, W, 3) uint8 to logits.
@@ -93,7 +93,7 @@ class _Graph:
 
 
 def _trace(model: keras.Model) -> _Graph:
-    """Call the layers of ``model`` once more, those of models inside it too, and note what goes in and out."""
+    """Call the layers of ``model`` again, including those of nested models, and record their inputs and outputs."""
     steps: list[_Step] = []
 
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
@@ -116,13 +116,13 @@ def _trace(model: keras.Model) -> _Graph:
 
 
 def _has_places(tensor: Any) -> bool:
-    """Whether a symbolic tensor is (N, h, w, C) with more than one place."""
+    """Return whether a symbolic tensor is (N, h, w, C) with more than one position."""
     shape: Any = getattr(tensor, "shape", ())
     return len(shape) == 4 and (shape[1] or 0) * (shape[2] or 0) > 1
 
 
 def _cut_head(graph: _Graph) -> tuple[Any, keras.Model] | None:
-    """Return the last activation with places and a copy of the layers behind it, or None where there is no such cut."""
+    """Return the last spatial activation and a copy of the layers behind it, or None if there is no such cut."""
     if not any(isinstance(step.layer, _CONVOLUTIONS) for step in graph.steps):
         return None
     cut = next((s.entered for s in reversed(graph.steps) if _has_places(s.entered) and not _has_places(s.left)), None)
@@ -138,7 +138,7 @@ def _cut_head(graph: _Graph) -> tuple[Any, keras.Model] | None:
 
 
 def _run(pixels: Any, wanted: Any, images: npt.NDArray[np.uint8]) -> Floats:
-    """Compute one tensor of the graph; it is called once, which is not worth compiling."""
+    """Compute one tensor of the graph without compilation, because it is called once."""
     found = keras.Model(pixels, wanted)(keras.ops.convert_to_tensor(images), training=False)
     return np.asarray(keras.ops.convert_to_numpy(found), np.float32)
 

@@ -1,8 +1,8 @@
-"""Which labels are likely wrong, by confident learning: the model's confident answers against the labels given.
+"""Find likely label errors by confident learning: confident answers of the model that contradict the labels.
 
-A class that the model finds hard has low confidence everywhere, so one threshold for all would accuse its pictures and
-spare the others'. Each class has its own: the mean confidence in it over the pictures that carry its label. A picture
-that reaches the threshold of another class, more surely than that of its own, is suspected.
+A difficult class has low confidence everywhere, so one threshold for all would flag its pictures and miss those of
+others. Each class has a separate threshold: the mean confidence in it over the pictures with its label. A picture that
+exceeds the threshold of another class by more than that of its label is flagged.
 
 Source: Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels", JAIR 70 (2021).
 """
@@ -20,14 +20,14 @@ __all__ = ["LabelError", "find_label_errors"]
 class LabelError:
     """A picture whose label is likely wrong.
 
-    ``position`` is its row, ``suggested`` the class id that it is confidently counted to; ``given_share`` and
-    ``suggested_share`` are the probabilities, 0..1, of the label given and of the suggested one.
+    ``position`` is its row, ``suggested`` the class id that the model is confident of; ``given_probability`` and
+    ``suggested_probability`` are the probabilities, 0..1, of the label given and of the suggested one.
     """
 
     position: int
     suggested: int
-    given_share: float
-    suggested_share: float
+    given_probability: float
+    suggested_probability: float
 
 
 def find_label_errors(

@@ -1,6 +1,6 @@
-"""``predictions.csv`` of a run: what was answered for each validation and test picture, and how surely.
+"""``predictions.csv`` of a run: answer and confidence for each validation and test picture.
 
-Writer and reader share this module. Nothing here needs a training framework.
+Writer and reader share this module. No training framework is needed.
 """
 
 import csv
@@ -31,25 +31,25 @@ class Prediction:
 
     @property
     def right(self) -> bool:
-        """Whether the answer is the label."""
+        """Whether the answer is correct."""
         return self.answer == self.row.label
 
 
 def predictions_to_bytes(
-    rows: Iterable[SplitRow], shares: npt.NDArray[np.floating[Any]], labels: Sequence[str]
+    rows: Iterable[SplitRow], probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[str]
 ) -> bytes:
     """Return the bytes of ``predictions.csv``.
 
     Args:
         rows: N pictures.
-        shares: (N, K) probabilities, after the temperature.
-        labels: in the order of ``shares``.
+        probabilities: (N, K), after temperature scaling.
+        labels: K names.
     """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(_HEADER)
-    for row, share in zip(rows, shares, strict=True):
-        writer.writerow([row.file, row.split, row.label, labels[int(share.argmax())], f"{share.max():.6f}"])
+    for row, found in zip(rows, probabilities, strict=True):
+        writer.writerow([row.file, row.split, row.label, labels[int(found.argmax())], f"{found.max():.6f}"])
     return buffer.getvalue().encode("utf-8")
 
 
@@ -76,10 +76,14 @@ def read_predictions(run: Run, split: str) -> tuple[Prediction, ...]:
         if part == split:
             found[file] = (label, answer, _read_confidence(confidence, f"{path}: line {number}"))
     rows = run.pictures(split)
-    strange = {row.file for row in rows} ^ set(found) or {row.file for row in rows if found[row.file][0] != row.label}
+    mismatched = {row.file for row in rows} ^ set(found) or {
+        row.file for row in rows if found[row.file][0] != row.label
+    }
     unknown = {answer for _, answer, _ in found.values()} - set(run.labels)
-    if strange or unknown:
-        what = f"the label {min(unknown)!r}" if unknown else f"{len(strange):,} pictures, such as {min(strange)!r}"
+    if mismatched or unknown:
+        what = (
+            f"the label {min(unknown)!r}" if unknown else f"{len(mismatched):,} pictures, such as {min(mismatched)!r}"
+        )
         raise TrainError(
             f"{path}: does not fit {'labels.json' if unknown else 'split.csv'} beside it, in {what}. Both are written "
             "by one training: copy the whole folder again."

@@ -1,8 +1,8 @@
-"""Checkpoints: all that a training needs to go on after a kill, each in one file that is there whole or not at all.
+"""Checkpoints: the state that a training needs to resume, each in one file that is complete or missing.
 
     RUN.partial/
-        last.npz     weights, random state and optimizer after the last finished epoch, and where the training stands
-        best.npz     weights with the best validation so far, or what a phase with ``blend`` made of them
+        last.npz     weights, random state and optimizer after the last finished epoch, and the progress
+        best.npz     weights with the best validation so far, interpolated at the end of a phase with ``blend``
         start.npz    weights at the start of a phase with ``blend``
 
 Arrays are stored in the order in which Keras lists the variables; a file of another network is refused by their shapes.
@@ -27,10 +27,10 @@ __all__ = [
     "BEST_FILE",
     "LAST_FILE",
     "START_FILE",
-    "BlendRow",
     "EpochRow",
+    "InterpolationRow",
     "State",
-    "blend_best",
+    "interpolate_best",
     "load_best",
     "load_last",
     "put_variables",
@@ -45,15 +45,15 @@ START_FILE = "start.npz"
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-_BLENDED = "blended"  # the array of best.npz that says after which phase it was blended
+_BLENDED = "blended"  # the array of best.npz with the phase after which it was interpolated
 
 
 @dataclass(frozen=True)
 class EpochRow:
     """One row of ``history.csv``; epochs count from 1 over all phases, losses are cross-entropy in nats.
 
-    ``loss`` is what was minimised (with smoothing, weights and teacher), ``accuracy`` on augmented pictures; the
-    validation figures are plain.
+    ``loss`` is the training loss (with smoothing, weights and teacher), ``accuracy`` is on augmented pictures; the
+    validation figures are without either.
     """
 
     epoch: int
@@ -67,15 +67,15 @@ class EpochRow:
 
     @property
     def score(self) -> tuple[float, float]:
-        """What makes an epoch better: accuracy, and among equals the lower loss."""
+        """The order of epochs: by accuracy, and among equals by the lower loss."""
         return self.validation_accuracy, -self.validation_loss
 
 
 @dataclass(frozen=True)
-class BlendRow:
-    """The weights that a phase with ``blend`` ended with: no epoch, so without a training loss.
+class InterpolationRow:
+    """The interpolated weights at the end of a phase; this is no epoch, so it has no training loss.
 
-    ``epoch`` is that of the best weights that went in, ``after`` how many epochs were finished.
+    ``epoch`` is that of the best weights, ``after`` the number of finished epochs.
     """
 
     epoch: int
@@ -87,16 +87,16 @@ class BlendRow:
 
     @property
     def score(self) -> tuple[float, float]:
-        """What a later epoch has to beat, as for ``EpochRow``."""
+        """The score that a later epoch has to exceed, as for ``EpochRow``."""
         return self.validation_accuracy, -self.validation_loss
 
 
 @dataclass(frozen=True)
 class State:
-    """Where a training stands, after whole epochs only.
+    """The progress of a training, in whole epochs.
 
-    ``phase`` is the position of the phase to go on with, ``phase_epoch`` how many of its epochs are finished and
-    ``stale`` how many of them went by without a better validation. ``best_epoch`` is 0 before the first.
+    ``phase`` is the position of the current phase, ``phase_epoch`` the number of its finished epochs and ``stale`` the
+    number of epochs since the last better validation. ``best_epoch`` is 0 before the first.
     """
 
     phase: int = 0
@@ -105,7 +105,7 @@ class State:
     best_epoch: int = 0
     finished: bool = False
     history: tuple[EpochRow, ...] = ()
-    blends: tuple[BlendRow, ...] = ()
+    blends: tuple[InterpolationRow, ...] = ()
 
     @property
     def epoch(self) -> int:
@@ -113,15 +113,15 @@ class State:
         return len(self.history)
 
     @property
-    def best(self) -> EpochRow | BlendRow | None:
-        """The best epoch so far, or what was made of it at the end of its phase."""
+    def best(self) -> EpochRow | InterpolationRow | None:
+        """The best epoch so far, or its interpolation at the end of its phase."""
         if self.blends and self.blends[-1].epoch == self.best_epoch:
             return self.blends[-1]
         return self.history[self.best_epoch - 1] if self.best_epoch else None
 
     @property
     def improved(self) -> bool:
-        """Whether the best epoch so far is one of the phase that is under way."""
+        """Whether the best epoch so far belongs to the current phase."""
         return self.best_epoch > self.epoch - self.phase_epoch
 
     def with_epoch(self, row: EpochRow) -> "State":
@@ -150,7 +150,7 @@ def save_last(folder: Path, state: State, model: keras.Model, optimizer: keras.o
 
 
 def load_last(folder: Path) -> tuple[State, Arrays]:
-    """Read ``last.npz``: the state, and the arrays for ``put_model`` and ``put_optimizer``.
+    """Read ``last.npz``: the state, and the arrays for ``put_variables``.
 
     Raises:
         TrainError: missing or damaged.
@@ -160,7 +160,7 @@ def load_last(folder: Path) -> tuple[State, Arrays]:
         found = json.loads(arrays.pop("state").tobytes())
         rows = {
             "history": tuple(EpochRow(**row) for row in found["history"]),
-            "blends": tuple(BlendRow(**row) for row in found.get("blends", [])),
+            "blends": tuple(InterpolationRow(**row) for row in found.get("blends", [])),
         }
         state = State(**{**found, **rows})
     except (KeyError, TypeError, ValueError) as error:
@@ -195,17 +195,17 @@ def save_start(folder: Path, model: keras.Model) -> None:
     _write(folder / START_FILE, _collect("model", model.variables))
 
 
-def blend_best(folder: Path, model: keras.Model, share: float, phase: int) -> None:
-    """Put start + share * (best - start) into ``model`` and write it as the best; a second call changes nothing.
+def interpolate_best(folder: Path, model: keras.Model, fraction: float, phase: int) -> None:
+    """Put start + fraction * (best - start) into ``model`` and write it as the best; a second call changes nothing.
 
-    Whole numbers, such as the state of a random generator, are taken from the best weights.
+    Integers, such as the state of a random generator, are taken from the best weights.
 
     Args:
         folder: with ``start.npz`` and ``best.npz``.
         model: of these weights.
-        share: of the best weights, 0 to 1.
-        phase: position of the phase that ends, written into the file: a training that was killed right afterwards must
-            not blend again.
+        fraction: of the best weights, 0 to 1.
+        phase: position of the phase that ends, written to the file, so that a training that is interrupted right
+            afterwards does not interpolate again.
 
     Raises:
         TrainError: a file is missing, damaged, or of another network.
@@ -217,7 +217,7 @@ def blend_best(folder: Path, model: keras.Model, share: float, phase: int) -> No
         put_variables(start, "model", model.variables, folder / START_FILE)
         for name, array in start.items():
             if array.dtype.kind == "f" and name in best:
-                best[name] = array + np.float32(share) * (best[name] - array)
+                best[name] = array + np.float32(fraction) * (best[name] - array)
         best[_BLENDED] = np.array(phase)
         _write(folder / BEST_FILE, best)
     put_variables(best, "model", model.variables, folder / BEST_FILE)

@@ -1,10 +1,10 @@
-"""Data-parallel training: every device holds the whole network and takes an equal part of each batch.
+"""Data-parallel training: every device holds the whole network and processes an equal part of each batch.
 
-The devices are those of this host, or of all hosts that train together, see ``hosts.py``.
+The devices are those of this host, or of all hosts that train together, see ``multi_host.py``.
 
-That is Keras' own distribution, which Keras has for JAX alone. Its documentation sends TensorFlow to
-``tf.distribute.MirroredStrategy`` and torch to ``DistributedDataParallel``, each around a loop of its own; this loop
-does not run in them, so on these two backends a training takes one device.
+This is the distribution of Keras, which supports JAX alone. For TensorFlow and torch its documentation refers to
+``tf.distribute.MirroredStrategy`` and ``DistributedDataParallel``, which need other training loops; on these two
+backends a training uses one device.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
-"""Run the frozen part of a network once per augmented picture, and train the rest from what it gave.
+"""Run the frozen layers of a network once per augmented view, and train the rest on their outputs.
 
 Where only the last blocks of a backbone learn, an epoch spends most of its time in layers that never change. A phase
-with ``views = n`` augments every training picture n times, runs the frozen trunk over these views once, and keeps its
-outputs as float16 on disk; its epochs then take the views in turn. On a machine without a GPU that makes an epoch
+with ``views = n`` augments every training picture n times, runs the frozen layers on these views once, and keeps their
+outputs as float16 on disk; its epochs then alternate between the views. On a machine without a GPU that makes an epoch
 several times shorter, for augmentation that repeats after n epochs.
 """
 
@@ -21,15 +21,15 @@ from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import sync_directory, write_file
 from trailcam_core.progress import Progress, silent
-from trailcam_train.input.epoch_order import pick, turns
-from trailcam_train.models.frozen_inference import freeze_forward
+from trailcam_train.input.epoch_order import gather_views, repeat_counts
+from trailcam_train.models.frozen_inference import compile_inference
 
-__all__ = ["FeatureStream", "Stream", "cut_network", "read_views", "remove_views"]
+__all__ = ["FeatureStream", "Stream", "cache_features", "remove_features", "split_network"]
 
 Batch = tuple[npt.NDArray[Any], npt.NDArray[np.int32]]  # what a network takes, (N, ...), and class_ids (N,)
 Features = npt.NDArray[np.float16]  # (pictures, h, w, C)
 
-_PREFIX = "trunk-"  # of the files that hold features
+_PREFIX = "trunk-"  # of the feature files
 
 
 class Stream(Protocol):
@@ -57,12 +57,12 @@ class Stream(Protocol):
 
 
 class FeatureStream:
-    """A stream of pictures, with what the trunk made of them in their place.
+    """A stream of cached features in place of pictures.
 
     Args:
-        pictures: gives order and class ids.
-        views: one array of trunk outputs per augmented view, each in the order of ``pictures.rows``; epochs take them
-            in turn, and so do the times that a picture comes in one epoch.
+        pictures: defines the order.
+        views: one array of features per augmented view, each in the order of ``pictures.rows``; epochs alternate
+            between them, and so do repetitions of a picture in one epoch.
         class_ids: (pictures,) int32, in the order of ``pictures.rows``.
     """
 
@@ -92,20 +92,20 @@ class FeatureStream:
     def epoch(self, number: int, start_batch: int = 0) -> Iterator[Batch]:
         """Yield features (N, h, w, C) float32 and class_ids (N,) int32."""
         order, step = self.order(number), self.batch_size
-        numbers = (number + turns(order)) % len(self._views)
+        numbers = (number + repeat_counts(order)) % len(self._views)
         for start in range(start_batch * step, len(order), step):
             positions = order[start : start + step]
-            yield pick(self._views, numbers[start : start + step], positions), self._class_ids[positions]
+            yield gather_views(self._views, numbers[start : start + step], positions), self._class_ids[positions]
 
     def view(self, number: int) -> Iterator[Batch]:
         """Yield view ``number`` of every picture once, in the order of ``rows``."""
         for start in range(0, len(self.rows), self.batch_size):
             positions = np.arange(start, min(start + self.batch_size, len(self.rows)))
-            yield pick(self._views, np.full(len(positions), number), positions), self._class_ids[positions]
+            yield gather_views(self._views, np.full(len(positions), number), positions), self._class_ids[positions]
 
 
-def cut_network(model: keras.Model, first_layer: str) -> tuple[keras.Model, keras.Model]:
-    """Cut a network before ``first_layer`` into trunk and rest; both share their layers with ``model``.
+def split_network(model: keras.Model, first_layer: str) -> tuple[keras.Model, keras.Model]:
+    """Split a network before ``first_layer`` into frozen layers and the rest; both share layers with ``model``.
 
     Raises:
         TrainError: no such layer, or a connection leads around it, so that the rest needs more than its input.
@@ -118,22 +118,22 @@ def cut_network(model: keras.Model, first_layer: str) -> tuple[keras.Model, kera
         rest = keras.Model(cut, model.outputs[0])
     except ValueError as error:
         raise TrainError(f"the network cannot be cut before {first_layer!r}: a connection leads around it.") from error
-    trunk = keras.Model(model.inputs[0], cut)
-    return trunk, rest
+    frozen = keras.Model(model.inputs[0], cut)
+    return frozen, rest
 
 
-def read_views(
-    trunk: keras.Model, pictures: Stream, count: int, folder: Path, name: str, progress: Progress = silent
+def cache_features(
+    frozen: keras.Model, pictures: Stream, count: int, folder: Path, name: str, progress: Progress = silent
 ) -> FeatureStream:
-    """Run the trunk over ``count`` views of every picture, or take up what an earlier start has left.
+    """Cache the features of ``count`` augmented views of every picture; views that are cached already are read.
 
     Args:
-        trunk: pictures (N, H, W, 3) uint8 to features.
-        pictures: give the views.
-        count: of views.
-        folder: where the features are kept until ``remove_views``.
-        name: tells streams apart in that folder.
-        progress: told of each batch.
+        frozen: pictures (N, H, W, 3) uint8 to features.
+        pictures: yields the views.
+        count: number of views.
+        folder: where the features are kept until ``remove_features``.
+        name: of the stream in that folder.
+        progress: receives each batch.
 
     Raises:
         DataError: a picture cannot be read.
@@ -143,24 +143,24 @@ def read_views(
     for view in range(count):
         path = folder / f"{_PREFIX}{name}-{view}.npy"
         if not path.exists():
-            _write_view(trunk, pictures, view, path, progress)
+            _write_view(frozen, pictures, view, path, progress)
         views.append(np.load(path, mmap_mode="r"))
     class_ids = np.load(folder / f"{_PREFIX}{name}-classes.npy")
     return FeatureStream(pictures, views, class_ids)
 
 
-def remove_views(folder: Path) -> None:
+def remove_features(folder: Path) -> None:
     """Delete the features of every stream."""
     for path in folder.glob(f"{_PREFIX}*"):
         path.unlink()
 
 
-def _write_view(trunk: keras.Model, pictures: Stream, view: int, path: Path, progress: Progress) -> None:
-    shape = (len(pictures.rows), *trunk.output_shape[1:])
+def _write_view(frozen: keras.Model, pictures: Stream, view: int, path: Path, progress: Progress) -> None:
+    shape = (len(pictures.rows), *frozen.output_shape[1:])
     class_ids = np.zeros(len(pictures.rows), np.int32)
     unfinished = path.with_suffix(".unfinished")
     features = _map_new(unfinished, shape)
-    forward = freeze_forward(trunk)
+    forward = compile_inference(frozen)
     done = 0
     with closing(pictures.view(view)) as batches:  # type: ignore[type-var]
         for images, ids in batches:
@@ -177,7 +177,7 @@ def _write_view(trunk: keras.Model, pictures: Stream, view: int, path: Path, pro
 
 
 def _map_new(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.float16]]":
-    """Return a new float16 array in a file with its blocks reserved: a full disk is an error now, not a crash later."""
+    """Create a float16 array in a file with reserved blocks, so that a full disk raises here and not during writes."""
     array = np.lib.format.open_memmap(path, "w+", np.float16, shape)
     try:
         with open(path, "r+b") as file:

@@ -1,7 +1,4 @@
-"""What a training may build on: no run that learned from pictures which are for validation or test here.
-
-A teacher and a run whose weights are taken over both pass on what they learned, so both are looked at.
-"""
+"""Leakage check: refuse weights or teachers that were trained on validation or test pictures of this training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,15 +6,15 @@ from pathlib import Path
 from trailcam_core.datasets.run_directory import SplitRow, read_split
 from trailcam_core.errors import DataError, TrainError
 
-__all__ = ["check_learned", "check_weights"]
+__all__ = ["check_leakage", "check_weights"]
 
 
-def check_learned(what: str, learned: Sequence[SplitRow], split: Path, rows: Sequence[SplitRow]) -> None:
-    """Refuse what learned from pictures that are for validation or test here.
+def check_leakage(what: str, learned: Sequence[SplitRow], split: Path, rows: Sequence[SplitRow]) -> None:
+    """Refuse a model that was trained on validation or test pictures.
 
     Args:
-        what: it is, for the message.
-        learned: the pictures it learned from; equal files are equal pictures.
+        what: the model, for the message.
+        learned: its training pictures; pictures are compared by digest.
         split: its ``split.csv``, for the message.
         rows: of this training.
 
@@ -34,9 +31,9 @@ def check_learned(what: str, learned: Sequence[SplitRow], split: Path, rows: Seq
 
 
 def check_weights(weights: str, rows: Sequence[SplitRow]) -> None:
-    """Refuse weights of a run, finished or not, that learned from pictures which are for validation or test here.
+    """Refuse weights of a run, finished or not, that was trained on validation or test pictures.
 
-    A file that lies in no run tells nothing of where it comes from, and passes.
+    A file outside any run has an unknown origin and is accepted.
 
     Raises:
         TrainError: there are such pictures, or the run's split cannot be read.
@@ -47,5 +44,5 @@ def check_weights(weights: str, rows: Sequence[SplitRow]) -> None:
     try:
         learned = [row for row in read_split(split) if row.split == "train"]
     except DataError as error:
-        raise TrainError(f"weights {weights}: what that run learned from is unknown. {error}") from error
-    check_learned(f"weights {weights}", learned, split, rows)
+        raise TrainError(f"weights {weights}: the training pictures of that run are unknown. {error}") from error
+    check_leakage(f"weights {weights}", learned, split, rows)

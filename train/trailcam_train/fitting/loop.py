@@ -2,10 +2,10 @@
 
     for each phase:    freeze, compile with a new optimizer
         for each epoch:    train on every batch, validate, keep the best, write best.npz, logs, last.npz and history.csv
-        blend, if the phase asks for it, and go on from the best weights so far
+        interpolate the weights, if the phase has ``blend``, and continue from the best weights so far
 
 An epoch is a function of (weights, optimizer, random state, epoch number), and all of these are in ``last.npz``. A
-training that was killed redoes the epoch it was in and ends as if nothing had happened.
+training that was interrupted repeats its current epoch and ends with the same result.
 """
 
 import csv
@@ -29,10 +29,10 @@ from trailcam_core.inference.temperature import negative_log_likelihood
 from trailcam_core.progress import Progress, silent
 from trailcam_train.fitting.checkpoints import (
     LAST_FILE,
-    BlendRow,
     EpochRow,
+    InterpolationRow,
     State,
-    blend_best,
+    interpolate_best,
     load_best,
     load_last,
     put_variables,
@@ -40,12 +40,12 @@ from trailcam_train.fitting.checkpoints import (
     save_last,
     save_start,
 )
-from trailcam_train.fitting.frozen_features import Stream, remove_views
-from trailcam_train.fitting.losses import make_step
-from trailcam_train.fitting.multi_host import own_part
-from trailcam_train.fitting.phases import Lesson, Task, averaged, begin_phase
-from trailcam_train.fitting.tensorboard_log import StepRow, log_blend, log_epoch
-from trailcam_train.models.build import seed_epoch
+from trailcam_train.fitting.frozen_features import Stream, remove_features
+from trailcam_train.fitting.losses import make_batch
+from trailcam_train.fitting.multi_host import local_part
+from trailcam_train.fitting.phases import PhaseSetup, Task, averaged, prepare_phase
+from trailcam_train.fitting.tensorboard_log import StepRow, log_epoch, log_interpolation
+from trailcam_train.models.runtime import seed_epoch
 from trailcam_train.recipe.schema import Phase
 
 __all__ = ["HISTORY_FILE", "Task", "fit", "history_to_bytes", "learning_rate", "predict_logits"]
@@ -57,13 +57,13 @@ Ints = npt.NDArray[np.int32]
 
 
 def fit(model: keras.Model, task: Task, folder: Path, progress: Progress = silent) -> State:
-    """Train ``model`` until every phase of the recipe is done; goes on from a checkpoint in ``folder`` if one is there.
+    """Train ``model`` until every phase of the recipe is done; resumes from a checkpoint in ``folder``.
 
     Args:
         model: (N, H, W, 3) uint8 to (N, K) float32 logits; holds the best weights afterwards.
-        task: what to learn.
+        task: pictures, class weights and teacher.
         folder: where checkpoints and ``history.csv`` are written after each epoch.
-        progress: told of each batch.
+        progress: receives each batch.
 
     Raises:
         TrainError: the loss is not finite, or the checkpoint is damaged. The last good checkpoints stay.
@@ -84,7 +84,7 @@ def fit(model: keras.Model, task: Task, folder: Path, progress: Progress = silen
         state = replace(state, finished=state.phase == len(phases))
         write_file(folder / HISTORY_FILE, history_to_bytes(state))
         save_last(folder, state, model, None)
-        remove_views(folder)
+        remove_features(folder)
     load_best(folder, model)
     return state
 
@@ -96,8 +96,8 @@ def learning_rate(phase: Phase, step: int, steps_per_epoch: int) -> float:
         return phase.learning_rate * (step + 1) / (warmup_steps + 1)
     if phase.schedule == "constant":
         return phase.learning_rate
-    share = (step - warmup_steps) / max(1.0, phase.epochs * steps_per_epoch - warmup_steps)
-    return phase.learning_rate * (1 + math.cos(math.pi * min(1.0, share))) / 2
+    fraction = (step - warmup_steps) / max(1.0, phase.epochs * steps_per_epoch - warmup_steps)
+    return phase.learning_rate * (1 + math.cos(math.pi * min(1.0, fraction))) / 2
 
 
 def predict_logits(model: keras.Model, stream: Stream, progress: Progress = silent) -> tuple[Floats, Ints]:
@@ -112,10 +112,10 @@ def predict_logits(model: keras.Model, stream: Stream, progress: Progress = sile
 
 
 def history_to_bytes(state: State) -> bytes:
-    """Return the bytes of ``history.csv``: a row per epoch, and one after each phase that was blended.
+    """Return the bytes of ``history.csv``: a row per epoch, and one after each phase with weight interpolation.
 
-    The column ``blend`` is the share of trained weights, 1 in an epoch. A blend is no epoch: what only an epoch has is
-    left empty in its row, and its epoch is the one whose weights went in.
+    The column ``blend`` is the fraction of trained weights, 1 in an epoch. In the row of an interpolation the columns
+    of an epoch are empty, and ``epoch`` is that of its best weights.
     """
     names = [item.name for item in fields(EpochRow)]
     names.insert(names.index("phase") + 1, "blend")
@@ -137,39 +137,39 @@ def _run_phase(
     folder: Path,
     progress: Progress,
 ) -> State:
-    """Run the epochs of a phase that are left; ``arrays`` hold its optimizer where it was under way."""
+    """Run the remaining epochs of a phase; ``arrays`` hold its optimizer if it is resumed."""
     phase = task.recipe.phases[state.phase]
-    lesson = begin_phase(model, task, phase, folder, progress)
+    setup = prepare_phase(model, task, phase, folder, progress)
     if any(name.startswith("optimizer-") for name in arrays):
-        put_variables(arrays, "optimizer", lesson.optimizer.variables, folder / LAST_FILE)
-    if phase.blend < 1 and state.phase_epoch == 0:
+        put_variables(arrays, "optimizer", setup.optimizer.variables, folder / LAST_FILE)
+    if phase.weight_interpolation < 1 and state.phase_epoch == 0:
         save_start(folder, model)
     while state.phase_epoch < phase.epochs and not (phase.patience and state.stale >= phase.patience):
-        epoch, steps = _run_epoch(lesson, state, progress)
+        epoch, steps = _run_epoch(setup, state, progress)
         state = state.with_epoch(epoch)
-        with averaged(lesson):
+        with averaged(setup):
             if state.best_epoch == epoch.epoch:
                 save_best(folder, model)
         log_epoch(folder, epoch, steps)
-        save_last(folder, state, model, lesson.optimizer)
+        save_last(folder, state, model, setup.optimizer)
         write_file(folder / HISTORY_FILE, history_to_bytes(state))
-    if phase.blend < 1 and state.improved:
-        blend_best(folder, model, phase.blend, state.phase)
-        loss, accuracy = _validate(lesson, state)
-        row = BlendRow(state.best_epoch, state.epoch, phase.name, phase.blend, loss, accuracy)
-        log_blend(folder, row)
+    if phase.weight_interpolation < 1 and state.improved:
+        interpolate_best(folder, model, phase.weight_interpolation, state.phase)
+        loss, accuracy = _validate(setup, state)
+        row = InterpolationRow(state.best_epoch, state.epoch, phase.name, phase.weight_interpolation, loss, accuracy)
+        log_interpolation(folder, row)
         state = replace(state, blends=(*state.blends, row))
     return state
 
 
-def _run_epoch(lesson: Lesson, state: State, progress: Progress) -> tuple[EpochRow, list[StepRow]]:
+def _run_epoch(setup: PhaseSetup, state: State, progress: Progress) -> tuple[EpochRow, list[StepRow]]:
     started = time.monotonic()
-    trained = _train_epoch(lesson, state, progress)
-    with averaged(lesson):
-        validation_loss, validation_accuracy = _validate(lesson, state)
+    trained = _train_epoch(setup, state, progress)
+    with averaged(setup):
+        validation_loss, validation_accuracy = _validate(setup, state)
     row = EpochRow(
         epoch=state.epoch + 1,
-        phase=lesson.phase.name,
+        phase=setup.phase.name,
         learning_rate=trained[-1].learning_rate,
         loss=float(np.mean([step.loss for step in trained])),
         accuracy=float(np.mean([step.accuracy for step in trained])),
@@ -180,20 +180,20 @@ def _run_epoch(lesson: Lesson, state: State, progress: Progress) -> tuple[EpochR
     return row, trained
 
 
-def _validate(lesson: Lesson, state: State) -> tuple[float, float]:
-    logits, class_ids = predict_logits(lesson.learner, lesson.task.validation)
+def _validate(setup: PhaseSetup, state: State) -> tuple[float, float]:
+    logits, class_ids = predict_logits(setup.learner, setup.task.validation)
     loss = negative_log_likelihood(logits, class_ids, temperature=1.0)
     if not np.isfinite(logits).all() or not math.isfinite(loss):
-        raise _not_finite(state, lesson.phase, "in validation")
+        raise _not_finite(state, setup.phase, "in validation")
     return loss, float((logits.argmax(axis=1) == class_ids).mean())
 
 
-def _train_epoch(lesson: Lesson, state: State, progress: Progress) -> list[StepRow]:
-    """Train one epoch; return what each step gave."""
-    phase, task, recipe = lesson.phase, lesson.task, lesson.task.recipe
+def _train_epoch(setup: PhaseSetup, state: State, progress: Progress) -> list[StepRow]:
+    """Train one epoch; return loss and accuracy of each step."""
+    phase, task, recipe = setup.phase, setup.task, setup.task.recipe
     count = task.batches
-    to_come = sum(later.epochs for later in recipe.phases[state.phase + 1 :]) + phase.epochs - state.phase_epoch
-    done, total = state.epoch * count, (state.epoch + to_come) * count
+    remaining = sum(later.epochs for later in recipe.phases[state.phase + 1 :]) + phase.epochs - state.phase_epoch
+    done, total = state.epoch * count, (state.epoch + remaining) * count
     rows: list[StepRow] = []
     seed_epoch(recipe.seed, state.epoch)
     with ExitStack() as stack:
@@ -202,11 +202,11 @@ def _train_epoch(lesson: Lesson, state: State, progress: Progress) -> list[StepR
         outliers = stack.enter_context(closing(_endless(task.outliers, done))) if task.outliers else None  # type: ignore[type-var]
         for number, (images, class_ids) in enumerate(islice(batches, count)):
             rate = learning_rate(phase, state.phase_epoch * count + number, count)
-            lesson.optimizer.learning_rate = rate
+            setup.optimizer.learning_rate = rate
             answers = None if teacher is None else next(teacher)
-            strange = None if outliers is None else next(outliers)
-            step = make_step(recipe, task.class_weights, images, class_ids, answers, strange)
-            found = lesson.learner.train_on_batch(*own_part(step.images, step.targets, step.weights), return_dict=True)
+            ood = None if outliers is None else next(outliers)
+            step = make_batch(recipe, task.class_weights, images, class_ids, answers, ood)
+            found = setup.learner.train_on_batch(*local_part(step.images, step.targets, step.weights), return_dict=True)
             loss, accuracy = float(found["loss"]), float(found["accuracy"]) * step.accuracy_scale
             if not math.isfinite(loss):
                 raise _not_finite(state, phase, f"in batch {number + 1} of {count}")
@@ -216,7 +216,7 @@ def _train_epoch(lesson: Lesson, state: State, progress: Progress) -> list[StepR
 
 
 def _endless(stream: Stream, first_batch: int) -> Iterator[npt.NDArray[Any]]:
-    """Yield the whole batches of a stream, epoch after epoch, leaving out the first ones."""
+    """Yield the full batches of a stream, epoch after epoch, without the first ones."""
     whole = max(1, len(stream.order(0)) // stream.batch_size)
     number, start = divmod(first_batch, whole)
     while True:

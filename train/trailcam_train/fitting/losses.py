@@ -1,15 +1,14 @@
-"""What is minimised: arrays for one training step, and the loss that reads them.
+"""The arrays of one training step, and the loss that reads them.
 
-A step learns from N pictures of the labels, of which a teacher may have answered each, and from M outliers, pictures of
-none of the labels. Targets are (N + M, K) shares of the labels; with a teacher (N + M, 2 K + 1): the shares, the
-teacher's logits, and 1 where it answered. Outliers have even shares and no teacher. The loss is the mean over pictures
-of
+A step has N pictures of known labels, each possibly with the logits of a teacher, and M outliers. Targets are
+(N + M, K) label probabilities; with a teacher (N + M, 2 K + 1): the probabilities, the teacher's logits, and 1 if it
+answered. Outliers have uniform probabilities and no teacher. The loss is the mean over pictures of
 
-    (1 - weight) * cross-entropy with the shares + weight * temperature^2 * KL(teacher || student)
+    (1 - weight) * cross-entropy with the probabilities + weight * temperature^2 * KL(teacher || student)
 
 both softened by ``temperature`` in the second term, plus ``outliers_weight`` times the mean over outliers of the
-cross-entropy with even shares. Source: Hinton et al., "Distilling the knowledge in a neural network", 2015; Hendrycks
-et al., "Deep anomaly detection with outlier exposure", ICLR 2019, section 3.
+cross-entropy with uniform probabilities. Source: Hinton et al., "Distilling the knowledge in a neural network", 2015;
+Hendrycks et al., "Deep anomaly detection with outlier exposure", ICLR 2019, section 3.
 """
 
 from collections.abc import Callable
@@ -22,14 +21,14 @@ import numpy.typing as npt
 
 from trailcam_train.recipe.schema import Recipe
 
-__all__ = ["Step", "accuracy", "make_loss", "make_step"]
+__all__ = ["TrainingBatch", "accuracy", "make_batch", "make_loss"]
 
 Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class Step:
-    """What ``train_on_batch`` takes; the first ``known`` of its rows are pictures of the labels, the rest outliers."""
+class TrainingBatch:
+    """Arguments of ``train_on_batch``; the first ``known`` rows are pictures of known labels, the rest outliers."""
 
     images: npt.NDArray[Any]
     targets: npt.NDArray[np.float32]
@@ -38,27 +37,27 @@ class Step:
 
     @property
     def accuracy_scale(self) -> float:
-        """What the mean of ``accuracy`` over all rows has to be multiplied with for the share of right answers."""
+        """The factor from the mean of ``accuracy`` over all rows to the fraction of right answers."""
         return len(self.images) / self.known
 
 
-def make_step(
+def make_batch(
     recipe: Recipe,
     class_weights: npt.NDArray[np.float32],
     images: npt.NDArray[Any],
     class_ids: npt.NDArray[np.int32],
     answers: Floats | None = None,
     outliers: npt.NDArray[Any] | None = None,
-) -> Step:
-    """Put together one step.
+) -> TrainingBatch:
+    """Assemble the batch of one step.
 
     Args:
         recipe: label smoothing and the weight of outliers.
         class_weights: (K,).
-        images: (N, ...) what the network takes.
+        images: (N, ...) inputs of the network.
         class_ids: (N,).
         answers: the teacher's logits for ``images``, (N, K).
-        outliers: (M, ...) what the network takes.
+        outliers: (M, ...) inputs of the network.
     """
     count, classes = len(images), len(class_weights)
     smoothing = np.float32(recipe.label_smoothing)
@@ -67,7 +66,7 @@ def make_step(
         targets = np.concatenate([targets, np.float32(answers), np.ones((count, 1), np.float32)], axis=1)
     weights = class_weights[class_ids]
     if outliers is None:
-        return Step(images, targets, weights, count)
+        return TrainingBatch(images, targets, weights, count)
     even = np.zeros((len(outliers), targets.shape[1]), np.float32)
     even[:, :classes] = 1 / classes
     total = count + len(outliers)  # Keras divides the sum by this; each part is to be divided by its own number
@@ -75,31 +74,33 @@ def make_step(
         weights * np.float32(total / count),
         np.full(len(outliers), recipe.outliers_weight * total / len(outliers), np.float32),
     ]
-    return Step(np.concatenate([images, outliers]), np.concatenate([targets, even]), np.concatenate(scaled), count)
+    return TrainingBatch(
+        np.concatenate([images, outliers]), np.concatenate([targets, even]), np.concatenate(scaled), count
+    )
 
 
 def make_loss(recipe: Recipe) -> Callable[[Any, Any], Any]:
-    """Return the loss of each row, (N,), of (N, K) logits against targets as ``make_step`` makes them."""
+    """Return the loss of each row, (N,), of (N, K) logits against targets as ``make_batch`` makes them."""
     ops, distillation = keras.ops, recipe.distillation
 
     def from_labels(targets: Any, logits: Any) -> Any:
         return -ops.sum(targets * ops.log_softmax(logits), axis=-1)
 
     def from_teacher(targets: Any, logits: Any) -> Any:
-        classes, warmth = logits.shape[-1], distillation.temperature
-        shares, answers, taught = targets[:, :classes], targets[:, classes:-1], targets[:, -1]
-        expected = ops.log_softmax(answers / warmth)
-        divergence = ops.sum(ops.exp(expected) * (expected - ops.log_softmax(logits / warmth)), axis=-1)
+        classes, temperature = logits.shape[-1], distillation.temperature
+        shown, answers, taught = targets[:, :classes], targets[:, classes:-1], targets[:, -1]
+        expected = ops.log_softmax(answers / temperature)
+        divergence = ops.sum(ops.exp(expected) * (expected - ops.log_softmax(logits / temperature)), axis=-1)
         weight = distillation.weight * taught
-        return (1 - weight) * from_labels(shares, logits) + weight * warmth**2 * divergence
+        return (1 - weight) * from_labels(shown, logits) + weight * temperature**2 * divergence
 
     return from_teacher if distillation.teacher else from_labels
 
 
 def accuracy(targets: Any, logits: Any) -> Any:
-    """Return 1 for each row whose label was found, (N,); 0 for outliers, which have no label to find."""
+    """Return 1 for each row with the right answer, (N,); 0 for outliers, which have no label."""
     ops = keras.ops
-    shares = targets[:, : logits.shape[-1]]
-    has_label = ops.max(shares, axis=-1) > ops.min(shares, axis=-1)
-    found = ops.equal(ops.argmax(shares, axis=-1), ops.argmax(logits, axis=-1))
+    shown = targets[:, : logits.shape[-1]]
+    has_label = ops.max(shown, axis=-1) > ops.min(shown, axis=-1)
+    found = ops.equal(ops.argmax(shown, axis=-1), ops.argmax(logits, axis=-1))
     return ops.cast(ops.logical_and(has_label, found), "float32")

@@ -1,11 +1,11 @@
-"""One training on several hosts: every host runs the same command, and each learns from its part of every batch.
+"""One training on several hosts: every host runs the same command and processes its part of every batch.
 
     KERAS_BACKEND=jax KERAS_DISTRIBUTION_JOB_ADDRESSES=10.0.0.1:1234 KERAS_DISTRIBUTION_NUM_PROCESSES=2 \
         KERAS_DISTRIBUTION_PROCESS_ID=0 trailcam train DATA ...     # on the other host PROCESS_ID=1
 
-The variables are Keras' own, see ``keras.distribution.initialize``. Every host has all pictures and reads each batch
-whole; only gradients travel. After each step all hold the same weights, so each writes the same run into a folder of
-its own, none is special, and ``--resume`` is the same command on all of them.
+The variables are defined by Keras, see ``keras.distribution.initialize``. Every host has all pictures and reads the
+whole of each batch; only gradients are exchanged. After each step all hosts hold the same weights. Each writes the same
+run to a separate folder, and ``--resume`` is the same command on all of them.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from trailcam_core.errors import TrainError
 from trailcam_train.fitting.checkpoints import LAST_FILE, State, load_last
 
-__all__ = ["check_alike", "check_together", "host_count", "join_hosts", "own_part"]
+__all__ = ["check_same_epoch", "check_same_on_hosts", "host_count", "join_hosts", "local_part"]
 
 _COUNT, _NUMBER = "KERAS_DISTRIBUTION_NUM_PROCESSES", "KERAS_DISTRIBUTION_PROCESS_ID"
 
@@ -31,7 +31,7 @@ def join_hosts() -> None:
     Keras' random state is seeded on the way, with the same number on each.
 
     Raises:
-        TrainError: the backend cannot do it, the variables are incomplete, or a host is not heard of.
+        TrainError: the backend cannot do it, the variables are incomplete, or a host does not respond.
     """
     if os.environ.get(_COUNT, "1") == "1" or host_count() > 1:
         return
@@ -43,7 +43,7 @@ def join_hosts() -> None:
     keras.utils.set_random_seed(0)  # otherwise Keras has the hosts compute a number together
     try:
         keras.distribution.initialize()
-    except (ValueError, RuntimeError, TypeError) as error:  # JAX says a timeout as RuntimeError
+    except (ValueError, RuntimeError, TypeError) as error:  # JAX raises RuntimeError for a timeout
         raise TrainError(
             f"host {os.environ.get(_NUMBER, '?')} of {os.environ[_COUNT]} cannot join the others: "
             f"{' '.join(str(error).split())[:300]}. Start the same command on every host within five minutes, with "
@@ -52,7 +52,7 @@ def join_hosts() -> None:
 
 
 def host_count() -> int:
-    """Return how many hosts train together."""
+    """Return the number of hosts of this training."""
     if keras.backend.backend() != "jax":
         return 1
     import jax
@@ -60,7 +60,7 @@ def host_count() -> int:
     return int(jax.process_count()) if jax.distributed.is_initialized() else 1
 
 
-def own_part(*arrays: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
+def local_part(*arrays: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
     """Return this host's part of the arrays of a batch, along their first axis, which all hosts share evenly."""
     count = host_count()
     if count == 1:
@@ -72,17 +72,17 @@ def own_part(*arrays: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
     return tuple(array[start : start + part] for array in arrays)
 
 
-def check_alike(what: str, content: bytes) -> None:
-    """Refuse to train where hosts would do different things; every host is told.
+def check_same_on_hosts(what: str, content: bytes) -> None:
+    """Refuse to train if hosts have different inputs; raises on every host.
 
     Args:
         what: for the message.
-        content: what must be the same on every host.
+        content: must be equal on every host.
 
     Raises:
-        TrainError: it is not.
+        TrainError: it differs.
     """
-    digests = _of_all(np.frombuffer(hashlib.sha256(content).digest(), np.uint8))
+    digests = _gather(np.frombuffer(hashlib.sha256(content).digest(), np.uint8))
     other = [number for number, digest in enumerate(digests) if (digest != digests[0]).any()]
     if other:
         raise TrainError(
@@ -91,16 +91,16 @@ def check_alike(what: str, content: bytes) -> None:
         )
 
 
-def check_together(folder: Path) -> None:
-    """Refuse to go on from checkpoints of different epochs; every host is told.
+def check_same_epoch(folder: Path) -> None:
+    """Refuse to resume from checkpoints of different epochs; raises on every host.
 
     Raises:
-        TrainError: they are, or a checkpoint is damaged.
+        TrainError: the epochs differ, or a checkpoint is damaged.
     """
     if host_count() == 1:
         return
     state = load_last(folder)[0] if (folder / LAST_FILE).exists() else State()
-    found = _of_all(np.array([state.epoch, state.phase, len(state.blends)], np.int32)).tolist()
+    found = _gather(np.array([state.epoch, state.phase, len(state.blends)], np.int32)).tolist()
     if any(place != found[0] for place in found):
         epochs = ", ".join(str(epoch) for epoch, *_ in found)
         raise TrainError(
@@ -109,7 +109,7 @@ def check_together(folder: Path) -> None:
         )
 
 
-def _of_all(value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _gather(value: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the values of all hosts, stacked in their order."""
     if host_count() == 1:
         return value[None]

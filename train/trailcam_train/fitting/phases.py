@@ -1,6 +1,6 @@
-"""What a phase of a recipe makes of a network and its task: what is frozen, what is run once beforehand, the optimizer.
+"""Prepare a phase of a recipe: freeze layers, cache features, create the optimizer.
 
-Task, network ──begin_phase──> Lesson: the network or its end that learns, its pictures or features, an optimizer
+Task, network ──prepare_phase──> PhaseSetup: the trainable network or its end, its pictures or features, an optimizer
 """
 
 from collections.abc import Iterator
@@ -15,21 +15,21 @@ import numpy.typing as npt
 
 from trailcam_core.errors import TrainError
 from trailcam_core.progress import Progress
-from trailcam_train.fitting.frozen_features import Stream, cut_network, read_views
+from trailcam_train.fitting.frozen_features import Stream, cache_features, split_network
 from trailcam_train.fitting.losses import accuracy, make_loss
-from trailcam_train.fitting.teacher import Teacher, read_answers
-from trailcam_train.models.build import jit_setting
+from trailcam_train.fitting.teacher import Teacher, cache_teacher_logits
+from trailcam_train.models.runtime import jit_setting
 from trailcam_train.recipe.schema import Phase, Recipe
 
-__all__ = ["Lesson", "Task", "averaged", "begin_phase"]
+__all__ = ["PhaseSetup", "Task", "averaged", "prepare_phase"]
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is learned.
+    """The inputs of a training.
 
-    ``class_weights`` is (K,). ``teacher`` answers the pictures of ``training``, if there is one. ``outliers`` gives
-    pictures of none of the labels, ``batch_size`` of them for each step.
+    ``class_weights`` is (K,). ``teacher``, if any, answers the pictures of ``training``. ``outliers`` yields
+    out-of-distribution images, ``batch_size`` of them for each step.
     """
 
     recipe: Recipe
@@ -41,13 +41,13 @@ class Task:
 
     @property
     def batches(self) -> int:
-        """Training batches of an epoch: whole ones only, because BatchNorm learns nothing good from a small rest."""
+        """Training batches of an epoch: full ones only, because a small rest would distort BatchNorm."""
         return max(1, len(self.training.order(0)) // self.recipe.batch_size)
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """One phase: ``learner`` is the network or its end, ``task`` gives what that takes; layers are shared."""
+class PhaseSetup:
+    """One phase: ``learner`` is the network or its end, ``task`` has its inputs; layers are shared."""
 
     phase: Phase
     learner: keras.Model
@@ -55,8 +55,8 @@ class Lesson:
     task: Task
 
 
-def begin_phase(model: keras.Model, task: Task, phase: Phase, folder: Path, progress: Progress) -> Lesson:
-    """Freeze what a phase does not train, run once what can be, and compile the rest with a new optimizer.
+def prepare_phase(model: keras.Model, task: Task, phase: Phase, folder: Path, progress: Progress) -> PhaseSetup:
+    """Freeze layers, cache features and teacher logits, and compile the rest with a new optimizer.
 
     Raises:
         TrainError: the phase names a layer that is not there.
@@ -74,25 +74,25 @@ def begin_phase(model: keras.Model, task: Task, phase: Phase, folder: Path, prog
         layer.trainable = learns
     views = phase.views or task.recipe.distillation.views
     if task.teacher is not None and views:
-        task = replace(task, teacher=read_answers(task.teacher, task.training, views, folder, progress))
+        task = replace(task, teacher=cache_teacher_logits(task.teacher, task.training, views, folder, progress))
     learner = model
     if phase.views:
         learner, task = _cut(model, task, phase, folder, progress)
     optimizer = _make_optimizer(task.recipe, phase)
     optimizer.build(learner.trainable_variables)
     learner.compile(optimizer, loss=make_loss(task.recipe), metrics=[accuracy], jit_compile=jit_setting())
-    return Lesson(phase, learner, optimizer, task)
+    return PhaseSetup(phase, learner, optimizer, task)
 
 
 @contextmanager
-def averaged(lesson: Lesson) -> Iterator[None]:
-    """Inside the block the network has the averaged weights, if the recipe averages."""
-    if not lesson.task.recipe.ema:
+def averaged(setup: PhaseSetup) -> Iterator[None]:
+    """Put the averaged weights into the network inside the block, if the recipe averages."""
+    if not setup.task.recipe.ema:
         yield
         return
-    model = lesson.learner
+    model = setup.learner
     trained = _copy_values(model)
-    lesson.optimizer.finalize_variable_values(model.trainable_variables)
+    setup.optimizer.finalize_variable_values(model.trainable_variables)
     _put_values(
         model, _copy_values(model)
     )  # JAX frees what a step was given: the optimizer must not share its averages
@@ -103,19 +103,19 @@ def averaged(lesson: Lesson) -> Iterator[None]:
 
 
 def _cut(model: keras.Model, task: Task, phase: Phase, folder: Path, progress: Progress) -> tuple[keras.Model, Task]:
-    """Return the layers that learn as a network of their own, and the task with the trunk's outputs for pictures."""
-    trunk, rest = cut_network(model, phase.first_layer)
+    """Return the trainable layers as a separate network, and the task with features in place of pictures."""
+    frozen, rest = split_network(model, phase.first_layer)
 
-    def run_trunk(pictures: Stream, count: int, name: str) -> Stream:
-        return read_views(trunk, pictures, count, folder, f"{phase.name}-{name}", progress)
+    def cache(pictures: Stream, count: int, name: str) -> Stream:
+        return cache_features(frozen, pictures, count, folder, f"{phase.name}-{name}", progress)
 
     cut = replace(
         task,
-        training=run_trunk(task.training, phase.views, "training"),
-        validation=run_trunk(task.validation, 1, "validation"),
+        training=cache(task.training, phase.views, "training"),
+        validation=cache(task.validation, 1, "validation"),
     )
     if task.outliers is not None:
-        cut = replace(cut, outliers=run_trunk(task.outliers, phase.views, "outliers"))
+        cut = replace(cut, outliers=cache(task.outliers, phase.views, "outliers"))
     return rest, cut
 
 

@@ -1,15 +1,13 @@
-"""Stronger runs as teacher: their logits for the very pictures that the student sees, batch by batch.
+"""Stronger runs as teachers: their logits for the pictures that the student sees, batch by batch.
 
-A teacher looks at the same picture under the same random changes, but fitted to its own input from the original file:
-its size and fit may differ from the student's. Where they do not differ, neither does a pixel; where they do, only
-added noise and the erased rectangle are drawn per size. Several teachers answer as one, with the mean of their
-probabilities.
+A teacher sees the same picture under the same random changes, fitted to its own input from the original file; its size
+and fit may differ from the student's. With equal inputs the pixels are equal; otherwise only added noise and the erased
+rectangle are drawn per size. Several teachers are combined by the mean of their probabilities.
 
-A teacher costs more than the student it teaches. It can answer a few views of every picture beforehand, which epochs
-then take in turn; a stop loses at most the view that was being answered.
+A teacher costs more than its student. It can answer a few views of every picture in advance, which epochs then
+alternate; an interruption loses at most the view in progress.
 """
 
-import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -23,28 +21,30 @@ import numpy.typing as npt
 from trailcam_core.datasets.run_directory import Run, SplitRow, read_run
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import write_file
+from trailcam_core.files.digest import file_sha256
 from trailcam_core.progress import Progress, silent
 from trailcam_train.fitting.frozen_features import Stream
-from trailcam_train.fitting.leakage import check_learned
-from trailcam_train.input.epoch_order import pick, turns
+from trailcam_train.fitting.leakage import check_leakage
+from trailcam_train.fitting.streams import training_stream
+from trailcam_train.input.epoch_order import gather_views, repeat_counts
 from trailcam_train.input.pipeline import Batch, PictureStream
-from trailcam_train.models.build import load_network
-from trailcam_train.models.frozen_inference import Forward, freeze_forward
+from trailcam_train.models.frozen_inference import InferenceFunction, compile_inference
+from trailcam_train.models.runtime import load_network
 from trailcam_train.recipe.schema import Recipe
 
 __all__ = [
-    "ANSWERS_PREFIX",
+    "TEACHER_PREFIX",
     "LiveTeacher",
     "StoredTeacher",
     "Teacher",
+    "cache_teacher_logits",
     "check_teachers",
-    "combine",
+    "combine_teachers",
     "model_digests",
     "open_teacher",
-    "read_answers",
 ]
 
-ANSWERS_PREFIX = "teacher-"  # of the files that hold answers
+TEACHER_PREFIX = "teacher-"  # of the files that hold answers
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -60,18 +60,18 @@ class Teacher(Protocol):
 
 
 @dataclass(frozen=True)
-class _Look:
-    """What teachers of one input see, and these: each a model and where it has the student's labels, (K,)."""
+class _TeacherInput:
+    """The stream of one input size, and its teachers: each a model and the columns of the student's labels, (K,)."""
 
     stream: PictureStream
-    models: tuple[tuple[Forward, list[int]], ...]
+    models: tuple[tuple[InferenceFunction, list[int]], ...]
 
 
 class LiveTeacher:
-    """Answers each batch when it is asked for; ``looks`` share order and random changes with the student's stream."""
+    """Answers each batch on demand; ``inputs`` share order and random changes with the student's stream."""
 
-    def __init__(self, looks: Sequence[_Look]) -> None:
-        self._looks = tuple(looks)
+    def __init__(self, inputs: Sequence[_TeacherInput]) -> None:
+        self._inputs = tuple(inputs)
 
     def epoch(self, number: int) -> Iterator[Floats]:
         """Yield the logits, (N, K) float32, of each batch of epoch ``number``."""
@@ -83,19 +83,19 @@ class LiveTeacher:
 
     def _answer(self, begin: Callable[[PictureStream], Iterator[Batch]]) -> Iterator[Floats]:
         with ExitStack() as stack:
-            seen = [stack.enter_context(closing(begin(look.stream))) for look in self._looks]  # type: ignore[type-var]
+            seen = [stack.enter_context(closing(begin(item.stream))) for item in self._inputs]  # type: ignore[type-var]
             for batches in zip(*seen, strict=True):
-                yield combine(
+                yield combine_teachers(
                     [
                         forward(images)[:, columns]
-                        for look, (images, _) in zip(self._looks, batches, strict=True)
-                        for forward, columns in look.models
+                        for item, (images, _) in zip(self._inputs, batches, strict=True)
+                        for forward, columns in item.models
                     ]
                 )
 
 
 class StoredTeacher:
-    """Repeats answers that were given beforehand; the counterpart of ``FeatureStream``.
+    """Repeats stored answers; the counterpart of ``FeatureStream``.
 
     Args:
         pictures: the student's stream, whose order and number of views it follows.
@@ -109,9 +109,9 @@ class StoredTeacher:
     def epoch(self, number: int) -> Iterator[Floats]:
         """Yield the logits, (N, K) float32, of each batch of epoch ``number``."""
         order, step = self._pictures.order(number), self._pictures.batch_size
-        numbers = (number + turns(order)) % len(self._views)
+        numbers = (number + repeat_counts(order)) % len(self._views)
         for start in range(0, len(order), step):
-            yield pick(self._views, numbers[start : start + step], order[start : start + step])
+            yield gather_views(self._views, numbers[start : start + step], order[start : start + step])
 
     def view(self, number: int) -> Iterator[Floats]:
         """Yield the logits of view ``number`` of every picture, in the order of the rows."""
@@ -120,11 +120,11 @@ class StoredTeacher:
 
 
 def check_teachers(teacher: str, labels: Sequence[str], rows: Sequence[SplitRow]) -> tuple[Run, ...]:
-    """Read the teachers, folders with commas between, and refuse any that cannot teach these labels.
+    """Read the teachers, folders separated by commas, and refuse any that cannot teach these labels.
 
     Raises:
-        TrainError: not a run, other labels, or it was trained on pictures that this training keeps for its validation
-            or test: it would tell the student about them.
+        TrainError: not a run, other labels, or trained on validation or test pictures of this training, which would
+            leak to the student.
     """
     return tuple(_check_teacher(Path(name.strip()), labels, rows) for name in teacher.split(","))
 
@@ -135,62 +135,51 @@ def open_teacher(
     """Return a teacher of the student's training pictures, with its logits in the student's label order.
 
     Args:
-        runs: as ``check_teachers`` gave them; several answer as one.
+        runs: as ``check_teachers`` returned them; several are combined.
         data: the data folder.
         rows: the student's training pictures, in its order.
         labels: of the student.
-        recipe: of the student: batch size, seed, sampling and augmentation make both see the same.
+        recipe: of the student; batch size, seed, sampling and augmentation are shared.
     """
-    looks = []
+    inputs = []
     for spec in dict.fromkeys(run.input for run in runs):
-        stream = PictureStream(
-            data,
-            rows,
-            labels,
-            spec,
-            recipe.batch_size,
-            recipe.seed,
-            shuffle=True,
-            augmentation=recipe.augmentation,
-            sampling=recipe.sampling,
-        )
         models = [
-            (freeze_forward(load_network(run.model_path)), [run.labels.index(label) for label in labels])
+            (compile_inference(load_network(run.model_path)), [run.labels.index(label) for label in labels])
             for run in runs
             if run.input == spec
         ]
-        looks.append(_Look(stream, tuple(models)))
-    return LiveTeacher(looks)
+        inputs.append(_TeacherInput(training_stream(recipe, rows, labels, data, spec), tuple(models)))
+    return LiveTeacher(inputs)
 
 
-def read_answers(
+def cache_teacher_logits(
     teacher: Teacher, pictures: Stream, count: int, folder: Path, progress: Progress = silent
 ) -> StoredTeacher:
-    """Let a teacher answer ``count`` views of every picture, or take up what an earlier start or phase has left.
+    """Store a teacher's logits for ``count`` views of every picture; views stored before are read.
 
     Args:
-        teacher: whose answers are wanted.
+        teacher: the teacher.
         pictures: the student's stream.
-        count: of views.
-        folder: where the answers are kept, as float16, one file per view.
-        progress: told of each batch.
+        count: number of views.
+        folder: of the stored logits, float16, one file per view.
+        progress: receives each batch.
 
     Raises:
         DataError: a picture cannot be read.
-        TrainError: the teacher answers with something that is no number.
+        TrainError: the teacher's logits are not finite.
         OSError: the disk is full; finished views stay.
     """
     views = []
     for view in range(count):
-        path = folder / f"{ANSWERS_PREFIX}{view}.npy"
+        path = folder / f"{TEACHER_PREFIX}{view}.npy"
         if not path.exists():
             _write_answers(teacher, pictures, view, path, progress)
         views.append(np.load(path))
     return StoredTeacher(pictures, views)
 
 
-def combine(answers: Sequence[Floats]) -> Floats:
-    """Return one teacher's logits as they are, of several the logarithm of their mean probabilities; all (N, K)."""
+def combine_teachers(answers: Sequence[Floats]) -> Floats:
+    """Return the logits of one teacher, or the logarithm of the mean probabilities of several; all (N, K)."""
     if len(answers) == 1:
         return answers[0]
     scaled = [logits - np.logaddexp.reduce(logits, axis=1, keepdims=True) for logits in answers]
@@ -199,12 +188,12 @@ def combine(answers: Sequence[Floats]) -> Floats:
 
 
 def model_digests(runs: Sequence[Run]) -> str:
-    """Return the SHA-256 of each run's model, with commas between: a training must end with the teachers it began with.
+    """Return the SHA-256 of each run's model, separated by commas: a training must not change its teachers.
 
     Raises:
         OSError: a model cannot be read.
     """
-    return ",".join(hashlib.sha256(run.model_path.read_bytes()).hexdigest() for run in runs)
+    return ",".join(file_sha256(run.model_path) for run in runs)
 
 
 def _check_teacher(path: Path, labels: Sequence[str], rows: Sequence[SplitRow]) -> Run:
@@ -216,7 +205,7 @@ def _check_teacher(path: Path, labels: Sequence[str], rows: Sequence[SplitRow]) 
             f"teacher {path}: it has other labels (only the teacher: {', '.join(only_teacher) or 'none'}; only the "
             f"data: {', '.join(only_here) or 'none'}). Train the teacher on the same classes."
         )
-    check_learned(f"teacher {path}", run.pictures("train"), path / "split.csv", rows)
+    check_leakage(f"teacher {path}", run.pictures("train"), path / "split.csv", rows)
     return run
 
 
@@ -231,8 +220,8 @@ def _write_answers(teacher: Teacher, pictures: Stream, view: int, path: Path, pr
     answers = np.concatenate(given)
     if not np.isfinite(answers).all():
         raise TrainError(
-            "the teacher answers some training pictures with something that is no finite number. Look at its report, "
-            "and train it again or choose another."
+            "the teacher's logits of some training pictures are not finite. Read its report, and train it again or "
+            "choose another."
         )
     buffer = io.BytesIO()
     np.save(buffer, answers)

@@ -3,10 +3,10 @@
     RUN/tensorboard/
         events.out.tfevents.00001          epoch 1: its steps, sparsely, and its figures
         events.out.tfevents.00002
-        events.out.tfevents.00002.blend    what a phase with ``blend`` ended with
+        events.out.tfevents.00002.blend    the weight interpolation at the end of a phase
 
-A file per epoch, written whole: an epoch that is redone after a kill replaces its file, so no step is there twice.
-TensorBoard reads the files of a folder in the order of their names. Nothing of this needs TensorFlow.
+A file per epoch: an epoch that is repeated after an interruption replaces its file, so no step occurs twice.
+TensorBoard reads the files of a folder in the order of their names. TensorFlow is not needed.
 """
 
 import io
@@ -21,14 +21,14 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from trailcam_core.files.atomic import write_file
-from trailcam_train.fitting.checkpoints import BlendRow, EpochRow
+from trailcam_train.fitting.checkpoints import EpochRow, InterpolationRow
 
-__all__ = ["LOG_FOLDER", "StepRow", "log_blend", "log_epoch"]
+__all__ = ["LOG_FOLDER", "StepRow", "log_epoch", "log_interpolation"]
 
 LOG_FOLDER = "tensorboard"
 
 _POINTS = 20  # per epoch: enough to see a loss move within it
-_FILE = "events.out.tfevents"  # TensorBoard looks for "tfevents" in the name
+_FILE = "events.out.tfevents"  # TensorBoard reads files with "tfevents" in the name
 _VERSION = "brain.Event:2"  # of the format; the first record of every file. Source: TensorFlow's events_writer.h
 
 
@@ -72,8 +72,8 @@ def log_epoch(folder: Path, epoch: EpochRow, steps: Sequence[StepRow]) -> None:
     _write(folder, f"{_FILE}.{epoch.epoch:05d}", [*events, _event(epoch.epoch, time.time(), figures)])
 
 
-def log_blend(folder: Path, blend: BlendRow) -> None:
-    """Write the file of one blend below the run ``folder``; its step is the last epoch of the phase.
+def log_interpolation(folder: Path, blend: InterpolationRow) -> None:
+    """Write the file of one weight interpolation below the run ``folder``; its step is the last epoch of the phase.
 
     Raises:
         OSError: the disk is full or failing.

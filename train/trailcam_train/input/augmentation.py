@@ -1,30 +1,33 @@
 """Random changes to training pictures, so that a model learns the animal and not the photograph.
 
-Everything here happens on uint8 RGB before the model sees it; nothing of it enters the saved model. All geometry is
-folded into a single warp from the decoded picture to the model's input, so a picture is interpolated once and its
-surroundings, which a device crops away, may come into view. All linear colour changes are folded into one 3x4 matrix.
-When nothing is drawn the result is exactly ``fit_image``: what the device makes of the picture.
+All changes are made on uint8 RGB before the model; none of them is part of the saved model. All geometry is combined
+into a single warp from the decoded picture to the model's input, so a picture is interpolated once and its
+surroundings, which a device crops away, may come into view. All linear colour changes are combined into one 3x4 matrix.
+Without any change the result is exactly ``fit_image``, the device's own preprocessing.
 
-The article's settings are ``ARTICLE``: ``ImageDataGenerator(shear_range=.2, zoom_range=.2, horizontal_flip=True)`` of
-Keras. Its ``shear_range`` was once an angle in radians, where 0.2 leans a picture by up to 11 degrees; since 2.1.3
-(keras-team/keras pull request 8868) it is read in degrees, where the same 0.2 does nothing that one could see. We do
-what was meant: ``shear`` is the share by which the far edge is pushed aside, so 0.2 is 11 degrees. ``zoom`` is as in
-Keras: factors for width and height drawn apart, from 1 - zoom to 1 + zoom, below 1 looking closer. What lies outside
-the picture repeats its edge, as in Keras; in a letterbox it is the grey of the bars.
+The settings of the article are ``ARTICLE``: ``ImageDataGenerator(shear_range=.2, zoom_range=.2, horizontal_flip=True)``
+of Keras. Its ``shear_range`` was once an angle in radians, where 0.2 shears a picture by up to 11 degrees; since 2.1.3
+(keras-team/keras pull request 8868) it is in degrees, where the same 0.2 has no visible effect. Here ``shear`` has the
+original meaning: the fraction by which the far edge is displaced, so 0.2 is 11 degrees. ``zoom`` is as in Keras:
+factors for width and height drawn independently, from 1 - zoom to 1 + zoom, below 1 enlarging. Outside the picture its
+edge is repeated, as in Keras; in a letterbox the grey of the bars is used.
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.images.resize import PADDING_LEVEL, Geometry, Image, fit_image, plan_geometry
+from trailcam_core.records import Range, check_ranges
 from trailcam_core.spec import InputSpec
 
 __all__ = ["ARTICLE", "OFF", "Augmentation", "augment", "decoding_spec"]
 
+_Fraction = Annotated[float, Range(0.0, 1.0)]
 _Square = tuple[tuple[float, float], tuple[float, float]]
 _Matrix = tuple[tuple[float, float, float], tuple[float, float, float]]  # output pixel -> source pixel
 
@@ -36,45 +39,41 @@ _ERASED_AREAS = (0.02, 0.2)  # Source: Zhong et al., "Random erasing data augmen
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far each property may change; 0 turns it off.
+    """The range of each random change; 0 turns it off.
 
-    Geometry: ``shear`` pushes the far edge aside by up to this share; ``zoom`` scales width and height, each by
-    1 - zoom to 1 + zoom; ``flip`` is the probability of a mirrored picture; ``rotate_deg`` turns by up to so many
-    degrees; ``translate`` moves by up to this share of the side; ``crop_area_min`` cuts out a region of this share of
-    the view, to all of it, anywhere in the picture.
+    Geometry: ``shear`` displaces the far edge by up to this fraction; ``zoom`` scales width and height independently by
+    1 - zoom to 1 + zoom; ``flip`` is the probability of a mirrored picture; ``rotate_deg`` is the largest rotation in
+    degrees; ``translate`` moves by up to this fraction of the side; ``crop_area_min`` crops a region of this
+    fraction of the view, up to all of it, anywhere in the picture.
 
-    Colour: ``brightness``, ``contrast`` and ``saturation`` scale by 1 - value to 1 + value; ``hue`` turns the colour
-    circle by up to this share of a full turn; ``greyscale`` is the probability of a grey picture, as infrared gives.
+    Colour: ``brightness``, ``contrast`` and ``saturation`` scale by 1 - value to 1 + value; ``hue`` rotates the colour
+    circle by up to this fraction of a full turn; ``greyscale`` is the probability of a grey picture, as from infrared.
 
     Defects: ``blur`` is the probability of a soft picture; ``noise`` the largest standard deviation of added noise, in
     levels of 255; ``erase`` the probability that one rectangle is blanked.
     """
 
-    shear: float = 0.0
-    zoom: float = 0.0
-    flip: float = 0.0
-    rotate_deg: float = 0.0
-    translate: float = 0.0
-    crop_area_min: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    hue: float = 0.0
-    greyscale: float = 0.0
-    blur: float = 0.0
-    noise: float = 0.0
-    erase: float = 0.0
+    shear: _Fraction = 0.0
+    zoom: Annotated[float, Range(0.0, 0.9)] = 0.0
+    flip: _Fraction = 0.0
+    rotate_deg: Annotated[float, Range(0.0, 180.0)] = 0.0
+    translate: _Fraction = 0.0
+    crop_area_min: _Fraction = 0.0
+    brightness: _Fraction = 0.0
+    contrast: _Fraction = 0.0
+    saturation: _Fraction = 0.0
+    hue: Annotated[float, Range(0.0, 0.5)] = 0.0
+    greyscale: _Fraction = 0.0
+    blur: _Fraction = 0.0
+    noise: Annotated[float, Range(0.0, 128.0)] = 0.0
+    erase: _Fraction = 0.0
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            limit = _LIMITS.get(item.name, 1.0)
-            value = getattr(self, item.name)
-            if not 0 <= value <= limit:
-                raise ValueError(f"{item.name} is {value}, expected 0 (off) to {limit:g}")
+        check_ranges(self)
 
     @property
     def has_geometry(self) -> bool:
-        """Whether anything but mirroring moves pixels."""
+        """Whether pixels are moved, other than by mirroring."""
         return any((self.shear, self.zoom, self.rotate_deg, self.translate, self.crop_area_min))
 
     @property
@@ -82,8 +81,6 @@ class Augmentation:
         """Whether colours change."""
         return any((self.brightness, self.contrast, self.saturation, self.hue, self.greyscale))
 
-
-_LIMITS = {"shear": 1.0, "zoom": 0.9, "rotate_deg": 180.0, "hue": 0.5, "noise": 128.0}
 
 OFF = Augmentation()
 ARTICLE = Augmentation(shear=0.2, zoom=0.2, flip=0.5)
@@ -95,12 +92,11 @@ def augment(image: Image, spec: InputSpec, augmentation: Augmentation, rng: np.r
     Args:
         image: (H, W, 3) uint8 RGB, as ``decode_image`` gave it with ``decoding_spec(spec, augmentation)``; not changed.
         spec: the model's input.
-        augmentation: how far it may go.
-        rng: the only source of chance.
+        augmentation: ranges of the changes.
+        rng: the only source of randomness.
 
     Returns:
-        (spec.height, spec.width, 3) uint8 RGB, C-contiguous. It may share memory with ``image`` only where nothing
-        was drawn.
+        (spec.height, spec.width, 3) uint8 RGB, C-contiguous. Without any change it may share memory with ``image``.
     """
     mirrored = bool(augmentation.flip) and rng.random() < augmentation.flip
     if augmentation.has_geometry:
@@ -123,10 +119,10 @@ def augment(image: Image, spec: InputSpec, augmentation: Augmentation, rng: np.r
 
 
 def decoding_spec(spec: InputSpec, augmentation: Augmentation | None) -> InputSpec:
-    """Return the input to decode for, so that looking closer finds detail instead of an enlarged thumbnail.
+    """Return the input to decode for, large enough for the closest crop.
 
-    A JPEG is decoded at a fraction of its size when the whole picture is wanted small. A view of a quarter of its area
-    needs twice the pixels a side.
+    A JPEG is decoded at a fraction of its size for a small input. A crop of a quarter of the area needs twice the
+    pixels a side.
     """
     if augmentation is None:
         return spec
@@ -167,8 +163,8 @@ def _draw_matrix(
     augmentation: Augmentation,
     rng: np.random.Generator,
 ) -> _Matrix:
-    """Draw where each output pixel looks in the image, pixel centres on whole numbers."""
-    across, down = 0.5, 0.5  # where the middle of the view looks, as shares of the input
+    """Draw the affine map from output pixels to image pixels, pixel centres on whole numbers."""
+    across, down = 0.5, 0.5  # the centre of the view, in fractions of the input
     linear: _Square = ((1.0, 0.0), (0.0, 1.0))  # input pixels per output pixel
     if augmentation.crop_area_min:
         wide, high = _draw_crop(augmentation.crop_area_min, rng)
@@ -199,14 +195,14 @@ def _draw_matrix(
 
 
 def _times(first: _Square, second: _Square) -> _Square:
-    """Multiply two small matrices: as plain numbers a tenth of the time that arrays take."""
+    """Multiply two small matrices, as plain numbers ten times faster than as arrays."""
     (a, b), (c, d) = first
     (e, f), (g, h) = second
     return (a * e + b * g, a * f + b * h), (c * e + d * g, c * f + d * h)
 
 
 def _draw_crop(area_min: float, rng: np.random.Generator) -> tuple[float, float]:
-    """Draw the sides (width, height) of a cut-out as shares of the input, each at most 1."""
+    """Draw the sides (width, height) of a crop in fractions of the input, each at most 1."""
     area = rng.uniform(area_min, 1)
     aspect = math.exp(rng.uniform(*np.log(_CROP_ASPECTS)))
     return min(1.0, math.sqrt(area * aspect)), min(1.0, math.sqrt(area / aspect))
@@ -215,7 +211,7 @@ def _draw_crop(area_min: float, rng: np.random.Generator) -> tuple[float, float]
 def _reach(
     image_width: int, image_height: int, spec: InputSpec, plan: Geometry
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return the low and high corner (x, y) of the whole picture as shares of the input, the input itself included."""
+    """Return the low and high corner (x, y) of the picture in fractions of the input, the input itself included."""
     wide = plan.width / plan.region_width / spec.width
     high = plan.height / plan.region_height / spec.height
     left, top = -plan.left * wide, -plan.top * high
@@ -248,7 +244,7 @@ def _factor(reach: float, rng: np.random.Generator) -> float:
 
 
 def _hue_matrix(turn: float) -> npt.NDArray[np.float64]:
-    """Return the (3, 3) matrix that turns colours about the grey axis in YIQ; luma stays."""
+    """Return the (3, 3) matrix that rotates colours about the grey axis in YIQ; luma is preserved."""
     to_yiq = np.array([_LUMA, [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]])
     cos, sin = math.cos(2 * math.pi * turn), math.sin(2 * math.pi * turn)
     return np.asarray(np.linalg.inv(to_yiq) @ np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]]) @ to_yiq)
@@ -260,8 +256,11 @@ def _erase(view: Image, rng: np.random.Generator) -> Image:
     area = rng.uniform(*_ERASED_AREAS)
     aspect = math.exp(rng.uniform(*np.log(_CROP_ASPECTS)))
     rows, columns = (
-        max(1, round(side * share))
-        for side, share in ((height, min(1.0, math.sqrt(area / aspect))), (width, min(1.0, math.sqrt(area * aspect))))
+        max(1, round(side * fraction))
+        for side, fraction in (
+            (height, min(1.0, math.sqrt(area / aspect))),
+            (width, min(1.0, math.sqrt(area * aspect))),
+        )
     )
     top, left = int(rng.integers(0, height - rows + 1)), int(rng.integers(0, width - columns + 1))
     erased = view.copy()

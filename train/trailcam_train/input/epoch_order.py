@@ -1,22 +1,56 @@
-"""Which picture comes when in an epoch: a function of seed and epoch alone, so an epoch can be taken up anywhere.
+"""The order of the pictures in an epoch: a function of seed and epoch alone, so an epoch can be resumed anywhere.
 
-``natural`` shows every picture once. ``balanced`` shows every class as often: N // K pictures of each, where N is the
-number of pictures and K that of classes. The pictures of a class are dealt in shuffled rounds that run on from epoch to
-epoch: none is shown again before all of its class were, so a small class repeats and of a large one nothing is lost.
+``natural`` shows every picture once. ``balanced`` shows every class equally often: N // K pictures of each, with N
+pictures and K classes. The pictures of a class are dealt in shuffled rounds that continue from epoch to epoch: none is
+shown again before all of its class were, so a small class repeats and a large one loses nothing.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SAMPLINGS", "balanced_order", "natural_order", "pick", "turns"]
+__all__ = ["IN_ORDER", "SAMPLINGS", "EpochOrder", "balanced_order", "gather_views", "natural_order", "repeat_counts"]
 
 SAMPLINGS = ("natural", "balanced")
 
 Positions = npt.NDArray[np.intp]
 
-_ORDER, _ROUND = 0, 2  # first word of each seed, so that what is drawn here and in the pipeline (1) is drawn apart
+_ORDER, _ROUND = 0, 2  # first word of each seed, so that these draws are independent of those of the pipeline (1)
+
+
+@dataclass(frozen=True)
+class EpochOrder:
+    """The order of a stream and the augmented views that it shows.
+
+    Without ``shuffle`` the order is that of the rows. ``sampling`` is ``natural`` or ``balanced``; the latter needs
+    ``shuffle``. With ``views`` above 0 that many views of each picture alternate; 0 draws a new view in every epoch.
+    """
+
+    seed: int = 0
+    shuffle: bool = False
+    sampling: str = "natural"
+    views: int = 0
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"expected a seed of 0 or more, got {self.seed}")
+        if self.sampling not in SAMPLINGS or (self.sampling == "balanced" and not self.shuffle):
+            raise ValueError(
+                f"expected sampling of {SAMPLINGS}, balanced with shuffle, got {self.sampling!r}, {self.shuffle}"
+            )
+
+    def positions(self, class_ids: npt.NDArray[np.int32], epoch: int) -> Positions:
+        """Return positions in ``class_ids`` (N,) in the order of an epoch."""
+        if not self.shuffle:
+            return np.arange(len(class_ids))
+        if self.sampling == "balanced":
+            return balanced_order(class_ids, self.seed, epoch)
+        return natural_order(len(class_ids), self.seed, epoch)
+
+
+IN_ORDER = EpochOrder()
 
 
 def natural_order(count: int, seed: int, epoch: int) -> Positions:
@@ -25,7 +59,7 @@ def natural_order(count: int, seed: int, epoch: int) -> Positions:
 
 
 def balanced_order(class_ids: npt.NDArray[np.int32], seed: int, epoch: int) -> Positions:
-    """Return positions in ``class_ids``, (K * (N // K),) and at least K, each class as often, in the order of an epoch.
+    """Return positions in ``class_ids``, (K * (N // K),) and at least K, every class equally often, in epoch order.
 
     Args:
         class_ids: (N,) of the pictures.
@@ -39,8 +73,8 @@ def balanced_order(class_ids: npt.NDArray[np.int32], seed: int, epoch: int) -> P
     return chosen[natural_order(len(chosen), seed, epoch)]
 
 
-def turns(order: Positions) -> npt.NDArray[np.int64]:
-    """Return how often each position of ``order`` stood in it before, (len(order),): 0 for the first time."""
+def repeat_counts(order: Positions) -> npt.NDArray[np.int64]:
+    """Return how often each position of ``order`` occurred in it before, (len(order),): 0 for the first time."""
     arranged = np.argsort(order, kind="stable")
     found = order[arranged]
     is_first = np.ones(len(order), bool)
@@ -51,7 +85,7 @@ def turns(order: Positions) -> npt.NDArray[np.int64]:
     return counted
 
 
-def pick(
+def gather_views(
     views: Sequence[npt.NDArray[np.float16]], numbers: npt.NDArray[np.int64], positions: Positions
 ) -> npt.NDArray[np.float32]:
     """Return row ``positions[i]`` of view ``numbers[i]`` for each i, (len(positions), ...) float32."""

@@ -18,29 +18,29 @@ import keras
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import write_file
 
-__all__ = ["ImageNetFile", "behind_pixels", "load_weights"]
+__all__ = ["ImageNetFile", "load_weights", "with_pixel_input"]
 
 _DOWNLOAD_TIMEOUT_S = 30
 
 
 @dataclass(frozen=True)
 class ImageNetFile:
-    """The published ImageNet weights of a backbone: their file name, and the address of the folder they lie in."""
+    """The published ImageNet weights of a backbone: file name and URL of its folder."""
 
     file: str
     folder_url: str
 
     @property
-    def place(self) -> Path:
-        """Where the file is looked for and kept: Keras' own folder."""
+    def cache_path(self) -> Path:
+        """The path of the file in the cache of Keras."""
         return Path.home() / ".keras" / "models" / self.file
 
 
-class HeldBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras is untyped here
-    """BatchNorm in inference mode for good: its statistics stay as they are, while its scale and shift can learn.
+class FrozenBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras is untyped here
+    """BatchNorm in permanent inference mode: its statistics are fixed, while its scale and shift are trainable.
 
-    Calling a plain layer with ``training=False`` does not do it: a functional model that is trained overrides that.
-    It has the weights of a plain layer, in the same order.
+    Calling a plain layer with ``training=False`` is not enough: a functional model in training overrides it. The
+    weights are those of a plain layer, in the same order.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:  # noqa: ARG002
@@ -48,7 +48,7 @@ class HeldBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[m
         return super().call(inputs, training=False, mask=mask)
 
 
-def behind_pixels(
+def with_pixel_input(
     backbone: keras.Model, height: int, width: int, scale: float, offset: float, trains_statistics: bool
 ) -> tuple[Any, Any]:
     """Rebuild ``backbone`` flat behind raw pixels.
@@ -59,8 +59,8 @@ def behind_pixels(
         width: of the pictures in px.
         scale: the network sees ``pixel * scale + offset``.
         offset: see ``scale``.
-        trains_statistics: whether its BatchNorm layers follow the training batches; else they are
-            ``HeldBatchNormalization``, which a network to be saved must not have.
+        trains_statistics: whether its BatchNorm layers follow the training batches; otherwise they are
+            ``FrozenBatchNormalization``, which a network to be saved must not have.
 
     Returns:
         The symbolic input, (N, height, width, 3) uint8, and the features. Make a ``keras.Model`` of them with a head.
@@ -70,7 +70,7 @@ def behind_pixels(
 
     def copy(layer: Any) -> Any:
         holds = isinstance(layer, keras.layers.BatchNormalization) and not trains_statistics
-        return (HeldBatchNormalization if holds else type(layer)).from_config(layer.get_config())
+        return (FrozenBatchNormalization if holds else type(layer)).from_config(layer.get_config())
 
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
         if arguments and arguments[0] is pixels:
@@ -83,15 +83,15 @@ def behind_pixels(
 
 
 def load_weights(backbone: keras.Model, weights: str, imagenet: ImageNetFile | None) -> None:
-    """Give ``backbone`` the weights that a recipe names.
+    """Load the weights that a recipe names into ``backbone``.
 
     Args:
         backbone: changed in place.
         weights: ``imagenet``, ``none`` or the path of a ``.keras``, ``.h5`` or ``.weights.h5`` file.
-        imagenet: where published weights of this backbone are, if there are any.
+        imagenet: the published weights of this backbone, if any.
 
     Raises:
-        TrainError: no such file, of another layout, or not to be had without a network.
+        TrainError: no such file, of another layout, or not available without a network.
     """
     if weights == "none":
         return
@@ -117,7 +117,7 @@ def load_weights(backbone: keras.Model, weights: str, imagenet: ImageNetFile | N
 
 
 def _copy_layers(source: keras.Model, target: keras.Model, path: Path) -> None:
-    """Copy layer by layer, by name; in order where Keras numbered layers by what was built before them (Xception)."""
+    """Copy layer by layer, by name; in order if Keras numbered the layers by what was built before (Xception)."""
     given = {layer.name: layer for layer in source.layers}
     layers = [layer for layer in target.layers if layer.weights]
     in_order = [layer for layer in source.layers if layer.weights][: len(layers)]
@@ -144,7 +144,7 @@ def _imagenet_path(backbone: keras.Model, imagenet: ImageNetFile | None) -> Path
             f'weights "imagenet": no published Keras file is known for {backbone.name}. '
             'Name a file with "--weights PATH", or start from nothing with "--weights none".'
         )
-    if not imagenet.place.is_file():
+    if not imagenet.cache_path.is_file():
         url = f"{imagenet.folder_url}/{imagenet.file}"
         try:
             with urllib.request.urlopen(url, timeout=_DOWNLOAD_TIMEOUT_S) as answer:  # noqa: S310 (a constant https address)
@@ -152,8 +152,8 @@ def _imagenet_path(backbone: keras.Model, imagenet: ImageNetFile | None) -> Path
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
             raise TrainError(
                 f"the ImageNet weights of {backbone.name} cannot be fetched ({error}). Fetch {url} on a machine with a "
-                f'network and put it at {imagenet.place}, or name it with "--weights PATH".'
+                f'network and put it at {imagenet.cache_path}, or name it with "--weights PATH".'
             ) from error
-        imagenet.place.parent.mkdir(parents=True, exist_ok=True)
-        write_file(imagenet.place, content)
-    return imagenet.place
+        imagenet.cache_path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(imagenet.cache_path, content)
+    return imagenet.cache_path

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.errors import TrainError
-from trailcam_train.models.backbones import behind_pixels, load_weights
+from trailcam_train.models.backbones import load_weights, with_pixel_input
 from trailcam_train.models.legacy_torch_checkpoint import read_torch_file
 from trailcam_train.recipe.schema import Recipe
 
@@ -83,7 +83,7 @@ def build_lite_classifier(variant: Variant, recipe: Recipe, class_count: int) ->
     size = (recipe.input.height, recipe.input.width)
     backbone = build_lite(variant, *size)
     load_lite_weights(backbone, recipe.weights, variant)
-    pixels, features = behind_pixels(
+    pixels, features = with_pixel_input(
         backbone, *size, scale=SCALE, offset=OFFSET, trains_statistics=recipe.batch_norm == "train"
     )
     x = keras.layers.GlobalAveragePooling2D(name="head")(features)

@@ -1,4 +1,4 @@
-"""Answers of a network that does not learn, as fast as this machine can.
+"""Fast inference of a network that is not trained.
 
 On a processor, TensorFlow's own kernels need five times as long for a mobile network as LiteRT's XNNPACK
 (EfficientNet-Lite0 at 224 px on 2 cores: 29 against 5 ms per picture). So where Keras runs on TensorFlow without a GPU,
@@ -16,22 +16,22 @@ import numpy.typing as npt
 
 from trailcam_core.cores import usable_cores
 from trailcam_core.inference.runtimes import load_runtime
-from trailcam_train.models.build import has_gpu
+from trailcam_train.models.runtime import has_gpu
 
-__all__ = ["Forward", "freeze_forward"]
+__all__ = ["InferenceFunction", "compile_inference"]
 
 Floats = npt.NDArray[np.floating[Any]]
-Forward = Callable[[npt.NDArray[np.uint8]], Floats]  # (N, H, W, 3) uint8 to (N, ...) float32
+InferenceFunction = Callable[[npt.NDArray[np.uint8]], Floats]  # (N, H, W, 3) uint8 to (N, ...) float32
 
 
-def freeze_forward(model: keras.Model) -> Forward:
-    """Return a function that gives what ``model`` gives now, in inference mode; later changes of it do not show.
+def compile_inference(model: keras.Model) -> InferenceFunction:
+    """Return a function that computes ``model`` in inference mode, with its current weights.
 
     Args:
         model: one input, (N, H, W, 3) uint8 RGB, and one output, (N, ...) float.
 
     Returns:
-        A function to be called by one thread at a time; its answers are float32 and equal those of Keras to rounding.
+        A function for one thread at a time; its float32 outputs equal those of Keras to rounding.
     """
     if keras.backend.backend() == "tensorflow" and not has_gpu() and _in_float32(model):
         return _litert_forward(_convert(model))
@@ -54,7 +54,7 @@ def _convert(model: keras.Model) -> bytes:
     return bytes(tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module()).convert())
 
 
-def _litert_forward(content: bytes) -> Forward:
+def _litert_forward(content: bytes) -> InferenceFunction:
     count = usable_cores()
     interpreters = [load_runtime().Interpreter(model_content=content, num_threads=1) for _ in range(count)]
     for interpreter in interpreters:

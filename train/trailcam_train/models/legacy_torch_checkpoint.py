@@ -1,4 +1,4 @@
-"""Read the tensors of a PyTorch checkpoint without PyTorch, and without running anything that the file says.
+"""Read the tensors of a PyTorch checkpoint without PyTorch, and without executing code of the file.
 
 The layout is the one before PyTorch 1.6: five pickles (magic number, protocol, system, tensors, storage keys), then
 each storage as a 64-bit count and its bytes. A pickle may call any function by name; this reader knows the few names
@@ -79,7 +79,7 @@ class _Reader(pickle.Unpickler):
     """An unpickler that can make tensors' places and dictionaries, nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return what stands for a name."""
+        """Return the replacement for a name."""
         found = _KNOWN.get((module, name))
         if found is None:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, expected only tensors")

@@ -1,84 +1,87 @@
-"""A recipe: every setting of a training, as frozen dataclasses. ``recipe_file.py`` writes, reads and overrides them.
+"""The settings of a training as frozen dataclasses; ``toml.py`` writes, reads and overrides them.
 
-The recipes themselves are the modules of ``trailcam_train.recipes``.
+The recipes are the modules of ``trailcam_train.recipes``.
 """
 
 import dataclasses
-import importlib
-import pkgutil
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
-import keras
-
-from trailcam_core.errors import TrainError
-from trailcam_core.spec import InputSpec
+from trailcam_core.records import Choice, Key, Pattern, Range
+from trailcam_core.spec import FITS, MAX_INPUT_PX, MIN_INPUT_PX, InputSpec
 from trailcam_train.field.settings import FieldSettings
 from trailcam_train.input.augmentation import OFF, Augmentation
+from trailcam_train.input.epoch_order import SAMPLINGS
 
-__all__ = ["AUTO", "Distillation", "ModelInput", "Phase", "Recipe", "find_builder", "find_recipe", "recipe_names"]
-
-Builder = Callable[["Recipe", int], keras.Model]  # recipe and number of classes to a model from uint8 to logits
+__all__ = ["AUTO", "Distillation", "ModelInput", "Phase", "Recipe"]
 
 AUTO = "auto"
+
+_Side = Annotated[int, Range(MIN_INPUT_PX, MAX_INPUT_PX)]
+_Count = Annotated[int, Range(0, 1_000_000_000)]
+_Views = Annotated[int, Range(0, 1000)]
+_Fraction = Annotated[float, Range(0.0, 1.0)]
+_BelowOne = Annotated[float, Range(0.0, 0.99999)]
+_SplitFraction = Annotated[float, Range(0.01, 0.99999)]
+_BatchSize = Annotated[int, Range(1, 65536)]
 
 
 @dataclass(frozen=True)
 class ModelInput:
-    """What the model takes: raw pixels of this size in px, and what happens to pictures of another aspect."""
+    """The input of the model: raw pixels of this size in px; ``fit`` is the rule for other aspect ratios."""
 
-    height: int
-    width: int
-    fit: str = "crop"
+    height: _Side
+    width: _Side
+    fit: Annotated[str, Choice(*FITS)] = "crop"
 
     @property
     def spec(self) -> InputSpec:
-        """The same as the bundle's input."""
+        """The input of the bundle."""
         return InputSpec(self.height, self.width, self.fit)
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training with one set of learning weights and one learning-rate schedule.
+    """A part of a training with one set of trainable weights and one learning-rate schedule.
 
-    ``first_layer`` is the first layer that learns, all before it are frozen; empty: all learn. The rate climbs for
-    ``warmup_epochs`` to ``learning_rate`` and then stays or falls along a half cosine to zero. ``patience`` stops the
-    phase after so many epochs without a better validation; 0 never does. ``epochs = 0`` leaves the phase out. With
-    ``views`` above 0 the frozen layers are run once over that many augmented views of every picture, see ``trunk.py``.
+    ``first_layer`` is the first trainable layer, all before it are frozen; empty: all are trainable. The rate rises for
+    ``warmup_epochs`` to ``learning_rate`` and then stays constant or falls along a half cosine to zero. ``patience``
+    ends the phase after that many epochs without a better validation; 0 never does. ``epochs = 0`` skips the phase.
+    With ``views`` above 0 the frozen layers run once over that many augmented views of every picture, see
+    ``frozen_features.py``.
 
-    With ``blend`` below 1 the phase ends with (1 - blend) * the weights it began with + blend * its best, whether or
-    not they validate better: that keeps what a pretrained backbone knows of other pictures than those it was tuned on.
-    If no epoch of the phase was better than all before, it ends with the best before. Source: Wortsman et al., "Robust
-    fine-tuning of zero-shot models", CVPR 2022 (WiSE-FT), section 3.
+    With ``weight_interpolation``, ``blend`` in the file, below 1 the phase ends with (1 - blend) * its first weights +
+    blend * its best ones, whether or not they validate better. That keeps what a pretrained backbone has learned from
+    other pictures. If no epoch of the phase was better than all before, it ends with the best before. Source: Wortsman
+    et al., "Robust fine-tuning of zero-shot models", CVPR 2022 (WiSE-FT), section 3.
     """
 
     name: str
-    epochs: int
-    learning_rate: float
-    schedule: str = "constant"
-    warmup_epochs: float = 0.0
+    epochs: _Count
+    learning_rate: Annotated[float, Range(1e-12, 100.0)]
+    schedule: Annotated[str, Choice("constant", "cosine")] = "constant"
+    warmup_epochs: Annotated[float, Range(0.0, 1e9)] = 0.0
     first_layer: str = ""
-    patience: int = 0
-    views: int = 0
-    blend: float = 1.0
+    patience: _Count = 0
+    views: _Views = 0
+    weight_interpolation: Annotated[_Fraction, Key("blend")] = 1.0
 
 
 @dataclass(frozen=True)
 class Distillation:
-    """Learning from stronger runs; ``teacher`` is their folders with commas between, empty for none.
+    """Learning from stronger runs; ``teacher`` is their folders, separated by commas, empty for none.
 
     The loss is (1 - weight) * cross-entropy with the labels + weight * temperature^2 * KL(teacher || student), both
-    softened by ``temperature``; a weight of 1 leaves the labels out. Source: Hinton et al., "Distilling the knowledge
-    in a neural network", 2015. With ``views`` above 0 the teacher answers so many augmented views of every picture
-    once, beforehand, and epochs take them in turn; with 0 it answers new pictures in each epoch. In a phase that has
-    views of its own the teacher answers those.
+    softened by ``temperature``; a weight of 1 ignores the labels. Source: Hinton et al., "Distilling the knowledge in a
+    neural network", 2015. With ``views`` above 0 the teacher answers that many augmented views of every picture once,
+    in advance, and epochs alternate between them; with 0 it answers new pictures in each epoch. In a phase with its own
+    views the teacher answers those.
     """
 
     teacher: str = ""
-    weight: float = 0.7
-    temperature: float = 3.0
-    views: int = 0
+    weight: _Fraction = 0.7
+    temperature: Annotated[float, Range(0.1, 100.0)] = 3.0
+    views: _Views = 0
 
 
 @dataclass(frozen=True)
@@ -86,69 +89,36 @@ class Recipe:
     """Every setting of a training.
 
     ``weights`` is ``imagenet``, ``none`` or the path of a backbone file. ``batch_norm = "inference"`` keeps the
-    statistics of a pretrained backbone. ``ema`` is the momentum of an average of the weights, which is then what is
-    validated and saved; 0 turns it off. ``class_weights = "balanced"`` makes each class count alike in the loss,
-    ``sampling = "balanced"`` shows each as often, see ``sampling.py``; one of them is enough. With ``outliers_weight``
-    above 0 and a folder of others, ``outliers_per_batch`` pictures of the half that may set the reject rule go into
-    every batch, and the network learns to be undecided about them, see ``losses.py``. ``precision = "auto"`` trains in
-    mixed bfloat16 on a GPU and in float32 elsewhere; the saved model is float32 either way. ``devices`` is how many
-    share each batch, a number or ``auto`` for all that can, see ``devices.py``. ``field`` names the labels that are
-    never an answer, and says how ``--negatives`` makes views of a field camera.
+    statistics of a pretrained backbone. ``ema`` is the momentum of an average of the weights, which is then validated
+    and saved; 0 turns it off. ``class_weights = "balanced"`` gives every class the same sum of weights in the loss,
+    ``sampling = "balanced"`` shows every class equally often; one of them is enough. With ``outliers_weight`` above 0
+    and a folder of out-of-distribution images, ``outliers_per_batch`` images of their tuning half are added to every
+    batch, see ``losses.py``. ``precision = "auto"`` trains in mixed bfloat16 on a GPU and in float32 elsewhere; the
+    saved model is always float32. ``devices`` is the number of devices that share each batch, or ``auto`` for as many
+    as possible, see ``data_parallel.py``. ``field`` names the labels that are never an answer, and configures the views
+    of a field camera that ``--negatives`` makes.
     """
 
     name: str
     input: ModelInput
     phases: tuple[Phase, ...]
     weights: str = "none"
-    seed: int = 0
-    batch_size: int = 32
-    optimizer: str = "adam"
-    weight_decay: float = 0.0
-    batch_norm: str = "train"
-    dropout: float = 0.0
-    label_smoothing: float = 0.0
-    class_weights: str = "none"
-    sampling: str = "natural"
-    outliers_weight: float = 0.0
-    outliers_per_batch: int = 8
-    ema: float = 0.0
-    precision: str = "auto"
-    devices: str = "auto"
-    validation: float = 0.15
-    test: float = 0.15
+    seed: _Count = 0
+    batch_size: _BatchSize = 32
+    optimizer: Annotated[str, Choice("adam", "adamw")] = "adam"
+    weight_decay: Annotated[float, Range(0.0, 1e9)] = 0.0
+    batch_norm: Annotated[str, Choice("train", "inference")] = "train"
+    dropout: _BelowOne = 0.0
+    label_smoothing: _BelowOne = 0.0
+    class_weights: Annotated[str, Choice("none", "balanced")] = "none"
+    sampling: Annotated[str, Choice(*SAMPLINGS)] = "natural"
+    outliers_weight: Annotated[float, Range(0.0, 100.0)] = 0.0
+    outliers_per_batch: _BatchSize = 8
+    ema: _BelowOne = 0.0
+    precision: Annotated[str, Choice(AUTO, "float32", "mixed_bfloat16")] = AUTO
+    devices: Annotated[str, Pattern("auto|[1-9][0-9]{0,3}", "auto or a number from 1")] = AUTO
+    validation: _SplitFraction = 0.15
+    test: _SplitFraction = 0.15
     augmentation: Augmentation = OFF
     distillation: Distillation = dataclasses.field(default_factory=Distillation)
     field: FieldSettings = dataclasses.field(default_factory=FieldSettings)
-
-
-def recipe_names() -> tuple[str, ...]:
-    """Return the names of the recipes, sorted."""
-    package = importlib.import_module("trailcam_train.recipes")
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__)))
-
-
-def find_recipe(name: str) -> Recipe:
-    """Return the recipe of this name; dashes count as underscores.
-
-    Raises:
-        TrainError: there is none.
-    """
-    found: Recipe = _module(name).RECIPE
-    return found
-
-
-def find_builder(name: str) -> Builder:
-    """Return the function that builds the network of a recipe.
-
-    Raises:
-        TrainError: there is no such recipe.
-    """
-    found: Builder = _module(name).build
-    return found
-
-
-def _module(name: str) -> Any:
-    wanted = name.replace("-", "_")
-    if wanted not in recipe_names():
-        raise TrainError(f"recipe {name!r}: unknown, expected one of {', '.join(recipe_names())}.")
-    return importlib.import_module(f"trailcam_train.recipes.{wanted}")

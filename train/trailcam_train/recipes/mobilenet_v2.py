@@ -2,7 +2,7 @@
 
     trailcam train DATA --recipe mobilenet_v2
 
-Hardware, time and accuracy: not measured as it stands here. At 128 px, with fewer epochs, on 2 cores without a GPU,
+Hardware, time and accuracy: not measured with these settings. At 128 px, with fewer epochs, on 2 cores without a GPU,
 shared with other work: 9 minutes for 9,413 training pictures of Animals-10.
 
     trailcam train DATA --recipe mobilenet_v2 --weights mobilenet_v2_imagenet_notop.weights.h5 --others OTHERS \
@@ -19,7 +19,7 @@ First the new head alone, then the whole network at a lower rate with BatchNorm 
 import keras
 
 from trailcam_train.input.augmentation import Augmentation
-from trailcam_train.models.backbones import ImageNetFile, behind_pixels, load_weights
+from trailcam_train.models.backbones import ImageNetFile, load_weights, with_pixel_input
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
 __all__ = ["RECIPE", "build"]
@@ -55,7 +55,7 @@ def build(recipe: Recipe, class_count: int) -> keras.Model:
         input_shape=(*size, 3), include_top=False, weights=None, name="mobilenet_v2"
     )
     load_weights(backbone, recipe.weights, _IMAGENET)
-    pixels, features = behind_pixels(
+    pixels, features = with_pixel_input(
         backbone, *size, scale=1 / 127.5, offset=-1.0, trains_statistics=recipe.batch_norm == "train"
     )
     x = keras.layers.GlobalAveragePooling2D(name="head")(features)

@@ -2,8 +2,8 @@
 
     trailcam train DATA --recipe xception
 
-Hardware, time and accuracy: not measured. Its ImageNet weights could not be had where this was written, and from
-nothing, 299 px are too much for two cores without a GPU; ``xception_128`` says what that gave at 128 px.
+Hardware, time and accuracy: not measured. Its ImageNet weights were not available, and from
+scratch, 299 px are too slow on two cores without a GPU; ``xception_128`` has the results at 128 px.
 
 Phase one trains the head on the frozen backbone. Phase two trains the whole network at a lower rate with BatchNorm held
 in inference mode: letting its statistics follow small batches of another data set destroys what ImageNet taught it.
@@ -12,7 +12,7 @@ in inference mode: letting its statistics follow small batches of another data s
 import keras
 
 from trailcam_train.input.augmentation import ARTICLE
-from trailcam_train.models.backbones import ImageNetFile, behind_pixels, load_weights
+from trailcam_train.models.backbones import ImageNetFile, load_weights, with_pixel_input
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
 __all__ = ["RECIPE", "build"]
@@ -42,7 +42,7 @@ def build(recipe: Recipe, class_count: int) -> keras.Model:
     size = (recipe.input.height, recipe.input.width)
     backbone = keras.applications.Xception(input_shape=(*size, 3), include_top=False, weights=None, name="xception")
     load_weights(backbone, recipe.weights, _IMAGENET)
-    pixels, features = behind_pixels(
+    pixels, features = with_pixel_input(
         backbone, *size, scale=1 / 127.5, offset=-1.0, trains_statistics=recipe.batch_norm == "train"
     )
     x = keras.layers.GlobalAveragePooling2D(name="head")(features)

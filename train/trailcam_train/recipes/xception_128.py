@@ -4,9 +4,9 @@
     trailcam train DATA --recipe xception_128 --weights none --set batch_norm=train --set phases.head.epochs=0 \
         --set phases.whole.epochs=40 --set phases.whole.learning_rate=1e-3
 
-The second line starts from nothing, where ImageNet weights cannot be had.
+The second line starts from scratch, without ImageNet weights.
 
-Hardware, time and accuracy: both lines not measured as they stand. Without ImageNet weights, taught by the built-in
+Hardware, time and accuracy: neither line was measured as written. Without ImageNet weights, taught by the built-in
 model's run, first on small pictures and then for one epoch at 128 px, on 2 cores without a GPU: 76 and 27 minutes for
 9,413 training pictures of Animals-10.
 

@@ -1,10 +1,6 @@
-"""``report.html``: a run for people, on one page that needs no network.
+"""``report.html`` of a training run: how good the model is, on how many pictures, and where it fails."""
 
-It says first what the model is worth and on how many pictures, then where it fails.
-"""
-
-import html
-import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +10,16 @@ import numpy as np
 
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.inference.decision import probabilities
+from trailcam_core.report.axes import Axis, fraction
+from trailcam_core.report.charts import charts, line_chart, reliability_chart
+from trailcam_core.report.markup import Html, fill, join, paragraph
+from trailcam_core.report.page import render_page
+from trailcam_core.report.tables import html_table
 from trailcam_train.data.dataset import Unreadable
-from trailcam_train.evaluation.evaluate import KEEP, Answers
+from trailcam_train.evaluation.ood import KNOWN_ACCEPT_RATE, SplitLogits
 from trailcam_train.fitting.checkpoints import EpochRow
 from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipe.toml import recipe_to_toml
-from trailcam_train.reports.charts import line_chart, table
-from trailcam_train.reports.page import render_page
 from trailcam_train.reports.run_report_pictures import (
     Pictures,
     show_attention,
@@ -32,6 +31,33 @@ from trailcam_train.reports.run_report_pictures import (
 __all__ = ["Page", "render_report"]
 
 _LISTED = 100  # unreadable files shown; unreadable.csv has all
+_TOP5_CLASSES = 5  # classes above which a label among five answers is an achievement
+_CLASS = (
+    ("class", "{name}"),
+    ("test pictures", "{n:,}"),
+    ("recall", "{recall:.1%}"),
+    ("95 % interval", "{recall_low:.1%} to {recall_high:.1%}"),
+    ("answered", "{answered:,}"),
+    ("precision", "{precision:.1%}"),
+    ("95 % interval", "{precision_low:.1%} to {precision_high:.1%}"),
+    ("F1", "{f1:.3f}"),
+)
+_OTHERS = (
+    ("others", "{name}"),
+    ("pictures", "{n:,}"),
+    ("rejected", "{rejected:.1%}"),
+    ("95 % interval", "{rejected_low:.1%} to {rejected_high:.1%}"),
+    (f"at {KNOWN_ACCEPT_RATE:.0%} of test pictures kept", "{rejected_at_keep:.1%}"),
+    ("95 % interval", "{rejected_at_keep_low:.1%} to {rejected_at_keep_high:.1%}"),
+    ("AUROC", "{auroc:.3f}"),
+)
+_BLEND = (
+    ("phase", "{phase}"),
+    ("best epoch", "{epoch}"),
+    ("fraction of its weights", "{blend:.1%}"),
+    ("validation loss", "{validation_loss:.4f}"),
+    ("validation accuracy", "{validation_accuracy:.1%}"),
+)
 
 
 @dataclass(frozen=True)
@@ -51,8 +77,8 @@ class Page:
     unreadable: tuple[Unreadable, ...]
     data: Path
     rows: tuple[SplitRow, ...]
-    validation: Answers
-    test: Answers
+    validation: SplitLogits
+    test: SplitLogits
     model: keras.Model
 
     @property
@@ -78,207 +104,143 @@ def render_report(page: Page) -> str:
         SourceError: a picture that is shown can no longer be read.
     """
     tested, spec = page.tested, page.recipe.input.spec
-    parts = [
-        _summary(page),
-        "<h2>Training</h2>",
-        _curves(page),
-        _lessons(page),
-        "<h2>Classes</h2>",
-        _classes(page),
-        "<h2>Confusion</h2><p>Rows: what a picture shows. Columns: what was answered.</p>",
-        _confusion(page),
-        "<h2>Can its confidence be believed?</h2>",
-        _reliability(page),
-        "<h2>Unknown is an answer</h2>",
-        _reject(page),
-        "<h2>Its most confident mistakes</h2>",
-        show_mistakes(tested),
-        "<h2>Likely label errors</h2>",
-        show_label_errors(page.held_out),
-        "<h2>What it looks at</h2>",
-        show_attention(tested, page.model, spec),
-        "<h2>What its first layers see</h2>",
-        show_first_layers(tested, page.model, spec),
-        _unreadable(page),
-        "<h2>Where it comes from</h2>",
-        table(["", ""], [[key, value] for key, value in page.provenance.items()], texts=True),
-        f"<h2>Recipe</h2><pre>{html.escape(recipe_to_toml(page.recipe).decode('utf-8'))}</pre>",
+    sections = [
+        ("Training", _curves(page) + _other_teachers(page)),
+        ("Classes", _table(_CLASS, _named(page.metrics["test"]["per_class"]))),
+        ("Confusion", _confusion(page)),
+        ("Calibration", _reliability(page)),
+        ("Unknown pictures", _reject(page)),
+        ("Most confident mistakes", show_mistakes(tested)),
+        ("Likely label errors", show_label_errors(page.held_out)),
+        ("Attention", show_attention(tested, page.model, spec)),
+        ("First layers", show_first_layers(tested, page.model, spec)),
+        (f"Unreadable pictures: {len(page.unreadable):,} left out", _unreadable(page)),
+        ("Provenance", html_table(["", ""], list(page.provenance.items()), kind="texts")),
+        ("Recipe", fill("<pre>{}</pre>", recipe_to_toml(page.recipe).decode("utf-8"))),
     ]
-    return render_page(page.name, parts)
+    return render_page("Training run", page.name, [_summary(page), _cautions(page.provenance)], sections)
 
 
-def _share(value: float) -> str:
-    return f"{value:.1%}"
-
-
-def _interval(low: float, high: float) -> str:
-    return f"{low:.1%} to {high:.1%}"
-
-
-def _summary(page: Page) -> str:
+def _summary(page: Page) -> Html:
     test, validation = page.metrics["test"], page.metrics["validation"]
     worst = min(page.labels, key=lambda label: test["recall"][label])
-    row = test["per_class"][worst]
-    return (
-        f'<p class="lead">Right on <b>{_share(test["top1"])}</b> of {test["n"]:,} test pictures '
-        f"(95 % interval {_interval(test['top1_low'], test['top1_high'])}). "
-        f"Its worst class is <b>{html.escape(worst)}</b>: {_share(row['recall'])} of {row['n']:,} found "
-        f"({_interval(row['recall_low'], row['recall_high'])}).</p>"
-        f"<p>Among its five likeliest answers on {_share(test['top5'])} "
-        f"({_interval(test['top5_low'], test['top5_high'])}); macro-F1 {test['macro_f1']:.3f} "
-        f"({test['macro_f1_low']:.3f} to {test['macro_f1_high']:.3f}).</p>"
-        f"<p>Validation: {_share(validation['top1'])} of {validation['n']:,}. Validation pictures chose the best "
-        "epoch, the temperature and the reject rule; test pictures chose nothing.</p>"
-        f"{_cautions(page.provenance)}"
-    )
+    top5 = "; the label is among the five likeliest on {top5:.1%} ({top5_low:.1%} to {top5_high:.1%})"
+    parts = [
+        '<p class="lead">Right on <b>{top1:.1%}</b> of {n:,} test pictures (95 % interval {top1_low:.1%} to '
+        "{top1_high:.1%}). The worst class is <b>{}</b>: {worst[recall]:.1%} of {worst[n]:,} found "
+        "({worst[recall_low]:.1%} to {worst[recall_high]:.1%}).</p>",
+        "<p>Macro-F1 {macro_f1:.3f} ({macro_f1_low:.3f} to {macro_f1_high:.3f})",
+        top5 if len(page.labels) > _TOP5_CLASSES else "",
+        ".</p><p>Validation: {validation[top1]:.1%} of {validation[n]:,}. Validation pictures chose the best epoch, "
+        "the temperature and the reject rule; test pictures chose nothing.</p>",
+    ]
+    return fill("".join(parts), worst, worst=test["per_class"][worst], validation=validation, **test)
 
 
-def _cautions(provenance: dict[str, str]) -> str:
-    """Return what makes the test easier, or its intervals narrower, than they look."""
-    said = []
+def _cautions(provenance: dict[str, str]) -> Html:
+    """Return reasons why the test is easier, or its intervals narrower, than the figures suggest."""
+    cautions = []
     if "group_by" in provenance:
-        said.append(
-            "Pictures were grouped, by camera or site say. The intervals take them as independent of each other, which "
+        cautions.append(
+            "Pictures were grouped, for example by camera or site. The intervals assume independent pictures, which "
             "pictures of one group are not: the true intervals are wider."
         )
     if provenance.get("near_duplicates_across", "0") != "0":
-        said.append(
-            f"{provenance['near_duplicates_across']} groups of near-duplicates are in several splits of the split that "
-            "was handed in: on those pictures the test is no test."
+        cautions.append(
+            f"{provenance['near_duplicates_across']} groups of near-duplicates are in several splits of the given "
+            "split: those test pictures resemble training pictures."
         )
-    return "".join(f"<p><b>Caution.</b> {text}</p>" for text in said)
+    return join(fill("<p><b>Caution.</b> {}</p>", text) for text in cautions)
 
 
-def _curves(page: Page) -> str:
-    epochs = (1.0, float(max(2, len(page.history))))
-    top = max((max(row.loss, row.validation_loss) for row in page.history), default=1.0)
-    loss = line_chart(
-        "Loss",
-        [
-            ("training", [(row.epoch, row.loss) for row in page.history]),
-            ("validation", [(row.epoch, row.validation_loss) for row in page.history]),
-        ],
-        "epoch",
-        (0.0, top),
-        epochs,
-    )
-    worst = min((min(row.accuracy, row.validation_accuracy) for row in page.history), default=0.0)
-    accuracy = line_chart(
-        "Accuracy",
-        [
-            ("training, augmented", [(row.epoch, row.accuracy) for row in page.history]),
-            ("validation", [(row.epoch, row.validation_accuracy) for row in page.history]),
-        ],
-        "epoch",
-        (min(0.9, math.floor(10 * worst) / 10), 1.0),
-        epochs,
-    )
-    return f'<div class="charts">{loss}{accuracy}</div>'
+def _curves(page: Page) -> Html:
+    rows, epoch = page.history, Axis("epoch", show=(1.0, 2.0), whole=True)
+    losses = [
+        ("training", [(row.epoch, row.loss) for row in rows]),
+        ("validation", [(row.epoch, row.validation_loss) for row in rows]),
+    ]
+    accuracies = [
+        ("training, augmented", [(row.epoch, row.accuracy) for row in rows]),
+        ("validation", [(row.epoch, row.validation_accuracy) for row in rows]),
+    ]
+    loss = line_chart("Loss", losses, epoch, Axis("loss", 0.0, show=(0.0,)))
+    return charts([loss, line_chart("Accuracy", accuracies, epoch, fraction("right", show=(0.9, 1.0)))])
 
 
-def _lessons(page: Page) -> str:
-    """What it learned from beside the labels of its pictures."""
-    recipe, text = page.recipe, ""
+def _other_teachers(page: Page) -> Html:
+    """Return sources of training beside the labels: a teacher, other pictures, and blended phases."""
+    recipe, parts = page.recipe, []
     if recipe.distillation.teacher:
         lesson = recipe.distillation
-        text += (
-            f"<p>{lesson.weight:.0%} of the loss came from the answers of <b>{html.escape(lesson.teacher)}</b>, "
-            f"softened with temperature {lesson.temperature:g}; the rest from the labels.</p>"
+        parts.append(
+            fill(
+                "<p>{:.0%} of the loss came from the answers of <b>{}</b>, softened with temperature {:g}; the rest "
+                "from the labels.</p>",
+                *(lesson.weight, lesson.teacher, lesson.temperature),
+            )
         )
     if recipe.outliers_weight:
-        text += (
-            f"<p>Each step also saw {recipe.outliers_per_batch} pictures of none of the classes, with weight "
-            f"{recipe.outliers_weight:g}: outliers.csv has them, and no figure below counts them.</p>"
+        parts.append(
+            paragraph(
+                f"Each step also used {recipe.outliers_per_batch} out-of-distribution pictures with weight "
+                f"{recipe.outliers_weight:g}. outliers.csv lists them; no figure below counts them."
+            )
         )
     if page.metrics.get("blends"):
-        rows = [
-            [
-                item["phase"],
-                f"{item['epoch']}",
-                _share(item["blend"]),
-                f"{item['validation_loss']:.4f}",
-                _share(item["validation_accuracy"]),
-            ]
-            for item in page.metrics["blends"]
-        ]
-        head = ["phase", "best epoch", "share of its weights", "validation loss", "validation accuracy"]
-        text += "<p>Phases that ended between the weights they began with and their best:</p>" + table(head, rows)
-    return text
+        parts.append(paragraph("Phases that ended between their first and their best weights:"))
+        parts.append(_table(_BLEND, page.metrics["blends"]))
+    return join(parts)
 
 
-def _classes(page: Page) -> str:
-    rows = []
-    for label, found in page.metrics["test"]["per_class"].items():
-        rows.append(
-            [
-                label,
-                f"{found['n']:,}",
-                _share(found["recall"]),
-                _interval(found["recall_low"], found["recall_high"]),
-                f"{found['answered']:,}",
-                _share(found["precision"]),
-                _interval(found["precision_low"], found["precision_high"]),
-                f"{found['f1']:.3f}",
-            ]
-        )
-    head = ["class", "test pictures", "recall", "95 % interval", "answered", "precision", "95 % interval", "F1"]
-    return table(head, rows)
+def _table(columns: Sequence[tuple[str, str]], records: Iterable[dict[str, Any]]) -> Html:
+    """Return a table of records; a column has a name and the template of its cells."""
+    rows = [[template.format_map(record) for _, template in columns] for record in records]
+    return html_table([name for name, _ in columns], rows)
 
 
-def _confusion(page: Page) -> str:
+def _confusion(page: Page) -> Html:
     counts = np.array(page.metrics["test"]["confusion"])
-    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    fractions = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     rows = [[label, *(str(n) if n else "" for n in counts[number])] for number, label in enumerate(page.labels)]
-    return table(["", *page.labels], rows, np.sqrt(shares).tolist())
+    table = html_table(["", *page.labels], rows, np.sqrt(fractions).tolist(), kind="matrix")
+    return paragraph("Rows: the label of a picture. Columns: the answer of the model.") + table
 
 
-def _reliability(page: Page) -> str:
+def _reliability(page: Page) -> Html:
     test = page.metrics["test"]
-    series = [
-        (name, [(item["confidence"], item["accuracy"]) for item in test[key]])
+    lines = [
+        (name, [(item["confidence"], item["accuracy"], item["n"]) for item in test[key]])
         for name, key in (("as trained", "reliability_before"), ("with temperature", "reliability_after"))
     ]
-    chart = line_chart("Accuracy by confidence", series, "confidence", (0, 1), (0, 1), diagonal=True)
-    return (
-        f"<p>Temperature {page.metrics['temperature']:.3f}, fitted on validation. Calibration error on test: "
-        f"{_error(test, 'before')} as trained, {_error(test, 'after')} with the temperature. A point below the dashed "
-        "line: surer than it is right.</p>"
-        f'<div class="charts">{chart}</div>'
+    text = fill(
+        "<p>Temperature {:.3f}, fitted on validation. Calibration error on test: {ece_before:.3f} "
+        "({ece_before_low:.3f} to {ece_before_high:.3f}) as trained, {ece_after:.3f} ({ece_after_low:.3f} to "
+        "{ece_after_high:.3f}) with the temperature. A point below the dashed line: the model is surer than it is "
+        "right. The columns count the test pictures behind each point with the temperature: a point of few pictures "
+        "proves little.</p>",
+        page.metrics["temperature"],
+        **test,
     )
+    return text + charts([reliability_chart("Accuracy by confidence", lines)])
 
 
-def _error(test: dict[str, Any], when: str) -> str:
-    return f"{test[f'ece_{when}']:.3f} ({test[f'ece_{when}_low']:.3f} to {test[f'ece_{when}_high']:.3f})"
-
-
-def _reject(page: Page) -> str:
-    rule = page.metrics["reject"]
-    text = (
-        f"<p>Below {rule['threshold']:.3f} of <b>{html.escape(rule['score'])}</b> the answer is unknown. The threshold "
-        f"keeps {KEEP:.0%} of the validation pictures; it kept {_share(rule['animals_kept'])} of {rule['n_animals']:,} "
-        f"test pictures ({_interval(rule['animals_kept_low'], rule['animals_kept_high'])}).</p>"
+def _reject(page: Page) -> Html:
+    text = fill(
+        "<p>Below {threshold:.3f} of <b>{score}</b> the answer is unknown. The threshold keeps {:.0%} of the "
+        "validation pictures; it kept {animals_kept:.1%} of {n_animals:,} test pictures ({animals_kept_low:.1%} to "
+        "{animals_kept_high:.1%}).</p>",
+        KNOWN_ACCEPT_RATE,
+        **page.metrics["reject"],
     )
     if "others" not in page.metrics:
-        return text + '<p>How many other pictures it turns away was not measured: train with "--others DIR".</p>'
-    rows = [
-        [
-            group,
-            f"{found['n']:,}",
-            _share(found["rejected"]),
-            _interval(found["rejected_low"], found["rejected_high"]),
-            _share(found["rejected_at_keep"]),
-            _interval(found["rejected_at_keep_low"], found["rejected_at_keep_high"]),
-            f"{found['auroc']:.3f}",
-        ]
-        for group, found in page.metrics["others"]["groups"].items()
-    ]
-    at_keep = f"at {KEEP:.0%} of test pictures kept"
-    return text + table(["others", "pictures", "turned away", "95 % interval", at_keep, "95 % interval", "AUROC"], rows)
+        return text + paragraph('How many other pictures are rejected was not measured: train with "--others DIR".')
+    return text + _table(_OTHERS, _named(page.metrics["others"]["groups"]))
 
 
-def _unreadable(page: Page) -> str:
-    if not page.unreadable:
-        return ""
+def _named(records: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"name": name, **record} for name, record in records.items()]
+
+
+def _unreadable(page: Page) -> Html:
     rows = [[item.file, item.reason] for item in page.unreadable[:_LISTED]]
-    title = f"<h2>Left out: {len(page.unreadable):,} pictures that cannot be read</h2>"
-    return title + table(["file", "reason"], rows, texts=True)
+    return html_table(["file", "reason"], rows, kind="texts") if rows else Html()

@@ -1,9 +1,8 @@
-"""The parts of a report that are pictures: mistakes, likely label errors, and what the network looks at.
+"""The parts of a report that are pictures: mistakes, likely label errors, attention and first layers of the network.
 
-Each part says in a sentence what to look for. Pictures are (H, W, 3) uint8 RGB.
+A sentence above each explains how to read it. Pictures are (H, W, 3) uint8 RGB.
 """
 
-import html
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,12 @@ import numpy.typing as npt
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image, fit_image
+from trailcam_core.report.markup import Html, fill, paragraph
+from trailcam_core.report.pictures import picture, pictures
+from trailcam_core.report.tables import html_table
 from trailcam_core.spec import InputSpec
 from trailcam_train.evaluation.explain import FeatureMaps, feature_maps, grad_cam
 from trailcam_train.evaluation.label_errors import find_label_errors
-from trailcam_train.reports.charts import picture, pictures_in_a_row, table
 
 __all__ = ["Pictures", "show_attention", "show_first_layers", "show_label_errors", "show_mistakes"]
 
@@ -66,14 +67,15 @@ class Pictures:
         """Return a picture as an input of this kind."""
         return fit_image(read_image(self.data / self.rows[position].file, spec), spec)
 
-    def describe(self, position: int) -> str:
-        """Return label, answer, confidence and file of a picture."""
+    def caption(self, position: int) -> list[tuple[str, str]]:
+        """Return label, answer with its confidence, and file of a picture, as lines of a caption."""
         row, answer = self.rows[position], self.labels[int(self.answers[position])]
-        said = f"{row.label}, rightly" if answer == row.label else f"{row.label}, answered {answer}"
-        return f"{said} {self.confidence[position]:.0%}: {row.file}"
+        right = answer == row.label
+        answered = f"answered {answer} {self.confidence[position]:.0%}\N{NO-BREAK SPACE}{'✓' if right else '✗'}"
+        return [("truth", row.label), ("right" if right else "wrong", answered), ("file", row.file)]
 
 
-def show_mistakes(test: Pictures) -> str:
+def show_mistakes(test: Pictures) -> Html:
     """Return the most confident mistakes.
 
     Raises:
@@ -81,41 +83,43 @@ def show_mistakes(test: Pictures) -> str:
     """
     wrong = test.mistakes()
     if not len(wrong):
-        return "<p>None on the test pictures.</p>"
-    figures = (picture(test.fitted(p, _THUMBNAIL), test.describe(p)) for p in wrong[:_SHOWN])
-    return _hint("The label first, then what was answered and how surely.") + "".join(figures)
+        return paragraph("None on the test pictures.")
+    shown = wrong[:_SHOWN]
+    count = f"{len(shown)} of {len(wrong):,}" if len(shown) < len(wrong) else f"All {len(wrong)}"
+    text = paragraph(f"{count}. The label first, then the answer with its confidence.", "hint")
+    return text + pictures(picture(test.fitted(p, _THUMBNAIL), test.caption(p)) for p in shown)
 
 
-def show_label_errors(held_out: Pictures) -> str:
+def show_label_errors(held_out: Pictures) -> Html:
     """Return pictures whose label is likely wrong, among validation and test pictures together."""
     found = find_label_errors(held_out.shares, held_out.class_ids)
-    text = (
-        f"<p>{len(found):,} of {len(held_out.rows):,} validation and test pictures are suspected by confident "
-        "learning: the model is as sure of another class as it usually is of pictures with that label. Training "
-        "pictures cannot be judged so, because the model has learned their labels.</p>"
+    text = paragraph(
+        f"{len(found):,} of {len(held_out.rows):,} validation and test pictures are suspected by confident learning: "
+        "the model is as sure of another class as it usually is of pictures with that label. Training pictures cannot "
+        "be judged so, because the model has learned their labels."
     )
     if not found:
         return text
-    text += _hint(
-        "Does the picture show what its label says? If not, move it to the right folder and train again; if it does, "
-        "it is a mistake of the model."
+    text += paragraph(
+        "Does the picture show its label? If not, move it to the right folder and train again; if it does, the model "
+        "is wrong.",
+        "hint",
     )
-    names = [
-        f"{held_out.rows[e.position].label} {e.given_share:.0%}, rather {held_out.labels[e.suggested]} "
-        f"{e.suggested_share:.0%}"
-        for e in found
-    ]
-    files = [held_out.rows[e.position] for e in found]
-    for error, name, row in zip(found[:_SHOWN], names, files, strict=False):
-        text += picture(held_out.fitted(error.position, _THUMBNAIL), f"{name}: {row.file}")
+    rows = [held_out.rows[error.position] for error in found]
+    given = [f"{row.label} {error.given_probability:.0%}" for row, error in zip(rows, found, strict=True)]
+    rather = [f"rather {held_out.labels[error.suggested]} {error.suggested_probability:.0%}" for error in found]
+    text += pictures(
+        picture(held_out.fitted(error.position, _THUMBNAIL), [("truth", label), ("wrong", other), ("file", row.file)])
+        for error, label, other, row in zip(found[:_SHOWN], given, rather, rows, strict=False)
+    )
     if len(found) > _SHOWN:
-        listed = [[row.file, row.split, name] for row, name in zip(files, names, strict=True)][:_LISTED]
-        text += f"<details><summary>The first {len(listed):,} by name</summary>"
-        text += table(["file", "split", "label, rather"], listed, texts=True) + "</details>"
+        every = [(row.file, row.split, *names) for row, *names in zip(rows, given, rather, strict=True)][:_LISTED]
+        listed = html_table(["file", "split", "label", "rather"], every, kind="texts")
+        text += fill("<details><summary>The first {:,} by name</summary>{}</details>", len(every), listed)
     return text
 
 
-def show_attention(test: Pictures, model: keras.Model, spec: InputSpec) -> str:
+def show_attention(test: Pictures, model: keras.Model, spec: InputSpec) -> Html:
     """Return Grad-CAM of a few wrong and a few right answers; ``spec`` is the input of ``model``."""
     wrong = test.mistakes()[:_EXPLAINED]
     right = _from_sure_to_unsure(test)
@@ -125,7 +129,7 @@ def show_attention(test: Pictures, model: keras.Model, spec: InputSpec) -> str:
     class_ids = np.concatenate([test.answers[positions], test.class_ids[wrong]])
     maps = grad_cam(model, asked, class_ids)
     if not maps.size:
-        return "<p>This network has no last convolution to trace an answer back to, so there is no Grad-CAM.</p>"
+        return paragraph("This network has no last convolution to trace an answer back to, so there is no Grad-CAM.")
     figures = []
     for number, position in enumerate(positions):
         heats = [(maps[number], f"for {test.labels[class_ids[number]]}")]
@@ -133,43 +137,44 @@ def show_attention(test: Pictures, model: keras.Model, spec: InputSpec) -> str:
             heats.append((maps[len(positions) + number], f"for {test.labels[class_ids[len(positions) + number]]}"))
         image = _shrink(images[number])
         row = [(image, "picture"), *((_glow(image, heat), text) for heat, text in heats)]
-        figures.append(pictures_in_a_row(row, test.describe(position)))
-    found_wrong, found_right = "".join(figures[: len(wrong)]), "".join(figures[len(wrong) :])
-    return (
-        _hint(
-            "Grad-CAM: bright where the picture speaks for a class. It should lie on the animal; light on the "
-            "background, a caption or the frame means that the network learned the surroundings."
-        )
-        + (f"<h3>Wrong answers, the most confident</h3>{found_wrong}" if found_wrong else "")
-        + (f"<h3>Right answers, from the surest to the least sure</h3>{found_right}" if found_right else "")
+        figures.append(picture(row, test.caption(position)))
+    text = paragraph(
+        "Grad-CAM: bright where the picture speaks for a class. It should lie on the animal; light on the background, "
+        "a caption or the frame means that the network learned the surroundings.",
+        "hint",
     )
+    for heading, shown in (
+        ("Wrong answers, the most confident", figures[: len(wrong)]),
+        ("Right answers, from the surest to the least sure", figures[len(wrong) :]),
+    ):
+        text += fill("<h3>{}</h3>{}", heading, pictures(shown, "wide")) if shown else ""
+    return text
 
 
-def show_first_layers(test: Pictures, model: keras.Model, spec: InputSpec) -> str:
-    """Return what the first convolution and the first pooling make of one test picture."""
+def show_first_layers(test: Pictures, model: keras.Model, spec: InputSpec) -> Html:
+    """Return the output of the first convolution and the first pooling for one test picture."""
     chosen = _from_sure_to_unsure(test)
     position = int(chosen[0]) if len(chosen) else 0
     image = test.fitted(position, spec)
     found = feature_maps(model, image)
     if not found:
-        return "<p>This network has no convolution, so there are no feature maps.</p>"
-    text = _hint(
+        return paragraph("This network has no convolution, so there are no feature maps.")
+    text = paragraph(
         "Each tile is one channel, bright where it answers strongly. Edges, colours and textures are healthy; many "
-        "flat or equal tiles mean channels that do no work."
+        "flat or equal tiles mean channels that do no work.",
+        "hint",
     )
-    text += picture(_shrink(image), test.describe(position))
+    text += pictures([picture(_shrink(image), test.caption(position))])
+    figures = []
     for maps in found:
         height, width, count = maps.maps.shape
         shown = f"the first {_CHANNELS} of {count:,}" if count > _CHANNELS else f"{count}"
         caption = f"After the first {maps.kind}, layer {maps.layer}: {shown} channels of {width} x {height} px"
-        text += picture(_tile(maps), caption, "wide")
+        figures.append(picture(_tile(maps), [("", caption)]))
+    text += pictures(figures, "large")
     if len(found) == 1:
-        text += "<p>This network has no pooling layer but the one before its answer: strides shrink the picture.</p>"
+        text += paragraph("This network pools only just before its answer: strides shrink the picture.")
     return text
-
-
-def _hint(text: str) -> str:
-    return f'<p class="hint">{html.escape(text)}</p>'
 
 
 def _from_sure_to_unsure(test: Pictures) -> Positions:

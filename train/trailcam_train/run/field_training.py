@@ -10,34 +10,34 @@ from trailcam_train.data.class_names import choose_label_map
 from trailcam_train.data.dataset import list_class_folders
 from trailcam_train.field.prepare import SPLIT_FILE, Division, prepare_field_data
 from trailcam_train.run.partial_run import check_free
-from trailcam_train.run.training import Plan, start_training
+from trailcam_train.run.training import TrainingRequest, start_training
 
 __all__ = ["start_field_training"]
 
 _SUFFIX = ".data"
 
 
-def start_field_training(plan: Plan, negatives: Path, progress: Progress = silent) -> Run:
+def start_field_training(request: TrainingRequest, negatives: Path, progress: Progress = silent) -> Run:
     """Prepare ``RUN.data`` and train on it; one that an earlier start left is used as it is.
 
     Args:
-        plan: of the training; its ``data`` are photographs of the classes alone.
+        request: of the training; its ``data`` are photographs of the classes alone.
         negatives: pictures without any of the classes, see ``trailcam_train.field.negatives``.
         progress: told of each step.
 
     Raises:
         DataError, TrainError, OSError: as ``prepare_field_data`` and ``start_training``; a split or groups are named.
     """
-    if plan.split is not None or plan.group_by is not None:
+    if request.split is not None or request.group_by is not None:
         raise TrainError(
             "--negatives divides pictures, kinds and scenes itself. Leave out --split and --group-by, or train on a "
             "prepared folder with its own split.csv."
         )
-    check_free(plan.run)
-    target = plan.run.with_name(plan.run.name + _SUFFIX)
-    recipe = plan.recipe
+    check_free(request.run)
+    target = request.run.with_name(request.run.name + _SUFFIX)
+    recipe = request.recipe
     if not target.exists():
-        label_map = choose_label_map(list_class_folders(plan.data), plan.label_map)
+        label_map = choose_label_map(list_class_folders(request.data), request.label_map)
         division = Division(recipe.seed, recipe.validation, recipe.test)
-        prepare_field_data(plan.data, label_map, negatives, target, recipe.field, division, progress)
-    return start_training(replace(plan, data=target, split=target / SPLIT_FILE, label_map="none"), progress)
+        prepare_field_data(request.data, label_map, negatives, target, recipe.field, division, progress)
+    return start_training(replace(request, data=target, split=target / SPLIT_FILE, label_map="none"), progress)

@@ -1,4 +1,4 @@
-"""One training per folder: two that write the same checkpoints would ruin both."""
+"""Lock the folder of a training against a second process."""
 
 import fcntl
 import os
@@ -10,12 +10,12 @@ from trailcam_core.errors import TrainError
 
 __all__ = ["LOCK_FILE", "locked"]
 
-LOCK_FILE = "lock"  # holds the number of the process, for people; the lock itself ends with the process
+LOCK_FILE = "lock"  # holds the process id for the user; the lock itself ends with the process
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder of an unfinished training inside the block; the folder may be renamed meanwhile.
+    """Lock the folder of an unfinished training inside the block; the folder may be renamed meanwhile.
 
     Raises:
         TrainError: another process holds it, or finished it just now.

@@ -1,6 +1,7 @@
 """``trailcam demo``: recognise animals now, with the built-in bundle and built-in photographs; mistakes are counted."""
 
 import argparse
+import textwrap
 import threading
 
 from trailcam.commands.demo.material import read_photographs, read_sequence
@@ -10,8 +11,8 @@ from trailcam.signals import stop_on_signals
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_edge.events import Visit
+from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.recognition.loop import watch
-from trailcam_edge.recognition.observation import Observation
 from trailcam_edge.sources import DEMO_FRAMES, open_source
 
 __all__ = ["add_arguments", "run"]
@@ -56,17 +57,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _introduce(classifier: Classifier) -> None:
     labels = classifier.output.labels
-    known = ", ".join(labels[:10]) + (", ..." if len(labels) > 10 else "")
-    print(f"{classifier.name} knows {len(labels)} labels: {known}.")
-    print("These photographs are all that its licence lets us ship; none was chosen by a model's answer.")
+    listed = textwrap.shorten(", ".join(labels), 90, placeholder=" ...")
+    print(f"{classifier.name} has {len(labels)} labels:\n  {listed}")
+    print("No photograph was selected or left out because of a model's answer.")
 
 
 def _show_photographs(classifier: Classifier, output: DemoOutput, stop: threading.Event) -> None:
     photographs = {item.file: item for item in read_photographs(classifier.output.labels)}
     try:
-        for happening in watch(lambda: open_source("demo", _refuse), classifier, stop=stop):
-            if isinstance(happening, Observation) and happening.answer is not None:
-                output.photograph(photographs[happening.frame.name], happening, happening.answer)
+        for event in watch(lambda: open_source("demo", _refuse), classifier, stop=stop):
+            if isinstance(event, FrameResult) and event.answer is not None:
+                output.photograph(photographs[event.frame.name], event, event.answer)
     finally:
         output.photographs_end()
 
@@ -76,11 +77,11 @@ def _show_sequence(classifier: Classifier, output: DemoOutput, stop: threading.E
     path = str(DEMO_FRAMES / sequence.file)
     output.sequence_begin(sequence)
     try:
-        for happening in watch(lambda: open_source(path, _refuse), classifier, stop=stop):
-            if isinstance(happening, Observation):
-                output.frame(sequence, happening)
-            elif isinstance(happening, Visit):
-                output.visit(happening)
+        for event in watch(lambda: open_source(path, _refuse), classifier, stop=stop):
+            if isinstance(event, FrameResult):
+                output.frame(sequence, event)
+            elif isinstance(event, Visit):
+                output.visit(event)
     finally:
         output.sequence_end(sequence)
 

@@ -7,13 +7,24 @@ from typing import Literal
 
 from trailcam_edge.sources import DEMO_FRAMES
 
-__all__ = ["Kind", "Photograph", "Sequence", "Verdict", "judge", "read_photographs", "read_sequence"]
+__all__ = [
+    "Kind",
+    "Photograph",
+    "Sequence",
+    "Verdict",
+    "demo_labels",
+    "judge",
+    "judge_photograph",
+    "read_photographs",
+    "read_sequence",
+]
 
 Kind = Literal["animal", "other", "empty"]
 """``animal``: one that the model knows. ``other``: an animal that it does not know. ``empty``: no animal."""
 
-Verdict = Literal["right", "missed", "wrong"]
-"""``missed``: a known animal was answered with unknown. ``wrong``: the frame got a label that is not its own."""
+Verdict = Literal["right", "missed", "wrong", "unjudged"]
+"""``missed``: a known animal was answered with unknown. ``wrong``: the answer is not the label that is right.
+``unjudged``: a model with further labels gave an animal one that the demo does not know. It may be right."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,7 @@ class Sequence:
 
     file: str
     shows: str
+    note: str
     expected: str | None
     frames: int
     first: int
@@ -49,12 +61,20 @@ def read_photographs(labels: Collection[str]) -> list[Photograph]:
     Args:
         labels: what the model can answer.
     """
-    entries = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
-    photographs = [Photograph(**{name: entry[name] for name in Photograph.__annotations__}) for entry in entries]
     return [
         replace(item, kind="other", expected=None) if item.kind == "animal" and item.expected not in labels else item
-        for item in photographs
+        for item in _listed()
     ]
+
+
+def demo_labels() -> frozenset[str]:
+    """Return the labels of the animals that the demo can judge."""
+    return frozenset(item.expected for item in _listed() if item.expected is not None)
+
+
+def _listed() -> list[Photograph]:
+    entries = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
+    return [Photograph(**{name: entry[name] for name in Photograph.__annotations__}) for entry in entries]
 
 
 def read_sequence(labels: Collection[str]) -> Sequence:
@@ -63,7 +83,7 @@ def read_sequence(labels: Collection[str]) -> Sequence:
     expected = entry["expected"] if entry["expected"] in labels else None
     first, last = entry["animal_frames"]
     height = entry["animal_height_px"] / entry["size_px"][1]
-    return Sequence(entry["file"], entry["shows"], expected, entry["frames"], first, last, height)
+    return Sequence(entry["file"], entry["shows"], entry["note"], expected, entry["frames"], first, last, height)
 
 
 def judge(expected: str | None, named: str | None) -> Verdict:
@@ -71,3 +91,9 @@ def judge(expected: str | None, named: str | None) -> Verdict:
     if named == expected:
         return "right"
     return "missed" if named is None else "wrong"
+
+
+def judge_photograph(photograph: Photograph, named: str | None, known: Collection[str]) -> Verdict:
+    """Return how good the answer to a photograph is; ``known`` is ``demo_labels()``."""
+    verdict = judge(photograph.expected, named)
+    return "unjudged" if verdict == "wrong" and photograph.kind != "empty" and named not in known else verdict

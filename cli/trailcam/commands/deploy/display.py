@@ -1,22 +1,29 @@
-"""What ``trailcam deploy`` prints while it works: lines that stay, and below them one line that moves."""
+"""Output of ``trailcam deploy`` while it runs: lines that remain, and one line of progress below them."""
 
+import logging
 import sys
 import threading
 import time
+from types import TracebackType
 
 from tqdm import tqdm
 
-from trailcam_deploy.fleet.run_fleet import DONE, Outcome
+from trailcam_deploy.fleet.run_fleet import DONE, HostOutcome
 
 __all__ = ["FleetDisplay"]
 
 _BAR_EVERY_S = 0.2
+_LOGGER = logging.getLogger("trailcam_deploy")
 
 
-class FleetDisplay:
-    """Shows steps and outcomes of devices on stderr; every method may be called by any thread."""
+class FleetDisplay(logging.Handler):
+    """Show log records, sent bytes and outcomes of devices on stderr; every method may be called by any thread.
+
+    In a ``with`` block it handles the records of ``trailcam_deploy``, each with its device as ``host``.
+    """
 
     def __init__(self, total: int) -> None:
+        super().__init__()
         self._guard = threading.Lock()
         self._many = total > 1
         self._drawn_s = 0.0
@@ -26,29 +33,37 @@ class FleetDisplay:
             else None
         )
 
-    def diary(self, host_id: str) -> "_HostDiary":
-        """Return what is told of one device."""
-        return _HostDiary(self, host_id)
+    def __enter__(self) -> "FleetDisplay":
+        self._before = _LOGGER.level, _LOGGER.propagate
+        _LOGGER.setLevel(logging.INFO)
+        _LOGGER.propagate = False
+        _LOGGER.addHandler(self)
+        return self
 
-    def line(self, text: str) -> None:
-        """Print a line that stays."""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _LOGGER.removeHandler(self)
+        _LOGGER.level, _LOGGER.propagate = self._before
         with self._guard:
             if self._bar is not None:
-                self._bar.clear()
-            print(text, file=sys.stderr, flush=True)
-            if self._bar is not None:
-                self._bar.refresh()
+                self._bar.close()
+                self._bar = None
 
-    def outcome(self, outcome: Outcome) -> None:
-        """Print how it went with a device; the good news of a single one is a result, for stdout."""
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a log record."""
+        self._line(f"{getattr(record, 'host', 'trailcam')}: {record.getMessage()}")
+
+    def outcome(self, outcome: HostOutcome) -> None:
+        """Print the outcome of a device; the success of a single device is a result, for stdout."""
         if outcome.kind != DONE or (self._many and "\n" not in outcome.text):
-            self.line(f"{outcome.host.id}: {outcome.kind}: {outcome.text}")
+            self._line(f"{outcome.host.id}: {outcome.kind}: {outcome.text}")
         with self._guard:
             if self._bar is not None:
                 self._bar.update(1)
 
-    def moves(self, host_id: str, done: int, total: int) -> None:
-        """Show bytes on the moving line, not too often."""
+    def progress(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """Show the bytes that were sent to the device ``stage``, at most every 0.2 s."""
         with self._guard:
             if not sys.stderr.isatty():
                 return
@@ -56,26 +71,16 @@ class FleetDisplay:
             if now_s < self._drawn_s + _BAR_EVERY_S and done < total:
                 return
             self._drawn_s = now_s
-            text = f"{host_id}: {done / 1e6:.1f} of {total / 1e6:.1f} MB"
+            text = f"{stage}: {done / 1e6:.1f} of {total / 1e6:.1f} MB {note}".rstrip()
             if self._bar is not None:
                 self._bar.set_postfix_str(text)
             else:
                 print(f"\r\033[K{text}", end="\r" if done < total else "\r\033[K", file=sys.stderr, flush=True)
 
-    def close(self) -> None:
-        """Clear the moving line."""
+    def _line(self, text: str) -> None:
         with self._guard:
             if self._bar is not None:
-                self._bar.close()
-                self._bar = None
-
-
-class _HostDiary:
-    def __init__(self, display: FleetDisplay, host_id: str) -> None:
-        self._display, self._host_id = display, host_id
-
-    def says(self, text: str) -> None:
-        self._display.line(f"{self._host_id}: {text}")
-
-    def moves(self, done: int, total: int) -> None:
-        self._display.moves(self._host_id, done, total)
+                self._bar.clear()
+            print(text, file=sys.stderr, flush=True)
+            if self._bar is not None:
+                self._bar.refresh()

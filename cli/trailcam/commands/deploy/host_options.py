@@ -1,9 +1,10 @@
-"""Options that all actions of ``trailcam deploy`` share: which devices, how to reach them, and the fleet's folder."""
+"""Options that all actions of ``trailcam deploy`` share: devices, connections and the operator's folder."""
 
 import argparse
 import getpass
 import os
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,28 +13,33 @@ from typing import TYPE_CHECKING
 from trailcam.commands.model_options import usage_error
 
 if TYPE_CHECKING:
-    from trailcam_deploy.fleet.inventory import Host
-    from trailcam_deploy.fleet.run_fleet import FleetRules
-    from trailcam_deploy.operator_folder import Home
-    from trailcam_deploy.ssh.connection import SshSettings
+    from trailcam_core.ssh.master import SshSettings
+    from trailcam_deploy.device.host import Host
+    from trailcam_deploy.fleet.run_fleet import FleetRules, HostOutcome
+    from trailcam_deploy.operator_folder import OperatorFolder
+    from trailcam_deploy.ssh.connection import Connection
 
 __all__ = [
     "add_fleet_argument",
     "add_host_arguments",
     "ask_password",
     "chosen_hosts",
+    "exit_code",
     "fleet_rules",
-    "open_home",
+    "open_operator_folder",
+    "run_on_hosts",
     "ssh_settings",
 ]
 
+_NOT_ALL = 3  # exit code: no device failed, but some were not reached
+
 
 def add_host_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add them."""
+    """Add the options of devices and connections."""
     parser.add_argument("--to", metavar="USER@HOST", help="one device, by address or by name of your SSH configuration")
     parser.add_argument("--inventory", type=Path, metavar="FILE", help="devices and groups, as TOML")
-    parser.add_argument("--group", metavar="NAME", help="of the inventory: this group only")
-    parser.add_argument("--only", action="append", default=[], metavar="HOST", help="of the inventory: this one only")
+    parser.add_argument("--group", metavar="NAME", help="of the inventory: only this group")
+    parser.add_argument("--only", action="append", default=[], metavar="HOST", help="of the inventory: only this one")
     parser.add_argument("--parallel", type=int, default=8, metavar="N", help="devices at once (8)")
     add_fleet_argument(parser)
     parser.add_argument("--ssh-config", type=Path, metavar="FILE", help="instead of your SSH configuration")
@@ -45,13 +51,14 @@ def add_host_arguments(parser: argparse.ArgumentParser) -> None:
 def add_fleet_argument(parser: argparse.ArgumentParser) -> None:
     """Add the option for the operator's folder."""
     parser.add_argument(
-        "--fleet", type=Path, metavar="DIR", help="keys, repository and notes (~/.local/share/trailcam/fleet)"
+        "--fleet", type=Path, metavar="DIR", help="keys, repository and state (~/.local/share/trailcam/fleet)"
     )
 
 
 def chosen_hosts(arguments: argparse.Namespace) -> "tuple[Host, ...]":
-    """Return the devices that were named."""
-    from trailcam_deploy.fleet.inventory import Host, host_id, read_inventory
+    """Return the devices of the options; options that contradict each other are a usage error."""
+    from trailcam_deploy.device.host import Host, host_id
+    from trailcam_deploy.fleet.inventory import read_inventory
 
     if (arguments.to is None) == (arguments.inventory is None):
         usage_error("name one device with --to USER@HOST, or several with --inventory FILE")
@@ -63,34 +70,60 @@ def chosen_hosts(arguments: argparse.Namespace) -> "tuple[Host, ...]":
 
 
 def ssh_settings(arguments: argparse.Namespace, count: int) -> "SshSettings":
-    """Return how to connect; one device on a terminal may ask about passwords and an unknown host key."""
-    from trailcam_deploy.ssh.connection import SshSettings
+    """Return the connection settings; with one device on a terminal ``ssh`` may ask questions."""
+    from trailcam_core.ssh.master import SshSettings
 
     interactive = count == 1 and sys.stdin.isatty() and sys.stderr.isatty()
     return SshSettings(tuple(arguments.ssh_option), arguments.ssh_config, interactive)
 
 
 def ask_password(settings: "SshSettings", host: "Host") -> Callable[[], str] | None:
-    """Return what asks for the password of ``sudo``, where somebody can be asked."""
+    """Return a function that asks for the password of ``sudo``, or None without a terminal."""
     if not settings.interactive:
         return None
     return lambda: getpass.getpass(f"Password of {host.ssh} for sudo: ")
 
 
-def open_home(arguments: argparse.Namespace) -> "Home":
-    """Return the operator's folder; it need not be there yet."""
-    from trailcam_deploy.operator_folder import Home
+def open_operator_folder(arguments: argparse.Namespace) -> "OperatorFolder":
+    """Return the operator's folder, which may not exist yet."""
+    from trailcam_deploy.operator_folder import OperatorFolder
 
     base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Home(arguments.fleet or Path(base) / "trailcam" / "fleet", datetime.now(UTC))
+    return OperatorFolder(arguments.fleet or Path(base) / "trailcam" / "fleet", datetime.now(UTC))
 
 
 def fleet_rules(arguments: argparse.Namespace) -> "FleetRules":
-    """Return how carefully; a senseless value is a usage error."""
+    """Return the rules of a run over a fleet; an invalid value is a usage error."""
     from trailcam_deploy.fleet.run_fleet import FleetRules
 
-    canary, most = getattr(arguments, "canary", 0), getattr(arguments, "max_failures", 10_000)
+    canary, max_failures = getattr(arguments, "canary", 0), getattr(arguments, "max_failures", 10_000)
     try:
-        return FleetRules(canary, arguments.parallel, most)
+        return FleetRules(canary, arguments.parallel, max_failures)
     except ValueError as error:
         usage_error(str(error))
+
+
+def run_on_hosts(
+    arguments: argparse.Namespace,
+    work: "Callable[[Host, Connection], str]",
+    on_outcome: "Callable[[HostOutcome], None]",
+    lock: bool = False,
+) -> "list[HostOutcome]":
+    """Connect to every chosen device, do ``work`` and pass each outcome to ``on_outcome``."""
+    from trailcam_deploy.fleet.run_fleet import run_fleet
+    from trailcam_deploy.ssh.connection import Connection
+
+    hosts = chosen_hosts(arguments)
+    settings = ssh_settings(arguments, len(hosts))
+
+    def connect(host: "Host") -> str:
+        with Connection(host.ssh, settings, lock=lock, ask_password=ask_password(settings, host)) as connection:
+            return work(host, connection)
+
+    return run_fleet(hosts, connect, fleet_rules(arguments), on_outcome, threading.Event())
+
+
+def exit_code(outcomes: "list[HostOutcome]") -> int:
+    """Return 1 if a device failed, 3 if one was not reached, else 0."""
+    kinds = {outcome.kind for outcome in outcomes}
+    return 1 if "failed" in kinds else 0 if kinds <= {"done"} else _NOT_ALL

@@ -1,7 +1,6 @@
-"""What ``trailcam deploy`` and ``trailcam deploy sdcard`` share: the release that is brought, and the software."""
+"""Options that ``trailcam deploy`` and ``trailcam deploy sdcard`` share: the release and the software for devices."""
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,69 +10,56 @@ from trailcam import __version__
 from trailcam.commands.model_options import usage_error
 
 if TYPE_CHECKING:
-    from trailcam_deploy.device.release_diff import Published
-    from trailcam_deploy.device.wheels import Software
-    from trailcam_deploy.operator_folder import Home
+    from trailcam_deploy.device.job import Payload
+    from trailcam_deploy.operator_folder import OperatorFolder
 
-__all__ = ["add_release_arguments", "builtin_digests", "chosen_software", "prepare_release"]
+__all__ = ["add_release_arguments", "prepare_payload"]
 
 
 def add_release_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what a device gets."""
-    parser.add_argument("--channel", metavar="NAME", help="what the devices follow (default: the bundle's name)")
+    """Add the options of the release and the software."""
+    parser.add_argument("--channel", metavar="NAME", help="channel of the devices (default: the bundle's name)")
     parser.add_argument("--source", metavar="SOURCE", help="camera, for a new configuration (picamera2)")
     parser.add_argument(
         "--live", action="store_true", help="the live page of a new configuration listens on the network, with a token"
     )
-    parser.add_argument("--i-know", metavar="REASON", help="release it whatever the drift gate says; signed")
+    parser.add_argument("--i-know", metavar="REASON", help="release against the drift gate; the reason is signed")
     parser.add_argument(
-        "--wheels", type=Path, metavar="DIR", help="install from these wheels: the device needs no index"
+        "--wheels", type=Path, metavar="DIR", help="install from these wheels: the device needs no package index"
     )
 
 
-def chosen_software(arguments: argparse.Namespace, home: "Home") -> "tuple[Software, tuple[Path, ...]]":
-    """Return the Trailcam that devices get, and the wheels that are brought along."""
-    from trailcam_deploy.device.wheels import list_wheels, this_software
+def prepare_payload(
+    arguments: argparse.Namespace, folder: "OperatorFolder", channels: Sequence[str | None] = ()
+) -> "Payload":
+    """Create keys and repository on first use, release the bundle, and return everything that devices get.
 
-    software = this_software(__version__, home.folder / "wheels")
-    return software, list_wheels(arguments.wheels) if arguments.wheels else ()
-
-
-def prepare_release(
-    arguments: argparse.Namespace, home: "Home", named: Sequence[str | None]
-) -> "tuple[Published, str]":
-    """Make keys and repository on first use, add the bundle, and return what is offered and the channel.
-
-    ``named`` are the channels that the inventory gives to the devices. A dry run comes with a home that is a copy.
+    ``channels`` are those of the devices. A dry run comes with a copy of the operator's folder.
     """
     from trailcam_core.bundle.folder import open_bundle
+    from trailcam_deploy.device.job import Payload
     from trailcam_deploy.device.release_diff import read_published
+    from trailcam_deploy.device.wheels import list_wheels, this_software
 
     bundle = None if arguments.bundle is None else open_bundle(arguments.bundle)
-    others = next((name for name in named if name), "")
-    channel = arguments.channel or (bundle.manifest.name if bundle else others)
+    first = next((name for name in channels if name), "")
+    channel = arguments.channel or (bundle.manifest.name if bundle else first)
     if not channel:
-        usage_error("without BUNDLE, name the --channel whose newest release should be brought")
-    if home.ensure() and not getattr(arguments, "dry_run", False):
+        usage_error("without BUNDLE, name the --channel whose newest release is to be deployed")
+    if folder.create_if_missing() and not getattr(arguments, "dry_run", False):
         print(
-            f"trailcam: made a release repository and its keys in {home.folder}.\n"
-            f"  {home.folder}/keys/root.pem and root-passphrase are the fleet: copy both to two places that do not\n"
-            "  burn together, then delete them here. They are needed again only to exchange keys.",
+            f"trailcam: made a release repository and its keys in {folder.folder}.\n"
+            f"  {folder.folder}/keys/root.pem and root-passphrase control the fleet: copy both to two places that do\n"
+            "  not burn together, then delete them here. They are needed again only to exchange keys.",
             file=sys.stderr,
         )
-    if bundle is not None and (added := home.release(bundle, channel, arguments.i_know)) is not None:
-        print(f"trailcam: {added}", file=sys.stderr)
-    if home.keep_fresh():
-        print("trailcam: the releases were signed again, their dates were running out.", file=sys.stderr)
-    published = read_published(home.folder / "release")
-    for each in {arguments.channel or name or channel for name in named}:
-        published.index(each)
-    return published, channel
-
-
-def builtin_digests() -> frozenset[str]:
-    """Return the digests of the files of the built-in bundle, which every device has."""
-    from trailcam_core.classifier import BUILTIN_BUNDLE
-
-    files = [path for path in BUILTIN_BUNDLE.iterdir() if path.is_file()]
-    return frozenset(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
+    if bundle is not None and (released := folder.release(bundle, channel, arguments.i_know)) is not None:
+        print(f"trailcam: {released}", file=sys.stderr)
+    if folder.renew_if_due():
+        print("trailcam: the releases were signed again before their signatures expire.", file=sys.stderr)
+    published = read_published(folder.folder / "release")
+    for each in {arguments.channel or name or channel for name in channels}:
+        published.index(each)  # refuse a channel without a release before any device is changed
+    software = this_software(__version__, folder.folder / "wheels")
+    wheels = list_wheels(arguments.wheels) if arguments.wheels else ()
+    return Payload(published, channel, folder.roots(), software, wheels)

@@ -1,4 +1,4 @@
-"""``trailcam deploy sdcard``: a card with which a board comes up as a camera of this fleet."""
+"""``trailcam deploy sdcard``: write a card that starts a board as a camera of this fleet."""
 
 import argparse
 import getpass
@@ -7,13 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trailcam.commands.deploy.host_options import add_fleet_argument, open_home
-from trailcam.commands.deploy.release_options import (
-    add_release_arguments,
-    builtin_digests,
-    chosen_software,
-    prepare_release,
-)
+from trailcam.commands.deploy.host_options import add_fleet_argument, open_operator_folder
+from trailcam.commands.deploy.release_options import add_release_arguments, prepare_payload
 from trailcam_core.errors import DeployError
 
 if TYPE_CHECKING:
@@ -28,19 +23,19 @@ _MAX_FILE_BYTES = 65_536
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam deploy sdcard``."""
     parser.add_argument(
-        "mount", type=Path, metavar="MOUNT", help='where the card\'s small partition ("bootfs") is mounted'
+        "mount", type=Path, metavar="MOUNT", help='mount point of the card\'s small partition ("bootfs")'
     )
     parser.add_argument("--bundle", type=Path, metavar="BUNDLE", help="default: the channel's newest release")
     parser.add_argument("--hostname", required=True, metavar="NAME", help="of the board, and its device id")
-    parser.add_argument("--user", default="pi", metavar="NAME", help="who may log in, by key only (pi)")
+    parser.add_argument("--user", default="pi", metavar="NAME", help="login, by key only (pi)")
     parser.add_argument(
-        "--authorized-key", type=Path, metavar="FILE", help="public keys of who may log in (default: yours in ~/.ssh)"
+        "--authorized-key", type=Path, metavar="FILE", help="public keys for the login (default: yours in ~/.ssh)"
     )
-    parser.add_argument("--wifi", metavar="SSID", help="network; its password is asked for")
-    parser.add_argument("--wifi-country", default="", metavar="XX", help="two letters; the radio is off without")
-    parser.add_argument("--wifi-hidden", action="store_true", help="it does not tell its name")
+    parser.add_argument("--wifi", metavar="SSID", help="network; the command prompts for its password")
+    parser.add_argument("--wifi-country", default="", metavar="XX", help="two letters, required with --wifi")
+    parser.add_argument("--wifi-hidden", action="store_true", help="its name is not broadcast")
     parser.add_argument(
-        "--wifi-password-file", type=Path, metavar="FILE", help="instead of asking; only you may read it"
+        "--wifi-password-file", type=Path, metavar="FILE", help="instead of a prompt; readable only by you"
     )
     add_release_arguments(parser)
     add_fleet_argument(parser)
@@ -48,9 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the card."""
-    import hashlib
-
-    from trailcam_deploy.device.provision import Wanted
+    from trailcam_deploy.device.host import Host
     from trailcam_deploy.sdcard.card import check_settings, read_system
     from trailcam_deploy.sdcard.first_boot import card_files
     from trailcam_deploy.sdcard.write import write_card
@@ -58,33 +51,21 @@ def run(arguments: argparse.Namespace) -> int:
     system = read_system(arguments.mount)
     settings = _settings(arguments)
     check_settings(settings)
-    home = open_home(arguments)
-    with home.locked():
-        published, channel = prepare_release(arguments, home, ())
-        software, wheels = chosen_software(arguments, home)
-        roots = home.roots()
-        wanted = Wanted(
-            software=software,
-            roots=roots,
-            root_sha256s=tuple(hashlib.sha256(root).hexdigest() for root in roots),
-            device_id=settings.hostname,
-            channel=channel,
-            source=arguments.source or "picamera2",
-            live=arguments.live,
-            wheels=wheels,
-        )
-        files = card_files(system, wanted, published, builtin_digests())
+    with open_operator_folder(arguments).locked() as folder:
+        payload = prepare_payload(arguments, folder)
+        spec = payload.spec(Host(settings.hostname, "", source=arguments.source, live=arguments.live))
+        files = card_files(system, spec, payload.published)
         write_card(arguments.mount, system, settings, files)
     kind = {"cloud-init": "Raspberry Pi OS 13, cloud-init", "custom.toml": "Raspberry Pi OS 12, custom.toml"}[system]
     print(f"{arguments.mount}: {files.size_bytes / 1e6:.1f} MB for {settings.hostname} ({kind})")
     print(
-        "Unmount it, put it in, switch on. Later: "
+        "Unmount it, insert it, switch on. Later: "
         f"trailcam deploy status --to {settings.user}@{settings.hostname}.local"
     )
-    if not wheels:
-        print("trailcam: the board needs internet once: packages and wheels are fetched there.", file=sys.stderr)
-    elif (arguments.source or "picamera2").startswith("picamera2"):
-        print("trailcam: Picamera2 comes from apt, so the board needs internet once all the same.", file=sys.stderr)
+    if not spec.wheels:
+        print("trailcam: the board needs internet once: it fetches packages and wheels.", file=sys.stderr)
+    elif spec.source.startswith("picamera2"):
+        print("trailcam: Picamera2 comes from apt, so the board still needs internet once.", file=sys.stderr)
     return 0
 
 
@@ -100,7 +81,7 @@ def _keys(file: Path | None) -> tuple[str, ...]:
     found = next((path for path in candidates if path.is_file()), None)
     if found is None:
         raise DeployError(
-            f"{candidates[0]}: no such file, and nobody can log in without a key. Make one with ssh-keygen, or name "
+            f"{candidates[0]}: no such file, and there is no login without a key. Make one with ssh-keygen, or name "
             "it: --authorized-key FILE."
         )
     with open(found, encoding="utf-8") as opened:
@@ -116,6 +97,6 @@ def _wifi(arguments: argparse.Namespace) -> "Wifi":
         password = getpass.getpass(f"Password of the network {arguments.wifi}: ")
     else:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
-            raise DeployError(f"{file}: others may read it. Run: chmod 600 {file}")
+            raise DeployError(f"{file}: other users can read it. Run: chmod 600 {file}")
         password = file.read_text(encoding="utf-8").rstrip("\n")
     return Wifi.of(arguments.wifi, password, arguments.wifi_country, arguments.wifi_hidden)

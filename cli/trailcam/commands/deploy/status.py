@@ -1,29 +1,22 @@
-"""``trailcam deploy status``: what the devices run and see, changed by nothing."""
+"""``trailcam deploy status``: bundles, health and labels of the devices; changes nothing."""
 
 import argparse
 import json
 import sys
-import threading
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from trailcam.commands.deploy.host_options import (
-    add_host_arguments,
-    ask_password,
-    chosen_hosts,
-    fleet_rules,
-    open_home,
-    ssh_settings,
-)
+from trailcam.commands.deploy.host_options import add_host_arguments, open_operator_folder, run_on_hosts
 
 if TYPE_CHECKING:
-    from trailcam_deploy.device.activate import Sight
-    from trailcam_deploy.fleet.inventory import Host
-    from trailcam_deploy.fleet.run_fleet import Outcome
+    from trailcam_deploy.device.activation import DeviceStatus
+    from trailcam_deploy.device.host import Host
+    from trailcam_deploy.fleet.run_fleet import HostOutcome
+    from trailcam_deploy.ssh.connection import Connection
 
 __all__ = ["add_arguments", "run"]
 
-_NOT_WELL = 3  # exit code: a check did not pass
+_NOT_HEALTHY = 3  # exit code: a check did not pass
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,48 +26,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Look at every device; exit code 3 if one is not well or was not reached."""
-    from trailcam_deploy.device.activate import look
-    from trailcam_deploy.fleet.run_fleet import run_fleet
+    """Print the status of every device; exit code 3 if one is not healthy or was not reached."""
+    from trailcam_deploy.device.activation import probe_device
     from trailcam_deploy.fleet.state import FleetState
-    from trailcam_deploy.ssh.connection import Connection
 
-    hosts = chosen_hosts(arguments)
-    settings = ssh_settings(arguments, len(hosts))
-    state = FleetState(open_home(arguments).folder / "state.json")
-    sights: dict[str, Sight] = {}
+    state = FleetState(open_operator_folder(arguments).folder / "state.json")
+    found: dict[str, DeviceStatus] = {}
 
-    def work(host: "Host") -> str:
-        with Connection(host.ssh, settings, lock=False, ask_password=ask_password(settings, host)) as connection:
-            sights[host.id] = look(connection, 2)
-        return _sentence(sights[host.id])
+    def work(host: "Host", connection: "Connection") -> str:
+        found[host.id] = probe_device(connection, 2)
+        return _describe(found[host.id])
 
-    def tell(outcome: "Outcome") -> None:
-        sight, last = sights.get(outcome.host.id), state.last(outcome.host.id)
+    def show(outcome: "HostOutcome") -> None:
+        status, last = found.get(outcome.host.id), state.last(outcome.host.id)
         if arguments.json:
             record = {"host": outcome.host.id, "outcome": outcome.kind, "text": outcome.text}
-            shown = {} if sight is None else {**asdict(sight), "token": None, "well": sight.is_well}
+            shown = {} if status is None else {**asdict(status), "token": None, "well": status.is_healthy}
             print(json.dumps({**record, **shown, "last": None if last is None else asdict(last)}))
             return
-        before = f" (last deployment, {last.when[:16]}: {last.kind})" if sight is None and last is not None else ""
+        before = f" (last deployment, {last.when[:16]}: {last.kind})" if status is None and last is not None else ""
         print(f"{outcome.host.id}: {outcome.text}{before}", flush=True)
 
-    outcomes = run_fleet(hosts, work, fleet_rules(arguments), tell, threading.Event())
-    well = sum(sight.is_well for sight in sights.values())
+    outcomes = run_on_hosts(arguments, work, show)
+    healthy = sum(status.is_healthy for status in found.values())
     if len(outcomes) > 1:
-        print(f"{well} of {len(outcomes)} devices are well", file=sys.stderr)
-    return 0 if well == len(outcomes) else _NOT_WELL
+        print(f"{healthy} of {len(outcomes)} devices are healthy", file=sys.stderr)
+    return 0 if healthy == len(outcomes) else _NOT_HEALTHY
 
 
-def _sentence(sight: "Sight") -> str:
-    words = [sight.bundle or "no bundle is active", f"service {sight.service}"]
-    if sight.state not in ("", "idle"):
-        words.append(f"update: {sight.state}")
-    if sight.address is not None:
-        words.append("frames come" if sight.alive else "no frames come")
-        if sight.seen_bundle and sight.seen_bundle != sight.bundle:
-            words.append(f"still runs {sight.seen_bundle}")
-    if sight.labels:
-        words.append("sees " + ", ".join(sorted(sight.labels)))
-    words += [f"refused {slot}: {reason}" for slot, reason in sight.refused.items()]
+def _describe(status: "DeviceStatus") -> str:
+    words = [status.bundle or "no active bundle", f"service {status.service}"]
+    if status.state not in ("", "idle"):
+        words.append(f"update: {status.state}")
+    if status.address is not None:
+        words.append("frames arrive" if status.alive else "no frames arrive")
+        if status.seen_bundle and status.seen_bundle != status.bundle:
+            words.append(f"still runs {status.seen_bundle}")
+    if status.labels:
+        words.append("labels: " + ", ".join(sorted(status.labels)))
+    words += [f"refused {slot}: {reason}" for slot, reason in status.refused.items()]
     return "; ".join(words)

@@ -26,52 +26,48 @@ _INTERRUPTED = 130
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam train``."""
-    parser.epilog = '"trailcam train compare RUN RUN" says which of two finished runs is better.'
+    parser.epilog = '"trailcam train compare RUN RUN" compares two finished runs.'
     parser.add_argument(
         "data", type=Path, nargs="?", metavar="DATA", help="folder with one folder of pictures per class"
     )
     parser.add_argument(
-        "--recipe", metavar="NAME", help="what to train: cnn, efficientnet_lite0, mobilenet_v2, xception, ..."
+        "--recipe", metavar="NAME", help="network and settings: cnn, efficientnet_lite0, mobilenet_v2, xception, ..."
     )
     parser.add_argument("--name", help="name of the run (default: the recipe and the time)")
     parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs stand (default: runs)"
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs (default: runs)"
     )
     parser.add_argument("--weights", metavar="PATH", help="backbone weights: a file, imagenet or none")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
         help="another setting of the recipe, as recipe.toml names it: batch_size=16, phases.whole.epochs=5; repeatable",
     )  # fmt: skip
-    parser.add_argument(
-        "--seed", type=int, metavar="N", help="of the split, the order, the first weights and the augmentation"
-    )
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of split, order, initial weights and augmentation")
     parser.add_argument(
         "--label-map",
         metavar="MAP",
-        help="animals10, none, or a TOML file of folder = label (default: seen from the folders)",
+        help="animals10, none, or a TOML file of folder = label (default: detected from the folders)",
     )
-    parser.add_argument("--split", type=Path, metavar="FILE", help="use this split.csv again instead of a new split")
+    parser.add_argument("--split", type=Path, metavar="FILE", help="reuse this split.csv instead of making a new split")
     parser.add_argument(
         "--group-by",
         metavar="WHAT",
         help="keep pictures of one camera together: folder (DATA/class/camera/), or a CSV file of file and group",
     )
     parser.add_argument(
-        "--others", type=Path, metavar="DIR", help="pictures of none of the classes, to fit and judge unknown"
+        "--others", type=Path, metavar="DIR", help="out-of-distribution pictures, to tune and evaluate 'unknown'"
     )
     parser.add_argument(
         "--negatives", type=Path, metavar="DIR",
         help="pictures without any of the classes: empty scenes, things, and other animals below animals/KIND/; adds "
         'the classes "nothing" and "other animal", and crops of all as a camera sees them',
     )  # fmt: skip
-    parser.add_argument(
-        "--teacher", metavar="RUN[,RUN]", help="a stronger run to learn from, or several that answer as one"
-    )
-    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with a training that was stopped")
+    parser.add_argument("--teacher", metavar="RUN[,RUN]", help="a stronger run to learn from; several are combined")
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="resume an interrupted training")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, or go on with a training, and say what was made."""
+    """Train, or resume a training, and print the result."""
     prepare_tensorflow()
     _wake_backend()
     train = _plan_resume(arguments) if arguments.resume else _plan_start(arguments)
@@ -79,10 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
         with terminal_progress() as progress:
             finished = train.begin(progress)
     except KeyboardInterrupt:
-        _say_how_to_go_on(train.run)
+        _print_resume_command(train.run)
         return _INTERRUPTED
     except OSError:  # a full disk, most often
-        _say_how_to_go_on(train.run)
+        _print_resume_command(train.run)
         raise
     _show(finished)
     return 0
@@ -90,14 +86,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Training:
-    """What to do, and where the finished run will stand."""
+    """A training to run, and the folder of the finished run."""
 
     run: Path
     begin: "Callable[[Progress], Run]"
 
 
 def _wake_backend() -> None:
-    """Import Keras, join other hosts, and use it once: its backend greets with the devices that it did not find."""
+    """Import Keras, join other hosts, and run one operation with the native log silenced."""
     with quiet_native_log():
         import keras
 
@@ -108,9 +104,9 @@ def _wake_backend() -> None:
 
 
 def _plan_start(arguments: argparse.Namespace) -> _Training:
-    from trailcam_train.recipe.schema import find_recipe, recipe_names
+    from trailcam_train.recipes.find import find_recipe, recipe_names
     from trailcam_train.run.field_training import start_field_training
-    from trailcam_train.run.training import Plan, start_training
+    from trailcam_train.run.training import TrainingRequest, start_training
 
     if arguments.data is None or arguments.recipe is None:
         raise TrainError(
@@ -121,19 +117,19 @@ def _plan_start(arguments: argparse.Namespace) -> _Training:
     name = arguments.name or f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
     if Path(name).name != name or name.startswith("."):
         raise TrainError(f'--name {name}: expected a plain name; choose the folder with "--runs".')
-    plan = Plan(
+    request = TrainingRequest(
         data=arguments.data,
         recipe=recipe,
         run=arguments.runs / name,
         label_map=arguments.label_map,
         split=arguments.split,
         group_by=arguments.group_by,
-        others=arguments.others,
+        ood=arguments.others,
     )
     negatives: Path | None = arguments.negatives
     if negatives is not None:
-        return _Training(plan.run, lambda progress: start_field_training(plan, negatives, progress))
-    return _Training(plan.run, lambda progress: start_training(plan, progress))
+        return _Training(request.run, lambda progress: start_field_training(request, negatives, progress))
+    return _Training(request.run, lambda progress: start_training(request, progress))
 
 
 def _plan_resume(arguments: argparse.Namespace) -> _Training:
@@ -152,7 +148,7 @@ def _plan_resume(arguments: argparse.Namespace) -> _Training:
 
 
 def _settled(arguments: argparse.Namespace) -> dict[str, object]:
-    """Return the options that say what a training is, which does not change once it began."""
+    """Return the options that define a training and cannot change on resume."""
     return {
         "--recipe": arguments.recipe,
         "--name": arguments.name,
@@ -181,7 +177,7 @@ def _adjust(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
     return override(recipe, settings)
 
 
-def _say_how_to_go_on(target: Path) -> None:
+def _print_resume_command(target: Path) -> None:
     from trailcam_train.run.partial_run import partial_folder
 
     if partial_folder(target).is_dir():
@@ -191,7 +187,7 @@ def _say_how_to_go_on(target: Path) -> None:
 
 
 def _environment() -> str:
-    """Return what to set before going on, where Keras was told its backend or of other hosts."""
+    """Return the environment variables of Keras, to repeat on resume."""
     names = ["KERAS_BACKEND", *sorted(name for name in os.environ if name.startswith("KERAS_DISTRIBUTION_"))]
     return "".join(f"{name}={os.environ[name]} " for name in names if os.environ.get(name))
 
@@ -208,13 +204,13 @@ def _show(run: "Run") -> None:
     print(f"worst class {worst}: {test['recall'][worst]:.1%}")
     print(f"unknown     {rule['animals_kept']:.1%} of {rule['n_animals']:,} animals keep their answer", end="")
     if rule["n_others"]:
-        print(f", {rule['others_rejected']:.1%} of {rule['n_others']:,} others are turned away", end="")
+        print(f", {rule['others_rejected']:.1%} of {rule['n_others']:,} others are rejected", end="")
     print(f"\nreport      {run.path / 'report.html'}")
     if run.provenance.get("unreadable", "0") != "0":
         print(f"left out    {run.provenance['unreadable']} unreadable pictures, listed in the report")
     if run.provenance.get("near_duplicates_across", "0") != "0":
         print(
             f"warning     {run.provenance['near_duplicates_across']} groups of near-duplicates are in several splits: "
-            "the test is easier than it looks"
+            "the test result is optimistic"
         )
     print(f"next        trailcam export {run.path}")

@@ -1,4 +1,4 @@
-"""``trailcam train compare``: say which of two runs is better, on the test pictures that both have answered."""
+"""``trailcam train compare``: compare two runs on their common test pictures."""
 
 import argparse
 import json
@@ -12,7 +12,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", type=Path, metavar="RUN", help='a finished run, as "trailcam train" leaves it')
     parser.add_argument("second", type=Path, metavar="RUN", help="another one of the same classes")
     parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs named without a folder stand"
+        "--runs",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="folder of runs that are named without one (default: runs)",
     )
     parser.add_argument("--json", action="store_true", help="everything as one JSON object")
 
@@ -33,5 +37,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _locate(path: Path, runs: Path) -> Path:
-    """Take a bare name for a run below ``runs``, as ``--resume`` does."""
+    """Return the path of a run; a bare name is below ``runs``, as for ``--resume``."""
     return runs / path if not path.parent.name and not path.is_dir() else path

@@ -1,6 +1,6 @@
 """The id of a camera: one line in ``device-id`` of the update folder, written at provisioning and never changed.
 
-Rings hang on it. A camera that was not given one makes a random one at its first update.
+Staged rollouts depend on it. A camera without one creates a random one at its first update.
 """
 
 import contextlib
@@ -22,10 +22,10 @@ _RANDOM_BYTES = 8
 
 
 def check_device_id(text: str) -> str:
-    """Return an id that follows the rules.
+    """Check an id and return it.
 
     Raises:
-        UpdateError: it does not.
+        UpdateError: it breaks the rules.
     """
     if not re.fullmatch(_DEVICE_ID, text):
         raise UpdateError(
@@ -35,10 +35,10 @@ def check_device_id(text: str) -> str:
 
 
 def read_device_id(folder: Path) -> str | None:
-    """Return this camera's id, or None where the file is damaged; where there is none, a random one is written.
+    """Return this camera's id, or None if the file is damaged; a missing one is created with a random id.
 
     Raises:
-        OSError: there is none and it cannot be written.
+        OSError: it is missing and cannot be written.
     """
     path = folder / DEVICE_ID_FILE
     with contextlib.suppress(FileExistsError):
@@ -52,7 +52,7 @@ def read_device_id(folder: Path) -> str | None:
 
 
 def write_device_id(folder: Path, text: str) -> None:
-    """Give this camera an id; the same one again is nothing.
+    """Set this camera's id; setting the same one again changes nothing.
 
     Raises:
         UpdateError: it breaks the rules, or the camera has another one.
@@ -66,13 +66,13 @@ def write_device_id(folder: Path, text: str) -> None:
         known = read_device_id(folder)
         if known != text:
             raise UpdateError(
-                f"{path}: is {known or 'damaged'}, {text} was to be written. Rings hang on it: delete the file only if "
-                "this camera has become another one."
+                f"{path}: is {known or 'damaged'}, {text} was to be written. Staged rollouts depend on it: delete the "
+                "file only if this camera has become another one."
             ) from None
 
 
 def _write_new(path: Path, text: str) -> None:
-    """Write a file that must not exist yet, whole or not at all; of two writers one wins."""
+    """Create a file atomically; of two writers one wins."""
     descriptor, name = tempfile.mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -1,4 +1,4 @@
-"""Where releases come from: a folder (an inbox, a USB stick) or an HTTPS host. Neither is trusted with anything."""
+"""Fetchers of releases: from a folder (an inbox, a USB stick) or an HTTPS host. Neither is trusted."""
 
 import os
 import re
@@ -16,8 +16,9 @@ from tuf.ngclient.fetcher import FetcherInterface
 from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
 
 from trailcam_core.errors import UpdateError
+from trailcam_edge.update.errors import NotFetchedError
 
-__all__ = ["FolderFetcher", "PatientFetcher", "Piece", "PromptFetcher", "RangedFetcher", "open_source"]
+__all__ = ["FolderFetcher", "MinimumRateFetcher", "Piece", "PromptFetcher", "RangedFetcher", "open_source"]
 
 _FOLDER_URL = "folder:/"
 _CHUNK_BYTES = 1 << 16
@@ -32,7 +33,7 @@ _X509_OTHER_NAME = (62, 64)  # of a host, of an address
 
 @dataclass(frozen=True)
 class Piece:
-    """Bytes of a file from ``offset`` on; ``validator`` is what the host calls this state of the file, if it does."""
+    """Bytes of a file from ``offset`` on; ``validator`` is the host's identifier of this state of the file, or None."""
 
     offset: int
     validator: str | None
@@ -41,18 +42,18 @@ class Piece:
 
 @runtime_checkable
 class RangedFetcher(Protocol):
-    """Fetches a file from its middle on."""
+    """Fetch a file from an offset on."""
 
     def fetch_from(self, url: str, offset: int, validator: str | None) -> Piece:
-        """Fetch from ``offset`` on if the host still has the file's state ``validator``, else from the beginning.
+        """Fetch from ``offset`` on if the file still has the state ``validator``, else from the beginning.
 
         Raises:
-            DownloadError: nothing came.
+            DownloadError: nothing arrived.
         """
 
 
 class FolderFetcher(FetcherInterface):
-    """Reads plain files below one folder; what is a link, a pipe or a device is not there."""
+    """Read plain files below one folder; links, pipes and devices count as missing."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -81,17 +82,17 @@ def _read(file: IO[bytes], path: PurePosixPath) -> bytes:
     try:
         return file.read(_CHUNK_BYTES)
     except OSError as error:  # of the stick, not of this camera's disk
-        raise DownloadError(f"{path}: {error.strerror}. Is the stick still in its place?") from error
+        raise DownloadError(f"{path}: {error.strerror}. Check that the stick is still plugged in.") from error
 
 
 class PromptFetcher(Urllib3Fetcher):
-    """Hands out bytes as they come; python-tuf's own waits for a whole chunk, which a slow drip fills in days."""
+    """Yield bytes as they arrive; python-tuf's fetcher waits for a whole chunk, which a slow host fills in days."""
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        return self._body(self._ask(url, {}), url)
+        return self._body(self._request(url, {}), url)
 
     def fetch_from(self, url: str, offset: int, validator: str | None) -> Piece:
-        """Ask for a range; a host that does not know ranges, or has another file by now, sends all of it.
+        """Request a range; a host without ranges, or with another file by now, sends the whole file.
 
         Source: RFC 9110, sections 13.1.5 (If-Range), 14.2 (Range) and 15.5.17 (416).
         """
@@ -101,7 +102,7 @@ class PromptFetcher(Urllib3Fetcher):
             if validator is not None:
                 headers["If-Range"] = validator
         try:
-            response = self._ask(url, headers)
+            response = self._request(url, headers)
         except DownloadHTTPError as error:
             if not offset or error.status_code != _RANGE_NOT_SATISFIABLE:
                 raise
@@ -112,12 +113,12 @@ class PromptFetcher(Urllib3Fetcher):
             if found is None or int(found[1]) != offset:
                 response.close()
                 if not offset:
-                    raise DownloadError(f"{url}: the host sends a part that was not asked for")
+                    raise DownloadError(f"{url}: the host sends a part that was not requested")
                 return self.fetch_from(url, 0, None)
             start = offset
         return Piece(start, _strong_validator(response.headers), self._body(response, url))
 
-    def _ask(self, url: str, headers: dict[str, str]) -> urllib3.response.BaseHTTPResponse:
+    def _request(self, url: str, headers: dict[str, str]) -> urllib3.response.BaseHTTPResponse:
         timeout = urllib3.Timeout(self.socket_timeout)
         try:
             response = self._proxy_env.request(
@@ -127,7 +128,7 @@ class PromptFetcher(Urllib3Fetcher):
             reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
             if isinstance(reason, urllib3.exceptions.TimeoutError):
                 raise SlowRetrievalError(f"{url}: no answer within {self.socket_timeout} s") from error
-            raise DownloadError(f"{url}: {_in_words(reason)}") from error
+            raise DownloadError(f"{url}: {_describe(reason)}") from error
         if response.status >= 400:
             response.close()
             raise DownloadHTTPError(f"{url}: the host answers {response.status}", response.status)
@@ -146,13 +147,13 @@ class PromptFetcher(Urllib3Fetcher):
 
 
 def _strong_validator(headers: urllib3.HTTPHeaderDict) -> str | None:
-    """Return what names this very content: an ETag that is not weak. RFC 9110, section 8.8.1."""
+    """Return the strong ETag, which identifies the exact content. RFC 9110, section 8.8.1."""
     etag: str | None = headers.get("ETag")
     return etag if etag is not None and re.fullmatch(r'"[\x21\x23-\x7e]{1,200}"', etag) else None
 
 
-def _in_words(reason: BaseException | None) -> str:
-    """Say why no connection was made; a certificate that is refused has a cure of its own."""
+def _describe(reason: BaseException | None) -> str:
+    """Return the reason of a failed connection; a rejected certificate has a separate cure."""
     seen = reason
     while seen is not None and not isinstance(seen, ssl.SSLCertVerificationError):
         seen = seen.__cause__ or (seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None)
@@ -162,57 +163,58 @@ def _in_words(reason: BaseException | None) -> str:
         return f"the host's certificate is for another name ({seen.verify_message})"
     if seen.verify_code in _X509_NOT_OF_TODAY:
         today = time.strftime("%Y-%m-%d")
-        return f"{seen.verify_message}: here it is {today}, is that right?"
+        return f"{seen.verify_message}: this machine's date is {today}. Check it"
     return (
-        f"no authority that this machine knows vouches for the host's certificate ({seen.verify_message}). If it is "
+        f"no authority known to this machine has signed the host's certificate ({seen.verify_message}). If it is "
         "your own authority, add it with update-ca-certificates"
     )
 
 
-class PatientFetcher(FetcherInterface):
-    """Gives up on a host that sends less than ``least_bytes_per_s`` after ``grace_s``: a slow drip never times out.
+class MinimumRateFetcher(FetcherInterface):
+    """Abort a download slower than ``min_bytes_per_s`` after ``grace_s``: a slow trickle never times out by itself.
 
     Args:
-        fetcher: does the work.
-        least_bytes_per_s: 500 is an eighth of what GPRS gives.
+        fetcher: downloads.
+        min_bytes_per_s: 500 is an eighth of the rate of GPRS.
         grace_s: for connecting and for small files.
     """
 
-    def __init__(self, fetcher: PromptFetcher, least_bytes_per_s: float = 500.0, grace_s: float = 60.0) -> None:
+    def __init__(self, fetcher: PromptFetcher, min_bytes_per_s: float = 500.0, grace_s: float = 60.0) -> None:
         self._fetcher = fetcher
-        self._least_bytes_per_s = least_bytes_per_s
+        self._min_bytes_per_s = min_bytes_per_s
         self._grace_s = grace_s
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        return self._judged(url, time.monotonic(), self._fetcher.fetch(url))
+        return self._checked(url, time.monotonic(), self._fetcher.fetch(url))
 
     def fetch_from(self, url: str, offset: int, validator: str | None) -> Piece:
-        """Fetch a range with as little patience."""
+        """Fetch a range with the same minimum rate."""
         start_s = time.monotonic()
         piece = self._fetcher.fetch_from(url, offset, validator)
-        return replace(piece, chunks=self._judged(url, start_s, piece.chunks))
+        return replace(piece, chunks=self._checked(url, start_s, piece.chunks))
 
-    def _judged(self, url: str, start_s: float, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    def _checked(self, url: str, start_s: float, chunks: Iterator[bytes]) -> Iterator[bytes]:
         received = 0
         for chunk in chunks:
-            yield chunk  # first: what came may be kept for the next time
+            yield chunk  # first: the part may be kept for the next attempt
             received += len(chunk)
             taken_s = time.monotonic() - start_s
-            if taken_s > self._grace_s + received / self._least_bytes_per_s:
+            if taken_s > self._grace_s + received / self._min_bytes_per_s:
                 raise SlowRetrievalError(f"{url}: {received:,} bytes in {taken_s:.0f} s")
 
 
 def open_source(source: str) -> tuple[FetcherInterface, str]:
-    """Return what fetches, and the base address, for a folder or an ``https://`` address.
+    """Return the fetcher and the base address for a folder or an ``https://`` address.
 
     Raises:
-        UpdateError: neither.
+        NotFetchedError: there is no such folder.
+        UpdateError: another kind of address.
     """
     if source.startswith("https://"):
-        return PatientFetcher(PromptFetcher(chunk_size=_CHUNK_BYTES)), source.rstrip("/") + "/"
+        return MinimumRateFetcher(PromptFetcher(chunk_size=_CHUNK_BYTES)), source.rstrip("/") + "/"
     if "://" in source:
         raise UpdateError(f"{source}: expected a folder or an address that begins with https://.")
     folder = Path(source)
     if not folder.is_dir():
-        raise UpdateError(f"{source}: no such folder. Is the stick mounted, the inbox filled?")
+        raise NotFetchedError(f"{source}: no such folder. Mount the stick, or fill the inbox.")
     return FolderFetcher(folder), _FOLDER_URL

@@ -1,11 +1,10 @@
-"""Go on with a download where it was cut off: minutes ago by a bad line, or days ago by a power failure.
+"""Resume interrupted downloads, minutes later after a lost connection or days later after a power cut.
 
-Part of a file lies under the file's own name, which begins with the digest that TUF has signed; it is flushed as it
-grows. What it has become is held against that digest here, so that a part of something else is thrown away and fetched
-once anew, and against the signed length and digests once more by python-tuf, which knows nothing of all this.
+A partial file has the name of the target, which begins with the digest that TUF has signed; it is flushed as it grows.
+The completed file is checked against that digest here, so that a part of another file is discarded and fetched again
+once, and against the signed length and digests by python-tuf, which is not aware of resuming.
 """
 
-import hashlib
 import os
 import re
 import time
@@ -18,30 +17,30 @@ from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthM
 from tuf.ngclient.fetcher import FetcherInterface
 
 from trailcam_core.files.atomic import sync_directory, write_file
+from trailcam_core.files.digest import file_sha256
 from trailcam_edge.update.fetch.fetchers import RangedFetcher
 
-__all__ = ["ResumingFetcher", "held_bytes"]
+__all__ = ["ResumingFetcher", "partial_bytes"]
 
 _NAMED_BY_DIGEST = re.compile(r"([0-9a-f]{64})\.[A-Za-z0-9._-]{1,150}")
 _VALIDATOR_SUFFIX = ".etag"
 _UNNAMED = "unnamed"
-_FLUSH_BYTES = 1 << 20  # what a power cut costs at most
-_CHUNK_BYTES = 1 << 20
-_KEPT_PARTS = 2  # of releases that were never finished; each may be as large as a model
+_FLUSH_BYTES = 1 << 20  # lost at most by a power cut
+_MAX_PARTS = 2  # of unfinished releases; each may be as large as a model
 
 
-def held_bytes(folder: Path) -> int:
-    """Return the room that parts of downloads take in a folder; 0 where there is none."""
+def partial_bytes(folder: Path) -> int:
+    """Return the size of the partial downloads in a folder; 0 if there is none."""
     return sum(item.stat().st_size for item in folder.iterdir()) if folder.is_dir() else 0
 
 
 class ResumingFetcher(FetcherInterface):
-    """Keeps what was fetched of a file until the file has been verified.
+    """Keep the fetched part of a file until the file has been verified.
 
     Args:
-        fetcher: does the work; one that knows ranges is asked for what is missing, any other for everything.
-        folder: of the parts; made where it is missing.
-        attempts: how often a connection that is lost is made again. One that brought nothing is the last.
+        fetcher: downloads; with ranges only the missing part is requested, otherwise the whole file.
+        folder: of the parts; created if it is missing.
+        attempts: maximum number of connections. One that delivered nothing is the last.
         pause_s: before each of them.
     """
 
@@ -55,36 +54,36 @@ class ResumingFetcher(FetcherInterface):
         return self._fetcher.fetch(url)
 
     def download_bytes(self, url: str, max_length: int) -> bytes:
-        """Fetch something small, which is never resumed: metadata."""
+        """Fetch a small file without resuming: metadata."""
         content = bytearray()
         for chunk in self.fetch(url):
             content += chunk
             if len(content) > max_length:
-                raise DownloadLengthMismatchError(f"{url}: more than the {max_length:,} bytes that were expected")
+                raise DownloadLengthMismatchError(f"{url}: more than the {max_length:,} bytes expected")
         return bytes(content)
 
     @contextmanager
     def download_file(self, url: str, max_length: int) -> Iterator[IO[bytes]]:
-        """Give a file with the content, whole, for python-tuf to verify; it is kept no longer than that takes.
+        """Open the complete file for python-tuf to verify; it is deleted afterwards.
 
         Args:
-            url: a name that begins with the content's SHA-256 may be resumed.
+            url: a name that begins with the content's SHA-256 can be resumed.
             max_length: the signed length.
 
         Raises:
-            DownloadError: the host does not give it; what came is kept for the next time.
+            DownloadError: the host does not deliver it; the part is kept for the next attempt.
             OSError: the disk is full, read-only or failing; nothing is kept.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         name = url.rpartition("/")[2]
         found = _NAMED_BY_DIGEST.fullmatch(name)
         part = self._folder / (_UNNAMED if found is None else name)
-        self._forget_others(part)
+        self._drop_others(part)
         if found is None:
             self._drop(part)
         try:
             pieced = self._complete(url, part, max_length)
-            if pieced and found is not None and _sha256(part) != found[1]:
+            if pieced and found is not None and file_sha256(part) != found[1]:
                 self._drop(part)
                 self._complete(url, part, max_length)
         except (DownloadLengthMismatchError, OSError):
@@ -94,16 +93,16 @@ class ResumingFetcher(FetcherInterface):
             with open(part, "rb") as file:
                 yield file
         finally:
-            self._drop(part)  # it was taken, or is not what was signed
+            self._drop(part)  # it was copied, or is not the signed file
 
     def _complete(self, url: str, part: Path, length: int) -> bool:
-        """Bring a part to its length, over as many connections as it takes; say whether it took more than one."""
+        """Complete a part over several connections if necessary; return True if it took more than one."""
         for attempt in range(1, self._attempts + 1):
             before = _size(part)
             if before == length > 0:
                 break
             try:
-                self._go_on(url, part, before, length)
+                self._resume(url, part, before, length)
                 return before > 0
             except (DownloadHTTPError, DownloadLengthMismatchError, SlowRetrievalError):
                 raise
@@ -113,8 +112,8 @@ class ResumingFetcher(FetcherInterface):
             time.sleep(self._pause_s)
         return True
 
-    def _go_on(self, url: str, part: Path, size: int, length: int) -> None:
-        """Fetch what is missing and write it behind what is there, or all of it in its place."""
+    def _resume(self, url: str, part: Path, size: int, length: int) -> None:
+        """Append the missing rest to a part, or replace the part by the whole file."""
         tag = part.with_name(part.name + _VALIDATOR_SUFFIX)
         if size > length:
             self._drop(part)
@@ -136,13 +135,13 @@ class ResumingFetcher(FetcherInterface):
                 _write_flushed(file, chunks, offset, length, url)
             finally:
                 os.fsync(file.fileno())
-        if _size(part) < length:  # a host that does not state the length ends like one that is whole
+        if _size(part) < length:  # without a stated length a lost connection looks like the end
             raise DownloadError(f"{url}: ended after {_size(part):,} of {length:,} bytes")
 
-    def _forget_others(self, part: Path) -> None:
-        """Keep the newest parts of other files: a release that came in between may be withdrawn again."""
+    def _drop_others(self, part: Path) -> None:
+        """Keep the newest parts of other files: an intermediate release may be withdrawn again."""
         parts = [item for item in self._folder.iterdir() if item != part and item.suffix != _VALIDATOR_SUFFIX]
-        for old in sorted(parts, key=lambda item: item.stat().st_mtime, reverse=True)[_KEPT_PARTS:]:
+        for old in sorted(parts, key=lambda item: item.stat().st_mtime, reverse=True)[_MAX_PARTS:]:
             self._drop(old)
 
     def _drop(self, part: Path) -> None:
@@ -174,11 +173,3 @@ def _read_tag(path: Path) -> str | None:
         return path.read_text(encoding="ascii")
     except (FileNotFoundError, UnicodeDecodeError):
         return None
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -1,9 +1,10 @@
-"""What a device has seen signed, kept apart from the metadata, so that damage there does not take it back in time.
+"""Rollback floor: the newest signed versions a device has seen, stored apart from the metadata.
 
-python-tuf refuses older metadata only while it can read the newer one that it has stored. This floor is two equal
-files; one of them is whole whatever happens to the other. It holds, for each role, the newest version with the keys
-that signed it: when root names other keys for a role, that role's floor falls away, as TUF asks for the recovery from a
-fast-forward attack (specification 1.0.33, section 5.3.11). The time is the newest at which a timestamp was signed.
+python-tuf rejects older metadata only while it can read the newer one that it has stored; damaged metadata must not
+open the way back. The floor is two equal files, so that damage to one of them leaves the other. For each role it holds
+the newest version and the keys that signed it: when root names other keys for a role, the floor of that role is
+dropped, as TUF requires for the recovery from a fast-forward attack (specification 1.0.33, section 5.3.11). The time is
+the newest at which a timestamp was signed.
 """
 
 import contextlib
@@ -12,16 +13,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from trailcam_core.errors import BundleError, UpdateError
+from trailcam_core.errors import BundleError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.strict_json import canonical_json, parse_object
+from trailcam_edge.update.errors import RefusedError
 
 __all__ = [
     "ROLES",
     "Floor",
-    "Seen",
+    "SeenVersion",
+    "advance_floor",
     "check_floor",
-    "raised",
     "read_floor",
     "trusted_time",
     "with_release",
@@ -31,13 +33,13 @@ __all__ = [
 ROLES = ("root", "timestamp", "snapshot", "targets")
 _FILES = ("floor.0.json", "floor.1.json")
 _MAX_BYTES = 65_536
-_MOST_CHANNELS = 100
+_MAX_CHANNELS = 100
 _CLOCKS_DIFFER = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """The newest version of a role's metadata, and the ids of the keys that root named for it then, in order."""
+class SeenVersion:
+    """The newest version of a role's metadata, and the sorted ids of the keys that root named for it then."""
 
     version: int
     keys: str
@@ -45,41 +47,43 @@ class Seen:
 
 @dataclass(frozen=True)
 class Floor:
-    """Nothing older than this is taken. ``signed_at`` is None until a dated timestamp was seen."""
+    """Minimum versions that are accepted. ``signed_at`` is None until a dated timestamp was seen."""
 
-    roles: dict[str, Seen] = field(default_factory=dict)
+    roles: dict[str, SeenVersion] = field(default_factory=dict)
     releases: dict[str, int] = field(default_factory=dict)
     signed_at: datetime | None = None
 
 
 def trusted_time(floor: Floor, clock: datetime | None) -> datetime:
-    """Return the time against which metadata expires: the clock's if it is known, and never before the floor's.
+    """Return the reference time for expiry: that of the clock if it is known, but never before that of the floor.
 
     Args:
-        floor: what was seen.
-        clock: None where the date cannot be trusted, as on a board without a clock battery.
+        floor: of this device.
+        clock: None if the date cannot be trusted, as on a board without a clock battery.
     """
     known = [moment for moment in (floor.signed_at, clock) if moment is not None]
     return max(known, default=datetime(1970, 1, 1, tzinfo=UTC))
 
 
-def check_floor(floor: Floor, found: Mapping[str, Seen]) -> None:
-    """Refuse metadata that is older than what was seen before.
+def check_floor(floor: Floor, found: Mapping[str, SeenVersion]) -> None:
+    """Refuse metadata that is older than the floor.
 
     Raises:
-        UpdateError: naming the role and both versions.
+        RefusedError: naming the role and both versions.
     """
     for role, seen in floor.roles.items():
         now = found[role]
         if now.version < seen.version and (role == "root" or now.keys == seen.keys):
-            raise UpdateError(
+            raise RefusedError(
                 f"{role}.json: version {now.version} is offered, {seen.version} was seen before. "
-                "The repository is old or somebody replays it: bring the newest one."
+                "The repository is outdated, or an attacker replays an old one: use the newest."
             )
 
 
-def raised(floor: Floor, found: Mapping[str, Seen], signed_at: datetime | None, clock: datetime | None) -> Floor:
-    """Return the floor after metadata that was verified; a signing time ahead of a known clock does not count."""
+def advance_floor(
+    floor: Floor, found: Mapping[str, SeenVersion], signed_at: datetime | None, clock: datetime | None
+) -> Floor:
+    """Return the floor after verified metadata; a signing time ahead of a known clock is ignored."""
     if signed_at is not None and clock is not None and signed_at > clock + _CLOCKS_DIFFER:
         signed_at = None
     times = [moment for moment in (floor.signed_at, signed_at) if moment is not None]
@@ -87,19 +91,19 @@ def raised(floor: Floor, found: Mapping[str, Seen], signed_at: datetime | None, 
 
 
 def with_release(floor: Floor, channel: str, number: int) -> Floor:
-    """Return the floor after a channel's index.
+    """Return the floor after the index of a channel.
 
     Raises:
-        UpdateError: it is older than the one before.
+        RefusedError: it is older than the one before.
     """
     before = floor.releases.get(channel, 0)
     if number < before:
-        raise UpdateError(f"{channel}: release {number} is offered, {before} was seen before.")
+        raise RefusedError(f"{channel}: release {number} is offered, {before} was seen before.")
     return replace(floor, releases=floor.releases | {channel: number})
 
 
 def read_floor(folder: Path) -> Floor:
-    """Return the highest of what the two files say; nothing where neither can be read."""
+    """Return the higher floor of the two files; an empty one if neither can be read."""
     found = []
     for name in _FILES:
         with contextlib.suppress(BundleError, OSError, ValueError):
@@ -135,11 +139,11 @@ def _parse(content: bytes, source: str) -> Floor:
     top = parse_object(content, source, _MAX_BYTES)
     keys = top.text_table("keys", len(ROLES), 2_000)
     versions = top.text_table("versions", len(ROLES), 20)
-    releases = top.text_table("releases", _MOST_CHANNELS, 64)
+    releases = top.text_table("releases", _MAX_CHANNELS, 64)
     signed_at = top.text("signed_at", r"|[0-9T:+.-]{20,40}", "a time with its zone, or nothing")
     top.finish()
     return Floor(
-        {role: Seen(int(versions[role]), keys[role]) for role in ROLES if role in versions},
+        {role: SeenVersion(int(versions[role]), keys[role]) for role in ROLES if role in versions},
         {channel: int(number) for channel, number in releases.items()},
         datetime.fromisoformat(signed_at) if signed_at else None,
     )

@@ -1,9 +1,9 @@
-"""The self-test of a bundle on this device, in a process of its own.
+"""Self-test of a bundle on this device, in a child process.
 
     python -m trailcam_edge.update.install.self_test BUNDLE
 
-A damaged model can abort the interpreter, and with it the process that holds it: here that is a child, and its death is
-a failed test. The child prints one JSON object on its last line.
+A damaged model can abort the interpreter and its process: here that is a child process, whose death is a failed test.
+The child prints one JSON object on its last line.
 """
 
 import json
@@ -15,25 +15,27 @@ from typing import Any
 
 from trailcam_core.errors import TrailcamError
 from trailcam_core.strict_json import parse_object
-from trailcam_edge.update.install.state_machine import SelfTestLimits, SelfTestResult, judge_self_test
+from trailcam_edge.update.install.state_machine import SelfTestResult, judge_self_test
+from trailcam_edge.update.settings import UpdateSettings
 
 __all__ = ["measure", "run_self_test"]
 
 _MAX_ANSWER_BYTES = 65_536
+_TIMEOUT_S = 300.0
 _WARMUP = 3
 _MEASURED = 20
 _SHOWN_CHARACTERS = 200
 
 
-def run_self_test(bundle: Path, limits: SelfTestLimits) -> str | None:
-    """Test a bundle in a child process; return why it may not run here, or None."""
-    command = [sys.executable, "-P", "-m", __name__, str(bundle)]  # -P: what lies in the working folder is not imported
+def run_self_test(bundle: Path, settings: UpdateSettings, timeout_s: float = _TIMEOUT_S) -> str | None:
+    """Test a bundle in a child process; return the reason for refusing it, or None."""
+    command = [sys.executable, "-P", "-m", __name__, str(bundle)]  # -P: nothing is imported from the working folder
     try:
-        done = subprocess.run(command, capture_output=True, timeout=limits.timeout_s, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
-        return f"the self-test did not end within {limits.timeout_s:.0f} s"
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    last = f": {said[-1][:_SHOWN_CHARACTERS]}" if said else ""
+        return f"the self-test did not end within {timeout_s:.0f} s"
+    errors = done.stderr.decode(errors="replace").strip().splitlines()
+    last = f": {errors[-1][:_SHOWN_CHARACTERS]}" if errors else ""
     if done.returncode < 0:
         return f"the self-test was killed by signal {-done.returncode}{last}"
     if done.returncode > 0:
@@ -42,7 +44,7 @@ def run_self_test(bundle: Path, limits: SelfTestLimits) -> str | None:
         result = _parse(done.stdout[-_MAX_ANSWER_BYTES:].splitlines()[-1:])
     except TrailcamError as error:
         return f"the self-test's answer cannot be read: {error}"
-    return judge_self_test(result, limits)
+    return judge_self_test(result, settings)
 
 
 def _parse(lines: list[bytes]) -> SelfTestResult:
@@ -57,7 +59,7 @@ def _parse(lines: list[bytes]) -> SelfTestResult:
 
 
 def measure(bundle: Path) -> SelfTestResult:
-    """Replay the golden vectors in this process and measure what a picture takes.
+    """Replay the golden vectors in this process and measure latency and memory.
 
     Raises:
         BundleError: the bundle cannot be trusted or loaded.
@@ -80,9 +82,9 @@ def measure(bundle: Path) -> SelfTestResult:
 
 
 def _peak_memory_mb() -> float:
-    """Return the most memory this process ever held, in MB of 10**6 bytes.
+    """Return the peak memory of this process, in MB of 10**6 bytes.
 
-    From ``VmHWM``, because ``ru_maxrss`` of a child begins with its parent's: getrusage(2), proc(5).
+    From ``VmHWM``, because ``ru_maxrss`` of a child starts at that of its parent: getrusage(2), proc(5).
     """
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):

@@ -1,4 +1,4 @@
-"""The bundles of a device on disk, each in a slot of its own, and the link that says which one runs."""
+"""Bundles of a device on disk, each in a separate slot, and the link to the active one."""
 
 import hashlib
 import os
@@ -39,11 +39,11 @@ class Slots:
 
     @property
     def current(self) -> Path:
-        """The link to the bundle that runs."""
+        """The link to the active bundle."""
         return self._current
 
     def path(self, slot: str) -> Path:
-        """Return where a slot's bundle stands."""
+        """Return the folder of a slot's bundle."""
         return self._builtin if slot == BUILTIN else self._slots / slot
 
     def names(self) -> list[str]:
@@ -52,10 +52,10 @@ class Slots:
             return []
         return sorted(item.name for item in self._slots.iterdir() if not item.name.startswith(STAGING_PREFIX))
 
-    def whole(self, slot: str) -> bool:
-        """Say whether every byte of a slot is as its manifest states, and the manifest as the slot's name does.
+    def is_intact(self, slot: str) -> bool:
+        """Return True if the files of a slot match its manifest, and the manifest matches the slot's name.
 
-        Bytes that cannot be read are tried once more: a card that fails once does not cost a bundle.
+        Unreadable files are read once more, so that a single failure of a card does not cost a bundle.
         """
         for _ in range(2):
             try:
@@ -67,17 +67,17 @@ class Slots:
         return False
 
     def stage(self, bundle: Bundle) -> str:
-        """Copy a bundle into its slot and return the slot's name; a whole copy that is there is kept.
+        """Copy a bundle into its slot and return the slot's name; an existing intact copy is kept.
 
         Raises:
-            UpdateError: there is no room for it.
-            BundleError: the copy is not what was read.
+            UpdateError: there is too little space.
+            BundleError: the copy differs from the original.
             OSError: the disk is full, read-only or failing; no slot appears.
         """
         slot = slot_name(bundle)
         self._slots.mkdir(parents=True, exist_ok=True)
         sync_directory(self._slots.parent)
-        if self.whole(slot):
+        if self.is_intact(slot):
             sync_directory(self._slots)  # it may have been renamed into place right before a cut
             return slot
         if slot in self.names():
@@ -88,7 +88,7 @@ class Slots:
         if free < needed:
             raise UpdateError(
                 f"{self._slots}: {free / 1e6:,.0f} MB free, the bundle needs {needed / 1e6:,.0f} MB. "
-                "Lower the event store's limit, or delete what else is there."
+                "Lower the limit of the event store, or free some space."
             )
         with staged_directory(self._slots / slot) as staging:
             for item in entries:
@@ -98,10 +98,10 @@ class Slots:
         return slot
 
     def point_to(self, slot: str) -> None:
-        """Exchange ``current`` for a link to ``slot``, in one rename; nothing happens where it points there already.
+        """Replace ``current`` by a link to ``slot`` in one rename, unless it points there already.
 
         Raises:
-            OSError: the disk is full, read-only or failing; the old link stands.
+            OSError: the disk is full, read-only or failing; the old link is kept.
         """
         target = self.path(slot)
         wanted = str(target) if slot == BUILTIN else str(target.relative_to(self._current.parent))
@@ -114,7 +114,7 @@ class Slots:
         sync_directory(self._current.parent)
 
     def remove(self, slot: str) -> None:
-        """Delete a slot: first its name, durably, so that no half of it is ever taken for a bundle."""
+        """Delete a slot: first its name, durably, so that a partial one is never taken for a bundle."""
         trash = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=self._slots))
         (self._slots / slot).rename(trash / slot)
         sync_directory(trash)
@@ -122,13 +122,13 @@ class Slots:
         shutil.rmtree(trash, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Remove what an interrupted step has left behind."""
+        """Remove the leftovers of an interrupted step."""
         for folder in (self._slots, self._current.parent):
             remove_staging(folder)
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a plain file by writing it; its flush is the folder's business."""
+    """Copy a plain file by writing it; the staging folder flushes it."""
     descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "rb") as file, open(target, "xb", buffering=0) as copy:
         while chunk := file.read(_CHUNK_BYTES):

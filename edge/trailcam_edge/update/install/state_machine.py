@@ -1,124 +1,103 @@
-"""What to do next: pure functions of the journal, the slots and the time. No disk, no clock."""
+"""Transitions of an update: pure functions of the journal, the slots and the time. No disk, no clock."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from trailcam_core.errors import UpdateError
+from trailcam_edge.update.errors import RefusedError
 from trailcam_edge.update.install.journal import BUILTIN, Journal
+from trailcam_edge.update.settings import UpdateSettings
 
 __all__ = [
-    "SelfTestLimits",
     "SelfTestResult",
-    "WatchRule",
+    "active_slot",
     "after_commit",
     "after_roll_back",
-    "began",
-    "failing",
-    "gone_back",
     "judge_self_test",
     "judge_start",
-    "judge_watch",
-    "pointed_to",
+    "judge_trial",
+    "operator_rollback",
     "refuse_install",
-    "removable",
-    "runnable",
+    "start_rollback",
+    "start_trial",
+    "unused_slots",
+    "without_damaged",
 ]
 
 
 @dataclass(frozen=True)
-class SelfTestLimits:
-    """What a bundle may cost here: 90 % of the pictures within ``latency_p90_ms``, and the memory of a process.
-
-    The defaults keep two pictures a second, and a Raspberry Pi of 512 MB alive. With the built-in bundle the process
-    takes 84 MB on x86-64.
-    """
-
-    latency_p90_ms: float = 500.0
-    memory_mb: float = 300.0
-    timeout_s: float = 300.0
-
-
-@dataclass(frozen=True)
 class SelfTestResult:
-    """What the child measured; ``culprit`` is None when the golden vectors gave the laboratory's answers."""
+    """Measurements of the child process; ``culprit`` is None if the golden vectors were reproduced."""
 
     culprit: str | None
     latency_p90_ms: float
     memory_mb: float
 
 
-@dataclass(frozen=True)
-class WatchRule:
-    """When a candidate has proven itself: ``healthy_s`` of health without a break, before ``give_up_s`` of one start.
-
-    Health that does not come in ``most_starts`` starts never will.
-    """
-
-    healthy_s: float = 600.0
-    give_up_s: float = 3600.0
-    most_starts: int = 3
-
-
-def judge_self_test(result: SelfTestResult, limits: SelfTestLimits) -> str | None:
-    """Return why a bundle may not run here, or None."""
+def judge_self_test(result: SelfTestResult, settings: UpdateSettings) -> str | None:
+    """Return the reason for refusing a bundle on this device, or None."""
     if result.culprit is not None:
-        return f"the golden vectors give other answers here: {result.culprit}"
-    if not result.latency_p90_ms <= limits.latency_p90_ms:
-        return f"90 % of the pictures take {result.latency_p90_ms:.0f} ms, expected {limits.latency_p90_ms:.0f} at most"
-    if not result.memory_mb <= limits.memory_mb:
-        return f"it takes {result.memory_mb:.0f} MB of memory, expected {limits.memory_mb:.0f} at most"
+        return f"the golden vectors are not reproduced here: {result.culprit}"
+    if not result.latency_p90_ms <= settings.max_latency_ms:
+        return (
+            f"90 % of the pictures take {result.latency_p90_ms:.0f} ms, expected {settings.max_latency_ms:.0f} at most"
+        )
+    if not result.memory_mb <= settings.max_memory_mb:
+        return f"it takes {result.memory_mb:.0f} MB of memory, expected {settings.max_memory_mb:.0f} at most"
     return None
 
 
 def refuse_install(journal: Journal, slot: str, again: bool) -> None:
-    """Refuse to begin with ``slot`` where that makes no sense; ``again`` allows what was rolled back before.
+    """Refuse to install ``slot`` if it is pointless; ``again`` allows one that was rolled back before.
 
     Raises:
-        UpdateError: another update is not over, this bundle runs already, or it was refused.
+        RefusedError: another update is not finished, this bundle runs already, or it was rolled back.
     """
     if journal.candidate is not None:
-        raise UpdateError(
+        raise RefusedError(
             f"{journal.candidate} is being tried (state {journal.state}). Wait until it is committed, or roll it back."
         )
     if slot == journal.running:
-        raise UpdateError(f"{slot} is running already: nothing to do.")
+        raise RefusedError(f"{slot} is running already: nothing to do.")
     if slot in journal.refused and not again:
-        raise UpdateError(
-            f"{slot} was rolled back on this device: {journal.refused[slot]}. Release a better one, or insist."
+        raise RefusedError(
+            f"{slot} was rolled back on this device: {journal.refused[slot]}. Release a better one, or use --again."
         )
 
 
-def began(journal: Journal, slot: str) -> Journal:
+def start_trial(journal: Journal, slot: str) -> Journal:
     """Return the journal after staging: the self-test is next."""
     return replace(journal, state="self_test", candidate=slot, starts=0, reason="")
 
 
-def failing(journal: Journal, reason: str) -> Journal:
-    """Return the journal that goes back for ``reason``."""
+def start_rollback(journal: Journal, reason: str) -> Journal:
+    """Return the journal in which a rollback begins, with its reason."""
     return replace(journal, state="roll_back", reason=reason)
 
 
-def judge_start(journal: Journal, candidate_is_whole: bool, rule: WatchRule) -> Journal:
-    """Return the journal for a start of the camera: one more is counted while a candidate is watched."""
+def judge_start(journal: Journal, candidate_is_intact: bool, settings: UpdateSettings) -> Journal:
+    """Return the journal for a start of the camera: one more is counted during the trial of a candidate."""
     if journal.candidate is None or journal.state == "roll_back":
         return journal
-    if not candidate_is_whole:
-        return failing(journal, "its files are damaged or gone")
+    if not candidate_is_intact:
+        return start_rollback(journal, "its files are damaged or gone")
     if journal.state != "watch":
         return journal
-    if journal.starts >= rule.most_starts:
-        return failing(journal, f"not healthy in {journal.starts} starts")
+    if journal.starts >= settings.most_starts:
+        return start_rollback(journal, f"not healthy in {journal.starts} starts")
     return replace(journal, starts=journal.starts + 1)
 
 
-def judge_watch(journal: Journal, healthy_s: float, started_s: float, rule: WatchRule) -> Journal:
+def judge_trial(journal: Journal, healthy_s: float, started_s: float, settings: UpdateSettings) -> Journal:
     """Return the journal after ``healthy_s`` of unbroken health, ``started_s`` after this start of the camera."""
     if journal.state != "watch":
         return journal
-    if healthy_s >= rule.healthy_s:
+    if healthy_s >= settings.healthy_s:
         return after_commit(journal)
-    if started_s >= rule.give_up_s:
-        return failing(journal, f"not healthy for {rule.healthy_s:.0f} s within {started_s:.0f} s of a start")
+    if started_s >= settings.give_up_s:
+        return start_rollback(
+            journal, f"not healthy for {settings.healthy_s:.0f} s within {started_s:.0f} s of a start"
+        )
     return journal
 
 
@@ -131,44 +110,44 @@ def after_commit(journal: Journal) -> Journal:
 
 
 def after_roll_back(journal: Journal) -> Journal:
-    """Return the journal in which the candidate is refused and nothing else has changed."""
+    """Return the journal in which the candidate is refused and nothing else is changed."""
     if journal.candidate is None:
         raise ValueError("nothing to roll back")
     refused = journal.with_refused(journal.candidate, journal.reason)
     return Journal(running=journal.running, previous=journal.previous, refused=refused)
 
 
-def gone_back(journal: Journal, reason: str) -> Journal:
-    """Return the journal after an operator's "not this one": the candidate goes, or where there is none what runs.
+def operator_rollback(journal: Journal, reason: str) -> Journal:
+    """Roll back on request: reject the candidate, or the running bundle if there is no candidate.
 
     Raises:
-        UpdateError: the built-in bundle runs, and nothing came before it.
+        UpdateError: the built-in bundle runs, and there is none before it.
     """
     if journal.candidate is not None:
-        return failing(journal, reason)
+        return start_rollback(journal, reason)
     if journal.running == BUILTIN:
         raise UpdateError("the built-in bundle is running: there is nothing to go back to.")
     refused = journal.with_refused(journal.running, reason)
     return Journal(running=journal.previous, previous=BUILTIN, refused=refused)
 
 
-def pointed_to(journal: Journal) -> str:
-    """Return the slot that ``current`` has to point to: the candidate only between self-test and roll-back."""
+def active_slot(journal: Journal) -> str:
+    """Return the slot that ``current`` must point to: the candidate only between self-test and rollback."""
     if journal.state in ("activate", "watch") and journal.candidate is not None:
         return journal.candidate
     return journal.running
 
 
-def runnable(journal: Journal, whole: Collection[str]) -> Journal:
-    """Return the journal whose running bundle is among the ``whole`` ones: it, the previous, else the built-in one."""
-    if journal.running == BUILTIN or journal.running in whole:
+def without_damaged(journal: Journal, intact: Collection[str]) -> Journal:
+    """Return the journal with an intact running bundle: the running, the previous, else the built-in one."""
+    if journal.running == BUILTIN or journal.running in intact:
         return journal
-    running = journal.previous if journal.previous in whole else BUILTIN
+    running = journal.previous if journal.previous in intact else BUILTIN
     refused = journal.with_refused(journal.running, "its files are damaged or gone")
     return replace(journal, running=running, previous=BUILTIN, refused=refused)
 
 
-def removable(journal: Journal, slots: Collection[str]) -> list[str]:
-    """Return the slots that nobody needs: not the running, the previous, the built-in or the candidate's."""
+def unused_slots(journal: Journal, slots: Collection[str]) -> list[str]:
+    """Return the slots besides the running, the previous, the built-in and the candidate's."""
     kept = {journal.running, journal.previous, journal.candidate, BUILTIN}
     return sorted(slot for slot in slots if slot not in kept)

@@ -11,7 +11,7 @@ import pytest
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
 
 from trailcam_core.errors import UpdateError
-from trailcam_edge.update.fetch.fetchers import FolderFetcher, PatientFetcher, PromptFetcher, open_source
+from trailcam_edge.update.fetch.fetchers import FolderFetcher, MinimumRateFetcher, PromptFetcher, open_source
 
 
 class Host(BaseHTTPRequestHandler):
@@ -47,7 +47,7 @@ def host() -> Iterator[str]:
 
 
 def test_a_host_that_drips_is_left_and_one_that_does_not_is_read(host: str) -> None:
-    fetcher = PatientFetcher(PromptFetcher(), least_bytes_per_s=1000, grace_s=0.3)
+    fetcher = MinimumRateFetcher(PromptFetcher(), min_bytes_per_s=1000, grace_s=0.3)
     assert fetcher.download_bytes(f"{host}/whole", 2000) == b"x" * 2000
     with pytest.raises(SlowRetrievalError, match=r"/drip: \d{1,3} bytes"):
         fetcher.download_bytes(f"{host}/drip", 2000)
@@ -71,5 +71,5 @@ def test_an_address_does_not_leave_its_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_mounted_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UpdateError, match="Is the stick mounted"):
+    with pytest.raises(UpdateError, match="Mount the stick"):
         open_source(str(tmp_path / "stick"))

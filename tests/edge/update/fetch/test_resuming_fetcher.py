@@ -9,8 +9,8 @@ from lying_host import CONTENT, NAME, Authority, Behaviour, serve
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError, SlowRetrievalError
 
 from trailcam_edge.update.fetch import resuming_fetcher as resume
-from trailcam_edge.update.fetch.fetchers import PatientFetcher, PromptFetcher
-from trailcam_edge.update.fetch.resuming_fetcher import ResumingFetcher, held_bytes
+from trailcam_edge.update.fetch.fetchers import MinimumRateFetcher, PromptFetcher
+from trailcam_edge.update.fetch.resuming_fetcher import ResumingFetcher, partial_bytes
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def url(does: Behaviour) -> Iterator[str]:
 
 
 def bring(folder: Path, url: str, attempts: int = 1, length: int = len(CONTENT)) -> bytes:
-    fetcher = ResumingFetcher(PatientFetcher(PromptFetcher()), folder, attempts, pause_s=0)
+    fetcher = ResumingFetcher(MinimumRateFetcher(PromptFetcher()), folder, attempts, pause_s=0)
     with fetcher.download_file(url, length) as file:
         return file.read()
 
@@ -148,10 +148,10 @@ def test_a_file_that_is_not_there_is_not_asked_for_again(tmp_path: Path, url: st
 
 def test_a_slow_drip_is_left_and_taken_up_again(tmp_path: Path, url: str, does: Behaviour) -> None:
     does.drip_s = 0.02
-    patient = PatientFetcher(PromptFetcher(), least_bytes_per_s=1_000_000, grace_s=0.1)
+    patient = MinimumRateFetcher(PromptFetcher(), min_bytes_per_s=1_000_000, grace_s=0.1)
     with pytest.raises(SlowRetrievalError), ResumingFetcher(patient, tmp_path).download_file(url, len(CONTENT)):
         pass
-    assert 0 < held_bytes(tmp_path) < len(CONTENT)
+    assert 0 < partial_bytes(tmp_path) < len(CONTENT)
     does.drip_s = 0
     assert bring(tmp_path, url) == CONTENT
     assert does.answered == [200, 206]
@@ -213,10 +213,10 @@ def test_https_resumes_with_an_authority_that_the_machine_knows(
 @pytest.mark.parametrize(
     ("name", "age_days", "known", "words"),
     [
-        ("127.0.0.1", 0, False, "no authority that this machine knows .* update-ca-certificates"),
+        ("127.0.0.1", 0, False, "no authority known to this machine .* update-ca-certificates"),
         ("meadow.example.org", 0, True, "certificate is for another name"),
-        ("127.0.0.1", 60, True, r"certificate has expired: here it is \d{4}-\d\d-\d\d, is that right"),
-        ("127.0.0.1", -60, True, r"certificate is not yet valid: here it is \d{4}-\d\d-\d\d, is that right"),
+        ("127.0.0.1", 60, True, r"certificate has expired: this machine's date is \d{4}-\d\d-\d\d\. Check it"),
+        ("127.0.0.1", -60, True, r"certificate is not yet valid: this machine's date is \d{4}-\d\d-\d\d\. Check it"),
     ],
 )
 def test_a_certificate_that_proves_nothing_is_refused_and_the_cure_is_said(

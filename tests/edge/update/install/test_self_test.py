@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from trailcam_edge.update.install import self_test
-from trailcam_edge.update.install.state_machine import SelfTestLimits
+from trailcam_edge.update.settings import UpdateSettings
 
-ROOMY = SelfTestLimits(latency_p90_ms=60_000, memory_mb=10_000)
+ROOMY = UpdateSettings(max_latency_ms=60_000, max_memory_mb=10_000)
 
 
 def test_a_good_bundle_passes(pristine_bundle: Path) -> None:
@@ -27,7 +27,7 @@ def test_a_model_that_answers_otherwise_fails_with_the_culprit(
 
 
 def test_limits_are_held(pristine_bundle: Path) -> None:
-    reason = self_test.run_self_test(pristine_bundle, SelfTestLimits(latency_p90_ms=60_000, memory_mb=1))
+    reason = self_test.run_self_test(pristine_bundle, UpdateSettings(max_latency_ms=60_000, max_memory_mb=1))
     assert reason is not None
     assert "MB of memory, expected 1 at most" in reason
 
@@ -56,6 +56,6 @@ def test_a_child_that_dies_hangs_or_babbles_has_failed(
     python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
-    reason = self_test.run_self_test(tmp_path, SelfTestLimits(timeout_s=1))
+    reason = self_test.run_self_test(tmp_path, UpdateSettings(), timeout_s=1)
     assert reason is not None
     assert said in reason

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,10 @@ from trailcam_core.files.atomic import STAGING_PREFIX
 from trailcam_core.inference import runtimes
 from trailcam_edge.update.install.journal import BUILTIN, Journal
 from trailcam_edge.update.install.slots import slot_name
-from trailcam_edge.update.install.state_machine import WatchRule
 from trailcam_edge.update.install.updater import Updater
+from trailcam_edge.update.settings import UpdateSettings
 
-RULE = WatchRule(healthy_s=60, give_up_s=300, most_starts=2)
+RULE = UpdateSettings(healthy_s=60, give_up_s=300, most_starts=2)
 Versions = Callable[[str], Bundle]
 
 
@@ -32,13 +33,12 @@ def version(tmp_path: Path, write_tiny_bundle: Callable[..., Any]) -> Versions:
 
 
 class Device:
-    """An updater whose self-test says what it is told, and what it has reported."""
+    """An updater whose self-test says what it is told."""
 
     def __init__(self, folder: Path, builtin: Path) -> None:
         self.folder = folder
-        self.reports: list[str] = []
         self.verdict: str | None = None
-        self.updater = Updater(folder, self.reports.append, lambda path: self.verdict, RULE, builtin)
+        self.updater = Updater(replace(RULE, folder=folder), lambda path: self.verdict, builtin)
 
     def current(self) -> str:
         return open_bundle(self.folder / "current").manifest.version
@@ -83,12 +83,14 @@ def test_a_failed_self_test_leaves_the_running_bundle_and_is_remembered(device: 
     assert device.current() == "2.0.0"
 
 
-def test_a_camera_that_never_gets_healthy_goes_back_after_so_many_starts(device: Device, version: Versions) -> None:
+def test_a_camera_that_never_gets_healthy_goes_back_after_so_many_starts(
+    device: Device, version: Versions, caplog: pytest.LogCaptureFixture
+) -> None:
     good = device.commit(version("1.1.0"))
     bad = device.updater.install(version("2.0.0").path)
     assert [device.updater.start().name for _ in range(3)] == [bad, bad, good]
     assert device.current() == "1.1.0"
-    assert any("not healthy in 2 starts" in text for text in device.reports)
+    assert any("not healthy in 2 starts" in text for text in caplog.messages)
 
 
 def test_a_candidate_without_health_goes_back_while_the_camera_runs(device: Device, version: Versions) -> None:
@@ -116,12 +118,14 @@ def test_a_rotten_running_bundle_gives_way_to_the_previous_one(device: Device, v
     assert device.current() == "1.0.0"
 
 
-def test_a_damaged_journal_means_the_built_in_bundle(device: Device, version: Versions) -> None:
+def test_a_damaged_journal_means_the_built_in_bundle(
+    device: Device, version: Versions, caplog: pytest.LogCaptureFixture
+) -> None:
     device.commit(version("2.0.0"))
     (device.folder / "journal.json").write_bytes(b"\x00" * 200)
     device.updater.start()
     assert device.current() == "1.0.0"
-    assert any("journal is damaged" in text for text in device.reports)
+    assert any("journal is damaged" in text for text in caplog.messages)
 
 
 def test_a_slot_under_another_name_is_not_whole(device: Device, version: Versions) -> None:
@@ -180,7 +184,11 @@ def test_a_bundle_of_a_newer_schema_says_what_to_update(
 
 
 def test_a_second_update_is_turned_away_before_it_touches_the_downloads(device: Device) -> None:
-    with device.updater.alone(), pytest.raises(UpdateError, match="another update is going on"), device.updater.alone():
+    with (
+        device.updater.exclusive(),
+        pytest.raises(UpdateError, match="another update is going on"),
+        device.updater.exclusive(),
+    ):
         pass
 
 
@@ -210,7 +218,7 @@ def test_an_interrupted_self_test_is_taken_up_again(tmp_path: Path, pristine_bun
 
     folder, bundle = tmp_path / "update", version("2.0.0")
     with pytest.raises(KeyboardInterrupt):
-        Updater(folder, print, pulled_plug, RULE, pristine_bundle).install(bundle.path)
+        Updater(replace(RULE, folder=folder), pulled_plug, pristine_bundle).install(bundle.path)
     device = Device(folder, pristine_bundle)
     assert device.updater.start() == pristine_bundle
     with pytest.raises(UpdateError, match="is being tried"):

@@ -1,0 +1,54 @@
+"""``trailcam status``: state of this camera, for people and, with ``--json``, for programs."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from trailcam import __version__
+from trailcam_edge.app.status import camera_status
+from trailcam_edge.config.camera_toml import Config, read_config
+from trailcam_edge.service.systemd_units import CONFIG_PATH
+
+__all__ = ["add_arguments", "run"]
+
+_CONFIG = Path("/", CONFIG_PATH)
+_NOT_ALIVE = 3  # exit code: a check did not pass
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``trailcam status``."""
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help=f"configuration file (default: {_CONFIG}, if present)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the status; exit code 3 if the camera runs and no frames arrive."""
+    path = arguments.config or (_CONFIG if _CONFIG.exists() else None)
+    status = camera_status(Config() if path is None else read_config(path), __version__)
+    if arguments.json:
+        print(json.dumps(status, ensure_ascii=False))
+    else:
+        print("\n".join(f"{name:<12}{text}" for name, text in _rows(status).items()))
+    return _NOT_ALIVE if status["alive"] is False else 0
+
+
+def _rows(status: dict[str, Any]) -> dict[str, str]:
+    frame, update, visit, store = (status[name] for name in ("frame", "update", "last_visit", "store"))
+    camera = "does not run, or has no live page"
+    if status["running"]:
+        camera = "frames arrive" if status["alive"] else "no frames"
+    rows = {"Camera": camera, "Bundle": status["bundle"] or "unknown", "Version": status["version"]}
+    if frame is not None:
+        rows["Last frame"] = f"{frame['outcome'] or 'not classified'}, {frame['rate_hz']:.1f} frames/s"
+    if update is not None:
+        trial = f", {update['candidate']} is being tried" if update["candidate"] else ""
+        rows["Update"] = f"{update['running']} runs{trial}"
+    if visit is not None:
+        rows["Last visit"] = f"{visit['label']}, {visit['start'] or 'time unknown'}, {visit['confidence']:.0%}"
+    if store is not None:
+        megabytes = f"{store['bytes'] / 1e6:.0f} of {store['max_bytes'] / 1e6:.0f} MB"
+        rows["Store"] = f"{store['visits']} visits, {megabytes} in {store['folder']}"
+    return rows

@@ -1,0 +1,1 @@
+"""Commands on other machines over the system's OpenSSH client."""

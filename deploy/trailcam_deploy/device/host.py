@@ -1,0 +1,36 @@
+"""One device of a fleet, and ids from host names and SSH destinations."""
+
+import ipaddress
+from dataclasses import dataclass
+
+__all__ = ["Host", "host_id", "is_address"]
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789._-"
+_MAX_LENGTH = 64
+
+
+@dataclass(frozen=True)
+class Host:
+    """A device: its id, its SSH destination, and its settings; None leaves a setting to the command line."""
+
+    id: str
+    ssh: str
+    channel: str | None = None
+    source: str | None = None
+    live: bool | None = None
+
+
+def host_id(destination: str) -> str:
+    """Return the id of a device of which only the SSH destination is known: the name of its host."""
+    name = destination.rpartition("@")[2].lower().partition(".local")[0]
+    kept = "".join(letter if letter in _LETTERS else "-" for letter in name).strip("._-")
+    return kept[:_MAX_LENGTH] or "camera"
+
+
+def is_address(name: str) -> bool:
+    """Return True for an IP address, which does not identify a device: another one may have it tomorrow."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,148 @@
+"""Status and metrics of a running camera, for the live page: read by many threads."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from trailcam_core.errors import DeviceError
+from trailcam_edge.clock import Clock
+from trailcam_edge.config.camera_toml import Config
+from trailcam_edge.events import BlindTime, Moment
+from trailcam_edge.live.latest_picture import LiveView
+from trailcam_edge.live.status import CameraState, status_record
+from trailcam_edge.live.visit_counts import VisitCounts
+from trailcam_edge.sinks.worker import SinkWorker
+from trailcam_edge.store.open_database import PICTURES_FOLDER
+from trailcam_edge.store.quota import StoreUsage
+from trailcam_edge.store.recorder import Recorder
+from trailcam_edge.telemetry.health import HealthSnapshot, read_health
+from trailcam_edge.telemetry.prometheus import MetricsSnapshot, render_metrics
+from trailcam_edge.update.install.journal import Journal
+
+__all__ = ["DeviceReports"]
+
+_HEALTH_S = 5.0
+
+
+class DeviceReports:
+    """Counters, latest picture and visit counts of the camera, and the reports made of them.
+
+    Args:
+        config: of the camera.
+        version: of Trailcam.
+        clock: dates visits.
+        update: returns the update journal, or None if updates are not configured.
+    """
+
+    def __init__(self, config: Config, version: str, clock: Clock, update: Callable[[], Journal | None]) -> None:
+        self._config = config
+        self._version = version
+        self._clock = clock
+        self._update = update
+        self._started_s = time.monotonic()
+        self._bundle = ""
+        self._frames = 0
+        self._blind_s: dict[str, float] = {}
+        self._recorder: Recorder | None = None
+        self._workers: Sequence[SinkWorker] = ()
+        self._health: tuple[float, HealthSnapshot] = (float("-inf"), HealthSnapshot())
+        self._guard = threading.Lock()
+        self.view = LiveView()
+        self.counts = VisitCounts(self._date_of)
+
+    def connect(self, recorder: Recorder, workers: Sequence[SinkWorker]) -> None:
+        """Report on the store and the sinks as well."""
+        self._recorder, self._workers = recorder, workers
+
+    def add_frame(self, bundle: str) -> None:
+        """Count a frame; ``bundle`` is the name of the model that classifies."""
+        self._bundle = bundle
+        self._frames += 1
+
+    def add_blind_time(self, blind: BlindTime) -> None:
+        """Add a blind time to the total of its reason."""
+        seconds = blind.ended.monotonic_s - blind.started.monotonic_s
+        self._blind_s[blind.reason] = self._blind_s.get(blind.reason, 0.0) + seconds
+
+    def alive(self) -> bool:
+        """Return True while frames arrive."""
+        return time.monotonic() < self.view.summary().at_s + self._config.recovery.stall_s
+
+    def visit_picture(self, visit_id: str) -> Path | None:
+        """Return the path of a picture below the store; it may be deleted before it is read."""
+        if self._config.store is None:
+            return None
+        return self._config.store.folder / PICTURES_FOLDER / f"{visit_id}.jpg"
+
+    def status(self) -> dict[str, Any]:
+        """Return the JSON object of the live page."""
+        now = datetime.now().astimezone()
+        state = CameraState(
+            snapshot=self._snapshot(),
+            frame=self.view.summary(),
+            health=self._read_health(),
+            alive=self.alive(),
+            date_known=self._clock.moment(self._clock.monotonic_s()).wall is not None,
+            store_problem=None if self._recorder is None else self._recorder.health().problem,
+            update=self._update(),
+        )
+        return status_record(state, self.counts, now)
+
+    def metrics(self) -> str:
+        """Return the metrics in Prometheus' text format."""
+        return render_metrics(self._snapshot())
+
+    def _snapshot(self) -> MetricsSnapshot:
+        frame = self.view.summary()
+        health = self._read_health()
+        journal = self._update()
+        recorder = None if self._recorder is None else self._recorder.health()
+        usage, visits = self._read_store()
+        return MetricsSnapshot(
+            version=self._version,
+            bundle=self._bundle,
+            uptime_s=time.monotonic() - self._started_s,
+            frames=self._frames,
+            frames_dropped=frame.dropped,
+            frame_rate_hz=frame.rate_hz,
+            latency_ms=frame.latency_ms,
+            visits=visits,
+            blind_s=dict(self._blind_s),
+            events_waiting=0 if recorder is None else recorder.waiting,
+            events_lost=0 if recorder is None else recorder.lost,
+            store_bytes=None if usage is None else usage.database_bytes + usage.pictures_bytes + usage.set_aside_bytes,
+            store_max_bytes=None if usage is None else usage.max_bytes,
+            disk_free_bytes=health.disk_free_bytes,
+            memory_bytes=health.memory_bytes,
+            temperature_c=health.temperature_c,
+            throttled=None if health.throttling is None else bool(health.throttling.now),
+            sinks=tuple(worker.status() for worker in self._workers),
+            update_state=None if journal is None else journal.state,
+            update_starts=None if journal is None else journal.starts,
+        )
+
+    def _read_store(self) -> tuple[StoreUsage | None, dict[str, int]]:
+        """Return usage and counts of the store; nothing while the disk is unavailable."""
+        store = None if self._recorder is None else self._recorder.store
+        try:
+            return (None, {}) if store is None else (store.usage(), store.counts())
+        except DeviceError:
+            return None, {}
+
+    def _read_health(self) -> HealthSnapshot:
+        """Read the health of the machine, at most every few seconds: vcgencmd is a separate process."""
+        with self._guard:
+            read_s, health = self._health
+            if time.monotonic() >= read_s + _HEALTH_S:
+                folder = Path("/") if self._config.store is None else self._config.store.folder
+                health = read_health(folder)
+                self._health = (time.monotonic(), health)
+            return health
+
+    def _date_of(self, moment: Moment) -> float | None:
+        """Return the Unix time of a moment of this boot, known then or by now."""
+        wall = moment.wall or self._clock.moment(moment.monotonic_s).wall
+        return None if wall is None else wall.timestamp()

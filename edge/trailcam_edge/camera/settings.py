@@ -1,0 +1,69 @@
+"""Settings of the camera, of its recovery and of the motion gate, with their defaults.
+
+Units are in the names, shares run from 0 to 1. A value out of range is a ``FieldError``.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from trailcam_core.records import FieldError, Range, check_ranges
+from trailcam_edge.sources.orientation import Orientation
+from trailcam_edge.sources.stream_config import StreamConfig
+
+__all__ = ["CameraSettings", "MotionSettings", "RecoverySettings"]
+
+
+@dataclass(frozen=True)
+class CameraSettings(Orientation, StreamConfig):
+    """Section ``[camera]``: the frame source, its mounting orientation and the requested stream.
+
+    ``fast`` reads every frame of a video file without keeping its pace.
+    """
+
+    source: str = "demo"
+    fast: bool = False
+
+
+@dataclass(frozen=True)
+class RecoverySettings:
+    """Section ``[recovery]``: what to do when a live source stops delivering.
+
+    After ``stall_s`` without a frame the camera counts as blind. A lost source is reopened after ``first_wait_s``; each
+    further attempt waits twice as long, up to ``longest_wait_s``. After ``give_up_s`` without a frame the program ends,
+    so that the service manager restarts it: only a new process recovers from a hanging driver.
+    """
+
+    stall_s: Annotated[float, Range(0.1, 3600)] = 10.0
+    first_wait_s: Annotated[float, Range(0.01, 3600)] = 1.0
+    longest_wait_s: Annotated[float, Range(0.01, 3600)] = 60.0
+    give_up_s: Annotated[float, Range(0.1, 86_400)] = 300.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        _check_at_least(self, "longest_wait_s", self.first_wait_s, "first_wait_s")
+        _check_at_least(self, "give_up_s", self.stall_s, "stall_s")
+
+
+@dataclass(frozen=True)
+class MotionSettings:
+    """Section ``[motion]``: when a frame contains motion, judged on a grey image about 80 px wide.
+
+    A pixel has changed if it differs by ``level_step`` (of 255) from the background; a frame has changed if at least
+    ``changed_share`` of its pixels have. The background follows the scene within about ``follow_s``. Frames pass for
+    another ``hold_s`` after the last motion.
+    """
+
+    enabled: bool = False
+    level_step: Annotated[float, Range(1, 255)] = 12.0
+    changed_share: Annotated[float, Range(0, 1)] = 0.005
+    follow_s: Annotated[float, Range(0.1, 3600)] = 5.0
+    hold_s: Annotated[float, Range(0, 3600)] = 3.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+def _check_at_least(settings: object, name: str, low: float, other: str) -> None:
+    value = getattr(settings, name)
+    if value < low:
+        raise FieldError(name, f"{name} is {value:g}, expected at least {other} ({low:g})")

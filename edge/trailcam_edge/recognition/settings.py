@@ -1,0 +1,74 @@
+"""Settings of the live loop and of visits, with their defaults. A value out of range is a ``FieldError``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Annotated
+
+from trailcam_core.records import Choice, FieldError, Range, check_ranges
+from trailcam_edge.camera.settings import CameraSettings, MotionSettings, RecoverySettings
+from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+
+__all__ = ["LoopSettings", "VisitSettings", "WatchSettings"]
+
+_Probability = Annotated[float, Range(0, 1)]
+
+
+@dataclass(frozen=True)
+class VisitSettings:
+    """Section ``[visits]``: when frames become a visit.
+
+    A frame is accepted for a label from ``confidence`` on (``label_confidence`` overrides it per label); while a visit
+    is open, from ``hold_share`` of that. Frames at least ``vote_spacing_s`` apart are votes. A visit opens with
+    ``votes`` votes among the next ``vote_window`` and within ``vote_age_s``. It ends when its label was not accepted
+    for ``cool_down_s``, so that two visits of one label are at least that far apart, or at ``longest_s``.
+
+    Labels in ``blank_labels`` and ``person_labels`` (in any case) become these outcomes. Of blank, unknown and person,
+    ``reported_outcomes`` become visits; every other label does. Pictures of people are kept only if asked for.
+    """
+
+    confidence: _Probability = 0.6
+    hold_share: _Probability = 0.7
+    label_confidence: Mapping[str, _Probability] = field(default_factory=lambda: MappingProxyType({}))
+    vote_spacing_s: Annotated[float, Range(0, 60)] = 0.25
+    votes: Annotated[int, Range(2, 100)] = 3  # a single frame never makes a visit
+    vote_window: Annotated[int, Range(2, 1000)] = 5
+    vote_age_s: Annotated[float, Range(0, 3600)] = 10.0
+    cool_down_s: Annotated[float, Range(0, 86_400)] = 30.0
+    longest_s: Annotated[float, Range(0, 86_400)] = 600.0
+    blank_labels: tuple[str, ...] = ("blank", "empty", "background", "nothing")
+    person_labels: tuple[str, ...] = ("person", "human", "people")
+    reported_outcomes: tuple[Annotated[str, Choice(BLANK, UNKNOWN, PERSON)], ...] = (PERSON,)
+    keep_person_pictures: bool = False
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        for name, low, other in (
+            ("vote_window", self.votes, "votes"),
+            ("vote_age_s", self.vote_spacing_s * (self.votes - 1), "vote_spacing_s times the votes but one"),
+            ("cool_down_s", self.vote_spacing_s, "vote_spacing_s"),
+            ("longest_s", self.vote_age_s, "vote_age_s"),
+        ):
+            if getattr(self, name) < low:
+                raise FieldError(name, f"{name} is {getattr(self, name):g}, expected at least {other} ({low:g})")
+
+
+@dataclass(frozen=True)
+class WatchSettings:
+    """Section ``[watch]``: at most ``rate_hz`` frames a second are classified; None is as many as possible."""
+
+    rate_hz: Annotated[float, Range(0.001, 1000)] | None = None
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """Settings that the live loop reads."""
+
+    camera: CameraSettings = field(default_factory=CameraSettings)
+    recovery: RecoverySettings = field(default_factory=RecoverySettings)
+    motion: MotionSettings = field(default_factory=MotionSettings)
+    visits: VisitSettings = field(default_factory=VisitSettings)
+    watch: WatchSettings = field(default_factory=WatchSettings)

@@ -1,0 +1,90 @@
+"""Settings of the sinks: files, MQTT, webhooks."""
+
+import math
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from trailcam_core.records import FieldError, Pattern, Range, check_ranges
+
+__all__ = ["JsonLinesSettings", "MqttSettings", "SinksSettings", "WebhookSettings"]
+
+_CAMERA_ID = Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 of A-Z a-z 0-9 . _ -")
+_TOPIC = Pattern(r"[^+#\0/][^+#\0]*(?<!/)", "one or more topic levels without + and #")
+_MIN_FILE_BYTES = 65_536  # more than the longest line
+
+
+@dataclass(frozen=True)
+class JsonLinesSettings:
+    """Section ``[sinks.json_lines]``: a file with one line per event.
+
+    At ``max_bytes`` ``path`` becomes ``path.1``, that one ``path.2``, up to ``keep`` old files.
+    """
+
+    path: Path
+    max_bytes: Annotated[int, Range(_MIN_FILE_BYTES, math.inf)] = 10_000_000
+    keep: Annotated[int, Range(0, 10_000)] = 3
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclass(frozen=True)
+class MqttSettings:
+    """Section ``[sinks.mqtt]``: the broker, and the camera's names there.
+
+    ``discovery_prefix`` "" turns Home Assistant discovery off.
+    """
+
+    host: str
+    camera_id: Annotated[str, _CAMERA_ID]
+    port: Annotated[int, Range(1, 65_535)] = 1883
+    camera_name: str | None = None
+    username: str | None = None
+    password_file: Path | None = None
+    tls: bool = False
+    base_topic: Annotated[str, _TOPIC] = "trailcam"
+    discovery_prefix: str = "homeassistant"
+    pictures: bool = False
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+@dataclass(frozen=True)
+class WebhookSettings:
+    """Section ``[sinks.webhook]``: a server that receives each event as a POST.
+
+    The token is sent in the Authorization header. ``timeout_s`` covers the whole exchange, from connecting to the last
+    byte of the response.
+    """
+
+    url: str
+    token_file: Path | None = None
+    timeout_s: Annotated[float, Range(0.1, 600)] = 10.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        try:
+            parts = urlsplit(self.url)
+            valid = parts.scheme in ("http", "https") and parts.hostname and parts.username is None and parts.port != 0
+        except ValueError:
+            valid = False
+        if not valid:
+            raise FieldError(
+                "url", f"url is {self.url!r}, expected http://HOST/... or https://HOST/... without a password"
+            )
+
+
+@dataclass(frozen=True)
+class SinksSettings:
+    """Section ``[sinks]``: destinations of events besides the store, from which they read."""
+
+    json_lines: JsonLinesSettings | None = None
+    mqtt: MqttSettings | None = None
+    webhook: WebhookSettings | None = None
+
+    def __bool__(self) -> bool:
+        """Return True if there is at least one sink."""
+        return any(getattr(self, entry.name) is not None for entry in fields(self))

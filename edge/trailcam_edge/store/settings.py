@@ -1,0 +1,37 @@
+"""Settings of the event store."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from trailcam_core.records import Range, check_ranges
+
+__all__ = ["DEFAULT_FOLDER", "StoreSettings"]
+
+DEFAULT_FOLDER = Path("/var/lib/trailcam")
+_MIN_BYTES = 4_000_000  # for the log, a small database and some pictures
+_SET_ASIDE_SHARE = 4
+
+
+@dataclass(frozen=True)
+class StoreSettings:
+    """Section ``[store]``: the folder of the event store and its limits; ``docs/events.md`` has the deletion rule.
+
+    ``max_bytes`` covers everything in the folder: database, log, pictures and damaged databases that were set aside.
+    ``min_free_bytes`` stays free on the disk for the rest of the system: pictures are deleted for it, except for the
+    newest of each label.
+    """
+
+    folder: Path = DEFAULT_FOLDER
+    max_bytes: Annotated[int, Range(_MIN_BYTES, math.inf)] = 2_000_000_000
+    min_free_bytes: Annotated[int, Range(0, math.inf)] = 200_000_000
+    jpeg_quality: Annotated[int, Range(1, 100)] = 90
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+    @property
+    def max_set_aside_bytes(self) -> int:
+        """The part of ``max_bytes`` that damaged databases and their pictures may take."""
+        return self.max_bytes // _SET_ASIDE_SHARE

@@ -1,0 +1,98 @@
+"""``trailcam status``: from the live page of a running camera, and from its files otherwise."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trailcam.main import main
+from trailcam_edge.app.services import DeviceServices
+from trailcam_edge.clock import SystemClock
+from trailcam_edge.config.camera_toml import read_config
+from trailcam_edge.events import Visit
+from trailcam_edge.live.access import Address
+from trailcam_edge.live.client import fetch_status
+from trailcam_edge.recognition.frame_result import FrameResult
+from trailcam_edge.sources.frame import Frame
+from trailcam_edge.sources.pixels import PackedPixels
+from trailcam_edge.store.event_store import EventStore
+from trailcam_edge.update.install.journal import Journal, write_journal
+
+IMAGE = np.full((48, 64, 3), 90, np.uint8)
+
+
+def visit(name: str) -> Visit:
+    now = SystemClock().moment(time.monotonic())
+    return Visit(name, "lynx", now, now, 0.9, 3, 9, IMAGE, "animals10 1.0.0", 10.0)
+
+
+def status(path: Path, capsys: pytest.CaptureFixture[str], code: int = 0) -> dict[str, Any]:
+    assert main(["status", "--config", str(path), "--json"]) == code
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_a_camera_that_does_not_run_is_read_from_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "trailcam.toml"
+    path.write_text('[store]\nfolder = "store"\nmin_free_bytes = 0\n[update]\nfolder = "update"\n', encoding="utf-8")
+    config = read_config(path)
+    assert config.store is not None
+    store = EventStore(config.store)
+    store.add_visit(visit("first"))
+    store.add_visit(visit("second"))
+    store.close()
+    (tmp_path / "update").mkdir()
+    write_journal(tmp_path / "update" / "journal.json", Journal("watch", candidate="new-1"))
+    found = status(path, capsys)
+    assert (found["schema"], found["running"], found["alive"], found["frame"]) == (1, False, None, None)
+    assert (found["update"]["state"], found["update"]["candidate"]) == ("watch", "new-1")
+    assert (found["last_visit"]["visit_id"], found["last_visit"]["picture"]) == ("second", "pictures/second.jpg")
+    assert found["store"]["visits"] == 2
+    assert 0 < found["store"]["bytes"] < found["store"]["max_bytes"] == 2_000_000_000
+    assert found["bundle"] is None  # the candidate's slot is gone
+    assert main(["status", "--config", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "new-1 is being tried" in printed
+    assert "Last visit  lynx" in printed
+
+
+def test_without_store_and_updates_the_built_in_bundle_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "trailcam.toml"
+    path.write_text("", encoding="utf-8")
+    found = status(path, capsys)
+    assert found["bundle"] == "animals10 1.0.0"
+    assert found["update"] is found["store"] is found["last_visit"] is None
+
+
+def test_a_running_camera_is_asked_over_its_live_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    token = tmp_path / "token"
+    token.write_text("correct-horse-battery\n", encoding="utf-8")
+    token.chmod(0o600)
+    path = tmp_path / "trailcam.toml"
+    text = '[recovery]\nstall_s = 0.5\n[live]\naddress = "127.0.0.1:PORT"\ntoken_file = "token"\n'
+    path.write_text(text.replace("PORT", "0"), encoding="utf-8")
+    with DeviceServices(read_config(path), "1.0") as services:
+        assert services._server is not None
+        path.write_text(text.replace("PORT", str(services._server.port)), encoding="utf-8")
+        assert status(path, capsys, 3)["alive"] is False  # no frame has arrived yet
+        frame = Frame(PackedPixels(IMAGE, "RGB"), time.monotonic(), 7, "f")
+        services.handle_event(FrameResult(frame, None, 5.0, "lynx", 12.0, 3), "meadow 2.0.0")
+        found = status(path, capsys)
+        assert (found["running"], found["alive"], found["bundle"]) == (True, True, "meadow 2.0.0")
+        assert (found["frame"]["outcome"], found["frame"]["dropped"]) == ("lynx", 3)
+        assert fetch_status(Address("127.0.0.1", services._server.port), "a-wrong-token-of-length") is None
+    assert status(path, capsys)["running"] is False
+
+
+def test_a_mistake_in_the_file_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "trailcam.toml"
+    path.write_text("[store]\nmax_bytes = 1\n", encoding="utf-8")
+    assert main(["status", "--config", str(path), "--json"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "line 2: store.max_bytes is 1" in printed.err

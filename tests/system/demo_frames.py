@@ -1,0 +1,49 @@
+"""Demonstration photographs of the product as JPEG, numbered, with the label that each must get.
+
+The system tests check the way from a camera to an answer, not the model. So they show the photographs that the built-in
+bundle answers right on this machine, with a margin; ``trailcam demo`` shows the others too, and counts its mistakes.
+"""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from roots import CHECKOUT
+
+from trailcam_core.classifier import Classifier
+
+_FOLDER = CHECKOUT / "edge/trailcam_edge/data/demo"
+_QUALITY = 95
+_SIZE_PX = (640, 480)  # all alike, as a camera gives them; the built-in bundle stretches a picture anyway
+_SURE, _UNSURE = 0.9, 0.7  # confidence from which an animal, and up to which "unknown", survives another decoder
+_ANIMALS, _UNKNOWN = 8, 8  # labels, and pictures of none, below which a test would prove little
+
+
+def write_jpegs(folder: Path) -> list[str | None]:
+    """Write 0.jpg, 1.jpg, ... and nothing else; return the expected labels, None where "unknown" is right."""
+    folder.mkdir(parents=True, exist_ok=True)
+    classifier = Classifier.open(num_threads=1)
+    expected: list[str | None] = []
+    for record in json.loads((_FOLDER / "frames.json").read_text(encoding="utf-8")):
+        picture = cv2.resize(cv2.imread(str(_FOLDER / record["file"])), _SIZE_PX, interpolation=cv2.INTER_AREA)
+        path = folder / f"{len(expected)}.jpg"
+        path.write_bytes(jpeg(np.asarray(picture, np.uint8)))
+        answer = classifier.classify_file(path)
+        label = record["expected"]
+        sure = answer.confidence < _UNSURE if label is None else answer.confidence > _SURE
+        if answer.label == label and sure:
+            expected.append(label)
+        else:
+            path.unlink()
+    animals, unknown = set(expected) - {None}, expected.count(None)
+    if len(animals) < _ANIMALS or unknown < _UNKNOWN:
+        raise ValueError(f"the built-in bundle is sure of {len(animals)} animals and {unknown} others only")
+    return expected
+
+
+def jpeg(bgr: npt.NDArray[np.uint8]) -> bytes:
+    """Return a BGR picture as the bytes of a JPEG."""
+    _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return encoded.tobytes()

@@ -1,0 +1,37 @@
+"""The shape of the house: small rooms, files that are one thing, and a line count that only shrinks by decision."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("core", "edge", "train", "export", "benchmarks", "deploy", "cli")
+_MAX_ENTRIES = 15
+_MAX_LINES = 300
+_MAX_PRODUCT_LINES = 38_000
+
+
+def modules(*folders: str) -> list[Path]:
+    """Return the Python files below folders of the checkout."""
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def test_no_package_folder_has_more_entries_than_a_reader_can_survey() -> None:
+    for folder in sorted({path.parent for path in modules(*PACKAGES, "tools")}):
+        ignored = {"__init__.py", "__pycache__", "py.typed"}
+        entries = [entry.name for entry in folder.iterdir() if entry.name not in ignored]
+        assert len(entries) <= _MAX_ENTRIES, f"{folder.relative_to(ROOT)}: {sorted(entries)}"
+
+
+def test_no_module_is_longer_than_a_reader_can_hold() -> None:
+    for path in modules(*PACKAGES, "tools", "examples"):
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        assert lines <= _MAX_LINES, f"{path.relative_to(ROOT)} has {lines} lines: is it still one thing?"
+
+
+def test_the_product_stays_small() -> None:
+    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in modules(*PACKAGES))
+    assert lines <= _MAX_PRODUCT_LINES
+
+
+def test_no_stage_folder_has_a_loose_module() -> None:
+    for package in PACKAGES:
+        assert not list((ROOT / package).glob("*.py"))

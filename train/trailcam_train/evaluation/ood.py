@@ -1,0 +1,176 @@
+"""Out-of-distribution images: run a model on them, choose the reject rule, and evaluate it."""
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, TUNING_HALF, list_ood_images
+from trailcam_core.errors import DataError, SourceError
+from trailcam_core.images.decode import read_image
+from trailcam_core.images.resize import fit_image
+from trailcam_core.inference.decision import confidence_score, fit_reject_rule
+from trailcam_core.progress import Progress, silent
+from trailcam_core.spec import REJECT_SCORES, InputSpec
+from trailcam_core.statistics.wilson import wilson_interval
+
+__all__ = [
+    "KNOWN_ACCEPT_RATE",
+    "OodLogits",
+    "SplitLogits",
+    "auroc",
+    "check_ood_images",
+    "ood_metrics",
+    "predict_ood_images",
+    "reject_metrics",
+]
+
+Floats = npt.NDArray[np.floating[Any]]
+
+KNOWN_ACCEPT_RATE = 0.95  # of pictures of known labels, which sets the threshold of the reject rule
+_DEFAULT_SCORE = "max_logit"  # Source: Hendrycks et al., ICML 2022: the better simple score on many classes
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class SplitLogits:
+    """A model's (N, K) logits for the N pictures of a split, and their class ids, (N,)."""
+
+    logits: Floats
+    class_ids: npt.NDArray[np.int32]
+
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Whether each answer is correct, (N,)."""
+        return np.asarray(self.logits.argmax(axis=1) == self.class_ids)
+
+
+@dataclass(frozen=True)
+class OodLogits:
+    """Logits, (M, K), of out-of-distribution images by group: the tuning half and the evaluation half."""
+
+    tuning: dict[str, Floats]
+    evaluation: dict[str, Floats]
+
+
+def check_ood_images(root: Path, spec: InputSpec) -> None:
+    """Refuse a folder that ``predict_ood_images`` cannot use, before a training.
+
+    Raises:
+        DataError: no such folder, or no two readable pictures in any group.
+    """
+    for members in list_ood_images(root).values():
+        readable = (path for path in members if _try_fit(path, spec) is not None)
+        if len(list(islice(readable, 2))) == 2:
+            return
+    raise _too_few(root)
+
+
+def predict_ood_images(model: keras.Model, root: Path, spec: InputSpec, progress: Progress = silent) -> OodLogits:
+    """Run ``model`` on a folder of out-of-distribution images.
+
+    ``trailcam_core.datasets.out_of_distribution`` defines the groups and halves.
+
+    Raises:
+        DataError: no such folder, or fewer than two pictures that can be read.
+    """
+    groups = list_ood_images(root)
+    total = sum(map(len, groups.values()))
+    fit: dict[str, Floats] = {}
+    report: dict[str, Floats] = {}
+    done = 0
+    for group, members in groups.items():
+        logits = []
+        for start in range(0, len(members), _BATCH):
+            images = [_try_fit(path, spec) for path in members[start : start + _BATCH]]
+            readable = [image for image in images if image is not None]
+            done += len(images)
+            progress("reading others", done, total)
+            if readable:
+                logits.append(np.asarray(model.predict_on_batch(np.stack(readable)), np.float32))
+        found = np.concatenate(logits) if logits else np.zeros((0, 1), np.float32)
+        if len(found) >= 2:
+            fit[group], report[group] = found[TUNING_HALF], found[EVALUATION_HALF]
+    if not fit:
+        raise _too_few(root)
+    return OodLogits(fit, report)
+
+
+def _too_few(root: Path) -> DataError:
+    return DataError(f"{root}: no two readable pictures of others in any folder, expected at least two.")
+
+
+def reject_metrics(validation: SplitLogits, test: SplitLogits, ood: OodLogits | None) -> dict[str, Any]:
+    """Choose the score on the tuning half, the threshold on validation; measure both on the evaluation data."""
+    score = _DEFAULT_SCORE
+    if ood is not None:
+        tuning = np.concatenate(list(ood.tuning.values()))
+        score = max(REJECT_SCORES, key=lambda name: _auroc_of(name, validation.logits, tuning))
+    threshold = fit_reject_rule(validation.logits, score, KNOWN_ACCEPT_RATE)
+    reported = np.concatenate(list(ood.evaluation.values())) if ood is not None else None
+    kept = int((confidence_score(test.logits, score) >= threshold).sum())
+    low, high = wilson_interval(kept, len(test.class_ids))
+    return {
+        "score": score,
+        "threshold": threshold,
+        "animals_kept": kept / len(test.class_ids),
+        "animals_kept_low": low,
+        "animals_kept_high": high,
+        "n_animals": len(test.class_ids),
+        "others_rejected": None if reported is None else float((confidence_score(reported, score) < threshold).mean()),
+        "n_others": 0 if reported is None else len(reported),
+    }
+
+
+def ood_metrics(rule: dict[str, Any], validation: SplitLogits, test: SplitLogits, ood: OodLogits) -> dict[str, Any]:
+    """Return the rejected fraction and the AUROC of each group, and the AUROC that chose the score."""
+    tuning = np.concatenate(list(ood.tuning.values()))
+    # The threshold comes from validation and keeps more or fewer test pictures; runs are compared where all keep alike.
+    at_keep = fit_reject_rule(test.logits, rule["score"], KNOWN_ACCEPT_RATE)
+    groups = {}
+    for group, logits in ood.evaluation.items():
+        scores = confidence_score(logits, rule["score"])
+        groups[group] = {
+            "n": len(logits),
+            **_share("rejected", scores < rule["threshold"]),
+            **_share("rejected_at_keep", scores < at_keep),
+            "auroc": _auroc_of(rule["score"], test.logits, logits),
+        }
+    return {
+        "choice": {name: _auroc_of(name, validation.logits, tuning) for name in REJECT_SCORES},
+        "n_choice": len(tuning),
+        "groups": groups,
+    }
+
+
+def _share(name: str, hits: npt.NDArray[np.bool_]) -> dict[str, float]:
+    low, high = wilson_interval(int(hits.sum()), len(hits))
+    return {name: float(hits.mean()), f"{name}_low": low, f"{name}_high": high}
+
+
+def _auroc_of(score: str, familiar: Floats, ood: Floats) -> float:
+    return auroc(confidence_score(familiar, score), confidence_score(ood, score))
+
+
+def _try_fit(path: Path, spec: InputSpec) -> npt.NDArray[np.uint8] | None:
+    try:
+        return fit_image(read_image(path, spec), spec)
+    except SourceError:
+        return None  # a broken image costs one example, not the run; the counts are reported
+
+
+def auroc(familiar: Floats, ood: Floats) -> float:
+    """Return the probability that a familiar picture scores above a strange one, ties half: 0.5 is chance.
+
+    Args:
+        familiar: (N,) scores of pictures of known labels, N at least 1.
+        ood: (M,) scores of out-of-distribution images, M at least 1.
+    """
+    ordered = np.sort(ood)
+    below = np.searchsorted(ordered, familiar, side="left")
+    not_above = np.searchsorted(ordered, familiar, side="right")
+    return float((below + not_above).sum() / 2 / (len(familiar) * len(ood)))

@@ -1,0 +1,72 @@
+"""Evaluate the saved model of a training and write the files that people and exports read."""
+
+from dataclasses import asdict
+
+import numpy as np
+
+from trailcam_core.files.atomic import write_file
+from trailcam_core.inference.decision import probabilities
+from trailcam_core.progress import Progress
+from trailcam_train.evaluation.evaluate import compute_metrics
+from trailcam_train.evaluation.ood import SplitLogits, predict_ood_images
+from trailcam_train.evaluation.predictions import PREDICTIONS_FILE, predictions_to_bytes
+from trailcam_train.fitting.checkpoints import State
+from trailcam_train.fitting.loop import predict_logits
+from trailcam_train.fitting.streams import plain_stream
+from trailcam_train.models.runtime import load_network
+from trailcam_train.reports.run_report import Page, render_report
+from trailcam_train.run.partial_run import TrainingJob, json_bytes, now, read_unreadable
+
+__all__ = ["MODEL_FILE", "REPORT_FILE", "write_evaluation"]
+
+MODEL_FILE = "model.keras"
+REPORT_FILE = "report.html"  # written last
+
+
+def write_evaluation(job: TrainingJob, state: State, progress: Progress) -> None:
+    """Evaluate the saved file, not the model in memory; write metrics, predictions, provenance and report.
+
+    Raises:
+        DataError: a picture cannot be read.
+        OSError: the disk is full or failing.
+    """
+    model = load_network(job.folder / MODEL_FILE)
+
+    def predict(split: str) -> SplitLogits:
+        stream = plain_stream(job.recipe, job.pictures(split), job.labels, job.data)
+        return SplitLogits(*predict_logits(model, stream, progress))
+
+    validation, test = predict("validation"), predict("test")
+    ood = None
+    if job.ood is not None:
+        ood = predict_ood_images(model, job.ood, job.recipe.input.spec, progress)
+    metrics = compute_metrics(job.labels, validation, test, ood)
+    if state.blends:
+        metrics["blends"] = [asdict(row) for row in state.blends]
+    provenance = {
+        **job.provenance,
+        "finished": now(),
+        "epochs": str(state.epoch),
+        "best_epoch": str(state.best_epoch),
+        "training_seconds": f"{sum(row.seconds for row in state.history):.0f}",
+    }
+    rows = (*job.pictures("validation"), *job.pictures("test"))
+    write_file(job.folder / "metrics.json", json_bytes(metrics))
+    found = probabilities(np.concatenate([validation.logits, test.logits]), metrics["temperature"])
+    write_file(job.folder / PREDICTIONS_FILE, predictions_to_bytes(rows, found, job.labels))
+    write_file(job.folder / "provenance.json", json_bytes(provenance))
+    page = Page(
+        name=job.name,
+        recipe=job.recipe,
+        labels=job.labels,
+        metrics=metrics,
+        history=state.history,
+        provenance=provenance,
+        unreadable=read_unreadable(job.folder),
+        data=job.data,
+        rows=rows,
+        validation=validation,
+        test=test,
+        model=model,
+    )
+    write_file(job.folder / REPORT_FILE, render_report(page).encode("utf-8"))
