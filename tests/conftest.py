@@ -25,9 +25,9 @@ from trailcam_core.bundle.folder import MANIFEST_FILE, Bundle, describe_file, wr
 from trailcam_core.bundle.golden_file import GoldenVectors, golden_to_bytes
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.tflite import TFLiteModel
+from trailcam_core.network.ssh.master import SshMaster, SshSettings
+from trailcam_core.records import canonical_json
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec
-from trailcam_core.ssh.master import SshMaster, SshSettings
-from trailcam_core.strict_json import canonical_json
 
 # No deadline and few examples: test machines are small and shared. Derandomised: a change is judged by the same
 # examples everywhere.

@@ -4,5 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 environment="$(mktemp -d)/environment"
 "$1" -m venv "$environment"
-"$environment/bin/pip" install --quiet --disable-pip-version-check --editable '.[deploy,test]'
+"$environment/bin/pip" install --quiet --disable-pip-version-check --editable '.[deploy,report,test]'
 "$environment/bin/pytest" tests/core tests/edge tests/deploy

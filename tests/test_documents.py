@@ -1,6 +1,7 @@
-"""Every code block of the documents: Python runs, commands are parsed by the real parsers, TOML and JSON are read."""
+"""Every code block of the documents: Python runs, parsers of the product parse the commands and read the TOML."""
 
 import argparse
+import ast
 import contextlib
 import importlib
 import io
@@ -8,14 +9,17 @@ import json
 import re
 import shlex
 import shutil
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from trailcam.main import ACTIONS, COMMANDS
+from trailcam_core.errors import TrailcamError
+from trailcam_deploy.fleet.inventory import read_inventory
+from trailcam_edge.config.camera_toml import read_config
+from trailcam_export.gate.presets import find_preset
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/README.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -92,12 +96,50 @@ def test_a_command_is_understood_by_its_parser(line: str) -> None:
     parser.parse_args(words[len(name.split()) :])
 
 
-@pytest.mark.parametrize("text", blocks("toml"))
-def test_toml_is_read(text: str) -> None:
-    assert tomllib.loads(text)
+def _tables() -> list[Any]:
+    """Return the TOML blocks with the function of the product that reads such a file."""
+    readers = {"deploy": read_inventory, "drift": lambda path: find_preset(str(path)), "field-manual": read_config}
+    found = []
+    for block in blocks("toml"):
+        document = Path(str(block.id).rpartition(":")[0]).stem
+        found.append(pytest.param(block.values[0], readers[document], id=str(block.id)))
+    return found
+
+
+@pytest.mark.parametrize(("text", "read"), _tables())
+def test_toml_is_read_by_the_product(text: str, read: Callable[[Path], object], folder: Path) -> None:
+    (folder / "ours.toml").write_text(text, encoding="utf-8")
+    assert read(folder / "ours.toml")
+    (folder / "ours.toml").write_text(f"no_such_key = 1\n{text}", encoding="utf-8")
+    with pytest.raises(TrailcamError, match="no_such_key"):
+        read(folder / "ours.toml")
 
 
 @pytest.mark.parametrize("text", blocks("json"))
 def test_json_is_read(text: str) -> None:
     for line in text.splitlines() if "\n{" in text.strip() else [text]:
         assert json.loads(line)
+
+
+def _texts() -> Iterator[str]:
+    """Yield the text literals of the product; a gap in an f-string becomes ``…``."""
+    for package in ("core", "edge", "cli"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    text = "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+                    yield re.sub("…( …)+", "…", text)
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value
+
+
+def test_every_message_in_the_field_manual_is_one_of_the_product() -> None:
+    """A message that is quoted as a symptom is found by searching for it, so it must be printed like this."""
+    manual = (ROOT / "docs" / "field-manual.md").read_text(encoding="utf-8")
+    table = manual[manual.index("| you see |") :].splitlines()[2:]
+    quoted = {text for row in table for text in re.findall(r"`([^`]+ [^`]+)`", row.split("|")[1])}
+    quoted -= {"numpy.dtype size changed"}  # of numpy
+    product = "\n".join(_texts())
+    missing = {text for text in quoted if text.replace("...", "…") not in product}
+    assert len(quoted) > 10
+    assert not missing

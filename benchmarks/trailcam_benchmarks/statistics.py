@@ -1,7 +1,7 @@
-"""Figures from timings, as pure functions: quantiles with intervals, ratios of paired rounds, verdicts, Pareto fronts.
+"""Statistics of timings, as pure functions: quantiles with intervals, ratios of paired rounds, verdicts, Pareto fronts.
 
 Timings come in rounds. Within a round they follow each other closely and so are alike; from round to round the machine
-drifts. What is said about noise is therefore said across rounds wherever rounds exist.
+drifts. Noise is therefore estimated across rounds if there are several.
 """
 
 import math
@@ -12,28 +12,16 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "Interval",
-    "Ratio",
-    "judge",
-    "median_again_share",
-    "p90_interval",
-    "paired_ratio",
-    "pareto_front",
-    "quantile",
-    "quantile_interval",
-]
-
 Times = npt.NDArray[np.float64]
 
 _SHARE = 0.95  # of the intervals
 _RESAMPLES = 200
-_MOST_ARRANGEMENTS = 20_000  # all of 8 rounds against 8 are 12,870
+_MAX_ARRANGEMENTS = 20_000  # all of 8 rounds against 8 are 12,870
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Both ends of a 95 % interval; None where the sample is too small to bound that side."""
+    """Both ends of a 95 % interval; None if the sample is too small to bound that side."""
 
     low: float | None
     high: float | None
@@ -81,8 +69,8 @@ def quantile_interval(times: Times, share: float, confidence: float = _SHARE) ->
 def p90_interval(rounds: Sequence[Times]) -> Interval:
     """Return a 95 % interval for the 90th percentile of timings taken in rounds.
 
-    It is the wider of two, end by end: the one from order statistics, which takes every timing for independent, and a
-    bootstrap of whole rounds, which sees that the machine drifts between them. With one round only the first exists.
+    It is the wider of two, end by end: the one from order statistics, which assumes independent timings, and a
+    bootstrap of whole rounds, which includes the drift between them. With one round only the first exists.
 
     Args:
         rounds: (n,) timings of each round, none empty; at least one round.
@@ -101,7 +89,7 @@ def p90_interval(rounds: Sequence[Times]) -> Interval:
 
 
 def paired_ratio(values: Sequence[float], references: Sequence[float]) -> Ratio:
-    """Return how many times its reference a thing is, from figures taken round by round in the same run.
+    """Return the ratio of a figure to its reference, from figures of the same rounds.
 
     Args:
         values: one figure per round, above 0.
@@ -117,37 +105,12 @@ def paired_ratio(values: Sequence[float], references: Sequence[float]) -> Ratio:
     return Ratio(float(np.median(ratios)), quantile_interval(ratios, 0.5))
 
 
-def median_again_share(rounds: int, again: int) -> float:
-    """Return how often, at least, the median of ``again`` more rounds lies in ``quantile_interval`` of ``rounds``.
-
-    Of ``rounds`` + ``again`` alike rounds every order is equally likely, so it is counted and not estimated. "At least"
-    since the median of an even number lies somewhere between two rounds. 1.0 where the interval is open at both ends.
-
-    Args:
-        rounds: of which the 95 % interval of the median is stated; at least 1.
-        again: whose median is looked for in it; at least 1.
-
-    Source: H. A. David and H. N. Nagaraja, "Order Statistics", 3rd edition, 2003, chapter 7: distribution-free
-    prediction intervals.
-    """
-    low = quantile_interval(np.arange(1.0, rounds + 1), 0.5).low
-    if low is None:
-        return 1.0
-    rank = int(low)
-    # P(at least k of the new rounds lie below the one of this rank), k the rank of the lower median of the new ones
-    below = sum(
-        math.comb(rank - 1 + number, number) * math.comb(rounds - rank + again - number, again - number)
-        for number in range((again + 1) // 2, again + 1)
-    )
-    return 1 - 2 * below / math.comb(rounds + again, again)  # above it by symmetry as often
-
-
 def judge(old: Sequence[float], new: Sequence[float], margin: float, alpha: float = 0.01) -> str:
-    """Say whether ``new`` is ``slower``, ``faster`` or the ``same`` as ``old``, or that this is ``inconclusive``.
+    """Return whether ``new`` is ``slower``, ``faster`` or the ``same`` as ``old``, or ``inconclusive``.
 
-    Slower means: by more than ``margin`` beyond what the rounds' own noise explains. An exact permutation test asks how
-    often rounds dealt to old and new by chance would differ that much, after the margin was granted. "Same" is said
-    only when a change beyond the margin in either direction is ruled out in the same way.
+    Slower means: by more than ``margin`` beyond the noise of the rounds. An exact permutation test counts how often a
+    random assignment of the rounds to old and new would differ that much, after the margin. "Same" is returned only if
+    a change beyond the margin in either direction is ruled out in the same way.
 
     Args:
         old: one figure per round, lower is better, above 0.
@@ -200,10 +163,10 @@ def _p_larger(first: Times, second: Times) -> float:
     values, size = np.concatenate([first, second]), len(first)
     observed = float(first.sum())
     slack = 1e-9 * (1 + abs(observed))  # equal sums in another order must count as equal
-    if math.comb(len(values), size) <= _MOST_ARRANGEMENTS:
+    if math.comb(len(values), size) <= _MAX_ARRANGEMENTS:
         chosen = np.array(list(combinations(range(len(values)), size)))  # (arrangements, size)
         sums = values[chosen].sum(axis=1)
         return float((sums >= observed - slack).mean())
     random = np.random.default_rng(0)
-    sums = np.array([random.permutation(values)[:size].sum() for _ in range(_MOST_ARRANGEMENTS)])
+    sums = np.array([random.permutation(values)[:size].sum() for _ in range(_MAX_ARRANGEMENTS)])
     return float((1 + (sums >= observed - slack).sum()) / (1 + len(sums)))

@@ -8,33 +8,6 @@ from typing import Annotated
 
 from trailcam_core.records import Choice, Key, Pattern, Range
 
-__all__ = [
-    "FITS",
-    "FORMATS",
-    "FORMAT_RUNTIMES",
-    "FORMAT_SCHEMES",
-    "MAX_INPUT_PX",
-    "MIN_INPUT_PX",
-    "REJECT_SCORES",
-    "RESIZE_RULE",
-    "SCHEMA_VERSION",
-    "SCHEMA_VERSIONS",
-    "SCHEMES",
-    "VERDICTS",
-    "VERSION_PATTERN",
-    "Drift",
-    "FileEntry",
-    "Gate",
-    "GoldenEntry",
-    "InputSpec",
-    "Manifest",
-    "Metrics",
-    "ModelEntry",
-    "OutputSpec",
-    "RejectRule",
-    "schema_version_of",
-]
-
 SCHEMA_VERSION = 1  # of a bundle without the keys of a later one, so that older devices read it
 SCHEMA_VERSIONS = (1, 2)
 SCHEMES = ("float32", "float16", "dynamic_int8", "int8", "mixed_int8", "int16x8")

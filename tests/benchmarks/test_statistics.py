@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from trailcam_benchmarks.statistics import (
     judge,
-    median_again_share,
     p90_interval,
     paired_ratio,
     pareto_front,
@@ -123,26 +122,3 @@ def test_the_front_is_what_no_point_beats(points: list[tuple[int, int]]) -> None
     front = pareto_front([(float(cost), float(gain)) for cost, gain in points])
     assert set(front) == set(range(len(points))) - beaten
     assert [points[i][0] for i in front] == sorted(points[i][0] for i in front)
-
-
-def test_the_share_of_second_medians_in_the_interval_of_the_first_is_counted() -> None:
-    assert median_again_share(8, 8) == pytest.approx(1 - 2 * 495 / 12870)  # between the extremes of 8 rounds
-    assert median_again_share(5, 8) == 1.0  # open: too few rounds for an interval
-    assert median_again_share(20, 20) < 0.9  # the interval of a median is not one for the next median
-
-
-@pytest.mark.parametrize(("rounds", "again"), [(6, 1), (8, 8), (9, 7), (20, 5)])
-def test_that_share_is_what_happens_when_rounds_are_drawn(rounds: int, again: int) -> None:
-    random = np.random.default_rng(0)
-    drawn = random.random((20_000, rounds + again))
-    ranks = quantile_interval(np.arange(1.0, rounds + 1), 0.5)
-    assert ranks.low is not None
-    assert ranks.high is not None
-    first = np.sort(drawn[:, :rounds], axis=1)
-    median = np.median(drawn[:, rounds:], axis=1)
-    inside = (first[:, int(ranks.low) - 1] <= median) & (median <= first[:, int(ranks.high) - 1])
-    share = median_again_share(rounds, again)
-    error = 4 * math.sqrt(0.25 / len(drawn))
-    assert inside.mean() >= share - error
-    if again % 2:  # the middle round itself: then it is no bound but the share
-        assert inside.mean() <= share + error

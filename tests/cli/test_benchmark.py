@@ -68,7 +68,7 @@ def fake_processes() -> Any:
                 "name": "tiny 1.0.0", "scheme": "int8", "sha256": "0" * 64, "size_bytes": 1, "runtime": "litert 1",
                 "stated_top1": None, "load_ms": 1.0, "first_ms": 1.0, "empty_mb": None, "steady_mb": None,
                 "peak_mb": None,
-                "times_ms": [[1.0, 1.0, self.ms * (0.5 if request.floor else 1), 1.0]] * request.frames,
+                "times_ms": [[1.0, 1.0, self.ms * (0.5 if request.baseline else 1), 1.0]] * request.frames,
             }  # fmt: skip
 
     return Fake()
@@ -135,7 +135,7 @@ def test_a_full_disk_costs_the_files_and_not_what_is_printed(
     assert main(["benchmark", "tiny.bundle", "--frames", "80", "--out", str(tmp_path)]) == 1
     captured = capsys.readouterr()
     assert "tiny 1.0.0 int8" in captured.out
-    assert captured.err.count("goes on without keeping") == 1
+    assert captured.err.count("unfinished results are not kept") == 1
     assert "the disk is full" in captured.err
 
 
@@ -175,5 +175,5 @@ def test_pictures_without_a_label_are_refused_before_anything_is_measured(
 ) -> None:
     (tmp_path / "loose.jpg").touch()
     assert main(["benchmark", "--data", str(tmp_path), *FEW]) == 1
-    assert "lies in no folder of a label" in capsys.readouterr().err
+    assert "is in no folder of a label" in capsys.readouterr().err
     assert main(["benchmark", "--against", str(tmp_path / "missing.json"), *FEW]) == 1

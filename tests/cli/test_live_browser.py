@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 TOKEN = "correct-horse-battery"
 WAIT_MS = 60_000.0
+
+with socket.create_server(("127.0.0.1", 0)) as _free:
+    ADDRESS = f"127.0.0.1:{_free.getsockname()[1]}"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +61,7 @@ class Camera:
 
     def __init__(self, station: DeviceServices, browser: "Browser", width: int = 1180, **context: Any) -> None:
         self.station = station
-        self.place = f"http://127.0.0.1:{station.live_port}/"
+        self.place = f"http://{ADDRESS}/"
         self.context = browser.new_context(viewport={"width": width, "height": 900}, **context)
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(WAIT_MS)
@@ -77,7 +81,7 @@ class Camera:
 
 
 def wanted(folder: Path, token_file: Path | None = None) -> Config:
-    return Config(store=StoreSettings(folder, min_free_bytes=0), live=LiveSettings("127.0.0.1:0", token_file))
+    return Config(store=StoreSettings(folder, min_free_bytes=0), live=LiveSettings(ADDRESS, token_file))
 
 
 def visit(station: DeviceServices, observation: FrameResult, name: str = "first") -> Visit:

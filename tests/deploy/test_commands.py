@@ -178,6 +178,15 @@ def test_a_dry_run_changes_nothing_on_either_side(sshd, deploy, device, tmp_path
     assert list((folder / "disk" / "inbox").iterdir()) == []
 
 
+def test_verbose_and_quiet_choose_what_is_logged(sshd, deploy, device) -> None:
+    device()
+    assert "localhost: Debian GNU/Linux 13, aarch64, Python 3.13" in deploy(*BUNDLE, "--to", sshd.destination, "-v")[2]
+    status, output, errors = deploy(*BUNDLE, "--to", sshd.destination, "-q")
+    assert status == 0
+    assert "Labels: cat 98%" in output
+    assert errors == ""
+
+
 def test_a_refused_release_is_a_failure_with_the_devices_own_words(sshd, deploy, device) -> None:
     device(update=UpdateResult("trial_failed", "the golden vectors give other answers here").to_json())
     status, _, errors = deploy(*BUNDLE, "--to", sshd.destination)

@@ -55,7 +55,9 @@ class Laptop:
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """Begin a command line and return its process."""
-        paths = [str(roots.CHECKOUT / name) for name in ("edge", "train", "export", "benchmarks", "deploy", "cli")]
+        paths = [
+            str(roots.CHECKOUT / name) for name in ("core", "edge", "train", "export", "benchmarks", "deploy", "cli")
+        ]
         return subprocess.Popen(
             [sys.executable, *self.program, *words, *self._common(words)],
             stdin=subprocess.DEVNULL,
@@ -76,7 +78,7 @@ class Laptop:
         return subprocess.CompletedProcess(words, process.returncode, output, errors)
 
     def states(self, *words: str) -> dict[str, dict[str, object]]:
-        """Return what "deploy status" says of each device."""
+        """Return the output of "deploy status" for each device."""
         done = self.run("deploy", "status", "--json", *words)
         rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         return {row["host"]: row for row in rows}

@@ -16,7 +16,7 @@ import numpy as np
 
 from trailcam_train.evaluation.explain import grad_cam
 from trailcam_train.fitting.data_parallel import data_parallel, on_one_device
-from trailcam_train.fitting.loop import fit, predict_logits
+from trailcam_train.fitting.loop import predict_logits, train_model
 from trailcam_train.recipe.schema import Phase
 
 LOADED_TENSORFLOW = "tensorflow" in sys.modules  # by our modules; Keras loads it later to seed it, if it is there
@@ -48,7 +48,7 @@ def main(folder: Path, devices: str, stop_at: int | None = None) -> None:
 
         (folder / name).mkdir(exist_ok=True)
         model, task = parts.tiny_network(), parts.tiny_task(recipe)
-        state = fit(model, task, folder / name, progress)
+        state = train_model(model, task, folder / name, progress)
         logits, _ = predict_logits(model, task.validation)
         return {
             "losses": [row.loss for row in state.history],

@@ -1,21 +1,29 @@
 """``report.html`` of a benchmark: the table of all rows, charts of the models, and long runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from trailcam_benchmarks.report.environment_text import describe_place
+from trailcam_benchmarks.report.environment_text import describe_environment
 from trailcam_benchmarks.report.tables import describe_soak, describe_verdict, reasons, table_rows
 from trailcam_benchmarks.results.budget import known_top1
 from trailcam_benchmarks.results.ratios import is_bundle
 from trailcam_benchmarks.results.regression_check import Verdict
 from trailcam_benchmarks.results.schema import Result, Row, Soak
 from trailcam_benchmarks.statistics import pareto_front
+from trailcam_benchmarks.worker.soak import Sample
 from trailcam_core.report.axes import Axis, fraction, quantity
 from trailcam_core.report.charts import bar_chart, charts, line_chart, scatter_chart
 from trailcam_core.report.markup import Html, bullets, join, paragraph
 from trailcam_core.report.page import render_page
 from trailcam_core.report.tables import html_table
 
-__all__ = ["render_report"]
+# Of a long run: title, unit, and the value of a sample.
+_CURVES: tuple[tuple[str, str, Callable[[Sample], float | None]], ...] = (
+    ("Rate", "frames/s", lambda sample: sample.rate_hz),
+    ("Temperature", "°C", lambda sample: sample.temperature_c),
+    ("Frequency", "MHz", lambda sample: sample.frequency_mhz),
+    ("Throttled now", "bits", lambda sample: None if sample.throttled is None else sample.throttled & 0xF),
+    ("Memory", "MB", lambda sample: sample.memory_mb),
+)
 
 
 def render_report(result: Result, verdicts: Sequence[Verdict] = (), budget: str = "") -> str:
@@ -32,7 +40,7 @@ def render_report(result: Result, verdicts: Sequence[Verdict] = (), budget: str 
     memory = [(_name(row), row.memory.peak_mb) for row in models if row.memory]
     drawn = [_distribution(models), _accuracy(models)] if models else []
     drawn += [bar_chart("Model file", sizes, "MB"), bar_chart("Peak memory", memory, "MB")]
-    lead = [paragraph(describe_place(result), "hint"), *map(paragraph, [budget] if budget else [])]
+    lead = [paragraph(describe_environment(result), "hint"), *map(paragraph, [budget] if budget else [])]
     head, *rows = table_rows(result)
     sections = [
         ("Measurements", html_table(head, rows) if rows else Html()),
@@ -70,25 +78,13 @@ def _accuracy(rows: Sequence[Row]) -> Html:
 
 
 def _soak(soak: Soak) -> Html:
-    def curve(title: str, axis: Axis, values: list[float | None]) -> Html:
-        pairs = zip(soak.samples, values, strict=True)
-        points = [(sample.at_s / 60, value) for sample, value in pairs if value is not None]
-        return line_chart(title, [("", points)], Axis("min", 0.0), axis, marks=False) if points else Html()
-
-    samples, firmware = soak.samples, [sample.throttled for sample in soak.samples]
-    return charts(
-        [
-            curve("Rate", Axis("frames/s", 0.0, show=(0.0,)), [sample.rate_hz for sample in samples]),
-            curve("Temperature", Axis("°C"), [sample.temperature_c for sample in samples]),
-            curve("Frequency", Axis("MHz", 0.0, show=(0.0,)), [sample.frequency_mhz for sample in samples]),
-            curve(
-                "Throttled now",
-                Axis("bits of the firmware", 0.0, show=(0.0, 1.0), whole=True),
-                [None if bits is None else float(bits & 0xF) for bits in firmware],
-            ),
-            curve("Memory", Axis("MB", 0.0, show=(0.0,)), [sample.memory_mb for sample in samples]),
-        ]
-    )
+    parts = []
+    for title, unit, value_of in _CURVES:
+        values = [(sample.at_s / 60, value_of(sample)) for sample in soak.samples]
+        points = [(minutes, value) for minutes, value in values if value is not None]
+        axis = Axis(unit, None if unit == "°C" else 0.0, show=() if unit == "°C" else (0.0,))
+        parts.append(line_chart(title, [("", points)], Axis("min", 0.0), axis, marks=False) if points else Html())
+    return charts(parts)
 
 
 def _name(row: Row) -> str:

@@ -17,23 +17,6 @@ from trailcam_benchmarks.worker.soak import Sample, SoakSummary
 from trailcam_core.errors import DataError
 from trailcam_core.files.atomic import write_file
 
-__all__ = [
-    "SCHEMA_VERSION",
-    "Accuracy",
-    "Latency",
-    "Memory",
-    "Reference",
-    "Result",
-    "Row",
-    "Soak",
-    "build",
-    "read_earlier",
-    "read_record",
-    "read_result",
-    "to_text",
-    "write_result",
-]
-
 SCHEMA_VERSION = 1
 _JUDGED = ("ai-edge-litert", "onnxruntime")  # the runtimes on which an export tests the files whose scores it states
 _MAX_BYTES = 100_000_000
@@ -223,7 +206,7 @@ def read_result(path: Path) -> Result:
 
 
 def build(kind: Any, value: Any) -> Any:
-    """Make what a type hint says out of JSON: records, tuples of them, None where it may be."""
+    """Return a value of a type hint from JSON: records, tuples of records, or None; unknown keys are ignored."""
     if get_origin(kind) in (UnionType, Union):
         kinds = [other for other in get_args(kind) if other is not NoneType]
         return None if value is None else build(kinds[0], value)

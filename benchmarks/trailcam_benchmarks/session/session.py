@@ -22,9 +22,7 @@ from trailcam_benchmarks.session.soak_runs import choose_soaked, cool_down, run_
 from trailcam_benchmarks.worker.keras_baseline import KERAS_WAYS
 from trailcam_benchmarks.worker.spawn import LostError, Run, WorkerError, request_one
 from trailcam_benchmarks.worker.worker import Request, Round
-from trailcam_core.progress import Progress, silent
-
-__all__ = ["MLPERF_FRAMES", "BenchmarkPlan", "Keep", "Probe", "measure", "probe_here", "variants_of"]
+from trailcam_core.jobs.progress import Progress, silent
 
 Probe = Callable[[], tuple[Machine, Condition]]
 Keep = Callable[[Result], None]
@@ -73,12 +71,12 @@ def measure(
 
     Args:
         plan: with at least one bundle, number of threads and round.
-        run: starts a process, see ``processes.run_worker``.
-        progress: told after every round.
-        probe: looks at the machine that the processes run on.
-        keep: given what there is, marked as not complete: after each round of turns, after each bundle's answers, and
-            every minute of a soak. Nothing is timed meanwhile, but for the soak.
-        sleep: sleeps so many seconds.
+        run: starts a worker, see ``spawn.run_worker``.
+        progress: called after every round.
+        probe: reads the condition of the machine of the workers.
+        keep: called with the result so far, marked as not complete: after each round of turns, after each bundle's
+            predictions, and every minute of a soak. Only a soak is timed at the same time.
+        sleep: called with a time in seconds.
 
     Raises:
         LostError: the machine is out of reach from the start; later it is an interruption.

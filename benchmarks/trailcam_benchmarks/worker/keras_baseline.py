@@ -17,15 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_benchmarks.worker.baseline import camera_frame
 from trailcam_benchmarks.worker.benchmarked_model import BenchmarkedModel
-from trailcam_benchmarks.worker.latency import camera_frame
 from trailcam_benchmarks.worker.stages import Stages
 from trailcam_core.datasets.run_directory import read_run
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.images.decode import decode_image, read_image
 from trailcam_core.images.resize import fit_image
-
-__all__ = ["KERAS_WAYS", "import_keras", "open_keras_model"]
 
 KERAS_WAYS = ("keras.predict", "keras.call")
 

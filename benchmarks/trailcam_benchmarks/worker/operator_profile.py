@@ -1,13 +1,13 @@
-"""LiteRT's own profile of a model: which operators take the time.
+"""LiteRT's profile of a model: the time of each operator.
 
-    python -m trailcam_benchmarks.worker.operator_profile model.tflite 64         LiteRT's own text
+    python -m trailcam_benchmarks.worker.operator_profile model.tflite 64         the text of LiteRT
 
-No Python interface of LiteRT gives a profile. Its library does, to programs in C; it is called here through ctypes.
-Nobody promises that these functions stay as they are, so they are called in a process of their own: whatever goes wrong
-there is one error here. Tried with LiteRT 2.3. Source: litert/c/litert_profiler.h and litert_compiled_model.h.
+LiteRT has no Python interface for profiles. Its C library has one, which is called here through ctypes, in a separate
+process: these functions may change, and any failure there becomes one error here. Tested with LiteRT 2.3.
+Source: litert/c/litert_profiler.h and litert_compiled_model.h.
 
-The figures are means with one thread, and profiling costs time of its own: they say where the time goes, not how much
-it is. XNNPACK runs a 1x1 convolution as "Fully Connected".
+The figures are means with one thread, and profiling itself takes time: they are proportions, not absolute times.
+XNNPACK runs a 1x1 convolution as "Fully Connected".
 """
 
 import ctypes
@@ -25,8 +25,6 @@ import numpy as np
 from trailcam_core.bundle.folder import Bundle
 from trailcam_core.errors import DeviceError
 from trailcam_core.inference.runtimes import find_runtime
-
-__all__ = ["Operator", "Profile", "describe_profile", "profile_bundle"]
 
 WARMUP_FRAMES = 5
 _LIMIT_S = 600.0
@@ -52,7 +50,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Profile:
-    """Where the time of a bundle goes, as LiteRT says."""
+    """Times of the operators of a bundle, from LiteRT's profile."""
 
     bundle: str
     sha256: str
@@ -88,7 +86,7 @@ def profile_bundle(bundle: Bundle, frames: int) -> Profile:
         raise DeviceError(f"{title}: no profile after {_LIMIT_S:.0f} s. Ask for fewer --frames.") from error
     operators = parse_summary(done.stdout)
     if done.returncode != 0 or not operators:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1][:200]
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1][:200]
         raise DeviceError(
             f"{title}: LiteRT {runtime.version} gave no profile (exit code {done.returncode}: {last}). LiteRT's own "
             f'"benchmark_model --graph={bundle.model_path} --enable_op_profiling=true" does.'
@@ -125,7 +123,7 @@ def describe_profile(profile: Profile) -> str:
     for kind, found in sorted(kinds.items(), key=lambda item: -_time(item[1])):
         share = _time(found) / (profile.total_ms or 1.0)
         lines.append(f"{_time(found):10.3f}{share:9.1%}{len(found):11}  {kind}")
-    lines.append(f"{'ms':>10}{'share':>9}{'':11}  the slowest, by place in the model")
+    lines.append(f"{'ms':>10}{'share':>9}{'':11}  the slowest, by position in the model")
     slowest = sorted(profile.operators, key=lambda each: -each.mean_ms)[:_SHOWN]
     lines += [f"{each.mean_ms:10.3f}{each.share:9.1%}{'':11}  {each.name} {each.kind}" for each in slowest]
     return "\n".join(lines)

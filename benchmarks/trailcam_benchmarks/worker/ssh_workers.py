@@ -3,12 +3,12 @@
     here                            there
     ssh HOST sh -s                  find trailcam, make a folder for the bundles
     ssh HOST tar -x                 the bundles, and the pictures of --data
-    ssh HOST trailcam benchmark --child    one process per round: request on stdin, answers on stdout
+    ssh HOST trailcam benchmark --child    one process per round: request on stdin, replies on stdout
     ssh HOST rm -r                  the folder
 
-Each answer arrives as soon as it is measured, so a lost connection costs one round. All commands share one connection,
-which is idle while frames are timed. ``~/.ssh/config`` applies; a host key must be known already, and ``ssh`` never
-asks.
+Each reply arrives immediately after its measurement, so a lost connection costs one round. All commands share one
+connection, which is idle while frames are timed. ``~/.ssh/config`` applies; a host key must be known already, and
+``ssh`` never asks.
 """
 
 import contextlib
@@ -23,10 +23,8 @@ from trailcam_benchmarks.host.machine import Condition, Machine
 from trailcam_benchmarks.worker.spawn import LostError, Replies, WorkerError, request_one, run_worker
 from trailcam_benchmarks.worker.worker import PROTOCOL, Request
 from trailcam_core.errors import DeployError
-from trailcam_core.ssh.errors import HostError, OfflineError, last_lines
-from trailcam_core.ssh.master import SSH_FAILED, SshMaster, SshSettings
-
-__all__ = ["SshWorkers", "connect"]
+from trailcam_core.network.ssh.errors import HostError, OfflineError, last_lines
+from trailcam_core.network.ssh.master import SSH_FAILED, SshMaster, SshSettings
 
 _STEP_S = 120.0  # to find trailcam, and to remove the folder
 _COPY_S = 1800.0

@@ -16,14 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_benchmarks.worker.latency import camera_frame, raw_invoke
+from trailcam_benchmarks.worker.baseline import camera_frame, raw_invoke
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import BundleError
 from trailcam_core.images.decode import decode_image
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.decision import decide
-
-__all__ = ["STAGES", "WARMUP_FRAMES", "Stages", "latencies", "model_stages", "raw_invoke_stages", "time_frames"]
 
 STAGES = ("decode", "resize", "invoke", "post")
 WARMUP_FRAMES = 20

@@ -30,14 +30,12 @@ from trailcam_benchmarks.host.machine import (
     read_memory_mb,
     reset_peak_memory,
 )
+from trailcam_benchmarks.worker.baseline import camera_frame
 from trailcam_benchmarks.worker.benchmarked_model import BenchmarkedModel, import_runtime, open_bundle_model
 from trailcam_benchmarks.worker.keras_baseline import KERAS_WAYS, import_keras, open_keras_model
-from trailcam_benchmarks.worker.latency import camera_frame
 from trailcam_benchmarks.worker.soak import take_samples
 from trailcam_benchmarks.worker.stages import WARMUP_FRAMES, Clock, latencies, time_frames
 from trailcam_core.errors import SourceError, TrailcamError
-
-__all__ = ["PROTOCOL", "HostReport", "Request", "Round", "main"]
 
 PROTOCOL = 2  # of requests and replies, the same at both ends of an SSH connection
 

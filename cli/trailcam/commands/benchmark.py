@@ -1,4 +1,4 @@
-"""``trailcam benchmark``: bundles side by side, on the very files that ship."""
+"""``trailcam benchmark``: measure bundles side by side, on the files that ship."""
 
 import argparse
 import json
@@ -27,14 +27,12 @@ from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import DeployError, TrailcamError
 from trailcam_core.files.atomic import write_file
-from trailcam_core.progress import Progress
+from trailcam_core.jobs.progress import Progress
 from trailcam_train.data.class_names import choose_label_map
-
-__all__ = ["add_arguments", "read_pictures", "run"]
 
 _RESULT = "benchmark.json"
 _CUT, _CHECK_FAILED, _INTERRUPTED = 1, 3, 130
-_MOST_PROFILED = 128  # pictures: more make no better mean, and every operator of each is an event in memory
+_MAX_PROFILED = 128  # pictures: more do not improve the mean, and each operator call is an event in memory
 _UNITS_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -53,31 +51,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keras", type=Path, action="append", default=[], metavar="RUN", help="also the Keras model of a training"
     )
     parser.add_argument("--on", metavar="HOST", help="measure on another machine over SSH: pi@camera")
-    parser.add_argument("--program", metavar="PATH", help="with --on: where trailcam is on that machine")
+    parser.add_argument("--program", metavar="PATH", help="with --on: path of trailcam on that machine")
     parser.add_argument("--ssh-config", type=Path, metavar="FILE", help="with --on: instead of ~/.ssh/config")
     parser.add_argument(
-        "--frames", type=_count, default=MLPERF_FRAMES, metavar="N", help=f"at least so many ({MLPERF_FRAMES})"
+        "--frames", type=_count, default=MLPERF_FRAMES, metavar="N", help=f"frames at least ({MLPERF_FRAMES})"
     )
-    parser.add_argument("--min-time", type=_duration, default=10.0, metavar="T", help="and at least so long (10s)")
-    parser.add_argument("--rounds", type=_count, default=8, metavar="N", help="taken in turns; --against needs 5 (8)")
+    parser.add_argument("--min-time", type=_duration, default=10.0, metavar="T", help="duration at least (10s)")
+    parser.add_argument("--rounds", type=_count, default=8, metavar="N", help="rounds, in turns; --against needs 5 (8)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="pictures in one folder per label, not trained on")
     parser.add_argument(
-        "--limit", type=_count, default=1000, metavar="N", help="pictures of --data, spread evenly (1000)"
+        "--limit", type=_count, default=1000, metavar="N", help="pictures of --data at most, evenly chosen (1000)"
     )
-    parser.add_argument("--label-map", metavar="MAP", help="what the folders mean: animals10, none, or a TOML file")
+    parser.add_argument("--label-map", metavar="MAP", help="labels of the folders: animals10, none, or a TOML file")
+    parser.add_argument("--ops", action="store_true", help="instead: LiteRT's profile of the operators")
     parser.add_argument(
-        "--ops", action="store_true", help="instead: which operators take the time, as LiteRT's own profile has it"
+        "--soak", type=_duration, default=0.0, metavar="T", help="then run each bundle for this time: 30m"
     )
-    parser.add_argument("--soak", type=_duration, default=0.0, metavar="T", help="then run each bundle so long: 30m")
     parser.add_argument("--budget", type=_duration, metavar="T", help="name the best bundle whose p90 fits: 66ms")
     parser.add_argument("--against", type=Path, metavar="FILE", help="benchmark.json of an earlier run; 3 if slower")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write benchmark.json, report.html and table.md there")
     parser.add_argument("--json", action="store_true", help="print benchmark.json instead of a table")
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)  # what --on starts on that machine
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)  # started by --on on that machine
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure; 3 if nothing fits the budget, something is slower, or a soak or all bundles could not be measured."""
+    """Measure; return 3 if no bundle fits the budget, one is slower, or a soak or all bundles failed."""
     if arguments.child:
         return worker.main()
     if arguments.ops:
@@ -102,12 +100,12 @@ def _compare(arguments: argparse.Namespace) -> int:
         soak_s=arguments.soak,
     )
     if arguments.out is not None:
-        arguments.out.mkdir(parents=True, exist_ok=True)  # better now than after an hour
+        arguments.out.mkdir(parents=True, exist_ok=True)  # fail now rather than after an hour
     with terminal_progress() as progress:
         result = _measure(plan, arguments, progress)
     verdicts = () if old is None else compare(old, result)
     budget, fits = _budget(result, arguments.budget)
-    try:  # what is seen on the screen survives a full disk, and what is written a terminal that was closed
+    try:  # the output survives a full disk, and the files a closed terminal
         if arguments.json:
             print(json.dumps(asdict(result), sort_keys=True, ensure_ascii=False), flush=True)
         else:
@@ -119,7 +117,7 @@ def _compare(arguments: argparse.Namespace) -> int:
             write_file(arguments.out / "table.md", f"{markdown_table(result)}\n".encode())
             write_file(arguments.out / "report.html", render_report(result, verdicts, budget).encode())
     if not result.complete:
-        print(f"trailcam: {result.cut}; what was measured until then is kept and marked.", file=sys.stderr)
+        print(f"trailcam: {result.cut}; the figures until then are kept and marked.", file=sys.stderr)
         return _INTERRUPTED if result.cut == INTERRUPTED else _CUT
     unmeasured = all(row.latency is None for row in result.rows if row.kind == "model")
     unsoaked = any(not soak.complete for soak in result.soaks)
@@ -128,14 +126,14 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _operators(arguments: argparse.Namespace) -> int:
-    """Profile each bundle; one that cannot be profiled says why, and the others go on."""
+    """Profile each bundle; a failure is printed, and the others follow."""
     if arguments.on is not None:
         raise DeployError("--ops profiles here: run it on that machine, without --on.")
     profiles = []
     failed = False
     for path in dict.fromkeys(arguments.bundles or [BUILTIN_BUNDLE]):
         try:
-            profiles.append(profile_bundle(open_bundle(path), min(arguments.frames, _MOST_PROFILED)))
+            profiles.append(profile_bundle(open_bundle(path), min(arguments.frames, _MAX_PROFILED)))
         except TrailcamError as error:
             print(f"trailcam: {error}", file=sys.stderr)
             failed = True
@@ -164,23 +162,26 @@ def _measure(plan: BenchmarkPlan, arguments: argparse.Namespace, progress: Progr
 
 
 def _keep_in(folder: Path, host: str | None) -> Keep:
-    """Return what writes an unfinished result to ``folder``; a disk that does not take it ends no measurement."""
-    told = False
+    """Return a function that writes an unfinished result to ``folder``; a full disk ends no measurement."""
+    warned = False
 
     def keep(result: Result) -> None:
-        nonlocal told
+        nonlocal warned
         try:
             write_result(folder / _RESULT, replace(result, host=host))
         except OSError as error:
-            if not told:
-                print(f"\ntrailcam: {folder}: {error.strerror}; it goes on without keeping.", file=sys.stderr)
-            told = True
+            if not warned:
+                print(
+                    f"\ntrailcam: {folder}: {error.strerror}; unfinished results are not kept.",
+                    file=sys.stderr,
+                )
+            warned = True
 
     return keep
 
 
 def read_pictures(folder: Path, limit: int, label_map: str | None = None) -> tuple[Picture, ...]:
-    """Return at most ``limit`` pictures, evenly spread over ``folder``; each is labelled by the folder it lies in.
+    """Return at most ``limit`` pictures, evenly spread over ``folder``; each is labelled by its folder.
 
     Args:
         folder: with one folder per label.
@@ -188,7 +189,7 @@ def read_pictures(folder: Path, limit: int, label_map: str | None = None) -> tup
         label_map: as ``trailcam train`` takes it.
 
     Raises:
-        DataError: pictures lie beside the folders of the labels, or the map cannot be used.
+        DataError: pictures are beside the folders of the labels, or the map cannot be used.
         SourceError: there is no picture.
     """
     found = find_pictures(folder)
@@ -203,13 +204,13 @@ def _budget(result: Result, budget_s: float | None) -> tuple[str, bool]:
 def _duration(text: str) -> float:
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", text)
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration, expected one such as 66ms, 10s, 30m or 1h")
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration, expected for example 66ms, 10s, 30m or 1h")
     return float(found[1]) * _UNITS_S[found[2]]
 
 
 def _count(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
     return int(text)
 
 

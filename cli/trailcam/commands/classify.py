@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from trailcam.commands.json_records import answer_record, named
-from trailcam.commands.model_options import add_model_arguments, open_classifier
+from trailcam.json_records import answer_record, named
+from trailcam.model_options import add_model_arguments, open_classifier
 from trailcam_core.classifier import Classification
 from trailcam_core.errors import SourceError
 from trailcam_edge.sources import list_pictures
-
-__all__ = ["add_arguments", "run"]
 
 Show = Callable[[Path, "Classification | SourceError"], None]
 

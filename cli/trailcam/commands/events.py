@@ -12,12 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from trailcam_core.errors import DataError
-from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Deployment, Project, write_camtrap_dp
+from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Selection, write_camtrap_dp
+from trailcam_edge.camtrap_dp.rows import Deployment, Project
 from trailcam_edge.store.reader import StoreReader, open_reader
 from trailcam_edge.store.records import CSV_HEADER, EventRecord, blind_json, csv_row, event_json, iso_time
 from trailcam_edge.store.settings import DEFAULT_FOLDER
-
-__all__ = ["add_arguments", "run"]
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -149,9 +148,7 @@ def _write_package(arguments: argparse.Namespace, reader: StoreReader) -> int:
         arguments.store,
         deployment,
         project,
-        arguments.label,
-        _unix(arguments.since),
-        _unix(arguments.until),
+        Selection(arguments.label, _unix(arguments.since), _unix(arguments.until)),
     )
     print(f"{arguments.camtrap_dp}: {summary.observations} observations, {summary.media} pictures.")
     if summary.effort is not None:

@@ -7,12 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from trailcam.native_log import quiet_native_log
+from trailcam_core.bundle.golden_replay import GoldenReport
 from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
-from trailcam_core.golden_replay import GoldenReport
 from trailcam_core.records import encode
 from trailcam_core.spec import Manifest, ModelEntry
-
-__all__ = ["add_arguments", "run"]
 
 _CHECK_FAILED = 3
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from trailcam.commands.model_options import usage_error
+from trailcam.model_options import usage_error
 from trailcam_core.errors import DeviceError
 from trailcam_edge.config.camera_toml import parse_config, read_config
 from trailcam_edge.service.systemd_units import (
@@ -22,8 +22,6 @@ from trailcam_edge.service.systemd_units import (
     uninstall,
     unreachable_folder,
 )
-
-__all__ = ["add_arguments", "run"]
 
 _UNIT = UNIT_PATH.name
 _TIMER = TIMER_PATH.name
@@ -75,7 +73,7 @@ def _install(arguments: argparse.Namespace) -> int:
     if arguments.root is None and not updates:
         _disable_timer()
     update_units = render_update_units(program, in_home) if updates else None
-    _tell(install(root, render_unit(program, in_home), config, update_units))
+    _print_changes(install(root, render_unit(program, in_home), config, update_units))
     units = [_UNIT, _TIMER] if updates else [_UNIT]
     if arguments.root is not None:
         print(f'Then: "systemd-sysusers --root={arguments.root} trailcam.conf" makes its user,')
@@ -86,7 +84,7 @@ def _install(arguments: argparse.Namespace) -> int:
     _system("systemctl", "enable", _UNIT)
     if updates:
         _system("systemctl", "enable", "--now", _TIMER)
-    print(f'Look at /{CONFIG_PATH}, then: "systemctl start trailcam"; how it goes: "trailcam service status".')
+    print(f'Check /{CONFIG_PATH}, then: "systemctl start trailcam"; its state: "trailcam service status".')
     return 0
 
 
@@ -101,7 +99,7 @@ def _uninstall(root: Path | None) -> int:
     if root is None:
         _disable_timer()
     changes = uninstall(root or Path("/"))
-    _tell(changes)
+    _print_changes(changes)
     if root is None and changes:
         _system("systemctl", "daemon-reload")
     if not any(change.done == "removed" for change in changes):
@@ -123,7 +121,7 @@ def _status(root: Path | None) -> int:
 
 
 def _check_program(program: Path) -> None:
-    """Find out now what systemd would say as "203/EXEC" later."""
+    """Check now for the error that systemd would report as "203/EXEC" later."""
     if not os.access(program, os.X_OK):
         raise DeviceError(f"{program}: no such program. Name it with --program.")
     closed = unreachable_folder(program)
@@ -157,6 +155,6 @@ def _system(*command: str) -> None:
         raise DeviceError(f'"{" ".join(command)}" failed: {done.stderr.strip() or done.returncode}.')
 
 
-def _tell(changes: list[Change]) -> None:
+def _print_changes(changes: list[Change]) -> None:
     for change in changes:
         print(f"{change.done:<10} {change.path}")

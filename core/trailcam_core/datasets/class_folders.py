@@ -18,8 +18,6 @@ from pathlib import Path
 from trailcam_core.errors import DataError
 from trailcam_core.images.decode import IMAGE_SUFFIXES
 
-__all__ = ["ClassFolders", "is_image", "list_images", "scan_class_folders"]
-
 
 @dataclass(frozen=True)
 class ClassFolders:

@@ -19,17 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "bar_chart",
-    "charts",
-    "column_chart",
-    "interval_chart",
-    "line_chart",
-    "reliability_chart",
-    "scatter_chart",
-    "shorten",
-]
-
 _WIDTH, _HEIGHT = 380, 250
 _ROW_PX, _BAR_PX, _AXIS_PX = 22, 42, 48  # of an interval, of a bar with its name above, of an axis below them
 _LONGEST_NAME, _LONGEST_LABEL = 50, 18  # letters that fit above a bar, and beside an interval
@@ -63,9 +52,7 @@ def line_chart(title: str, lines: Lines, x: Axis, y: Axis, marks: bool = True) -
 def reliability_chart(title: str, lines: Sequence[tuple[str, Sequence[tuple[float, float, int]]]]) -> Html:
     """Return the fraction that is right over the confidence, above the number of pictures behind the last line.
 
-    Args:
-        title: above the chart.
-        lines: name, and (mean confidence, fraction right, number of pictures) of each bin.
+    Each of ``lines`` is a name and (mean confidence, fraction right, number of pictures) of its bins.
     """
 
     def draw(figure: "Figure") -> None:
@@ -102,12 +89,9 @@ def scatter_chart(title: str, points: Lines, x: Axis, y: Axis, joined: Sequence[
 
 
 def bar_chart(title: str, bars: Sequence[tuple[str, float]], name: str) -> Html:
-    """Return values as bars from zero, or where they differ tenfold as points on a logarithmic axis; nothing for none.
+    """Return named values, at least 0, as bars from zero, or as points on a logarithmic axis where they differ tenfold.
 
-    Args:
-        title: above the chart.
-        bars: name and value, at least 0.
-        name: of the axis, with the unit.
+    ``name`` is that of the axis, with the unit. No bars give an empty text.
     """
     values, rows, colours = [value for _, value in bars], range(len(bars)), [*map(_colour, range(len(bars)))]
     log = uses_log(values, quantity(name))
@@ -132,13 +116,9 @@ def bar_chart(title: str, bars: Sequence[tuple[str, float]], name: str) -> Html:
 
 
 def column_chart(title: str, edges: Sequence[str], counts: Sequence[int], name: str) -> Html:
-    """Return a histogram: one column between each two edges, equally wide, with its count above.
+    """Return a histogram: a column between each two ``edges``, equally wide, with its count above.
 
-    Args:
-        title: above the chart.
-        edges: as text, one more than counts.
-        counts: of each column.
-        name: of the axis, with the unit.
+    There is one edge more than counts; ``name`` is that of the axis, with the unit.
     """
 
     def draw(figure: "Figure") -> None:
@@ -159,11 +139,8 @@ def interval_chart(
 ) -> Html:
     """Return changes with their intervals, one row each; one that excludes zero is green above it and red below.
 
-    Args:
-        title: above the chart.
-        rows: name, lower end, value, upper end; at least one.
-        axis: of the values; zero and the limit are shown in any case.
-        limit: drawn as a dashed line, in the unit of the values.
+    A row is a name, lower end, value and upper end; there is at least one. ``limit`` is drawn as a dashed line. Zero
+    and the limit are shown in any case.
     """
 
     def draw(figure: "Figure") -> None:

@@ -3,13 +3,10 @@
 import base64
 from collections.abc import Iterable, Sequence
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.report.markup import Html, breakable, fill, join
-
-__all__ = ["picture", "pictures"]
 
 Image = npt.NDArray[np.uint8]  # (H, W, 3) RGB
 
@@ -43,6 +40,8 @@ def pictures(figures: Iterable[Html], size: str = "") -> Html:
 
 
 def _embed(image: Image, description: str) -> Html:
+    import cv2  # a comparison without pictures loads no OpenCV
+
     _, encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     data = base64.b64encode(encoded.tobytes()).decode("ascii")
     height, width = image.shape[:2]

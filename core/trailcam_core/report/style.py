@@ -2,8 +2,6 @@
 
 from importlib.resources import files
 
-__all__ = ["PALETTE", "SERIES", "VARIABLES", "style_sheet"]
-
 # Name of the CSS variable: colour by day, by night. Text has a contrast of at least 4.5 to the page, marks of 3; the
 # hues of the series are apart for the colour-blind. Source: M. Okabe and K. Ito, "Color Universal Design", 2008.
 PALETTE = {
@@ -12,7 +10,6 @@ PALETTE = {
     "faint": ("#62666a", "#9aa0a4"),
     "rule": ("#d8d8d4", "#3a3e41"),
     "stripe": ("#f5f5f2", "#1f2224"),
-    "shade": ("0, 114, 178", "46, 108, 164"),  # behind cells of a table, as parts of rgba()
     "series-0": ("#0072b2", "#5fb2ee"),
     "series-1": ("#d55e00", "#ff9a57"),
     "series-2": ("#00815f", "#45cfa2"),

@@ -17,8 +17,6 @@ from trailcam_core.report.style import PALETTE, VARIABLES
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["new_figure", "to_svg"]
-
 _INK, _FAINT, _RULE = (PALETTE[name][0] for name in ("ink", "faint", "rule"))
 _PX = 72  # per inch of an SVG, so that a point is a pixel
 _SETTINGS: Any = {
@@ -28,6 +26,7 @@ _SETTINGS: Any = {
     **dict.fromkeys(("axes.spines.top", "axes.spines.right", "text.parse_math"), False),  # a name may hold a dollar
     **dict.fromkeys(("axes.grid", "axes.axisbelow"), True),
     "grid.color": _RULE,
+    "font.sans-serif": ["DejaVu Sans"],  # to measure with: it is wide, so that the page's own letters have room
     "font.size": 12,
     "svg.fonttype": "none",
     "svg.hashsalt": "trailcam",
@@ -58,38 +57,16 @@ def to_svg(figure: "Figure", description: str) -> Html:
         for child in element.findall(f"{_SVG}defs") + element.findall(f"{_SVG}metadata"):
             element.remove(child)
     for element in root.iter():
-        if element.tag == f"{_SVG}use":
-            _place_mark(element, marks[element.get(_HREF, "").removeprefix("#")])
+        if element.tag == f"{_SVG}use":  # by the mark itself, since identifiers would repeat from chart to chart
+            mark = marks[element.get(_HREF, "").removeprefix("#")]
+            place = f"translate({element.get('x')} {element.get('y')})"
+            style = f"{element.get('style', '')};{mark.get('style', '')}"
+            element.tag, element.attrib = "path", {"d": mark.get("d", ""), "transform": place, "style": style}
         element.tag = element.tag.removeprefix(_SVG)
         element.attrib = {name: value for name, value in element.attrib.items() if name not in _DROPPED}
-        if "style" in element.attrib:
-            element.set("style", _style(element.attrib["style"]))
     inside = "".join(ElementTree.tostring(child, encoding="unicode") for child in root)
+    inside = re.sub(r"\s+", " ", inside).replace("> <", "><")
+    for colour, variable in VARIABLES.items():
+        inside = inside.replace(colour, variable)
     size = root.get("viewBox", "")
-    return fill(
-        '<svg viewBox="{}" role="img" aria-label="{}">{}</svg>',
-        size,
-        description,
-        Html(re.sub(r"\s+", " ", inside).replace("> <", "><")),
-    )
-
-
-def _place_mark(use: ElementTree.Element, mark: ElementTree.Element) -> None:
-    """Replace a reference to a marker by the marker: identifiers would repeat from chart to chart."""
-    x, y, style = (use.get(name, "") for name in ("x", "y", "style"))
-    use.tag = f"{_SVG}path"
-    use.attrib = {"d": mark.get("d", ""), "transform": f"translate({x} {y})"}
-    use.set("style", f"{style};{mark.get('style', '')}")
-
-
-def _style(style: str) -> str:
-    """Return the declarations of one element: the size of letters but not their font, and variables for colours."""
-    kept = []
-    for declaration in filter(None, map(str.strip, style.split(";"))):
-        name, _, value = declaration.partition(": ")
-        if name == "font":
-            size = re.search(r"[\d.]+px", value)
-            kept.append(f"font-size:{size.group() if size else '12px'}")
-        elif name != "font-family" and not name.startswith("stroke-line"):
-            kept.append(f"{name}:{VARIABLES.get(value, value)}")
-    return ";".join(kept)
+    return fill('<svg viewBox="{}" role="img" aria-label="{}">{}</svg>', size, description, Html(inside))

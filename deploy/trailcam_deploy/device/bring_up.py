@@ -5,8 +5,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from trailcam_core.progress import Progress
-from trailcam_core.ssh.errors import HostError, OfflineError
+from trailcam_core.jobs.progress import Progress
+from trailcam_core.network.ssh.errors import HostError, OfflineError
 from trailcam_deploy.device.activation import (
     DeviceStatus,
     WaitPolicy,
@@ -19,8 +19,6 @@ from trailcam_deploy.device.provision import PACKAGES, DeviceSpec, ProvisionStep
 from trailcam_deploy.device.release_diff import Published, builtin_digests, plan_push, stale_files
 from trailcam_deploy.ssh.connection import Connection
 from trailcam_deploy.ssh.transfer import Upload, send_files
-
-__all__ = ["BringUp", "DevicePlan", "DeviceReport", "plan_device"]
 
 _logger = logging.getLogger(__name__)
 
@@ -102,6 +100,9 @@ class BringUp:
             InterruptedError: ``stop`` was set.
         """
         plan = self._plan()
+        facts = plan.facts
+        self._log.debug("%s, %s, Python %s", facts.system, facts.machine, ".".join(map(str, facts.python)))
+        self._log.debug("missing: %s", ", ".join(step.name for step in plan.steps) or "nothing")
         if plan.steps and plan.steps[0].kind == "packages":
             self._carry_out(plan.steps[0])
             plan = self._plan()  # apt's numpy decides which one pip may install
@@ -146,7 +147,8 @@ class BringUp:
             result = activate_release(self._connection, channel, wait.max_latency_ms)
             if result.code == "not_fetched":
                 raise HostError(result.message)
-        self._log.info(result.message)
+        if result.message:
+            self._log.info(result.message)
         return files
 
     def _send(self, uploads: Sequence[Upload]) -> None:

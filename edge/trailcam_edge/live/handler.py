@@ -1,7 +1,7 @@
 """Requests of the live page: access check, response, and security headers.
 
 /                         the page, one self-contained file
-/frame.jpg?after=N&viewer=ID    the next picture after number N, as soon as it exists; its frame summary is in a header
+/frame.jpg?after=N&viewer=ID    the next picture after number N; its frame summary is in a header
 /status.json              visits, charts, health
 /pictures/VISIT.jpg       the picture of a visit
 /metrics  /healthz        for monitoring
@@ -23,8 +23,6 @@ from trailcam_edge.live.latest_picture import LiveView, frame_record
 from trailcam_edge.live.limits import Deadlines, Viewers
 from trailcam_edge.live.page import Page
 from trailcam_edge.telemetry.prometheus import CONTENT_TYPE
-
-__all__ = ["Handler", "Host", "Reports"]
 
 _PICTURE_WAIT_S = 5.0
 _IDLE_S = 15.0  # for a complete request, counted from the end of the previous one

@@ -15,8 +15,6 @@ from trailcam_core.images.resize import Image
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.store.picture_folder import encode_jpeg
 
-__all__ = ["FrameSummary", "LivePicture", "LiveView", "frame_record"]
-
 _INTEREST_S = 10.0  # without a request pictures are discarded
 _MAX_SIDE_PX = 960  # enough for a phone; a JPEG of 60 kB
 _QUALITY = 75
@@ -24,7 +22,7 @@ _QUALITY = 75
 
 @dataclass(frozen=True)
 class FrameSummary:
-    """Result of the newest frame; ``outcome`` is a label, "unknown", "blank", "person", or None without an answer."""
+    """Result of the newest frame; ``outcome`` as in ``FrameResult``."""
 
     sequence: int = -1
     outcome: str | None = None

@@ -6,17 +6,15 @@ from trailcam_core.classifier import Classification
 from trailcam_edge.events import BlindTime, Visit
 from trailcam_edge.sources import Frame
 
-__all__ = ["FrameResult", "WatchEvent"]
-
 
 @dataclass(frozen=True)
 class FrameResult:
     """One frame and its classification; the frame is valid until the next event is requested.
 
-    ``answer`` is None if the motion gate skipped the frame. ``outcome`` is the label that was counted, "unknown",
-    "blank" or "person", None without an answer. ``age_ms`` is the time since the frame's timestamp, ``rate_hz`` the
-    smoothed frame rate of the loop (0 until it is known), ``dropped`` the number of frames that were replaced by a
-    newer one so far, ``open_labels`` the labels with an open visit.
+    ``answer`` is None if the motion gate skipped the frame. ``outcome`` is the label that was counted,
+    ``unknown``, ``blank`` or ``person``, None without an answer. ``age_ms`` is the time since the frame's timestamp,
+    ``rate_hz`` the smoothed frame rate of the loop (0 until it is known), ``dropped`` the number of frames that were
+    replaced by a newer one so far, ``open_labels`` the labels with an open visit.
     """
 
     frame: Frame

@@ -14,18 +14,17 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-import cv2
-
 from trailcam_core.classifier import Classification, Classifier
 from trailcam_core.errors import SourceError
 from trailcam_core.images.resize import Image
 from trailcam_edge.camera.capture_thread import CaptureThread
 from trailcam_edge.camera.latest_frame import LatestFrame
 from trailcam_edge.camera.motion import MotionGate
-from trailcam_edge.clock import Clock, SystemClock
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN, Visit
+from trailcam_edge.events.clock import Clock, SystemClock
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.recognition.settings import LoopSettings
+from trailcam_edge.recognition.sharpness import sharpness
 from trailcam_edge.recognition.visits import (
     FrameVote,
     Track,
@@ -37,8 +36,6 @@ from trailcam_edge.recognition.visits import (
     wait_until,
 )
 from trailcam_edge.sources import Delivery, Frame, OnBadFrame, Source, open_source
-
-__all__ = ["ModelReload", "open_configured", "sharpness", "watch"]
 
 _log = logging.getLogger(__name__)
 _RATE_SMOOTHING = 0.2  # weight of the newest frame in the displayed frame rate
@@ -101,18 +98,6 @@ def open_configured(settings: LoopSettings, on_bad_frame: OnBadFrame) -> Source:
     """
     camera = settings.camera
     return open_source(camera.source, on_bad_frame, camera, camera, camera.fast, settings.recovery.stall_s)
-
-
-def sharpness(image: Image) -> float:
-    """Return the sharpness of an (H, W, 3) uint8 RGB image, comparable between images of one size.
-
-    The variance of the Laplacian. Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a
-    comparative study", ICPR 2000.
-    """
-    half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # less noise, and a third of the time
-    grey = cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)
-    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
-    return float(deviation[0, 0]) ** 2
 
 
 class _Loop:

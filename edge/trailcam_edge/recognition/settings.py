@@ -9,8 +9,6 @@ from trailcam_core.records import Choice, FieldError, Range, check_ranges
 from trailcam_edge.camera.settings import CameraSettings, MotionSettings, RecoverySettings
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 
-__all__ = ["LoopSettings", "VisitSettings", "WatchSettings"]
-
 _Probability = Annotated[float, Range(0, 1)]
 
 
@@ -23,8 +21,9 @@ class VisitSettings:
     ``votes`` votes among the next ``vote_window`` and within ``vote_age_s``. It ends when its label was not accepted
     for ``cool_down_s``, so that two visits of one label are at least that far apart, or at ``longest_s``.
 
-    Labels in ``blank_labels`` and ``person_labels`` (in any case) become these outcomes. Of blank, unknown and person,
-    ``reported_outcomes`` become visits; every other label does. Pictures of people are kept only if asked for.
+    Labels in ``blank_labels`` and ``person_labels`` (in any case) become these outcomes. Of ``blank``, ``unknown`` and
+    ``person``, ``reported_outcomes`` become visits; every other label does. Pictures of people are kept only
+    with ``keep_person_pictures``.
     """
 
     confidence: _Probability = 0.6

@@ -15,8 +15,6 @@ from trailcam_core.classifier import Classification
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.recognition.settings import VisitSettings
 
-__all__ = ["Best", "FrameVote", "Track", "VisitState", "advance", "finish", "name_outcome", "outcome_of", "wait_until"]
-
 _CONFIDENCE_STEP = 0.01  # within one step the sharper frame is kept
 
 
@@ -71,7 +69,7 @@ class VisitState:
 
 
 def name_outcome(answer: Classification, settings: VisitSettings) -> str:
-    """Return the label of an answer, or the outcome that its label stands for."""
+    """Return the label of an answer, or the outcome that its label means."""
     best = answer.top[0].label.casefold()
     if answer.blank or best in settings.blank_labels:
         return BLANK

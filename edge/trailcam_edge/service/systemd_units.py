@@ -1,10 +1,10 @@
-"""Trailcam as a systemd service: what is written where, as pure text, and written in one step each.
+"""systemd units of Trailcam: their texts, and their atomic installation.
 
 /etc/systemd/system/trailcam.service         the unit; written anew every time, a drop-in keeps changes
-/etc/systemd/system/trailcam-update.service  looks for a newer bundle once; only where the configuration has a source
-/etc/systemd/system/trailcam-update.timer    starts it now and then
+/etc/systemd/system/trailcam-update.service  installs a newer bundle once; only if the configuration has a source
+/etc/systemd/system/trailcam-update.timer    starts it periodically
 /etc/sysusers.d/trailcam.conf                the user they run as
-/etc/trailcam/trailcam.toml                  the configuration; written once, then it is the person's
+/etc/trailcam/trailcam.toml                  the configuration; written once, then it belongs to the user
 """
 
 import re
@@ -14,21 +14,6 @@ from pathlib import Path
 
 from trailcam_core.errors import DeviceError
 from trailcam_core.files.atomic import write_file
-
-__all__ = [
-    "CONFIG_PATH",
-    "TIMER_PATH",
-    "UNIT_PATH",
-    "UPDATE_PATH",
-    "USERS_PATH",
-    "Change",
-    "install",
-    "render_config",
-    "render_unit",
-    "render_update_units",
-    "uninstall",
-    "unreachable_folder",
-]
 
 UNIT_PATH = Path("etc/systemd/system/trailcam.service")
 UPDATE_PATH = Path("etc/systemd/system/trailcam-update.service")
@@ -54,7 +39,7 @@ _SAFE_PATH = re.compile(r"/[A-Za-z0-9_./+@-]*")
 
 @dataclass(frozen=True)
 class Change:
-    """One file, and what was done with it: "written", "unchanged", "kept" or "removed"."""
+    """One file and its change: "written", "unchanged", "kept" or "removed"."""
 
     path: Path
     done: str
@@ -65,10 +50,10 @@ def render_unit(program: str, in_home: bool) -> str:
 
     Args:
         program: the absolute path of ``trailcam``.
-        in_home: the program lies in somebody's home, which must then stay readable.
+        in_home: the program is in a home folder, which must then stay readable.
 
     Raises:
-        DeviceError: a path that a unit cannot name without quoting.
+        DeviceError: a path that a unit would have to quote.
     """
     return _render(UNIT_PATH, program, in_home)
 
@@ -99,7 +84,7 @@ def render_config(source: str, releases: tuple[str, str] | None = None, token_fi
 
     Args:
         source: of its frames.
-        releases: source and channel of its bundle; None leaves updates to somebody with a stick.
+        releases: source and channel of its bundle; None for updates by command only.
         token_file: of a live page that listens on the network; None for a page on this machine alone.
     """
     live = _LOCAL_PAGE if token_file is None else f'address = "0.0.0.0:8080"\ntoken_file = "{token_file}"'
@@ -110,12 +95,12 @@ def render_config(source: str, releases: tuple[str, str] | None = None, token_fi
 
 
 def install(root: Path, unit: str, config: str, update_units: Mapping[Path, str] | None = None) -> list[Change]:
-    """Write what a service needs below ``root``; doing it twice changes nothing.
+    """Write the files of the service below ``root``; a second call changes nothing.
 
     Args:
         root: of the system.
         unit: the camera's.
-        config: written where there is none.
+        config: written if there is none.
         update_units: of ``render_update_units``; None removes those that are there.
 
     Raises:
@@ -133,7 +118,7 @@ def install(root: Path, unit: str, config: str, update_units: Mapping[Path, str]
 
 
 def uninstall(root: Path) -> list[Change]:
-    """Remove the units and the user's description; configuration, events, pictures and bundles are the person's.
+    """Remove the units and the user's description; configuration, events, pictures and bundles stay.
 
     Raises:
         OSError: nothing may be removed there.
@@ -154,7 +139,7 @@ def _remove(root: Path, paths: Sequence[Path]) -> list[Change]:
 
 
 def unreachable_folder(program: Path) -> Path | None:
-    """Return the first folder on the way to a program that other users may not pass, or None."""
+    """Return the first parent folder of a program that other users may not enter, or None."""
     for folder in reversed(program.absolute().parents):
         if folder.is_dir() and not folder.stat().st_mode & 0o001:
             return folder

@@ -8,15 +8,13 @@ import contextlib
 import http.client
 import json
 import socket
-import ssl
 import threading
 from urllib.parse import urlsplit
 
+from trailcam_core.network.tls import client_context
 from trailcam_edge.sinks.settings import WebhookSettings
 from trailcam_edge.sinks.worker import SinkError, SinkRejectedError
 from trailcam_edge.store.records import EventRecord, event_json
-
-__all__ = ["WebhookSink"]
 
 _MAX_ANSWER_BYTES = 65_536
 # Of the status codes 400 to 499 these do not concern the event: an expired token, a wrong address, a busy server. The
@@ -36,7 +34,7 @@ class WebhookSink:
         """
         parts = urlsplit(settings.url)
         self._host, self._port = parts.hostname or "", parts.port
-        self._context = ssl.create_default_context() if parts.scheme == "https" else None
+        self._context = client_context() if parts.scheme == "https" else None
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._place = f"{parts.scheme}://{parts.netloc}{parts.path}"  # the query may contain a secret
         self._timeout_s = settings.timeout_s

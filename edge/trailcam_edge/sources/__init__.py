@@ -1,10 +1,9 @@
-"""Where frames come from, behind one small protocol: folders, videos, cameras, network streams, the built-in demo.
+"""Sources of frames behind one protocol: folders, videos, cameras, network streams, the built-in demo.
 
     open_source("demo" | FOLDER | VIDEO | "0" | "/dev/video0" | "picamera2" | "rtsp://..." | "http://...")
 
-A source is a context manager; ``frames`` yields until it ends. What each frame carries is in ``frame``, how its pixels
-lie in memory in ``pixels``. A source that is lost raises; whether and when it is opened again is not its business but
-that of ``trailcam_edge.camera.capture_thread``.
+A source is a context manager; ``frames`` yields until it ends. ``frame`` has the record of a frame, ``pixels`` the
+memory layouts. A lost source raises; ``trailcam_edge.camera.capture_thread`` reopens it.
 """
 
 from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource, demo_pictures, list_pictures

@@ -13,8 +13,6 @@ from trailcam_edge.sources.frame import Delivery, Frame, OnBadFrame
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
 
-__all__ = ["DEMO_FRAMES", "FolderSource", "demo_pictures", "list_pictures"]
-
 DEMO_FRAMES = Path(__file__).parents[1] / "data" / "demo"
 
 
@@ -74,10 +72,10 @@ class FolderSource:
             yield Frame(PackedPixels(image, "RGB", self._orientation), time.monotonic(), sequence, name)
 
     def __enter__(self) -> Self:
-        """Nothing to take hold of: files are opened one by one."""
+        """Return the source; files are opened one by one."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing to let go of."""
+        """Do nothing: no file is open."""

@@ -1,4 +1,4 @@
-"""What a source delivers."""
+"""Frames, and the protocol of their sources."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,27 +11,25 @@ from trailcam_core.images.resize import Image
 from trailcam_core.spec import InputSpec
 from trailcam_edge.sources.pixels import Pixels
 
-__all__ = ["Delivery", "Frame", "OnBadFrame", "Source"]
-
 OnBadFrame = Callable[[SourceError], None]
 
 Delivery = Literal["stills", "recording", "live"]
-"""How frames come. ``stills``: pictures that wait, with no time between them. ``recording``: frames that wait, with the
-timestamps of the recording. ``live``: frames that do not wait, so only the newest one counts."""
+"""Delivery of frames. ``stills``: images that wait, without time between them. ``recording``: frames that wait, with
+the timestamps of the recording. ``live``: frames that do not wait, so only the newest one is processed."""
 
 
 def _nothing() -> None:
-    """Frames of files hold nothing that must be given back."""
+    """Do nothing: frames of files hold no buffer of a camera."""
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture from a source, not converted before somebody looks.
+    """One image of a source, converted on first use.
 
-    ``timestamp_s`` is monotonic seconds at exposure where the camera says, else at arrival; ``sequence`` counts from 0
-    since the source was opened first; ``name`` is what a person would call it. ``pixels`` is what is classified;
-    ``large_pixels`` is a larger picture of the same moment, where the camera gives one. ``give_back`` returns the
-    buffers to the camera: call it once, after which only arrays that were taken before may be used.
+    ``timestamp_s`` is monotonic seconds at exposure if the camera reports it, else at arrival; ``sequence`` counts from
+    0 since the source was first opened; ``name`` is for messages. ``pixels`` is classified; ``large_pixels`` is a
+    larger image of the same moment, if the camera delivers one. ``give_back`` returns the buffers to the camera: call
+    it once; afterwards only arrays that were taken before are valid.
     """
 
     pixels: Pixels
@@ -47,32 +45,32 @@ class Frame:
         return self.pixels.image()
 
     def fitted(self, spec: InputSpec) -> Image:
-        """Return ``image`` as ``fit_image`` brings it to a model's input, bit for bit; it outlives ``give_back``."""
+        """Return ``fit_image`` of ``image``, bit for bit; it outlives ``give_back``."""
         return self.pixels.fitted(spec)
 
     def picture(self) -> Image:
-        """Return the largest picture of this moment, (H, W, 3) uint8 RGB, upright; it outlives ``give_back``."""
+        """Return the largest image of this moment, (H, W, 3) uint8 RGB, upright; it outlives ``give_back``."""
         return self.image if self.large_pixels is None else self.large_pixels.image()
 
 
 class Source(Protocol):
-    """Something that delivers frames until it ends."""
+    """A source of frames."""
 
     @property
     def delivery(self) -> Delivery:
-        """How frames come."""
+        """The kind of delivery."""
 
     def frames(self) -> Iterator[Frame]:
-        """Yield frames in order, and return when there will be no more.
+        """Yield frames in order until the source ends.
 
         Raises:
             SourceError: the source cannot deliver, or was lost.
         """
 
     def __enter__(self) -> Self:
-        """Take hold of the source."""
+        """Acquire the source."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of the source."""
+        """Release the source."""

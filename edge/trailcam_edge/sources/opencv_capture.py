@@ -1,4 +1,4 @@
-"""What sources that read through OpenCV share: how to open one, and buffers that are used again."""
+"""Shared parts of the sources that use OpenCV: opening a capture, and a pool of buffers."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -9,19 +9,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BufferPool", "OpenCapture", "open_ffmpeg", "open_v4l2"]
-
 # A damaged container can keep FFmpeg searching for a minute, and a camera that lost its network never answers.
 _OPEN_TIMEOUT_MS = 5_000
 _READ_TIMEOUT_MS = 5_000
 
-OpenCapture = Callable[[], Any]  # gives a cv2.VideoCapture, or something that reads like one
+OpenCapture = Callable[[], Any]  # returns a cv2.VideoCapture, or an object with its methods
 
 
 def open_ffmpeg(name: str | Path, threads: int | None = None) -> Any:
-    """Return a ``cv2.VideoCapture`` of a file or address; it may not be open, which only ``isOpened`` says.
+    """Return a ``cv2.VideoCapture`` of a file or address; check ``isOpened``.
 
-    ``threads`` decode; FFmpeg gives each of them a frame of its own, so each beyond the first delays the stream.
+    ``threads`` decode; FFmpeg gives each thread a separate frame, so each beyond the first delays the stream.
     """
     limits = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
@@ -40,10 +38,10 @@ def open_v4l2(index: int, settings: Sequence[int]) -> Any:
 
 
 class BufferPool:
-    """Arrays that frames give back and that the next frames are read into.
+    """Arrays that frames return and that the next frames are read into.
 
-    A picture of a camera is large enough for the allocator to fetch it from the kernel anew each time, page by page.
-    Three are in use at most: one being read, one waiting, one being looked at.
+    Without a pool the allocator would fetch the memory of each image from the kernel, page by page. At most three are
+    in use: one being read, one waiting, one being classified.
     """
 
     def __init__(self) -> None:
@@ -51,12 +49,12 @@ class BufferPool:
         self._lock = threading.Lock()
 
     def take(self) -> npt.NDArray[np.uint8] | None:
-        """Return a free array, or None where there is none."""
+        """Return a free array, or None if there is none."""
         with self._lock:
             return self._free.pop() if self._free else None
 
     def give_back(self, array: npt.NDArray[np.uint8]) -> None:
-        """Take an array that nobody looks at any more; too many, or those of a former size, are let go."""
+        """Return an array to the pool; surplus ones, and those of a former size, are dropped."""
         with self._lock:
             if self._free and self._free[0].shape != array.shape:
                 self._free.clear()

@@ -1,7 +1,7 @@
 """Cameras that OpenCV reads: USB and other V4L2 devices, RTSP and MJPEG over the network.
 
-``cv2.VideoCapture`` keeps frames that nobody took and hands out the oldest first, so a thread must take them all the
-time, as ``trailcam_edge.camera.capture_thread`` does.
+``cv2.VideoCapture`` queues frames and returns the oldest first, so a thread must read them continuously, as
+``trailcam_edge.camera.capture_thread`` does.
 """
 
 import time
@@ -21,22 +21,20 @@ from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
 from trailcam_edge.sources.v4l2 import explain_device
 
-__all__ = ["CaptureSource", "network_source", "usb_source"]
-
-# While FFmpeg looks what a stream is, it collects frames; they are handed out first and are old by then.
+# While FFmpeg probes a stream it collects frames; they are returned first and are old by then.
 _BACKLOG_S = 2.0
 _LIKELY_RATE_HZ = 25.0
 
 
 class CaptureSource:
-    """An open ``cv2.VideoCapture``, or something that reads like one, as a source.
+    """An open ``cv2.VideoCapture``, or an object with its methods, as a source.
 
     Args:
-        name: what messages and frames call it.
-        open_capture: opens it; what it gives may turn out not to be open.
-        cannot_open: makes the error for one that does not open.
+        name: in messages and of frames.
+        open_capture: returns a capture, which may not be open.
+        cannot_open: returns the error for a capture that is not open.
         orientation: mounting orientation of the camera.
-        skip_backlog: let go of the frames that were collected before reading began.
+        skip_backlog: discard the frames that were collected before reading began.
 
     Raises:
         SourceError: it cannot be opened.
@@ -61,10 +59,10 @@ class CaptureSource:
         self._skip_backlog = skip_backlog
 
     def frames(self) -> Iterator[Frame]:
-        """Yield what comes, for ever; a camera has no end.
+        """Yield frames without an end.
 
         Raises:
-            SourceError: nothing came within the time limit, or the other side closed the stream.
+            SourceError: no frame arrived within the time limit, or the camera closed the stream.
         """
         pool = BufferPool()
         sequence = 0
@@ -75,8 +73,8 @@ class CaptureSource:
             arrived_s = time.monotonic()
             if not taken:
                 raise SourceError(
-                    f"{self._name}: no picture came after frame {sequence}; the camera stopped, was unplugged, or the "
-                    "network is gone."
+                    f"{self._name}: no image arrived after frame {sequence}; the camera stopped, was unplugged, or the "
+                    "network is down."
                 )
             if backlog is not None:
                 if backlog.holds(asked_s, arrived_s):
@@ -89,7 +87,7 @@ class CaptureSource:
             sequence += 1
 
     def __enter__(self) -> Self:
-        """The capture is open already."""
+        """Return the source, whose capture is open already."""
         return self
 
     def __exit__(
@@ -100,9 +98,9 @@ class CaptureSource:
 
 
 class _Backlog:
-    """Says which frames had been waiting: those that were there at once.
+    """Detect frames that had been waiting: they are available at once.
 
-    A busy machine makes one frame in ten slow to read, so the end is two in a row that had to be waited for.
+    On a busy machine one frame in ten is slow to read, so the backlog ends with two slow frames in a row.
     """
 
     def __init__(self, rate_hz: float) -> None:
@@ -122,12 +120,12 @@ def usb_source(
 
     Args:
         index: number of the device.
-        size_px: width and height to ask for; the camera takes the nearest that it has, so frames say their own size.
+        size_px: width and height to ask for; the camera takes the nearest that it has, so frames may have another size.
         frame_rate_hz: frame rate to ask for; None leaves it to the camera.
         orientation: mounting orientation of the camera.
 
     Raises:
-        SourceError: there is no such camera, it is busy, forbidden, or gives no pictures.
+        SourceError: there is no such camera, it is busy, forbidden, or delivers no images.
     """
     width, height = size_px
     settings = [cv2.CAP_PROP_FRAME_WIDTH, width, cv2.CAP_PROP_FRAME_HEIGHT, height]
@@ -143,21 +141,21 @@ def network_source(address: str, orientation: Orientation | None = None) -> Capt
     """Open an RTSP or HTTP address.
 
     Raises:
-        SourceError: nobody answers there, or it is no stream of pictures.
+        SourceError: no answer, or not a video stream.
     """
     shown = _without_password(address)
 
     def cannot_open() -> SourceError:
         return SourceError(
             f"{shown}: cannot be opened as a stream within 5 s. Check address, user and password, and that the camera "
-            f'is on: "ffprobe {shown}" says more.'
+            f'is on: "ffprobe {shown}" prints details.'
         )
 
     return CaptureSource(shown, partial(open_ffmpeg, address, threads=1), cannot_open, orientation, skip_backlog=True)
 
 
 def _without_password(address: str) -> str:
-    """Return an address that may be printed: logs and pictures' names must not carry a camera's password."""
+    """Return an address without its password, for logs and names."""
     parts = urlsplit(address)
     if parts.password is None:
         return address

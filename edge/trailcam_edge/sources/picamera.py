@@ -1,9 +1,9 @@
 """The Raspberry Pi's own camera, through Picamera2 and libcamera.
 
-Two streams are asked for: ``lores`` is classified, ``main`` is the picture for people; both as YUV420, because that is
-what the hardware gives without another pass and what takes half the memory of RGB. What comes is read back, never
-assumed: format, size, stride and colour space. A frame holds one of the camera's few buffers until it is given back;
-its pixels are converted straight from there, and only if somebody looks.
+Two streams are requested: ``lores`` is classified, ``main`` is the stored picture; both as YUV420, which the hardware
+delivers without another pass and which takes half the memory of RGB. Format, size, stride and colour space are read
+back, never assumed. A frame holds one of the camera's few buffers until it is returned; its pixels are converted
+directly from there, on first use.
 
 Facts about Picamera2 0.3.38 that this relies on: "RGB888" is stored B, G, R (manual, section 4.2.2);
 ``capture_request(wait=seconds)`` raises ``TimeoutError`` when the camera has stopped; ``flush=True`` reads the key
@@ -30,15 +30,13 @@ from trailcam_edge.sources.picamera_errors import CAMERA_ERRORS, explain_camera
 from trailcam_edge.sources.pixels import ColourSpace, PackedPixels, Pixels, PlanarPixels, Plane
 from trailcam_edge.sources.stream_config import StreamConfig
 
-__all__ = ["PiCamera", "PicameraSource", "open_picamera2"]
-
-# One waits in the slot, one is being classified, one is in the hands of the capture thread, two are in the camera.
+# One waits, one is being classified, one is read by the capture thread, two are in the camera.
 _BUFFERS = 5
 _PACKED = {"RGB888": "BGR", "BGR888": "RGB", "XRGB8888": "BGRX", "XBGR8888": "RGBX"}
 _PLANAR = {"YUV420": "I420", "YVU420": "YV12", "NV12": "NV12", "NV21": "NV21"}
 _AF_MODE_MANUAL, _AF_MODE_CONTINUOUS = 0, 2  # libcamera's AfModeEnum
-_RETURN_S = 5.0  # for the frame that is being classified; its memory goes with the camera
-_OLDEST_TIMESTAMP_S = 10.0  # above this the sensor's clock is another one than ours
+_RETURN_S = 5.0  # for the frame being classified; its memory is freed with the camera
+_OLDEST_TIMESTAMP_S = 10.0  # an older timestamp is of another clock
 _COLOUR_SPACES = {
     "SMPTE170M": ColourSpace(),
     "sYCC": ColourSpace(full_range=True),
@@ -49,7 +47,7 @@ _COLOUR_SPACES = {
 
 @dataclass(frozen=True)
 class PiCamera:
-    """What is needed of Picamera2 and libcamera: an open camera, its ``MappedArray``, and the colour space to ask for.
+    """The parts of Picamera2 and libcamera in use: an open camera, its ``MappedArray``, and its colour space.
 
     ``colour_space`` is libcamera's SMPTE 170M, the one that OpenCV converts itself.
     """
@@ -60,7 +58,7 @@ class PiCamera:
 
 
 def open_picamera2(number: int) -> PiCamera:
-    """Import Picamera2, which is a second's work, and open its camera ``number``.
+    """Import Picamera2, which takes a second, and open its camera ``number``.
 
     Raises:
         SourceError: Picamera2 cannot be used here, there is no such camera, or it is busy; with the cure.
@@ -78,9 +76,9 @@ class PicameraSource:
     """A camera of Picamera2 as a source.
 
     Args:
-        name: what messages and frames call it.
+        name: in messages and of frames.
         open_camera: opens it.
-        stream: sizes, rate and focus to ask for.
+        stream: sizes, rate and focus to request.
         orientation: mounting orientation of the camera.
         stall_s: seconds without a frame after which ``frames`` raises.
 
@@ -121,10 +119,10 @@ class PicameraSource:
             raise
 
     def frames(self) -> Iterator[Frame]:
-        """Yield what comes, for ever; a camera has no end.
+        """Yield frames without an end.
 
         Raises:
-            SourceError: no frame came within ``stall_s``, or the camera failed.
+            SourceError: no frame arrived within ``stall_s``, or the camera failed.
         """
         sequence = 0
         while True:
@@ -177,16 +175,16 @@ class PicameraSource:
         return (main if lores is None else _stream("lores", lores, colour_space, self._orientation)), main
 
     def __enter__(self) -> Self:
-        """The camera is open already."""
+        """Return the source, whose camera is open already."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait until nobody looks at a frame any more, then stop and close the camera.
+        """Wait until all frames are returned, then stop and close the camera.
 
         Raises:
-            SourceError: the camera failed at that; if it was lost before, the reason of that.
+            SourceError: the camera failed meanwhile; if it was lost before, with the reason of that.
         """
         with self._returned:
             self._returned.wait_for(lambda: self._lent == 0, _RETURN_S)
@@ -212,7 +210,7 @@ class _Stream:
     orientation: Orientation
 
     def pixels(self, buffer: Any) -> Pixels:
-        """Lay the stream's form over a one-dimensional uint8 buffer; nothing is copied."""
+        """Interpret a one-dimensional uint8 buffer as pixels of the stream, without copying."""
         if self.format in _PLANAR:
             rows = self.height * 3 // 2
             array = buffer[: rows * self.stride].reshape(rows, self.stride)
@@ -226,7 +224,7 @@ class _Stream:
 
 @dataclass(frozen=True, eq=False)
 class _MappedPixels:
-    """One stream of a request that the camera has lent us."""
+    """One stream of a request that the camera has lent."""
 
     pi: PiCamera
     request: Any
@@ -246,7 +244,7 @@ class _MappedPixels:
 
 
 def _own(image: Image, lent: Any) -> Image:
-    """Copy what is still the camera's own memory: only RGB that needs no conversion is."""
+    """Copy an image that still is the camera's memory, which is the case only for RGB without conversion."""
     return image.copy() if np.shares_memory(image, lent) else image
 
 
@@ -262,7 +260,7 @@ def _stream(name: str, found: dict[str, Any], colour_space: ColourSpace, orienta
 
 
 def _colour_space(found: Any) -> ColourSpace:
-    """Return what a libcamera colour space means for conversion; one that is not stated is the one we asked for.
+    """Return the conversion for a colour space of libcamera; without a statement it is the requested one.
 
     libcamera writes it as a name, or as "primaries/transfer/encoding/range" where it has none.
     """
@@ -276,7 +274,7 @@ def _colour_space(found: Any) -> ColourSpace:
 
 
 def _timestamp_s(metadata: dict[str, Any], now_s: float) -> float:
-    """Return when the frame was exposed, on our monotonic clock, or ``now_s`` where the camera does not say.
+    """Return when the frame was exposed, on our monotonic clock, or ``now_s`` if the camera does not report it.
 
     libcamera's ``SensorTimestamp`` counts nanoseconds since the start of the machine, as our clock does on one that
     never sleeps.

@@ -1,14 +1,12 @@
-"""Why the Raspberry Pi's camera does not work, and what to do: one message and cure for each cause."""
+"""Errors of the Raspberry Pi's camera: one message with a cure for each cause."""
 
 import errno
 from collections.abc import Iterator
 
 from trailcam_core.errors import SourceError
 
-__all__ = ["CAMERA_ERRORS", "explain_camera"]
-
 # What Picamera2 and libcamera raise: missing modules, numpy's ABI, their own checks, the kernel's answers. IndexError
-# and KeyError come from Picamera2's own tables when a camera says less than it expects.
+# and KeyError come from tables of Picamera2 when a camera reports less than it expects.
 CAMERA_ERRORS = (ImportError, ValueError, RuntimeError, OSError, IndexError, KeyError)
 
 _APT = '"sudo apt install -y python3-picamera2 --no-install-recommends"'
@@ -44,17 +42,17 @@ _CMA = (
 )
 _STALLED = (
     'the camera delivers no more frames. Most often it is the ribbon cable or the power supply; "dmesg | tail" and '
-    '"vcgencmd get_throttled" say which.'
+    '"vcgencmd get_throttled" show which.'
 )
 
 
 def explain_camera(error: BaseException) -> SourceError:
-    """Return our error for one of Picamera2's, judged by the whole chain of causes."""
+    """Return our error for one of Picamera2, found by the whole chain of causes."""
     chain = list(_chain(error))
     for found in chain:
         if isinstance(found, SourceError):
             return found
-    for found in reversed(chain):  # the deepest cause says most
+    for found in reversed(chain):  # the deepest cause is the most specific
         message = _explain_one(found)
         if message is not None:
             return SourceError(f"camera: {message}")
@@ -74,21 +72,25 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _explain_one(error: BaseException) -> str | None:
     text = str(error)
-    if isinstance(error, TimeoutError) and error.errno is None:
-        return _STALLED
-    if "numpy.dtype size changed" in text or "numpy.core.multiarray failed" in text or "_ARRAY_API" in text:
-        return _NUMPY_ABI
-    if isinstance(error, ImportError):
-        module = (error.name or "").split(".")[0]
-        known = _MODULE_CURES.get(module)
-        return known or f"{module or 'a module'} cannot be imported ({text}). Run {_APT}, and {_VENV}."
-    if "dmaHeap" in text or "dma_heap" in text:
-        return _DMA_HEAP
-    if getattr(error, "errno", None) == errno.ENOMEM or "Cannot allocate memory" in text or "[Errno 12]" in text:
-        return _CMA
-    if "No camera number" in text or "Camera(s) not found" in text or isinstance(error, IndexError):
-        return _NO_CAMERA
+    code = getattr(error, "errno", None)
     busy = ("Device or resource busy", "acquire camera", "in use by another process", "unexpected code: -16")
-    if getattr(error, "errno", None) == errno.EBUSY or any(sign in text for sign in busy):
-        return _BUSY
-    return None
+    causes = (  # the first that applies; a later sign may occur in the text of an earlier cause
+        (isinstance(error, TimeoutError) and code is None, _STALLED),
+        (_contains(text, "numpy.dtype size changed", "numpy.core.multiarray failed", "_ARRAY_API"), _NUMPY_ABI),
+        (isinstance(error, ImportError), _explain_import(error)),
+        (_contains(text, "dmaHeap", "dma_heap"), _DMA_HEAP),
+        (code == errno.ENOMEM or _contains(text, "Cannot allocate memory", "[Errno 12]"), _CMA),
+        (_contains(text, "No camera number", "Camera(s) not found") or isinstance(error, IndexError), _NO_CAMERA),
+        (code == errno.EBUSY or _contains(text, *busy), _BUSY),
+    )
+    return next((message for applies, message in causes if applies), None)
+
+
+def _contains(text: str, *signs: str) -> bool:
+    return any(sign in text for sign in signs)
+
+
+def _explain_import(error: BaseException) -> str:
+    module = (getattr(error, "name", None) or "").split(".")[0]
+    known = _MODULE_CURES.get(module)
+    return known or f"{module or 'a module'} cannot be imported ({error}). Run {_APT}, and {_VENV}."

@@ -1,9 +1,9 @@
-"""Pixels as a camera leaves them in memory, and how they become RGB.
+"""Pixels as a camera stores them in memory, and their conversion to RGB.
 
     PackedPixels    (H, W, 3) or (H, W, 4): B, G, R from OpenCV; "RGB888" of libcamera is stored B, G, R as well
     PlanarPixels    luma above chroma, rows padded to a stride: YUV420 (I420, YV12) and NV12 or NV21
 
-Conversion happens when somebody looks, so a frame that nobody looks at costs nothing.
+Pixels are converted on first use, so a frame that is never used costs nothing.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,6 @@ import numpy.typing as npt
 from trailcam_core.images.resize import Image, fit_image
 from trailcam_core.spec import InputSpec
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
-
-__all__ = ["PACKED_ORDERS", "PLANAR_LAYOUTS", "ColourSpace", "PackedPixels", "Pixels", "PlanarPixels", "Plane"]
 
 Plane = npt.NDArray[np.uint8]  # (H, W)
 
@@ -37,13 +35,13 @@ _LUMA_WIDTH_PX = 80  # an animal is still a few pixels wide, sensor noise is ave
 
 
 class Pixels(Protocol):
-    """One picture, in whatever form the source has it."""
+    """One image in the memory layout of its source."""
 
     def image(self) -> Image:
         """Return (H, W, 3) uint8 RGB, upright, cropped to the region of interest, sharing no memory with a camera."""
 
     def fitted(self, spec: InputSpec) -> Image:
-        """Return ``fit_image`` of ``image``, sharing no memory with a camera; it may take a cheaper way there."""
+        """Return ``fit_image`` of ``image``, sharing no memory with a camera; possibly by a cheaper path."""
 
     def luma(self) -> Plane:
         """Return brightness, (H, W) uint8, about 80 px wide, cropped, not turned, sharing no memory with a camera."""
@@ -51,7 +49,7 @@ class Pixels(Protocol):
 
 @dataclass(frozen=True)
 class ColourSpace:
-    """How luma and chroma were made of red, green and blue: ``kr`` and ``kb`` of the standard, and the range.
+    """Conversion between RGB and YUV: ``kr`` and ``kb`` of the standard, and the range.
 
     Sources: ITU-R BT.601-7, section 2.5; BT.709-6, section 3; BT.2020-2, table 4; JFIF 1.02 for the full range.
     """
@@ -82,7 +80,7 @@ _BT601 = ColourSpace()
 class PackedPixels:
     """``array`` is (H, W, 3 or 4) uint8 in one of ``PACKED_ORDERS``, rows may be padded.
 
-    An array in RGB order is handed on as it is, so it must not be a camera's own buffer.
+    An array in RGB order is returned as it is, so it must not be a buffer of a camera.
     """
 
     array: npt.NDArray[np.uint8]
@@ -143,7 +141,7 @@ class PlanarPixels:
         return fit_image(self.image(), spec)
 
     def luma(self) -> Plane:
-        """Shrink the luma plane; chroma is not looked at."""
+        """Shrink the luma plane; chroma is not used."""
         plane = self.orientation.crop(self.array[: self.height, : self.width])
         small = _shrunken(plane)
         return small.copy() if small is plane else small

@@ -1,4 +1,4 @@
-"""V4L2 devices: which there are, and why one cannot be opened.
+"""V4L2 devices: list them, and explain why one cannot be opened.
 
 Source: the Linux kernel's userspace API guide, ``VIDIOC_QUERYCAP``.
 """
@@ -14,14 +14,12 @@ from pathlib import Path
 
 from trailcam_core.errors import SourceError
 
-__all__ = ["V4L2Camera", "explain_device", "list_v4l2_cameras"]
-
 _QUERYCAP = 0x80685600  # _IOR('V', 0, struct v4l2_capability)
 _CAPABILITY = struct.Struct("16s32s32sIII3I")  # driver, card, bus, version, capabilities, device_caps, reserved
 _VIDEO_CAPTURE = 0x0000_0001
 _VIDEO_CAPTURE_MPLANE = 0x0000_1000
 _DEVICE_CAPS = 0x8000_0000
-# What the camera connector, ISP and codec of a Raspberry Pi call themselves: no picture comes out of these directly.
+# Drivers of the camera connector, ISP and codec of a Raspberry Pi: they deliver no images directly.
 _PI_INTERNAL = re.compile(r"unicam|rp1-cfe|bcm2835|pispbe|rpi-hevc")
 
 _CURE_BUSY = 'Close the other program; "sudo fuser -v {device}" names it.'
@@ -29,7 +27,7 @@ _CURE_BUSY = 'Close the other program; "sudo fuser -v {device}" names it.'
 
 @dataclass(frozen=True)
 class V4L2Camera:
-    """One device that gives pictures, and what it calls itself."""
+    """One device that delivers images, with its name and driver."""
 
     device: str
     name: str
@@ -55,9 +53,9 @@ def read_capability(device: Path) -> tuple[str, str, int]:
 def list_v4l2_cameras(
     folder: Path = Path("/dev"), capability: Callable[[Path], tuple[str, str, int]] = read_capability
 ) -> tuple[tuple[V4L2Camera, ...], tuple[SourceError, ...]]:
-    """Return the V4L2 cameras of this machine, and an error for each device that may be one but does not say.
+    """Return the V4L2 cameras of this machine, and an error for each device that cannot be queried.
 
-    Devices of a Raspberry Pi's own camera path are left out: those cameras are reached through Picamera2.
+    Devices of the camera path of a Raspberry Pi are left out: those cameras are used through Picamera2.
     """
     found, problems = [], []
     for device in sorted(folder.glob("video*"), key=_number):
@@ -75,7 +73,7 @@ def list_v4l2_cameras(
 
 
 def explain_device(device: str, capability: Callable[[Path], tuple[str, str, int]] = read_capability) -> SourceError:
-    """Say why OpenCV cannot open a V4L2 device, and what to do."""
+    """Return the error for a V4L2 device that OpenCV cannot open, with a cure."""
     path = Path(device)
     if not path.exists():
         there = ", ".join(str(item) for item in sorted(path.parent.glob("video*"), key=_number)) or "none"

@@ -15,11 +15,9 @@ from trailcam_edge.sources.opencv_capture import BufferPool, open_ffmpeg
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
 
-__all__ = ["VideoSource"]
-
-_LIKELY_RATE_HZ = 25.0  # where the file does not say, or says nonsense
+_LIKELY_RATE_HZ = 25.0  # if the file states none, or an implausible one
 _RATES_HZ = (0.1, 1000.0)
-_LONGEST_STEP_S = 10.0  # between two frames; above it the time stamps of the file are damaged
+_MAX_STEP_S = 10.0  # between two frames; above it the time stamps of the file are damaged
 
 
 class VideoSource:
@@ -27,10 +25,10 @@ class VideoSource:
 
     Args:
         path: the file.
-        fast: every frame in turn, as fast as they are taken; timestamps run as in the recording. Otherwise frames come
-            at the pace of the recording, and one that nobody took in time is gone.
+        fast: every frame, as fast as they are read; timestamps are those of the recording. Otherwise frames arrive at
+            the pace of the recording, and a frame that is not read in time is dropped.
         orientation: mounting orientation of the camera.
-        sleep: waits so many seconds.
+        sleep: waits for a number of seconds.
 
     Raises:
         SourceError: the file cannot be opened as a video, or not one frame of it decodes.
@@ -54,7 +52,7 @@ class VideoSource:
         self._rate_hz = rate_hz if _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1] else _LIKELY_RATE_HZ
 
     def frames(self) -> Iterator[Frame]:
-        """Yield every frame, upright as the file says."""
+        """Yield every frame, upright as the file states."""
         pool = BufferPool()
         sequence = 0
         timestamp_s = time.monotonic()
@@ -76,11 +74,11 @@ class VideoSource:
             raise SourceError(f"{self._path}: opens as a video, but not one frame of it decodes. It may be cut off.")
 
     def _step_s(self, stated_s: float) -> float:
-        """Return the time between two frames: as the container states it, unless it states none or nonsense."""
-        return stated_s if 0 < stated_s <= _LONGEST_STEP_S else 1 / self._rate_hz
+        """Return the time between two frames: as the container states it if that is plausible."""
+        return stated_s if 0 < stated_s <= _MAX_STEP_S else 1 / self._rate_hz
 
     def __enter__(self) -> Self:
-        """The file is open already."""
+        """Return the source, whose file is open already."""
         return self
 
     def __exit__(

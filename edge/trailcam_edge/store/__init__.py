@@ -3,8 +3,8 @@
     STORE/
         events.db            SQLite in WAL mode; ``schema`` has the tables
         pictures/VISIT.jpg   one JPEG per visit, with EXIF
-        lock                 held by the one process that writes
+        lock                 lock of the one process that writes
 
-``event_store`` writes, ``reader`` reads, ``recorder`` stands between the live loop and the disk. ``docs/events.md``
-says what is promised.
+``event_store`` writes, ``reader`` reads, ``recorder`` decouples the live loop from the disk. ``docs/events.md`` has the
+guarantees.
 """

@@ -1,4 +1,4 @@
-"""How long the camera watched, when it was blind and why: pure functions of what the store remembers."""
+"""Effort: how long the camera watched, and when and why it was blind. Pure functions of stored records."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 from trailcam_edge.store.records import BlindRecord, WatchRecord
 
-__all__ = ["NOT_RUNNING", "BlindSpan", "Effort", "summarise_effort"]
-
 NOT_RUNNING = "not running"  # switched off, without power, or stopped
-_SHORTEST_GAP_S = 1.0
+_MIN_GAP_S = 1.0
 
 
 @dataclass(frozen=True)
 class BlindSpan:
-    """A time in which nothing could be seen, in Unix time."""
+    """A period in which nothing could be seen, in Unix time."""
 
     reason: str
     start_s: float
@@ -23,9 +21,9 @@ class BlindSpan:
 
 @dataclass(frozen=True)
 class Effort:
-    """What one camera did between two times; ``watched_s`` leaves out every blind span, overlapping ones once.
+    """Effort of one camera between two times; ``watched_s`` leaves out every blind span, overlapping ones once.
 
-    ``times_known`` is False if some of it rests on bounds, because a boot's clock was never set.
+    ``times_known`` is False if some of it depends on bounds, because a boot's clock was never set.
     """
 
     start_s: float
@@ -76,7 +74,7 @@ def summarise_effort(
     ]
     reached_s = spans[0][1]
     for next_start_s, next_end_s in spans[1:]:
-        if next_start_s - reached_s > _SHORTEST_GAP_S:
+        if next_start_s - reached_s > _MIN_GAP_S:
             found.append(BlindSpan(NOT_RUNNING, reached_s, next_start_s))
         reached_s = max(reached_s, next_end_s)
     blind = tuple(

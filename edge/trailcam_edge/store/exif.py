@@ -1,4 +1,4 @@
-"""Put EXIF into a JPEG: when, what and by which model, so that a picture that leaves the store still says what it is.
+"""Add EXIF to a JPEG: time, label and model, so that a picture keeps this information outside of the store.
 
 Only what a visit needs is written: a TIFF block of two directories in one APP1 segment right behind the start of the
 image. Sources: Exif 2.32 (CIPA DC-008) sections 4.5.4, 4.6.2 and 4.6.5; TIFF 6.0 section 2.
@@ -8,8 +8,6 @@ import json
 import struct
 from datetime import UTC, datetime
 from typing import Any
-
-__all__ = ["PictureFacts", "add_exif"]
 
 _START = b"\xff\xd8"
 _APP1 = b"\xff\xe1"
@@ -28,7 +26,7 @@ def add_exif(jpeg: bytes, label: str, software: str, taken: datetime | None, fac
 
     Args:
         jpeg: a file without EXIF, as an encoder writes it.
-        label: ImageDescription, in UTF-8 where ASCII does not do, as readers expect.
+        label: ImageDescription, in UTF-8 if it is not ASCII, as readers expect.
         software: Software, the same.
         taken: DateTimeOriginal in UTC, with its offset; left out where None, because the standard's blanks for
             "unknown" make some readers fail.
@@ -59,7 +57,7 @@ def _text(value: str) -> bytes:
 
 
 def _directory(entries: list[_Entry], start: int) -> bytes:
-    """Return one image file directory and its values; values of up to 4 bytes stand in the entry itself."""
+    """Return one image file directory and its values; values of up to 4 bytes are inside the entry."""
     entries = sorted(entries)
     values_start = start + 2 + 12 * len(entries) + 4
     table, values = struct.pack("<H", len(entries)), b""

@@ -1,4 +1,4 @@
-"""The folder of pictures: each is whole or absent, and the room they take is known without looking."""
+"""The folder of pictures: each is complete or absent, and their total size is known without reading the disk."""
 
 import os
 import re
@@ -12,8 +12,6 @@ from trailcam_core.files.atomic import write_file
 if TYPE_CHECKING:
     from trailcam_core.images.resize import Image
 
-__all__ = ["PictureFolder", "Sweep", "encode_jpeg", "size_on_disk"]
-
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SUFFIX = ".jpg"
 _BLOCK_BYTES = 4096  # what ext4 and F2FS on a card hand out
@@ -21,14 +19,14 @@ _BLOCK_BYTES = 4096  # what ext4 and F2FS on a card hand out
 
 @dataclass(frozen=True)
 class Sweep:
-    """What the start found: files that no row knows (removed), and rows whose file is gone or has another size."""
+    """Result of a sweep: files without a row (removed), and rows whose file is missing or has another size."""
 
     orphans: int
     missing: tuple[str, ...]
 
 
 def size_on_disk(size_bytes: int) -> int:
-    """Return the room that a file of this size takes, in whole blocks."""
+    """Return the disk space of a file of this size, in whole blocks."""
     return -(-size_bytes // _BLOCK_BYTES) * _BLOCK_BYTES
 
 
@@ -38,7 +36,7 @@ def encode_jpeg(image: "Image", quality: int) -> bytes:
     Raises:
         ValueError: another kind of array, or more than the 65,535 pixels a side that JPEG can hold.
     """
-    import cv2  # only the device writes pictures; who lists events needs no OpenCV
+    import cv2  # only the device writes pictures; listing events needs no OpenCV
 
     if (
         image.ndim != 3
@@ -63,7 +61,7 @@ class PictureFolder:
         self.bytes_on_disk = 0
 
     def place(self, visit_id: str) -> Path:
-        """Return where the picture of a visit stands.
+        """Return the path of the picture of a visit.
 
         Raises:
             ValueError: the identifier cannot be a file name.
@@ -94,7 +92,7 @@ class PictureFolder:
         self.bytes_on_disk -= size_on_disk(size_bytes)
 
     def sweep(self, known: Mapping[str, int]) -> Sweep:
-        """Make folder and rows agree after whatever happened: remove files that are not ``known``, count the rest.
+        """Make folder and rows consistent after a crash: remove files that are not ``known``, count the rest.
 
         Args:
             known: the size in bytes of the picture of each visit that has one.

@@ -4,14 +4,12 @@
 so a power cut leaves the old schema or the new one.
 
 Every moment is three columns: ``*_boot_id``, ``*_monotonic_s`` and ``*_wall_s``, the wall clock as it was then, NULL
-while nobody had set it. These are never changed afterwards. What became known later is in ``clock_readings``, and
-``wall_time`` puts both together when somebody reads.
+until it was set. These are never changed afterwards. Later knowledge is in ``clock_readings``, and ``wall_time``
+combines both when the store is read.
 """
 
 import sqlite3
 from collections.abc import Sequence
-
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "migrate"]
 
 APPLICATION_ID = 0x54434D31  # "TCM1", so that "file" and we know whose database this is
 

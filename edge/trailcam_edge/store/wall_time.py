@@ -1,7 +1,7 @@
-"""From what a machine without a clock battery knows to wall time: a pure function of boots and clock readings.
+"""Wall time on a machine without a clock battery: a pure function of boots and clock readings.
 
-A moment is a boot and seconds of that boot's monotonic clock. A reading says what the wall clock showed at such a
-moment once somebody had set it. The readings of one boot are one offset, wall minus monotonic, that holds for the whole
+A moment is a boot and seconds of that boot's monotonic clock. A reading is the wall clock at such a moment, after it
+had been set. The readings of one boot are one offset, wall minus monotonic, that holds for the whole
 boot, before the reading as well as after it. When readings of one boot contradict each other the clock was corrected,
 and the newest is believed. A boot without any reading is placed between its neighbours.
 """
@@ -10,9 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["EARLIEST_WALL_S", "Boot", "ClockReading", "Timeline", "WallTime", "is_plausible"]
-
-EARLIEST_WALL_S = 1_735_689_600.0  # 2025-01-01: this code is younger, so an earlier clock is one that nobody has set
+EARLIEST_WALL_S = 1_735_689_600.0  # 2025-01-01: this code is younger, so an earlier clock has not been set
 _STEP_S = 5.0  # offsets that differ by more were a step of the clock, not drift
 _DRIFT = 200e-6  # twice what the worst common crystal does (100 ppm)
 
@@ -47,12 +45,12 @@ class WallTime:
 
     @property
     def known(self) -> bool:
-        """True if a clock that had been set says so."""
+        """True if a clock that had been set gives the time."""
         return self.basis == "clock"
 
 
 def is_plausible(wall_s: float) -> bool:
-    """Return whether a wall time can be one that somebody set, rather than where a clock without battery starts."""
+    """Return True if a wall time can be that of a set clock, rather than the start value of one without a battery."""
     return wall_s >= EARLIEST_WALL_S
 
 
@@ -81,7 +79,7 @@ class Timeline:
         return start if start.unix_s is None else WallTime(start.unix_s + monotonic_s, start.basis)
 
     def _bound_from_before(self, boots: Sequence[Boot]) -> None:
-        """A boot starts after the last moment of the one before it, which lasted at least as long as is known."""
+        """Bound each boot from below: it starts after the last known moment of the one before."""
         earliest_s: float | None = None
         for boot in boots:
             if not self._readings[boot.boot_id] and earliest_s is not None:
@@ -90,7 +88,7 @@ class Timeline:
             earliest_s = end_s if end_s is not None else earliest_s
 
     def _bound_from_after(self, boots: Sequence[Boot]) -> None:
-        """Before the first clock that was set there is only the other bound: a boot ends before the next one starts."""
+        """Bound boots before the first set clock from above: each ends before the next one starts."""
         latest_s: float | None = None
         for boot in reversed(boots):
             if self._readings[boot.boot_id]:

@@ -1,10 +1,10 @@
-"""The update on the device: a bundle proves itself before it runs, and a better past is always one rename away.
+"""Device-side update: a bundle is tested before it is activated, and the previous one can be restored by one rename.
 
-An update goes through these states; every one may be the last before the power fails.
+An update passes through these states; the power may fail in any of them.
 
-    fetch       a release is brought here, over a network or by hand. Nothing of the device changes.
+    fetch       a release is downloaded or copied. Nothing else on the device changes.
     verify      signatures, digests and every byte of the bundle are checked. Nothing of the device changes.
-    stage       the bundle is copied into a slot of its own, flushed, and renamed into place.
+    stage       the bundle is copied into a separate slot, flushed, and renamed into place.
     self_test   a child process replays the golden vectors on this device, and measures latency and memory.
                 A child that dies, hangs, answers otherwise or needs too much has failed.
     activate    the link ``current`` is exchanged for one to the candidate, by one rename.
@@ -33,8 +33,8 @@ What holds after every cut, and is tested at every write:
     The camera starts with a bundle that gives the laboratory's answers on this device.
     The running bundle, the previous one and the built-in one are never deleted.
     No bundle runs that did not pass its self-test, or that was refused.
-    A candidate whose camera does not become healthy in so many starts is rolled back.
+    A candidate whose camera does not become healthy in ``most_starts`` starts is rolled back.
 
-The parts: ``decide`` is pure and says what is next; ``journal`` and ``slots`` are the disk; ``self_test`` is the child;
-``updater`` ties them together.
+The parts: ``install.state_machine`` has the pure transitions; ``journal`` and ``slots`` are the disk; ``self_test`` is
+the child; ``updater`` combines them; ``trial_monitor`` connects them with a running camera.
 """

@@ -25,11 +25,9 @@ import numpy.typing as npt
 from trailcam_core.datasets.run_directory import Run, SplitRow
 from trailcam_core.errors import ExportError
 from trailcam_core.images.resize import Image
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import InputSpec
 from trailcam_export.inference.batches import fit_file
-
-__all__ = ["CALIBRATION_COUNT", "POOL_FACTOR", "CalibrationSet", "FieldFrame", "choose_pool", "select_diverse"]
 
 CALIBRATION_COUNT = 100
 POOL_FACTOR = 4  # candidates for each selected image
@@ -99,7 +97,7 @@ def choose_pool(run: Run, count: int, seed: int = 0) -> tuple[SplitRow, ...]:
     piles = []
     for label in run.labels:
         rows = [row for row in run.pictures("train") if row.label == label]
-        piles.append([rows[place] for place in random.permutation(len(rows))])
+        piles.append([rows[position] for position in random.permutation(len(rows))])
     rounds = chain.from_iterable(zip_longest(*piles))  # one of each label, then the next of each label, ...
     chosen = [row for row in rounds if row is not None][:count]
     if not chosen:
@@ -122,10 +120,10 @@ def select_diverse(labels: Sequence[str], features: npt.NDArray[np.float32], cou
     """
     piles = []
     for label in dict.fromkeys(labels):
-        places = np.array([place for place, own in enumerate(labels) if own == label])
-        piles.append([int(places[turn]) for turn in _farthest_first(features[places], count)])
+        positions = np.array([position for position, own in enumerate(labels) if own == label])
+        piles.append([int(positions[turn]) for turn in _farthest_first(features[positions], count)])
     rounds = chain.from_iterable(zip_longest(*piles))
-    return [place for place in rounds if place is not None][:count]
+    return [position for position in rounds if position is not None][:count]
 
 
 def _farthest_first(features: npt.NDArray[np.float32], count: int) -> list[int]:

@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from trailcam_core.images.resize import Image
 
-__all__ = ["unfit_reason", "unfit_set_reason"]
-
 # Of 7,171 photographs of Animals-10 at 224 px, see docs/calibration.md.
 _DARKEST_LEVEL = 16  # no pixel above it: a covered lens or a dead sensor
 _LEAST_DEVIATION = 4.0  # levels: a picture of one colour
@@ -20,7 +18,7 @@ _LEAST_SET_RANGE = 128  # levels between the darkest and the brightest of a whol
 
 
 def unfit_reason(image: Image) -> str | None:
-    """Return why an (H, W, 3) uint8 RGB picture cannot calibrate, None where it can."""
+    """Return the reason why an (H, W, 3) uint8 RGB picture cannot calibrate, None if it can."""
     highest = int(image.max())
     if highest <= _DARKEST_LEVEL:
         return f"black: no level above {highest} of 255"
@@ -35,7 +33,7 @@ def unfit_reason(image: Image) -> str | None:
 
 
 def unfit_set_reason(lowest: int, highest: int) -> str | None:
-    """Return why pictures that reach from level ``lowest`` to ``highest`` cannot calibrate, None where they can."""
+    """Return the reason why pictures with levels ``lowest`` to ``highest`` cannot calibrate, None if they can."""
     if highest - lowest >= _LEAST_SET_RANGE:
         return None
     return (

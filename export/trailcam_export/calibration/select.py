@@ -15,20 +15,11 @@ from trailcam_core.files.digest import file_sha256
 from trailcam_core.images.alignment import make_thumbnail
 from trailcam_core.images.decode import IMAGE_SUFFIXES
 from trailcam_core.images.resize import Image
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import InputSpec
 from trailcam_export.calibration.calibration_set import CalibrationSet, FieldFrame, select_diverse
 from trailcam_export.calibration.image_checks import unfit_reason, unfit_set_reason
 from trailcam_export.inference.batches import BATCH, Images, fit_file, stream_batches
-
-__all__ = [
-    "CalibrationCandidates",
-    "CalibrationSelection",
-    "FeatureFunction",
-    "Features",
-    "find_frames",
-    "select_calibration",
-]
 
 Features = npt.NDArray[np.float32]  # (N, F)
 FeatureFunction = Callable[[Images], Features]  # of (N, H, W, 3) uint8 RGB
@@ -108,7 +99,7 @@ def select_calibration(
     seen = _compute_features(
         [data / row.file for row in rows], features, spec, "choosing calibration pictures", progress
     )
-    chosen = [rows[place] for place in select_diverse([row.label for row in rows], seen, count)]
+    chosen = [rows[position] for position in select_diverse([row.label for row in rows], seen, count)]
     kept, unfit = _check_frames(candidates, held_out, progress)
     if unfit:
         notes.append(f"{len(unfit)} of {len(candidates.frames)} --calibration frames were left out: {unfit[0]}")
@@ -118,7 +109,7 @@ def select_calibration(
             "features; --calibration-count sets the number"
         )
         seen = _compute_features([frame.path for frame in kept], features, spec, "choosing field frames", progress)
-        kept = [kept[place] for place in sorted(select_diverse([""] * len(kept), seen, count))]
+        kept = [kept[position] for position in sorted(select_diverse([""] * len(kept), seen, count))]
     return CalibrationSelection(CalibrationSet(tuple(chosen), tuple(kept)), tuple(notes))
 
 
@@ -135,13 +126,11 @@ class _HeldOut:
         self._index = ThumbnailIndex(thumbnails)
 
     def same_file(self, sha256: str) -> SplitRow | None:
-        """Return the row with these bytes."""
         return self._digests.get(sha256)
 
     def near_duplicate(self, image: Image) -> SplitRow | None:
-        """Return a row that is a near-duplicate of an image, fitted to the model's input."""
-        place = self._index.find(make_thumbnail(image))
-        return None if place is None else self._rows[place]
+        position = self._index.find(make_thumbnail(image))
+        return None if position is None else self._rows[position]
 
 
 def _compute_features(

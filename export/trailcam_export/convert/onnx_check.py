@@ -13,9 +13,8 @@ import onnxruntime
 from onnx import TensorProto
 
 from trailcam_core.errors import ExportError
+from trailcam_core.inference.file_model import first_line
 from trailcam_export.convert.to_onnx import INPUT_NAME, OPSET, OUTPUT_NAME
-
-__all__ = ["check_onnx"]
 
 _RANDOM = {"RandomUniform", "RandomNormal", "RandomUniformLike", "RandomNormalLike", "Multinomial", "Bernoulli"}
 _ENDINGS = {"Softmax", "LogSoftmax", "Sigmoid"}
@@ -44,7 +43,7 @@ def check_onnx(
         onnx.checker.check_model(model, full_check=True)
         inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ExportError(f"{name} is not valid: {str(error).strip().splitlines()[0][:200]}.") from error
+        raise ExportError(f"{name} is not valid: {first_line(error)}.") from error
     _check_operators(model, name)
     _check_tensors(inferred, name, input_shape, class_count)
     _check_end(model, name)
@@ -58,7 +57,7 @@ def check_onnx(
         options.log_severity_level = 3
         onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors share no other base
-        raise ExportError(f"{name} does not load: {str(error).strip().splitlines()[0][:200]}.") from error
+        raise ExportError(f"{name} does not load: {first_line(error)}.") from error
 
 
 def _check_operators(model: onnx.ModelProto, name: str) -> None:

@@ -19,11 +19,10 @@ from litert_quantizer.calibrator import CalibrationMode, Calibrator
 from litert_quantizer.recipe_manager import RecipeManager
 from litert_quantizer.utils.qsv_utils import min_max_update
 
-from trailcam_core.cores import usable_cores
 from trailcam_core.errors import ExportError
+from trailcam_core.inference.file_model import first_line
+from trailcam_core.jobs.cores import usable_cores
 from trailcam_export.tflite.flatbuffer import read_tflite, write_tflite
-
-__all__ = ["INPUT", "SIGNATURE", "quantise_file", "with_signature"]
 
 SIGNATURE = "serving_default"  # by which the package finds input and output
 INPUT = "image"
@@ -51,7 +50,7 @@ def quantise_file(content: bytes, scheme: str, inputs: Iterator[npt.NDArray[Any]
             ranges = _calibrate(signed, chosen, inputs) if worker.need_calibration else None
             result = worker.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     except (ValueError, RuntimeError, KeyError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        reason = first_line(error)
         raise ExportError(
             f"litert-quantizer cannot quantise this model to {scheme}: {reason}. Try --quantizer tensorflow."
         ) from error

@@ -30,9 +30,8 @@ from tf2onnx.handler import tf_op
 
 from trailcam_core.errors import ExportError
 from trailcam_core.images.resize import Image
+from trailcam_core.inference.file_model import first_line
 from trailcam_export.convert.quantise import spanning
-
-__all__ = ["INPUT_NAME", "IR_VERSION", "OPSET", "OUTPUT_NAME", "convert_onnx_float32", "quantise_onnx", "to_float16"]
 
 # Read by every ONNX Runtime from 1.14 on; nothing newer is needed. Source: the table of versions in ONNX Runtime's
 # documentation, "Compatibility".
@@ -204,7 +203,7 @@ def _pin(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _refusal(error: Exception) -> str:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    reason = first_line(error)
     return f"This model cannot be expressed in ONNX: {reason}. Leave out the onnx variants or replace the layer."
 
 

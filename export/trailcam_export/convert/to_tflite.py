@@ -19,9 +19,8 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from trailcam_core.errors import ExportError
 from trailcam_core.images.resize import Image
+from trailcam_core.inference.file_model import first_line
 from trailcam_export.keras_model.load_run_model import copy_weights
-
-__all__ = ["check_copy", "convert_float16", "convert_float32", "freeze", "run_converter", "with_float_input"]
 
 _CLONE_TOLERANCE = 1e-4  # relative, of a logit: the same float32 operations, only the first cast is gone
 
@@ -64,7 +63,7 @@ def with_float_input(model: keras.Model) -> keras.Model:
         copy = keras.models.clone_model(model, input_tensors=taken)
         copy_weights(model, copy)
     except (ValueError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0][:200]
+        reason = first_line(error)
         raise ExportError(
             f"The model cannot be rebuilt with a float32 input, which int8 needs ({reason}). "
             "Build it with keras.Input(dtype='uint8') and Keras layers or operations, as the recipes do."

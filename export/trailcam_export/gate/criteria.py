@@ -15,19 +15,6 @@ from trailcam_export.gate.paired_proportions import PairedProportion
 from trailcam_export.gate.power import sample_size_for_difference, sample_size_for_proportion
 from trailcam_export.gate.statistics import DriftStatistics
 
-__all__ = [
-    "CriterionResult",
-    "Verdict",
-    "check_agreement",
-    "check_delta",
-    "check_finite",
-    "check_kl",
-    "check_recall",
-    "check_retention",
-    "check_unknown",
-    "format_interval",
-]
-
 _KL_FRACTION = 0.95  # of the images: the percentile that ``max_kl_p95`` limits
 
 
@@ -119,7 +106,7 @@ def check_agreement(drift: DriftStatistics, bound: float, z: float) -> Criterion
     result = _check_proportion("agreement", rule, bound, drift.agreement, (low, high), drift.n, z)
     reason = (
         f"{drift.agreement:.2%} of the answers are the trained model's ({_percent(z)} interval {low:.2%} to "
-        f"{high:.2%}), bar {bound * 100:.4g} %{_sample_size_hint(result)}"
+        f"{high:.2%}), bound {bound * 100:.4g} %{_sample_size_hint(result)}"
     )
     return replace(result, reason=reason)
 
@@ -155,8 +142,8 @@ def check_recall(drift: DriftStatistics, bound: float, labels: Sequence[str], co
         what += f" and {many} other label{'s' if many > 1 else ''}"
     if absent and not refuted:
         what += f"; no test picture of {', '.join(absent[:3])}{' and others' if len(absent) > 3 else ''}"
-        return replace(result, reason=f"{what}, bar {_points(bound)}")
-    return replace(result, reason=f"{what}, bar {_points(bound)}{_sample_size_hint(result)}")
+        return replace(result, reason=f"{what}, bound {_points(bound)}")
+    return replace(result, reason=f"{what}, bound {_points(bound)}{_sample_size_hint(result)}")
 
 
 def check_unknown(pairs: PairedProportion, name: str, bound: float, z: float) -> CriterionResult:
@@ -172,11 +159,11 @@ def check_unknown(pairs: PairedProportion, name: str, bound: float, z: float) ->
         nearer = PairedProportion(pairs.n, 0, more, fewer)  # seen from the nearer of the two edges
         needed = sample_size_for_difference(nearer, -bound, z)
     where, kind = ("others", "other") if name.startswith("others") else ("test pictures", "test")
-    rule = f'the share of "unknown" among {where} moves by at most {bound * 100:.4g} points'
+    rule = f'the fraction of "unknown" among {where} moves by at most {bound * 100:.4g} points'
     result = CriterionResult(name, rule, bound, pairs.delta, low, high, pairs.n, verdict, "", needed)
     reason = (
         f'"unknown" for {pairs.second:.2%} of {where}, {_points(pairs.delta)} points '
-        f"({format_interval(low, high, z)}), bar {bound * 100:.4g} either way{_sample_size_hint(result, kind)}"
+        f"({format_interval(low, high, z)}), bound {bound * 100:.4g} either way{_sample_size_hint(result, kind)}"
     )
     return replace(result, reason=reason)
 
@@ -189,8 +176,8 @@ def check_kl(drift: DriftStatistics, bound: float, z: float) -> CriterionResult:
     rule = f"{_KL_FRACTION * 100:.4g} % of the pictures have a KL divergence of at most {bound:.4g} nats"
     result = _check_proportion("kl_p95", rule, _KL_FRACTION, fraction, (low, high), drift.n, z)
     reason = (
-        f"{fraction:.2%} of the pictures within {bound:.4g} nats ({_percent(z)} interval {low:.2%} to {high:.2%}), bar "
-        f"{_KL_FRACTION * 100:.4g} %; mean {float(np.mean(drift.kl)):.3g}{_sample_size_hint(result)}"
+        f"{fraction:.2%} of the pictures within {bound:.4g} nats ({_percent(z)} interval {low:.2%} to {high:.2%}), "
+        f"bound {_KL_FRACTION * 100:.4g} %; mean {float(np.mean(drift.kl)):.3g}{_sample_size_hint(result)}"
     )
     return replace(result, reason=reason)
 
@@ -222,7 +209,7 @@ def _sample_size_hint(result: CriterionResult, kind: str = "test") -> str:
     if result.verdict is not Verdict.INCONCLUSIVE:
         return ""
     if result.pictures_needed is None:
-        return f"; the value is so close to the bar that a million {kind} pictures would not decide"
+        return f"; the value is so close to the bound that a million {kind} pictures would not decide"
     return f"; about {_round_up(result.pictures_needed):,} {kind} pictures would decide"
 
 

@@ -17,8 +17,6 @@ from trailcam_export.gate.paired_proportions import pair_outcomes
 from trailcam_export.gate.statistics import ClassIds
 from trailcam_export.inference.batches import Logits
 
-__all__ = ["SwappedColours", "check_reference"]
-
 _NEAR_CHANCE = 0.25  # between guessing and always right; faults outside of the model stay below it
 _SURE_Z = 3.0  # of a gain by exchanged colours: one good model in 700 would be reported
 _AS_GOOD = 0.1  # colours may explain this much less than labels and still be reported
@@ -57,14 +55,14 @@ def check_reference(
     answers = logits.argmax(axis=1)
     right, n = int((answers == class_ids).sum()), len(class_ids)
     low, high = wilson_interval(right, n)
-    share = f"{right / n:.1%} of {n:,} test pictures ({low:.1%} to {high:.1%})"
+    accuracy = f"{right / n:.1%} of {n:,} test pictures ({low:.1%} to {high:.1%})"
     before = swapped.logits.argmax(axis=1) == swapped.class_ids
     after = swapped.exchanged.argmax(axis=1) == swapped.class_ids
     permutation = find_permutation(class_ids, answers, len(labels), _MIN_FRACTION)
     explained = 0.0 if permutation is None else float((np.array(permutation)[class_ids] == answers).mean())
     if pair_outcomes(before, after).interval(_SURE_Z)[0] > 0 and after.mean() >= explained - _AS_GOOD:
         return (
-            f"the trained model is right on {share}, but with red and blue exchanged on {after.mean():.1%} of "
+            f"the trained model is right on {accuracy}, but with red and blue exchanged on {after.mean():.1%} of "
             f"{len(after)}, where it was {before.mean():.1%}: it was trained on BGR pictures (OpenCV, Caffe). Put that "
             "exchange, and the rest of its preprocessing, inside the model as layers"
         )
@@ -84,11 +82,11 @@ def check_reference(
                 f"pictures). The order that fits the folders is: {', '.join(_order(permutation, labels))}. Write "
                 "--labels in that order."
             )
-        return f"the trained model is right on {share}. Likely cause: label order ({exchanged})"
+        return f"the trained model is right on {accuracy}. Likely cause: label order ({exchanged})"
     chance = 1 / len(labels)
     if right / n <= chance or high < chance + _NEAR_CHANCE * (1 - chance):
         return (
-            f"the trained model itself is right on only {share}, and chance would give {chance:.1%}: a file that "
+            f"the trained model itself is right on only {accuracy}, and chance would give {chance:.1%}: a file that "
             f"agrees with it is no better. {_OUTSIDE}"
         )
     return None
@@ -97,4 +95,4 @@ def check_reference(
 def _order(permutation: Sequence[int], labels: Sequence[str]) -> list[str]:
     """Return the name of each output."""
     names = dict(zip(permutation, labels, strict=True))
-    return [names[place] for place in range(len(labels))]
+    return [names[position] for position in range(len(labels))]

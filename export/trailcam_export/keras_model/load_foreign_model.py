@@ -18,12 +18,11 @@ import keras
 import numpy as np
 
 from trailcam_core.errors import ExportError
+from trailcam_core.inference.file_model import first_line
 from trailcam_core.inference.tflite import ValueRange
 from trailcam_core.spec import MAX_INPUT_PX, MIN_INPUT_PX
 from trailcam_export.keras_model.input_range import find_range, is_augmentation
 from trailcam_export.keras_model.load_run_model import copy_weights, load_keras, walk_layers
-
-__all__ = ["open_foreign_model"]
 
 _CROPPING = "RandomCrop"  # crops the centre in inference: not the identity
 _PROBABILITY_TOLERANCE = 2e-3  # absolute; half precision against float32, measured 4e-4 on a mixed_bfloat16 network
@@ -109,7 +108,7 @@ def _rebuild(model: keras.Model, path: Path) -> keras.Model:
         )
         copy_weights(model, copy)
     except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        reason = first_line(error)
         raise ExportError(
             f"{path}: cannot be rebuilt in float32 without augmentation ({reason}). Save it as a functional or "
             "sequential model of Keras layers."

@@ -9,9 +9,8 @@ import keras
 import numpy as np
 
 from trailcam_core.errors import ExportError
+from trailcam_core.inference.file_model import first_line
 from trailcam_core.spec import InputSpec
-
-__all__ = ["check_trained_model", "copy_weights", "load_keras", "open_trained_model", "walk_layers"]
 
 _LOADING_ERRORS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, zipfile.BadZipFile)
 
@@ -46,7 +45,7 @@ def load_keras(path: Path) -> keras.Model:
     try:
         model = keras.models.load_model(path, compile=False)
     except _LOADING_ERRORS as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        reason = first_line(error)
         raise ExportError(f"{path}: cannot be loaded as a Keras model ({reason}). Save or train it again.") from error
     if not isinstance(model, keras.Sequential) and not isinstance(model, keras.models.Model):
         raise ExportError(f"{path}: holds a {type(model).__name__}, expected a Keras model.")

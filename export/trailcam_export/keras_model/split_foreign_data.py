@@ -26,11 +26,9 @@ from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import ExportError, SourceError
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.images.alignment import make_thumbnail
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import InputSpec
 from trailcam_export.inference.batches import fit_file
-
-__all__ = ["split_folder"]
 
 _FRACTIONS = {"test": 0.6, "train": 0.2, "validation": 0.2}  # "train" calibrates
 

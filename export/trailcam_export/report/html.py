@@ -3,12 +3,10 @@
 from trailcam_core.report.markup import Html, badge, bullets, fill, join, paragraph
 from trailcam_core.report.page import box, render_page
 from trailcam_core.report.tables import html_table
-from trailcam_export.gate.gate import Verdict
+from trailcam_export.gate.criteria import Verdict
 from trailcam_export.report.findings import Findings, VariantFindings
 from trailcam_export.report.html_pictures import show_pictures
 from trailcam_export.report.html_sections import describe_fix, describe_variant, size_text
-
-__all__ = ["render_drift_report"]
 
 
 def render_drift_report(findings: Findings) -> str:
@@ -52,24 +50,22 @@ def _lead(findings: Findings) -> list[Html]:
 
 def _overview(findings: Findings) -> Html:
     first = findings.variants[0].drift
-    unknown = [None if pair is None else pair.first for pair in (first.unknown, first.unknown_ood)]
     rows = [
         [
             *("trained", "", "", f"{first.reference.top1:.2%}", "", "", "", f"{first.ece_reference:.3f}"),
-            *map(_percent, unknown),
+            *("" if pair is None else f"{pair.first:.1%}" for pair in (first.unknown, first.unknown_ood)),
         ]
     ]
     for variant in findings.variants:
         drift = variant.drift
         low, high = drift.right.interval()
-        unknown = [None if pair is None else pair.second for pair in (drift.unknown, drift.unknown_ood)]
         rows.append(
             [
                 *(variant.name, badge(variant.gate.verdict.value), size_text(variant.size_bytes)),
                 f"{drift.variant.top1:.2%}",
                 f"{drift.right.delta * 100:+.2f} ({low * 100:+.2f} to {high * 100:+.2f})",
                 *(f"{drift.agreement:.2%}", f"{drift.kl.mean():.2g}", f"{drift.ece_variant:.3f}"),
-                *map(_percent, unknown),
+                *("" if pair is None else f"{pair.second:.1%}" for pair in (drift.unknown, drift.unknown_ood)),
             ]
         )
     head = ["", "verdict", "size", "top-1", "delta, points", "agreement", "mean KL", "ECE", "unknown", "of others"]
@@ -83,15 +79,15 @@ def _verdict(findings: Findings, variant: VariantFindings) -> Html:
     if findings.fix is not None and findings.fix.of == variant.name and findings.fixed is not None:
         parts.append(paragraph(f"{findings.fixed} replaces it."))
     if gate.warnings and gate.verdict is not Verdict.FAIL:
-        parts += [paragraph("No bar failed, but:"), bullets(gate.warnings)]
+        parts += [paragraph("No criterion failed, but:"), bullets(gate.warnings)]
     return box(variant.name, parts, gate.verdict.value, mark=True)
 
 
 def _glossary(findings: Findings) -> Html:
     others = ", and of others" if findings.reference.ood_logits is not None else ""
     terms = (
-        ("pass", "the interval proves the bar"),
-        ("fail", "the interval refutes the bar"),
+        ("pass", "the interval proves the criterion"),
+        ("fail", "the interval refutes the criterion"),
         ("inconclusive", "too few pictures to decide"),
         (
             "delta",
@@ -103,10 +99,6 @@ def _glossary(findings: Findings) -> Html:
         ("unknown", f"fraction of test pictures that the reject rule rejects{others}"),
     )
     return bullets(fill("<b>{}</b>: {}.", term, meaning) for term, meaning in terms)
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"
 
 
 def _sentence(text: str) -> str:

@@ -8,11 +8,9 @@ from trailcam_core.report.axes import Axis
 from trailcam_core.report.charts import charts, column_chart, interval_chart
 from trailcam_core.report.markup import Html, badge, fill, join, paragraph
 from trailcam_core.report.tables import html_table
-from trailcam_export.gate.gate import CriterionResult
+from trailcam_export.gate.criteria import CriterionResult
 from trailcam_export.gate.statistics import DriftStatistics
 from trailcam_export.report.findings import Findings, VariantFindings
-
-__all__ = ["describe_fix", "describe_variant", "size_text"]
 
 _MOST_LABELS = 30  # rows of a chart, columns of a confusion table
 _KL_EDGES = (0.0, 0.0001, 0.001, 0.01, 0.1, 0.5, 1.0, np.inf)
@@ -33,14 +31,9 @@ def describe_variant(findings: Findings, variant: VariantFindings) -> Html:
         f"{right.only_second:,}: exact McNemar p = {drift.mcnemar_p:.3g}; bootstrap interval of the delta "
         f"{drift.bootstrap_low * 100:+.2f} to {drift.bootstrap_high * 100:+.2f} points."
     )
-    return join(
-        [
-            html_table(["bar", "measured", "interval", "n", "verdict"], bars),
-            paragraph(text),
-            charts([_recall_chart(findings, drift), _kl_chart(drift), _shift_chart(drift)]),
-            _confusion(findings.labels, drift),
-        ]
-    )
+    drawn = charts([_recall_chart(findings, drift), _kl_chart(drift), _shift_chart(drift)])
+    table = html_table(["criterion", "measured", "interval", "n", "verdict"], bars)
+    return join([table, paragraph(text), drawn, _confusion(findings.labels, drift)])
 
 
 def _measured(bar: CriterionResult) -> list[str]:
@@ -125,23 +118,14 @@ def describe_fix(findings: Findings) -> Html:
         kept = f"{len(chosen.in_float)} of {len(found.fix.ranking)} operators"
         result = f"Found {findings.fixed}, which keeps {kept} in float."
     head = ["operators", "size", "time, x float32", "top-1", "delta, points", "agreement", "mean KL", "on validation"]
-    parts = [
-        paragraph(
-            f"{result} Operators were ranked on calibration pictures, steps judged on validation pictures; test "
-            "pictures judged the result alone."
-        ),
-        html_table(head, rows),
-        Html("<h3>Operators that hurt most</h3>"),
-        paragraph("Mean KL divergence when this operator alone is int8."),
-        html_table(["layer", "operator", "nats"], worst),
-    ]
-    if times:
-        parts += [
-            Html("<h3>Speed</h3>"),
-            paragraph(
-                "Median of one picture on one thread of the machine that exported; on a camera, measure with trailcam "
-                "benchmark."
-            ),
-            html_table(["", "invoke"], times),
-        ]
-    return join(parts)
+    speed = fill(
+        "<h3>Speed</h3><p>Median of one picture on one thread of the machine that exported; on a camera, measure with "
+        "trailcam benchmark.</p>{}",
+        html_table(["", "invoke"], times),
+    )
+    return fill(
+        "<p>{} Operators were ranked on calibration pictures, steps judged on validation pictures; test pictures "
+        "judged the result alone.</p>{}<h3>Operators that hurt most</h3><p>Mean KL divergence when this operator alone "
+        "is int8.</p>{}{}",
+        *(result, html_table(head, rows), html_table(["layer", "operator", "nats"], worst), speed if times else ""),
+    )

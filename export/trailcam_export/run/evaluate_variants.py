@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from trailcam_export.convert.variants import MIXED_INT8, Variant
+from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.diagnosis import SWAP_COUNT, ChannelSwap, diagnose
-from trailcam_export.gate.gate import GateResult, Verdict, evaluate_gate, with_cause, with_parity
+from trailcam_export.gate.gate import GateResult, evaluate_gate, with_cause, with_parity
 from trailcam_export.gate.presets import Preset
 from trailcam_export.gate.reference_check import SwappedColours, check_reference
 from trailcam_export.gate.statistics import ClassIds, ModelOutputs, measure_drift
@@ -17,8 +18,6 @@ from trailcam_export.run.output_rule import fit_output
 from trailcam_export.run.plan import ExportPlan
 from trailcam_export.run.resume_cache import ConvertedFile
 from trailcam_export.run.session import ConvertedVariants, ExportSession, LogitsBySet
-
-__all__ = ["Reference", "check_trained_reference", "evaluate_variants"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """What every file is compared with."""
+    """The common side of every comparison."""
 
     session: ExportSession
     preset: Preset
@@ -54,8 +53,8 @@ def check_trained_reference(predictor: Predictor, logits: LogitsBySet, session: 
     """
     plan, class_ids = session.plan, session.class_ids("test")
     exchanged = predictor.logits(np.ascontiguousarray(_sample(plan)[..., ::-1]))
-    places = slice(None, None, _stride(plan))
-    swapped = SwappedColours(class_ids[places], logits["test"][places], exchanged)
+    sampled = slice(None, None, _stride(plan))
+    swapped = SwappedColours(class_ids[sampled], logits["test"][sampled], exchanged)
     return check_reference(logits["test"], class_ids, plan.run.labels, swapped, plan.model_path)
 
 

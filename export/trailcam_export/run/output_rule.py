@@ -9,19 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, list_ood_images
+from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, find_readable_images
 from trailcam_core.datasets.run_directory import Run
-from trailcam_core.errors import DataError, ExportError, SourceError
+from trailcam_core.errors import DataError, ExportError
 from trailcam_core.files.digest import file_sha256
-from trailcam_core.images.decode import read_image
 from trailcam_core.inference.decision import fit_reject_rule, is_named
 from trailcam_core.inference.temperature import fit_temperature
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import REJECT_SCORES, InputSpec, OutputSpec, RejectRule
 from trailcam_export.gate.statistics import ClassIds
 from trailcam_export.inference.batches import Logits
-
-__all__ = ["KNOWN_ACCEPT_RATE", "choose_score", "find_ood_images", "fit_output"]
 
 KNOWN_ACCEPT_RATE = 0.95  # fraction of images of known labels that keep their answer
 _DEFAULT_SCORE = "max_logit"
@@ -100,24 +97,10 @@ def find_ood_images(
         ExportError: no such folder, or no picture in it.
     """
     try:
-        groups = list_ood_images(root)
+        groups, unreadable = find_readable_images(root, spec, progress)
     except DataError as error:
         raise ExportError(str(error)) from error
-    total = sum(map(len, groups.values()))
-    chosen: list[Path] = []
-    unreadable = done = 0
-    for members in groups.values():
-        readable = []
-        for path in members:
-            done += 1
-            try:
-                read_image(path, spec)
-            except SourceError:
-                unreadable += 1
-            else:
-                readable.append(path)
-            progress("reading others", done, total)
-        chosen += readable[EVALUATION_HALF]
+    chosen = [path for members in groups.values() for path in members[EVALUATION_HALF]]
     if learned:
         chosen = [path for path in chosen if file_sha256(path) not in learned]
     if not chosen:

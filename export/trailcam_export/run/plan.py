@@ -14,7 +14,7 @@ from trailcam_core.datasets.run_directory import Run, SplitRow, check_pictures, 
 from trailcam_core.errors import BundleError, ExportError
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.inference.tflite import ValueRange
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec, schema_version_of
 from trailcam_export.calibration.calibration_set import CALIBRATION_COUNT, POOL_FACTOR, choose_pool
 from trailcam_export.calibration.select import CalibrationCandidates, find_frames
@@ -26,8 +26,6 @@ from trailcam_export.inference.parity import PARITY_COUNT
 from trailcam_export.keras_model.foreign_run import ForeignModel, OpenedRun, open_foreign_run, split_foreign_run
 from trailcam_export.run.golden_vectors import choose_golden_files
 from trailcam_export.run.output_rule import choose_score, find_ood_images
-
-__all__ = ["ExportPlan", "ExportRequest", "cache_inputs", "make_plan"]
 
 _TOOLS = ("ai-edge-litert", "keras", "litert-quantizer", "onnx", "onnxruntime", "tensorflow", "tf2onnx", "trailcam")
 
@@ -97,8 +95,8 @@ class ExportPlan:
     def parity_files(self) -> list[Path]:
         """Return up to 64 validation pictures, spread evenly over the split."""
         files = self.files("validation")
-        places = np.unique(np.linspace(0, len(files) - 1, min(PARITY_COUNT, len(files))).astype(int))
-        return [files[place] for place in places]
+        positions = np.unique(np.linspace(0, len(files) - 1, min(PARITY_COUNT, len(files))).astype(int))
+        return [files[position] for position in positions]
 
 
 def make_plan(request: ExportRequest, progress: Progress = silent) -> ExportPlan:
@@ -181,7 +179,7 @@ def resolve_data(
         if not run.pictures(split):
             raise ExportError(
                 f"{run.path / 'split.csv'}: no {split} picture, so nothing could be measured. "
-                "Train again with a share for each split."
+                "Train again with a fraction for each split."
             )
     pool = choose_calibration_pool(request, run)
     if opened is None:  # those of a foreign model were just read

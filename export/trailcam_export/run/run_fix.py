@@ -28,8 +28,6 @@ from trailcam_export.report.findings import FixFindings
 from trailcam_export.run.output_rule import fit_output
 from trailcam_export.run.session import ConvertedVariants, ExportSession
 
-__all__ = ["run_fix"]
-
 _BROKEN = "int8"
 _NAME = MIXED_INT8.name
 
@@ -91,21 +89,17 @@ class _Search:
         self._perfect = evaluate_gate(perfect, preset, session.plan.run.labels)
 
     def good(self, result: GateResult) -> bool:
-        """Return whether a file satisfies the gate as far as a perfect copy would."""
         return satisfies(result, self._perfect)
 
     def evaluate(self, logits: Logits) -> Trial:
-        """Evaluate a file by its logits on validation images."""
         drift = measure_drift(self._reference, self._outputs(logits), self._class_ids)
         result = evaluate_gate(drift, self._preset, self._session.plan.run.labels)
         return Trial(result, drift.variant.top1, drift.right.delta, drift.agreement, float(drift.kl.mean()))
 
     def predict(self, content: bytes, images: Images) -> Logits:
-        """Run a file on calibration images."""
         return self._cached(content, "calibration", lambda file: file.logits(images))
 
     def try_file(self, content: bytes) -> Trial:
-        """Run a file on the validation images and evaluate it."""
         plan, progress = self._session.plan, self._session.progress
 
         def measure(file: FilePredictor) -> Logits:
@@ -115,7 +109,6 @@ class _Search:
         return self.evaluate(self._cached(content, "validation", measure))
 
     def time_file(self, content: bytes, images: Images) -> float:
-        """Return the latency of a file relative to the float file."""
         self.trial.write_bytes(content)
         times = _time({"float32": self.files["float32"], _NAME: self.trial}, images)
         return times[_NAME] / times["float32"]

@@ -4,13 +4,11 @@ from dataclasses import asdict
 from typing import Any
 
 from trailcam_core.records import encode
-from trailcam_export.gate.gate import Verdict
+from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.statistics import Score
 from trailcam_export.report.findings import FixFindings
 from trailcam_export.run.export import ExportReport
 from trailcam_export.run.write_bundle import VariantReport
-
-__all__ = ["describe_export", "export_record"]
 
 
 def describe_export(report: ExportReport) -> list[str]:
@@ -115,9 +113,9 @@ def _share(score: Score) -> str:
 
 
 def _worst(score: Score, labels: tuple[str, ...]) -> str:
-    shown = [(share, label) for share, label in zip(score.recall, labels, strict=True) if share is not None]
-    share, label = min(shown)
-    return f"{label} {share:.1%}"
+    shown = [(recall, label) for recall, label in zip(score.recall, labels, strict=True) if recall is not None]
+    recall, label = min(shown)
+    return f"{label} {recall:.1%}"
 
 
 def _rule(variant: VariantReport) -> str:

@@ -11,8 +11,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from trailcam_core.errors import ExportError
-
-__all__ = ["check_graph"]
+from trailcam_core.inference.file_model import first_line
 
 _FORBIDDEN = {
     "READ_VARIABLE": "its weights are variables that a TFLite file cannot carry",
@@ -48,7 +47,7 @@ def check_graph(content: bytes, scheme: str, input_shape: tuple[int, ...], class
         interpreter = Interpreter(model_content=content, experimental_op_resolver_type=resolver, num_threads=1)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        reason = first_line(error)
         hint = "Try the other --quantizer." if "custom op" not in reason else _CUSTOM_HINT
         raise ExportError(f"The converted {scheme} file does not load: {reason}. {hint}") from error
     operators = interpreter._get_ops_details()  # the runtime has no public way to list them

@@ -1,12 +1,20 @@
 """The status of a device, and the activation of a release on it."""
 
+import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from trailcam.main import main
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_core.network.ssh.errors import HostError
 from trailcam_core.release.update_result import UpdateResult
-from trailcam_core.ssh.errors import HostError
 from trailcam_deploy.device.activation import DeviceStatus, activate_release, parse_status, roll_back
+from trailcam_deploy.operator_folder import OperatorFolder
 
 HEALTHY = DeviceStatus("active", "idle", "meadow 1.0.0", "meadow 1.0.0", True, "127.0.0.1:8080")
 
@@ -59,6 +67,37 @@ def test_an_update_that_never_ends_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("trailcam_deploy.device.activation._BUSY_S", -1.0)
     with pytest.raises(HostError, match="another update runs"):
         activate_release(Device(UpdateResult("busy", "another update runs")), "meadow")  # type: ignore[arg-type]
+
+
+def test_the_update_command_of_a_device_is_understood(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = OperatorFolder(tmp_path / "fleet", datetime.now(UTC))
+    folder.create_if_missing()
+    folder.release(open_bundle(BUILTIN_BUNDLE), "meadow", "a test")
+    (tmp_path / "update").mkdir()
+    (tmp_path / "update" / "root.json").write_bytes(folder.roots()[-1])
+
+    class RealDevice(Device):
+        """A device with an inbox at ``fleet/release``, and the command of this checkout."""
+
+        def try_run(self, script: str, *words: str, timeout_s: float) -> tuple[int, str, str]:
+            assert script.endswith('trailcam update --json "$@"')
+            own = [word.replace("/var/lib/trailcam/inbox", str(tmp_path / "fleet" / "release")) for word in words]
+            status = main(["update", "--json", *own, "--folder", str(tmp_path / "update")])
+            return (status, *capfd.readouterr())
+
+    device: Any = RealDevice()
+    assert activate_release(device, "meadow").code == "installed"
+    assert activate_release(device, "meadow").code == "up_to_date"
+    assert roll_back(device, "sees owls").running == "builtin"
+    with pytest.raises(HostError):
+        roll_back(device, "sees owls")
+    with pytest.raises(HostError, match="sees owls"):
+        activate_release(device, "meadow")
+    shutil.rmtree(tmp_path / "fleet" / "release" / "targets")
+    for path in (tmp_path / "update").iterdir():  # a device that has seen no release
+        if path.name != "root.json":
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    assert activate_release(device, "meadow").code == "not_fetched"
 
 
 def test_missing_files_are_a_result_and_refusals_are_errors() -> None:

@@ -13,7 +13,8 @@ from frictionless import Report, system, validate
 from frictionless.platform import platform as frictionless_files
 
 from trailcam_core.errors import DataError
-from trailcam_edge.camtrap_dp.package import Deployment, PackageSummary, Project, write_camtrap_dp
+from trailcam_edge.camtrap_dp.package import PackageSummary, Selection, write_camtrap_dp
+from trailcam_edge.camtrap_dp.rows import Deployment, Project
 from trailcam_edge.camtrap_dp.tables import DEPLOYMENT_COLUMNS, MEDIA_COLUMNS, OBSERVATION_COLUMNS
 from trailcam_edge.events import BlindTime
 from trailcam_edge.store.reader import open_reader
@@ -43,8 +44,12 @@ def write(open_store: OpenStore, make_visit: MakeVisit, tmp_path: Path) -> Write
 
     def write_one(**changes: Any) -> PackageSummary:
         with open_reader(tmp_path / "store") as reader:
-            arguments = {"deployment": PLACE, "project": PROJECT} | changes
-            return write_camtrap_dp(tmp_path / "package.zip", reader, tmp_path / "store", **arguments)
+            project = changes.pop("project", PROJECT)
+            deployment = changes.pop("deployment", PLACE)
+            selection = Selection(**changes)
+            return write_camtrap_dp(
+                tmp_path / "package.zip", reader, tmp_path / "store", deployment, project, selection
+            )
 
     return write_one
 

@@ -42,6 +42,7 @@ def test_the_newest_visit_comes_first_and_the_list_stays_short() -> None:
     for number in range(70):
         counts.add(visit("cow", NOW, str(number)), False)
     assert [seen.visit_id for seen in counts.recent()][:2] == ["69", "68"]
+    assert counts.recent()[0].duration_s == 3
     assert len(counts.recent()) == 50
 
 
@@ -49,11 +50,12 @@ def test_visits_from_before_the_clock_was_set_are_counted_once_it_is() -> None:
     known: list[float] = []
     counts = VisitCounts(lambda moment: known[0] + moment.monotonic_s if known else None)
     counts.add(visit("cow", None), True)
+    counts.add(visit("dog", None), True)
     assert counts.today(NOW) == 0
     assert counts.recent()[0].unix_s is None
     known.append(NOW.timestamp())
-    assert counts.today(NOW) == 1
-    assert counts.today(NOW) == 1
+    assert counts.today(NOW) == 2
+    assert counts.hours(NOW, 1).counts == {"cow": (1,), "dog": (1,)}
 
 
 def test_visits_from_before_a_restart_are_counted_and_those_without_a_clock_only_listed() -> None:
@@ -74,6 +76,14 @@ def test_visits_from_before_a_restart_are_counted_and_those_without_a_clock_only
     assert counts.today(NOW) == 1
     seen = [(visit.visit_id, visit.unix_s, visit.has_picture) for visit in counts.recent()]
     assert seen == [("c", None, False), ("b", None, False), ("a", NOW.timestamp(), True)]
+
+
+def test_the_first_hour_of_the_oldest_day_is_still_there_in_the_last_hour_of_the_newest() -> None:
+    counts = VisitCounts(wall)
+    midnight = NOW.replace(hour=0, minute=0)
+    counts.add(visit("cow", midnight - timedelta(days=13)), True)
+    counts.add(visit("cow", midnight + timedelta(hours=23)), True)
+    assert counts.days(NOW).counts["cow"] == (1, *[0] * 12, 1)
 
 
 def test_what_is_old_is_forgotten() -> None:

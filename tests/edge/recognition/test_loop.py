@@ -20,8 +20,9 @@ from trailcam_core.errors import SourceError
 from trailcam_edge.camera.settings import CameraSettings, MotionSettings, RecoverySettings
 from trailcam_edge.events import BLANK, PERSON, BlindTime, Visit
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
-from trailcam_edge.recognition.loop import open_configured, sharpness, watch
+from trailcam_edge.recognition.loop import open_configured, watch
 from trailcam_edge.recognition.settings import LoopSettings, VisitSettings, WatchSettings
+from trailcam_edge.recognition.sharpness import sharpness
 
 
 def _load_fakes() -> ModuleType:

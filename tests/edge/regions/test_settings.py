@@ -58,7 +58,7 @@ def test_a_polygon_that_is_none_is_refused_with_its_number(
 def test_the_whole_frame_may_be_a_polygon_but_not_be_ignored() -> None:
     whole = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
     assert RegionSettings(only=(whole,)).only == (whole,)
-    with pytest.raises(ValueError, match="^ignore leaves nothing"):
+    with pytest.raises(ValueError, match=r"^ignore leaves nothing"):
         RegionSettings(ignore=(whole,))
-    with pytest.raises(ValueError, match="^ignore leaves nothing"):
+    with pytest.raises(ValueError, match=r"^ignore leaves nothing"):
         RegionSettings(ignore=(SQUARE,), only=(SQUARE,))

@@ -57,6 +57,15 @@ def test_a_source_of_releases_is_written_where_one_is_named() -> None:
     assert config.update == UpdateSettings(source="https://example.org/r", channel="meadow")
 
 
+def test_a_live_page_on_the_network_has_a_token_and_a_local_one_has_none() -> None:
+    here = parse_config(render_config("picamera2"), "t", FOLDER).live
+    network = parse_config(render_config("picamera2", token_file="/etc/trailcam/token"), "t", FOLDER).live
+    assert here is not None
+    assert network is not None
+    assert (here.address, here.token_file) == ("127.0.0.1:8080", None)
+    assert (network.address, network.token_file) == ("0.0.0.0:8080", Path("/etc/trailcam/token"))
+
+
 def test_every_key_is_in_the_file_and_what_stands_behind_a_comment_is_the_default() -> None:
     text = uncommented(render_config("demo"))
     parse_config(text, "t", FOLDER)

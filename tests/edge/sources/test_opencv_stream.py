@@ -77,7 +77,7 @@ def test_a_stream_that_the_other_side_closes_is_lost_not_ended() -> None:
     with MjpegServer(stamped(SCENE, pictures=15), rate_hz=20) as server, network_source(server.address) as source:
         frames = list(itertools.islice(source.frames(), 5))
         assert len(frames) == 5
-        with pytest.raises(SourceError, match="no picture came after frame"):
+        with pytest.raises(SourceError, match="no image arrived after frame"):
             list(source.frames())
 
 

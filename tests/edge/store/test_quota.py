@@ -16,7 +16,7 @@ from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError
 
 BLOCK = 4096
-MAX = 2000 * BLOCK
+MAX = 4096 * BLOCK  # an odd share of it is another number of blocks
 LIMITS = StoreSettings(max_bytes=MAX, min_free_bytes=500 * BLOCK)
 LOG = 2_000_000  # reserved for the write-ahead log
 SLACK = MAX // 64
@@ -182,12 +182,12 @@ def test_what_the_limit_freed_counts_for_the_floor(tmp_path: Path, free: Any) ->
 
 
 def test_for_the_floor_only_what_the_limit_did_not_free_is_deleted(tmp_path: Path, free: Any) -> None:
-    pictures = FakePictures(["deer"] * 100)
+    pictures = FakePictures(["deer"] * 200)
     room = _full(pictures, tmp_path, BLOCK)
     freed = -(-(BLOCK + SLACK) // BLOCK)
     free(LIMITS.min_free_bytes + BLOCK - (freed + 3) * BLOCK)
     assert room.reserve_picture(BLOCK)
-    assert 100 - len(pictures.kept) == freed + -(-(3 * BLOCK + SLACK) // BLOCK)
+    assert 200 - len(pictures.kept) == freed + -(-(3 * BLOCK + SLACK) // BLOCK)
 
 
 def test_the_oldest_of_the_commonest_goes_and_the_rare_stays(tmp_path: Path, free: Any) -> None:
@@ -222,7 +222,7 @@ def test_a_disk_that_fails_otherwise_loses_no_picture(tmp_path: Path, free: Any)
 def test_the_database_gets_a_quarter_of_the_room_in_pages(tmp_path: Path, free: Any) -> None:
     database = FakeDatabase(FakePictures([]), 0, 0)
     Quota(replace(LIMITS, folder=tmp_path), database, FakePictures([]))  # type: ignore[arg-type]
-    assert database.pragmas["max_page_count"] == MAX // 4 // 4096 == 500
+    assert database.pragmas["max_page_count"] == 1024
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_rows_are_deleted_when_nearly_all_pages_are_used(
     pictures = FakePictures(["wolf", *["deer"] * 99])
     database = FakeDatabase(pictures, 0, 0)
     room = Quota(replace(LIMITS, folder=tmp_path), database, pictures)  # type: ignore[arg-type]
-    database.pragmas |= {"page_count": pages, "freelist_count": unused}
+    database.pragmas = {"page_count": pages, "freelist_count": unused, "max_page_count": 500}
     room.reserve_rows()
     assert database.rows_deleted == ([("deer", deleted)] if deleted else [])
     assert pictures.steps == (["remove 1"] if deleted else [])  # a row without a picture has none to remove
@@ -245,7 +245,7 @@ def test_of_few_rows_one_is_deleted(tmp_path: Path, free: Any) -> None:
     pictures = FakePictures(["deer"] * 3)
     database = FakeDatabase(pictures, 0, 0)
     room = Quota(replace(LIMITS, folder=tmp_path), database, pictures)  # type: ignore[arg-type]
-    database.pragmas["page_count"] = 500
+    database.pragmas["page_count"] = 1024
     room.reserve_rows()
     assert database.rows_deleted == [("deer", 1)]
 

@@ -1,8 +1,8 @@
 """Cut the power of a camera at every write of its updates from a release repository, download and metadata included.
 
-Run like ``power_cut_run.py``, whose bundles and ways of dying it uses; ``python power_cut_fetch_run.py FOLDER [POINTS]``
-prints one JSON object. Added is what comes before an installation: python-tuf's metadata, the floor, the device id, files that
-are fetched, copied, or made with a delta.
+Run like ``power_cut_run.py``, whose bundles and ways of dying it uses; ``python power_cut_fetch_run.py FOLDER
+[POINTS]`` prints one JSON object. Added are the steps before an installation: python-tuf's metadata, the floor, the
+device id, files that are fetched, copied, or made with a delta.
 """
 
 import hashlib

@@ -18,7 +18,8 @@ from trailcam_edge.sources import DEMO_FRAMES
 from trailcam_project.program_comparison import compare_programs as running
 from trailcam_project.program_comparison.__main__ import format_table, gather, main
 from trailcam_project.program_comparison.alternatives import ALTERNATIVES, TRAILCAM, Program, ProgramInputs
-from trailcam_project.program_comparison.compare_programs import ProgramError, compare_programs, time_program
+from trailcam_project.program_comparison.compare_programs import compare_programs
+from trailcam_project.program_comparison.time_program import WARMUP_PICTURES, ProgramError, ProgramRun, time_program
 
 PACKAGE = Path(running.__file__).parent
 ANSWERS = "import sys, time, pathlib\nfor p in sorted(pathlib.Path(sys.argv[1]).iterdir()):\n"
@@ -50,7 +51,7 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProgramInputs:
 def test_a_program_is_timed_by_its_lines_and_its_greeting_is_no_answer(inputs: ProgramInputs) -> None:
     outcome = time_program(OTHER, Path(sys.executable).parent, inputs)
     assert outcome.startup_ms > 30
-    assert len(outcome.picture_ms) == 9 - 1 - running.WARMUP_PICTURES
+    assert len(outcome.picture_ms) == 9 - 1 - WARMUP_PICTURES
     assert all(ms > 20 for ms in outcome.picture_ms)
     assert outcome.labels["0008.jpg"] == "cat"
     assert outcome.peak_mb is None or outcome.peak_mb > 1
@@ -94,7 +95,7 @@ def test_an_interruption_keeps_what_is_there(
 ) -> None:
     real, runs = running.time_program, []
 
-    def interrupted(rival: Program, place: Path, given: ProgramInputs, cores: int) -> running.ProgramRun:
+    def interrupted(rival: Program, place: Path, given: ProgramInputs, cores: int) -> ProgramRun:
         runs.append(rival.name)
         if len(runs) == 3:
             raise KeyboardInterrupt
@@ -112,10 +113,10 @@ def test_each_number_of_cores_has_its_rows_and_its_own_ratios(
 ) -> None:
     turns = []
 
-    def pretend(rival: Program, place: Path, given: ProgramInputs, cores: int) -> running.ProgramRun:
+    def pretend(rival: Program, place: Path, given: ProgramInputs, cores: int) -> ProgramRun:
         turns.append((rival.name, cores))
         ms = {("own", 1): 40.0, ("own", 2): 20.0}.get((rival.name, cores), 60.0)
-        return running.ProgramRun(100.0, (ms,) * 4, 50.0, {}, 1.0)
+        return ProgramRun(100.0, (ms,) * 4, 50.0, {}, 1.0)
 
     monkeypatch.setattr(running, "time_program", pretend)
     comparison = compare_programs(inputs, [OTHER], 2, tmp_path, (1, 2))
@@ -149,7 +150,7 @@ def test_a_program_that_answers_too_little_says_what_it_said(inputs: ProgramInpu
 
 
 def test_a_program_that_falls_silent_is_ended(inputs: ProgramInputs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "_LIMIT_S", 1.0)
+    monkeypatch.setattr("trailcam_project.program_comparison.time_program._LIMIT_S", 1.0)
     with pytest.raises(ProgramError, match="ended after 1 s with 1 answers to 9 pictures"):
         time_program(SILENT, Path(), inputs)
 

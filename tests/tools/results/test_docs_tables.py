@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from trailcam_benchmarks.host.machine import Condition, describe_machine
-from trailcam_benchmarks.report.repeatability import judge_agreement
 from trailcam_benchmarks.results.schema import Accuracy, Result, read_result, to_text
 from trailcam_benchmarks.session.session import BenchmarkPlan, measure
 from trailcam_benchmarks.worker.soak import Sample
@@ -17,6 +16,7 @@ from trailcam_core.errors import DataError
 from trailcam_project.program_comparison.compare_programs import ProgramComparison, ProgramRow
 from trailcam_project.results.__main__ import PARTS
 from trailcam_project.results.docs_tables import TABLES, fill_page, main
+from trailcam_project.results.repeatability import judge_agreement
 from trailcam_project.results.script_parts import ScriptOutput
 
 REPOSITORY = Path(__file__).parents[3]

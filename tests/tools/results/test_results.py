@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from trailcam_benchmarks.host.machine import Condition, describe_machine
-from trailcam_benchmarks.report.repeatability import judge_agreement
 from trailcam_benchmarks.results.schema import Result, read_result, to_text
 from trailcam_benchmarks.worker.spawn import WorkerError
 from trailcam_core.bundle.folder import open_bundle
@@ -17,6 +16,7 @@ from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_project.program_comparison.compare_programs import ProgramComparison
 from trailcam_project.results import __main__ as results
 from trailcam_project.results import result_parts as parts
+from trailcam_project.results.repeatability import judge_agreement
 from trailcam_project.results.script_parts import ComparisonPart, ScriptPart
 
 NOTHING = Condition(None, None, None, None)
@@ -265,15 +265,15 @@ def test_what_a_script_said_is_stale_when_it_would_be_called_otherwise(
     path = tmp_path / "said.json"
     said = ScriptPart(
         lambda _: (
-            [["trailcam_benchmarks.worker.latency", "/home/me/x", "--frames", "1", "--json"]],
+            [["trailcam_project.experiments.latency", "/home/me/x", "--frames", "1", "--json"]],
             {"/home/me/x": str(BUILTIN_BUNDLE)},
         )
     )
-    path.write_text('{"command": "python -m trailcam_benchmarks.worker.latency"}')
+    path.write_text('{"command": "python -m trailcam_project.experiments.latency"}')
     assert "other" not in said.stale(wanted, path)
     assert said.stale(wanted, path)
     path.write_text(
-        json.dumps({"command": f"python -m trailcam_benchmarks.worker.latency {BUILTIN_BUNDLE} --frames 1 --json"})
+        json.dumps({"command": f"python -m trailcam_project.experiments.latency {BUILTIN_BUNDLE} --frames 1 --json"})
     )
     assert said.stale(wanted, path) == ""
     path.write_text("[1]")

@@ -6,17 +6,17 @@ from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.release.index import Offer, ReleaseIndex
 from trailcam_core.release.rollout import takes
 from trailcam_project.rollout_simulation.contacts import CHANNEL, NEW, OLD, Costs, measure
-from trailcam_project.rollout_simulation.fleet import Fleet, Step, simulate
+from trailcam_project.rollout_simulation.fleet import Fleet, RolloutStep, simulate
 
 COSTS = Costs(
     unchanged=(0, 400), changed=(0, 400, 400, 2000, 300), delta=(1000, 9000), whole=(1000, 5000000), back=(1000,)
 )
 PERFECT = Fleet(no_contact=0.0, cut=0.0)
-BEFORE = Step(-1.0, ReleaseIndex(CHANNEL, 1, (Offer(1, OLD),)))
+BEFORE = RolloutStep(-1.0, ReleaseIndex(CHANNEL, 1, (Offer(1, OLD),)))
 
 
-def offered(day: float, number: int, percent: int, stopped: bool = False) -> Step:
-    return Step(day, ReleaseIndex(CHANNEL, number, (Offer(2, NEW, percent, stopped), Offer(1, OLD))))
+def offered(day: float, number: int, percent: int, stopped: bool = False) -> RolloutStep:
+    return RolloutStep(day, ReleaseIndex(CHANNEL, number, (Offer(2, NEW, percent, stopped), Offer(1, OLD))))
 
 
 def ring(percent: int) -> int:
@@ -47,7 +47,7 @@ def test_after_a_stop_nobody_takes_it_and_nobody_gives_it_back() -> None:
 
 
 def test_after_it_expired_everybody_gives_it_back() -> None:
-    gone = Step(3.0, ReleaseIndex(CHANNEL, 3, (Offer(1, OLD),)))
+    gone = RolloutStep(3.0, ReleaseIndex(CHANNEL, 3, (Offer(1, OLD),)))
     outcome = simulate(Fleet(), COSTS, [BEFORE, offered(0, 2, 50), gone], 60.0, OLD)
     assert outcome.runs == [OLD] * 1000
     assert {version for _, _, version in outcome.changes} == {OLD, NEW}

@@ -187,7 +187,7 @@ def test_a_move_that_fails_half_way_is_in_the_journal_and_can_be_taken_back(data
 def test_restoring_does_not_overwrite_and_needs_a_journal(data: Path, tmp_path: Path) -> None:
     move_files(data, [Move("hare/same.png", "copy")], tmp_path / "q")
     (data / "hare/same.png").write_bytes(b"new")
-    with pytest.raises(DataError, match="another file has taken this place"):
+    with pytest.raises(DataError, match="another file has this path"):
         restore_files(tmp_path / "q")
     with pytest.raises(DataError, match=r"Name a folder that .--quarantine. made"):
         restore_files(data)

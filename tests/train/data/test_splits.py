@@ -120,7 +120,7 @@ def test_a_class_of_two_groups_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize(("validation", "test"), [(0.0, 0.2), (0.5, 0.5), (-0.1, 0.2), (0.9, 0.2)])
 def test_shares_that_leave_a_split_empty_are_refused(validation: float, test: float) -> None:
-    with pytest.raises(DataError, match="each share must be"):
+    with pytest.raises(DataError, match="each must be above 0"):
         make_split(_dataset(["fox"] * 10), range(10), 0, validation, test)
 
 

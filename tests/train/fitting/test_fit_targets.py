@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from trailcam_train.fitting.checkpoints import State
-from trailcam_train.fitting.loop import HISTORY_FILE, Task, fit, predict_logits
+from trailcam_train.fitting.loop import HISTORY_FILE, predict_logits, train_model
+from trailcam_train.fitting.phases import Task
 from trailcam_train.recipe.schema import Distillation, Phase, Recipe
 
 pytestmark = pytest.mark.usefixtures("eager")
@@ -45,7 +46,7 @@ def test_class_weights_change_what_is_learned(
     model = make_network()
     task = replace(make_task(recipe), class_weights=np.array([0, 0, 1], np.float32))
 
-    fit(model, task, tmp_path)
+    train_model(model, task, tmp_path)
 
     logits, _ = predict_logits(model, task.validation)
     assert set(logits.argmax(axis=1)) == {2}
@@ -60,7 +61,7 @@ def test_a_student_follows_its_teacher_rather_than_the_labels(
 
     model = make_network()
     task = replace(make_task(recipe), teacher=Stubborn())
-    fit(model, task, tmp_path)
+    train_model(model, task, tmp_path)
 
     logits, _ = predict_logits(model, task.validation)
     assert set(logits.argmax(axis=1)) == {2}
@@ -76,7 +77,7 @@ def test_a_teacher_with_views_answers_each_picture_once_per_view(
     teacher, model = Stubborn(), make_network()
     task = replace(make_task(recipe), teacher=teacher)
 
-    fit(model, task, tmp_path)
+    train_model(model, task, tmp_path)
 
     assert teacher.asked == 2 * 4
     logits, _ = predict_logits(model, task.validation)
@@ -112,7 +113,7 @@ def test_outliers_make_the_network_undecided_about_them(
         folder = tmp_path / str(weight)
         folder.mkdir()
         model, task = make_network(), make_task(changed)
-        fit(model, replace(task, outliers=Strange() if weight else None), folder)
+        train_model(model, replace(task, outliers=Strange() if weight else None), folder)
         return float(np.ptp(model.predict_on_batch(np.full((1, 8, 8, 3), 255, np.uint8))))
 
     assert spread(3.0) < 0.6 * spread(0.0)
@@ -128,7 +129,7 @@ def test_a_blend_lies_between_the_start_of_the_phase_and_its_best(
         folder = tmp_path / str(blend)
         folder.mkdir()
         model = make_network()
-        return fit(model, make_task(changed), folder), model
+        return train_model(model, make_task(changed), folder), model
 
     (plain, trained), (state, blended), start = train(1.0), train(0.25), make_network()
 
@@ -152,7 +153,7 @@ def test_a_phase_without_a_better_epoch_is_not_blended(
     phases = (Phase("all", 3, 0.03), Phase("ruin", 1, 50.0, weight_interpolation=0.5))
     recipe = replace(recipe, phases=phases, optimizer="adam", ema=0.0)
 
-    state = fit(make_network(), make_task(recipe), tmp_path)
+    state = train_model(make_network(), make_task(recipe), tmp_path)
 
     assert state.best_epoch <= 3
     assert state.blends == ()
@@ -176,7 +177,7 @@ def test_mixed_precision_frozen_layers_averages_and_a_blend_go_together(
     assert model.get_layer("hidden").compute_dtype == "bfloat16"
     task = make_task(recipe)
 
-    state = fit(model, task, tmp_path)
+    state = train_model(model, task, tmp_path)
 
     assert state.epoch == 3
     assert all(np.isfinite([row.loss, row.validation_loss]).all() for row in state.history)

@@ -11,7 +11,8 @@ import pytest
 
 from trailcam_core.errors import TrainError
 from trailcam_train.fitting.checkpoints import BEST_FILE, LAST_FILE, EpochRow, State
-from trailcam_train.fitting.loop import HISTORY_FILE, Task, fit, learning_rate, predict_logits
+from trailcam_train.fitting.loop import HISTORY_FILE, learning_rate, predict_logits, train_model
+from trailcam_train.fitting.phases import Task
 from trailcam_train.fitting.tensorboard_log import LOG_FOLDER
 from trailcam_train.recipe.schema import Phase, Recipe
 
@@ -63,7 +64,7 @@ def test_a_training_learns_and_ends_with_the_best_weights(
     recipe = replace(recipe, phases=(Phase("all", 6, 0.03),), ema=0.0)
     model, task = make_network(), make_task(recipe)
 
-    state = fit(model, task, tmp_path)
+    state = train_model(model, task, tmp_path)
 
     logits, class_ids = predict_logits(model, task.validation)
     accuracy = float((logits.argmax(axis=1) == class_ids).mean())
@@ -80,7 +81,7 @@ def test_a_phase_starts_from_the_best_weights_of_the_one_before(
     idle = Phase("idle", 1, 1e-12, first_layer="logits")
     recipe = replace(recipe, phases=(ruined, idle), optimizer="adam", ema=0.0)
 
-    history = fit(make_network(), make_task(recipe), tmp_path).history
+    history = train_model(make_network(), make_task(recipe), tmp_path).history
 
     best = max(history[:4], key=lambda item: item.score)
     assert best.epoch < 4
@@ -94,7 +95,7 @@ def test_frozen_layers_stay_as_they_are(
     model = make_network()
     before = {name: weights_of(model, name) for name in ("stem", "stem_bn", "hidden")}
 
-    fit(model, make_task(recipe), tmp_path)
+    train_model(model, make_task(recipe), tmp_path)
 
     for name in ("stem", "stem_bn"):
         for found, expected in zip(weights_of(model, name), before[name], strict=True):
@@ -108,7 +109,7 @@ def test_an_unknown_first_layer_lists_the_layers(
     recipe = replace(recipe, phases=(Phase("head", 1, 0.01, first_layer="neck"),))
 
     with pytest.raises(TrainError, match=r"'neck'.*stem, stem_bn.*logits"):
-        fit(make_network(), make_task(recipe), tmp_path)
+        train_model(make_network(), make_task(recipe), tmp_path)
 
 
 def test_a_loss_that_is_not_finite_stops_says_where_and_keeps_the_last_good_epoch(
@@ -118,7 +119,7 @@ def test_a_loss_that_is_not_finite_stops_says_where_and_keeps_the_last_good_epoc
     recipe = replace(recipe, optimizer="adam", phases=phases, ema=0.0)
 
     with pytest.raises(TrainError, match=r"'wild', epoch 2, in batch \d of 3; the checkpoints of epoch 1 are kept"):
-        fit(make_network(), make_task(recipe), tmp_path)
+        train_model(make_network(), make_task(recipe), tmp_path)
 
     good = np.load(tmp_path / BEST_FILE)
     assert all(np.isfinite(good[name]).all() for name in good.files)
@@ -134,7 +135,7 @@ def test_early_stopping_ends_a_phase_after_its_patience(
     model = make_network()
     model.get_layer("stem_bn").momentum = 1.0  # nothing changes at all: no epoch is better than the first
 
-    state = fit(model, make_task(recipe), tmp_path)
+    state = train_model(model, make_task(recipe), tmp_path)
 
     assert state.epoch == 3
     assert state.finished
@@ -145,7 +146,7 @@ def test_a_full_disk_leaves_the_older_checkpoint_and_nothing_half_written(
 ) -> None:
     import trailcam_core.files.atomic as disk
 
-    fit(make_network(), make_task(replace(recipe, phases=(Phase("all", 1, 0.01),))), tmp_path)
+    train_model(make_network(), make_task(replace(recipe, phases=(Phase("all", 1, 0.01),))), tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     (tmp_path / LAST_FILE).unlink()
 
@@ -154,7 +155,7 @@ def test_a_full_disk_leaves_the_older_checkpoint_and_nothing_half_written(
 
     monkeypatch.setattr(disk.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        fit(make_network(), make_task(recipe), tmp_path)
+        train_model(make_network(), make_task(recipe), tmp_path)
 
     assert {path.name for path in tmp_path.iterdir()} == {BEST_FILE, HISTORY_FILE, LOG_FOLDER}
     assert (tmp_path / BEST_FILE).read_bytes() == before[BEST_FILE]
@@ -172,7 +173,7 @@ def test_averaged_weights_are_what_is_kept_and_training_goes_on_from_its_own(
 
     trained: list[Any] = []
     model = make_network()
-    fit(model, make_task(recipe), tmp_path, catch)
+    train_model(model, make_task(recipe), tmp_path, catch)
 
     same = np.array_equal(weights_of(model, "hidden")[0], trained[0])
     assert same == (ema == 0.0)

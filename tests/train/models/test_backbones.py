@@ -47,7 +47,7 @@ def test_the_graph_behind_pixels_is_flat_and_takes_another_size() -> None:
         "InputLayer",
         "Rescaling",
         "Conv2D",
-        "HeldBatchNormalization",
+        "FrozenBatchNormalization",
         "ReLU",
         "DepthwiseConv2D",
         "Add",

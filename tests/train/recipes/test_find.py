@@ -12,7 +12,7 @@ from trailcam_train.models.backbones import (
 from trailcam_train.models.runtime import load_network
 from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipe.toml import override
-from trailcam_train.recipes.find import build_network, find_recipe, save_network
+from trailcam_train.recipes.find import build_network, find_recipe, recipe_names, save_network
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
 SMALL = ("input.height=32", "input.width=32")
@@ -146,3 +146,16 @@ def test_a_size_that_the_network_cannot_take_is_refused() -> None:
 
     with pytest.raises(TrainError, match=r"recipe xception: the network cannot be built for 64x64 px.*71x71"):
         build_network(recipe, 3, "float32")
+
+
+def test_the_recipes_of_the_design_are_there() -> None:
+    assert {"cnn", "efficientnet_lite0", "mobilenet_v2", "xception", "xception_128"} <= set(recipe_names())
+
+
+def test_dashes_in_a_name_count_as_underscores() -> None:
+    assert find_recipe("xception-128").input.height == 128
+
+
+def test_an_unknown_recipe_names_those_that_exist() -> None:
+    with pytest.raises(TrainError, match=r"'resnet'.*cnn.*xception_128"):
+        find_recipe("resnet")

@@ -14,7 +14,8 @@ import pytest
 
 from trailcam_core.errors import TrainError
 from trailcam_train.fitting.checkpoints import BEST_FILE, LAST_FILE, load_last
-from trailcam_train.fitting.loop import HISTORY_FILE, Task, fit
+from trailcam_train.fitting.loop import HISTORY_FILE, train_model
+from trailcam_train.fitting.phases import Task
 from trailcam_train.fitting.tensorboard_log import LOG_FOLDER
 from trailcam_train.recipe.schema import Recipe
 
@@ -60,7 +61,7 @@ def whole(
 ) -> Path:
     """The folder of a training that was never stopped; not to be changed."""
     folder = tmp_path_factory.mktemp("whole")
-    fit(make_network(), make_task(recipe), folder)
+    train_model(make_network(), make_task(recipe), folder)
     return folder
 
 
@@ -71,10 +72,10 @@ def test_a_training_killed_in_every_epoch_ends_like_one_that_was_not(
     folder.mkdir()
     for epoch in range(EPOCHS):
         with pytest.raises(Killed):
-            fit(make_network(), make_task(recipe), folder, kill_at(epoch * BATCHES + 2))
+            train_model(make_network(), make_task(recipe), folder, kill_at(epoch * BATCHES + 2))
         assert (folder / LAST_FILE).exists() == (epoch > 0)
 
-    fit(make_network(), make_task(recipe), folder)
+    train_model(make_network(), make_task(recipe), folder)
 
     assert read_history(folder) == read_history(whole)
     assert len(read_history(folder)) == EPOCHS
@@ -106,7 +107,7 @@ def test_a_power_cut_at_any_write_changes_nothing(
 
         monkeypatch.setattr(os, "replace", cut)
         try:
-            fit(make_network(), make_task(recipe), folder)
+            train_model(make_network(), make_task(recipe), folder)
         except Killed:
             cuts += 1
 
@@ -129,7 +130,7 @@ def test_a_power_cut_at_any_write_blends_once(
     )
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
-    fit(make_network(), make_task(recipe), tmp_path / "whole")
+    train_model(make_network(), make_task(recipe), tmp_path / "whole")
     rename = os.replace
     left = 0
 
@@ -145,7 +146,7 @@ def test_a_power_cut_at_any_write_blends_once(
     for allowed in (6, 0, 1, 100):  # the sixth write is that of the blended weights
         left = allowed
         try:
-            fit(make_network(), make_task(recipe), tmp_path / "cut")
+            train_model(make_network(), make_task(recipe), tmp_path / "cut")
         except Killed:
             cuts += 1
 
@@ -164,7 +165,7 @@ def test_a_finished_training_is_not_trained_again(
     def refuse(stage: str, done: int, total: int, note: str = "") -> None:
         raise AssertionError(f"{stage} went on")
 
-    state = fit(model, make_task(recipe), whole, refuse)
+    state = train_model(model, make_task(recipe), whole, refuse)
 
     assert state.finished
     assert state.epoch == EPOCHS
@@ -176,7 +177,7 @@ def test_a_checkpoint_of_another_network_is_refused(
     other = keras.Sequential([keras.Input((8, 8, 3), dtype="uint8"), keras.layers.Flatten(), keras.layers.Dense(3)])
 
     with pytest.raises(TrainError, match=rf"{LAST_FILE}.*train again"):
-        fit(other, make_task(recipe), whole)
+        train_model(other, make_task(recipe), whole)
 
 
 def test_a_damaged_checkpoint_is_refused(
@@ -186,4 +187,4 @@ def test_a_damaged_checkpoint_is_refused(
     (tmp_path / LAST_FILE).write_bytes(content[: len(content) // 2])
 
     with pytest.raises(TrainError, match=LAST_FILE):
-        fit(make_network(), make_task(recipe), tmp_path)
+        train_model(make_network(), make_task(recipe), tmp_path)

@@ -12,7 +12,7 @@ import pytest
 
 from trailcam.main import main
 from trailcam_core.datasets.run_directory import read_run, read_split, split_to_bytes
-from trailcam_train.fitting.loop import fit
+from trailcam_train.fitting.loop import train_model
 from trailcam_train.models.runtime import load_network
 from trailcam_train.run import finish, training
 
@@ -135,9 +135,9 @@ def test_ctrl_c_keeps_the_epochs_and_the_training_goes_on(
             if stage == "training" and done == task.batches + 1:
                 raise KeyboardInterrupt
 
-        return fit(model, task, folder, stop)
+        return train_model(model, task, folder, stop)
 
-    monkeypatch.setattr(training, "fit", interrupted)
+    monkeypatch.setattr(training, "train_model", interrupted)
     monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "1")
     split = made.root / "runs" / "first" / "split.csv"
     assert main(words(made.data, tmp_path, "second", "--split", str(split))) == 130
@@ -181,9 +181,9 @@ def test_a_student_of_two_teachers_that_is_also_shown_outliers_goes_on_after_ctr
             if stage == "training" and done == task.batches + 1:
                 raise KeyboardInterrupt
 
-        return fit(model, task, folder, stop)
+        return train_model(model, task, folder, stop)
 
-    monkeypatch.setattr(training, "fit", interrupted)
+    monkeypatch.setattr(training, "train_model", interrupted)
     assert main(words(made.data, tmp_path, "student", *more)) == 130
     monkeypatch.undo()
     partial = tmp_path / "runs" / "student.partial"

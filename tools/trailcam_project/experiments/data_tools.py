@@ -1,8 +1,8 @@
-"""What ``trailcam data check`` takes, against merely decoding every picture once.
+"""Time of ``trailcam data check``, compared with decoding every picture once.
 
     python -m trailcam_project.experiments.data_tools DATA
 
-    check    the whole command in a process of its own: every file read, hashed, decoded, and compared with all others
+    check    the whole command in a separate process: every file read, hashed, decoded, and compared with all others
     decode   a loop that opens every file with OpenCV at full size and does nothing with it
 
 Both are run in turns, each several times; the median is given, and their ratio in the same round. The first round is
@@ -23,8 +23,6 @@ from pathlib import Path
 from trailcam_benchmarks.statistics import Ratio, paired_ratio
 from trailcam_core.errors import DataError, TrailcamError
 from trailcam_edge.sources import list_pictures
-
-__all__ = ["DataToolsReport", "main", "measure_check"]
 
 _CHECK_PASSED, _CHECK_FOUND = 0, 3
 _DECODE = """

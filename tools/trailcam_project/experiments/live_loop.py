@@ -1,4 +1,4 @@
-"""The live loop: what it costs beside the model, how old its answers are, and whether its memory grows.
+"""The live loop: overhead beside the model, age of its results, growth of its memory.
 
     python -m trailcam_project.experiments.live_loop overhead  time outside of invoke, as a ratio to invoke
     python -m trailcam_project.experiments.live_loop age  age of answers from a network camera under a slow model
@@ -7,8 +7,8 @@
 ``overhead`` watches 640x480 frames of one animal that wait in memory, so the loop does all that it does in the field:
 conversion to RGB, crop and resize, softmax, votes, sharpness, an open visit. Invoke is timed inside, so both figures
 are of the same frame, in processor time of one thread. ``age`` reads the time that the camera stamped into the picture;
-a naive ``VideoCapture`` loop with the same model runs after it. ``memory`` has a model that answers at once, without
-looking; the loop around it is the real one.
+a naive ``VideoCapture`` loop with the same model runs after it. ``memory`` uses
+a model that returns fixed labels at once; the loop around it is the real one.
 """
 
 import argparse
@@ -42,8 +42,6 @@ from trailcam_edge.sources.opencv_stream import network_source
 from trailcam_edge.sources.pixels import PackedPixels, Pixels, PlanarPixels
 from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s, stamped
 
-__all__ = ["AgeReport", "OverheadReport", "main", "measure_age", "measure_memory", "measure_overhead"]
-
 _WARMUP = 20
 _CAMERA_HZ = 30.0
 _DEMO_ANIMAL = "elephant"
@@ -69,7 +67,7 @@ class AgeReport:
     """Age of answered pictures in ms: p50, p99 and worst, and that of the last, from their stamp to the answer.
 
     ``waited_p50_ms`` and so on are the part of it before the model began, from the arrival of the frame here; without a
-    queue that is at most one frame period, here 33.3 ms, and ``over_period`` says how many of ``answers`` it was not.
+    queue that is at most one frame period, here 33.3 ms, and ``over_period`` counts the ``answers`` with more.
     """
 
     loop: str
@@ -103,7 +101,7 @@ class _PromptModel(_TimedModel):
 
     calls = 0
 
-    def invoke(self, input_tensor: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:  # noqa: ARG002 - it does not look
+    def invoke(self, input_tensor: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:  # noqa: ARG002 - the labels are fixed
         scores = np.zeros(self.class_count, np.float32)
         scores[self.calls // 40 % self.class_count] = 20.0 * (self.calls // 100 % 2)
         self.calls += 1

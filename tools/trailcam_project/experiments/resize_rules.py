@@ -1,10 +1,10 @@
-"""What a resize rule costs, and how many answers it changes: the figures of ``docs/adr/0005-resize-rule.md``.
+"""Cost of resize rules, and the predictions that they change: the figures of ``docs/adr/0005-resize-rule.md``.
 
     python -m trailcam_project.experiments.resize_rules --model MODEL.tflite ... --frames FOLDER ...
 
 Five ways from a camera frame to a model's input, all of the same region (the centre, cropped to a square), one thread:
 
-    bilinear         one bilinear step, which looks at 2x2 pixels wherever it lands
+    bilinear         one bilinear step, which reads 2x2 pixels per output pixel
     area             the mean of all pixels that an output pixel covers: the reference
     whole_factor     the mean over whole blocks first, by the largest whole factor, then bilinear
     halve            the product's rule, ``fit_image``: halve while it stays large enough, then bit-exact bilinear
@@ -36,8 +36,6 @@ from trailcam_core.images.resize import Image, fit_image, plan_geometry
 from trailcam_core.inference.tflite import TFLiteModel
 from trailcam_core.spec import InputSpec
 from trailcam_edge.sources import VideoSource, list_pictures
-
-__all__ = ["RULES", "Answers", "compare_answers", "main", "measure_costs", "measure_invoke_ms", "read_frames"]
 
 Rule = Callable[[Image, InputSpec], Image]
 

@@ -31,9 +31,7 @@ from trailcam_train.input.augmentation import ARTICLE
 from trailcam_train.input.epoch_order import EpochOrder
 from trailcam_train.input.pipeline import PictureReader, PictureStream
 
-__all__ = ["WAYS", "main", "measure"]
-
-Sizes = Iterator[int]  # pictures in each batch, for ever
+Sizes = Iterator[int]  # pictures in each batch, without end
 
 _BATCH = 32
 _SHEAR_DEG = math.degrees(math.atan(ARTICLE.shear))  # what ImageDataGenerator takes for the same lean
@@ -122,7 +120,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         for path in list_pictures(arguments.data):
             path.read_bytes()
-        with contextlib.redirect_stdout(sys.stderr):  # Keras' loaders tell how many pictures they found
+        with contextlib.redirect_stdout(sys.stderr):  # Keras' loaders print the number of pictures
             for side_px in arguments.px:
                 sizes = {name: WAYS[name](arguments.data, side_px) for name in arguments.ways}
                 found[side_px] = measure(sizes, arguments.seconds, arguments.rounds)

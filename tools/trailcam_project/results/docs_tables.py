@@ -1,10 +1,10 @@
-"""The tables of ``docs/benchmarks.md``, made from the files of ``benchmarks/results``.
+"""Fill the tables of ``docs/benchmarks.md`` from the files of ``benchmarks/results``.
 
     python -m trailcam_project.results.docs_tables            write them between the marks of the page
-    python -m trailcam_project.results.docs_tables --check    say whether the page has them; exit code 3 if not
+    python -m trailcam_project.results.docs_tables --check    check that the page has them; exit code 3 if not
 
-A table stands between ``<!-- figures: PART -->`` and ``<!-- end -->``. Whatever the files say is shown, also where int8
-or ONNX is slower; a part without a file says so.
+A table is between ``<!-- figures: PART -->`` and ``<!-- end -->``. It shows all figures, also where int8 or ONNX is
+slower; a part without a file is marked as not measured.
 """
 
 import argparse
@@ -15,8 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trailcam_benchmarks.report.environment_text import describe_conditions, describe_machine_line, describe_place
-from trailcam_benchmarks.report.repeatability import AgreedP90, AgreedRatio, Agreement
+from trailcam_benchmarks.report.environment_text import describe_conditions, describe_environment, describe_machine_line
 from trailcam_benchmarks.report.tables import (
     accuracy_text,
     describe_row,
@@ -31,8 +30,7 @@ from trailcam_benchmarks.results.schema import Row, build, read_record, read_res
 from trailcam_core.errors import DataError, TrailcamError
 from trailcam_core.files.atomic import write_file
 from trailcam_project.program_comparison.compare_programs import ProgramComparison
-
-__all__ = ["TABLES", "fill_page", "main"]
+from trailcam_project.results.repeatability import AgreedP90, AgreedRatio, Agreement
 
 _MARK = re.compile(r"(<!-- figures: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _NONE = "Not measured yet."
@@ -72,7 +70,7 @@ def _benchmark(path: Path) -> str:
         "",
         *(f"- {line}" for line in (*_slower(models), *failed)),
         "",
-        f"{describe_place(result)} Floors: a quarter of that.",
+        f"{describe_environment(result)} Floors: a quarter of that.",
     ]
     return "\n".join(parts)
 
@@ -89,7 +87,7 @@ def _speed(row: Row) -> tuple[str, ...]:
         f"{latency.p50_ms:.2f}",
         p90_text(latency),
         f"{latency.p99_ms:.2f}",
-        _said(row.first_ms, 1),
+        _number(row.first_ms, 1),
     )
 
 
@@ -107,7 +105,7 @@ def _needs(rows: Sequence[Row]) -> str:
             answers = (accuracy_text(accuracy), "-" if accuracy.agreement is None else f"{accuracy.agreement:.1%}")
         steady, peak = (None, None) if memory is None else (memory.steady_mb, memory.peak_mb)
         size = None if row.size_bytes is None else row.size_bytes / 1e6
-        cells.append((*_known(row), _said(size), _said(steady, 0), _said(peak, 0), *answers))
+        cells.append((*_known(row), _number(size), _number(steady, 0), _number(peak, 0), *answers))
     return _filled(header, cells)
 
 
@@ -172,41 +170,41 @@ def _versus(path: Path) -> str:
         (
             row.name,
             str(comparison.cores if row.cores is None else row.cores),
-            _said(row.busy_cores, 1),
-            _said(row.startup_ms, 0),
+            _number(row.busy_cores, 1),
+            _number(row.startup_ms, 0),
             ratio_text(row.startup_over_ours),
-            _said(row.p50_ms),
-            _said(row.p90_ms),
+            _number(row.p50_ms),
+            _number(row.p90_ms),
             ratio_text(row.p50_over_ours),
-            _said(row.peak_mb, 0),
+            _number(row.peak_mb, 0),
             ratio_text(row.peak_over_ours),
             "-" if row.same_labels is None else f"{row.same_labels:.0%}",
         )
         for row in comparison.programs
         if row.p50_ms is not None
     ]
-    place = (
+    environment = (
         f"{comparison.bundle}, {comparison.sha256[:12]}; {describe_machine_line(comparison.machine)}; "
         f"{describe_conditions(comparison.before, comparison.after)}; {comparison.started}. "
         f"{comparison.pictures} JPEG pictures of 640x480, {comparison.rounds} rounds in turns."
     )
-    return "\n".join([_filled(header, rows), "", *_notes(comparison), "", place])
+    return "\n".join([_filled(header, rows), "", *_notes(comparison), "", environment])
 
 
 def _notes(comparison: ProgramComparison) -> list[str]:
     """Return a line for each program, with its versions, and one for each of its rows that is not whole."""
     lines = []
     for name in dict.fromkeys(row.name for row in comparison.programs):
-        mine = [row for row in comparison.programs if row.name == name]
-        versions = ", ".join(f"{package} {version}" for package, version in mine[0].versions.items())
-        reasons = [f"{row.state}, {row.reason}" for row in mine if row.reason]
-        said = "; ".join(filter(None, (mine[0].note, *dict.fromkeys(reasons))))
-        lines.append(f"- {name}{f' ({versions})' if versions else ''}{f': {said}' if said else ''}")
+        own = [row for row in comparison.programs if row.name == name]
+        versions = ", ".join(f"{package} {version}" for package, version in own[0].versions.items())
+        reasons = [f"{row.state}, {row.reason}" for row in own if row.reason]
+        notes = "; ".join(filter(None, (own[0].note, *dict.fromkeys(reasons))))
+        lines.append(f"- {name}{f' ({versions})' if versions else ''}{f': {notes}' if notes else ''}")
     return lines
 
 
 def _lines(path: Path) -> str:
-    """Return what a script printed, a table for every kind of line."""
+    """Return the output of a script, a table for every kind of line."""
     content = read_record(path)
     tables: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
     for line in content["lines"]:
@@ -214,8 +212,8 @@ def _lines(path: Path) -> str:
         tables.setdefault(tuple(flat), []).append(tuple(flat.values()))
     parts = [f"{_markdown(header, rows)}\n" for header, rows in tables.items()]
     machine, before = content["machine"], content["before"]
-    place = f"{machine['processor']}, {machine['cores']} core(s), load {_said(before['load'])} before"
-    return "\n".join([*parts, f"{place}; {content['started']}. `{content['command']}`"])
+    environment = f"{machine['processor']}, {machine['cores']} core(s), load {_number(before['load'])} before"
+    return "\n".join([*parts, f"{environment}; {content['started']}. `{content['command']}`"])
 
 
 def _flatten(value: Any, name: str = "") -> dict[str, str]:
@@ -234,7 +232,7 @@ def _flatten(value: Any, name: str = "") -> dict[str, str]:
 
 def _soak(path: Path) -> str:
     result = read_result(path)
-    return "\n".join([*(f"- {describe_soak(soak)}" for soak in result.soaks), "", describe_place(result)])
+    return "\n".join([*(f"- {describe_soak(soak)}" for soak in result.soaks), "", describe_environment(result)])
 
 
 TABLES: dict[str, Callable[[Path], str]] = {
@@ -261,7 +259,7 @@ def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
-def _said(value: float | None, digits: int = 2) -> str:
+def _number(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 

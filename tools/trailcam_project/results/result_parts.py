@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from trailcam_benchmarks.host.idle import is_busy, wait_until_idle
 from trailcam_benchmarks.host.machine import describe_machine
 from trailcam_benchmarks.host.virtual_environments import environments_folder
-from trailcam_benchmarks.report.repeatability import Agreement, judge_agreement
 from trailcam_benchmarks.results.rows import Picture
 from trailcam_benchmarks.results.schema import Result, Row, build, read_record, read_result, to_text
 from trailcam_benchmarks.session.session import BenchmarkPlan, measure, variants_of
@@ -25,9 +24,8 @@ from trailcam_core.datasets.run_directory import read_run
 from trailcam_core.errors import DataError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.files.digest import file_sha256
-from trailcam_core.progress import Progress
-
-__all__ = ["BenchmarkPart", "Part", "PartOptions", "PartSkippedError", "RepeatabilityPart", "wait_for_idle_host"]
+from trailcam_core.jobs.progress import Progress
+from trailcam_project.results.repeatability import Agreement, judge_agreement
 
 _BASELINE_FRACTION = 0.25
 

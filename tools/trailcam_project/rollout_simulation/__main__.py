@@ -1,4 +1,4 @@
-"""Print what rollouts cost: ``python -m trailcam_project.rollout_simulation [--cameras N] [--seed N]``."""
+"""Print the costs of rollouts: ``python -m trailcam_project.rollout_simulation [--cameras N] [--seed N]``."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trailcam_core.release.index import Offer, ReleaseIndex
 from trailcam_project.rollout_simulation.contacts import CHANNEL, NEW, OLD, Costs, measure
-from trailcam_project.rollout_simulation.fleet import Fleet, Outcome, Step, simulate
+from trailcam_project.rollout_simulation.fleet import Fleet, RolloutStep, SimulationResult, simulate
 
 _DAYS = 70
 _COLUMNS = (
@@ -34,20 +34,24 @@ def _offers(number: int, percent: int, stopped: bool = False) -> ReleaseIndex:
     return ReleaseIndex(CHANNEL, number, (Offer(2, NEW, percent, stopped), Offer(1, OLD)))
 
 
-def _scenarios() -> Iterator[tuple[str, list[Step], bool]]:
+def _scenarios() -> Iterator[tuple[str, list[RolloutStep], bool]]:
     """Yield a name, what the host offers when, and whether there are deltas."""
-    begin = Step(-1.0, _BEFORE)
-    widened = [begin, *(Step(7.0 * week, _offers(2 + week, share)) for week, share in enumerate((10, 50, 100)))]
+    begin = RolloutStep(-1.0, _BEFORE)
+    widened = [begin, *(RolloutStep(7.0 * week, _offers(2 + week, share)) for week, share in enumerate((10, 50, 100)))]
     yield "nothing new", [begin], True
-    yield "100 % at once", [begin, Step(0.0, _offers(2, 100))], True
+    yield "100 % at once", [begin, RolloutStep(0.0, _offers(2, 100))], True
     yield "10, 50, 100 % in weeks 0, 1, 2", widened, True
     yield "the same, whole files", widened, False
-    yield "10 %, stopped on day 4", [begin, Step(0.0, _offers(2, 10)), Step(4.0, _offers(3, 10, stopped=True))], True
-    gone = Step(4.0, replace(_BEFORE, number=3))
-    yield "10 %, expired on day 4", [begin, Step(0.0, _offers(2, 10)), gone], True
+    yield (
+        "10 %, stopped on day 4",
+        [begin, RolloutStep(0.0, _offers(2, 10)), RolloutStep(4.0, _offers(3, 10, stopped=True))],
+        True,
+    )
+    gone = RolloutStep(4.0, replace(_BEFORE, number=3))
+    yield "10 %, expired on day 4", [begin, RolloutStep(0.0, _offers(2, 10)), gone], True
 
 
-def _row(name: str, outcome: Outcome, cameras: int) -> str:
+def _row(name: str, outcome: SimulationResult, cameras: int) -> str:
     """Return one row of a Markdown table."""
     takers = len({camera for _, camera, version in outcome.changes if version == NEW})
     days = [outcome.days_until(NEW, max(1, round(takers * share))) for share in (0.5, 0.95, 1.0)]

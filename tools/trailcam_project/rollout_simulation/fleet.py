@@ -10,14 +10,12 @@ from trailcam_core.release.index import ReleaseIndex
 from trailcam_core.release.rollout import choose
 from trailcam_project.rollout_simulation.contacts import Costs
 
-__all__ = ["Fleet", "Outcome", "Step", "simulate"]
-
 
 @dataclass(frozen=True)
 class Fleet:
-    """How cameras are reached: each at its own moment of the week, some weeks not at all, and links that break.
+    """Contacts of the cameras: each at a fixed time of the week, some weeks none, and links that break.
 
-    A link that is ``cut`` breaks at any byte; what was fetched whole by then is kept.
+    A fraction ``cut`` of the links breaks at a random byte; complete files are kept.
     """
 
     cameras: int = 1000
@@ -28,16 +26,16 @@ class Fleet:
 
 
 @dataclass(frozen=True)
-class Step:
-    """From this day on, the host offers this."""
+class RolloutStep:
+    """The releases that the host offers from a day on."""
 
     day: float
     index: ReleaseIndex
 
 
 @dataclass
-class Outcome:
-    """What happened: requests and bytes by hour, and when cameras began to run which version (day, camera, version)."""
+class SimulationResult:
+    """Requests and bytes by hour, and the changes of versions on cameras (day, camera, version)."""
 
     requests: Counter[int] = field(default_factory=Counter)
     sent_bytes: Counter[int] = field(default_factory=Counter)
@@ -45,7 +43,7 @@ class Outcome:
     runs: list[str] = field(default_factory=list)
 
     def days_until(self, version: str, count: int) -> float | None:
-        """Return the day on which so many cameras had taken a version."""
+        """Return the day on which ``count`` cameras had installed a version."""
         days = [day for day, _, taken in self.changes if taken == version]
         return days[count - 1] if 0 < count <= len(days) else None
 
@@ -60,13 +58,13 @@ class _Camera:
     wanted: str = ""
 
 
-def simulate(fleet: Fleet, costs: Costs, steps: list[Step], days: float, runs: str) -> Outcome:
-    """Let cameras that all run a version, and have seen the first step, have their contacts for so many days."""
+def simulate(fleet: Fleet, costs: Costs, steps: list[RolloutStep], days: float, runs: str) -> SimulationResult:
+    """Simulate the contacts of cameras that all run a version and have seen the first step, for ``days``."""
     chance = random.Random(fleet.seed)  # noqa: S311
     cameras = [_Camera(f"cam-{number:04}", runs, seen=steps[0].index.number) for number in range(fleet.cameras)]
     queue = [(chance.uniform(0, fleet.every_days), number) for number in range(fleet.cameras)]
     heapq.heapify(queue)
-    outcome = Outcome()
+    outcome = SimulationResult()
     while queue and queue[0][0] < days:
         day, number = heapq.heappop(queue)
         heapq.heappush(queue, (day + fleet.every_days, number))
@@ -86,7 +84,7 @@ def simulate(fleet: Fleet, costs: Costs, steps: list[Step], days: float, runs: s
 
 
 def _contact(camera: _Camera, index: ReleaseIndex, costs: Costs, share: float) -> tuple[int, int]:
-    """Change a camera as a contact does of whose bytes a share comes through; return requests and bytes."""
+    """Apply a contact of which a fraction of the bytes arrives to a camera; return requests and bytes."""
     offered = {offer.version for offer in index.offers}
     wanted = choose(index, camera.name, {camera.runs} & offered).version or camera.runs
     if wanted != camera.wanted:

@@ -1,20 +1,18 @@
-"""A model whose last layer was trained anew, as far as its bytes are concerned: for measuring deltas."""
+"""A model with another last layer, to measure deltas."""
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from trailcam_core.errors import DeployError
 
-__all__ = ["with_another_head"]
-
 
 def with_another_head(model: bytes, seed: int) -> bytes:
-    """Return a TFLite file whose last fully connected layer has other weights and biases; all else is the same.
+    """Return a TFLite file whose last fully connected layer has other weights and biases.
 
-    The bytes are noise, which no compression makes smaller: a head that was trained costs at most as much.
+    The bytes are noise, which does not compress: a trained head costs at most as much.
 
     Raises:
-        DeployError: the file has no such layer, or its weights lie elsewhere.
+        DeployError: the file has no such layer, or its weights are elsewhere.
     """
     graph = schema.Model.GetRootAs(model, 0)
     main = graph.Subgraphs(0)
@@ -28,7 +26,7 @@ def with_another_head(model: bytes, seed: int) -> bytes:
         buffer = graph.Buffers(main.Tensors(heads[-1].Inputs(position)).Buffer())
         content = buffer.DataAsNumpy().tobytes() if buffer.DataLength() else model[buffer.Offset() :][: buffer.Size()]
         if not content or model.count(content) != 1:
-            raise DeployError("the weights of the model's last layer cannot be told from others.")
+            raise DeployError("the weights of the model's last layer are not unique in the file.")
         start = model.index(content)
         changed[start : start + len(content)] = chance.bytes(len(content))
     return bytes(changed)

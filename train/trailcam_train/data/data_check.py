@@ -15,8 +15,6 @@ import numpy as np
 from trailcam_train.data.dataset import Dataset, Unreadable
 from trailcam_train.data.near_duplicates import DuplicatePair, group_pairs
 
-__all__ = ["ClassSummary", "CopyGroup", "DataCheck", "Quantiles", "check_data", "to_record"]
-
 _MIN_SCENES = 3  # one for each split
 _FEW_SCENES = 50  # below this a class has 7 test pictures: its recall is known to no better than 35 points
 _UNBALANCED = 3.0  # times as many pictures in the largest class as in the smallest

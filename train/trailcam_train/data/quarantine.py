@@ -17,8 +17,6 @@ from trailcam_core.errors import DataError
 from trailcam_core.files.atomic import sync_directory, write_file
 from trailcam_train.data.dataset import Dataset
 
-__all__ = ["JOURNAL", "Move", "move_files", "plan_moves", "restore_files"]
-
 JOURNAL = "moved.csv"
 _HEADER = ["file", "from", "reason"]
 
@@ -54,7 +52,7 @@ def move_files(root: Path, moves: Sequence[Move], folder: Path) -> None:
         OSError: the disk is full or read-only; what is in the journal and the quarantine was moved, the rest was not.
     """
     if folder.resolve().is_relative_to(root.resolve()):
-        raise DataError(f"{folder}: lies in the data folder, where it would be read again. Choose a place outside.")
+        raise DataError(f"{folder}: lies in the data folder, where it would be read again. Choose a folder outside.")
     for move in moves:
         if (folder / move.file).exists():
             raise DataError(f"{folder / move.file}: is in quarantine already. Choose another folder.")
@@ -78,21 +76,21 @@ def restore_files(folder: Path) -> tuple[Path, ...]:
     """Move every file of a quarantine folder back to its original place.
 
     Returns:
-        The files that are in their place again.
+        The restored files.
 
     Raises:
-        DataError: no journal, a damaged one, or another file has taken a place; nothing was moved.
+        DataError: no journal, a damaged one, or another file has the path of one; nothing was moved.
     """
     pending = []
-    for file, place in _read_journal(folder / JOURNAL):
+    for file, target in _read_journal(folder / JOURNAL):
         if not (folder / file).exists():
             continue
-        if place.exists():
-            raise DataError(f"{place}: another file has taken this place. Move it away to restore {folder / file}.")
-        pending.append((folder / file, place))
-    for source, place in pending:
-        _move(source, place)
-    return tuple(place for _, place in pending)
+        if target.exists():
+            raise DataError(f"{target}: another file has this path. Move it away to restore {folder / file}.")
+        pending.append((folder / file, target))
+    for source, target in pending:
+        _move(source, target)
+    return tuple(target for _, target in pending)
 
 
 def _move(source: Path, target: Path) -> None:

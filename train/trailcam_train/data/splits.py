@@ -17,8 +17,6 @@ from trailcam_core.datasets.run_directory import SPLITS, SplitRow, read_split
 from trailcam_core.errors import DataError
 from trailcam_train.data.dataset import Dataset
 
-__all__ = ["check_groups", "count_crossing", "load_split", "make_split"]
-
 _Counts = dict[str, dict[str, float]]  # by split, then by label
 
 
@@ -128,7 +126,7 @@ def check_groups(path: Path, rows: Sequence[SplitRow], groups: Sequence[int], da
 
 
 def count_crossing(rows: Sequence[SplitRow], groups: Sequence[int], dataset: Dataset) -> int:
-    """Return how many groups have pictures in several splits; arguments as for ``check_groups``."""
+    """Return the number of groups with pictures in several splits; arguments as for ``check_groups``."""
     return len(_crossing(rows, groups, dataset))
 
 

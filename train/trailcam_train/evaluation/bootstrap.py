@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from trailcam_core.statistics.calibration_error import BIN_COUNT, bin_indices, calibration_error
 
-__all__ = ["calibration_error_interval", "macro_f1_interval"]
-
 _RESAMPLES = 1000
 _ENDS = (0.025, 0.975)
 
@@ -62,11 +60,11 @@ def calibration_error_interval(
     """
     rng = np.random.default_rng(seed)
     n = len(confidence)
-    place, gap = bin_indices(confidence), confidence - right  # both (N,)
+    bins, gap = bin_indices(confidence), confidence - right  # both (N,)
     again, by_chance = np.empty(_RESAMPLES), np.empty(_RESAMPLES)
     for number in range(_RESAMPLES):
         drawn = rng.integers(0, n, n)
-        again[number] = np.abs(np.bincount(place[drawn], gap[drawn], BIN_COUNT)).sum() / n
+        again[number] = np.abs(np.bincount(bins[drawn], gap[drawn], BIN_COUNT)).sum() / n
         by_chance[number] = calibration_error(confidence, rng.random(n) < confidence)
     estimate = calibration_error(confidence, right)
     low, high = 2 * estimate - np.quantile(again, _ENDS[::-1])

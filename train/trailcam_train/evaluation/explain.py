@@ -16,8 +16,6 @@ import numpy.typing as npt
 from trailcam_core.images.resize import Image
 from trailcam_train.models.runtime import jit_setting
 
-__all__ = ["FeatureMaps", "feature_maps", "grad_cam"]
-
 Floats = npt.NDArray[np.float32]
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
@@ -36,8 +34,8 @@ class FeatureMaps:
 def grad_cam(model: keras.Model, images: npt.NDArray[np.uint8], class_ids: npt.NDArray[np.integer[Any]]) -> Floats:
     """Return the Grad-CAM map of each picture for a class: (N, h, w) float32, from 0 to 1 at its maximum.
 
-    A map is all 0 if no region supports the class. Without a convolution, or where the head cannot be cut off in one
-    place, there are no maps: (N, 0, 0).
+    A map is all 0 if no region supports the class. Without a convolution, or where the head cannot be cut off at one
+    point, there are no maps: (N, 0, 0).
 
     Args:
         model: (N, H, W, 3) uint8 to (N, K) logits; not changed.
@@ -70,14 +68,14 @@ def feature_maps(model: keras.Model, image: Image) -> tuple[FeatureMaps, ...]:
     graph = _trace(model)
     found = []
     for kind, types in (("convolution", _CONVOLUTIONS), ("pooling", _POOLINGS)):
-        step = next((step for step in graph.steps if isinstance(step.layer, types)), None)
-        if step is not None:
-            found.append(FeatureMaps(kind, step.layer.name, _run(graph.pixels, step.left, image[None])[0]))
+        made = next((made for made in graph.calls if isinstance(made.layer, types)), None)
+        if made is not None:
+            found.append(FeatureMaps(kind, made.layer.name, _run(graph.pixels, made.left, image[None])[0]))
     return tuple(found)
 
 
 @dataclass(frozen=True)
-class _Step:
+class _LayerCall:
     """One call of a layer: the symbolic tensor it takes, or a list of them, and the one it gives."""
 
     layer: Any
@@ -88,19 +86,19 @@ class _Step:
 @dataclass(frozen=True)
 class _Graph:
     pixels: Any
-    steps: tuple[_Step, ...]
+    calls: tuple[_LayerCall, ...]
     logits: Any
 
 
 def _trace(model: keras.Model) -> _Graph:
     """Call the layers of ``model`` again, including those of nested models, and record their inputs and outputs."""
-    steps: list[_Step] = []
+    calls: list[_LayerCall] = []
 
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
         if isinstance(layer, keras.Model):
             return call_inside(layer, arguments[0])
         left = layer(*arguments, **options)
-        steps.append(_Step(layer, arguments[0], left))
+        calls.append(_LayerCall(layer, arguments[0], left))
         return left
 
     def call_inside(outer: keras.Model, entered: Any) -> Any:
@@ -108,11 +106,11 @@ def _trace(model: keras.Model) -> _Graph:
         keras.models.clone_model(
             functional, input_tensors=entered, clone_function=lambda layer: layer, call_function=call
         )
-        return steps[-1].left  # all else leads there, so it was called last
+        return calls[-1].left  # all else leads there, so it was called last
 
     pixels = keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype)
     logits = call_inside(model, pixels)
-    return _Graph(pixels, tuple(steps), logits)
+    return _Graph(pixels, tuple(calls), logits)
 
 
 def _has_places(tensor: Any) -> bool:
@@ -123,9 +121,9 @@ def _has_places(tensor: Any) -> bool:
 
 def _cut_head(graph: _Graph) -> tuple[Any, keras.Model] | None:
     """Return the last spatial activation and a copy of the layers behind it, or None if there is no such cut."""
-    if not any(isinstance(step.layer, _CONVOLUTIONS) for step in graph.steps):
+    if not any(isinstance(made.layer, _CONVOLUTIONS) for made in graph.calls):
         return None
-    cut = next((s.entered for s in reversed(graph.steps) if _has_places(s.entered) and not _has_places(s.left)), None)
+    cut = next((s.entered for s in reversed(graph.calls) if _has_places(s.entered) and not _has_places(s.left)), None)
     if cut is None:
         return None
     try:

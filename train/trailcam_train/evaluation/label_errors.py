@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LabelError", "find_label_errors"]
-
 
 @dataclass(frozen=True)
 class LabelError:
@@ -31,26 +29,26 @@ class LabelError:
 
 
 def find_label_errors(
-    shares: npt.NDArray[np.floating[Any]], class_ids: npt.NDArray[np.integer[Any]]
+    probabilities: npt.NDArray[np.floating[Any]], class_ids: npt.NDArray[np.integer[Any]]
 ) -> tuple[LabelError, ...]:
     """Return the pictures whose label is likely wrong, the likeliest first.
 
     They are ranked by the probability of the label given minus that of the suggested one.
 
     Args:
-        shares: (N, K) probabilities from a model that was not trained on these pictures.
+        probabilities: (N, K) from a model that was not trained on these pictures.
         class_ids: (N,) labels given.
     """
     positions = np.arange(len(class_ids))
-    given = shares[positions, class_ids]
-    counts = np.bincount(class_ids, minlength=shares.shape[1])
-    sums = np.bincount(class_ids, weights=given, minlength=shares.shape[1])
+    given = probabilities[positions, class_ids]
+    counts = np.bincount(class_ids, minlength=probabilities.shape[1])
+    sums = np.bincount(class_ids, weights=given, minlength=probabilities.shape[1])
     thresholds = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)  # (K,); nothing counts to an empty class
-    confident = np.where(shares >= thresholds, shares, -1.0)
+    confident = np.where(probabilities >= thresholds, probabilities, -1.0)
     suggested = confident.argmax(axis=1)
     suspects = np.flatnonzero((confident.max(axis=1) >= 0) & (suggested != class_ids))
-    margins = given - shares[positions, suggested]
+    margins = given - probabilities[positions, suggested]
     return tuple(
-        LabelError(int(p), int(suggested[p]), float(given[p]), float(shares[p, suggested[p]]))
+        LabelError(int(p), int(suggested[p]), float(given[p]), float(probabilities[p, suggested[p]]))
         for p in suspects[np.argsort(margins[suspects], kind="stable")]
     )

@@ -14,20 +14,9 @@ from trailcam_core.errors import DataError, SourceError
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.decision import confidence_score, fit_reject_rule
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import REJECT_SCORES, InputSpec
 from trailcam_core.statistics.wilson import wilson_interval
-
-__all__ = [
-    "KNOWN_ACCEPT_RATE",
-    "OodLogits",
-    "SplitLogits",
-    "auroc",
-    "check_ood_images",
-    "ood_metrics",
-    "predict_ood_images",
-    "reject_metrics",
-]
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -80,8 +69,8 @@ def predict_ood_images(model: keras.Model, root: Path, spec: InputSpec, progress
     """
     groups = list_ood_images(root)
     total = sum(map(len, groups.values()))
-    fit: dict[str, Floats] = {}
-    report: dict[str, Floats] = {}
+    tuning: dict[str, Floats] = {}
+    evaluation: dict[str, Floats] = {}
     done = 0
     for group, members in groups.items():
         logits = []
@@ -94,10 +83,10 @@ def predict_ood_images(model: keras.Model, root: Path, spec: InputSpec, progress
                 logits.append(np.asarray(model.predict_on_batch(np.stack(readable)), np.float32))
         found = np.concatenate(logits) if logits else np.zeros((0, 1), np.float32)
         if len(found) >= 2:
-            fit[group], report[group] = found[TUNING_HALF], found[EVALUATION_HALF]
-    if not fit:
+            tuning[group], evaluation[group] = found[TUNING_HALF], found[EVALUATION_HALF]
+    if not tuning:
         raise _too_few(root)
-    return OodLogits(fit, report)
+    return OodLogits(tuning, evaluation)
 
 
 def _too_few(root: Path) -> DataError:

@@ -12,8 +12,6 @@ import numpy as np
 
 from trailcam_core.images.resize import Image
 
-__all__ = ["CameraLook", "draw_look", "infrared", "low_light", "motion_blur", "stems", "turn", "vignette"]
-
 _IR_CONTRAST = (0.4, 1.0)
 _IR_NOISE = (2.0, 12.0)  # standard deviation, levels of 255
 _IR_VIGNETTE = (0.0, 0.7)

@@ -13,8 +13,6 @@ import numpy as np
 from trailcam_core.images.resize import Image
 from trailcam_train.field.cutouts import Cutout, Mask
 
-__all__ = ["Box", "CropRule", "crop_square", "decoy", "device_square", "draw_place", "draw_square", "paste"]
-
 
 @dataclass(frozen=True)
 class Box:

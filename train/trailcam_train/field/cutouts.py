@@ -16,8 +16,6 @@ import numpy.typing as npt
 
 from trailcam_core.images.resize import Image
 
-__all__ = ["Cutout", "Mask", "MaskLimits", "check_mask", "cut_out", "feather", "find_mask"]
-
 Mask = npt.NDArray[np.uint8]  # (H, W), 0 outside and 255 inside
 
 _LONGER_SIDE_PX = 120  # GrabCut's time grows with the area; the outline is smoothed afterwards anyway

@@ -23,19 +23,6 @@ from trailcam_core.images.decode import IMAGE_SUFFIXES, read_image
 from trailcam_core.images.resize import Image
 from trailcam_core.inference.decision import Decision
 
-__all__ = [
-    "NOTHING",
-    "OTHER_ANIMAL",
-    "Negative",
-    "Suspect",
-    "check_scenes",
-    "describe_suspects",
-    "find_negatives",
-    "find_suspects",
-    "relief",
-    "split_groups",
-]
-
 NOTHING, OTHER_ANIMAL = "nothing", "other animal"
 
 _ANIMALS = "animals"

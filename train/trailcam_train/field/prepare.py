@@ -27,7 +27,7 @@ from trailcam_core.errors import DataError, SourceError
 from trailcam_core.files.atomic import staged_directory
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.data.dataset import scan_dataset
 from trailcam_train.data.near_duplicates import group_near_duplicates
 from trailcam_train.data.splits import make_split
@@ -36,8 +36,6 @@ from trailcam_train.field.compositing import Box, crop_square, draw_place, draw_
 from trailcam_train.field.cutouts import Cutout, cut_out
 from trailcam_train.field.negatives import NOTHING, Negative, check_scenes, find_negatives, split_groups
 from trailcam_train.field.settings import FieldSettings
-
-__all__ = ["SPLIT_FILE", "Division", "Source", "make_crop", "prepare_field_data"]
 
 SPLIT_FILE = "split.csv"
 

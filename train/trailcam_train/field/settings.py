@@ -5,8 +5,6 @@ from dataclasses import dataclass, fields
 from trailcam_train.field.camera_look import CameraLook
 from trailcam_train.field.compositing import CropRule
 
-__all__ = ["FieldSettings"]
-
 _PROBABILITIES = ("infrared", "stems", "stems_share", "motion_blur", "turn", "low_light", "jitter")
 
 

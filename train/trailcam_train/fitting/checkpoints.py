@@ -23,22 +23,6 @@ import numpy.typing as npt
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import write_file
 
-__all__ = [
-    "BEST_FILE",
-    "LAST_FILE",
-    "START_FILE",
-    "EpochRow",
-    "InterpolationRow",
-    "State",
-    "interpolate_best",
-    "load_best",
-    "load_last",
-    "put_variables",
-    "save_best",
-    "save_last",
-    "save_start",
-]
-
 LAST_FILE = "last.npz"
 BEST_FILE = "best.npz"
 START_FILE = "start.npz"
@@ -168,31 +152,22 @@ def load_last(folder: Path) -> tuple[State, Arrays]:
     return state, arrays
 
 
-def save_best(folder: Path, model: keras.Model) -> None:
-    """Write ``best.npz``.
+def save_weights(path: Path, model: keras.Model) -> None:
+    """Write ``best.npz`` or ``start.npz``.
 
     Raises:
         OSError: the disk is full or failing; the older checkpoint stays.
     """
-    _write(folder / BEST_FILE, _collect("model", model.variables))
+    _write(path, _collect("model", model.variables))
 
 
-def load_best(folder: Path, model: keras.Model) -> None:
-    """Put the best weights so far into ``model``.
+def load_weights(path: Path, model: keras.Model) -> None:
+    """Put the weights of ``best.npz`` or ``start.npz`` into ``model``.
 
     Raises:
         TrainError: missing, damaged, or of another network.
     """
-    put_variables(_read(folder / BEST_FILE), "model", model.variables, folder / BEST_FILE)
-
-
-def save_start(folder: Path, model: keras.Model) -> None:
-    """Write ``start.npz``.
-
-    Raises:
-        OSError: the disk is full or failing.
-    """
-    _write(folder / START_FILE, _collect("model", model.variables))
+    put_variables(_read(path), "model", model.variables, path)
 
 
 def interpolate_best(folder: Path, model: keras.Model, fraction: float, phase: int) -> None:

@@ -26,19 +26,20 @@ import numpy.typing as npt
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.inference.temperature import negative_log_likelihood
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.fitting.checkpoints import (
+    BEST_FILE,
     LAST_FILE,
+    START_FILE,
     EpochRow,
     InterpolationRow,
     State,
     interpolate_best,
-    load_best,
     load_last,
+    load_weights,
     put_variables,
-    save_best,
     save_last,
-    save_start,
+    save_weights,
 )
 from trailcam_train.fitting.frozen_features import Stream, remove_features
 from trailcam_train.fitting.losses import make_batch
@@ -48,15 +49,13 @@ from trailcam_train.fitting.tensorboard_log import StepRow, log_epoch, log_inter
 from trailcam_train.models.runtime import seed_epoch
 from trailcam_train.recipe.schema import Phase
 
-__all__ = ["HISTORY_FILE", "Task", "fit", "history_to_bytes", "learning_rate", "predict_logits"]
-
 HISTORY_FILE = "history.csv"
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int32]
 
 
-def fit(model: keras.Model, task: Task, folder: Path, progress: Progress = silent) -> State:
+def train_model(model: keras.Model, task: Task, folder: Path, progress: Progress = silent) -> State:
     """Train ``model`` until every phase of the recipe is done; resumes from a checkpoint in ``folder``.
 
     Args:
@@ -79,13 +78,13 @@ def fit(model: keras.Model, task: Task, folder: Path, progress: Progress = silen
             state = _run_phase(model, task, state, arrays or {}, folder, progress)
         arrays = None
         if state.best is not None:
-            load_best(folder, model)
+            load_weights(folder / BEST_FILE, model)
         state = replace(state, phase=state.phase + 1, phase_epoch=0, stale=0)
         state = replace(state, finished=state.phase == len(phases))
         write_file(folder / HISTORY_FILE, history_to_bytes(state))
         save_last(folder, state, model, None)
         remove_features(folder)
-    load_best(folder, model)
+    load_weights(folder / BEST_FILE, model)
     return state
 
 
@@ -143,13 +142,13 @@ def _run_phase(
     if any(name.startswith("optimizer-") for name in arrays):
         put_variables(arrays, "optimizer", setup.optimizer.variables, folder / LAST_FILE)
     if phase.weight_interpolation < 1 and state.phase_epoch == 0:
-        save_start(folder, model)
+        save_weights(folder / START_FILE, model)
     while state.phase_epoch < phase.epochs and not (phase.patience and state.stale >= phase.patience):
         epoch, steps = _run_epoch(setup, state, progress)
         state = state.with_epoch(epoch)
         with averaged(setup):
             if state.best_epoch == epoch.epoch:
-                save_best(folder, model)
+                save_weights(folder / BEST_FILE, model)
         log_epoch(folder, epoch, steps)
         save_last(folder, state, model, setup.optimizer)
         write_file(folder / HISTORY_FILE, history_to_bytes(state))

@@ -20,8 +20,6 @@ import numpy.typing as npt
 from trailcam_core.errors import TrainError
 from trailcam_train.fitting.checkpoints import LAST_FILE, State, load_last
 
-__all__ = ["check_same_epoch", "check_same_on_hosts", "host_count", "join_hosts", "local_part"]
-
 _COUNT, _NUMBER = "KERAS_DISTRIBUTION_NUM_PROCESSES", "KERAS_DISTRIBUTION_PROCESS_ID"
 
 
@@ -101,7 +99,7 @@ def check_same_epoch(folder: Path) -> None:
         return
     state = load_last(folder)[0] if (folder / LAST_FILE).exists() else State()
     found = _gather(np.array([state.epoch, state.phase, len(state.blends)], np.int32)).tolist()
-    if any(place != found[0] for place in found):
+    if any(progress != found[0] for progress in found):
         epochs = ", ".join(str(epoch) for epoch, *_ in found)
         raise TrainError(
             f"the hosts stopped in different places, after epochs {epochs}. Copy {folder} of host "

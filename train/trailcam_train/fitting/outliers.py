@@ -6,16 +6,13 @@ half is left out. ``outliers.csv`` keeps the list, so that no later step evaluat
 
 from pathlib import Path
 
-from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, TUNING_HALF, list_ood_images
+from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, TUNING_HALF, find_readable_images
 from trailcam_core.datasets.run_directory import SplitRow
-from trailcam_core.errors import DataError, SourceError, TrainError
+from trailcam_core.errors import DataError, TrainError
 from trailcam_core.files.digest import file_sha256
-from trailcam_core.images.decode import read_image
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import InputSpec
 from trailcam_train.fitting.streams import OUTLIER_LABEL
-
-__all__ = ["check_outliers", "choose_outliers"]
 
 
 def choose_outliers(root: Path, spec: InputSpec, progress: Progress = silent) -> tuple[SplitRow, ...]:
@@ -24,20 +21,14 @@ def choose_outliers(root: Path, spec: InputSpec, progress: Progress = silent) ->
     Raises:
         DataError: no such folder, or no readable picture in that half.
     """
-    groups = list_ood_images(root)
-    total, done = sum(map(len, groups.values())), 0
     shown: list[SplitRow] = []
     reported: set[str] = set()
-    for members in groups.values():
-        readable = []
-        for path in members:
-            if _is_readable(path, spec):
-                digest = file_sha256(path)
-                readable.append(SplitRow(path.relative_to(root).as_posix(), digest, "train", OUTLIER_LABEL))
-            done += 1
-            progress("reading others", done, total)
-        shown += readable[TUNING_HALF]
-        reported |= {row.sha256 for row in readable[EVALUATION_HALF]}
+    for members in find_readable_images(root, spec, progress)[0].values():
+        shown += [
+            SplitRow(path.relative_to(root).as_posix(), file_sha256(path), "train", OUTLIER_LABEL)
+            for path in members[TUNING_HALF]
+        ]
+        reported |= {file_sha256(path) for path in members[EVALUATION_HALF]}
     chosen = tuple(row for row in shown if row.sha256 not in reported)
     if not chosen:
         raise DataError(f"{root}: no readable picture of others to show in training, expected at least one.")
@@ -56,11 +47,3 @@ def check_outliers(rows: tuple[SplitRow, ...], root: Path, spec: InputSpec, prog
             f"{root}: pictures were added, removed or changed since this training began, so that others it learned "
             "from would be reported on. Put the folder back as it was, or train again."
         )
-
-
-def _is_readable(path: Path, spec: InputSpec) -> bool:
-    try:
-        read_image(path, spec)
-    except SourceError:
-        return False
-    return True

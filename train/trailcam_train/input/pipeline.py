@@ -18,16 +18,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.cores import usable_cores
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import DataError, SourceError
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image, fit_image
+from trailcam_core.jobs.cores import usable_cores
 from trailcam_core.spec import InputSpec
 from trailcam_train.input.augmentation import Augmentation, augment, decoding_spec
 from trailcam_train.input.epoch_order import EpochOrder, repeat_counts
-
-__all__ = ["Batch", "DecodedCache", "PictureReader", "PictureStream"]
 
 Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]  # images (N, H, W, 3) RGB, class_ids (N,)
 
@@ -43,11 +41,6 @@ class DecodedCache:
         self._used_bytes = 0
         self._images: dict[tuple[Path, int, int, str], Image] = {}
         self._lock = threading.Lock()
-
-    @property
-    def used_bytes(self) -> int:
-        """Size of the cached pictures."""
-        return self._used_bytes
 
     def read(self, path: Path, spec: InputSpec) -> Image:
         """Return ``read_image(path, spec)``; the caller must not modify it.

@@ -17,8 +17,7 @@ import keras
 
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import write_file
-
-__all__ = ["ImageNetFile", "load_weights", "with_pixel_input"]
+from trailcam_core.inference.file_model import first_line
 
 _DOWNLOAD_TIMEOUT_S = 30
 
@@ -109,9 +108,8 @@ def load_weights(backbone: keras.Model, weights: str, imagenet: ImageNetFile | N
             else:
                 backbone.load_weights(path)
     except (ValueError, OSError, KeyError, TypeError, UserWarning) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise TrainError(
-            f"{path}: does not hold the weights of {backbone.name} without its head ({first_line[:200]}). "
+            f"{path}: does not hold the weights of {backbone.name} without its head ({first_line(error)}). "
             "Name the file that belongs to this recipe."
         ) from error
 

@@ -14,11 +14,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.cores import usable_cores
 from trailcam_core.inference.runtimes import load_runtime
+from trailcam_core.jobs.cores import usable_cores
 from trailcam_train.models.runtime import has_gpu
-
-__all__ = ["InferenceFunction", "compile_inference"]
 
 Floats = npt.NDArray[np.floating[Any]]
 InferenceFunction = Callable[[npt.NDArray[np.uint8]], Floats]  # (N, H, W, 3) uint8 to (N, ...) float32
@@ -68,10 +66,10 @@ def _litert_forward(content: bytes) -> InferenceFunction:
 
         def work(number: int) -> None:
             interpreter = interpreters[number]
-            for place in range(number, len(images), count):
-                interpreter.set_tensor(into, images[place : place + 1])
+            for position in range(number, len(images), count):
+                interpreter.set_tensor(into, images[position : position + 1])
                 interpreter.invoke()
-                answers[place] = interpreter.get_tensor(out["index"])[0]
+                answers[position] = interpreter.get_tensor(out["index"])[0]
 
         for _ in pool.map(work, range(count)):
             pass  # an error in a thread is raised here

@@ -28,8 +28,6 @@ from trailcam_train.reports.run_report_pictures import (
     show_mistakes,
 )
 
-__all__ = ["Page", "render_report"]
-
 _LISTED = 100  # unreadable files shown; unreadable.csv has all
 _TOP5_CLASSES = 5  # classes above which a label among five answers is an achievement
 _CLASS = (
@@ -62,7 +60,7 @@ _BLEND = (
 
 @dataclass(frozen=True)
 class Page:
-    """What a report is made of.
+    """The content of a report.
 
     ``rows`` are the validation and then the test pictures, relative to ``data``; ``validation`` and ``test`` answer
     them in that order. ``model`` is the network that did.

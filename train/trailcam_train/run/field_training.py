@@ -5,14 +5,12 @@ from pathlib import Path
 
 from trailcam_core.datasets.run_directory import Run
 from trailcam_core.errors import TrainError
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.data.class_names import choose_label_map
 from trailcam_train.data.dataset import list_class_folders
 from trailcam_train.field.prepare import SPLIT_FILE, Division, prepare_field_data
 from trailcam_train.run.partial_run import check_free
 from trailcam_train.run.training import TrainingRequest, start_training
-
-__all__ = ["start_field_training"]
 
 _SUFFIX = ".data"
 

@@ -42,20 +42,6 @@ from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipe.toml import read_recipe, recipe_to_toml
 from trailcam_train.run.lock import LOCK_FILE
 
-__all__ = [
-    "TrainingJob",
-    "check_free",
-    "check_space",
-    "create_job",
-    "describe_machine",
-    "json_bytes",
-    "now",
-    "partial_folder",
-    "publish",
-    "read_job",
-    "read_unreadable",
-]
-
 # Weights, Adam's two averages and one of the weights, each 4 bytes; all of it twice while a checkpoint is replaced.
 _BYTES_PER_PARAMETER = 32
 _SPARE_BYTES = 50_000_000  # report, predictions and what the file system needs
@@ -114,14 +100,14 @@ def check_space(folder: Path, parameter_count: int) -> None:
     Raises:
         TrainError: too little free space.
     """
-    place = folder
-    while not place.exists():
-        place = place.parent
-    free, needed = shutil.disk_usage(place).free, _BYTES_PER_PARAMETER * parameter_count + _SPARE_BYTES
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    free, needed = shutil.disk_usage(existing).free, _BYTES_PER_PARAMETER * parameter_count + _SPARE_BYTES
     if free < needed:
         raise TrainError(
-            f"{place}: {free / 1e6:,.0f} MB free, checkpoints need {needed / 1e6:,.0f} MB. Free some, or name a folder "
-            'on another disk with "--runs".'
+            f"{existing}: {free / 1e6:,.0f} MB free, checkpoints need {needed / 1e6:,.0f} MB. Free some, or name a "
+            'folder on another disk with "--runs".'
         )
 
 
@@ -158,14 +144,14 @@ def read_job(folder: Path, data: Path | None = None, ood: Path | None = None) ->
         labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
         provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
         provenance |= {name: str(path.resolve()) for name, path in (("data", data), ("others", ood)) if path}
-        place = data or Path(provenance["data"])
+        pictures = data or Path(provenance["data"])
         ood = Path(provenance["others"]) if "others" in provenance else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainError(f"{folder}: cannot go on, it is damaged ({error}). Train again.") from error
     recipe = read_recipe(folder / "recipe.toml")
     outliers = read_split(folder / OUTLIERS_FILE) if (folder / OUTLIERS_FILE).exists() else ()
     return TrainingJob(
-        folder, place, recipe, tuple(labels), read_split(folder / "split.csv"), provenance, ood, outliers
+        folder, pictures, recipe, tuple(labels), read_split(folder / "split.csv"), provenance, ood, outliers
     )
 
 

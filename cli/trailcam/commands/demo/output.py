@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from trailcam.commands.demo.material import Photograph, Sequence, Verdict, demo_labels, judge, judge_photograph
-from trailcam.commands.watch_output import frame_record
+from trailcam.commands.watch.output import frame_record
 from trailcam_core.classifier import Classification
 from trailcam_edge.events import BLANK, UNKNOWN, Visit
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.store.records import event_json, unstored_event
-
-__all__ = ["DemoJson", "DemoOutput", "DemoText"]
 
 _HEADINGS = {
     "animal": "Animals that the model knows:",

@@ -1,6 +1,7 @@
 """``trailcam deploy``: provision cameras over SSH and bring them to the newest release."""
 
 import argparse
+import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from trailcam.commands.deploy.host_options import (
     ssh_settings,
 )
 from trailcam.commands.deploy.release_options import add_release_arguments, prepare_payload
+from trailcam.logs import add_logging_arguments
 
 if TYPE_CHECKING:
     from trailcam_deploy.device.activation import DeviceStatus
@@ -39,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-latency-ms", type=float, metavar="MS", help="limit of the self-test, instead of the device's own"
     )
     parser.add_argument("--wait", type=float, default=900.0, metavar="S", help="time until a device is healthy (900)")
+    add_logging_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,7 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
         payload = prepare_payload(arguments, folder, [host.channel for host in hosts])
         hosts = tuple(_with_options(host, arguments) for host in hosts)
         settings = ssh_settings(arguments, len(hosts))
-        with FleetDisplay(len(hosts)) as display:
+        level = logging.DEBUG if arguments.verbose else logging.WARNING if arguments.quiet else logging.INFO
+        with FleetDisplay(len(hosts), level) as display:
             wait = WaitPolicy(arguments.wait, arguments.max_latency_ms)
             job = DeployJob(payload, settings, lambda host: ask_password(settings, host), wait, display.progress)
 

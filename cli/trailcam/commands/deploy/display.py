@@ -10,8 +10,6 @@ from tqdm import tqdm
 
 from trailcam_deploy.fleet.run_fleet import DONE, HostOutcome
 
-__all__ = ["FleetDisplay"]
-
 _BAR_EVERY_S = 0.2
 _LOGGER = logging.getLogger("trailcam_deploy")
 
@@ -22,8 +20,8 @@ class FleetDisplay(logging.Handler):
     In a ``with`` block it handles the records of ``trailcam_deploy``, each with its device as ``host``.
     """
 
-    def __init__(self, total: int) -> None:
-        super().__init__()
+    def __init__(self, total: int, level: int = logging.INFO) -> None:
+        super().__init__(level)
         self._guard = threading.Lock()
         self._many = total > 1
         self._drawn_s = 0.0
@@ -35,7 +33,7 @@ class FleetDisplay(logging.Handler):
 
     def __enter__(self) -> "FleetDisplay":
         self._before = _LOGGER.level, _LOGGER.propagate
-        _LOGGER.setLevel(logging.INFO)
+        _LOGGER.setLevel(self.level)
         _LOGGER.propagate = False
         _LOGGER.addHandler(self)
         return self

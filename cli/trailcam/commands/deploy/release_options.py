@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trailcam import __version__
-from trailcam.commands.model_options import usage_error
+from trailcam.model_options import usage_error
 
 if TYPE_CHECKING:
     from trailcam_deploy.device.job import Payload
     from trailcam_deploy.operator_folder import OperatorFolder
-
-__all__ = ["add_release_arguments", "prepare_payload"]
 
 
 def add_release_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from trailcam.native_log import quiet_native_log
 from trailcam.progress import terminal_progress
 from trailcam.tensorflow_settings import prepare_tensorflow
 from trailcam_core.errors import TrainError
-from trailcam_core.progress import Progress
+from trailcam_core.jobs.progress import Progress
 
 if TYPE_CHECKING:
     from trailcam_core.datasets.run_directory import Run

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol, runtime_checkable
+from typing import IO, Any, Protocol, runtime_checkable
 
 import urllib3
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
@@ -16,9 +16,8 @@ from tuf.ngclient.fetcher import FetcherInterface
 from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
 
 from trailcam_core.errors import UpdateError
+from trailcam_core.network.tls import client_context
 from trailcam_edge.update.errors import NotFetchedError
-
-__all__ = ["FolderFetcher", "MinimumRateFetcher", "Piece", "PromptFetcher", "RangedFetcher", "open_source"]
 
 _FOLDER_URL = "folder:/"
 _CHUNK_BYTES = 1 << 16
@@ -87,6 +86,11 @@ def _read(file: IO[bytes], path: PurePosixPath) -> bytes:
 
 class PromptFetcher(Urllib3Fetcher):
     """Yield bytes as they arrive; python-tuf's fetcher waits for a whole chunk, which a slow host fills in days."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # python-tuf has no public way to set the context; its pools are made of these arguments when first used.
+        self._proxy_env._kw_args["ssl_context"] = client_context()
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         return self._body(self._request(url, {}), url)

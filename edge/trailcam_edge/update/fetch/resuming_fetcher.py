@@ -20,8 +20,6 @@ from trailcam_core.files.atomic import sync_directory, write_file
 from trailcam_core.files.digest import file_sha256
 from trailcam_edge.update.fetch.fetchers import RangedFetcher
 
-__all__ = ["ResumingFetcher", "partial_bytes"]
-
 _NAMED_BY_DIGEST = re.compile(r"([0-9a-f]{64})\.[A-Za-z0-9._-]{1,150}")
 _VALIDATOR_SUFFIX = ".etag"
 _UNNAMED = "unnamed"
@@ -135,7 +133,7 @@ class ResumingFetcher(FetcherInterface):
                 _write_flushed(file, chunks, offset, length, url)
             finally:
                 os.fsync(file.fileno())
-        if _size(part) < length:  # without a stated length a lost connection looks like the end
+        if _size(part) < length:  # without a stated length a lost connection resembles the end
             raise DownloadError(f"{url}: ended after {_size(part):,} of {length:,} bytes")
 
     def _drop_others(self, part: Path) -> None:

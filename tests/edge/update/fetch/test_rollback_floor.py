@@ -170,8 +170,8 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
         Floor({"root": SeenVersion(1, "")}, {}, None),
         replace(FLOOR, signed_at=NOW + SECOND / 8),
     ):
-        write_floor(tmp_path / "state", floor)
-        assert read_floor(tmp_path / "state") == floor
+        write_floor(tmp_path / "var" / "state", floor)
+        assert read_floor(tmp_path / "var" / "state") == floor
 
 
 HIGHER = {
@@ -189,6 +189,42 @@ def test_of_two_files_the_higher_counts(tmp_path: Path, what: str, newest_first:
     first, second = (HIGHER[what], FLOOR) if newest_first else (FLOOR, HIGHER[what])
     keep(tmp_path, first, second)
     assert read_floor(tmp_path) == HIGHER[what]
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_the_first_floor_of_a_device_is_higher_than_none(tmp_path: Path, newest_first: bool) -> None:
+    first = Floor({"root": SeenVersion(1, "a key")}, {}, None)
+    keep(tmp_path, *((first, Floor()) if newest_first else (Floor(), first)))
+    assert read_floor(tmp_path) == first
+
+
+THIRTY_KEYS = " ".join(["a" * 64] * 30)
+LARGEST = {
+    "keys": replace(FLOOR, roles=offered("targets", 5, THIRTY_KEYS)),
+    "version": replace(FLOOR, roles=offered("timestamp", 10**20 - 1)),
+    "channels": replace(FLOOR, releases={f"{number:064}": number for number in range(100)}),
+}
+TOO_LARGE = {
+    "keys": replace(FLOOR, roles=offered("targets", 5, THIRTY_KEYS + " " + "a" * 64)),
+    "version": replace(FLOOR, roles=offered("timestamp", 10**20)),
+    "channels": replace(FLOOR, releases={f"{number:064}": number for number in range(101)}),
+    "name of a channel": replace(FLOOR, releases={"a" * 65: 1}),
+}
+
+
+@pytest.mark.parametrize("what", LARGEST)
+def test_the_largest_floor_is_read_back(tmp_path: Path, what: str) -> None:
+    write_floor(tmp_path, LARGEST[what])
+    assert read_floor(tmp_path) == LARGEST[what]
+
+
+@pytest.mark.parametrize("what", TOO_LARGE)
+def test_a_floor_that_could_not_be_read_back_is_refused_and_the_old_one_stays(tmp_path: Path, what: str) -> None:
+    """Otherwise one version of 21 digits, signed with a stolen key, would erase what the device has seen."""
+    write_floor(tmp_path, FLOOR)
+    with pytest.raises(UpdateError, match="The floor is unchanged"):
+        write_floor(tmp_path, TOO_LARGE[what])
+    assert read_floor(tmp_path) == FLOOR
 
 
 @pytest.mark.parametrize("name", ["floor.0.json", "floor.1.json"])

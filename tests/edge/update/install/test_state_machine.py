@@ -52,7 +52,7 @@ def test_a_camera_that_keeps_starting_is_rolled_back() -> None:
 
 
 def test_a_new_candidate_is_watched_for_all_its_starts_whatever_the_one_before_used() -> None:
-    journal = replace(decide.began(replace(Journal(running="old-1"), starts=2), "new-1"), state="watch")
+    journal = replace(decide.start_trial(replace(Journal(running="old-1"), starts=2), "new-1"), state="watch")
     assert journal.starts == 0
     for _ in range(RULE.most_starts):
         journal = decide.judge_start(journal, True, RULE)
@@ -60,25 +60,25 @@ def test_a_new_candidate_is_watched_for_all_its_starts_whatever_the_one_before_u
 
 
 def test_a_roll_back_that_a_power_cut_interrupted_keeps_its_reason() -> None:
-    going_back = decide.failing(WATCHED, "it barks")
+    going_back = decide.start_rollback(WATCHED, "it barks")
     assert decide.judge_start(going_back, False, RULE) == going_back
     assert decide.judge_start(Journal(running="old-1"), False, RULE) == Journal(running="old-1")
 
 
 def test_by_default_ten_minutes_of_health_are_needed_within_an_hour_of_one_of_three_starts() -> None:
-    rule = WatchRule()
-    assert decide.judge_watch(WATCHED, healthy_s=600, started_s=3600, rule=rule).running == "new-1"
-    assert decide.judge_watch(WATCHED, healthy_s=599, started_s=3599, rule=rule) == WATCHED
-    assert decide.judge_watch(WATCHED, healthy_s=599, started_s=3600, rule=rule).state == "roll_back"
-    assert decide.judge_start(replace(WATCHED, starts=2), True, rule).starts == 3
-    assert decide.judge_start(replace(WATCHED, starts=3), True, rule).state == "roll_back"
+    default = UpdateSettings()
+    assert decide.judge_trial(WATCHED, healthy_s=600, started_s=3600, settings=default).running == "new-1"
+    assert decide.judge_trial(WATCHED, healthy_s=599, started_s=3599, settings=default) == WATCHED
+    assert decide.judge_trial(WATCHED, healthy_s=599, started_s=3600, settings=default).state == "roll_back"
+    assert decide.judge_start(replace(WATCHED, starts=2), True, default).starts == 3
+    assert decide.judge_start(replace(WATCHED, starts=3), True, default).state == "roll_back"
 
 
 def test_by_default_a_bundle_has_half_a_second_a_picture_and_300_mb() -> None:
-    limits = SelfTestLimits()
-    assert decide.judge_self_test(SelfTestResult(None, 500, 300), limits) is None
-    assert decide.judge_self_test(SelfTestResult(None, 500.1, 300), limits) is not None
-    assert decide.judge_self_test(SelfTestResult(None, 500, 300.1), limits) is not None
+    default = UpdateSettings()
+    assert decide.judge_self_test(SelfTestResult(None, 500, 300), default) is None
+    assert decide.judge_self_test(SelfTestResult(None, 500.1, 300), default) is not None
+    assert decide.judge_self_test(SelfTestResult(None, 500, 300.1), default) is not None
 
 
 def test_a_damaged_candidate_is_rolled_back_in_any_state() -> None:
@@ -98,7 +98,7 @@ def test_a_bundle_that_was_insisted_on_and_has_proven_itself_is_refused_no_more(
     refusing = Journal(running="old-1", previous="older-1", refused={"bad-1": "slow", "new-1": "it barks"})
     decide.refuse_install(refusing, "new-1", again=True)
     watched = replace(decide.start_trial(refusing, "new-1"), state="watch")
-    committed = decide.judge_trial(watched, healthy_s=60, started_s=60, rule=RULE)
+    committed = decide.judge_trial(watched, healthy_s=60, started_s=60, settings=RULE)
     assert committed == Journal(running="new-1", previous="old-1", refused={"bad-1": "slow"})
     later = decide.after_commit(replace(decide.start_trial(committed, "newer-1"), state="watch"))
     decide.refuse_install(later, "new-1", again=False)

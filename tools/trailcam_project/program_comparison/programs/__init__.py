@@ -1,1 +1,1 @@
-"""Programs that ``versus`` runs, each by its path with a Python of its own; nothing here is imported by Trailcam."""
+"""Programs of the comparison, each run by its path with a separate Python; Trailcam imports none of them."""

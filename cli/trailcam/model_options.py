@@ -1,0 +1,66 @@
+"""Options that choose a model, shared by the commands that run one."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import NoReturn
+
+from trailcam.native_log import quiet_native_log
+from trailcam_core.classifier import Classifier
+from trailcam_core.spec import FITS
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --bundle, or --model with the options that a bare model needs, and --threads."""
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="bundle to use (default: the built-in one)")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="bare .tflite model instead of a bundle")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="with --model: one label per line")
+    parser.add_argument(
+        "--background", type=int, metavar="N", help='with --model: class N means "nothing there" (often 0)'
+    )
+    parser.add_argument(
+        "--value-range",
+        type=float,
+        nargs=2,
+        metavar=("BLACK", "WHITE"),
+        help="with a float32 --model: input values of black and white pixels, for example -1 1",
+    )
+    parser.add_argument(
+        "--fit", choices=FITS, help="with --model: how pictures of another aspect ratio are fitted (crop)"
+    )
+    parser.add_argument("--threads", type=_positive, metavar="N", help="threads of one inference (default: up to 4)")
+
+
+def open_classifier(arguments: argparse.Namespace) -> Classifier:
+    """Open what the arguments name; a contradictory combination is a usage error (exit code 2)."""
+    if arguments.model is None:
+        for name in ("labels", "background", "value_range", "fit"):
+            if getattr(arguments, name) is not None:
+                usage_error(f"--{name.replace('_', '-')} belongs to --model; the manifest of a bundle has it")
+        with quiet_native_log():
+            return Classifier.open(arguments.bundle, arguments.threads)
+    if arguments.bundle is not None:
+        usage_error("--bundle and --model exclude each other")
+    if arguments.labels is None:
+        usage_error("--model needs --labels FILE, one label per line in the order of the model's outputs")
+    with quiet_native_log():
+        return Classifier.open_model(
+            arguments.model,
+            arguments.labels,
+            arguments.background,
+            tuple(arguments.value_range) if arguments.value_range else None,
+            arguments.fit or "crop",
+            arguments.threads,
+        )
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= (os.cpu_count() or 1) * 4:
+        raise argparse.ArgumentTypeError(f"{value}: expected 1 to {(os.cpu_count() or 1) * 4}")
+    return value
+
+
+def usage_error(message: str) -> NoReturn:
+    """End with a usage message on stderr and exit code 2."""
+    argparse.ArgumentParser(prog="trailcam", add_help=False, usage="trailcam COMMAND [OPTIONS]").error(message)

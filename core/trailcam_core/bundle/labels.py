@@ -1,0 +1,69 @@
+"""Label lists: the ordered names of a model's classes."""
+
+from pathlib import Path
+
+from trailcam_core.errors import BundleError
+
+MAX_LABELS = 100_000
+MAX_LABEL_CHARACTERS = 200
+_MAX_FILE_BYTES = 16_000_000
+
+
+def check_labels(labels: tuple[str, ...], source: str) -> None:
+    """Refuse a label list with an empty, overlong or unprintable name.
+
+    A name may occur twice: ImageNet's own list has two cranes. A bundle is stricter, see ``check_unique``.
+
+    Args:
+        labels: in the order of the model's outputs.
+        source: what the message calls the list.
+
+    Raises:
+        BundleError: naming the line and the name.
+    """
+    if not labels:
+        raise BundleError(f"{source}: holds no label, expected one name per line in the order of the model's outputs.")
+    if len(labels) > MAX_LABELS:
+        raise BundleError(f"{source}: {len(labels):,} labels, expected at most {MAX_LABELS:,}.")
+    for line, label in enumerate(labels, start=1):
+        if not label or len(label) > MAX_LABEL_CHARACTERS or not label.isprintable():
+            raise BundleError(
+                f"{source}: line {line} is {label[:60]!r}, expected a printable name of 1 to "
+                f"{MAX_LABEL_CHARACTERS} characters."
+            )
+
+
+def check_unique(labels: tuple[str, ...], source: str) -> None:
+    """Refuse a label list with a duplicate name.
+
+    Raises:
+        BundleError: naming the label and both its lines.
+    """
+    first_line: dict[str, int] = {}
+    for line, label in enumerate(labels, start=1):
+        if label in first_line:
+            raise BundleError(
+                f"{source}: {label!r} is on lines {first_line[label]} and {line}, expected each label once."
+            )
+        first_line[label] = line
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """Read a label file: UTF-8, one name per line in the order of the model's outputs, blank lines at the end dropped.
+
+    Raises:
+        BundleError: missing, unreadable, too large, or a name is not acceptable.
+    """
+    try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise BundleError(f"{path}: {path.stat().st_size:,} bytes, expected a label file of at most 16 MB.")
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{path}: not a UTF-8 text file; expected one label per line.") from error
+    except OSError as error:
+        raise BundleError(
+            f"{path}: cannot be read ({error.strerror}); expected a text file, one label per line."
+        ) from error
+    labels = tuple(line.strip() for line in text.rstrip().splitlines())
+    check_labels(labels, str(path))
+    return labels

@@ -1,0 +1,146 @@
+"""Rows of the tables of a Camera Trap Data Package, made of events and effort."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.store.effort import Effort
+from trailcam_edge.store.records import EventRecord
+
+_TYPES = {BLANK: "blank", "empty": "blank", UNKNOWN: "unknown", PERSON: "human", "human": "human", "vehicle": "vehicle"}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One camera at one place; latitude and longitude in decimal degrees, WGS84."""
+
+    deployment_id: str
+    latitude: float
+    longitude: float
+    camera_id: str | None = None
+    location_id: str | None = None
+    location_name: str | None = None
+    coordinate_uncertainty_m: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse coordinates out of range."""
+        if not (abs(self.latitude) <= 90 and abs(self.longitude) <= 180):
+            raise ValueError(
+                f"latitude {self.latitude} and longitude {self.longitude}, expected -90 to 90 and -180 to 180 degrees"
+            )
+
+
+@dataclass(frozen=True)
+class Project:
+    """The project of the data; ``taxa`` maps labels to scientific names, ``licence`` is an SPDX name."""
+
+    title: str
+    contributor: str
+    sampling_design: str = "opportunistic"
+    licence: str | None = None
+    taxa: Mapping[str, str] = field(default_factory=dict)
+
+
+def deployment_row(deployment: Deployment, effort: Effort | None, events: list[EventRecord]) -> Row:
+    """Return the row of the deployment, with its effort in words."""
+    start_s, end_s = extent(effort, events)
+    known = all(event.started.known and event.ended.known for event in events) and (
+        effort is None or effort.times_known
+    )
+    return {
+        "deploymentID": deployment.deployment_id,
+        "locationID": deployment.location_id,
+        "locationName": deployment.location_name,
+        "latitude": deployment.latitude,
+        "longitude": deployment.longitude,
+        "coordinateUncertainty": deployment.coordinate_uncertainty_m,
+        "deploymentStart": utc_stamp(start_s),
+        "deploymentEnd": utc_stamp(math.ceil(end_s)),
+        "cameraID": deployment.camera_id,
+        "timestampIssues": "false" if known else "true",
+        "deploymentComments": _describe_effort(effort),
+    }
+
+
+def media_rows(events: Iterable[EventRecord], pictured: set[str], deployment: Deployment) -> Iterator[Row]:
+    """Yield a row for each picture in the package."""
+    for event in events:
+        if event.visit_id in pictured:
+            yield {
+                "mediaID": event.visit_id,
+                "deploymentID": deployment.deployment_id,
+                "captureMethod": "activityDetection",
+                "timestamp": utc_stamp(event.started.unix_s),
+                "filePath": f"media/{event.visit_id}.jpg",
+                "filePublic": "false" if _observation_type(event) == "human" else "true",
+                "fileName": f"{event.visit_id}.jpg",
+                "fileMediatype": "image/jpeg",
+            }
+
+
+def observation_rows(events: Iterable[EventRecord], deployment: Deployment, project: Project) -> Iterator[Row]:
+    """Yield a row for each visit."""
+    for event in events:
+        kind = _observation_type(event)
+        yield {
+            "observationID": event.visit_id,
+            "deploymentID": deployment.deployment_id,
+            "eventID": event.visit_id,
+            "eventStart": utc_stamp(event.started.unix_s),
+            "eventEnd": utc_stamp(event.ended.unix_s),
+            "observationLevel": "event",
+            "observationType": kind,
+            "scientificName": project.taxa.get(event.label),
+            "classificationMethod": "machine",
+            "classifiedBy": event.bundle,
+            "classificationTimestamp": utc_stamp(event.ended.unix_s),
+            "classificationProbability": None if kind in ("unknown", "blank") else round(event.confidence, 4),
+            "observationTags": f"label:{event.label}",
+            "observationComments": None if event.started.known else f"the date is a bound: {event.started.basis}",
+        }
+
+
+def blind_rows(effort: Effort | None, deployment: Deployment) -> Iterator[Row]:
+    """Yield a row for each blind time."""
+    for span in effort.blind if effort else ():
+        yield {
+            "deploymentID": deployment.deployment_id,
+            "start": utc_stamp(span.start_s),
+            "end": utc_stamp(math.ceil(span.end_s)),
+            "reason": span.reason,
+        }
+
+
+def _observation_type(event: EventRecord) -> str:
+    return _TYPES.get(event.label.lower(), "animal")
+
+
+def _describe_effort(effort: Effort | None) -> str:
+    if effort is None:
+        return "Effort was not recorded."
+    text = f"Watched {effort.watched_s / 3600:.2f} h of {(effort.end_s - effort.start_s) / 3600:.2f} h."
+    blind = [
+        f"{reason} {seconds / 3600:.2f} h ({number} times)"
+        for reason, (seconds, number) in effort.blind_by_reason().items()
+    ]
+    return f"{text} Blind: {', '.join(blind)}; see blind-times.csv." if blind else f"{text} Never blind."
+
+
+def extent(effort: Effort | None, events: list[EventRecord]) -> tuple[float, float]:
+    """Return the first and last Unix time of effort and visits."""
+    starts = [event.started.unix_s for event in events if event.started.unix_s is not None]
+    ends = [event.ended.unix_s for event in events if event.ended.unix_s is not None]
+    if effort is not None:
+        starts.append(effort.start_s)
+        ends.append(effort.end_s)
+    return min(starts), max(ends)
+
+
+def utc_stamp(unix_s: float | None) -> str:
+    """Return a Unix time as ISO 8601 in UTC, in whole seconds."""
+    return datetime.fromtimestamp(math.floor(unix_s or 0), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

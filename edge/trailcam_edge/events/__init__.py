@@ -1,0 +1,58 @@
+"""Visits and blind times: the events that the live loop reports to store, sinks and live page."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trailcam_core.images.resize import Image
+
+__all__ = ["BLANK", "PERSON", "UNKNOWN", "BlindTime", "Moment", "Visit"]
+
+BLANK = "blank"  # the model recognises an empty scene
+UNKNOWN = "unknown"  # none of the labels of the model, or too little confidence
+PERSON = "person"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A point in time on a machine that may not know the date.
+
+    ``monotonic_s`` counts within one start of the machine, which ``boot_id`` names; ``wall`` (with time zone) is None
+    until the clock has been set.
+    """
+
+    monotonic_s: float
+    wall: datetime | None
+    boot_id: str
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One animal's stay in front of the camera: one event.
+
+    ``label`` is a label of the model or an outcome: ``unknown``, ``blank``, ``person``. ``started`` and ``ended`` are
+    the first and last of its ``frames``; ``votes`` of these were far enough apart to count. ``confidence`` (0..1,
+    calibrated) is that of ``best_frame``, (H, W, 3) uint8 RGB and owned by the visit, or None if no picture is kept.
+    ``bundle`` names the model, ``latency_ms`` is the mean time from a frame to its answer.
+    """
+
+    visit_id: str
+    label: str
+    started: Moment
+    ended: Moment
+    confidence: float
+    votes: int
+    frames: int
+    best_frame: "Image | None" = field(repr=False, compare=False)
+    bundle: str
+    latency_ms: float
+
+
+@dataclass(frozen=True)
+class BlindTime:
+    """A period in which the camera could not see, and the reason."""
+
+    reason: str
+    started: Moment
+    ended: Moment
