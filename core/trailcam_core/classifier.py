@@ -36,14 +36,15 @@ _SMALLEST_PROBABILITY = 1e-7
 class Classification:
     """The answer for one picture.
 
-    ``label`` is None for "unknown"; ``confidence`` and ``top`` are probabilities in 0..1; ``latency_ms`` is the time
-    from the decoded image to the answer.
+    ``label`` is None for "unknown", and for "nothing there", where ``blank`` is true. ``confidence`` and ``top`` are
+    probabilities in 0..1; ``latency_ms`` is the time from the decoded image to the answer.
     """
 
     label: str | None
     confidence: float
     top: tuple[Candidate, ...]
     latency_ms: float
+    blank: bool = False
 
 
 class Classifier:
@@ -194,7 +195,7 @@ class Classifier:
         start_s = time.perf_counter() if start_s is None else start_s
         answer = decide(logits, self.output, top_count, self._background)
         latency_ms = (time.perf_counter() - start_s) * 1e3
-        return Classification(answer.label, answer.confidence, answer.top, latency_ms)
+        return Classification(answer.label, answer.confidence, answer.top, latency_ms, answer.blank)
 
     def classify_file(self, path: Path | str, top_count: int = 3) -> Classification:
         """Classify a picture file; a large JPEG is decoded at a fraction of its size.

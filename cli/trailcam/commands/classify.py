@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from trailcam.json_records import answer_record
+from trailcam.json_records import answer_record, named
 from trailcam.model_options import add_model_arguments, open_classifier
 from trailcam_core.classifier import Classification
 from trailcam_core.errors import SourceError
@@ -61,7 +61,7 @@ def _show_text(path: Path, answer: Classification | SourceError) -> None:
         print(f"trailcam: {answer}", file=sys.stderr)
         return
     best = ", ".join(f"{candidate.label} {candidate.probability:.1%}" for candidate in answer.top)
-    print(f"{path}: {answer.label or 'unknown'}  ({best}; {answer.latency_ms:.1f} ms)", flush=True)
+    print(f"{path}: {named(answer)}  ({best}; {answer.latency_ms:.1f} ms)", flush=True)
 
 
 def _show_json(path: Path, answer: Classification | SourceError) -> None:
@@ -81,7 +81,6 @@ def _csv_writer() -> Show:
         if isinstance(answer, SourceError):
             writer.writerow([path, "", "", "", answer])
         else:
-            label = answer.label or "unknown"
-            writer.writerow([path, label, f"{answer.confidence:.6f}", f"{answer.latency_ms:.3f}", ""])
+            writer.writerow([path, named(answer), f"{answer.confidence:.6f}", f"{answer.latency_ms:.3f}", ""])
 
     return show

@@ -89,7 +89,7 @@ class VisitState:
 def name_outcome(answer: Classification, settings: VisitSettings) -> str:
     """Return the label of an answer, or the outcome that its label means."""
     best = answer.top[0].label.casefold()
-    if best in settings.blank_labels:
+    if answer.blank or best in settings.blank_labels:
         return BLANK
     if answer.label is None or best == UNKNOWN:
         return UNKNOWN
