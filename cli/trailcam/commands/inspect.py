@@ -64,7 +64,7 @@ def _lines(manifest: Manifest, report: GoldenReport) -> list[tuple[str, str]]:
             *(f"{label} (blank)" for label in output.blank_labels),
             *(f"{x} (unknown)" for x in output.unknown_labels),
         ]
-        lines.append(("never said", ", ".join(silent)))
+        lines.append(("never answered", ", ".join(silent)))
     if output.reject is None:
         lines.append(("unknown", "never answered: this bundle has no reject rule"))
     else:

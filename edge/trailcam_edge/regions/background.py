@@ -34,7 +34,7 @@ _MEAN_RANGE = (-256.0, 1024.0)
 
 @dataclass(frozen=True)
 class Background:
-    """What the scene looks like when nothing moves.
+    """The model of the scene without movement.
 
     ``mean`` and ``deviation`` are (H, W) float32 in levels of 255; ``frames`` counts the frames learned, from
     ``begun_s`` to ``time_s``.
@@ -105,7 +105,7 @@ def learn(
         comparison: of the frame with it.
         time_s: of the frame.
         settings: ``follow_s`` and ``changed_slowdown``.
-        held: (H, W) uint8 with 1 where nothing is learned: an animal stands there.
+        held: (H, W) uint8 with 1 where nothing is learned: an animal rests there.
     """
     weight = _weight(background, time_s, settings)
     weights = np.where(comparison.changed, np.float32(weight / settings.changed_slowdown), np.float32(weight))

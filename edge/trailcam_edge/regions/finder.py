@@ -23,13 +23,13 @@ from trailcam_edge.regions.shapes import Region, find_regions, is_spread, is_tur
 LUMA_WIDTH_PX = 320
 _GHOST_EDGES = 0.8  # weaker than this beside those of the background: the animal is in the background
 _MAX_REGIONS = 16  # more are no animals: the scene has changed
-_QUIET_FRAMES = 3  # nothing is proposed before the background has seen so many, and for so long:
+_QUIET_FRAMES = 3  # nothing is proposed before the background has seen this number of frames, for this time:
 _QUIET_S = 1.2  # a leaf sways once
 
 
 @dataclass(frozen=True)
 class FinderState:
-    """What is known of a camera's scene. ``scene_changed`` says that the newest frame was learned at once."""
+    """The state of one camera's scene. ``scene_changed`` is True if the newest frame was learned at once."""
 
     background: Background | None = None
     following: Following = field(default_factory=Following)
@@ -108,7 +108,7 @@ def _judge(
 
 
 def _held(following: Following, regions: Sequence[Region], identifiers: Sequence[int | None]) -> Mask | None:
-    """Return the pixels of regions that came along: an animal that stands is not learned before ``still_s``."""
+    """Return the pixels of regions that came along: a resting animal is not learned before ``still_s``."""
     moved = {region.identifier for region in following.visible if region.has_moved}
     masks = [region.mask for region, identifier in zip(regions, identifiers, strict=True) if identifier in moved]
     return np.bitwise_or.reduce(masks) if masks else None

@@ -1,4 +1,4 @@
-"""From changed pixels to regions: opened, joined, freed of shadow, and told apart from ghosts, as pure functions."""
+"""From changed pixels to regions: opened, joined, freed of shadow, and separated from ghosts, as pure functions."""
 
 from dataclasses import dataclass
 

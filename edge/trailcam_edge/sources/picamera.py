@@ -2,8 +2,8 @@
 
 Two streams are requested: motion is found in ``lores``, crops and stored pictures are cut from ``main``; both as
 YUV420, which the hardware delivers without another pass and which takes half the memory of RGB. Format, size, stride
-and colour space are read back, never assumed. A frame holds one of the camera's few buffers until it is returned; its pixels are converted
-directly from there, on first use.
+and colour space are read back, never assumed. A frame holds one of the camera's few buffers until it is returned; its
+pixels are converted directly from there, on first use.
 
 Facts about Picamera2 0.3.38 that this relies on: "RGB888" is stored B, G, R (manual, section 4.2.2);
 ``capture_request(wait=seconds)`` raises ``TimeoutError`` when the camera has stopped; ``flush=True`` reads the key

@@ -1,4 +1,4 @@
-"""Put a cut-out animal into a scene and look at it as a device does: whole, or as the square crop round what moved.
+"""Paste a cut-out animal into a scene and return the view of a device: the whole frame, or a square crop of the animal.
 
 A device crops a square of 1.3 times the longer side of a motion region from its large stream. Regions are too large
 (shadow, several animals), off centre and moving, so training crops draw their margin and their offset.
@@ -129,7 +129,7 @@ def crop_square(frame: Image, square: Box) -> Image:
 def decoy(alpha: Mask, texture: Image) -> Cutout:
     """Return something with the outline of an animal that is none: a piece of a scene.
 
-    Pasted beside animals, it takes away the shortcut that whatever was pasted is an animal.
+    Pasted beside animals, it takes away the shortcut that every pasted thing is an animal.
 
     Args:
         alpha: (H, W) uint8 outline.

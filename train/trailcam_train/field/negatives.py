@@ -106,7 +106,7 @@ def split_groups(groups: Iterable[str], seed: int, validation: float = 0.15, tes
 
 
 def _count(share: float, groups: int) -> int:
-    """Return how many of so many groups are a share: at least one where three can be divided."""
+    """Return the number of groups that make a fraction of all: at least one of three or more."""
     return max(1, round(share * groups)) if share and groups >= _FEWEST_TO_DIVIDE else 0
 
 

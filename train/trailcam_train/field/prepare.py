@@ -29,7 +29,7 @@ from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.data.dataset import scan_dataset
-from trailcam_train.data.near_duplicates import group_near_duplicates
+from trailcam_train.data.near_duplicates import group_duplicates
 from trailcam_train.data.splits import make_split
 from trailcam_train.field.camera_look import draw_look
 from trailcam_train.field.compositing import Box, crop_square, draw_place, draw_square, paste
@@ -41,7 +41,7 @@ SPLIT_FILE = "split.csv"
 
 _FRAME_PX = (960, 540)  # a device's large stream at half its size: enough for a crop of 260 px
 _LEAST_CROP_PX = 80  # 160 px of a stream of 1920
-_LARGE_PX = 400  # shorter side from which an empty picture gives crops of its own
+_LARGE_PX = 400  # shorter side from which an empty picture gives separate crops
 _CROP_SHARES = (0.15, 0.9)  # of the shorter side
 _SAVED_PX = 320
 _QUALITY = 92
@@ -58,7 +58,7 @@ class Division:
 
 @dataclass(frozen=True)
 class Source:
-    """A picture to prepare: file, label, split, and the name that tells its views apart from others."""
+    """A picture to prepare: file, label, split, and the name that distinguishes its views."""
 
     path: Path
     label: str
@@ -113,7 +113,7 @@ def prepare_field_data(
         target: a folder that does not exist yet.
         settings: of the views.
         division: seed and shares.
-        progress: told of each picture.
+        progress: called for each picture.
 
     Raises:
         DataError: a folder that cannot be used, negatives of one scene, or ``target`` exists.
@@ -127,7 +127,7 @@ def prepare_field_data(
     taken = {settings.blank_label, settings.unknown_label} & set(dataset.labels)
     if taken:
         raise DataError(f"{data}: has a class {taken.pop()!r}, which --negatives makes. Rename the folder, or field.*.")
-    copies = group_near_duplicates(dataset, progress)
+    copies = group_duplicates(dataset, progress)
     rows = make_split(dataset, copies, division.seed, division.validation, division.test)
     photos = [Source(data / row.file, row.label, row.split, _name(row.file)) for row in rows]
     others = _divide(listed, negatives, settings, division)

@@ -21,7 +21,7 @@ def start_field_training(request: TrainingRequest, negatives: Path, progress: Pr
     Args:
         request: of the training; its ``data`` are photographs of the classes alone.
         negatives: pictures without any of the classes, see ``trailcam_train.field.negatives``.
-        progress: told of each step.
+        progress: called for each step.
 
     Raises:
         DataError, TrainError, OSError: as ``prepare_field_data`` and ``start_training``; a split or groups are named.
