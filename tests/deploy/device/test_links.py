@@ -131,7 +131,9 @@ def camera() -> Iterator[Any]:
 def deploy(camera: Any) -> None:
     """Run every script of a deployment; an attacker may make a step fail, but gets nothing by it."""
     release = [Upload(b"{}", f"{INBOX}/targets/meadow/release.json"), Upload(b"{}", f"{INBOX}/metadata/timestamp.json")]
-    steps = {step.kind: step for step in plan_provision(Facts(machine="aarch64"), replace(SPEC, source="0"))}
+    steps = {
+        step.kind: step for step in plan_provision(Facts(machine="aarch64", python=(3, 13)), replace(SPEC, source="0"))
+    }
     attempts: list[Callable[[], object]] = [
         lambda: read_facts(camera, ()),
         lambda: camera.run(steps["service"].script, "0", INBOX, "meadow", f"{TRUST_FOLDER}/token"),
@@ -227,13 +229,17 @@ def test_an_earlier_camera_is_migrated_once(camera: Any) -> None:
 
     def trust() -> Any:
         facts = read_facts(camera, ())
-        found = [step for step in plan_provision(replace(facts, machine="aarch64"), spec) if step.kind == "trust"]
+        found = [
+            step
+            for step in plan_provision(replace(facts, machine="aarch64", python=(3, 13)), spec)
+            if step.kind == "trust"
+        ]
         return facts, found
 
     facts, (step,) = trust()
     assert (facts.old_layout, facts.device_id, step.words) == (True, "elm", ("elm",))
     with pytest.raises(HostError, match="another fleet"):
-        plan_provision(facts, replace(spec, roots=(b"another",)))
+        plan_provision(replace(facts, python=(3, 13)), replace(spec, roots=(b"another",)))
     for _ in range(2):  # again after an interruption
         send_files(camera, step.uploads, lambda _: None)
         camera.run(step.script, *step.words)
