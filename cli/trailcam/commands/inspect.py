@@ -6,8 +6,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from trailcam.native_log import quiet_native_log
-from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
+from trailcam.model_options import open_first
+from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.golden_replay import GoldenReport
 from trailcam_core.records import encode
 from trailcam_core.spec import Manifest, ModelEntry
@@ -27,8 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check a bundle and replay its golden vectors; exit code 3 if they give other answers here."""
-    with quiet_native_log():
-        classifier = Classifier.open(arguments.bundle, num_threads=1)
+    classifier = open_first(arguments.bundle, threads=1)
     manifest = classifier.bundle.manifest
     report = classifier.replay_golden()
     if arguments.json:

@@ -11,6 +11,7 @@ import numpy as np
 from trailcam_core.errors import ExportError
 from trailcam_core.inference.file_model import first_line
 from trailcam_core.spec import InputSpec
+from trailcam_export.keras_model.first_reading import prove_reading
 
 __all__ = ["check_trained_model", "copy_weights", "load_keras", "open_trained_model", "walk_layers"]
 
@@ -44,6 +45,7 @@ def load_keras(path: Path) -> keras.Model:
             f"Keras runs on {keras.backend.backend()} here, but only TensorFlow can convert to TFLite. "
             "Unset KERAS_BACKEND for the export; a run that was trained on another backend can be read all the same."
         )
+    prove_reading(path)
     try:
         model = keras.models.load_model(path, compile=False)
     except _LOADING_ERRORS as error:

@@ -35,10 +35,10 @@ def test_a_video_at_its_own_pace_waits_between_frames(clip: Path) -> None:
 
 
 def test_times_that_a_damaged_file_states_do_not_stop_the_video(clip: Path) -> None:
-    source = VideoSource(clip, fast=True)
-    assert source._step_s(0.04) == 0.04
-    for nonsense_s in (-5.0, 0.0, 1e6, float("nan"), float("inf")):
-        assert source._step_s(nonsense_s) == pytest.approx(0.1)
+    with VideoSource(clip, fast=True) as source:
+        assert source._step_s(0.04) == 0.04
+        for nonsense_s in (-5.0, 0.0, 1e6, float("nan"), float("inf")):
+            assert source._step_s(nonsense_s) == pytest.approx(0.1)
 
 
 def test_a_video_hangs_as_told(clip: Path) -> None:
