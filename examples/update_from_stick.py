@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from trailcam import TrailcamError
-from trailcam_edge.clock import date_is_known
+from trailcam_edge.events.clock import date_is_known
 from trailcam_edge.update.fetch.fetch_release import fetch_release
 from trailcam_edge.update.install.updater import Updater
 from trailcam_edge.update.settings import UpdateSettings

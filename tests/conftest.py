@@ -25,9 +25,9 @@ from trailcam_core.bundle.folder import MANIFEST_FILE, Bundle, describe_file, wr
 from trailcam_core.bundle.golden_file import GoldenVectors, golden_to_bytes
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.tflite import TFLiteModel
+from trailcam_core.network.ssh.master import SshMaster, SshSettings
+from trailcam_core.records import canonical_json
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec
-from trailcam_core.ssh.master import SshMaster, SshSettings
-from trailcam_core.strict_json import canonical_json
 
 # No deadline and few examples: test machines are small and shared. Derandomised: a change is judged by the same
 # examples everywhere.
@@ -37,6 +37,14 @@ settings.load_profile("trailcam")
 # A shell starts what runs in its background with Ctrl-C ignored, and so do its children. Tests press it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the marks of opened models out of the user's cache folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ def test_the_device_code_loads_no_training_framework() -> None:
 
 
 def test_what_the_front_door_needs_for_its_errors_loads_nothing_heavy() -> None:
-    loaded = _loaded("import trailcam_core.errors, trailcam_core.progress, trailcam_core.bundle.manifest")
+    loaded = _loaded("import trailcam_core.errors, trailcam_core.jobs.progress, trailcam_core.bundle.manifest")
     assert loaded.isdisjoint({"numpy", "cv2", "ai_edge_litert", *_NEVER})
 
 

@@ -27,7 +27,7 @@ PHRASES = {
     r"held against": "compared with",
     r"of (its|their|his) own": "separate, own",
     r"somebody|nobody|anybody|someone|whoever": "name the actor: the user, the operator, a client",
-    r"a person|persons?": "the user, people",
+    r"a person": "the user, people",
     r"whatever": "name the thing",
     r"goes before": "overrides, precedes",
     r"has come to|come to nothing": "the result, the state",

@@ -44,7 +44,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "core/trailcam_core/release/rollout.py": ("tests/core/release/test_rollout.py",),
     "core/trailcam_core/statistics/paired.py": ("tests/core/statistics/test_paired.py",),
     "core/trailcam_core/statistics/wilson.py": ("tests/core/statistics/test_wilson.py",),
-    "core/trailcam_core/strict_json.py": ("tests/core/test_strict_json.py", "tests/core/bundle/test_manifest.py"),
+    "core/trailcam_core/records/decode.py": ("tests/core/records/test_decode.py",),
     "edge/trailcam_edge/camera/motion.py": ("tests/edge/camera/test_motion.py",),
     "edge/trailcam_edge/live/access.py": ("tests/edge/live/test_access.py",),
     "edge/trailcam_edge/live/visit_counts.py": ("tests/edge/live/test_visit_counts.py",),

@@ -12,17 +12,6 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "Interval",
-    "Ratio",
-    "judge",
-    "p90_interval",
-    "paired_ratio",
-    "pareto_front",
-    "quantile",
-    "quantile_interval",
-]
-
 Times = npt.NDArray[np.float64]
 
 _SHARE = 0.95  # of the intervals

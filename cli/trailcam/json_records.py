@@ -4,8 +4,6 @@ from typing import Any
 
 from trailcam_core.classifier import Classification
 
-__all__ = ["answer_record"]
-
 
 def answer_record(answer: Classification) -> dict[str, Any]:
     """Return the JSON object of an answer; ``label`` is null for "unknown"."""

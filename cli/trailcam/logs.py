@@ -5,8 +5,6 @@ import logging
 import os
 import sys
 
-__all__ = ["add_logging_arguments", "configure_logging", "journal_prefix"]
-
 _LOGGERS = ("trailcam_core", "trailcam_edge")
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.DEBUG, 7))  # syslog(3)
 

@@ -16,8 +16,6 @@ from trailcam import __version__
 from trailcam.logs import journal_prefix
 from trailcam_core.errors import TrailcamError
 
-__all__ = ["ACTIONS", "COMMANDS", "main"]
-
 COMMANDS = {
     "demo": "recognise animals now, with the built-in bundle, on real photographs",
     "classify": "classify picture files and folders",

@@ -11,8 +11,6 @@ from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
 from trailcam_core.inference.first_opening import prove_opening
 from trailcam_core.spec import FITS
 
-__all__ = ["add_model_arguments", "open_classifier", "open_first", "usage_error"]
-
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --bundle, or --model with the options that a bare model needs, and --threads."""

@@ -6,8 +6,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["quiet_native_log"]
-
 
 @contextmanager
 def quiet_native_log() -> Iterator[None]:

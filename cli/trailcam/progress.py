@@ -7,9 +7,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from trailcam_core.progress import Progress
-
-__all__ = ["terminal_progress"]
+from trailcam_core.jobs.progress import Progress
 
 
 @contextmanager

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Stop", "hangups", "stop_on_signals"]
-
 
 class Stop:
     """``event`` is set when the work should end, ``asked`` if by a signal, ``interrupted`` if by Ctrl-C."""

@@ -2,8 +2,6 @@
 
 import os
 
-__all__ = ["prepare_tensorflow"]
-
 
 def prepare_tensorflow() -> None:
     """Quieten TensorFlow's log and turn oneDNN on, unless the environment sets them; call it before the import.

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.bundle.folder import Bundle, open_bundle
-from trailcam_core.cores import usable_cores
+from trailcam_core.bundle.golden_replay import GoldenReport, check_model, replay
+from trailcam_core.bundle.labels import read_labels
 from trailcam_core.errors import BundleError
-from trailcam_core.golden_replay import GoldenReport, check_model, replay
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image, fit_image
 from trailcam_core.inference.decision import Candidate, decide
@@ -24,10 +24,8 @@ from trailcam_core.inference.file_model import FileModel
 from trailcam_core.inference.open_model import open_model
 from trailcam_core.inference.runtimes import check_runtime, find_runtime
 from trailcam_core.inference.tflite import TFLiteModel, ValueRange
-from trailcam_core.labels import read_labels
+from trailcam_core.jobs.cores import usable_cores
 from trailcam_core.spec import FITS, InputSpec, OutputSpec
-
-__all__ = ["BUILTIN_BUNDLE", "Classification", "Classifier"]
 
 BUILTIN_BUNDLE = Path(__file__).parent / "data" / "animals10.bundle"
 _MOST_THREADS = 4  # cores of a Raspberry Pi; small models gain nothing beyond

@@ -8,31 +8,6 @@ from typing import Annotated
 
 from trailcam_core.records import Choice, Key, Pattern, Range
 
-__all__ = [
-    "FITS",
-    "FORMATS",
-    "FORMAT_RUNTIMES",
-    "FORMAT_SCHEMES",
-    "MAX_INPUT_PX",
-    "MIN_INPUT_PX",
-    "REJECT_SCORES",
-    "RESIZE_RULE",
-    "SCHEMA_VERSION",
-    "SCHEMES",
-    "VERDICTS",
-    "VERSION_PATTERN",
-    "Drift",
-    "FileEntry",
-    "Gate",
-    "GoldenEntry",
-    "InputSpec",
-    "Manifest",
-    "Metrics",
-    "ModelEntry",
-    "OutputSpec",
-    "RejectRule",
-]
-
 SCHEMA_VERSION = 1
 SCHEMES = ("float32", "float16", "dynamic_int8", "int8", "mixed_int8", "int16x8")
 FORMATS = ("tflite", "onnx")

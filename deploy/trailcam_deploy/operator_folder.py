@@ -29,9 +29,8 @@ from trailcam_core.release.index import bundle_path
 from trailcam_deploy.device.release_diff import read_published
 from trailcam_deploy.release.drift_verdict import approve
 from trailcam_deploy.release.keys import KeyFolder
-from trailcam_deploy.release.repository import LIFETIMES, ReleaseRepository
-
-__all__ = ["OperatorFolder"]
+from trailcam_deploy.release.metadata import LIFETIMES
+from trailcam_deploy.release.repository import ReleaseRepository
 
 _PASSPHRASE_FILE = "root-passphrase"  # noqa: S105 - a file's name
 _PASSPHRASE_BYTES = 24  # of randomness

@@ -10,9 +10,9 @@ import pytest
 
 from trailcam.main import main
 from trailcam_edge.app.services import DeviceServices
-from trailcam_edge.clock import SystemClock
 from trailcam_edge.config.camera_toml import read_config
 from trailcam_edge.events import Visit
+from trailcam_edge.events.clock import SystemClock
 from trailcam_edge.live.access import Address
 from trailcam_edge.live.client import fetch_status
 from trailcam_edge.recognition.frame_result import FrameResult

@@ -21,7 +21,7 @@ from trailcam.main import main
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.bundle.golden_file import golden_to_bytes
 from trailcam_core.classifier import BUILTIN_BUNDLE
-from trailcam_core.strict_json import canonical_json
+from trailcam_core.records import canonical_json
 from trailcam_edge.sources import demo_pictures
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.schema import MIGRATIONS, migrate

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from trailcam_core.datasets.run_directory import SplitRow
-from trailcam_train.fitting.loop import Task
+from trailcam_train.fitting.phases import Task
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
 # Keras 3.15 passes numpy's copy keyword on to TensorFlow variables, which do not know it yet.

@@ -15,8 +15,6 @@ from trailcam_benchmarks.field.movement import Path, Sway, remap, shake
 from trailcam_benchmarks.field.types import CutOut, Image, Levels
 from trailcam_core.images.boxes import Box
 
-__all__ = ["ClipFrame", "TrueAnimal", "generate"]
-
 _MAX_WIDTH = 0.9  # of the frame, for an animal that is longer than high
 _MIN_VISIBLE = 0.1  # of the animal: less is no animal in the picture
 _STEM_WIDTH = 0.09  # of the animal's width

@@ -3,8 +3,6 @@
 import math
 from dataclasses import dataclass
 
-__all__ = ["LUMA_WIDTH_PX", "ClipSettings"]
-
 LUMA_WIDTH_PX = 320  # the unit of sway and shake: pixels of a picture of this width
 
 

@@ -9,8 +9,6 @@ from trailcam_benchmarks.field.types import CutOut, Image
 from trailcam_core.errors import SourceError
 from trailcam_core.images.decode import IMAGE_SUFFIXES, read_image
 
-__all__ = ["list_scenes", "read_cut_out", "read_cut_outs", "read_scene", "write_cut_out"]
-
 _MIN_SCENE_PX = 320
 _MIN_CUT_OUT_PX = 16
 

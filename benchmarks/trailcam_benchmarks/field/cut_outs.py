@@ -5,8 +5,6 @@ import numpy as np
 
 from trailcam_benchmarks.field.types import CutOut, Image
 
-__all__ = ["cut_out"]
-
 _WORKING_PX = 320  # longer side on which GrabCut runs
 _BORDER = 0.04  # of the shorter side: what is surely background at first
 _ROUNDS = 5

@@ -6,8 +6,6 @@ import numpy as np
 from trailcam_benchmarks.field.clip_settings import ClipSettings
 from trailcam_benchmarks.field.types import Image, Levels
 
-__all__ = ["Light", "Noise", "cast_shadow", "to_infrared"]
-
 _DRIFT_PERIOD_S = (8.0, 40.0)
 _SHADOW_OFFSET = 0.45  # of the animal's width, to one side
 _SHADOW_SIZE = (0.75, 0.16)  # half axes: of the animal's width, of its height

@@ -8,8 +8,6 @@ import numpy.typing as npt
 
 from trailcam_benchmarks.field.types import Image, Levels
 
-__all__ = ["Path", "Sway", "remap", "shake"]
-
 _PATCHES = 28
 _FIELD_PX = (120, 68)  # width and height on which displacements are added up
 _RATE_HZ = (0.6, 1.4)

@@ -5,8 +5,6 @@ import numpy as np
 
 from trailcam_benchmarks.field.types import CutOut, Image, Levels
 
-__all__ = ["render_animal", "render_scene"]
-
 _OCTAVES = (4, 9, 20, 45, 100)  # cells across the frame
 
 

@@ -8,8 +8,6 @@ from typing import Any
 from trailcam_benchmarks.field.clip import ClipFrame
 from trailcam_benchmarks.field.clip_settings import ClipSettings
 
-__all__ = ["clip_record", "frame_record", "to_lines"]
-
 _DECIMALS = 5
 
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CutOut", "Image", "Levels"]
-
 Image = npt.NDArray[np.uint8]  # (H, W, 3) RGB
 Levels = npt.NDArray[np.float32]  # levels of 255, any shape
 

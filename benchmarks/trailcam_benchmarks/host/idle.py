@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 from trailcam_benchmarks.host.machine import Condition, read_condition
 
-__all__ = ["BUSY_FRACTION", "is_busy", "wait_until_idle"]
-
 BUSY_FRACTION = 0.3  # of the cores: on two cores a load with one busy process for a third of the time
 _POLL_S = 5.0
 

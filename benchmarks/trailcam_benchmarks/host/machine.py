@@ -9,10 +9,8 @@ import platform
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trailcam_core.cores import usable_cores
+from trailcam_core.jobs.cores import usable_cores
 from trailcam_edge.telemetry.health import ask_firmware, read_health
-
-__all__ = ["Condition", "Machine", "describe_machine", "read_condition", "read_memory_mb", "reset_peak_memory"]
 
 _ROOT = Path("/")
 _GOVERNOR = "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"

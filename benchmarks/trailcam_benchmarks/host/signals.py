@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["INTERRUPTED", "UNFINISHED", "interruptions"]
-
 INTERRUPTED = "interrupted"  # ``cut`` of a result after Ctrl-C, SIGTERM or SIGHUP
 UNFINISHED = "not finished"  # ``cut`` of a result that was written during a run
 

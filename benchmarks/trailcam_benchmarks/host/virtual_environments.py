@@ -18,8 +18,6 @@ import trailcam_edge
 from trailcam_core.errors import DeviceError
 from trailcam_core.files.atomic import write_file
 
-__all__ = ["TFLITE_RUNTIME", "Environment", "environments_folder", "packages_folder", "python_of"]
-
 _COMPLETE = "trailcam-environment"
 _LIMIT_S = 3600.0
 

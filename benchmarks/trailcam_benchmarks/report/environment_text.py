@@ -1,15 +1,13 @@
-"""Where and in what state of the machine a run was made: one paragraph, and warnings, for whatever shows the run."""
+"""Describe the machine of a run and its condition in one paragraph, with warnings."""
 
 from trailcam_benchmarks.host.idle import is_busy
 from trailcam_benchmarks.host.machine import Condition, Machine
 from trailcam_benchmarks.results.schema import Result
 from trailcam_edge.telemetry.health import Throttling, parse_throttled
 
-__all__ = ["describe_conditions", "describe_machine_line", "describe_place", "warnings"]
 
-
-def describe_place(result: Result) -> str:
-    """Return the machine, its state before and after, when it was, and how long each row was measured."""
+def describe_environment(result: Result) -> str:
+    """Return the machine, its condition before and after, the time of the run, and the length of its rows."""
     host = f"{result.host}: " if result.host else ""
     return (
         f"{host}{describe_machine_line(result.machine)}; {describe_conditions(result.before, result.after)}; "
@@ -19,7 +17,7 @@ def describe_place(result: Result) -> str:
 
 
 def describe_machine_line(machine: Machine) -> str:
-    """Return board, processor, cores, system, governor and the versions of what took part, as far as they are known."""
+    """Return the known facts of a machine: board, processor, cores, system, governor, versions of packages."""
     known = [
         "" if machine.board == "unknown" else machine.board,
         machine.processor,

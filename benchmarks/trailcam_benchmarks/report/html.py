@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from trailcam_benchmarks.report.environment_text import describe_place
+from trailcam_benchmarks.report.environment_text import describe_environment
 from trailcam_benchmarks.report.tables import describe_soak, describe_verdict, reasons, table_rows
 from trailcam_benchmarks.results.budget import known_top1
 from trailcam_benchmarks.results.ratios import is_bundle
@@ -15,8 +15,6 @@ from trailcam_core.report.charts import bar_chart, charts, line_chart, scatter_c
 from trailcam_core.report.markup import Html, bullets, join, paragraph
 from trailcam_core.report.page import render_page
 from trailcam_core.report.tables import html_table
-
-__all__ = ["render_report"]
 
 # Of a long run: title, unit, and the value of a sample.
 _CURVES: tuple[tuple[str, str, Callable[[Sample], float | None]], ...] = (
@@ -42,7 +40,7 @@ def render_report(result: Result, verdicts: Sequence[Verdict] = (), budget: str 
     memory = [(_name(row), row.memory.peak_mb) for row in models if row.memory]
     drawn = [_distribution(models), _accuracy(models)] if models else []
     drawn += [bar_chart("Model file", sizes, "MB"), bar_chart("Peak memory", memory, "MB")]
-    lead = [paragraph(describe_place(result), "hint"), *map(paragraph, [budget] if budget else [])]
+    lead = [paragraph(describe_environment(result), "hint"), *map(paragraph, [budget] if budget else [])]
     head, *rows = table_rows(result)
     sections = [
         ("Measurements", html_table(head, rows) if rows else Html()),

@@ -1,27 +1,11 @@
 """The result as text: a table for the terminal, a Markdown table for a README."""
 
-from trailcam_benchmarks.report.environment_text import describe_place, warnings
+from trailcam_benchmarks.report.environment_text import describe_environment, warnings
 from trailcam_benchmarks.results.regression_check import Verdict
 from trailcam_benchmarks.results.schema import Accuracy, Latency, Result, Row, Soak
 from trailcam_benchmarks.statistics import Ratio
 from trailcam_core.report.tables import markdown_table as markdown_rows
 from trailcam_core.report.tables import text_table
-
-__all__ = [
-    "HEADER",
-    "accuracy_text",
-    "cells",
-    "describe_row",
-    "describe_soak",
-    "describe_verdict",
-    "float32_text",
-    "markdown_table",
-    "p90_text",
-    "ratio_text",
-    "reasons",
-    "table_rows",
-    "terminal_table",
-]
 
 HEADER = (
     "bundle",
@@ -87,13 +71,13 @@ def terminal_table(result: Result) -> str:
         if row.latency is not None and row.stages_ms is not None:
             stages = ", ".join(f"{name} {ms:.2f}" for name, ms in row.stages_ms.items())
             lines.append(f"stages of {describe_row(row)}, median ms: {stages}")
-    return "\n".join([*lines, describe_place(result), *reasons(result)])
+    return "\n".join([*lines, describe_environment(result), *reasons(result)])
 
 
 def markdown_table(result: Result) -> str:
     """Return the measured rows as a Markdown table, with where and how they were measured in a line below."""
     head, *rows = table_rows(result)
-    lines = [*markdown_rows(head, rows), "", describe_place(result), *(f"- {line}" for line in reasons(result))]
+    lines = [*markdown_rows(head, rows), "", describe_environment(result), *(f"- {line}" for line in reasons(result))]
     return "\n".join(lines)
 
 

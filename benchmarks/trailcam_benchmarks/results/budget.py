@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from trailcam_benchmarks.results.ratios import is_bundle
 from trailcam_benchmarks.results.schema import Row
 
-__all__ = ["best_within", "describe_budget", "known_top1"]
-
 
 def known_top1(rows: Sequence[Row]) -> tuple[str, list[float | None]]:
     """Return the name of the accuracy, and its value for each row; the two kinds are never mixed.

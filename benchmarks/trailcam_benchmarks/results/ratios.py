@@ -15,8 +15,6 @@ from trailcam_benchmarks.results.schema import Row
 from trailcam_benchmarks.statistics import Ratio, paired_ratio
 from trailcam_benchmarks.worker.keras_baseline import KERAS_WAYS
 
-__all__ = ["find_original", "is_bundle", "with_ratios"]
-
 _LITERT = "ai-edge-litert"
 
 

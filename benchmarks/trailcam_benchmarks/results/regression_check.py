@@ -18,8 +18,6 @@ from typing import Any
 from trailcam_benchmarks.results.schema import Result
 from trailcam_benchmarks.statistics import judge
 
-__all__ = ["MARGIN", "Verdict", "compare"]
-
 MARGIN = 0.05  # a change that makes no difference to a camera
 _LITERT = "ai-edge-litert"
 

@@ -14,8 +14,6 @@ from trailcam_benchmarks.worker.stages import STAGES, latencies
 from trailcam_benchmarks.worker.worker import Round
 from trailcam_core.statistics.wilson import wilson_interval
 
-__all__ = ["BenchmarkVariant", "Picture", "make_rows"]
-
 Key = tuple[Path, str]  # bundle and runtime
 Predictions = dict[Key, list[str | None]]  # a label per picture, None for an unreadable picture
 

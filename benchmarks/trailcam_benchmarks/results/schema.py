@@ -17,23 +17,6 @@ from trailcam_benchmarks.worker.soak import Sample, SoakSummary
 from trailcam_core.errors import DataError
 from trailcam_core.files.atomic import write_file
 
-__all__ = [
-    "SCHEMA_VERSION",
-    "Accuracy",
-    "Latency",
-    "Memory",
-    "Reference",
-    "Result",
-    "Row",
-    "Soak",
-    "build",
-    "read_earlier",
-    "read_record",
-    "read_result",
-    "to_text",
-    "write_result",
-]
-
 SCHEMA_VERSION = 1
 _JUDGED = ("ai-edge-litert", "onnxruntime")  # the runtimes on which an export tests the files whose scores it states
 _MAX_BYTES = 100_000_000

@@ -7,8 +7,6 @@ from trailcam_benchmarks.results.rows import Picture
 from trailcam_core.datasets.class_folders import is_image, scan_class_folders
 from trailcam_core.errors import DataError
 
-__all__ = ["find_pictures", "sample_evenly"]
-
 
 def find_pictures(folder: Path) -> tuple[Picture, ...]:
     """Return all pictures below ``folder``, each labelled by the folder of its class, ordered by path.

@@ -22,9 +22,7 @@ from trailcam_benchmarks.session.soak_runs import choose_soaked, cool_down, run_
 from trailcam_benchmarks.worker.keras_baseline import KERAS_WAYS
 from trailcam_benchmarks.worker.spawn import LostError, Run, WorkerError, request_one
 from trailcam_benchmarks.worker.worker import Request, Round
-from trailcam_core.progress import Progress, silent
-
-__all__ = ["MLPERF_FRAMES", "BenchmarkPlan", "Keep", "Probe", "measure", "probe_here", "variants_of"]
+from trailcam_core.jobs.progress import Progress, silent
 
 Probe = Callable[[], tuple[Machine, Condition]]
 Keep = Callable[[Result], None]

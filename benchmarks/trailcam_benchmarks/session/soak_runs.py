@@ -14,9 +14,7 @@ from trailcam_benchmarks.worker.keras_baseline import KERAS_WAYS
 from trailcam_benchmarks.worker.soak import Sample, summarise_soak
 from trailcam_benchmarks.worker.spawn import LostError, Run, WorkerError
 from trailcam_benchmarks.worker.worker import Request
-from trailcam_core.progress import Progress
-
-__all__ = ["choose_soaked", "cool_down", "run_soak"]
+from trailcam_core.jobs.progress import Progress
 
 _NEAR_C = 3.0  # sensors of small boards wander by a degree or two at rest
 _POLL_S = 10.0

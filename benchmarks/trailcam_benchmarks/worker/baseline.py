@@ -10,8 +10,6 @@ from trailcam_core.classifier import Classifier
 from trailcam_core.images.resize import Image, fit_image
 from trailcam_core.inference.runtimes import load_onnxruntime, load_runtime
 
-__all__ = ["FRAME_HEIGHT_PX", "FRAME_WIDTH_PX", "camera_frame", "raw_invoke"]
-
 FRAME_WIDTH_PX, FRAME_HEIGHT_PX = 640, 480
 _JPEG_QUALITY = 90
 

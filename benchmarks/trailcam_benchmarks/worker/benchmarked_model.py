@@ -11,8 +11,6 @@ from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image
 from trailcam_core.inference.runtimes import find_runtime, load_onnxruntime, load_runtime
 
-__all__ = ["BenchmarkedModel", "import_runtime", "open_bundle_model"]
-
 
 @dataclass(frozen=True)
 class BenchmarkedModel:

@@ -25,8 +25,6 @@ from trailcam_core.files.digest import file_sha256
 from trailcam_core.images.decode import decode_image, read_image
 from trailcam_core.images.resize import fit_image
 
-__all__ = ["KERAS_WAYS", "import_keras", "open_keras_model"]
-
 KERAS_WAYS = ("keras.predict", "keras.call")
 
 

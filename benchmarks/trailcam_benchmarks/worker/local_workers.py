@@ -8,8 +8,6 @@ from trailcam_benchmarks.worker.spawn import WORKER_COMMAND, Replies, Run, Worke
 from trailcam_benchmarks.worker.worker import Request
 from trailcam_core.errors import DeviceError
 
-__all__ = ["RUNTIMES", "local_run"]
-
 RUNTIMES = {"installed": "", "tflite-runtime": TFLITE_RUNTIME.name}
 
 

@@ -26,8 +26,6 @@ from trailcam_core.bundle.folder import Bundle
 from trailcam_core.errors import DeviceError
 from trailcam_core.inference.runtimes import find_runtime
 
-__all__ = ["Operator", "Profile", "describe_profile", "profile_bundle"]
-
 WARMUP_FRAMES = 5
 _LIMIT_S = 600.0
 _SHOWN = 10

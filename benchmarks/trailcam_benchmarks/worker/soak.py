@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from trailcam_benchmarks.host.machine import Condition
 from trailcam_benchmarks.worker.stages import Clock, Stages, time_frames
 
-__all__ = ["Sample", "SoakSummary", "summarise_soak", "take_samples"]
-
 _MINUTE_S = 60.0
 # Bits of the firmware: 0 undervoltage, 1 frequency capped, 2 throttled, 3 soft temperature limit, all now; 16 to 19 the
 # same since the boot. Source: Raspberry Pi documentation, vcgencmd, get_throttled.

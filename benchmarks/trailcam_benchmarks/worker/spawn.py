@@ -13,8 +13,6 @@ from typing import IO, Any, cast
 
 from trailcam_benchmarks.worker.worker import Request
 
-__all__ = ["WORKER_COMMAND", "LostError", "Replies", "Run", "WorkerError", "request_one", "run_worker"]
-
 WORKER_COMMAND = (sys.executable, "-m", "trailcam_benchmarks.worker.worker")
 LIMIT_S = 3600.0  # of one round; Xception on the smallest board needs minutes
 _STDERR_BYTES = 2_000

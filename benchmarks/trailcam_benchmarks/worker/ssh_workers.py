@@ -23,10 +23,8 @@ from trailcam_benchmarks.host.machine import Condition, Machine
 from trailcam_benchmarks.worker.spawn import LostError, Replies, WorkerError, request_one, run_worker
 from trailcam_benchmarks.worker.worker import PROTOCOL, Request
 from trailcam_core.errors import DeployError
-from trailcam_core.ssh.errors import HostError, OfflineError, last_lines
-from trailcam_core.ssh.master import SSH_FAILED, SshMaster, SshSettings
-
-__all__ = ["SshWorkers", "connect"]
+from trailcam_core.network.ssh.errors import HostError, OfflineError, last_lines
+from trailcam_core.network.ssh.master import SSH_FAILED, SshMaster, SshSettings
 
 _STEP_S = 120.0  # to find trailcam, and to remove the folder
 _COPY_S = 1800.0

@@ -23,8 +23,6 @@ from trailcam_core.images.decode import decode_image
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.decision import decide
 
-__all__ = ["STAGES", "WARMUP_FRAMES", "Stages", "latencies", "model_stages", "raw_invoke_stages", "time_frames"]
-
 STAGES = ("decode", "resize", "invoke", "post")
 WARMUP_FRAMES = 20
 

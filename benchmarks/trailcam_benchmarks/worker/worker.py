@@ -37,8 +37,6 @@ from trailcam_benchmarks.worker.soak import take_samples
 from trailcam_benchmarks.worker.stages import WARMUP_FRAMES, Clock, latencies, time_frames
 from trailcam_core.errors import SourceError, TrailcamError
 
-__all__ = ["PROTOCOL", "HostReport", "Request", "Round", "main"]
-
 PROTOCOL = 2  # of requests and replies, the same at both ends of an SSH connection
 
 

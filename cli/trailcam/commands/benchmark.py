@@ -27,10 +27,8 @@ from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import DeployError, TrailcamError
 from trailcam_core.files.atomic import write_file
-from trailcam_core.progress import Progress
+from trailcam_core.jobs.progress import Progress
 from trailcam_train.data.class_names import choose_label_map
-
-__all__ = ["add_arguments", "read_pictures", "run"]
 
 _RESULT = "benchmark.json"
 _CUT, _CHECK_FAILED, _INTERRUPTED = 1, 3, 130

@@ -7,8 +7,6 @@ from dataclasses import asdict
 
 from trailcam_edge.sources.discovery import list_cameras
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam cameras``."""

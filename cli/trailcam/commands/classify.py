@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from trailcam.json_records import answer_record
+from trailcam.logs import configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier
 from trailcam_core.classifier import Classification
 from trailcam_core.errors import SourceError
 from trailcam_edge.sources import list_pictures
-
-__all__ = ["add_arguments", "run"]
 
 Show = Callable[[Path, "Classification | SourceError"], None]
 
@@ -31,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Classify every picture; an unreadable one is reported, the others go on, and the exit code is 1."""
+    configure_logging()
     classifier = open_classifier(arguments)
     show: Show = _show_json if arguments.json else _csv_writer() if arguments.csv else _show_text
     failures = 0

@@ -11,8 +11,6 @@ from trailcam.progress import terminal_progress
 if TYPE_CHECKING:
     from trailcam_train.data.dataset import Dataset
 
-__all__ = ["add_arguments", "run"]
-
 _CHECK_FAILED = 3
 
 

@@ -18,8 +18,6 @@ from trailcam_edge.store.reader import StoreReader, open_reader
 from trailcam_edge.store.records import CSV_HEADER, EventRecord, blind_json, csv_row, event_json, iso_time
 from trailcam_edge.store.settings import DEFAULT_FOLDER
 
-__all__ = ["add_arguments", "run"]
-
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 

@@ -13,14 +13,12 @@ from trailcam.native_log import quiet_native_log
 from trailcam.progress import terminal_progress
 from trailcam.tensorflow_settings import prepare_tensorflow
 from trailcam_core.errors import TrailcamError
-from trailcam_core.progress import Progress
+from trailcam_core.jobs.progress import Progress
 from trailcam_core.spec import FITS
 from trailcam_export.gate.presets import DEFAULT_PRESET, PRESETS, find_preset
 
 if TYPE_CHECKING:
     from trailcam_export.run.export import ExportReport
-
-__all__ = ["add_arguments", "run"]
 
 _CHECK_FAILED = 3
 

@@ -7,12 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from trailcam.model_options import open_first
+from trailcam_core.bundle.golden_replay import GoldenReport
 from trailcam_core.classifier import BUILTIN_BUNDLE
-from trailcam_core.golden_replay import GoldenReport
 from trailcam_core.records import encode
 from trailcam_core.spec import Manifest, ModelEntry
-
-__all__ = ["add_arguments", "run"]
 
 _CHECK_FAILED = 3
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from trailcam_core.release.index import Offer, ReleaseIndex
     from trailcam_deploy.release.repository import ReleaseRepository
 
-__all__ = ["add_arguments", "run"]
-
 _REPOSITORY, _KEYS = Path("release"), Path("release-keys")
 _BACKUP = (
     "two places that do not burn together, then delete it here. Without it, or without its passphrase, a stolen key "
@@ -147,7 +145,7 @@ def _renew(repository: "ReleaseRepository", arguments: argparse.Namespace) -> No
 
 
 def _rotate_keys(repository: "ReleaseRepository", arguments: argparse.Namespace) -> None:
-    from trailcam_deploy.release.repository import ONLINE_ROLES
+    from trailcam_deploy.release.metadata import ONLINE_ROLES
 
     roles = tuple(arguments.roles) or ONLINE_ROLES
     passphrase = _passphrase("the root key", arguments.passphrase_file, twice=False)

@@ -23,8 +23,6 @@ from trailcam_edge.service.systemd_units import (
     unreachable_folder,
 )
 
-__all__ = ["add_arguments", "run"]
-
 _UNIT = UNIT_PATH.name
 _TIMER = TIMER_PATH.name
 _NOT_ACTIVE = 3  # exit code: a check did not pass

@@ -10,8 +10,6 @@ from trailcam_edge.app.status import camera_status
 from trailcam_edge.config.camera_toml import Config, read_config
 from trailcam_edge.service.systemd_units import CONFIG_PATH
 
-__all__ = ["add_arguments", "run"]
-
 _CONFIG = Path("/", CONFIG_PATH)
 _NOT_ALIVE = 3  # exit code: a check did not pass
 

@@ -16,15 +16,13 @@ from trailcam.model_options import usage_error
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.errors import BundleError, TrailcamError, UpdateError
 from trailcam_core.release.update_result import UpdateCode, UpdateResult
-from trailcam_edge.clock import date_is_known
 from trailcam_edge.config.camera_toml import Config, read_config
+from trailcam_edge.events.clock import date_is_known
 from trailcam_edge.service.systemd_units import CONFIG_PATH
 from trailcam_edge.update.errors import error_code
 from trailcam_edge.update.install.self_test import run_self_test
 from trailcam_edge.update.install.updater import Updater
 from trailcam_edge.update.settings import UPDATE_FOLDER, UpdateSettings
-
-__all__ = ["add_arguments", "run"]
 
 _CONFIG = Path("/", CONFIG_PATH)
 _MAX_ROOT_BYTES = 512_000

@@ -19,8 +19,6 @@ from trailcam_core.files.atomic import staged_directory
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.spec import FileEntry, Manifest
 
-__all__ = ["MANIFEST_FILE", "Bundle", "describe_file", "open_bundle", "write_bundle"]
-
 MANIFEST_FILE = "manifest.json"
 _MODEL_SUFFIXES = frozenset({".keras", ".h5", ".tflite", ".onnx", ".pb", ".pt", ".pth"})
 

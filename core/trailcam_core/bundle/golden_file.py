@@ -8,7 +8,7 @@
     fitted   (height, width, 3)    uint8    the same after preprocessing
 
 All in C order, little-endian, as NPY format 1.0. The reader takes the one header that ``numpy.save`` writes and
-evaluates nothing. ``trailcam_core.golden_replay`` runs the vectors.
+evaluates nothing. ``trailcam_core.bundle.golden_replay`` runs the vectors.
 """
 
 import io
@@ -26,8 +26,6 @@ import numpy.typing as npt
 from trailcam_core.errors import BundleError
 from trailcam_core.images.resize import Image
 from trailcam_core.spec import InputSpec
-
-__all__ = ["GoldenVectors", "golden_to_bytes", "parse_golden"]
 
 _NAMES = ("fitted", "images", "logits", "source")
 _MAX_VECTORS = 64

@@ -6,18 +6,15 @@ bytes back, so a bundle that can be written can be read.
 
 from typing import Any
 
+from trailcam_core.bundle.labels import MAX_LABEL_CHARACTERS, MAX_LABELS
 from trailcam_core.errors import BundleError
-from trailcam_core.labels import MAX_LABEL_CHARACTERS, MAX_LABELS
-from trailcam_core.records import Choice, Document, Range, encode, parse_json, shown
+from trailcam_core.records import Choice, Document, Range, canonical_json, encode, parse_json, shown
 from trailcam_core.spec import (
     FORMAT_RUNTIMES,
     FORMAT_SCHEMES,
     SCHEMA_VERSION,
     Manifest,
 )
-from trailcam_core.strict_json import canonical_json
-
-__all__ = ["MAX_MANIFEST_BYTES", "manifest_to_bytes", "parse_manifest"]
 
 MAX_MANIFEST_BYTES = 8_000_000  # 100,000 labels with room to spare; a ten-class manifest has 3,000
 

@@ -24,7 +24,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.cores import usable_cores
 from trailcam_core.images.alignment import (
     THUMBNAIL_PX,
     NormalisedThumbnail,
@@ -33,9 +32,8 @@ from trailcam_core.images.alignment import (
     normalise_thumbnail,
     thumbnail_embeddings,
 )
-from trailcam_core.progress import Progress, silent
-
-__all__ = ["Forest", "Link", "ThumbnailIndex", "link_near_duplicates", "number_groups"]
+from trailcam_core.jobs.cores import usable_cores
+from trailcam_core.jobs.progress import Progress, silent
 
 Thumbnails = npt.NDArray[np.uint8]  # (N, 64, 64) grey
 

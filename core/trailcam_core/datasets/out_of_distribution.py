@@ -17,10 +17,8 @@ from pathlib import Path
 from trailcam_core.datasets.class_folders import is_image, scan_class_folders
 from trailcam_core.errors import DataError, SourceError
 from trailcam_core.images.decode import read_image
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import InputSpec
-
-__all__ = ["EVALUATION_HALF", "TUNING_HALF", "find_readable_images", "list_ood_images"]
 
 TUNING_HALF = slice(0, None, 2)  # of the readable images of a group, in the order of ``list_ood_images``
 EVALUATION_HALF = slice(1, None, 2)

@@ -27,23 +27,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
 
+from trailcam_core.bundle.labels import check_labels, check_unique
 from trailcam_core.errors import BundleError, DataError, TrainError
 from trailcam_core.files.digest import file_sha256
-from trailcam_core.labels import check_labels, check_unique
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import FITS, MAX_INPUT_PX, MIN_INPUT_PX, InputSpec
-
-__all__ = [
-    "OUTLIERS_FILE",
-    "PARTIAL_SUFFIX",
-    "SPLITS",
-    "Run",
-    "SplitRow",
-    "check_pictures",
-    "read_run",
-    "read_split",
-    "split_to_bytes",
-]
 
 PARTIAL_SUFFIX = ".partial"  # of the folder of an unfinished run
 SPLITS = ("train", "validation", "test")

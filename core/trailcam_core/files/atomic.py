@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["STAGING_PREFIX", "remove_staging", "staged_directory", "sync_directory", "write_file"]
-
 STAGING_PREFIX = ".trailcam-staging-"
 
 

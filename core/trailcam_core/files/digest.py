@@ -3,8 +3,6 @@
 import hashlib
 from pathlib import Path
 
-__all__ = ["file_sha256"]
-
 _CHUNK_BYTES = 1 << 20
 
 

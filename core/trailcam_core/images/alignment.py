@@ -18,17 +18,6 @@ import numpy.typing as npt
 from trailcam_core.images.resize import Image, fit_image
 from trailcam_core.spec import InputSpec
 
-__all__ = [
-    "THUMBNAIL",
-    "THUMBNAIL_PX",
-    "NormalisedThumbnail",
-    "align",
-    "candidate_pairs",
-    "make_thumbnail",
-    "normalise_thumbnail",
-    "thumbnail_embeddings",
-]
-
 _Floats = npt.NDArray[np.float32]
 _Indices = npt.NDArray[np.intp]
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from math import hypot
 
-__all__ = ["Box", "Crop", "square_crop"]
-
 
 @dataclass(frozen=True)
 class Box:

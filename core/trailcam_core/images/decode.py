@@ -23,10 +23,7 @@ from trailcam_core.images.resize import (
 )
 from trailcam_core.spec import InputSpec
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_DECODED_PX", "MIN_SIDE_PX", "decode_image", "read_image"]
-
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp"})
 MIN_SIDE_PX = 16  # a smaller picture shows nothing recognisable
 MAX_DECODED_PX = 64_000_000  # 192 MB as RGB: the limit of a board with 512 MB
 _BACKDROP_LEVEL = 255  # transparent pixels become white, as on a page

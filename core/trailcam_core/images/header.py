@@ -12,8 +12,6 @@ BITMAPCOREHEADER (BMP), Exif 2.32 section 4.6 (orientation, tag 0x0112).
 import struct
 from dataclasses import dataclass
 
-__all__ = ["ImageHeader", "read_image_header"]
-
 _FOREIGN = {
     b"GIF8": "GIF",
     b"II*\0": "TIFF",

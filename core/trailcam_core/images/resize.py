@@ -20,8 +20,6 @@ import numpy.typing as npt
 
 from trailcam_core.spec import InputSpec
 
-__all__ = ["PADDING_LEVEL", "Geometry", "Image", "fit_image", "plan_geometry"]
-
 Image = npt.NDArray[np.uint8]  # (H, W, 3) RGB
 PADDING_LEVEL = 128  # mid-grey for letterbox bars
 

@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from trailcam_core.spec import REJECT_SCORES, OutputSpec, RejectRule
 
-__all__ = ["Candidate", "Decision", "confidence_score", "decide", "fit_reject_rule", "probabilities"]
-
 Floats = npt.NDArray[np.floating]
 
 

@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from trailcam_core.errors import BundleError
 
-__all__ = ["FileModel", "Model", "TensorInfo", "first_line"]
-
 
 class Model(Protocol):
     """A classifier that takes (1, height, width, 3) uint8 RGB and returns K float32 scores."""

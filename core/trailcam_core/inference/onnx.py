@@ -14,8 +14,6 @@ from trailcam_core.errors import BundleError
 from trailcam_core.inference.file_model import FileModel, TensorInfo, first_line
 from trailcam_core.inference.runtimes import load_onnxruntime
 
-__all__ = ["OnnxModel"]
-
 _ERRORS_ONLY = 3  # of ONNX Runtime's log levels
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
 _SUM_TOLERANCE = 1e-3  # of probabilities in float32 or half precision

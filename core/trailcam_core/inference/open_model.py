@@ -7,8 +7,6 @@ from trailcam_core.inference.file_model import FileModel
 from trailcam_core.inference.onnx import OnnxModel
 from trailcam_core.inference.tflite import TFLiteModel
 
-__all__ = ["open_model"]
-
 
 def open_model(path: Path, num_threads: int = 1) -> FileModel:
     """Open a ``.tflite`` or ``.onnx`` file that takes raw uint8 pixels.

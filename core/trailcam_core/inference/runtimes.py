@@ -15,8 +15,6 @@ from typing import Any
 from trailcam_core.errors import DeviceError
 from trailcam_core.spec import FORMAT_RUNTIMES, ModelEntry
 
-__all__ = ["Runtime", "check_installed", "check_runtime", "find_runtime", "load_onnxruntime", "load_runtime"]
-
 _TFLITE_RUNTIMES = {
     "ai_edge_litert.interpreter": ("litert", "ai-edge-litert"),
     "tflite_runtime.interpreter": ("tflite_runtime", "tflite-runtime"),

@@ -11,8 +11,6 @@ from math import exp, log
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["HIGHEST_TEMPERATURE", "LOWEST_TEMPERATURE", "fit_temperature", "negative_log_likelihood"]
-
 # A fit outside these bounds means that the pictures are too few or too easy: a model that is right on every picture
 # would get T = 0 and then be "100 % sure" of everything.
 LOWEST_TEMPERATURE = 0.1

@@ -14,8 +14,6 @@ from trailcam_core.errors import BundleError
 from trailcam_core.inference.file_model import FileModel, TensorInfo, first_line
 from trailcam_core.inference.runtimes import load_runtime
 
-__all__ = ["TFLiteModel", "ValueRange"]
-
 _PROBABILITY_OPS = frozenset({"SOFTMAX", "LOGISTIC"})
 _SHAPE_ONLY_OPS = frozenset({"RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE"})
 

@@ -18,6 +18,7 @@ file, the line, the value and what was expected. A rule that spans several field
 msgspec and cattrs were considered: neither message holds the refused value, and neither knows the line of a key.
 """
 
+from trailcam_core.records.canonical import canonical_json
 from trailcam_core.records.decode import Document
 from trailcam_core.records.parse import parse_json, parse_toml, read_toml
 from trailcam_core.records.rules import Choice, FieldError, Key, Pattern, Range, check_ranges, encode, shown
@@ -29,6 +30,7 @@ __all__ = [
     "Key",
     "Pattern",
     "Range",
+    "canonical_json",
     "check_ranges",
     "encode",
     "parse_json",

@@ -24,8 +24,6 @@ else:
 
 from trailcam_core.errors import UpdateError
 
-__all__ = ["LEAST_PREFIX_BYTES", "MAX_DELTA_FILE_BYTES", "WINDOW_LOG_MAX", "apply_delta", "delta_path"]
-
 MAX_DELTA_FILE_BYTES = 32_000_000  # of base and of result: both lie in the memory of a board that has 512 MB
 WINDOW_LOG_MAX = 26  # base and result within one window: 2 ** 26 is more than 64,000,000
 LEAST_PREFIX_BYTES = 8  # zstd takes no shorter dictionary

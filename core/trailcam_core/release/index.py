@@ -13,21 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from trailcam_core.errors import BundleError
-from trailcam_core.records import Pattern, Range, parse_json
+from trailcam_core.records import Pattern, Range, canonical_json, parse_json
 from trailcam_core.spec import VERSION_PATTERN
-from trailcam_core.strict_json import canonical_json
-
-__all__ = [
-    "MAX_INDEX_BYTES",
-    "MAX_OFFERS",
-    "SIGNED_AT",
-    "Offer",
-    "ReleaseIndex",
-    "bundle_path",
-    "index_path",
-    "index_to_bytes",
-    "parse_index",
-]
 
 MAX_INDEX_BYTES = 16_384
 MAX_OFFERS = 8  # every camera fetches the list, over LTE; older releases are withdrawn

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 
 from trailcam_core.release.index import Offer, ReleaseIndex
 
-__all__ = ["Choice", "choose", "place_in_queue", "takes"]
-
 _HASHED_BYTES = 8
 
 

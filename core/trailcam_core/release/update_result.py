@@ -4,8 +4,6 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-__all__ = ["SCHEMA", "UpdateCode", "UpdateResult", "parse_update_result"]
-
 SCHEMA = 1
 UpdateCode = Literal[
     "installed",  # the release passed its self-test and is active

@@ -4,8 +4,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Axis", "fraction", "limits", "quantity", "uses_log"]
-
 _AIR = 0.05  # of the range, beside the outermost values
 _TENFOLD = 10.0
 

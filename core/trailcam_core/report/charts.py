@@ -19,17 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "bar_chart",
-    "charts",
-    "column_chart",
-    "interval_chart",
-    "line_chart",
-    "reliability_chart",
-    "scatter_chart",
-    "shorten",
-]
-
 _WIDTH, _HEIGHT = 380, 250
 _ROW_PX, _BAR_PX, _AXIS_PX = 22, 42, 48  # of an interval, of a bar with its name above, of an axis below them
 _LONGEST_NAME, _LONGEST_LABEL = 50, 18  # letters that fit above a bar, and beside an interval

@@ -4,8 +4,6 @@ import html
 import re
 from collections.abc import Iterable
 
-__all__ = ["Html", "badge", "breakable", "bullets", "fill", "join", "paragraph"]
-
 
 class Html(str):
     """A string that is HTML already. Data becomes such a string through ``fill`` alone."""

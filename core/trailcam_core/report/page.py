@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 from trailcam_core.report.markup import Html, badge, fill, join
 from trailcam_core.report.style import style_sheet
 
-__all__ = ["box", "render_page"]
-
 _FRAME = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1"><title>{}: {}</title><style>{}</style></head><body>
 <p class="kind">{}</p><h1>{}</h1>{}{}{}</body></html>

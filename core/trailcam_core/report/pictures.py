@@ -8,8 +8,6 @@ import numpy.typing as npt
 
 from trailcam_core.report.markup import Html, breakable, fill, join
 
-__all__ = ["picture", "pictures"]
-
 Image = npt.NDArray[np.uint8]  # (H, W, 3) RGB
 
 _JPEG_QUALITY = 80

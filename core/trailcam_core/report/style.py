@@ -2,8 +2,6 @@
 
 from importlib.resources import files
 
-__all__ = ["PALETTE", "SERIES", "VARIABLES", "style_sheet"]
-
 # Name of the CSS variable: colour by day, by night. Text has a contrast of at least 4.5 to the page, marks of 3; the
 # hues of the series are apart for the colour-blind. Source: M. Okabe and K. Ito, "Color Universal Design", 2008.
 PALETTE = {

@@ -17,8 +17,6 @@ from trailcam_core.report.style import PALETTE, VARIABLES
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["new_figure", "to_svg"]
-
 _INK, _FAINT, _RULE = (PALETTE[name][0] for name in ("ink", "faint", "rule"))
 _PX = 72  # per inch of an SVG, so that a point is a pixel
 _SETTINGS: Any = {

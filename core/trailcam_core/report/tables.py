@@ -4,8 +4,6 @@ from collections.abc import Iterable, Sequence
 
 from trailcam_core.report.markup import Html, breakable, fill, join
 
-__all__ = ["html_table", "markdown_table", "text_table"]
-
 _STRONG = 0.55  # shade from which white letters are easier to read
 
 Rows = Iterable[Sequence[str]]

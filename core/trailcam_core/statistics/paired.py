@@ -6,8 +6,6 @@ Pictures that both got right, or both wrong, carry no information; the differenc
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["bootstrap_delta", "mcnemar_exact"]
-
 
 def mcnemar_exact(only_first: int, only_second: int) -> float:
     """Return the two-sided p-value that two models with equal accuracy would differ at least this much, in 0..1.

@@ -2,8 +2,6 @@
 
 from math import sqrt
 
-__all__ = ["Z_95", "wilson_interval"]
-
 Z_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distribution
 
 

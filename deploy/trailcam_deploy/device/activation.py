@@ -8,20 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trailcam_core.network.ssh.errors import HostError, last_lines
 from trailcam_core.release.update_result import UpdateResult, parse_update_result
-from trailcam_core.ssh.errors import HostError, last_lines
 from trailcam_deploy.device.facts import INBOX
 from trailcam_deploy.ssh.connection import Connection
-
-__all__ = [
-    "DeviceStatus",
-    "WaitPolicy",
-    "activate_release",
-    "probe_device",
-    "roll_back",
-    "start_service",
-    "wait_until_healthy",
-]
 
 _Log = logging.LoggerAdapter[logging.Logger]
 _PROBE = (Path(__file__).parent / "device_probe.py").read_text(encoding="utf-8")

@@ -5,8 +5,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from trailcam_core.progress import Progress
-from trailcam_core.ssh.errors import HostError, OfflineError
+from trailcam_core.jobs.progress import Progress
+from trailcam_core.network.ssh.errors import HostError, OfflineError
 from trailcam_deploy.device.activation import (
     DeviceStatus,
     WaitPolicy,
@@ -19,8 +19,6 @@ from trailcam_deploy.device.provision import PACKAGES, DeviceSpec, ProvisionStep
 from trailcam_deploy.device.release_diff import Published, builtin_digests, plan_push, stale_files
 from trailcam_deploy.ssh.connection import Connection
 from trailcam_deploy.ssh.transfer import Upload, send_files
-
-__all__ = ["BringUp", "DevicePlan", "DeviceReport", "plan_device"]
 
 _logger = logging.getLogger(__name__)
 

@@ -3,10 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trailcam_core.ssh.errors import HostError
+from trailcam_core.network.ssh.errors import HostError
 from trailcam_deploy.ssh.connection import Connection
-
-__all__ = ["INBOX", "UPDATE_FOLDER", "Facts", "check_facts", "parse_facts", "read_facts"]
 
 UPDATE_FOLDER = "/var/lib/trailcam/update"
 INBOX = "/var/lib/trailcam/inbox"

@@ -3,8 +3,6 @@
 import ipaddress
 from dataclasses import dataclass
 
-__all__ = ["Host", "host_id", "is_address"]
-
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789._-"
 _MAX_LENGTH = 64
 

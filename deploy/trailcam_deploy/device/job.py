@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from trailcam_core.progress import Progress, silent
-from trailcam_core.ssh.master import SshSettings
+from trailcam_core.jobs.progress import Progress, silent
+from trailcam_core.network.ssh.master import SshSettings
 from trailcam_deploy.device.activation import WaitPolicy
 from trailcam_deploy.device.bring_up import BringUp, DevicePlan, DeviceReport, plan_device
 from trailcam_deploy.device.host import Host, is_address
@@ -15,8 +15,6 @@ from trailcam_deploy.device.provision import DeviceSpec
 from trailcam_deploy.device.release_diff import Published
 from trailcam_deploy.device.wheels import Software
 from trailcam_deploy.ssh.connection import Connection
-
-__all__ = ["DeployJob", "Payload"]
 
 _DEFAULT_SOURCE = "picamera2"
 

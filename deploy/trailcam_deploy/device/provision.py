@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from trailcam_core.ssh.errors import HostError
+from trailcam_core.network.ssh.errors import HostError
 from trailcam_deploy.device.facts import INBOX, UPDATE_FOLDER, Facts
 from trailcam_deploy.device.host import host_id
 from trailcam_deploy.device.wheels import Software, fitting_wheels, missing_projects
 from trailcam_deploy.ssh.transfer import Upload
-
-__all__ = ["PACKAGES", "DeviceSpec", "ProvisionStep", "plan_provision"]
 
 _DATA = Path(__file__).parents[1] / "data"
 _WHEELS = "/var/cache/trailcam-wheels"

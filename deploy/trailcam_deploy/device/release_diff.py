@@ -18,8 +18,6 @@ from trailcam_core.release.index import ReleaseIndex, index_path, parse_index
 from trailcam_deploy.device.facts import INBOX
 from trailcam_deploy.ssh.transfer import Upload
 
-__all__ = ["Published", "builtin_digests", "plan_push", "read_published", "stale_files"]
-
 _LAST = "metadata/timestamp.json"
 _DIGITS = 16  # of a digest, in the name of a delta
 _NOTHING = sha256(b"").hexdigest()

@@ -11,8 +11,6 @@ from trailcam_core.errors import DeployError
 from trailcam_core.files.digest import file_sha256
 from trailcam_deploy.device.facts import Facts
 
-__all__ = ["Software", "fitting_wheels", "list_wheels", "missing_projects", "this_software"]
-
 _SOURCES = ("core", "edge", "train", "export", "benchmarks", "deploy", "cli")
 
 

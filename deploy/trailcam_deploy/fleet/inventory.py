@@ -20,8 +20,6 @@ from trailcam_core.errors import DeployError
 from trailcam_core.records import Document, Pattern, parse_toml, read_toml
 from trailcam_deploy.device.host import Host, host_id
 
-__all__ = ["Inventory", "parse_inventory", "read_inventory"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Settings:

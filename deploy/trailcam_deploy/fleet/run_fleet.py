@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trailcam_core.errors import TrailcamError
-from trailcam_core.ssh.errors import HostError, OfflineError
+from trailcam_core.network.ssh.errors import HostError, OfflineError
 from trailcam_deploy.device.host import Host
-
-__all__ = ["DONE", "FAILED", "OFFLINE", "SKIPPED", "FleetRules", "HostOutcome", "run_fleet"]
 
 Kind = Literal["done", "offline", "failed", "left out"]
 DONE: Kind = "done"

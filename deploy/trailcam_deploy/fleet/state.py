@@ -8,8 +8,6 @@ from pathlib import Path
 from trailcam_core.errors import DeployError
 from trailcam_core.files.atomic import write_file
 
-__all__ = ["FleetState", "LastOutcome"]
-
 _MAX_BYTES = 8_000_000
 
 

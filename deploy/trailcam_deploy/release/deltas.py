@@ -12,8 +12,6 @@ else:
 
 from trailcam_core.release.delta import LEAST_PREFIX_BYTES, MAX_DELTA_FILE_BYTES
 
-__all__ = ["NOTHING", "Base", "Cost", "Delta", "Files", "costs", "make_delta", "make_deltas"]
-
 Files = Mapping[str, bytes]  # of a bundle, by name, without its manifest
 
 # Measured with the built-in model: to another head, level 3 makes 14,570 bytes and level 19 13,366; from nothing they

@@ -8,8 +8,6 @@ from typing import Any
 from trailcam_core.bundle.folder import Bundle
 from trailcam_core.errors import DeployError
 
-__all__ = ["Approval", "approve"]
-
 _MAX_BYTES = 64_000_000
 _SAME = 1e-9  # both are written by repr of the same doubles
 _MAX_REASON = 500

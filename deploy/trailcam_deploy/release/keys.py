@@ -25,8 +25,6 @@ from securesystemslib.signer import CryptoSigner
 from trailcam_core.errors import DeployError
 from trailcam_core.files.atomic import sync_directory, write_file
 
-__all__ = ["MIN_PASSPHRASE", "KeyFolder"]
-
 MIN_PASSPHRASE = 12  # characters; NIST SP 800-63B requires 8 where guesses are limited; here they are not
 _PRIVATE = 0o600
 

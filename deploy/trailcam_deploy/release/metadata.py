@@ -25,8 +25,6 @@ from trailcam_core.files.atomic import write_file
 from trailcam_core.release.index import SIGNED_AT
 from trailcam_deploy.release.keys import KeyFolder
 
-__all__ = ["LIFETIMES", "ONLINE_ROLES", "ROLES", "SignedMetadata"]
-
 ONLINE_ROLES = ("targets", "snapshot", "timestamp")
 ROLES = ("root", *ONLINE_ROLES)
 LIFETIMES: Mapping[str, timedelta] = {

@@ -30,10 +30,8 @@ from trailcam_core.release.index import (
 from trailcam_deploy.release.deltas import Base, Cost, costs, make_deltas
 from trailcam_deploy.release.drift_verdict import Approval
 from trailcam_deploy.release.keys import KeyFolder
-from trailcam_deploy.release.metadata import LIFETIMES, ONLINE_ROLES, SignedMetadata
+from trailcam_deploy.release.metadata import ONLINE_ROLES, SignedMetadata
 from trailcam_deploy.release.target_files import TargetFiles, channels
-
-__all__ = ["LIFETIMES", "ONLINE_ROLES", "Release", "ReleasePlan", "ReleaseRepository", "RepositoryStatus"]
 
 _DELTAS_FROM = 3  # releases before the new one, and the built-in bundle
 

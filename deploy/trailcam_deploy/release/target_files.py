@@ -11,8 +11,6 @@ from trailcam_core.files.atomic import write_file
 from trailcam_core.release.delta import delta_path
 from trailcam_core.release.index import ReleaseIndex, index_path, index_to_bytes, parse_index
 
-__all__ = ["TargetFiles", "channels", "unneeded"]
-
 _DELTAS_TO = 3  # newest releases
 
 

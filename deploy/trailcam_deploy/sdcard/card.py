@@ -8,8 +8,6 @@ from typing import Literal
 
 from trailcam_core.errors import DeployError
 
-__all__ = ["FOLDER", "CardSettings", "System", "Wifi", "check_settings", "read_system"]
-
 System = Literal["cloud-init", "custom.toml"]
 FOLDER = "trailcam"  # on the boot partition
 _FIRST_START = "init=/usr/lib/raspberrypi-sys-mods/firstboot"  # in cmdline.txt of 12 until it was started once

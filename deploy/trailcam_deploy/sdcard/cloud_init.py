@@ -10,8 +10,6 @@ from typing import Any
 
 from trailcam_deploy.sdcard.card import FOLDER, CardSettings
 
-__all__ = ["GROUPS", "meta_data", "network_config", "user_data"]
-
 GROUPS = "users,adm,dialout,audio,netdev,video,plugdev,cdrom,games,input,gpio,spi,i2c,render,sudo"
 
 

@@ -8,8 +8,6 @@ import json
 
 from trailcam_deploy.sdcard.card import FOLDER, CardSettings
 
-__all__ = ["HOOK", "custom_toml", "hooked_cmdline"]
-
 HOOK = (
     f"systemd.run=/boot/firmware/{FOLDER}/hook.sh systemd.run_success_action=reboot "
     "systemd.unit=kernel-command-line.target"

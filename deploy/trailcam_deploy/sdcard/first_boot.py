@@ -14,8 +14,6 @@ from trailcam_deploy.device.release_diff import Published, builtin_digests, plan
 from trailcam_deploy.sdcard.card import FOLDER, System
 from trailcam_deploy.ssh.transfer import Upload
 
-__all__ = ["CardFiles", "card_files", "fresh_facts"]
-
 _BOOT = f"/boot/firmware/{FOLDER}"
 _UNIT = "trailcam-first-boot.service"
 # Raspberry Pi OS 13 and 12, 64-bit, with Picamera2, which depends on apt's numpy.

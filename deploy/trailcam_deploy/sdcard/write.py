@@ -10,8 +10,6 @@ from trailcam_deploy.sdcard.cloud_init import meta_data, network_config, user_da
 from trailcam_deploy.sdcard.custom_toml import custom_toml, hooked_cmdline
 from trailcam_deploy.sdcard.first_boot import CardFiles
 
-__all__ = ["system_files", "write_card"]
-
 _SPARE_BYTES = 8_000_000
 _CHUNK_BYTES = 1 << 20
 

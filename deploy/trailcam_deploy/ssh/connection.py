@@ -4,10 +4,8 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import IO
 
-from trailcam_core.ssh.errors import HostError, last_lines
-from trailcam_core.ssh.master import SshMaster, SshSettings
-
-__all__ = ["Connection"]
+from trailcam_core.network.ssh.errors import HostError, last_lines
+from trailcam_core.network.ssh.master import SshMaster, SshSettings
 
 _LOCK = "/run/lock/trailcam-deploy.lock"  # on a RAM disk: a device with a read-only disk can be inspected
 

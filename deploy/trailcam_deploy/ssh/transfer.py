@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from trailcam_core.ssh.errors import HostError
+from trailcam_core.network.ssh.errors import HostError
 from trailcam_deploy.ssh.connection import Connection
-
-__all__ = ["Upload", "send_files"]
 
 # Words: path and size of each file. Prints how many bytes of each are there already.
 _PREPARE = """

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from trailcam_core.errors import DeviceError
-from trailcam_edge.clock import Clock
 from trailcam_edge.config.camera_toml import Config
 from trailcam_edge.events import BlindTime, Moment
+from trailcam_edge.events.clock import Clock
 from trailcam_edge.live.latest_picture import LiveView
 from trailcam_edge.live.status import CameraState, status_record
 from trailcam_edge.live.visit_counts import VisitCounts
@@ -21,8 +21,6 @@ from trailcam_edge.store.recorder import Recorder
 from trailcam_edge.telemetry.health import HealthSnapshot, read_health
 from trailcam_edge.telemetry.prometheus import MetricsSnapshot, render_metrics
 from trailcam_edge.update.install.journal import Journal
-
-__all__ = ["DeviceReports"]
 
 _HEALTH_S = 5.0
 

@@ -27,8 +27,6 @@ from trailcam_edge.service.sd_notify import Notifier
 from trailcam_edge.sources import OnBadFrame, Source
 from trailcam_edge.update.trial_monitor import TrialMonitor
 
-__all__ = ["Output", "Runner", "RunnerParts", "Stop", "open_first", "open_notifier"]
-
 _log = logging.getLogger(__name__)
 
 

@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from trailcam_edge.app.reports import DeviceReports
-from trailcam_edge.clock import Clock, SystemClock
 from trailcam_edge.config.camera_toml import Config, read_secret
 from trailcam_edge.events import BlindTime, Moment, Visit
+from trailcam_edge.events.clock import Clock, SystemClock
 from trailcam_edge.live.access import Access, new_token, parse_address
 from trailcam_edge.live.server import LiveServer, serve_live
 from trailcam_edge.live.settings import LiveSettings
@@ -27,8 +27,6 @@ from trailcam_edge.sinks.worker import Sink, SinkWorker
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.recorder import Recorder
 from trailcam_edge.update.install.journal import Journal
-
-__all__ = ["DeviceServices"]
 
 _log = logging.getLogger(__name__)
 _HEARTBEAT_S = 1.0  # interval of the heartbeat to the recorder and the service manager

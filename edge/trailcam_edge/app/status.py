@@ -17,8 +17,6 @@ from trailcam_edge.store.records import event_json
 from trailcam_edge.update.install.journal import Journal, read_journal
 from trailcam_edge.update.install.updater import Updater
 
-__all__ = ["STATUS_SCHEMA", "camera_status"]
-
 STATUS_SCHEMA = 1
 _T = TypeVar("_T")
 

@@ -14,11 +14,9 @@ from dataclasses import replace
 from trailcam_core.errors import SourceError
 from trailcam_edge.camera.latest_frame import LatestFrame
 from trailcam_edge.camera.settings import RecoverySettings
-from trailcam_edge.clock import Clock
 from trailcam_edge.events import BlindTime
+from trailcam_edge.events.clock import Clock
 from trailcam_edge.sources import Frame, Source
-
-__all__ = ["LOST", "STALLED", "CaptureThread"]
 
 LOST = "source lost"
 STALLED = "source stalled"

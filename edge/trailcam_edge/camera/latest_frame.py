@@ -8,8 +8,6 @@ import threading
 
 from trailcam_edge.sources import Frame
 
-__all__ = ["LatestFrame"]
-
 
 class LatestFrame:
     """One frame between the capture thread and the live loop."""

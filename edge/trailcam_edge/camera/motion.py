@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from trailcam_edge.camera.settings import MotionSettings
 
-__all__ = ["MotionGate"]
-
 
 class MotionGate:
     """Compare each frame with the background; buffers are reused for every frame."""

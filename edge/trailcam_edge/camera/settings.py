@@ -10,8 +10,6 @@ from trailcam_core.records import FieldError, Range, check_ranges
 from trailcam_edge.sources.orientation import Orientation
 from trailcam_edge.sources.stream_config import StreamConfig
 
-__all__ = ["CameraSettings", "MotionSettings", "RecoverySettings"]
-
 
 @dataclass(frozen=True)
 class CameraSettings(Orientation, StreamConfig):
@@ -26,7 +24,7 @@ class CameraSettings(Orientation, StreamConfig):
 
 @dataclass(frozen=True)
 class RecoverySettings:
-    """Section ``[recovery]``: what to do when a live source stops delivering.
+    """Section ``[recovery]``: recovery of a live source that stops delivering.
 
     After ``stall_s`` without a frame the camera counts as blind. A lost source is reopened after ``first_wait_s``; each
     further attempt waits twice as long, up to ``longest_wait_s``. After ``give_up_s`` without a frame the program ends,

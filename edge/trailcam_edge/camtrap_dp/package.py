@@ -47,8 +47,6 @@ from trailcam_edge.store.effort import Effort, summarise_effort
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
 
-__all__ = ["SAMPLING_DESIGNS", "PackageSummary", "Selection", "write_camtrap_dp"]
-
 SAMPLING_DESIGNS = (
     "simpleRandom",
     "systematicRandom",

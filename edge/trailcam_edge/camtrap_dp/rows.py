@@ -10,18 +10,6 @@ from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.store.effort import Effort
 from trailcam_edge.store.records import EventRecord
 
-__all__ = [
-    "Deployment",
-    "Project",
-    "Row",
-    "blind_rows",
-    "deployment_row",
-    "extent",
-    "media_rows",
-    "observation_rows",
-    "utc_stamp",
-]
-
 _TYPES = {BLANK: "blank", "empty": "blank", UNKNOWN: "unknown", PERSON: "human", "human": "human", "vehicle": "vehicle"}
 
 Row = dict[str, Any]

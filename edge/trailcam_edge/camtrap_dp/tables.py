@@ -6,15 +6,6 @@ that a camera cannot fill: readers complain about missing ones.
 
 from typing import Any
 
-__all__ = [
-    "BLIND_TIME_COLUMNS",
-    "DEPLOYMENT_COLUMNS",
-    "MEDIA_COLUMNS",
-    "OBSERVATION_COLUMNS",
-    "PROFILE",
-    "RESOURCES",
-]
-
 _STANDARD = "https://raw.githubusercontent.com/tdwg/camtrap-dp/1.0.2"
 PROFILE = f"{_STANDARD}/camtrap-dp-profile.json"
 DEPLOYMENT_COLUMNS = (

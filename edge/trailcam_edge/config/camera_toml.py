@@ -17,8 +17,6 @@ from trailcam_edge.sinks.settings import SinksSettings
 from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.update.settings import UpdateSettings
 
-__all__ = ["Config", "ModelSettings", "parse_config", "read_config", "read_secret"]
-
 _MAX_SECRET_BYTES = 4_096
 _OTHERS_MAY_READ = 0o004
 

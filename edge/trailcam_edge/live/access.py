@@ -16,8 +16,6 @@ from http.cookies import CookieError, SimpleCookie
 from trailcam_core.errors import ConfigError
 from trailcam_core.records import FieldError
 
-__all__ = ["COOKIE", "Access", "Address", "new_token", "parse_address"]
-
 COOKIE = "trailcam"
 DEFAULT_PORT = 8080
 _MIN_TOKEN = 16

@@ -6,8 +6,6 @@ from typing import Any
 
 from trailcam_edge.live.access import Address
 
-__all__ = ["fetch_status"]
-
 _TIMEOUT_S = 5.0
 _MAX_BYTES = 4_000_000
 

@@ -24,8 +24,6 @@ from trailcam_edge.live.limits import Deadlines, Viewers
 from trailcam_edge.live.page import Page
 from trailcam_edge.telemetry.prometheus import CONTENT_TYPE
 
-__all__ = ["Handler", "Host", "Reports"]
-
 _PICTURE_WAIT_S = 5.0
 _IDLE_S = 15.0  # for a complete request, counted from the end of the previous one
 _SEND_S = 20.0  # for the client to read a response

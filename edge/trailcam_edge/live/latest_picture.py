@@ -15,8 +15,6 @@ from trailcam_core.images.resize import Image
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.store.picture_folder import encode_jpeg
 
-__all__ = ["FrameSummary", "LivePicture", "LiveView", "frame_record"]
-
 _INTEREST_S = 10.0  # without a request pictures are discarded
 _MAX_SIDE_PX = 960  # enough for a phone; a JPEG of 60 kB
 _QUALITY = 75

@@ -4,8 +4,6 @@ import contextlib
 import socket
 import threading
 
-__all__ = ["Deadlines", "Viewers", "disconnect"]
-
 _VIEWER_IDLE_S = 15.0
 
 

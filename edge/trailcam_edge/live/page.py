@@ -7,8 +7,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Page", "read_page"]
-
 _FOLDER = Path(__file__).parents[1] / "data"
 _MESSAGE = "<!--message-->"
 

@@ -20,8 +20,6 @@ from trailcam_edge.live.latest_picture import LiveView
 from trailcam_edge.live.limits import Deadlines, Viewers, disconnect
 from trailcam_edge.live.page import read_page
 
-__all__ = ["LiveServer", "serve_live"]
-
 _MAX_CONNECTIONS = 32  # a browser keeps two or three
 _POLL_S = 0.5
 _BUSY = (

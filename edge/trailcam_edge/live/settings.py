@@ -7,8 +7,6 @@ from typing import Annotated
 from trailcam_core.records import Range, check_ranges
 from trailcam_edge.live.access import parse_address
 
-__all__ = ["LiveSettings"]
-
 
 @dataclass(frozen=True)
 class LiveSettings:

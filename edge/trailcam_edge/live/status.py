@@ -10,8 +10,6 @@ from trailcam_edge.telemetry.health import HealthSnapshot
 from trailcam_edge.telemetry.prometheus import MetricsSnapshot
 from trailcam_edge.update.install.journal import Journal
 
-__all__ = ["CameraState", "health_rows", "status_record", "update_rows"]
-
 _HOT_C = 80.0  # from here on a Raspberry Pi slows down; source: its documentation, "Frequency management"
 _MIN_DISK_BYTES = 200_000_000
 

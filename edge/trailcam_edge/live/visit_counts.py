@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from trailcam_edge.events import Moment, Visit
 from trailcam_edge.store.records import EventRecord
 
-__all__ = ["Chart", "RecentVisit", "VisitCounts"]
-
 _HOURS = 24
 _DAYS = 14
 _RECENT = 50

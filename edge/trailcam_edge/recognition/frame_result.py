@@ -6,8 +6,6 @@ from trailcam_core.classifier import Classification
 from trailcam_edge.events import BlindTime, Visit
 from trailcam_edge.sources import Frame
 
-__all__ = ["FrameResult", "WatchEvent"]
-
 
 @dataclass(frozen=True)
 class FrameResult:

@@ -20,8 +20,8 @@ from trailcam_core.images.resize import Image
 from trailcam_edge.camera.capture_thread import CaptureThread
 from trailcam_edge.camera.latest_frame import LatestFrame
 from trailcam_edge.camera.motion import MotionGate
-from trailcam_edge.clock import Clock, SystemClock
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN, Visit
+from trailcam_edge.events.clock import Clock, SystemClock
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.recognition.sharpness import sharpness
@@ -36,8 +36,6 @@ from trailcam_edge.recognition.visits import (
     wait_until,
 )
 from trailcam_edge.sources import Delivery, Frame, OnBadFrame, Source, open_source
-
-__all__ = ["ModelReload", "open_configured", "watch"]
 
 _log = logging.getLogger(__name__)
 _RATE_SMOOTHING = 0.2  # weight of the newest frame in the displayed frame rate

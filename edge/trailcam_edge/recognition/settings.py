@@ -9,8 +9,6 @@ from trailcam_core.records import Choice, FieldError, Range, check_ranges
 from trailcam_edge.camera.settings import CameraSettings, MotionSettings, RecoverySettings
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 
-__all__ = ["LoopSettings", "VisitSettings", "WatchSettings"]
-
 _Probability = Annotated[float, Range(0, 1)]
 
 

@@ -4,8 +4,6 @@ import cv2
 
 from trailcam_core.images.resize import Image
 
-__all__ = ["sharpness"]
-
 
 def sharpness(image: Image) -> float:
     """Return the sharpness of an (H, W, 3) uint8 RGB image, comparable between images of one size.

@@ -15,8 +15,6 @@ from trailcam_core.classifier import Classification
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.recognition.settings import VisitSettings
 
-__all__ = ["Best", "FrameVote", "Track", "VisitState", "advance", "finish", "name_outcome", "outcome_of", "wait_until"]
-
 _CONFIDENCE_STEP = 0.01  # within one step the sharper frame is kept
 
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MeanLogits", "add_logits"]
-
 _MAX_WEIGHT = 30  # crops: an animal that stays for minutes may still be named anew
 
 

@@ -16,8 +16,6 @@ import numpy.typing as npt
 
 from trailcam_edge.regions.settings import RegionSettings
 
-__all__ = ["Background", "Comparison", "Plane", "absorb", "begin", "compare", "learn", "relearn"]
-
 Plane = npt.NDArray[np.uint8]  # (H, W) luma
 Levels = npt.NDArray[np.float32]  # (H, W), in levels of 255
 Mask = npt.NDArray[np.uint8]  # (H, W), 0 or 1

@@ -20,8 +20,6 @@ from trailcam_edge.regions.polygons import Polygon, rasterise
 from trailcam_edge.regions.settings import RegionSettings
 from trailcam_edge.regions.shapes import Region, find_regions, is_spread, is_turned
 
-__all__ = ["LUMA_WIDTH_PX", "FinderState", "advance", "shrink_luma"]
-
 LUMA_WIDTH_PX = 320
 _GHOST_EDGES = 0.8  # weaker than this beside those of the background: the animal is in the background
 _QUIET_FRAMES = 3  # nothing is proposed before the background has seen so many, and for so long:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from trailcam_core.images.boxes import Box
 from trailcam_edge.regions.settings import RegionSettings
 
-__all__ = ["FollowedRegion", "Following", "StillPlace", "choose", "follow", "may_open_visit", "note_look"]
-
 _MIN_OVERLAP = 0.2  # of the smaller box, between two frames
 _MAX_SPEED = 0.5  # frame widths a second, where two boxes do not overlap any more: at one frame a second
 _MIN_REACH = 1.0  # in longer sides of the box, however short the time

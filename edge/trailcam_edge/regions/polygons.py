@@ -8,8 +8,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Point", "Polygon", "check_polygon", "rasterise"]
-
 Point = tuple[float, float]
 Polygon = tuple[Point, ...]
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from trailcam_edge.regions.polygons import Polygon, check_polygon, rasterise
 
-__all__ = ["RegionSettings"]
-
 _GRID = (180, 320)  # rows, columns on which the masks are tried
 
 

@@ -10,8 +10,6 @@ from trailcam_core.images.boxes import Box
 from trailcam_edge.regions.background import Comparison, Levels, Mask
 from trailcam_edge.regions.settings import RegionSettings
 
-__all__ = ["Region", "find_regions", "is_spread", "is_turned"]
-
 _OPENING = np.ones((3, 3), np.uint8)
 _BLOCKS = (4, 3)  # columns and rows of the test for a change of the whole scene
 _BLOCK_FRACTION = 0.15  # a block counts as changed from here

@@ -7,8 +7,6 @@ import contextlib
 import socket
 import time
 
-__all__ = ["Notifier"]
-
 _STATUS_S = 10.0  # interval of the line that "systemctl status" shows
 
 

@@ -1,4 +1,4 @@
-"""Trailcam as a systemd service: what is written where, as pure text, and written in one step each.
+"""systemd units of Trailcam: their texts, and their atomic installation.
 
 /etc/systemd/system/trailcam.service         the unit; written anew every time, a drop-in keeps changes
 /etc/systemd/system/trailcam-update.service  installs a newer bundle once; only if the configuration has a source
@@ -14,21 +14,6 @@ from pathlib import Path
 
 from trailcam_core.errors import DeviceError
 from trailcam_core.files.atomic import write_file
-
-__all__ = [
-    "CONFIG_PATH",
-    "TIMER_PATH",
-    "UNIT_PATH",
-    "UPDATE_PATH",
-    "USERS_PATH",
-    "Change",
-    "install",
-    "render_config",
-    "render_unit",
-    "render_update_units",
-    "uninstall",
-    "unreachable_folder",
-]
 
 UNIT_PATH = Path("etc/systemd/system/trailcam.service")
 UPDATE_PATH = Path("etc/systemd/system/trailcam-update.service")
@@ -54,7 +39,7 @@ _SAFE_PATH = re.compile(r"/[A-Za-z0-9_./+@-]*")
 
 @dataclass(frozen=True)
 class Change:
-    """One file, and what was done with it: "written", "unchanged", "kept" or "removed"."""
+    """One file and its change: "written", "unchanged", "kept" or "removed"."""
 
     path: Path
     done: str
@@ -110,7 +95,7 @@ def render_config(source: str, releases: tuple[str, str] | None = None, token_fi
 
 
 def install(root: Path, unit: str, config: str, update_units: Mapping[Path, str] | None = None) -> list[Change]:
-    """Write what a service needs below ``root``; a second call changes nothing.
+    """Write the files of the service below ``root``; a second call changes nothing.
 
     Args:
         root: of the system.

@@ -8,8 +8,6 @@ from typing import Any
 
 from trailcam_edge.sinks.mqtt_topics import Topics
 
-__all__ = ["discovery_payload", "discovery_topic"]
-
 
 def discovery_topic(prefix: str, camera_id: str) -> str:
     """Return the topic of the retained message; its identifier may contain letters, digits, "_" and "-"."""

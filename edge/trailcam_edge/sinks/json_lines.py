@@ -9,8 +9,6 @@ from trailcam_edge.sinks.settings import JsonLinesSettings
 from trailcam_edge.sinks.worker import SinkError
 from trailcam_edge.store.records import EventRecord, event_json
 
-__all__ = ["JsonLinesSink"]
-
 _TAIL_BYTES = 65_536  # longer than any line
 
 

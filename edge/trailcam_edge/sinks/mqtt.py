@@ -17,8 +17,6 @@ from trailcam_edge.store.records import EventRecord, event_json
 if TYPE_CHECKING:
     from paho.mqtt.client import MQTTMessageInfo
 
-__all__ = ["MqttSink"]
-
 _QOS = 1  # at least once: the broker confirms each message
 _QUEUED = 20  # messages that paho may queue; the store has the rest
 _CONNECT_DELAY_S = (1, 120)

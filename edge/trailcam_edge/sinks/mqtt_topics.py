@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-__all__ = ["OFFLINE", "ONLINE", "Topics", "camera_topics"]
-
 ONLINE, OFFLINE = "online", "offline"
 
 

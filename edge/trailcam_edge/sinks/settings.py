@@ -8,8 +8,6 @@ from urllib.parse import urlsplit
 
 from trailcam_core.records import FieldError, Pattern, Range, check_ranges
 
-__all__ = ["JsonLinesSettings", "MqttSettings", "SinksSettings", "WebhookSettings"]
-
 _CAMERA_ID = Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 of A-Z a-z 0-9 . _ -")
 _TOPIC = Pattern(r"[^+#\0/][^+#\0]*(?<!/)", "one or more topic levels without + and #")
 _MIN_FILE_BYTES = 65_536  # more than the longest line

@@ -11,12 +11,10 @@ import socket
 import threading
 from urllib.parse import urlsplit
 
-from trailcam_core.tls import client_context
+from trailcam_core.network.tls import client_context
 from trailcam_edge.sinks.settings import WebhookSettings
 from trailcam_edge.sinks.worker import SinkError, SinkRejectedError
 from trailcam_edge.store.records import EventRecord, event_json
-
-__all__ = ["WebhookSink"]
 
 _MAX_ANSWER_BYTES = 65_536
 # Of the status codes 400 to 499 these do not concern the event: an expired token, a wrong address, a busy server. The

@@ -10,8 +10,6 @@ from typing import Protocol
 from trailcam_core.errors import DeviceError, TrailcamError
 from trailcam_edge.store.records import EventRecord
 
-__all__ = ["EventSource", "Sink", "SinkError", "SinkRejectedError", "SinkStatus", "SinkWorker", "retry_delay_s"]
-
 _log = logging.getLogger(__name__)
 _BATCH = 50
 _IDLE_S = 60.0  # maximum sleep without a wake-up

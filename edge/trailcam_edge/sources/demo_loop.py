@@ -11,8 +11,6 @@ from trailcam_edge.sources.frame import Delivery, Frame
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
 
-__all__ = ["DEMO_LOOP", "DemoLoopSource"]
-
 DEMO_LOOP = "demo:loop"
 _RATE_HZ = 5.0
 _FRAMES_PER_PICTURE = 5  # a second each: long enough for votes, and each animal comes back after its cool-down

@@ -9,12 +9,10 @@ from trailcam_core.errors import SourceError
 from trailcam_edge.sources.picamera_errors import CAMERA_ERRORS, explain_camera
 from trailcam_edge.sources.v4l2 import V4L2Camera, list_v4l2_cameras
 
-__all__ = ["Camera", "list_cameras"]
-
 
 @dataclass(frozen=True)
 class Camera:
-    """``source`` is what ``--source`` takes, ``kind`` is picamera2 or v4l2, ``name`` the name of the device."""
+    """``source`` is the value for ``--source``, ``kind`` is picamera2 or v4l2, ``name`` the name of the device."""
 
     source: str
     kind: str

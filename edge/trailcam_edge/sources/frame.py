@@ -11,8 +11,6 @@ from trailcam_core.images.resize import Image
 from trailcam_core.spec import InputSpec
 from trailcam_edge.sources.pixels import Pixels
 
-__all__ = ["Delivery", "Frame", "OnBadFrame", "Source"]
-
 OnBadFrame = Callable[[SourceError], None]
 
 Delivery = Literal["stills", "recording", "live"]

@@ -15,8 +15,6 @@ from trailcam_edge.sources.picamera import PicameraSource, open_picamera2
 from trailcam_edge.sources.stream_config import StreamConfig
 from trailcam_edge.sources.video import VideoSource
 
-__all__ = ["SOURCES", "open_source"]
-
 SOURCES = (
     '"demo" (or "demo:loop", endless), a folder of pictures, a video file, "picamera2" (or "picamera2:1"), a USB '
     'camera ("0" or /dev/video0), or an rtsp:// or http:// address'

@@ -9,8 +9,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BufferPool", "OpenCapture", "open_ffmpeg", "open_v4l2"]
-
 # A damaged container can keep FFmpeg searching for a minute, and a camera that lost its network never answers.
 _OPEN_TIMEOUT_MS = 5_000
 _READ_TIMEOUT_MS = 5_000

@@ -21,8 +21,6 @@ from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
 from trailcam_edge.sources.v4l2 import explain_device
 
-__all__ = ["CaptureSource", "network_source", "usb_source"]
-
 # While FFmpeg probes a stream it collects frames; they are returned first and are old by then.
 _BACKLOG_S = 2.0
 _LIKELY_RATE_HZ = 25.0

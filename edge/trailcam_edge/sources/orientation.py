@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from trailcam_core.records import FieldError, check_ranges
 
-__all__ = ["ROTATIONS_DEG", "UNCHANGED", "Orientation", "Roi"]
-
 ROTATIONS_DEG = (0, 90, 180, 270)
 _ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 _EPSILON = 1e-9  # rounding of x + width, for configurations with thirds

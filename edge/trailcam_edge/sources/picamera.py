@@ -30,8 +30,6 @@ from trailcam_edge.sources.picamera_errors import CAMERA_ERRORS, explain_camera
 from trailcam_edge.sources.pixels import ColourSpace, PackedPixels, Pixels, PlanarPixels, Plane
 from trailcam_edge.sources.stream_config import StreamConfig
 
-__all__ = ["PiCamera", "PicameraSource", "open_picamera2"]
-
 # One waits, one is being classified, one is read by the capture thread, two are in the camera.
 _BUFFERS = 5
 _PACKED = {"RGB888": "BGR", "BGR888": "RGB", "XRGB8888": "BGRX", "XBGR8888": "RGBX"}

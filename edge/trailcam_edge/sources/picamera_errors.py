@@ -5,8 +5,6 @@ from collections.abc import Iterator
 
 from trailcam_core.errors import SourceError
 
-__all__ = ["CAMERA_ERRORS", "explain_camera"]
-
 # What Picamera2 and libcamera raise: missing modules, numpy's ABI, their own checks, the kernel's answers. IndexError
 # and KeyError come from tables of Picamera2 when a camera reports less than it expects.
 CAMERA_ERRORS = (ImportError, ValueError, RuntimeError, OSError, IndexError, KeyError)

@@ -17,8 +17,6 @@ from trailcam_core.images.resize import Image, fit_image
 from trailcam_core.spec import InputSpec
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 
-__all__ = ["PACKED_ORDERS", "PLANAR_LAYOUTS", "ColourSpace", "PackedPixels", "Pixels", "PlanarPixels", "Plane"]
-
 Plane = npt.NDArray[np.uint8]  # (H, W)
 
 PACKED_ORDERS = {

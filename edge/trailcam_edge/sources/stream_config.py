@@ -1,11 +1,9 @@
-"""Stream parameters that a camera is asked for."""
+"""Requested stream parameters of a camera."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
 from trailcam_core.records import Range, check_ranges
-
-__all__ = ["StreamConfig"]
 
 _Side = Annotated[int, Range(64, 8192)]
 

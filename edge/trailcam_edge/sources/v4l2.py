@@ -14,8 +14,6 @@ from pathlib import Path
 
 from trailcam_core.errors import SourceError
 
-__all__ = ["V4L2Camera", "explain_device", "list_v4l2_cameras"]
-
 _QUERYCAP = 0x80685600  # _IOR('V', 0, struct v4l2_capability)
 _CAPABILITY = struct.Struct("16s32s32sIII3I")  # driver, card, bus, version, capabilities, device_caps, reserved
 _VIDEO_CAPTURE = 0x0000_0001

@@ -15,8 +15,6 @@ from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
 from trailcam_edge.sources.video_decoder import VideoDecoder
 
-__all__ = ["VideoSource"]
-
 _log = logging.getLogger(__name__)
 _LIKELY_RATE_HZ = 25.0  # if the file states none, or an implausible one
 _RATES_HZ = (0.1, 1000.0)

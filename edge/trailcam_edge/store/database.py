@@ -13,8 +13,6 @@ from trailcam_edge.store.picture_folder import size_on_disk
 from trailcam_edge.store.store_errors import StoreCorruptError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
 
-__all__ = ["Database", "moment_columns", "open_or_replace"]
-
 _NEW_OFFSET_S = 0.5  # a clock reading that moves the offset by less is not stored
 
 
@@ -85,7 +83,7 @@ class Database:
                 raise
 
     def one(self, query: str, *values: object) -> Any:
-        """Return the first column of the first row, None where there is no row."""
+        """Return the first column of the first row, None if there is no row."""
         with self.translated():
             row = self.connection.execute(query, values).fetchone()
         return None if row is None else row[0]

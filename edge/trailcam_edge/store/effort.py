@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from trailcam_edge.store.records import BlindRecord, WatchRecord
 
-__all__ = ["NOT_RUNNING", "BlindSpan", "Effort", "summarise_effort"]
-
 NOT_RUNNING = "not running"  # switched off, without power, or stopped
 _MIN_GAP_S = 1.0
 

@@ -22,8 +22,6 @@ from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
 
-__all__ = ["EventStore"]
-
 _log = logging.getLogger(__name__)
 
 
@@ -126,7 +124,7 @@ class EventStore:
             return list(StoreReader(self._database.connection).events(after_event_id=event_id, limit=limit))
 
     def last_event_id(self) -> int:
-        """Return the newest event's number, 0 where there is none."""
+        """Return the newest event's number, 0 if there is none."""
         with self._guard:
             return int(self._database.one("SELECT coalesce(max(event_id), 0) FROM visits"))
 

@@ -1,4 +1,4 @@
-"""Put EXIF into a JPEG: when, what and by which model, so that a picture keeps this information outside of the store.
+"""Add EXIF to a JPEG: time, label and model, so that a picture keeps this information outside of the store.
 
 Only what a visit needs is written: a TIFF block of two directories in one APP1 segment right behind the start of the
 image. Sources: Exif 2.32 (CIPA DC-008) sections 4.5.4, 4.6.2 and 4.6.5; TIFF 6.0 section 2.
@@ -8,8 +8,6 @@ import json
 import struct
 from datetime import UTC, datetime
 from typing import Any
-
-__all__ = ["PictureFacts", "add_exif"]
 
 _START = b"\xff\xd8"
 _APP1 = b"\xff\xe1"

@@ -14,16 +14,6 @@ from trailcam_edge.store.picture_folder import size_on_disk
 from trailcam_edge.store.schema import APPLICATION_ID, MIGRATIONS, migrate
 from trailcam_edge.store.store_errors import StoreCorruptError, translate_error
 
-__all__ = [
-    "DATABASE_FILE",
-    "PICTURES_FOLDER",
-    "SET_ASIDE_FOLDER",
-    "Lock",
-    "open_database",
-    "open_read_only",
-    "set_aside",
-]
-
 DATABASE_FILE = "events.db"
 PICTURES_FOLDER = "pictures"
 SET_ASIDE_FOLDER = "set-aside"

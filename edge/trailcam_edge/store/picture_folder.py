@@ -12,8 +12,6 @@ from trailcam_core.files.atomic import write_file
 if TYPE_CHECKING:
     from trailcam_core.images.resize import Image
 
-__all__ = ["PictureFolder", "Sweep", "encode_jpeg", "size_on_disk"]
-
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SUFFIX = ".jpg"
 _BLOCK_BYTES = 4096  # what ext4 and F2FS on a card hand out

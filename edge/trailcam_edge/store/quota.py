@@ -10,8 +10,6 @@ from trailcam_edge.store.retention import RetentionItem, allocate_deletions, cho
 from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError
 
-__all__ = ["Quota", "StoreUsage"]
-
 _PAGE_BYTES = 4096
 _DATABASE_SHARE = 4  # the database gets at most a quarter of the limit: 500 MB of rows are some 1.5 million visits
 _LOG_RESERVE_BYTES = 2_000_000  # possible growth of the write-ahead log between two checks

@@ -11,8 +11,6 @@ from trailcam_edge.store.records import BlindRecord, EventRecord, WatchRecord
 from trailcam_edge.store.store_errors import translate_error
 from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
 
-__all__ = ["StoreReader", "open_reader"]
-
 _VISIT_COLUMNS = (
     "event_id, visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
     "votes, frames, bundle, latency_ms, picture_bytes, picture_state"

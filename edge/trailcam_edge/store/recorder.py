@@ -15,8 +15,6 @@ from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.store_errors import StoreCorruptError, StoreUnavailableError
 
-__all__ = ["Recorder", "RecorderHealth", "RecorderLimits"]
-
 _log = logging.getLogger(__name__)
 
 

@@ -7,19 +7,6 @@ from typing import Any
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.store.wall_time import WallTime, is_plausible
 
-__all__ = [
-    "CSV_HEADER",
-    "BlindRecord",
-    "EventRecord",
-    "WatchRecord",
-    "blind_json",
-    "csv_row",
-    "event_json",
-    "iso_time",
-    "unstored_blind_time",
-    "unstored_event",
-]
-
 
 @dataclass(frozen=True)
 class EventRecord:

@@ -5,8 +5,6 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["RetentionItem", "allocate_deletions", "choose_deletions"]
-
 
 @dataclass(frozen=True)
 class RetentionItem:

@@ -11,8 +11,6 @@ combines both when the store is read.
 import sqlite3
 from collections.abc import Sequence
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "migrate"]
-
 APPLICATION_ID = 0x54434D31  # "TCM1", so that "file" and we know whose database this is
 
 _VERSION_1 = """

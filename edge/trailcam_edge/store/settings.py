@@ -7,8 +7,6 @@ from typing import Annotated
 
 from trailcam_core.records import Range, check_ranges
 
-__all__ = ["DEFAULT_FOLDER", "StoreSettings"]
-
 DEFAULT_FOLDER = Path("/var/lib/trailcam")
 _MIN_BYTES = 4_000_000  # for the log, a small database and some pictures
 _SET_ASIDE_SHARE = 4

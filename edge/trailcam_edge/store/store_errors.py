@@ -5,15 +5,6 @@ import sqlite3
 
 from trailcam_core.errors import DeviceError
 
-__all__ = [
-    "DISK_FAILING",
-    "DISK_FULL",
-    "DISK_READ_ONLY",
-    "StoreCorruptError",
-    "StoreUnavailableError",
-    "translate_error",
-]
-
 DISK_FULL = "disk full"
 DISK_READ_ONLY = "disk read-only"
 DISK_FAILING = "disk failing"

@@ -10,8 +10,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["EARLIEST_WALL_S", "Boot", "ClockReading", "Timeline", "WallTime", "is_plausible"]
-
 EARLIEST_WALL_S = 1_735_689_600.0  # 2025-01-01: this code is younger, so an earlier clock has not been set
 _STEP_S = 5.0  # offsets that differ by more were a step of the clock, not drift
 _DRIFT = 200e-6  # twice what the worst common crystal does (100 ppm)

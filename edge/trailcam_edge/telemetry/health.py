@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["HealthSnapshot", "Throttling", "ask_firmware", "parse_throttled", "read_health"]
-
 _FIRMWARE = Path("sys/devices/platform/soc/soc:firmware/get_throttled")
 _THERMAL = Path("sys/class/thermal")
 _CLOCK = Path("sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")  # in kHz

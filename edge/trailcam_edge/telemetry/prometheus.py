@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 
 from trailcam_edge.sinks.worker import SinkStatus
 
-__all__ = ["CONTENT_TYPE", "MetricsSnapshot", "render_metrics"]
-
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _Sample = tuple[Mapping[str, str], float]

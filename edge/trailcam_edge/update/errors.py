@@ -3,8 +3,6 @@
 from trailcam_core.errors import BundleError, UpdateError
 from trailcam_core.release.update_result import UpdateCode
 
-__all__ = ["BusyError", "NotFetchedError", "RefusedError", "TrialFailedError", "error_code"]
-
 
 class BusyError(UpdateError):
     """Another update is running."""

@@ -6,8 +6,6 @@ from typing import Annotated
 
 from trailcam_core.records import FieldError, Pattern, Range, check_ranges
 
-__all__ = ["UPDATE_FOLDER", "UpdateSettings"]
-
 UPDATE_FOLDER = Path("/var/lib/trailcam/update")
 _DAY_S = 86_400.0
 _SOURCE = Pattern(r"(https://|/).*", "an https:// address or the absolute path of a folder")

@@ -23,8 +23,6 @@ from trailcam_edge.update.install.state_machine import active_slot
 from trailcam_edge.update.install.updater import Updater
 from trailcam_edge.update.settings import UpdateSettings
 
-__all__ = ["TrialMonitor"]
-
 _log = logging.getLogger(__name__)
 _CHECK_S = 10.0
 _JOIN_S = 5.0

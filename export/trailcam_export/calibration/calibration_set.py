@@ -25,11 +25,9 @@ import numpy.typing as npt
 from trailcam_core.datasets.run_directory import Run, SplitRow
 from trailcam_core.errors import ExportError
 from trailcam_core.images.resize import Image
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import InputSpec
 from trailcam_export.inference.batches import fit_file
-
-__all__ = ["CALIBRATION_COUNT", "POOL_FACTOR", "CalibrationSet", "FieldFrame", "choose_pool", "select_diverse"]
 
 CALIBRATION_COUNT = 100
 POOL_FACTOR = 4  # candidates for each selected image

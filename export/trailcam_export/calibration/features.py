@@ -7,8 +7,6 @@ import tensorflow as tf
 from trailcam_export.calibration.select import FeatureFunction, Features
 from trailcam_export.inference.batches import Images
 
-__all__ = ["feature_function"]
-
 
 def feature_function(model: keras.Model) -> FeatureFunction:
     """Return a function that maps images to the input of the last dense layer, or to the logits if there is none.

@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from trailcam_core.images.resize import Image
 
-__all__ = ["unfit_reason", "unfit_set_reason"]
-
 # Of 7,171 photographs of Animals-10 at 224 px, see docs/calibration.md.
 _DARKEST_LEVEL = 16  # no pixel above it: a covered lens or a dead sensor
 _LEAST_DEVIATION = 4.0  # levels: a picture of one colour

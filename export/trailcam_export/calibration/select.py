@@ -15,20 +15,11 @@ from trailcam_core.files.digest import file_sha256
 from trailcam_core.images.alignment import make_thumbnail
 from trailcam_core.images.decode import IMAGE_SUFFIXES
 from trailcam_core.images.resize import Image
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import InputSpec
 from trailcam_export.calibration.calibration_set import CalibrationSet, FieldFrame, select_diverse
 from trailcam_export.calibration.image_checks import unfit_reason, unfit_set_reason
 from trailcam_export.inference.batches import BATCH, Images, fit_file, stream_batches
-
-__all__ = [
-    "CalibrationCandidates",
-    "CalibrationSelection",
-    "FeatureFunction",
-    "Features",
-    "find_frames",
-    "select_calibration",
-]
 
 Features = npt.NDArray[np.float32]  # (N, F)
 FeatureFunction = Callable[[Images], Features]  # of (N, H, W, 3) uint8 RGB

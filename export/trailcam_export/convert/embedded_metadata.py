@@ -15,11 +15,9 @@ from typing import Any
 
 import onnx
 
+from trailcam_core.records import canonical_json
 from trailcam_core.spec import InputSpec
-from trailcam_core.strict_json import canonical_json
 from trailcam_export.tflite.metadata import add_tflite_metadata
-
-__all__ = ["ONNX_PREFIX", "EmbeddedMetadata", "embed_onnx_metadata", "embed_tflite_metadata"]
 
 ONNX_PREFIX = "trailcam."
 

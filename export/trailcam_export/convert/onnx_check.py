@@ -16,8 +16,6 @@ from trailcam_core.errors import ExportError
 from trailcam_core.inference.file_model import first_line
 from trailcam_export.convert.to_onnx import INPUT_NAME, OPSET, OUTPUT_NAME
 
-__all__ = ["check_onnx"]
-
 _RANDOM = {"RandomUniform", "RandomNormal", "RandomUniformLike", "RandomNormalLike", "Multinomial", "Bernoulli"}
 _ENDINGS = {"Softmax", "LogSoftmax", "Sigmoid"}
 _PASSING = {"Reshape", "Squeeze", "Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "Flatten"}

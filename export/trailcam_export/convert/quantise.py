@@ -26,8 +26,6 @@ from trailcam_export.convert.quantise_litert import quantise_file
 from trailcam_export.convert.to_tflite import check_copy, convert_float32, freeze, run_converter, with_float_input
 from trailcam_export.tflite.inspect import take_uint8
 
-__all__ = ["QUANTIZERS", "QUANTIZER_OF", "quantise", "spanning"]
-
 QUANTIZERS = ("litert", "tensorflow")
 QUANTIZER_OF = {"dynamic_int8": "tensorflow", "int8": "litert", "int16x8": "tensorflow"}
 _OPS = tf.lite.OpsSet

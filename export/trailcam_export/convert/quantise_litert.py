@@ -19,12 +19,10 @@ from litert_quantizer.calibrator import CalibrationMode, Calibrator
 from litert_quantizer.recipe_manager import RecipeManager
 from litert_quantizer.utils.qsv_utils import min_max_update
 
-from trailcam_core.cores import usable_cores
 from trailcam_core.errors import ExportError
 from trailcam_core.inference.file_model import first_line
+from trailcam_core.jobs.cores import usable_cores
 from trailcam_export.tflite.flatbuffer import read_tflite, write_tflite
-
-__all__ = ["INPUT", "SIGNATURE", "quantise_file", "with_signature"]
 
 SIGNATURE = "serving_default"  # by which the package finds input and output
 INPUT = "image"

@@ -33,8 +33,6 @@ from trailcam_core.images.resize import Image
 from trailcam_core.inference.file_model import first_line
 from trailcam_export.convert.quantise import spanning
 
-__all__ = ["INPUT_NAME", "IR_VERSION", "OPSET", "OUTPUT_NAME", "convert_onnx_float32", "quantise_onnx", "to_float16"]
-
 # Read by every ONNX Runtime from 1.14 on; nothing newer is needed. Source: the table of versions in ONNX Runtime's
 # documentation, "Compatibility".
 OPSET = 17

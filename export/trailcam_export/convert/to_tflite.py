@@ -22,8 +22,6 @@ from trailcam_core.images.resize import Image
 from trailcam_core.inference.file_model import first_line
 from trailcam_export.keras_model.load_run_model import copy_weights
 
-__all__ = ["check_copy", "convert_float16", "convert_float32", "freeze", "run_converter", "with_float_input"]
-
 _CLONE_TOLERANCE = 1e-4  # relative, of a logit: the same float32 operations, only the first cast is gone
 
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from trailcam_core.errors import ExportError
 from trailcam_core.spec import FORMAT_SCHEMES
 
-__all__ = ["ALL_VARIANTS", "DEFAULT_VARIANTS", "FIX_NEEDS", "MIXED_INT8", "Variant", "parse_variants"]
-
 FIX_NEEDS = ("float32", "int8")  # names of the variants that ``--fix`` works on
 _CALIBRATED = ("int8", "mixed_int8", "int16x8")
 _FLOAT = ("float32", "float16")

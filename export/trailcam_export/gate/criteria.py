@@ -15,19 +15,6 @@ from trailcam_export.gate.paired_proportions import PairedProportion
 from trailcam_export.gate.power import sample_size_for_difference, sample_size_for_proportion
 from trailcam_export.gate.statistics import DriftStatistics
 
-__all__ = [
-    "CriterionResult",
-    "Verdict",
-    "check_agreement",
-    "check_delta",
-    "check_finite",
-    "check_kl",
-    "check_recall",
-    "check_retention",
-    "check_unknown",
-    "format_interval",
-]
-
 _KL_FRACTION = 0.95  # of the images: the percentile that ``max_kl_p95`` limits
 
 

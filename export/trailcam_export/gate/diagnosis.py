@@ -11,8 +11,6 @@ import numpy as np
 from trailcam_export.gate.statistics import ClassIds
 from trailcam_export.inference.batches import Logits
 
-__all__ = ["SWAP_COUNT", "ChannelSwap", "describe_permutation", "diagnose", "find_permutation"]
-
 SWAP_COUNT = 64  # images run again with red and blue exchanged
 
 _MIN_FRACTION = 0.9  # of the images that follow a pattern

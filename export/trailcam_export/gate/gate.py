@@ -26,8 +26,6 @@ from trailcam_export.gate.criteria import (
 from trailcam_export.gate.presets import Preset
 from trailcam_export.gate.statistics import DriftStatistics
 
-__all__ = ["CriterionResult", "GateResult", "Verdict", "evaluate_gate", "with_cause", "with_parity"]
-
 
 @dataclass(frozen=True)
 class GateResult:

@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from trailcam_core.statistics.wilson import Z_95
 
-__all__ = ["PairedProportion", "difference_interval", "pair_outcomes"]
-
 _HALVINGS = 50  # of a bracket of at most 2: 2e-15
 
 

@@ -13,8 +13,6 @@ from math import sqrt
 from trailcam_core.statistics.wilson import wilson_interval
 from trailcam_export.gate.paired_proportions import PairedProportion, difference_interval
 
-__all__ = ["MAX_PICTURES", "sample_size_for_difference", "sample_size_for_proportion"]
-
 MAX_PICTURES = 1_000_000  # above it the value is practically equal to the bound
 _Z_POWER = 0.8416212335729143  # one-sided 80 % quantile of the standard normal distribution
 

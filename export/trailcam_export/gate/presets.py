@@ -7,8 +7,6 @@ from typing import Annotated
 from trailcam_core.errors import ExportError
 from trailcam_core.records import Pattern, Range, read_toml
 
-__all__ = ["DEFAULT_PRESET", "PRESETS", "Preset", "find_preset", "read_preset"]
-
 _Fraction = Annotated[float, Range(0.0, 1.0)]
 _Fall = Annotated[float, Range(-1.0, 0.0)]
 

@@ -17,8 +17,6 @@ from trailcam_export.gate.paired_proportions import pair_outcomes
 from trailcam_export.gate.statistics import ClassIds
 from trailcam_export.inference.batches import Logits
 
-__all__ = ["SwappedColours", "check_reference"]
-
 _NEAR_CHANCE = 0.25  # between guessing and always right; faults outside of the model stay below it
 _SURE_Z = 3.0  # of a gain by exchanged colours: one good model in 700 would be reported
 _AS_GOOD = 0.1  # colours may explain this much less than labels and still be reported

@@ -17,8 +17,6 @@ from trailcam_core.statistics.wilson import wilson_interval
 from trailcam_export.gate.paired_proportions import PairedProportion, pair_outcomes
 from trailcam_export.inference.batches import Logits
 
-__all__ = ["DriftStatistics", "ModelOutputs", "Score", "divergence", "measure_drift", "score", "to_class_ids"]
-
 ClassIds = npt.NDArray[np.intp]  # (N,)
 Floats = npt.NDArray[np.float64]
 

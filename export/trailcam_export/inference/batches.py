@@ -10,12 +10,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.cores import usable_cores
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image, fit_image
+from trailcam_core.jobs.cores import usable_cores
 from trailcam_core.spec import InputSpec
-
-__all__ = ["BATCH", "Images", "Logits", "fit_file", "stream_batches"]
 
 Images = npt.NDArray[np.uint8]  # (N, H, W, 3) RGB
 Logits = npt.NDArray[np.float32]  # (N, K)

@@ -6,12 +6,10 @@ normalisation with other statistics. All of them change the logits of the first 
 
 import numpy as np
 
+from trailcam_core.bundle.golden_replay import diagnose
 from trailcam_core.errors import ExportError
-from trailcam_core.golden_replay import diagnose
 from trailcam_export.inference.batches import Images, Logits
 from trailcam_export.inference.predict import Predictor
-
-__all__ = ["PARITY_ABSOLUTE", "PARITY_COUNT", "PARITY_RELATIVE", "check_parity", "parity_tolerance"]
 
 PARITY_COUNT = 64  # validation pictures; one would do for most failures
 # TensorFlow and XNNPACK add up in another order, which moves float32 logits in the sixth digit (5e-6 for a MobileNetV2

@@ -9,14 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trailcam_core.cores import usable_cores
 from trailcam_core.inference.open_model import open_model
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.cores import usable_cores
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import InputSpec
 from trailcam_export.inference.batches import Images, Logits, stream_batches
-
-__all__ = ["FilePredictor", "KerasPredictor", "Predictor", "predict_files"]
-
 
 _MOST_INTERPRETERS = 4  # each holds the whole model: with 32 cores, 32 times Xception
 

@@ -5,17 +5,15 @@ from pathlib import Path
 
 import keras
 
+from trailcam_core.bundle.labels import check_unique, read_labels
 from trailcam_core.datasets.run_directory import Run
 from trailcam_core.errors import ExportError
 from trailcam_core.inference.tflite import ValueRange
-from trailcam_core.labels import check_unique, read_labels
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import InputSpec
 from trailcam_export.keras_model.load_foreign_model import open_foreign_model
 from trailcam_export.keras_model.load_run_model import check_trained_model
 from trailcam_export.keras_model.split_foreign_data import split_folder
-
-__all__ = ["ForeignModel", "OpenedRun", "open_foreign_run", "split_foreign_run"]
 
 _SPLIT_NOTE = (
     "calibration, validation and test pictures were split from the given folder by this export; which of them trained "

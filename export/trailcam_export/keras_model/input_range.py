@@ -14,8 +14,6 @@ import numpy as np
 from trailcam_core.errors import ExportError
 from trailcam_core.inference.tflite import ValueRange
 
-__all__ = ["find_range", "is_augmentation"]
-
 _LEVELS: ValueRange = (0.0, 255.0)
 _UNIT: ValueRange = (0.0, 1.0)
 _NOISE = ("GaussianNoise", "GaussianDropout", "AlphaDropout")

@@ -24,8 +24,6 @@ from trailcam_core.spec import MAX_INPUT_PX, MIN_INPUT_PX
 from trailcam_export.keras_model.input_range import find_range, is_augmentation
 from trailcam_export.keras_model.load_run_model import copy_weights, load_keras, walk_layers
 
-__all__ = ["open_foreign_model"]
-
 _CROPPING = "RandomCrop"  # crops the centre in inference: not the identity
 _PROBABILITY_TOLERANCE = 2e-3  # absolute; half precision against float32, measured 4e-4 on a mixed_bfloat16 network
 _HALF_TOLERANCE = 5e-2

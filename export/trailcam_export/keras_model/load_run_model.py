@@ -13,8 +13,6 @@ from trailcam_core.inference.file_model import first_line
 from trailcam_core.spec import InputSpec
 from trailcam_export.keras_model.first_reading import prove_reading
 
-__all__ = ["check_trained_model", "copy_weights", "load_keras", "open_trained_model", "walk_layers"]
-
 _LOADING_ERRORS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, zipfile.BadZipFile)
 
 

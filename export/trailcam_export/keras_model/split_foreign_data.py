@@ -15,22 +15,21 @@ reports that.
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.datasets.class_folders import ClassFolders, scan_class_folders
+from trailcam_core.datasets.class_folders import ClassFolders, describe_left_out, scan_class_folders
 from trailcam_core.datasets.near_duplicates import Forest, link_near_duplicates
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import ExportError, SourceError
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.images.alignment import make_thumbnail
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import InputSpec
 from trailcam_export.inference.batches import fit_file
-
-__all__ = ["split_folder"]
 
 _FRACTIONS = {"test": 0.6, "train": 0.2, "validation": 0.2}  # "train" calibrates
 
@@ -77,6 +76,9 @@ def split_folder(
     notes = _notes(rows, groups, labels)
     if unreadable:
         notes.append(f"{unreadable} files of {data.name} do not decode and were left out")
+    left_out = describe_left_out(data, [*folders.loose, *chain.from_iterable(folders.folders.values())])
+    if left_out is not None:
+        notes.append(left_out)
     return tuple(sorted(rows, key=lambda row: row.file)), tuple(notes)
 
 

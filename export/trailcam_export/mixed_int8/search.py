@@ -19,23 +19,12 @@ import numpy as np
 
 from trailcam_core.images.resize import Image
 from trailcam_core.inference.tflite import TFLiteModel
-from trailcam_core.progress import Progress, silent
-from trailcam_export.gate.gate import GateResult, Verdict
+from trailcam_core.jobs.progress import Progress, silent
+from trailcam_export.gate.criteria import Verdict
+from trailcam_export.gate.gate import GateResult
 from trailcam_export.gate.statistics import divergence
 from trailcam_export.inference.batches import Images, Logits
 from trailcam_export.mixed_int8.selective_quantiser import Operator
-
-__all__ = [
-    "RANKING_COUNT",
-    "Fix",
-    "FixStep",
-    "OperatorSensitivity",
-    "Trial",
-    "measure_latency_ms",
-    "rank_operators",
-    "satisfies",
-    "search_fix",
-]
 
 # calibration images per operator: enough to identify a bad one, whose divergence is a hundred times larger
 RANKING_COUNT = 32

@@ -23,8 +23,6 @@ from trailcam_core.errors import ExportError
 from trailcam_core.images.resize import Image
 from trailcam_export.convert.quantise_litert import INPUT, SIGNATURE, with_signature
 
-__all__ = ["Operator", "SelectiveQuantiser"]
-
 _EVERY = qtyping.TFLOperationName.ALL_SUPPORTED
 _PLUMBING = frozenset({"CAST", "DELEGATE", "QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE"})
 

@@ -6,17 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.records import encode
+from trailcam_core.records import canonical_json, encode
 from trailcam_core.spec import OutputSpec
-from trailcam_core.strict_json import canonical_json
 from trailcam_export.gate.criteria import CriterionResult
 from trailcam_export.gate.gate import GateResult
 from trailcam_export.gate.paired_proportions import PairedProportion
 from trailcam_export.gate.statistics import Score
 from trailcam_export.mixed_int8.search import FixStep
 from trailcam_export.report.findings import Findings, FixFindings, VariantFindings
-
-__all__ = ["SCHEMA_VERSION", "drift_record", "drift_to_bytes"]
 
 SCHEMA_VERSION = 1
 _PERCENTILES = (5, 50, 90, 95, 99)

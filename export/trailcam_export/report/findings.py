@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trailcam_core.datasets.run_directory import SplitRow
-from trailcam_export.gate.gate import GateResult, Verdict
+from trailcam_export.gate.criteria import Verdict
+from trailcam_export.gate.gate import GateResult
 from trailcam_export.gate.presets import Preset
 from trailcam_export.gate.statistics import ClassIds, DriftStatistics, ModelOutputs
 from trailcam_export.mixed_int8.search import Fix
-
-__all__ = ["Findings", "FixFindings", "VariantFindings"]
 
 
 @dataclass(frozen=True)

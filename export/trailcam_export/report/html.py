@@ -3,12 +3,10 @@
 from trailcam_core.report.markup import Html, badge, bullets, fill, join, paragraph
 from trailcam_core.report.page import box, render_page
 from trailcam_core.report.tables import html_table
-from trailcam_export.gate.gate import Verdict
+from trailcam_export.gate.criteria import Verdict
 from trailcam_export.report.findings import Findings, VariantFindings
 from trailcam_export.report.html_pictures import show_pictures
 from trailcam_export.report.html_sections import describe_fix, describe_variant, size_text
-
-__all__ = ["render_drift_report"]
 
 
 def render_drift_report(findings: Findings) -> str:

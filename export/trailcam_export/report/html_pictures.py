@@ -11,8 +11,6 @@ from trailcam_core.report.pictures import picture, pictures
 from trailcam_core.spec import InputSpec
 from trailcam_export.report.findings import Findings
 
-__all__ = ["MOST_PICTURES", "show_pictures"]
-
 MOST_PICTURES = 60  # embedded, about 6 kB each
 _THUMBNAIL = InputSpec(144, 144, "letterbox")
 

@@ -8,11 +8,9 @@ from trailcam_core.report.axes import Axis
 from trailcam_core.report.charts import charts, column_chart, interval_chart
 from trailcam_core.report.markup import Html, badge, fill, join, paragraph
 from trailcam_core.report.tables import html_table
-from trailcam_export.gate.gate import CriterionResult
+from trailcam_export.gate.criteria import CriterionResult
 from trailcam_export.gate.statistics import DriftStatistics
 from trailcam_export.report.findings import Findings, VariantFindings
-
-__all__ = ["describe_fix", "describe_variant", "size_text"]
 
 _MOST_LABELS = 30  # rows of a chart, columns of a confusion table
 _KL_EDGES = (0.0, 0.0001, 0.001, 0.01, 0.1, 0.5, 1.0, np.inf)

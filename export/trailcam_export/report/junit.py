@@ -12,8 +12,6 @@ from xml.etree import ElementTree
 from trailcam_export.gate.criteria import CriterionResult, Verdict
 from trailcam_export.report.findings import Findings, VariantFindings
 
-__all__ = ["junit_to_bytes"]
-
 
 def junit_to_bytes(findings: Findings, inconclusive_fails: bool = False) -> bytes:
     """Return the XML file; a failed variant that a fixed one replaces counts as skipped.

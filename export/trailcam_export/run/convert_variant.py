@@ -23,8 +23,6 @@ from trailcam_export.run.resume_cache import ConvertedFile, ResumeCache
 from trailcam_export.tflite.checks import check_graph
 from trailcam_export.tflite.inspect import check_weights, kernel_size, runtime_min, shorten_names
 
-__all__ = ["VariantConverter", "find_runtime_min"]
-
 _ONNXRUNTIME = "1.17"  # the oldest on which golden vectors were replayed; the files themselves need opset 17, IR 8
 
 

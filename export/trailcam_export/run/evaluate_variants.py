@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from trailcam_export.convert.variants import MIXED_INT8, Variant
+from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.diagnosis import SWAP_COUNT, ChannelSwap, diagnose
-from trailcam_export.gate.gate import GateResult, Verdict, evaluate_gate, with_cause, with_parity
+from trailcam_export.gate.gate import GateResult, evaluate_gate, with_cause, with_parity
 from trailcam_export.gate.presets import Preset
 from trailcam_export.gate.reference_check import SwappedColours, check_reference
 from trailcam_export.gate.statistics import ClassIds, ModelOutputs, measure_drift
@@ -17,8 +18,6 @@ from trailcam_export.run.output_rule import fit_output
 from trailcam_export.run.plan import ExportPlan
 from trailcam_export.run.resume_cache import ConvertedFile
 from trailcam_export.run.session import ConvertedVariants, ExportSession, LogitsBySet
-
-__all__ = ["Reference", "check_trained_reference", "evaluate_variants"]
 
 
 @dataclass(frozen=True)

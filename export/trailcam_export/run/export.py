@@ -23,7 +23,7 @@ import numpy as np
 from trailcam_core.datasets.run_directory import split_to_bytes
 from trailcam_core.files.atomic import staged_directory
 from trailcam_core.images.resize import Image
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_export.calibration.calibration_set import CalibrationSet
 from trailcam_export.calibration.features import feature_function
 from trailcam_export.calibration.select import CalibrationSelection, select_calibration
@@ -41,8 +41,6 @@ from trailcam_export.run.resume_cache import open_resume_cache
 from trailcam_export.run.run_fix import run_fix
 from trailcam_export.run.session import ConvertedVariants, ExportSession
 from trailcam_export.run.write_bundle import BundleWriter, VariantReport, write_findings
-
-__all__ = ["CALIBRATION_FILE", "SPLIT_FILE", "ExportReport", "export_run"]
 
 CALIBRATION_FILE = "calibration.csv"
 SPLIT_FILE = "split.csv"

@@ -33,8 +33,6 @@ from trailcam_core.spec import InputSpec
 from trailcam_export.inference.batches import Images, Logits, fit_file
 from trailcam_export.inference.parity import parity_tolerance
 
-__all__ = ["GoldenPictures", "choose_golden_files", "make_golden", "read_golden_pictures"]
-
 GOLDEN_COUNT = 8
 _SOURCE_PX = 320  # longer side of the picture that replays preprocessing: room for a halving and a bilinear step
 _SAFETY = 2.0

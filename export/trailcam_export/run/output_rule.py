@@ -14,12 +14,10 @@ from trailcam_core.errors import DataError, ExportError
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.inference.decision import confidence_score, fit_reject_rule
 from trailcam_core.inference.temperature import fit_temperature
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import REJECT_SCORES, InputSpec, OutputSpec, RejectRule
 from trailcam_export.gate.statistics import ClassIds
 from trailcam_export.inference.batches import Logits
-
-__all__ = ["KNOWN_ACCEPT_RATE", "choose_score", "find_ood_images", "fit_output"]
 
 KNOWN_ACCEPT_RATE = 0.95  # fraction of images of known labels that keep their answer
 _DEFAULT_SCORE = "max_logit"

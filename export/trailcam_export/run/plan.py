@@ -14,7 +14,7 @@ from trailcam_core.datasets.run_directory import Run, SplitRow, check_pictures, 
 from trailcam_core.errors import BundleError, ExportError
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.inference.tflite import ValueRange
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec
 from trailcam_export.calibration.calibration_set import CALIBRATION_COUNT, POOL_FACTOR, choose_pool
 from trailcam_export.calibration.select import CalibrationCandidates, find_frames
@@ -26,8 +26,6 @@ from trailcam_export.inference.parity import PARITY_COUNT
 from trailcam_export.keras_model.foreign_run import ForeignModel, OpenedRun, open_foreign_run, split_foreign_run
 from trailcam_export.run.golden_vectors import choose_golden_files
 from trailcam_export.run.output_rule import choose_score, find_ood_images
-
-__all__ = ["ExportPlan", "ExportRequest", "cache_inputs", "make_plan"]
 
 _TOOLS = ("ai-edge-litert", "keras", "litert-quantizer", "onnx", "onnxruntime", "tensorflow", "tf2onnx", "trailcam")
 

@@ -29,12 +29,10 @@ from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import ExportError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.files.digest import file_sha256
-from trailcam_core.strict_json import canonical_json
+from trailcam_core.records import canonical_json
 from trailcam_export.calibration.calibration_set import CalibrationSet, FieldFrame
 from trailcam_export.calibration.select import CalibrationSelection
 from trailcam_export.inference.batches import Logits
-
-__all__ = ["WORK_PREFIX", "ConvertedFile", "ResumeCache", "cache_folder", "open_resume_cache"]
 
 WORK_PREFIX = ".trailcam-export-"
 _SELECTION = "calibration.json"

@@ -28,8 +28,6 @@ from trailcam_export.report.findings import FixFindings
 from trailcam_export.run.output_rule import fit_output
 from trailcam_export.run.session import ConvertedVariants, ExportSession
 
-__all__ = ["run_fix"]
-
 _BROKEN = "int8"
 _NAME = MIXED_INT8.name
 

@@ -3,15 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_export.convert.variants import Variant
 from trailcam_export.gate.statistics import ClassIds, to_class_ids
 from trailcam_export.inference.batches import Logits
 from trailcam_export.inference.predict import FilePredictor, Predictor, predict_files
 from trailcam_export.run.plan import ExportPlan
 from trailcam_export.run.resume_cache import ConvertedFile, ResumeCache
-
-__all__ = ["ConvertedVariants", "ExportSession", "LogitsBySet"]
 
 # (N, K) logits of one model on "validation" and "test", and on "others", the out-of-distribution images, if any
 LogitsBySet = Mapping[str, Logits]

@@ -4,13 +4,11 @@ from dataclasses import asdict
 from typing import Any
 
 from trailcam_core.records import encode
-from trailcam_export.gate.gate import Verdict
+from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.statistics import Score
 from trailcam_export.report.findings import FixFindings
 from trailcam_export.run.export import ExportReport
 from trailcam_export.run.write_bundle import VariantReport
-
-__all__ = ["describe_export", "export_record"]
 
 
 def describe_export(report: ExportReport) -> list[str]:

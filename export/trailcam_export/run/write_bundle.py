@@ -7,13 +7,13 @@ from pathlib import Path
 
 from trailcam_core.bundle.folder import describe_file, write_bundle
 from trailcam_core.bundle.golden_file import golden_to_bytes
-from trailcam_core.golden_replay import check_model
+from trailcam_core.bundle.golden_replay import check_model
 from trailcam_core.inference.open_model import open_model
 from trailcam_core.spec import Drift, Gate, GoldenEntry, Manifest, ModelEntry, OutputSpec
 from trailcam_export.calibration.select import CalibrationSelection
 from trailcam_export.convert.quantise import QUANTIZER_OF
 from trailcam_export.convert.variants import MIXED_INT8, Variant
-from trailcam_export.gate.gate import Verdict
+from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.statistics import Score
 from trailcam_export.report.drift_json import drift_to_bytes
 from trailcam_export.report.findings import Findings, VariantFindings
@@ -24,8 +24,6 @@ from trailcam_export.run.golden_vectors import GoldenPictures, make_golden
 from trailcam_export.run.plan import ExportPlan
 from trailcam_export.run.resume_cache import ConvertedFile
 from trailcam_export.run.session import ExportSession
-
-__all__ = ["BundleWriter", "VariantReport", "write_findings"]
 
 _PACKAGES = {"litert": "litert-quantizer", "tensorflow": "tensorflow"}
 

@@ -13,8 +13,6 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from trailcam_core.errors import ExportError
 from trailcam_core.inference.file_model import first_line
 
-__all__ = ["check_graph"]
-
 _FORBIDDEN = {
     "READ_VARIABLE": "its weights are variables that a TFLite file cannot carry",
     "VAR_HANDLE": "its weights are variables that a TFLite file cannot carry",

@@ -7,8 +7,6 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.tools import flatbuffer_utils
 
-__all__ = ["read_tflite", "write_tflite"]
-
 _IDENTIFIER = b"TFL3"
 _DATA_ALIGNMENT = 16  # of Buffer.data in TensorFlow Lite's schema.fbs: "force_align: 16"
 

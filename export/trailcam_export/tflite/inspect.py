@@ -13,8 +13,6 @@ from ai_edge_litert import schema_py_generated as schema
 from trailcam_core.errors import ExportError
 from trailcam_export.tflite.flatbuffer import read_tflite, write_tflite
 
-__all__ = ["check_weights", "kernel_size", "runtime_min", "shorten_names", "take_uint8"]
-
 _OPS = schema.BuiltinOperator
 _CONVOLUTIONS = (_OPS.CONV_2D, _OPS.DEPTHWISE_CONV_2D)
 _ARITHMETIC = (_OPS.MUL, _OPS.ADD, _OPS.SUB)

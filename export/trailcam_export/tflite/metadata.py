@@ -20,8 +20,6 @@ from ai_edge_litert import schema_py_generated as schema
 
 from trailcam_export.tflite.flatbuffer import read_tflite, write_tflite
 
-__all__ = ["LABELS_FILE", "METADATA_NAME", "add_tflite_metadata"]
-
 METADATA_NAME = b"TFLITE_METADATA"
 LABELS_FILE = "labels.txt"
 _IDENTIFIER = b"M001"

@@ -10,7 +10,7 @@ import pytest
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import BundleError
-from trailcam_core.strict_json import canonical_json
+from trailcam_core.records import canonical_json
 
 Attack = Callable[[bytes], bytes]
 

@@ -12,9 +12,9 @@ import pytest
 
 from trailcam_core.bundle.folder import Bundle, describe_file, open_bundle, write_bundle
 from trailcam_core.bundle.golden_file import GoldenVectors, golden_to_bytes
+from trailcam_core.bundle.golden_replay import check_model
 from trailcam_core.errors import BundleError
 from trailcam_core.files.digest import file_sha256
-from trailcam_core.golden_replay import check_model
 from trailcam_core.inference.tflite import TFLiteModel
 from trailcam_core.spec import InputSpec, OutputSpec
 

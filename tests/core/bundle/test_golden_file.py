@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from trailcam_core import golden_replay as golden_module
+from trailcam_core.bundle import golden_replay as golden_module
 from trailcam_core.bundle.golden_file import GoldenVectors, golden_to_bytes, parse_golden
-from trailcam_core.golden_replay import replay
+from trailcam_core.bundle.golden_replay import replay
 from trailcam_core.images.resize import Image, fit_image
 from trailcam_core.inference.tflite import TFLiteModel
 from trailcam_core.spec import GoldenEntry, InputSpec

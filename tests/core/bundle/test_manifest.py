@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trailcam_core.bundle.manifest import manifest_to_bytes, parse_manifest
 from trailcam_core.errors import BundleError
-from trailcam_core.records import encode
+from trailcam_core.records import canonical_json, encode
 from trailcam_core.spec import (
     FITS,
     REJECT_SCORES,
@@ -25,7 +25,6 @@ from trailcam_core.spec import (
     OutputSpec,
     RejectRule,
 )
-from trailcam_core.strict_json import canonical_json
 
 MANIFEST = Manifest(
     name="two-animals",

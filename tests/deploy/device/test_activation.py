@@ -11,8 +11,8 @@ import pytest
 from trailcam.main import main
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_core.network.ssh.errors import HostError
 from trailcam_core.release.update_result import UpdateResult
-from trailcam_core.ssh.errors import HostError
 from trailcam_deploy.device.activation import DeviceStatus, activate_release, parse_status, roll_back
 from trailcam_deploy.operator_folder import OperatorFolder
 

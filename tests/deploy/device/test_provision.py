@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from trailcam_core.errors import DeployError
-from trailcam_core.ssh.errors import HostError
+from trailcam_core.network.ssh.errors import HostError
 from trailcam_deploy.device.facts import Facts, check_facts, parse_facts
 from trailcam_deploy.device.provision import PACKAGES, DeviceSpec, plan_provision
 from trailcam_deploy.device.wheels import Software, fitting_wheels, list_wheels

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from trailcam_core.errors import DeployError
-from trailcam_core.ssh.errors import HostError, OfflineError
+from trailcam_core.network.ssh.errors import HostError, OfflineError
 from trailcam_deploy.device.host import Host
 from trailcam_deploy.fleet.run_fleet import DONE, FAILED, OFFLINE, SKIPPED, FleetRules, HostOutcome, run_fleet
 from trailcam_deploy.fleet.state import FleetState

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from trailcam_core.ssh.errors import HostError, OfflineError
+from trailcam_core.network.ssh.errors import HostError, OfflineError
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trailcam_core.ssh.errors import HostError
+from trailcam_core.network.ssh.errors import HostError
 from trailcam_deploy.ssh.transfer import Upload, send_files
 
 

@@ -17,9 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from trailcam_core.errors import ConfigError, DeviceError
 from trailcam_edge.app.services import DeviceServices
-from trailcam_edge.clock import SystemClock
 from trailcam_edge.config.camera_toml import Config
 from trailcam_edge.events import BlindTime, Moment, Visit
+from trailcam_edge.events.clock import SystemClock
 from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.sinks.settings import JsonLinesSettings, MqttSettings, SinksSettings, WebhookSettings

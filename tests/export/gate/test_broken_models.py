@@ -11,8 +11,9 @@ from trailcam_core.datasets.run_directory import read_run
 from trailcam_core.errors import ExportError
 from trailcam_core.spec import InputSpec
 from trailcam_export.convert.quantise import quantise
+from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.diagnosis import ChannelSwap, diagnose
-from trailcam_export.gate.gate import GateResult, Verdict, evaluate_gate, with_cause
+from trailcam_export.gate.gate import GateResult, evaluate_gate, with_cause
 from trailcam_export.gate.presets import PRESETS
 from trailcam_export.gate.statistics import ModelOutputs, measure_drift, to_class_ids
 from trailcam_export.inference.batches import Images, fit_file

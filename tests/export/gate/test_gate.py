@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_export.gate.gate import CriterionResult, GateResult, Verdict, evaluate_gate, with_cause, with_parity
+from trailcam_export.gate.criteria import CriterionResult, Verdict
+from trailcam_export.gate.gate import GateResult, evaluate_gate, with_cause, with_parity
 from trailcam_export.gate.presets import PRESETS, Preset
 from trailcam_export.gate.statistics import measure_drift
 

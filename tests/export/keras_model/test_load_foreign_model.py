@@ -96,7 +96,7 @@ def test_a_stated_range_wins_over_what_a_layer_seems_to_say_and_is_noted(save: A
     model = _network(_rescaling())
     opened, notes = open_foreign_model(save(model), LABELS, (0.0, 1.0))
     assert np.allclose(opened(pictures), model(pictures / np.float32(255)), atol=1e-4)
-    assert "was followed, although the first layer" in notes[0]
+    assert "was used, although the first layer" in notes[0]
     assert "0 to 255" in notes[0]
     assert open_foreign_model(save(model), LABELS, (0.0, 255.0))[1] == ()
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_export.gate.gate import GateResult, Verdict, evaluate_gate
+from trailcam_export.gate.criteria import Verdict
+from trailcam_export.gate.gate import GateResult, evaluate_gate
 from trailcam_export.gate.presets import PRESETS
 from trailcam_export.gate.statistics import measure_drift
 from trailcam_export.inference.batches import Images, Logits

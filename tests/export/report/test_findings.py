@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from trailcam_core.datasets.run_directory import SplitRow
-from trailcam_export.gate.gate import Verdict, evaluate_gate, with_cause, with_parity
+from trailcam_export.gate.criteria import Verdict
+from trailcam_export.gate.gate import evaluate_gate, with_cause, with_parity
 from trailcam_export.gate.presets import PRESETS
 from trailcam_export.gate.statistics import measure_drift
 from trailcam_export.report.drift_json import drift_to_bytes

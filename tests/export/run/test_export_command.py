@@ -12,7 +12,7 @@ import trailcam_export.run.convert_variant
 import trailcam_export.run.export
 from trailcam.main import main
 from trailcam_export.convert.quantise import quantise
-from trailcam_export.gate.gate import Verdict
+from trailcam_export.gate.criteria import Verdict
 from trailcam_export.run.export import ExportReport
 from trailcam_export.run.summary import describe_export
 

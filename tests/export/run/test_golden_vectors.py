@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.bundle.golden_replay import replay
 from trailcam_core.datasets.run_directory import read_run
 from trailcam_core.errors import ExportError
-from trailcam_core.golden_replay import replay
 from trailcam_core.inference.tflite import TFLiteModel
 from trailcam_core.spec import InputSpec
 from trailcam_export.run.export import ExportReport

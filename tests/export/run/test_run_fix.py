@@ -18,7 +18,7 @@ from trailcam_core.classifier import Classifier
 from trailcam_core.errors import ExportError
 from trailcam_export.convert.to_tflite import convert_float32
 from trailcam_export.convert.variants import parse_variants
-from trailcam_export.gate.gate import Verdict
+from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.presets import PRESETS
 from trailcam_export.inference.batches import Images
 from trailcam_export.inference.predict import FilePredictor

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from trailcam_train.fitting.checkpoints import State
-from trailcam_train.fitting.loop import HISTORY_FILE, Task, predict_logits, train_model
+from trailcam_train.fitting.loop import HISTORY_FILE, predict_logits, train_model
+from trailcam_train.fitting.phases import Task
 from trailcam_train.recipe.schema import Distillation, Phase, Recipe
 
 pytestmark = pytest.mark.usefixtures("eager")

@@ -14,7 +14,8 @@ import pytest
 
 from trailcam_core.errors import TrainError
 from trailcam_train.fitting.checkpoints import BEST_FILE, LAST_FILE, load_last
-from trailcam_train.fitting.loop import HISTORY_FILE, Task, train_model
+from trailcam_train.fitting.loop import HISTORY_FILE, train_model
+from trailcam_train.fitting.phases import Task
 from trailcam_train.fitting.tensorboard_log import LOG_FOLDER
 from trailcam_train.recipe.schema import Recipe
 

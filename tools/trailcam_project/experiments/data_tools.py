@@ -24,8 +24,6 @@ from trailcam_benchmarks.statistics import Ratio, paired_ratio
 from trailcam_core.errors import DataError, TrailcamError
 from trailcam_edge.sources import list_pictures
 
-__all__ = ["DataToolsReport", "main", "measure_check"]
-
 _CHECK_PASSED, _CHECK_FOUND = 0, 3
 _DECODE = """
 import sys, cv2

@@ -27,9 +27,7 @@ from trailcam_benchmarks.worker.baseline import FRAME_HEIGHT_PX, FRAME_WIDTH_PX,
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import TrailcamError
 from trailcam_core.images.decode import decode_image
-from trailcam_core.progress import Progress, silent
-
-__all__ = ["LatencyBench", "LatencyReport", "Quantiles", "main"]
+from trailcam_core.jobs.progress import Progress, silent
 
 _WARMUP = 20
 

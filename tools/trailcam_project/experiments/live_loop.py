@@ -42,8 +42,6 @@ from trailcam_edge.sources.opencv_stream import network_source
 from trailcam_edge.sources.pixels import PackedPixels, Pixels, PlanarPixels
 from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s, stamped
 
-__all__ = ["AgeReport", "OverheadReport", "main", "measure_age", "measure_memory", "measure_overhead"]
-
 _WARMUP = 20
 _CAMERA_HZ = 30.0
 _DEMO_ANIMAL = "elephant"

@@ -15,8 +15,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MjpegServer", "in_turn", "read_stamp_s", "stamp", "stamped"]
-
 Frames = Callable[[], Iterator[bytes]]  # JPEG files for one viewer
 
 _BITS = 40  # of tenths of a millisecond: three years

@@ -37,8 +37,6 @@ from trailcam_core.inference.tflite import TFLiteModel
 from trailcam_core.spec import InputSpec
 from trailcam_edge.sources import VideoSource, list_pictures
 
-__all__ = ["RULES", "Answers", "compare_answers", "main", "measure_costs", "measure_invoke_ms", "read_frames"]
-
 Rule = Callable[[Image, InputSpec], Image]
 
 FRAME_SIZES_PX = ((640, 480), (1920, 1080))

@@ -31,8 +31,6 @@ from trailcam_train.input.augmentation import ARTICLE
 from trailcam_train.input.epoch_order import EpochOrder
 from trailcam_train.input.pipeline import PictureReader, PictureStream
 
-__all__ = ["WAYS", "main", "measure"]
-
 Sizes = Iterator[int]  # pictures in each batch, without end
 
 _BATCH = 32

@@ -29,16 +29,14 @@ from trailcam_benchmarks.host.virtual_environments import environments_folder
 from trailcam_benchmarks.results.schema import to_text
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
-from trailcam_core.cores import usable_cores
 from trailcam_core.errors import SourceError, TrailcamError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.images.decode import read_image
+from trailcam_core.jobs.cores import usable_cores
 from trailcam_edge.sources import DEMO_FRAMES, list_pictures
 from trailcam_project.program_comparison.alternatives import ALTERNATIVES, ProgramInputs
 from trailcam_project.program_comparison.compare_programs import ProgramComparison, compare_programs
 from trailcam_project.program_comparison.time_program import WARMUP_PICTURES
-
-__all__ = ["format_table", "gather", "main"]
 
 _FRAME_PX = (640, 480)
 

@@ -13,8 +13,6 @@ from pathlib import Path
 
 from trailcam_benchmarks.host.virtual_environments import Environment
 
-__all__ = ["ALTERNATIVES", "TRAILCAM", "Program", "ProgramInputs"]
-
 _PROGRAMS = Path(__file__).parent / "programs"
 _TABBED = re.compile(r"(?P<name>[^\t]+)\t(?P<label>.+)")
 

@@ -15,12 +15,10 @@ from trailcam_benchmarks.host.machine import Condition, Machine, describe_machin
 from trailcam_benchmarks.host.virtual_environments import python_of
 from trailcam_benchmarks.statistics import Ratio, paired_ratio, quantile
 from trailcam_core.bundle.folder import open_bundle
-from trailcam_core.cores import usable_cores
 from trailcam_core.errors import DeviceError
+from trailcam_core.jobs.cores import usable_cores
 from trailcam_project.program_comparison.alternatives import TRAILCAM, Program, ProgramInputs
 from trailcam_project.program_comparison.time_program import ProgramError, ProgramRun, time_program
-
-__all__ = ["ProgramComparison", "ProgramRow", "compare_programs"]
 
 _Turn = tuple[str, int]  # a program's name, the number of its cores
 

@@ -16,8 +16,6 @@ import numpy as np
 from trailcam_benchmarks.host.machine import read_memory_mb
 from trailcam_project.program_comparison.alternatives import Program, ProgramInputs
 
-__all__ = ["WARMUP_PICTURES", "ProgramError", "ProgramRun", "time_program"]
-
 WARMUP_PICTURES = 5
 _LIMIT_S = 1800.0  # for one run of one program
 

@@ -39,14 +39,12 @@ from trailcam_benchmarks.session.accuracy_pictures import find_pictures, sample_
 from trailcam_benchmarks.session.session import BenchmarkPlan
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
-from trailcam_core.cores import usable_cores
 from trailcam_core.errors import DataError, TrailcamError
 from trailcam_core.files.atomic import write_file
+from trailcam_core.jobs.cores import usable_cores
 from trailcam_core.spec import Manifest
 from trailcam_project.results.result_parts import BenchmarkPart, Part, PartOptions, PartSkippedError, RepeatabilityPart
 from trailcam_project.results.script_parts import ComparisonPart, ScriptPart
-
-__all__ = ["PARTS", "main"]
 
 _FEW_FRAMES, _FEW_S, _FEW_ROUNDS = 128, 3.0, 6  # where another runtime is ten times as slow
 _PICTURES = 500  # the 95 % interval of 96 % is then 94 to 97 %

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trailcam_benchmarks.report.environment_text import describe_conditions, describe_machine_line, describe_place
+from trailcam_benchmarks.report.environment_text import describe_conditions, describe_environment, describe_machine_line
 from trailcam_benchmarks.report.tables import (
     accuracy_text,
     describe_row,
@@ -31,8 +31,6 @@ from trailcam_core.errors import DataError, TrailcamError
 from trailcam_core.files.atomic import write_file
 from trailcam_project.program_comparison.compare_programs import ProgramComparison
 from trailcam_project.results.repeatability import AgreedP90, AgreedRatio, Agreement
-
-__all__ = ["TABLES", "fill_page", "main"]
 
 _MARK = re.compile(r"(<!-- figures: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _NONE = "Not measured yet."
@@ -72,7 +70,7 @@ def _benchmark(path: Path) -> str:
         "",
         *(f"- {line}" for line in (*_slower(models), *failed)),
         "",
-        f"{describe_place(result)} Floors: a quarter of that.",
+        f"{describe_environment(result)} Floors: a quarter of that.",
     ]
     return "\n".join(parts)
 
@@ -234,7 +232,7 @@ def _flatten(value: Any, name: str = "") -> dict[str, str]:
 
 def _soak(path: Path) -> str:
     result = read_result(path)
-    return "\n".join([*(f"- {describe_soak(soak)}" for soak in result.soaks), "", describe_place(result)])
+    return "\n".join([*(f"- {describe_soak(soak)}" for soak in result.soaks), "", describe_environment(result)])
 
 
 TABLES: dict[str, Callable[[Path], str]] = {

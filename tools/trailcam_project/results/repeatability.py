@@ -24,8 +24,6 @@ from trailcam_benchmarks.results.regression_check import Verdict, compare
 from trailcam_benchmarks.results.schema import Result, Row
 from trailcam_benchmarks.statistics import Ratio, quantile_interval
 
-__all__ = ["AgreedP90", "AgreedRatio", "Agreement", "judge_agreement"]
-
 
 @dataclass(frozen=True)
 class AgreedRatio:

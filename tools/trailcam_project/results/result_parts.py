@@ -24,10 +24,8 @@ from trailcam_core.datasets.run_directory import read_run
 from trailcam_core.errors import DataError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.files.digest import file_sha256
-from trailcam_core.progress import Progress
+from trailcam_core.jobs.progress import Progress
 from trailcam_project.results.repeatability import Agreement, judge_agreement
-
-__all__ = ["BenchmarkPart", "Part", "PartOptions", "PartSkippedError", "RepeatabilityPart", "wait_for_idle_host"]
 
 _BASELINE_FRACTION = 0.25
 

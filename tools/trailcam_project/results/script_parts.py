@@ -14,12 +14,10 @@ from typing import Any
 from trailcam_benchmarks.host.machine import Condition, Machine, describe_machine, read_condition
 from trailcam_benchmarks.results.schema import build, read_record, to_text
 from trailcam_core.bundle.folder import open_bundle
-from trailcam_core.cores import usable_cores
 from trailcam_core.errors import DataError
+from trailcam_core.jobs.cores import usable_cores
 from trailcam_project.program_comparison.compare_programs import ProgramComparison
 from trailcam_project.results.result_parts import PartOptions, PartSkippedError, wait_for_idle_host
-
-__all__ = ["ComparisonPart", "ScriptOutput", "ScriptPart"]
 
 _END_S = 30.0  # for a program to write its figures so far
 

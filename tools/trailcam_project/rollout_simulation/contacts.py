@@ -24,8 +24,6 @@ from trailcam_edge.update.install.updater import Updater
 from trailcam_edge.update.settings import UpdateSettings
 from trailcam_project.rollout_simulation.head import with_another_head
 
-__all__ = ["CHANNEL", "NEW", "OLD", "Costs", "measure"]
-
 CHANNEL, OLD, NEW = "animals10", "1.1.0", "1.2.0"
 _NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 _PASSPHRASE = "of a repository that lives for a minute"  # noqa: S105

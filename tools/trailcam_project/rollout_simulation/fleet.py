@@ -10,8 +10,6 @@ from trailcam_core.release.index import ReleaseIndex
 from trailcam_core.release.rollout import choose
 from trailcam_project.rollout_simulation.contacts import Costs
 
-__all__ = ["Fleet", "RolloutStep", "SimulationResult", "simulate"]
-
 
 @dataclass(frozen=True)
 class Fleet:

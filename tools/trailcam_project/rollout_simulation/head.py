@@ -5,8 +5,6 @@ from ai_edge_litert import schema_py_generated as schema
 
 from trailcam_core.errors import DeployError
 
-__all__ = ["with_another_head"]
-
 
 def with_another_head(model: bytes, seed: int) -> bytes:
     """Return a TFLite file whose last fully connected layer has other weights and biases.

@@ -18,8 +18,6 @@ from trailcam_train.comparison.paired_predictions import Estimate, PairedResult,
 from trailcam_train.evaluation.bootstrap import calibration_error_interval, macro_f1_interval
 from trailcam_train.evaluation.predictions import Prediction, read_predictions
 
-__all__ = ["Comparison", "Difference", "RunSummary", "compare_runs"]
-
 _ORIGIN = ("data", "machine", "backend", "keras", "trailcam", "precision", "teacher")  # what else may explain a delta
 
 

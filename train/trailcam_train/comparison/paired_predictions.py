@@ -9,8 +9,6 @@ import numpy.typing as npt
 from trailcam_core.statistics.paired import bootstrap_delta, mcnemar_exact
 from trailcam_train.evaluation.predictions import Prediction
 
-__all__ = ["ClassDelta", "Estimate", "PairedResult", "pair_predictions"]
-
 Flags = npt.NDArray[np.bool_]
 
 _SEED = 0

@@ -8,8 +8,6 @@ from trailcam_core.report.tables import text_table
 from trailcam_train.comparison.compare import Comparison, RunSummary
 from trailcam_train.comparison.paired_predictions import Estimate, PairedResult
 
-__all__ = ["comparison_record", "render_comparison"]
-
 _ALPHA = 0.05  # of the verdict
 _UNKNOWN = "unknown"
 

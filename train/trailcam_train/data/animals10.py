@@ -8,11 +8,9 @@ from pathlib import Path
 
 from trailcam_core.errors import DataError
 from trailcam_core.files.atomic import staged_directory
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.data.class_names import ANIMALS10
 from trailcam_train.data.dataset import Dataset, scan_dataset
-
-__all__ = ["ANIMALS10_HANDLE", "ANIMALS10_PAGE", "Download", "fetch_animals10", "kaggle_download"]
 
 ANIMALS10_HANDLE = "alessiocorrado99/animals10"
 ANIMALS10_PAGE = f"https://www.kaggle.com/datasets/{ANIMALS10_HANDLE}"

@@ -4,11 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from trailcam_core.bundle.labels import check_labels
 from trailcam_core.errors import BundleError, DataError
-from trailcam_core.labels import check_labels
 from trailcam_core.records import read_toml
-
-__all__ = ["ANIMALS10", "choose_label_map", "read_label_map"]
 
 # Source: the folder names of the Animals-10 data set by Corrado Alessio, in Italian.
 ANIMALS10: Mapping[str, str] = MappingProxyType(

@@ -15,8 +15,6 @@ import numpy as np
 from trailcam_train.data.dataset import Dataset, Unreadable
 from trailcam_train.data.near_duplicates import DuplicatePair, group_pairs
 
-__all__ = ["ClassSummary", "CopyGroup", "DataCheck", "Quantiles", "check_data", "to_record"]
-
 _MIN_SCENES = 3  # one for each split
 _FEW_SCENES = 50  # below this a class has 7 test pictures: its recall is known to no better than 35 points
 _UNBALANCED = 3.0  # times as many pictures in the largest class as in the smallest
@@ -78,6 +76,7 @@ class DataCheck:
     extreme: tuple[str, ...]
     unreadable: tuple[Unreadable, ...]
     odd: tuple[str, ...]
+    left_out: str | None
     copies: tuple[CopyGroup, ...]
     problems: tuple[str, ...]
     notes: tuple[str, ...]
@@ -111,6 +110,7 @@ def check_data(dataset: Dataset, pairs: tuple[DuplicatePair, ...]) -> DataCheck:
         extreme=_files(dataset, extreme),
         unreadable=dataset.unreadable,
         odd=dataset.odd,
+        left_out=dataset.left_out,
         copies=copies,
         problems=tuple(_problems(classes)),
         notes=(),
@@ -189,6 +189,8 @@ def _notes(check: DataCheck) -> list[str]:
         )
     if check.odd:
         notes.append(f"{len(check.odd):,} files are no pictures or lie outside a class folder. They are ignored.")
+    if check.left_out is not None:
+        notes.append(check.left_out)
     if check.crossing:
         notes.append(
             f"{len(check.crossing):,} photographs have more than one label: at least one of the labels is wrong. "

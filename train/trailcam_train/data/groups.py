@@ -9,8 +9,6 @@ from trailcam_core.datasets.near_duplicates import Forest, number_groups
 from trailcam_core.errors import DataError
 from trailcam_train.data.dataset import Dataset
 
-__all__ = ["merge_groups", "read_groups"]
-
 _COLUMNS = ("file", "group")
 
 

@@ -4,10 +4,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from trailcam_core.datasets.near_duplicates import Forest, link_near_duplicates
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.data.dataset import Dataset
-
-__all__ = ["DuplicatePair", "find_duplicates", "group_duplicates", "group_pairs"]
 
 
 @dataclass(frozen=True)

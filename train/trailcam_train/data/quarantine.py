@@ -17,8 +17,6 @@ from trailcam_core.errors import DataError
 from trailcam_core.files.atomic import sync_directory, write_file
 from trailcam_train.data.dataset import Dataset
 
-__all__ = ["JOURNAL", "Move", "move_files", "plan_moves", "restore_files"]
-
 JOURNAL = "moved.csv"
 _HEADER = ["file", "from", "reason"]
 

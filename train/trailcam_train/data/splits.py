@@ -17,8 +17,6 @@ from trailcam_core.datasets.run_directory import SPLITS, SplitRow, read_split
 from trailcam_core.errors import DataError
 from trailcam_train.data.dataset import Dataset
 
-__all__ = ["check_groups", "count_crossing", "load_split", "make_split"]
-
 _Counts = dict[str, dict[str, float]]  # by split, then by label
 
 

@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from trailcam_core.statistics.calibration_error import BIN_COUNT, bin_indices, calibration_error
 
-__all__ = ["calibration_error_interval", "macro_f1_interval"]
-
 _RESAMPLES = 1000
 _ENDS = (0.025, 0.975)
 

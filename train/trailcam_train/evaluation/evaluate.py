@@ -17,8 +17,6 @@ from trailcam_core.statistics.wilson import wilson_interval
 from trailcam_train.evaluation.bootstrap import calibration_error_interval, macro_f1_interval
 from trailcam_train.evaluation.ood import OodLogits, SplitLogits, ood_metrics, reject_metrics
 
-__all__ = ["compute_metrics"]
-
 
 def compute_metrics(
     labels: Sequence[str], validation: SplitLogits, test: SplitLogits, ood: OodLogits | None = None

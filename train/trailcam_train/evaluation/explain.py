@@ -16,8 +16,6 @@ import numpy.typing as npt
 from trailcam_core.images.resize import Image
 from trailcam_train.models.runtime import jit_setting
 
-__all__ = ["FeatureMaps", "feature_maps", "grad_cam"]
-
 Floats = npt.NDArray[np.float32]
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)

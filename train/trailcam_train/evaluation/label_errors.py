@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LabelError", "find_label_errors"]
-
 
 @dataclass(frozen=True)
 class LabelError:

@@ -14,20 +14,9 @@ from trailcam_core.errors import DataError, SourceError
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.decision import confidence_score, fit_reject_rule
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import REJECT_SCORES, InputSpec
 from trailcam_core.statistics.wilson import wilson_interval
-
-__all__ = [
-    "KNOWN_ACCEPT_RATE",
-    "OodLogits",
-    "SplitLogits",
-    "auroc",
-    "check_ood_images",
-    "ood_metrics",
-    "predict_ood_images",
-    "reject_metrics",
-]
 
 Floats = npt.NDArray[np.floating[Any]]
 

@@ -15,8 +15,6 @@ import numpy.typing as npt
 from trailcam_core.datasets.run_directory import Run, SplitRow
 from trailcam_core.errors import TrainError
 
-__all__ = ["PREDICTIONS_FILE", "Prediction", "predictions_to_bytes", "read_predictions"]
-
 PREDICTIONS_FILE = "predictions.csv"
 _HEADER = ["file", "split", "class", "answer", "confidence"]
 

@@ -23,21 +23,6 @@ import numpy.typing as npt
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import write_file
 
-__all__ = [
-    "BEST_FILE",
-    "LAST_FILE",
-    "START_FILE",
-    "EpochRow",
-    "InterpolationRow",
-    "State",
-    "interpolate_best",
-    "load_last",
-    "load_weights",
-    "put_variables",
-    "save_last",
-    "save_weights",
-]
-
 LAST_FILE = "last.npz"
 BEST_FILE = "best.npz"
 START_FILE = "start.npz"

@@ -17,8 +17,6 @@ from trailcam_core.errors import TrainError
 from trailcam_train.fitting.multi_host import host_count
 from trailcam_train.recipe.schema import AUTO, Recipe
 
-__all__ = ["choose_devices", "data_parallel", "on_one_device"]
-
 
 def choose_devices(devices: str, found: int, sizes: tuple[int, ...], hosts: int = 1) -> int:
     """Return the number of devices to use.

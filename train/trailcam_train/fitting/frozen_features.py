@@ -20,11 +20,9 @@ import numpy.typing as npt
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import sync_directory, write_file
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.input.epoch_order import gather_views, repeat_counts
 from trailcam_train.models.frozen_inference import compile_inference
-
-__all__ = ["FeatureStream", "Stream", "cache_features", "remove_features", "split_network"]
 
 Batch = tuple[npt.NDArray[Any], npt.NDArray[np.int32]]  # what a network takes, (N, ...), and class_ids (N,)
 Features = npt.NDArray[np.float16]  # (pictures, h, w, C)

@@ -6,8 +6,6 @@ from pathlib import Path
 from trailcam_core.datasets.run_directory import SplitRow, read_split
 from trailcam_core.errors import DataError, TrainError
 
-__all__ = ["check_leakage", "check_weights"]
-
 
 def check_leakage(what: str, learned: Sequence[SplitRow], split: Path, rows: Sequence[SplitRow]) -> None:
     """Refuse a model that was trained on validation or test pictures.

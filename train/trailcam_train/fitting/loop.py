@@ -26,7 +26,7 @@ import numpy.typing as npt
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.inference.temperature import negative_log_likelihood
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.fitting.checkpoints import (
     BEST_FILE,
     LAST_FILE,
@@ -48,8 +48,6 @@ from trailcam_train.fitting.phases import PhaseSetup, Task, averaged, prepare_ph
 from trailcam_train.fitting.tensorboard_log import StepRow, log_epoch, log_interpolation
 from trailcam_train.models.runtime import seed_epoch
 from trailcam_train.recipe.schema import Phase
-
-__all__ = ["HISTORY_FILE", "Task", "history_to_bytes", "learning_rate", "predict_logits", "train_model"]
 
 HISTORY_FILE = "history.csv"
 

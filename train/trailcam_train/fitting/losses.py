@@ -21,8 +21,6 @@ import numpy.typing as npt
 
 from trailcam_train.recipe.schema import Recipe
 
-__all__ = ["TrainingBatch", "accuracy", "make_batch", "make_loss"]
-
 Floats = npt.NDArray[np.floating[Any]]
 
 

@@ -20,8 +20,6 @@ import numpy.typing as npt
 from trailcam_core.errors import TrainError
 from trailcam_train.fitting.checkpoints import LAST_FILE, State, load_last
 
-__all__ = ["check_same_epoch", "check_same_on_hosts", "host_count", "join_hosts", "local_part"]
-
 _COUNT, _NUMBER = "KERAS_DISTRIBUTION_NUM_PROCESSES", "KERAS_DISTRIBUTION_PROCESS_ID"
 
 

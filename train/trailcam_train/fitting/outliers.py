@@ -10,11 +10,9 @@ from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, TUNING_H
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import DataError, TrainError
 from trailcam_core.files.digest import file_sha256
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import InputSpec
 from trailcam_train.fitting.streams import OUTLIER_LABEL
-
-__all__ = ["check_outliers", "choose_outliers"]
 
 
 def choose_outliers(root: Path, spec: InputSpec, progress: Progress = silent) -> tuple[SplitRow, ...]:

@@ -14,14 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.errors import TrainError
-from trailcam_core.progress import Progress
+from trailcam_core.jobs.progress import Progress
 from trailcam_train.fitting.frozen_features import Stream, cache_features, split_network
 from trailcam_train.fitting.losses import accuracy, make_loss
 from trailcam_train.fitting.teacher import Teacher, cache_teacher_logits
 from trailcam_train.models.runtime import jit_setting
 from trailcam_train.recipe.schema import Phase, Recipe
-
-__all__ = ["PhaseSetup", "Task", "averaged", "prepare_phase"]
 
 
 @dataclass(frozen=True)

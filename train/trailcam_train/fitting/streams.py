@@ -13,8 +13,6 @@ from trailcam_train.input.epoch_order import IN_ORDER, EpochOrder
 from trailcam_train.input.pipeline import DecodedCache, PictureReader, PictureStream
 from trailcam_train.recipe.schema import Recipe
 
-__all__ = ["OUTLIER_LABEL", "class_weights", "outlier_stream", "plain_stream", "training_stream"]
-
 OUTLIER_LABEL = "other"  # of the rows of outliers; no label of the network
 _CACHE_BYTES = 500_000_000  # outliers occur many times in an epoch
 

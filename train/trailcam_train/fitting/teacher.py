@@ -22,7 +22,7 @@ from trailcam_core.datasets.run_directory import Run, SplitRow, read_run
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.files.digest import file_sha256
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.fitting.frozen_features import Stream
 from trailcam_train.fitting.leakage import check_leakage
 from trailcam_train.fitting.streams import training_stream
@@ -31,18 +31,6 @@ from trailcam_train.input.pipeline import Batch, PictureStream
 from trailcam_train.models.frozen_inference import InferenceFunction, compile_inference
 from trailcam_train.models.runtime import load_network
 from trailcam_train.recipe.schema import Recipe
-
-__all__ = [
-    "TEACHER_PREFIX",
-    "LiveTeacher",
-    "StoredTeacher",
-    "Teacher",
-    "cache_teacher_logits",
-    "check_teachers",
-    "combine_teachers",
-    "model_digests",
-    "open_teacher",
-]
 
 TEACHER_PREFIX = "teacher-"  # of the files that hold answers
 

@@ -23,8 +23,6 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from trailcam_core.files.atomic import write_file
 from trailcam_train.fitting.checkpoints import EpochRow, InterpolationRow
 
-__all__ = ["LOG_FOLDER", "StepRow", "log_epoch", "log_interpolation"]
-
 LOG_FOLDER = "tensorboard"
 
 _POINTS = 20  # per epoch: enough to see a loss move within it

@@ -25,8 +25,6 @@ from trailcam_core.images.resize import PADDING_LEVEL, Geometry, Image, fit_imag
 from trailcam_core.records import Range, check_ranges
 from trailcam_core.spec import InputSpec
 
-__all__ = ["ARTICLE", "OFF", "Augmentation", "augment", "decoding_spec"]
-
 _Fraction = Annotated[float, Range(0.0, 1.0)]
 _Square = tuple[tuple[float, float], tuple[float, float]]
 _Matrix = tuple[tuple[float, float, float], tuple[float, float, float]]  # output pixel -> source pixel

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["IN_ORDER", "SAMPLINGS", "EpochOrder", "balanced_order", "gather_views", "natural_order", "repeat_counts"]
-
 SAMPLINGS = ("natural", "balanced")
 
 Positions = npt.NDArray[np.intp]

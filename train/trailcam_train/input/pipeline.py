@@ -18,16 +18,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.cores import usable_cores
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import DataError, SourceError
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image, fit_image
+from trailcam_core.jobs.cores import usable_cores
 from trailcam_core.spec import InputSpec
 from trailcam_train.input.augmentation import Augmentation, augment, decoding_spec
 from trailcam_train.input.epoch_order import EpochOrder, repeat_counts
-
-__all__ = ["Batch", "DecodedCache", "PictureReader", "PictureStream"]
 
 Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]  # images (N, H, W, 3) RGB, class_ids (N,)
 

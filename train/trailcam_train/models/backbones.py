@@ -19,8 +19,6 @@ from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.inference.file_model import first_line
 
-__all__ = ["ImageNetFile", "load_weights", "with_pixel_input"]
-
 _DOWNLOAD_TIMEOUT_S = 30
 
 

@@ -20,18 +20,6 @@ from trailcam_train.models.backbones import load_weights, with_pixel_input
 from trailcam_train.models.legacy_torch_checkpoint import read_torch_file
 from trailcam_train.recipe.schema import Recipe
 
-__all__ = [
-    "LITE0",
-    "LITE1",
-    "LITE2",
-    "OFFSET",
-    "SCALE",
-    "Variant",
-    "build_lite",
-    "build_lite_classifier",
-    "load_lite_weights",
-]
-
 SCALE, OFFSET = 1 / 128, -127 / 128  # Source: the preprocessing of the published weights, (pixel - 127) / 128
 
 Floats = npt.NDArray[np.floating[Any]]

@@ -14,11 +14,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.cores import usable_cores
 from trailcam_core.inference.runtimes import load_runtime
+from trailcam_core.jobs.cores import usable_cores
 from trailcam_train.models.runtime import has_gpu
-
-__all__ = ["InferenceFunction", "compile_inference"]
 
 Floats = npt.NDArray[np.floating[Any]]
 InferenceFunction = Callable[[npt.NDArray[np.uint8]], Floats]  # (N, H, W, 3) uint8 to (N, ...) float32

@@ -18,8 +18,6 @@ import numpy.typing as npt
 
 from trailcam_core.errors import TrainError
 
-__all__ = ["read_torch_file"]
-
 _MAGIC = 0x1950A86A20F9469CFC6C
 _MAX_VALUES = 1 << 31
 _DAMAGE = (

@@ -6,8 +6,6 @@ import keras
 
 from trailcam_train.recipe.schema import AUTO, Recipe
 
-__all__ = ["has_gpu", "jit_setting", "load_network", "seed_epoch", "training_precision"]
-
 
 def training_precision(recipe: Recipe) -> str:
     """Return the precision to train in: ``float32`` or ``mixed_bfloat16``.

@@ -11,8 +11,6 @@ from trailcam_core.spec import FITS, MAX_INPUT_PX, MIN_INPUT_PX, InputSpec
 from trailcam_train.input.augmentation import OFF, Augmentation
 from trailcam_train.input.epoch_order import SAMPLINGS
 
-__all__ = ["AUTO", "Distillation", "ModelInput", "Phase", "Recipe"]
-
 AUTO = "auto"
 
 _Side = Annotated[int, Range(MIN_INPUT_PX, MAX_INPUT_PX)]

@@ -13,8 +13,6 @@ from trailcam_core.errors import TrainError
 from trailcam_core.records import Document, encode, read_toml
 from trailcam_train.recipe.schema import Phase, Recipe
 
-__all__ = ["override", "read_recipe", "recipe_from_table", "recipe_to_toml"]
-
 
 def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
     """Return the recipe with ``key=value`` settings replaced.

@@ -29,8 +29,6 @@ import keras
 from trailcam_train.input.augmentation import ARTICLE
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
-__all__ = ["RECIPE", "build"]
-
 RECIPE = Recipe(
     name="cnn",
     input=ModelInput(height=128, width=128, fit="stretch"),

@@ -20,8 +20,6 @@ from trailcam_train.input.augmentation import Augmentation
 from trailcam_train.models.efficientnet_lite import LITE0, build_lite_classifier
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
-__all__ = ["RECIPE", "build"]
-
 _FIRST_LEARNS = "block11_expand_conv"  # the last five of sixteen blocks: most of the weights, little of the work
 
 RECIPE = Recipe(

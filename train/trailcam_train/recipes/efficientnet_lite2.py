@@ -23,8 +23,6 @@ from trailcam_train.models.efficientnet_lite import LITE2, build_lite_classifier
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 from trailcam_train.recipes import efficientnet_lite0
 
-__all__ = ["RECIPE", "build"]
-
 _FIRST_LEARNS = "block15_expand_conv"  # the last six of 21 blocks
 
 RECIPE = replace(

@@ -17,8 +17,6 @@ from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import STAGING_PREFIX, sync_directory
 from trailcam_train.recipe.schema import Recipe
 
-__all__ = ["build_network", "find_recipe", "recipe_names", "save_network"]
-
 
 def recipe_names() -> tuple[str, ...]:
     """Return the names of the recipes, sorted."""

@@ -22,8 +22,6 @@ from trailcam_train.input.augmentation import Augmentation
 from trailcam_train.models.backbones import ImageNetFile, load_weights, with_pixel_input
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
-__all__ = ["RECIPE", "build"]
-
 _IMAGENET = ImageNetFile(
     "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
     "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2",

@@ -15,8 +15,6 @@ from trailcam_train.input.augmentation import ARTICLE
 from trailcam_train.models.backbones import ImageNetFile, load_weights, with_pixel_input
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
-__all__ = ["RECIPE", "build"]
-
 _IMAGENET = ImageNetFile(
     "xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
     "https://storage.googleapis.com/tensorflow/keras-applications/xception",

@@ -30,9 +30,6 @@ from dataclasses import replace
 
 from trailcam_train.recipe.schema import ModelInput
 from trailcam_train.recipes import xception
-from trailcam_train.recipes.xception import build
-
-__all__ = ["RECIPE", "build"]
 
 RECIPE = replace(
     xception.RECIPE,

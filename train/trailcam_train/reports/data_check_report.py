@@ -12,8 +12,6 @@ from trailcam_core.report.tables import html_table, text_table
 from trailcam_core.spec import InputSpec
 from trailcam_train.data.data_check import CopyGroup, DataCheck
 
-__all__ = ["render_html", "render_text"]
-
 _THUMBNAIL = InputSpec(96, 96, "letterbox")
 _LISTED = 10  # files per list in the terminal
 _SHOWN_GROUPS = 60  # groups of copies with pictures; each picture is about 3 kB of the page

@@ -28,8 +28,6 @@ from trailcam_train.reports.run_report_pictures import (
     show_mistakes,
 )
 
-__all__ = ["Page", "render_report"]
-
 _LISTED = 100  # unreadable files shown; unreadable.csv has all
 _TOP5_CLASSES = 5  # classes above which a label among five answers is an achievement
 _CLASS = (

@@ -22,8 +22,6 @@ from trailcam_core.spec import InputSpec
 from trailcam_train.evaluation.explain import FeatureMaps, feature_maps, grad_cam
 from trailcam_train.evaluation.label_errors import find_label_errors
 
-__all__ = ["Pictures", "show_attention", "show_first_layers", "show_label_errors", "show_mistakes"]
-
 Floats = npt.NDArray[np.floating[Any]]
 Positions = npt.NDArray[np.intp]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from trailcam_core.files.atomic import write_file
 from trailcam_core.inference.decision import probabilities
-from trailcam_core.progress import Progress
+from trailcam_core.jobs.progress import Progress
 from trailcam_train.evaluation.evaluate import compute_metrics
 from trailcam_train.evaluation.ood import SplitLogits, predict_ood_images
 from trailcam_train.evaluation.predictions import PREDICTIONS_FILE, predictions_to_bytes
@@ -16,8 +16,6 @@ from trailcam_train.fitting.streams import plain_stream
 from trailcam_train.models.runtime import load_network
 from trailcam_train.reports.run_report import Page, render_report
 from trailcam_train.run.partial_run import TrainingJob, json_bytes, now, read_unreadable
-
-__all__ = ["MODEL_FILE", "REPORT_FILE", "write_evaluation"]
 
 MODEL_FILE = "model.keras"
 REPORT_FILE = "report.html"  # written last

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from trailcam_core.errors import TrainError
 
-__all__ = ["LOCK_FILE", "locked"]
-
 LOCK_FILE = "lock"  # holds the process id for the user; the lock itself ends with the process
 
 

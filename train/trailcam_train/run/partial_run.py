@@ -42,20 +42,6 @@ from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipe.toml import read_recipe, recipe_to_toml
 from trailcam_train.run.lock import LOCK_FILE
 
-__all__ = [
-    "TrainingJob",
-    "check_free",
-    "check_space",
-    "create_job",
-    "describe_machine",
-    "json_bytes",
-    "now",
-    "partial_folder",
-    "publish",
-    "read_job",
-    "read_unreadable",
-]
-
 # Weights, Adam's two averages and one of the weights, each 4 bytes; all of it twice while a checkpoint is replaced.
 _BYTES_PER_PARAMETER = 32
 _SPARE_BYTES = 50_000_000  # report, predictions and what the file system needs

@@ -18,8 +18,6 @@ from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipe.toml import recipe_to_toml
 from trailcam_train.run.partial_run import TrainingJob
 
-__all__ = ["TEACHER_DIGEST", "check_job", "check_start"]
-
 TEACHER_DIGEST = "teacher_sha256"  # key of the provenance
 
 

@@ -11,7 +11,7 @@ import keras
 from trailcam_core.datasets.run_directory import Run, SplitRow, check_pictures, split_to_bytes
 from trailcam_core.errors import DataError, TrainError
 from trailcam_core.files.atomic import remove_staging
-from trailcam_core.progress import Progress, silent
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.data.class_names import choose_label_map
 from trailcam_train.data.dataset import Dataset, list_class_folders, scan_dataset
 from trailcam_train.data.groups import merge_groups, read_groups
@@ -20,9 +20,10 @@ from trailcam_train.data.splits import check_groups, count_crossing, load_split,
 from trailcam_train.fitting import streams
 from trailcam_train.fitting.checkpoints import LAST_FILE
 from trailcam_train.fitting.data_parallel import data_parallel, on_one_device
-from trailcam_train.fitting.loop import Task, train_model
+from trailcam_train.fitting.loop import train_model
 from trailcam_train.fitting.multi_host import check_same_epoch, check_same_on_hosts
 from trailcam_train.fitting.outliers import check_outliers, choose_outliers
+from trailcam_train.fitting.phases import Task
 from trailcam_train.fitting.teacher import model_digests, open_teacher
 from trailcam_train.models.runtime import training_precision
 from trailcam_train.recipe.schema import Recipe
@@ -41,8 +42,6 @@ from trailcam_train.run.partial_run import (
     read_job,
 )
 from trailcam_train.run.preconditions import TEACHER_DIGEST, check_job, check_start
-
-__all__ = ["TrainingRequest", "resume_training", "start_training"]
 
 _MAX_UNREADABLE_FRACTION = 0.05  # a few broken files are normal; more means that the data is damaged
 _LISTED = 10  # names in a message or a provenance entry
@@ -219,6 +218,8 @@ def _provenance(request: TrainingRequest, dataset: Dataset) -> dict[str, str]:
     if dataset.unreadable:
         more = ", ..." if len(dataset.unreadable) > _LISTED else ""
         found["unreadable_files"] = ", ".join(item.file for item in dataset.unreadable[:_LISTED]) + more
+    if dataset.left_out is not None:
+        found["left_out"] = dataset.left_out
     if request.split is not None:
         found["split_from"] = str(request.split.resolve())
     if request.group_by is not None:

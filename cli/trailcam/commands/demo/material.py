@@ -7,18 +7,6 @@ from typing import Literal
 
 from trailcam_edge.sources import DEMO_FRAMES
 
-__all__ = [
-    "Kind",
-    "Photograph",
-    "Sequence",
-    "Verdict",
-    "demo_labels",
-    "judge",
-    "judge_photograph",
-    "read_photographs",
-    "read_sequence",
-]
-
 Kind = Literal["animal", "other", "empty"]
 """``animal``: one that the model knows. ``other``: an animal that it does not know. ``empty``: no animal."""
 

@@ -12,8 +12,6 @@ from trailcam_edge.events import BLANK, UNKNOWN, Visit
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.store.records import event_json, unstored_event
 
-__all__ = ["DemoJson", "DemoOutput", "DemoText"]
-
 _HEADINGS = {
     "animal": "Animals that the model knows:",
     "other": 'Other animals, for which "unknown" is the right answer:',

@@ -10,8 +10,6 @@ from tqdm import tqdm
 
 from trailcam_deploy.fleet.run_fleet import DONE, HostOutcome
 
-__all__ = ["FleetDisplay"]
-
 _BAR_EVERY_S = 0.2
 _LOGGER = logging.getLogger("trailcam_deploy")
 

@@ -13,23 +13,11 @@ from typing import TYPE_CHECKING
 from trailcam.model_options import usage_error
 
 if TYPE_CHECKING:
-    from trailcam_core.ssh.master import SshSettings
+    from trailcam_core.network.ssh.master import SshSettings
     from trailcam_deploy.device.host import Host
     from trailcam_deploy.fleet.run_fleet import FleetRules, HostOutcome
     from trailcam_deploy.operator_folder import OperatorFolder
     from trailcam_deploy.ssh.connection import Connection
-
-__all__ = [
-    "add_fleet_argument",
-    "add_host_arguments",
-    "ask_password",
-    "chosen_hosts",
-    "exit_code",
-    "fleet_rules",
-    "open_operator_folder",
-    "run_on_hosts",
-    "ssh_settings",
-]
 
 _NOT_ALL = 3  # exit code: no device failed, but some were not reached
 
@@ -71,7 +59,7 @@ def chosen_hosts(arguments: argparse.Namespace) -> "tuple[Host, ...]":
 
 def ssh_settings(arguments: argparse.Namespace, count: int) -> "SshSettings":
     """Return the connection settings; with one device on a terminal ``ssh`` may ask questions."""
-    from trailcam_core.ssh.master import SshSettings
+    from trailcam_core.network.ssh.master import SshSettings
 
     interactive = count == 1 and sys.stdin.isatty() and sys.stderr.isatty()
     return SshSettings(tuple(arguments.ssh_option), arguments.ssh_config, interactive)

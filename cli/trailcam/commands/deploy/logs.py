@@ -8,8 +8,6 @@ from trailcam.commands.deploy.host_options import add_host_arguments, exit_code,
 if TYPE_CHECKING:
     from trailcam_deploy.fleet.run_fleet import HostOutcome
 
-__all__ = ["add_arguments", "run"]
-
 _SCRIPT = (
     'journalctl --unit=trailcam --unit=trailcam-update --lines="$1" --since="$2" --no-pager --output=short-iso --quiet'
 )

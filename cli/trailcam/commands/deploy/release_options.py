@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from trailcam_deploy.device.job import Payload
     from trailcam_deploy.operator_folder import OperatorFolder
 
-__all__ = ["add_release_arguments", "prepare_payload"]
-
 
 def add_release_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the release and the software."""

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from trailcam_deploy.fleet.run_fleet import HostOutcome
     from trailcam_deploy.ssh.connection import Connection
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam deploy rollback``."""

@@ -14,8 +14,6 @@ from trailcam_core.errors import DeployError
 if TYPE_CHECKING:
     from trailcam_deploy.sdcard.card import CardSettings, Wifi
 
-__all__ = ["add_arguments", "run"]
-
 _KEY_FILES = ("id_ed25519.pub", "id_ecdsa.pub", "id_rsa.pub")
 _MAX_FILE_BYTES = 65_536
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from trailcam_deploy.fleet.run_fleet import HostOutcome
     from trailcam_deploy.ssh.connection import Connection
 
-__all__ = ["add_arguments", "run"]
-
 _NOT_HEALTHY = 3  # exit code: a check did not pass
 
 

@@ -13,7 +13,7 @@ from trailcam.native_log import quiet_native_log
 from trailcam.progress import terminal_progress
 from trailcam.tensorflow_settings import prepare_tensorflow
 from trailcam_core.errors import TrainError
-from trailcam_core.progress import Progress
+from trailcam_core.jobs.progress import Progress
 
 if TYPE_CHECKING:
     from trailcam_core.datasets.run_directory import Run
@@ -198,6 +198,8 @@ def _show(run: "Run") -> None:
     print(f"\nreport      {run.path / 'report.html'}")
     if run.provenance.get("unreadable", "0") != "0":
         print(f"left out    {run.provenance['unreadable']} unreadable pictures, listed in the report")
+    if "left_out" in run.provenance:
+        print(f"left out    {run.provenance['left_out']}")
     if run.provenance.get("near_duplicates_across", "0") != "0":
         print(
             f"warning     {run.provenance['near_duplicates_across']} groups of near-duplicates are in several splits: "

@@ -15,8 +15,6 @@ from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.sources import Frame
 from trailcam_edge.store.records import blind_json, event_json, unstored_blind_time, unstored_event
 
-__all__ = ["JsonOutput", "LabelRun", "TextOutput", "extend_runs", "frame_record"]
-
 _BAR_CHARACTERS = 20
 _MAX_LATENCIES = 10_000  # the median is that of the newest
 _MAX_RUNS = 1_000  # the newest are listed

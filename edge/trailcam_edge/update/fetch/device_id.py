@@ -13,8 +13,6 @@ from pathlib import Path
 from trailcam_core.errors import UpdateError
 from trailcam_core.files.atomic import STAGING_PREFIX, sync_directory
 
-__all__ = ["DEVICE_ID_FILE", "check_device_id", "read_device_id", "write_device_id"]
-
 DEVICE_ID_FILE = "device-id"
 _DEVICE_ID = r"[a-z0-9][a-z0-9._-]{0,63}"
 _MAX_BYTES = 65  # with the newline

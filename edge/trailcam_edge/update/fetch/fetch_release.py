@@ -40,8 +40,6 @@ from trailcam_edge.update.fetch.rollback_floor import (
     write_floor,
 )
 
-__all__ = ["fetch_release", "set_reference_time"]
-
 _PARTS = "parts"  # of files that are not whole yet
 _KINDS: dict[str, type[Root | Timestamp | Snapshot | Targets]] = {
     "root": Root,

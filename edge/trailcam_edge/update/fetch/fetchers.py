@@ -16,10 +16,8 @@ from tuf.ngclient.fetcher import FetcherInterface
 from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
 
 from trailcam_core.errors import UpdateError
-from trailcam_core.tls import client_context
+from trailcam_core.network.tls import client_context
 from trailcam_edge.update.errors import NotFetchedError
-
-__all__ = ["FolderFetcher", "MinimumRateFetcher", "Piece", "PromptFetcher", "RangedFetcher", "open_source"]
 
 _FOLDER_URL = "folder:/"
 _CHUNK_BYTES = 1 << 16

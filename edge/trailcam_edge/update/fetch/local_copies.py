@@ -20,8 +20,6 @@ from trailcam_core.spec import FileEntry
 from trailcam_edge.update.install.journal import BUILTIN, Journal, read_journal
 from trailcam_edge.update.install.slots import Slots
 
-__all__ = ["LocalCopies", "TargetSource", "read_local_copies", "reuse_local_copy"]
-
 _log = logging.getLogger(__name__)
 _EMPTY = hashlib.sha256(b"").hexdigest()
 

@@ -20,8 +20,6 @@ from trailcam_core.files.atomic import sync_directory, write_file
 from trailcam_core.files.digest import file_sha256
 from trailcam_edge.update.fetch.fetchers import RangedFetcher
 
-__all__ = ["ResumingFetcher", "partial_bytes"]
-
 _NAMED_BY_DIGEST = re.compile(r"([0-9a-f]{64})\.[A-Za-z0-9._-]{1,150}")
 _VALIDATOR_SUFFIX = ".etag"
 _UNNAMED = "unnamed"

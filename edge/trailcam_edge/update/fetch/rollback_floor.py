@@ -12,27 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 from trailcam_core.errors import BundleError
 from trailcam_core.files.atomic import write_file
-from trailcam_core.strict_json import canonical_json, parse_object
+from trailcam_core.records import Pattern, canonical_json, parse_json
 from trailcam_edge.update.errors import RefusedError
-
-__all__ = [
-    "ROLES",
-    "Floor",
-    "SeenVersion",
-    "advance_floor",
-    "check_floor",
-    "read_floor",
-    "trusted_time",
-    "with_release",
-    "write_floor",
-]
 
 ROLES = ("root", "timestamp", "snapshot", "targets")
 _FILES = ("floor.0.json", "floor.1.json")
 _MAX_BYTES = 65_536
+_MAX_NAME = 64
 _MAX_CHANNELS = 100
 _CLOCKS_DIFFER = timedelta(days=1)
 
@@ -52,6 +42,16 @@ class Floor:
     roles: dict[str, SeenVersion] = field(default_factory=dict)
     releases: dict[str, int] = field(default_factory=dict)
     signed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class _StoredFloor:
+    """The form on disk, all texts."""
+
+    keys: dict[str, Annotated[str, Pattern(r".{0,2000}", "the ids of keys")]]
+    versions: dict[str, Annotated[str, Pattern(r"[0-9]{1,20}", "a version")]]
+    releases: dict[str, Annotated[str, Pattern(r"[0-9]{1,64}", "a number")]]
+    signed_at: Annotated[str, Pattern(r"|[0-9T:+.-]{20,40}", "a time with its zone, or empty")]
 
 
 def trusted_time(floor: Floor, clock: datetime | None) -> datetime:
@@ -141,14 +141,16 @@ def _height(floor: Floor) -> tuple[int, int, int]:
 
 
 def _parse(content: bytes, source: str) -> Floor:
-    top = parse_object(content, source, _MAX_BYTES)
-    keys = top.text_table("keys", len(ROLES), 2_000)
-    versions = top.text_table("versions", len(ROLES), 20)
-    releases = top.text_table("releases", _MAX_CHANNELS, 64)
-    signed_at = top.text("signed_at", r"|[0-9T:+.-]{20,40}", "a time with its zone, or nothing")
-    top.finish()
+    table, document = parse_json(content, source, BundleError, _MAX_BYTES)
+    stored = document.decode(_StoredFloor, table)
+    for name, texts, most in (("keys", stored.keys, len(ROLES)), ("releases", stored.releases, _MAX_CHANNELS)):
+        if len(texts) > most:
+            document.refuse_value((name,), texts, f"at most {most} keys")
+        for key in texts:
+            if len(key) > _MAX_NAME or not key.isprintable():
+                document.refuse_value((name, key), texts[key], f"a printable name of at most {_MAX_NAME} characters")
     return Floor(
-        {role: SeenVersion(int(versions[role]), keys[role]) for role in ROLES if role in versions},
-        {channel: int(number) for channel, number in releases.items()},
-        datetime.fromisoformat(signed_at) if signed_at else None,
+        {role: SeenVersion(int(stored.versions[role]), stored.keys[role]) for role in ROLES if role in stored.versions},
+        {channel: int(number) for channel, number in stored.releases.items()},
+        datetime.fromisoformat(stored.signed_at) if stored.signed_at else None,
     )

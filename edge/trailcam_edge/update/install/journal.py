@@ -3,12 +3,11 @@
 import hashlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 from trailcam_core.errors import BundleError, UpdateError
 from trailcam_core.files.atomic import write_file
-from trailcam_core.strict_json import canonical_json, parse_object
-
-__all__ = ["BUILTIN", "STATES", "Journal", "read_journal", "write_journal"]
+from trailcam_core.records import Choice, Pattern, Range, canonical_json, parse_json
 
 BUILTIN = "builtin"
 STATES = ("idle", "self_test", "activate", "watch", "roll_back")
@@ -43,6 +42,27 @@ class Journal:
         kept = {name: text for name, text in self.refused.items() if name != slot}
         newest = list(kept.items())[-(_MAX_REFUSED - 1) :]
         return dict([*newest, (slot, reason)])
+
+
+@dataclass(frozen=True)
+class _StoredJournal:
+    """The form on disk: a missing candidate is empty, and the refused slots are numbered rows."""
+
+    state: Annotated[str, Choice(*STATES)]
+    running: Annotated[str, Pattern(_SLOT, "the name of a slot")]
+    previous: Annotated[str, Pattern(_SLOT, "the name of a slot")]
+    candidate: Annotated[str, Pattern(f"|{_SLOT}", "the name of a slot, or empty")]
+    starts: Annotated[int, Range(0, 1_000_000)]
+    reason: Annotated[str, Pattern(r".*", "a text on one line")]
+    refused: dict[str, Annotated[str, Pattern(rf".{{0,{_MAX_REASON + 200}}}", "a slot and a reason")]]
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The file: the journal and its digest."""
+
+    journal: _StoredJournal
+    sha256: Annotated[str, Pattern(r"[0-9a-f]{64}", "64 hexadecimal digits")]
 
 
 def read_journal(path: Path) -> Journal:
@@ -82,21 +102,20 @@ def _to_bytes(journal: Journal) -> bytes:
 
 
 def _parse(content: bytes, source: str) -> Journal:
-    top = parse_object(content, source, _MAX_BYTES)
-    top.text("sha256", r"[0-9a-f]{64}", "64 hexadecimal digits")
-    fields = top.child("journal")
-    refused = fields.text_table("refused", _MAX_REFUSED, _MAX_REASON + 200)
+    table, document = parse_json(content, source, BundleError, _MAX_BYTES)
+    stored = document.decode(_Stored, table).journal
+    refused = sorted(stored.refused.items())
+    if len(refused) > _MAX_REFUSED:
+        document.refuse_value(("journal", "refused"), stored.refused, f"at most {_MAX_REFUSED} keys")
     journal = Journal(
-        state=fields.choice("state", STATES),
-        running=fields.text("running", _SLOT, "the name of a slot"),
-        previous=fields.text("previous", _SLOT, "the name of a slot"),
-        candidate=fields.text("candidate", f"|{_SLOT}", "the name of a slot, or empty") or None,
-        starts=fields.integer("starts", 0, 1_000_000),
-        reason=fields.text("reason", r".*", "a text"),
-        refused={slot: reason for _, row in sorted(refused.items()) for slot, _, reason in (row.partition(" "),)},
+        stored.state,
+        stored.running,
+        stored.previous,
+        stored.candidate or None,
+        stored.starts,
+        stored.reason,
+        refused={slot: reason for _, row in refused for slot, _, reason in (row.partition(" "),)},
     )
-    fields.finish()
-    top.finish()
     if _to_bytes(journal) != content:
         raise BundleError(f"{source}: its digest does not match.")
     return journal

@@ -10,15 +10,14 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from trailcam_core.errors import TrailcamError
-from trailcam_core.strict_json import parse_object
+from trailcam_core.errors import BundleError, TrailcamError
+from trailcam_core.records import Pattern, Range, parse_json
 from trailcam_edge.update.install.state_machine import SelfTestResult, judge_self_test
 from trailcam_edge.update.settings import UpdateSettings
-
-__all__ = ["measure", "run_self_test"]
 
 _MAX_ANSWER_BYTES = 65_536
 _TIMEOUT_S = 300.0
@@ -47,15 +46,19 @@ def run_self_test(bundle: Path, settings: UpdateSettings, timeout_s: float = _TI
     return judge_self_test(result, settings)
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """The line that the child prints."""
+
+    culprit: Annotated[str, Pattern(r".{0,500}", "a text on one line")]
+    latency_p90_ms: Annotated[float, Range(0, 1e9)]
+    memory_mb: Annotated[float, Range(0, 1e9)]
+
+
 def _parse(lines: list[bytes]) -> SelfTestResult:
-    answer = parse_object(lines[0] if lines else b"", "self-test", _MAX_ANSWER_BYTES)
-    result = SelfTestResult(
-        culprit=answer.text("culprit", r".{0,500}", "a text") or None,
-        latency_p90_ms=answer.number("latency_p90_ms", 0, 1e9),
-        memory_mb=answer.number("memory_mb", 0, 1e9),
-    )
-    answer.finish()
-    return result
+    table, document = parse_json(lines[0] if lines else b"", "self-test", BundleError, _MAX_ANSWER_BYTES)
+    answer = document.decode(_Answer, table)
+    return SelfTestResult(answer.culprit or None, answer.latency_p90_ms, answer.memory_mb)
 
 
 def measure(bundle: Path) -> SelfTestResult:

@@ -12,8 +12,6 @@ from trailcam_core.errors import BundleError, UpdateError
 from trailcam_core.files.atomic import STAGING_PREFIX, remove_staging, staged_directory, sync_directory
 from trailcam_edge.update.install.journal import BUILTIN
 
-__all__ = ["Slots", "slot_name"]
-
 _CHUNK_BYTES = 1 << 20
 _SPARE_BYTES = 16_000_000  # for the event store, the journal and the file system's own needs
 _ID_DIGITS = 12

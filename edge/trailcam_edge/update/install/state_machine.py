@@ -8,22 +8,6 @@ from trailcam_edge.update.errors import RefusedError
 from trailcam_edge.update.install.journal import BUILTIN, Journal
 from trailcam_edge.update.settings import UpdateSettings
 
-__all__ = [
-    "SelfTestResult",
-    "active_slot",
-    "after_commit",
-    "after_roll_back",
-    "judge_self_test",
-    "judge_start",
-    "judge_trial",
-    "operator_rollback",
-    "refuse_install",
-    "start_rollback",
-    "start_trial",
-    "unused_slots",
-    "without_damaged",
-]
-
 
 @dataclass(frozen=True)
 class SelfTestResult:

@@ -40,8 +40,6 @@ from trailcam_edge.update.install.state_machine import (
 )
 from trailcam_edge.update.settings import UpdateSettings
 
-__all__ = ["SelfTest", "Updater"]
-
 _log = logging.getLogger(__name__)
 
 SelfTest = Callable[[Path], str | None]

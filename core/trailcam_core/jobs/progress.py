@@ -2,8 +2,6 @@
 
 from typing import Protocol
 
-__all__ = ["Progress", "silent"]
-
 
 class Progress(Protocol):
     """Receives the progress of a job; called often, in the thread of the job."""

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from trailcam_core.bundle.labels import MAX_LABELS, check_labels, check_unique, read_labels
 from trailcam_core.errors import BundleError
-from trailcam_core.labels import MAX_LABELS, check_labels, check_unique, read_labels
 
 
 def _write(path: Path, content: bytes) -> Path:

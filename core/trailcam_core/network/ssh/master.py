@@ -18,9 +18,7 @@ from types import TracebackType
 from typing import IO, Self, cast
 
 from trailcam_core.errors import DeployError
-from trailcam_core.ssh.errors import HostError, OfflineError, explain
-
-__all__ = ["SSH_FAILED", "Completed", "SshMaster", "SshSettings"]
+from trailcam_core.network.ssh.errors import HostError, OfflineError, explain
 
 SSH_FAILED = 255  # exit code of ssh's failures: ssh(1), "EXIT STATUS"
 _READY, _BUSY = "trailcam-ready", "trailcam-busy"

@@ -2,7 +2,7 @@
 
 import ssl
 
-from trailcam_core.tls import client_context
+from trailcam_core.network.tls import client_context
 
 
 def test_chain_name_and_dates_are_verified_and_old_authorities_are_accepted() -> None:

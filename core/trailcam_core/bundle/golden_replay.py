@@ -12,8 +12,6 @@ from trailcam_core.inference.decision import probabilities
 from trailcam_core.inference.file_model import Model
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest
 
-__all__ = ["GoldenReport", "check_model", "diagnose", "replay"]
-
 _FITTED_LEVELS = 2  # the bilinear step is bit-exact, but another build may round the halvings before it by one level
 
 

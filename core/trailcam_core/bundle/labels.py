@@ -4,8 +4,6 @@ from pathlib import Path
 
 from trailcam_core.errors import BundleError
 
-__all__ = ["MAX_LABELS", "MAX_LABEL_CHARACTERS", "check_labels", "check_unique", "read_labels"]
-
 MAX_LABELS = 100_000
 MAX_LABEL_CHARACTERS = 200
 _MAX_FILE_BYTES = 16_000_000

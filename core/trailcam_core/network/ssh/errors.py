@@ -2,8 +2,6 @@
 
 from trailcam_core.errors import DeployError
 
-__all__ = ["HostError", "OfflineError", "explain", "last_lines"]
-
 _SHOWN_LINES = 3
 _NOISE = "sudo: unable to resolve host"  # printed before everything where /etc/hosts lacks the machine's own name
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trailcam_edge.clock import SystemClock, date_is_known, read_boot_id
+from trailcam_edge.events.clock import SystemClock, date_is_known, read_boot_id
 
 
 def test_a_moment_is_dated_back_from_now() -> None:
@@ -50,5 +50,5 @@ def test_a_board_whose_kernel_may_not_be_asked_does_not_know_the_date(
 
     board = tmp_path / "model"
     board.touch()
-    monkeypatch.setattr("trailcam_edge.clock.ctypes.CDLL", lambda name: Library())
+    monkeypatch.setattr("trailcam_edge.events.clock.ctypes.CDLL", lambda name: Library())
     assert date_is_known(board, tmp_path / "none") is known

@@ -2,8 +2,6 @@
 
 import os
 
-__all__ = ["usable_cores"]
-
 
 def usable_cores() -> int:
     """Return the number of cores this process may use; a container or ``taskset`` can restrict it."""

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from trailcam_core.errors import DeployError
-from trailcam_core.ssh.errors import HostError, OfflineError, explain
-from trailcam_core.ssh.master import SshMaster, SshSettings
+from trailcam_core.network.ssh.errors import HostError, OfflineError, explain
+from trailcam_core.network.ssh.master import SshMaster, SshSettings
 
 
 def test_an_unknown_host_key_is_refused_whatever_the_configuration_says(sshd) -> None:
@@ -109,7 +109,7 @@ def test_closing_ends_every_local_process(sshd) -> None:
 
 def test_a_killed_deployment_leaves_no_connection_behind(sshd) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from trailcam_core.ssh.master import *\n"
+        "import sys, time; from pathlib import Path; from trailcam_core.network.ssh.master import *\n"
         f"c = SshMaster({sshd.destination!r}, SshSettings(config=Path({str(sshd.folder / 'config')!r})))\n"
         "print(c._folder, flush=True); time.sleep(60)"
     )

@@ -13,8 +13,6 @@ from typing import Protocol
 
 from trailcam_edge.events import Moment
 
-__all__ = ["Clock", "SystemClock", "date_is_known", "read_boot_id"]
-
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOARD = Path("/proc/device-tree/model")  # small boards have it, PCs and virtual machines do not
 _HARDWARE_CLOCK = Path("/sys/class/rtc/rtc0")

@@ -1,0 +1,1 @@
+"""Long jobs: progress and the number of usable cores."""

@@ -1,0 +1,1 @@
+"""Connections to other machines: SSH and TLS."""
