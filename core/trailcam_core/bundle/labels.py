@@ -1,5 +1,6 @@
 """Label lists: the ordered names of a model's classes."""
 
+import re
 from pathlib import Path
 
 from trailcam_core.errors import BundleError
@@ -7,6 +8,7 @@ from trailcam_core.errors import BundleError
 MAX_LABELS = 100_000
 MAX_LABEL_CHARACTERS = 200
 _MAX_FILE_BYTES = 16_000_000
+_NUMBERED = re.compile(r"([0-9]{1,6})(?:\s*[:,]\s*|\s+)(\S.*)")
 
 
 def check_labels(labels: tuple[str, ...], source: str) -> None:
@@ -51,6 +53,8 @@ def check_unique(labels: tuple[str, ...], source: str) -> None:
 def read_labels(path: Path) -> tuple[str, ...]:
     """Read a label file: UTF-8, one name per line in the order of the model's outputs, blank lines at the end dropped.
 
+    Where every line begins with its number, from 0, as Teachable Machine and Coral write it, the numbers are dropped.
+
     Raises:
         BundleError: missing, unreadable, too large, or a name is not acceptable.
     """
@@ -64,6 +68,12 @@ def read_labels(path: Path) -> tuple[str, ...]:
         raise BundleError(
             f"{path}: cannot be read ({error.strerror}); expected a text file, one label per line."
         ) from error
-    labels = tuple(line.strip() for line in text.rstrip().splitlines())
+    labels = _without_numbers(tuple(line.strip() for line in text.rstrip().splitlines()))
     check_labels(labels, str(path))
     return labels
+
+
+def _without_numbers(labels: tuple[str, ...]) -> tuple[str, ...]:
+    numbered = [_NUMBERED.fullmatch(label) for label in labels]
+    names = [found[2] for number, found in enumerate(numbered) if found is not None and int(found[1]) == number]
+    return tuple(names) if len(names) == len(labels) else labels

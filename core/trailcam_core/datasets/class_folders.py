@@ -35,44 +35,16 @@ _SYSTEM_FOLDERS = frozenset(  # in lower case
         "lost+found",
     }
 )
-_OTHER_PHOTOGRAPHS = frozenset(
-    [
-        ".heic",
-        ".heif",
-        ".hif",
-        ".avif",
-        ".jxl",
-        ".jp2",
-        ".j2k",
-        ".jpf",
-        ".tif",
-        ".tiff",
-        ".gif",
-        ".dng",
-        ".cr2",
-        ".cr3",
-        ".crw",
-        ".nef",
-        ".nrw",
-        ".arw",
-        ".srf",
-        ".sr2",
-        ".orf",
-        ".rw2",
-        ".raf",
-        ".pef",
-        ".srw",
-        ".x3f",
-        ".3fr",
-        ".raw",
-        ".svg",
-        ".psd",
-        ".tga",
-        ".ppm",
-        ".pgm",
-    ]
+# fmt: off
+_OTHER_PHOTOGRAPHS = (
+    ".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".j2k", ".tif", ".tiff", ".gif", ".dng", ".cr2",
+    ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2", ".raf", ".pef", ".srw", ".x3f",
+    ".3fr", ".raw", ".svg", ".psd", ".tga", ".ppm", ".pgm"
 )
-_VIDEOS = frozenset([".mp4", ".mov", ".avi", ".mkv", ".m4v", ".mts", ".m2ts", ".3gp", ".wmv", ".webm", ".mpg", ".mpeg"])
+_VIDEOS = (
+    ".mp4", ".mov", ".avi", ".mkv", ".m4v", ".mts", ".m2ts", ".3gp", ".wmv", ".webm", ".mpg", ".mpeg"
+)
+# fmt: on
 _NAMED = 3  # files in a message
 
 

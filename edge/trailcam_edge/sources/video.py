@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 _LIKELY_RATE_HZ = 25.0  # if the file states none, or an implausible one
 _RATES_HZ = (0.1, 1000.0)
 _MAX_STEP_S = 10.0  # between two frames; above it the time stamps of the file are damaged
+_MOST_STATED = 1e9  # frames that a container may state and be believed
 _CUT_SHARE, _CUT_S = 0.05, 1.0  # a file that ends earlier than it states by both is cut off
 
 
@@ -54,6 +55,7 @@ class VideoSource:
         self._orientation = orientation or UNCHANGED
         self._sleep = sleep
         self._on_bad_frame = on_bad_frame
+        self._lost = 0
         self._decoder = VideoDecoder(path)
         if not self._decoder.is_open:
             self._decoder.close()
@@ -85,6 +87,7 @@ class VideoSource:
 
     def _report_hole(self, sequence: int, gap_s: float) -> None:
         lost = max(1, round(gap_s * self._rate_hz) - bool(sequence)) if 0 < gap_s < float("inf") else 1
+        self._lost += lost
         self._on_bad_frame(
             SourceError(
                 f"{self._path}: damaged before frame {sequence}: about {lost} frames do not decode and were left out."
@@ -105,14 +108,20 @@ class VideoSource:
         elif not frames:
             raise SourceError(f"{self._path}: opens as a video, but not one frame of it decodes. It may be cut off.")
         else:
-            stated_s = self._decoder.stated_frames / self._rate_hz
-            if max(position_s, frames / self._rate_hz) + max(_CUT_S, _CUT_SHARE * stated_s) < stated_s:
-                self._on_bad_frame(
-                    SourceError(
-                        f"{self._path}: ends after frame {frames - 1}, at {position_s:.1f} s of {stated_s:.1f} s. It "
-                        "is cut off or damaged there: copy it again."
-                    )
-                )
+            self._report_missing(frames, position_s)
+
+    def _report_missing(self, frames: int, position_s: float) -> None:
+        """Report a file that ends earlier than it states, or has fewer frames because FFmpeg passed over some."""
+        stated = self._decoder.stated_frames
+        stated_s = stated / self._rate_hz
+        missing = round(stated) - frames - self._lost if stated < _MOST_STATED else 0
+        if max(position_s, frames / self._rate_hz) + max(_CUT_S, _CUT_SHARE * stated_s) < stated_s:
+            problem = f"ends after frame {frames - 1}, at {position_s:.1f} s of {stated_s:.1f} s"
+        elif missing > 0 and self._decoder.has_errors:
+            problem = f"about {missing} of {stated:.0f} frames do not decode and were left out"
+        else:
+            return
+        self._on_bad_frame(SourceError(f"{self._path}: {problem}. It is cut off or damaged: copy it again."))
 
     def _describe_death(self, frames: int) -> str:
         place = f"after frame {frames - 1}; the {frames} frames up to it count" if frames else "before its first frame"

@@ -1,7 +1,5 @@
 """Decode a video file in a child process, because a damaged file can abort OpenCV and with it the process.
 
-    python -m trailcam_edge.sources.video_decoder VIDEO MEMORY
-
 The child decodes into two slots of a shared memory file and announces each frame on its stdout; the parent copies the
 frame and answers with one byte on the stdin of the child, which frees the slot. So the child decodes the next frame
 while the parent uses the last one.
@@ -28,6 +26,7 @@ from trailcam_edge.sources.opencv_capture import open_ffmpeg
 _OPENED = struct.Struct("<?dd")  # is open, frame rate, number of frames that the container states
 _FRAME = struct.Struct("<QIIdI")  # offset in the memory, height, width, position in s, failed reads before it
 _END = _FRAME.pack(0, 0, 0, 0.0, 0)
+_CODE = f"import sys; from {__name__} import decode_file; decode_file(sys.argv[1], int(sys.argv[2]))"
 _SLOTS = 2
 _SILENCE_S = 60.0  # FFmpeg gives up a read after 5 s
 _MOST_PX = 64_000_000  # of a stated size that is believed before the first frame
@@ -56,15 +55,17 @@ class VideoDecoder:
         self.death: str | None = None
         self._descriptor = _open_memory()
         self._memory: mmap.mmap | None = None
+        self._errors = _open_memory()
         self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__, str(path), str(self._descriptor)],
+            [sys.executable, "-P", "-c", _CODE, str(path), str(self._descriptor)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # FFmpeg writes thousands of lines about a damaged file
+            stderr=self._errors,  # FFmpeg writes thousands of lines about a damaged file
             bufsize=0,
             pass_fds=(self._descriptor,),
             process_group=0,  # Ctrl-C reaches the parent, which ends the child
         )
+        self._descriptors = [self._descriptor, self._errors]
         opened = self._receive(_OPENED.size)
         self.is_open, self.rate_hz, self.stated_frames = _OPENED.unpack(opened) if opened else (False, 0.0, 0.0)
 
@@ -84,6 +85,11 @@ class VideoDecoder:
         self._free_slot()
         return DecodedFrame(buffer, position_s, failures > 0)
 
+    @property
+    def has_errors(self) -> bool:
+        """True if FFmpeg reported errors up to now."""
+        return os.fstat(self._errors).st_size > 0
+
     def close(self) -> None:
         """End the child."""
         for stream in (self._child.stdin, self._child.stdout):
@@ -91,9 +97,8 @@ class VideoDecoder:
                 stream.close()
         self._child.kill()
         self._child.wait()
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        while self._descriptors:
+            os.close(self._descriptors.pop())
 
     def _free_slot(self) -> None:
         assert self._child.stdin is not None  # noqa: S101 - a pipe was asked for; for the type checker
@@ -190,7 +195,7 @@ def _decode(capture: Any, slots: _Slots, stated: float) -> None:
     if 0 < height * width <= _MOST_PX:
         slots.make_room((height, width, 3))
     sent = failures = 0
-    while failures <= min(_MOST_FAILURES, stated - sent):
+    while failures <= max(0, min(_MOST_FAILURES, stated - sent)):
         slot = slots.buffer()
         taken, image = capture.read(slot)
         if not taken:
@@ -201,7 +206,8 @@ def _decode(capture: Any, slots: _Slots, stated: float) -> None:
     slots.send(_END)
 
 
-def _main(name: str, descriptor: int) -> int:
+def decode_file(name: str, descriptor: int) -> None:
+    """Be the child: decode a video into the memory file of the parent."""
     slots = _Slots(descriptor)
     try:
         name.encode()
@@ -212,8 +218,3 @@ def _main(name: str, descriptor: int) -> int:
     slots.send(_OPENED.pack(capture.isOpened(), float(capture.get(cv2.CAP_PROP_FPS)), stated))
     if capture.isOpened():
         _decode(capture, slots, stated if np.isfinite(stated) else 0.0)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1], int(sys.argv[2])))
