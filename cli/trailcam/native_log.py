@@ -14,12 +14,8 @@ def quiet_native_log() -> Iterator[None]:
     LiteRT announces its XNNPACK delegate on every start and Python cannot ask it not to. Remove this when
     https://github.com/google-ai-edge/LiteRT/issues/7420 is done.
     """
-    try:
-        sys.stderr.flush()
-        kept = os.dup(2)
-    except (OSError, AttributeError):  # stderr is closed; sys.stderr is None then
-        yield
-        return
+    sys.stderr.flush()
+    kept = os.dup(2)
     with tempfile.TemporaryFile() as log:
         os.dup2(log.fileno(), 2)
         try:

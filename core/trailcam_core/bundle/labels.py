@@ -8,6 +8,7 @@ from trailcam_core.errors import BundleError
 MAX_LABELS = 100_000
 MAX_LABEL_CHARACTERS = 200
 _MAX_FILE_BYTES = 16_000_000
+_JOINER = re.compile(r"(?<=[^\x00-\x7f])[\u200c\u200d](?=[^\x00-\x7f\u200c\u200d])")
 _NUMBERED = re.compile(r"([0-9]{1,6})(?:\s*[:,]\s*|\s+)(\S.*)")
 
 
@@ -28,11 +29,19 @@ def check_labels(labels: tuple[str, ...], source: str) -> None:
     if len(labels) > MAX_LABELS:
         raise BundleError(f"{source}: {len(labels):,} labels, expected at most {MAX_LABELS:,}.")
     for line, label in enumerate(labels, start=1):
-        if not label or len(label) > MAX_LABEL_CHARACTERS or not label.isprintable():
+        if not label or len(label) > MAX_LABEL_CHARACTERS or not is_printable(label):
             raise BundleError(
                 f"{source}: line {line} is {label[:60]!r}, expected a printable name of 1 to "
                 f"{MAX_LABEL_CHARACTERS} characters."
             )
+
+
+def is_printable(text: str) -> bool:
+    """Return whether a text has only printable characters, and joiners only where spelling needs them.
+
+    Persian, Sinhala and other languages join or separate letters with U+200C and U+200D inside a word.
+    """
+    return _JOINER.sub("", text).isprintable()
 
 
 def check_unique(labels: tuple[str, ...], source: str) -> None:

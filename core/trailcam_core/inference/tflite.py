@@ -91,8 +91,8 @@ def _check_fixed_size(interpreter: Any, path: Path) -> None:
         signature = tuple(int(size) for size in found["shape_signature"])
         if -1 in signature[1:]:
             raise BundleError(
-                f"{path}: takes pictures of any size (shape signature {signature}), expected one fixed size. Convert it "
-                'from a model with a fixed input, such as "keras.Input((224, 224, 3))".'
+                f"{path}: takes pictures of any size (shape signature {signature}), expected one fixed size. Convert "
+                'it from a model with a fixed input, such as "keras.Input((224, 224, 3))".'
             )
 
 

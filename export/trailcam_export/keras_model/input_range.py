@@ -2,8 +2,8 @@
 
 A uint8 input takes the levels unchanged. Otherwise the layers and plain operations that scale the input first imply the
 range, a Rescaling layer or the divisions and subtractions of a ``preprocess_input``, if exactly one range is plausible:
-scale and offset map 0..255, or 0..1, to usual network inputs, from about zero or below to a few units. Anything else, in
-particular a plain ``x * 255``, implies no range, and none is guessed.
+scale and offset map 0..255, or 0..1, to usual network inputs, from about zero or below to a few units. Anything else,
+in particular a plain ``x * 255``, implies no range, and none is guessed.
 """
 
 from dataclasses import dataclass
@@ -71,8 +71,8 @@ def find_range(
     if known is None or known == stated:
         return stated, None
     return stated, (
-        f"--input-range {stated[0]:g} {stated[1]:g} was used, although the first layer, {scalings[0].name!r}, is made for "
-        f"{_format(known)}: if the answers are poor, leave --input-range out"
+        f"--input-range {stated[0]:g} {stated[1]:g} was used, although the first layer, {scalings[0].name!r}, is made "
+        f"for {_format(known)}: if the answers are poor, leave --input-range out"
     )
 
 

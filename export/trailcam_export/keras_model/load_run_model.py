@@ -52,8 +52,8 @@ def load_keras(path: Path) -> keras.Model:
             raise ExportError(
                 f"{path}: the layer {names[0]!r} is a Lambda, and its Python code is not run because it could do "
                 "anything. Put layers in its place, such as keras.layers.Rescaling(1 / 127.5, offset=-1) for "
-                "x / 127.5 - 1. If the file is yours, load it with keras.models.load_model(path, safe_mode=False), copy "
-                "its weights into a model without Lambda and save that."
+                "x / 127.5 - 1. If the file is yours, load it with keras.models.load_model(path, safe_mode=False), "
+                "copy its weights into a model without Lambda and save that."
             ) from error
         reason = first_line(error)
         raise ExportError(f"{path}: cannot be loaded as a Keras model ({reason}). Save or train it again.") from error
