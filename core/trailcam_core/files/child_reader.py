@@ -22,7 +22,7 @@ def read_in_child(module: str, path: Path, timeout_s: float = _TIMEOUT_S) -> str
         done = subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing, timeout=timeout_s, check=False)
         return describe_death(done.returncode)
     except subprocess.TimeoutExpired:
-        return f"hang for {timeout_s:.0f} s"
+        return f"hang for {timeout_s:g} s"
 
 
 def describe_death(exit_status: int) -> str | None:
