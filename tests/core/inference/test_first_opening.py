@@ -29,9 +29,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("name", ABORTING)
-def test_a_model_that_aborts_the_interpreter_is_an_error_with_the_signal(
-    tmp_path: Path, cache: Path, name: str
-) -> None:
+def test_a_model_that_aborts_the_interpreter_is_an_error(tmp_path: Path, cache: Path, name: str) -> None:
     path = write_aborting(tmp_path, name)
     for _ in range(2):  # it is not marked as opened
         with pytest.raises(BundleError, match=rf"{name}.tflite: the model made the interpreter (abort|crash) \(SIG"):
