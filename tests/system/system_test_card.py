@@ -15,7 +15,7 @@ from pathlib import Path
 import recipes
 import roots
 from checks import LACKING, Checks
-from demo_frames import write_jpegs
+from demo_frames import walking, write_jpegs
 from device import DEVICE_ADDRESS, HERE_ADDRESS, Device, boot, cable
 from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
 from system_test_deploy import PORT
@@ -50,7 +50,7 @@ def main() -> int:
         pictures = [(folder / "frames" / f"{number}.jpg").read_bytes() for number in range(len(labels))]
         laptop, disk, log = Laptop(folder / "laptop"), folder / "disk", folder / "console.log"
         if _write_card(checks, laptop, root, wheels, disk / "upper" / _BOOT):
-            with cable(), MjpegServer(in_turn(pictures, hold_s=0.5), address=(HERE_ADDRESS, PORT)):
+            with cable(), MjpegServer(in_turn(walking(pictures), hold_s=0.2), address=(HERE_ADDRESS, PORT)):
                 with boot(root, disk, log) as device:
                     _plug_pulled(checks, device)
                 with boot(root, disk, log) as device:

@@ -13,7 +13,7 @@ from pathlib import Path
 import recipes
 import roots
 from checks import LACKING, Checks
-from demo_frames import write_jpegs
+from demo_frames import walking, write_jpegs
 from device import DEVICE_ADDRESS, HERE_ADDRESS, Device, boot, cable
 from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
 
@@ -49,7 +49,7 @@ def rehearse(checks: Checks, folder: Path, laptop: Laptop, pictures: list[bytes]
     root, wheels = roots.cached(recipes.FRESH), roots.cached_wheels(recipes.FRESH)
     disk, log = folder / "disk", folder / "console.log"
     laptop.may_log_in(disk)
-    with cable(), MjpegServer(in_turn(pictures, hold_s=0.5), address=(HERE_ADDRESS, PORT)):
+    with cable(), MjpegServer(in_turn(walking(pictures), hold_s=0.2), address=(HERE_ADDRESS, PORT)):
         with boot(root, disk, log) as device:
             if not _first_time(checks, device, laptop, root, wheels):
                 return None

@@ -58,6 +58,12 @@ def _lines(manifest: Manifest, report: GoldenReport) -> list[tuple[str, str]]:
         ("input", f"{spec.width}x{spec.height} px {spec.colour} {spec.dtype}, {spec.fit}, {spec.resize}"),
         ("labels", f"{len(output.labels)}: {', '.join(output.labels[:20])}{' ...' if len(output.labels) > 20 else ''}"),
     ]
+    if output.blank_labels or output.unknown_labels:
+        silent = [
+            *(f"{label} (blank)" for label in output.blank_labels),
+            *(f"{x} (unknown)" for x in output.unknown_labels),
+        ]
+        lines.append(("never answered", ", ".join(silent)))
     if output.reject is None:
         lines.append(("unknown", "never answered: this bundle has no reject rule"))
     else:

@@ -2,7 +2,7 @@
 
     deployments.csv     one row: this camera at this place, with its effort in words
     media.csv, media/   the kept pictures
-    observations.csv    one event-based row for each visit
+    observations.csv    one event-based row for each visit, and a media-based one with the box in its picture
     blind-times.csv     blind times and their reasons: an additional table, which the standard allows
     datapackage.json    the metadata
 
@@ -114,12 +114,13 @@ def write_camtrap_dp(
                 tables = {
                     "deployments": (DEPLOYMENT_COLUMNS, [deployment_row(deployment, effort, dated)]),
                     "media": (MEDIA_COLUMNS, media_rows(dated, pictured, deployment)),
-                    "observations": (OBSERVATION_COLUMNS, observation_rows(dated, deployment, project)),
+                    "observations": (OBSERVATION_COLUMNS, observation_rows(dated, pictured, deployment, project)),
                     "blind-times": (BLIND_TIME_COLUMNS, blind_rows(effort, deployment)),
                 }
                 for name, (columns, rows) in tables.items():
                     package.writestr(f"{name}.csv", _csv(columns, rows))
-                metadata = _datapackage(deployment, project, effort, dated)
+                boxed = any(event.box is not None and event.visit_id in pictured for event in dated)
+                metadata = _datapackage(deployment, project, effort, dated, ["event", "media"] if boxed else ["event"])
                 package.writestr("datapackage.json", json.dumps(metadata, ensure_ascii=False, indent=2) + "\n")
             file.flush()
             os.fchmod(descriptor, 0o644)
@@ -146,7 +147,11 @@ def _add_pictures(package: zipfile.ZipFile, events: Iterable[EventRecord], folde
 
 
 def _datapackage(
-    deployment: Deployment, project: Project, effort: Effort | None, events: list[EventRecord]
+    deployment: Deployment,
+    project: Project,
+    effort: Effort | None,
+    events: list[EventRecord],
+    levels: list[str],
 ) -> dict[str, Any]:
     start_s, end_s = extent(effort, events)
     names = sorted({(project.taxa[event.label], event.label) for event in events if event.label in project.taxa})
@@ -163,7 +168,7 @@ def _datapackage(
             "samplingDesign": project.sampling_design,
             "captureMethod": ["activityDetection"],
             "individualAnimals": False,
-            "observationLevel": ["event"],
+            "observationLevel": levels,
         },
         "spatial": {"type": "Point", "coordinates": [deployment.longitude, deployment.latitude]},
         "temporal": {"start": utc_stamp(start_s)[:10], "end": utc_stamp(end_s)[:10]},

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from trailcam_core.images.boxes import Box
 from trailcam_edge.store.open_database import PICTURES_FOLDER, open_read_only
 from trailcam_edge.store.records import BlindRecord, EventRecord, WatchRecord
 from trailcam_edge.store.store_errors import translate_error
@@ -13,7 +14,7 @@ from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
 
 _VISIT_COLUMNS = (
     "event_id, visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
-    "votes, frames, bundle, latency_ms, picture_bytes, picture_state"
+    "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height"
 )
 _SPAN_COLUMNS = "started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s"
 
@@ -91,7 +92,7 @@ class StoreReader:
 
     def _event(self, row: tuple[Any, ...]) -> EventRecord:
         event_id, visit_id, label, boot_id, start_s, end_boot_id, end_s = row[:7]
-        confidence, votes, frames, bundle, latency_ms, picture_bytes, picture_state = row[7:]
+        confidence, votes, frames, bundle, latency_ms, picture_bytes, picture_state, *box = row[7:]
         return EventRecord(
             event_id=event_id,
             visit_id=visit_id,
@@ -108,6 +109,7 @@ class StoreReader:
             latency_ms=latency_ms,
             picture=f"{PICTURES_FOLDER}/{visit_id}.jpg" if picture_bytes else None,
             picture_state=picture_state,
+            box=None if None in box else Box(*box),
         )
 
 

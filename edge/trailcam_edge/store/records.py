@@ -1,16 +1,20 @@
 """Records of the store with resolved wall time, and their JSON and CSV forms: ``docs/events.md`` has the schema."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from trailcam_core.images.boxes import Box
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.store.wall_time import WallTime, is_plausible
 
 
 @dataclass(frozen=True)
 class EventRecord:
-    """One visit; ``event_id`` is 0 before it is stored, ``picture`` its path below the store, or None."""
+    """One visit; ``event_id`` is 0 before it is stored, ``picture`` its path below the store, or None.
+
+    ``box`` is the place of the animal in the picture, None if frames were classified as a whole.
+    """
 
     event_id: int
     visit_id: str
@@ -27,6 +31,7 @@ class EventRecord:
     latency_ms: float
     picture: str | None
     picture_state: str
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,13 @@ def event_json(event: EventRecord) -> dict[str, Any]:
         "picture": event.picture,
         "boot_id": event.boot_id,
         "monotonic_s": round(event.monotonic_s, 3),
+        "box": box_json(event.box),
     }
+
+
+def box_json(box: Box | None) -> dict[str, float] | None:
+    """Return the JSON object of a box: x, y, width and height as fractions of the image, from its upper left corner."""
+    return None if box is None else {name: round(value, 5) for name, value in asdict(box).items()}
 
 
 def blind_json(blind: BlindRecord) -> dict[str, Any]:
@@ -104,6 +115,7 @@ def unstored_event(visit: Visit) -> EventRecord:
         latency_ms=visit.latency_ms,
         picture=None,
         picture_state="none",
+        box=visit.box,
     )
 
 
@@ -120,9 +132,16 @@ def _wall_time(moment: Moment) -> WallTime:
 
 def csv_row(event: EventRecord) -> list[Any]:
     """Return the values of ``CSV_HEADER``; empty where JSON has null."""
-    return ["" if value is None else value for value in event_json(event).values()]
+    return ["" if value is None else value for value in _flat(event).values()]
+
+
+def _flat(event: EventRecord) -> dict[str, Any]:
+    """Return the JSON object with one column for each number of the box."""
+    record = event_json(event)
+    box = record.pop("box") or dict.fromkeys(("x", "y", "width", "height"))
+    return record | {f"box_{name}": value for name, value in box.items()}
 
 
 _NEVER = WallTime(None, "unknown")
 _EMPTY = EventRecord(0, "", "", _NEVER, _NEVER, "", 0.0, 0.0, 0.0, 0, 0, "", 0.0, None, "none")
-CSV_HEADER = tuple(event_json(_EMPTY))
+CSV_HEADER = tuple(_flat(_EMPTY))

@@ -72,7 +72,14 @@ CREATE TABLE sinks (
 ) STRICT;
 """
 
-MIGRATIONS = (_VERSION_1,)  # the n-th takes a database from version n - 1 to n
+_VERSION_2 = """
+ALTER TABLE visits ADD COLUMN box_x REAL;       -- place of the animal in the picture, as fractions of it: left,
+ALTER TABLE visits ADD COLUMN box_y REAL;       -- top,
+ALTER TABLE visits ADD COLUMN box_width REAL;
+ALTER TABLE visits ADD COLUMN box_height REAL;  -- all four NULL where the frame was classified as a whole
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2)  # the n-th takes a database from version n - 1 to n
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:

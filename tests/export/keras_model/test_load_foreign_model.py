@@ -329,8 +329,6 @@ def test_operations_that_fit_no_usual_range_are_asked_about(save: Any, steps: An
 def test_a_lambda_layer_is_named_with_a_cure(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"theirs{suffix}"
     _network(keras.layers.Lambda(lambda x: x / 127.5 - 1, name="to_range")).save(path)
-    with pytest.raises(
-        ExportError, match=r"the layer 'to_range' is a Lambda.*Rescaling\(1 / 127.5, offset=-1\).*saf"
-    ) as said:
+    with pytest.raises(ExportError, match=r"layer 'to_range' is a Lambda.*Rescaling\(1 / 127.5, offset=-1\)") as said:
         open_foreign_model(path, LABELS)
     assert str(said.value).endswith(".")

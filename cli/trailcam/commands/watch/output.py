@@ -14,7 +14,7 @@ from trailcam_core.classifier import Classification
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.sources import Frame
-from trailcam_edge.store.records import blind_json, event_json, unstored_blind_time, unstored_event
+from trailcam_edge.store.records import blind_json, box_json, event_json, unstored_blind_time, unstored_event
 
 _BAR_CHARACTERS = 20
 _MAX_LATENCIES = 10_000  # the median is that of the newest
@@ -178,4 +178,5 @@ def frame_record(result: FrameResult, answer: Classification) -> dict[str, Any]:
     frame = result.frame
     record = {"sequence": frame.sequence, "frame": frame.name, "timestamp_s": round(frame.timestamp_s, 6)}
     live = {"age_ms": round(result.age_ms, 1), "dropped": result.dropped} if result.age_ms else {}
-    return record | answer_record(answer) | {"outcome": result.outcome} | live
+    place = {} if result.box is None else {"box": box_json(result.box)}
+    return record | answer_record(answer) | {"outcome": result.outcome} | place | live
