@@ -8,12 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
-from trailcam.json_records import answer_record
-from trailcam.logs import configure_logging
-=======
 from trailcam.json_records import answer_record, named
->>>>>>> main
+from trailcam.logs import configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier
 from trailcam.streams import csv_text, printable
 from trailcam_core.classifier import Classification
@@ -68,11 +64,7 @@ def _show_text(path: Path, answer: Classification | SourceError) -> None:
         print(f"trailcam: {printable(str(answer))}", file=sys.stderr)
         return
     best = ", ".join(f"{candidate.label} {candidate.probability:.1%}" for candidate in answer.top)
-<<<<<<< HEAD
-    print(f"{printable(str(path))}: {answer.label or 'unknown'}  ({best}; {answer.latency_ms:.1f} ms)", flush=True)
-=======
-    print(f"{path}: {named(answer)}  ({best}; {answer.latency_ms:.1f} ms)", flush=True)
->>>>>>> main
+    print(f"{printable(str(path))}: {named(answer)}  ({best}; {answer.latency_ms:.1f} ms)", flush=True)
 
 
 def _show_json(path: Path, answer: Classification | SourceError) -> None:
@@ -92,11 +84,7 @@ def _csv_writer() -> Show:
         if isinstance(answer, SourceError):
             writer.writerow([csv_text(path), "", "", "", csv_text(answer)])
         else:
-<<<<<<< HEAD
-            label = csv_text(answer.label or "unknown")
+            label = csv_text(named(answer))
             writer.writerow([csv_text(path), label, f"{answer.confidence:.6f}", f"{answer.latency_ms:.3f}", ""])
-=======
-            writer.writerow([path, named(answer), f"{answer.confidence:.6f}", f"{answer.latency_ms:.3f}", ""])
->>>>>>> main
 
     return show
