@@ -7,7 +7,7 @@ Each input is read in a process that is forked from this one, so that a crash co
 exception that is no ``TrailcamError``, a signal, more peak memory than its bound, or more than 30 s. Failing inputs are
 written to ``.fuzz/``; exit code 3 if there are any. A short run is part of the tests.
 
-LiteRT and OpenCV abort on some files: a model or video fails only if the commands' child process does not contain that.
+LiteRT and OpenCV abort on some files; that fails only if the child process of the commands does not contain it.
 """
 
 import argparse
@@ -76,8 +76,7 @@ def _pictures() -> list[bytes]:
 
 
 def _videos() -> list[bytes]:
-    image = cv2.resize(read_image(DEMO_FRAMES / "cat_1.webp"), (64, 48))
-    found = []
+    image, found = cv2.resize(read_image(DEMO_FRAMES / "cat_1.webp"), (64, 48)), []
     with tempfile.TemporaryDirectory() as folder:
         for suffix, codec in ((".avi", "MJPG"), (".mp4", "mp4v"), (".mkv", "mp4v"), (".avi", "XVID")):
             path = Path(folder) / f"clip{suffix}"
@@ -217,7 +216,7 @@ def _draw(seed: int, number: int) -> random.Random:
 
 
 def _be_child(target: Target, seeds: list[bytes], numbers: tuple[int, int, int], folder: Path) -> None:
-    """Read inputs until one fails; never return."""
+    """Read inputs until one fails, and exit."""
     faulthandler.disable()  # which pytest turns on
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
@@ -251,7 +250,6 @@ def _peak_mb() -> int:
 
 
 def _contains_model(content: bytes, place: Path) -> bool:
-    """Return whether a first opening turns the death of the interpreter into an error."""
     place.write_bytes(content)
     try:
         prove_opening(place)
@@ -261,7 +259,6 @@ def _contains_model(content: bytes, place: Path) -> bool:
 
 
 def _contains_video(content: bytes, place: Path) -> bool:
-    """Return whether the source of a video reports the death of its decoder."""
     place.write_bytes(content)
     errors: list[SourceError] = []
     try:
@@ -273,6 +270,7 @@ def _contains_video(content: bytes, place: Path) -> bool:
     return bool(errors)
 
 
+# Whether a command turns the death of the reader into an error.
 _CONTAINED = {"models": _contains_model, "videos": _contains_video}
 
 

@@ -325,6 +325,7 @@ def test_operations_that_fit_no_usual_range_are_asked_about(save: Any, steps: An
         open_foreign_model(save(_preprocessed(steps)), LABELS)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras while it saves
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_a_lambda_layer_is_named_with_a_cure(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"theirs{suffix}"
