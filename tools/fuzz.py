@@ -150,7 +150,7 @@ TARGETS: dict[str, Target] = {
         50,
     ),
     "deltas": Target(lambda: [_delta(), zstd.compress(_BASE)], _apply_delta, 200),
-    "models": Target(_models, _open_model, 200),
+    "models": Target(_models, _open_model, 1_000),
     "videos": Target(_videos, _read_video, 200),
 }
 

@@ -57,12 +57,12 @@ class TFLiteModel(FileModel):
 
     def _invoke(self, input_tensor: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         stored = input_tensor if self._table is None else self._table[input_tensor]
-        self._interpreter.set_tensor(self._input_index, stored)
         try:
+            self._interpreter.set_tensor(self._input_index, stored)
             self._interpreter.invoke()
+            scores = self._interpreter.get_tensor(self._output_index).reshape(-1)
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"{self.path}: the model fails while it runs: {first_line(error)}") from error
-        scores = self._interpreter.get_tensor(self._output_index).reshape(-1)
         if self.output.scale:
             scores = (scores.astype(np.float32) - self.output.zero_point) * np.float32(self.output.scale)
         return np.asarray(scores, np.float32)
