@@ -33,8 +33,9 @@ def prove_opening(path: Path) -> None:
         return
     runtime = find_runtime("onnx" if path.suffix == ".onnx" else "tflite")
     mark = _cache_folder() / f"{file_sha256(path)}-{runtime.name}-{runtime.version}"
-    if mark.exists():
-        return
+    with suppress(OSError):  # a folder that this user may not read
+        if mark.exists():
+            return
     death = read_in_child(__name__, path)
     if death is not None:
         raise BundleError(
@@ -49,7 +50,12 @@ def prove_opening(path: Path) -> None:
 def _cache_folder() -> Path:
     """Return the folder of the marks: https://specifications.freedesktop.org/basedir-spec/latest/."""
     root = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (root if root.is_absolute() else Path.home() / ".cache") / "trailcam" / "opened-models"
+    if not root.is_absolute():
+        try:
+            root = Path.home() / ".cache"
+        except RuntimeError:  # a user without a home folder: nothing is kept
+            root = Path(os.devnull)
+    return root / "trailcam" / "opened-models"
 
 
 def _main(path: Path) -> int:
