@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from trailcam.streams import csv_text
 from trailcam_core.errors import DataError
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Selection, write_camtrap_dp
 from trailcam_edge.camtrap_dp.rows import Deployment, Project
@@ -71,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         elif arguments.csv:
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(CSV_HEADER)
-            writer.writerows(csv_row(event) for event in events)
+            rows = (csv_row(event) for event in events)
+            writer.writerows([csv_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
         else:
             _print_table(events)
     return 0

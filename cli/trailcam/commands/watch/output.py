@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from trailcam.json_records import answer_record
+from trailcam.streams import printable
 from trailcam_core.classifier import Classification
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
@@ -154,7 +155,7 @@ def _frame_line(result: FrameResult, answer: Classification) -> str:
     share = f"{answer.confidence:.0%}" if answer.label else ""
     return (
         f"{result.frame.sequence:>5}  {label:<14} {share:>4} {bar:<{_BAR_CHARACTERS}} {answer.latency_ms:>7.1f} ms"
-        f" {result.rate_hz:>6.1f} frames/s  {Path(result.frame.name).name}"
+        f" {result.rate_hz:>6.1f} frames/s  {printable(Path(result.frame.name).name)}"
     )
 
 
