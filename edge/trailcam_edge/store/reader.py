@@ -1,21 +1,26 @@
 """Read a store: events, blind times and effort, with wall time resolved from all clock readings."""
 
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from trailcam_edge.store.open_database import PICTURES_FOLDER, open_read_only
+from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_read_only
 from trailcam_edge.store.records import BlindRecord, EventRecord, WatchRecord
-from trailcam_edge.store.store_errors import translate_error
-from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
+from trailcam_edge.store.row_check import check_rows
+from trailcam_edge.store.store_errors import VALUE_ERRORS, translate_error
+from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline, WallTime
 
 _VISIT_COLUMNS = (
     "event_id, visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
     "votes, frames, bundle, latency_ms, picture_bytes, picture_state"
 )
 _SPAN_COLUMNS = "started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s"
+
+_FIRST_S, _LAST_S = -62_000_000_000.0, 253_000_000_000.0  # the years 5 to 9987: a zone's offset stays in the calendar
 
 
 class StoreReader:
@@ -27,6 +32,15 @@ class StoreReader:
         boots = connection.execute("SELECT boot_id, last_monotonic_s FROM boots ORDER BY number")
         readings = connection.execute("SELECT boot_id, monotonic_s, wall_s FROM clock_readings ORDER BY reading_id")
         self.timeline = Timeline([Boot(*row) for row in boots], [ClockReading(*row) for row in readings])
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let all queries of the block see the same rows, whatever the camera writes meanwhile."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.rollback()
 
     def events(
         self,
@@ -44,12 +58,11 @@ class StoreReader:
             until_s: only those that started before.
             after_event_id: only those stored later than this one.
             limit: maximum number of rows that are read, before times are compared; None means all.
+
+        Raises:
+            ValueError: a time that no calendar has.
         """
-        query = f"SELECT {_VISIT_COLUMNS} FROM visits WHERE event_id > ?"  # noqa: S608 - constants
-        values: list[Any] = [after_event_id]
-        if label is not None:
-            query += " AND label = ?"
-            values.append(label)
+        query, values = _select(_VISIT_COLUMNS, label, after_event_id)
         query += " ORDER BY event_id"
         if limit is not None:
             query += " LIMIT ?"
@@ -59,11 +72,25 @@ class StoreReader:
             if _within(event.started.unix_s, since_s, until_s):
                 yield event
 
+    def last_events(
+        self, number: int, label: str | None = None, since_s: float | None = None, until_s: float | None = None
+    ) -> Iterator[EventRecord]:
+        """Yield the last ``number`` of the events that ``events`` would yield, in the same order."""
+        query, values = _select("event_id, started_boot_id, started_monotonic_s", label, 0)
+        found = (
+            event_id
+            for event_id, *moment in self._connection.execute(f"{query} ORDER BY event_id DESC", values)
+            if _within(self._resolve(*moment).unix_s, since_s, until_s)
+        )
+        first = deque(islice(found, number), maxlen=1)
+        if first:
+            yield from self.events(label, since_s, until_s, after_event_id=first[0] - 1)
+
     def blind_times(self, since_s: float | None = None, until_s: float | None = None) -> Iterator[BlindRecord]:
         """Yield blind times in the order they were stored; the times filter as for ``events``."""
         query = f"SELECT reason, {_SPAN_COLUMNS} FROM blind_times ORDER BY blind_id"  # noqa: S608 - constants
         for reason, *span in self._connection.execute(query):
-            blind = BlindRecord(reason, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]))
+            blind = BlindRecord(reason, self._resolve(*span[:2]), self._resolve(*span[2:]))
             if _within(blind.started.unix_s, since_s, until_s):
                 yield blind
 
@@ -71,7 +98,7 @@ class StoreReader:
         """Yield the intervals of watching, in order."""
         query = f"SELECT bundle, {_SPAN_COLUMNS}, frames FROM watches ORDER BY watch_id"  # noqa: S608 - constants
         for bundle, *span, frames in self._connection.execute(query):
-            yield WatchRecord(bundle, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]), frames)
+            yield WatchRecord(bundle, self._resolve(*span[:2]), self._resolve(*span[2:]), frames)
 
     def counts(self) -> dict[str, int]:
         """Return the number of stored events of each label."""
@@ -89,26 +116,37 @@ class StoreReader:
         """Return the newest event, None if there is none."""
         return next(self.events(after_event_id=self.last_event_id() - 1), None)
 
+    def _resolve(self, boot_id: str, monotonic_s: float) -> WallTime:
+        found = self.timeline.resolve(boot_id, monotonic_s)
+        if found.unix_s is not None and not _FIRST_S < found.unix_s < _LAST_S:
+            raise ValueError(f"a time of {found.unix_s:g} s, which no calendar has")
+        return found
+
     def _event(self, row: tuple[Any, ...]) -> EventRecord:
         event_id, visit_id, label, boot_id, start_s, end_boot_id, end_s = row[:7]
         confidence, votes, frames, bundle, latency_ms, picture_bytes, picture_state = row[7:]
-        return EventRecord(
-            event_id=event_id,
-            visit_id=visit_id,
-            label=label,
-            started=self.timeline.resolve(boot_id, start_s),
-            ended=self.timeline.resolve(end_boot_id, end_s),
-            boot_id=boot_id,
-            monotonic_s=start_s,
-            duration_s=max(0.0, end_s - start_s) if boot_id == end_boot_id else 0.0,
-            confidence=confidence,
-            votes=votes,
-            frames=frames,
-            bundle=bundle,
-            latency_ms=latency_ms,
-            picture=f"{PICTURES_FOLDER}/{visit_id}.jpg" if picture_bytes else None,
-            picture_state=picture_state,
+        return EventRecord(  # in order: names would take twice the time
+            event_id,
+            visit_id,
+            label,
+            self._resolve(boot_id, start_s),
+            self._resolve(end_boot_id, end_s),
+            boot_id,
+            start_s,
+            max(0.0, end_s - start_s) if boot_id == end_boot_id else 0.0,
+            confidence,
+            votes,
+            frames,
+            bundle,
+            latency_ms,
+            f"{PICTURES_FOLDER}/{visit_id}.jpg" if picture_bytes else None,
+            picture_state,
         )
+
+
+def _select(columns: str, label: str | None, after_event_id: int) -> tuple[str, list[Any]]:
+    query = f"SELECT {columns} FROM visits WHERE event_id > ?"  # noqa: S608 - constants
+    return (query, [after_event_id]) if label is None else (f"{query} AND label = ?", [after_event_id, label])
 
 
 @contextmanager
@@ -123,8 +161,25 @@ def open_reader(folder: Path) -> Iterator[StoreReader]:
         yield StoreReader(connection)
     except sqlite3.Error as error:
         raise translate_error(error, folder) from error
+    except (AttributeError, *VALUE_ERRORS):
+        check_connection(connection, folder)  # a value that is damaged; otherwise it is an error of the caller
+        raise
     finally:
         connection.close()
+
+
+def check_connection(connection: sqlite3.Connection, folder: Path) -> None:
+    """Check every row of a database.
+
+    Raises:
+        StoreCorruptError: a row is damaged.
+        StoreUnavailableError: the disk is failing, or another program holds the database.
+    """
+    try:
+        reader = StoreReader(connection)
+        check_rows(connection, chain(reader.events(), reader.blind_times(), reader.watches()))
+    except (sqlite3.Error, *VALUE_ERRORS) as error:
+        raise translate_error(error, folder / DATABASE_FILE) from error
 
 
 def _within(unix_s: float | None, since_s: float | None, until_s: float | None) -> bool:

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from trailcam_edge.events import BlindTime, Moment, Visit
+from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.wall_time import WallTime, is_plausible
 
 
-@dataclass(frozen=True)
-class EventRecord:
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     """One visit; ``event_id`` is 0 before it is stored, ``picture`` its path below the store, or None."""
 
     event_id: int
@@ -52,7 +54,7 @@ def iso_time(unix_s: float | None) -> str | None:
     """Return a Unix time as ISO 8601 in UTC with milliseconds, or None for None."""
     if unix_s is None:
         return None
-    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def event_json(event: EventRecord) -> dict[str, Any]:
@@ -115,12 +117,19 @@ def unstored_blind_time(blind: BlindTime) -> BlindRecord:
 def _wall_time(moment: Moment) -> WallTime:
     if moment.wall is None or not is_plausible(moment.wall.timestamp()):
         return WallTime(None, "unknown")
-    return WallTime(moment.wall.timestamp(), "clock")
+    return WallTime(moment.wall.timestamp(), "not after" if is_recording(moment.boot_id) else "clock")
 
 
 def csv_row(event: EventRecord) -> list[Any]:
     """Return the values of ``CSV_HEADER``; empty where JSON has null."""
-    return ["" if value is None else value for value in event_json(event).values()]
+    return [csv_value(value) for value in event_json(event).values()]
+
+
+def csv_value(value: Any) -> Any:
+    """Return a value for a CSV file: empty for None, and no text that a spreadsheet takes for a formula."""
+    if value is None:
+        return ""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 _NEVER = WallTime(None, "unknown")
