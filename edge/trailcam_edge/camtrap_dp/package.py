@@ -15,9 +15,10 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Any
@@ -30,7 +31,6 @@ from trailcam_edge.camtrap_dp.rows import (
     Row,
     blind_rows,
     deployment_row,
-    extent,
     media_rows,
     observation_rows,
     utc_stamp,
@@ -55,6 +55,9 @@ SAMPLING_DESIGNS = (
     "targeted",
     "opportunistic",
 )
+_MANY_ROWS = 2_000_000  # beyond them a table may pass 2 GB
+_FIRST_ZIP_DATE = datetime(1980, 1, 1, tzinfo=UTC)
+_LAST_ZIP_DATE = datetime(2107, 12, 31, 23, 59, 58, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -98,29 +101,66 @@ def write_camtrap_dp(
         DataError: there is nothing to write.
         OSError: the disk is full, read-only or failing; nothing is left behind.
     """
-    chosen = selection or Selection()
-    events = list(reader.events(chosen.label, chosen.since_s, chosen.until_s))
-    dated = [event for event in events if event.started.unix_s is not None and event.ended.unix_s is not None]
-    effort = summarise_effort(reader.watches(), reader.blind_times(), chosen.since_s, chosen.until_s)
-    if not dated and effort is None:
-        raise DataError(
-            "There are no visits and no effort with a known date in this time, so there is nothing to write."
+    with reader.snapshot():
+        chosen = _Chosen(reader, selection or Selection())
+        return _write(path, chosen, store_folder, deployment, project)
+
+
+class _Chosen:
+    """The chosen events, read anew for every table, because a store may hold more than fit into memory."""
+
+    def __init__(self, reader: StoreReader, selection: Selection) -> None:
+        self._reader = reader
+        self._selection = selection
+        self.effort = summarise_effort(reader.watches(), reader.blind_times(), selection.since_s, selection.until_s)
+        self.number = self.undated = 0
+        self.labels: set[str] = set()
+        self.times_known = self.effort is None or self.effort.times_known
+        self.start_s, self.end_s = (inf, -inf) if self.effort is None else (self.effort.start_s, self.effort.end_s)
+        for event in self._events():
+            if event.started.unix_s is None or event.ended.unix_s is None:
+                self.undated += 1
+                continue
+            self.number += 1
+            self.labels.add(event.label)
+            self.times_known = self.times_known and event.started.known and event.ended.known
+            self.start_s, self.end_s = min(self.start_s, event.started.unix_s), max(self.end_s, event.ended.unix_s)
+        if not self.number and self.effort is None:
+            raise DataError(
+                "There are no visits and no effort with a known date in this time, so there is nothing to write."
+            )
+
+    def dated(self) -> Iterator[EventRecord]:
+        """Return the events whose date is known, in order."""
+        return (
+            event for event in self._events() if event.started.unix_s is not None and event.ended.unix_s is not None
         )
+
+    def _events(self) -> Iterator[EventRecord]:
+        return self._reader.events(self._selection.label, self._selection.since_s, self._selection.until_s)
+
+
+def _write(path: Path, chosen: _Chosen, store_folder: Path, deployment: Deployment, project: Project) -> PackageSummary:
     descriptor, staging = mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package:
-                pictured = set(_add_pictures(package, dated, store_folder))
+                pictured = set(_add_pictures(package, chosen.dated(), store_folder))
+                span = (chosen.start_s, chosen.end_s)
                 tables = {
-                    "deployments": (DEPLOYMENT_COLUMNS, [deployment_row(deployment, effort, dated)]),
-                    "media": (MEDIA_COLUMNS, media_rows(dated, pictured, deployment)),
-                    "observations": (OBSERVATION_COLUMNS, observation_rows(dated, deployment, project)),
-                    "blind-times": (BLIND_TIME_COLUMNS, blind_rows(effort, deployment)),
+                    "deployments": (
+                        DEPLOYMENT_COLUMNS,
+                        [deployment_row(deployment, chosen.effort, span, chosen.times_known)],
+                    ),
+                    "media": (MEDIA_COLUMNS, media_rows(chosen.dated() if pictured else (), pictured, deployment)),
+                    "observations": (OBSERVATION_COLUMNS, observation_rows(chosen.dated(), deployment, project)),
+                    "blind-times": (BLIND_TIME_COLUMNS, blind_rows(chosen.effort, deployment)),
                 }
                 for name, (columns, rows) in tables.items():
-                    package.writestr(f"{name}.csv", _csv(columns, rows))
-                metadata = _datapackage(deployment, project, effort, dated)
-                package.writestr("datapackage.json", json.dumps(metadata, ensure_ascii=False, indent=2) + "\n")
+                    _add_table(package, f"{name}.csv", columns, rows, chosen.number > _MANY_ROWS)
+                metadata = _datapackage(deployment, project, span, chosen.labels)
+                text = json.dumps(metadata, ensure_ascii=False, indent=2) + "\n"
+                package.writestr(_zip_info("datapackage.json"), text)
             file.flush()
             os.fchmod(descriptor, 0o644)
             os.fsync(descriptor)
@@ -129,7 +169,7 @@ def write_camtrap_dp(
         Path(staging).unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
-    return PackageSummary(len(dated), len(pictured), len(events) - len(dated), effort)
+    return PackageSummary(chosen.number, len(pictured), chosen.undated, chosen.effort)
 
 
 def _add_pictures(package: zipfile.ZipFile, events: Iterable[EventRecord], folder: Path) -> Iterator[str]:
@@ -141,15 +181,14 @@ def _add_pictures(package: zipfile.ZipFile, events: Iterable[EventRecord], folde
             content = (folder / event.picture).read_bytes()
         except FileNotFoundError:
             continue
-        package.writestr(zipfile.ZipInfo(f"media/{event.visit_id}.jpg", _zip_time(event)), content)
+        package.writestr(_zip_info(f"media/{event.visit_id}.jpg", event.started.unix_s), content)
         yield event.visit_id
 
 
 def _datapackage(
-    deployment: Deployment, project: Project, effort: Effort | None, events: list[EventRecord]
+    deployment: Deployment, project: Project, span: tuple[float, float], labels: set[str]
 ) -> dict[str, Any]:
-    start_s, end_s = extent(effort, events)
-    names = sorted({(project.taxa[event.label], event.label) for event in events if event.label in project.taxa})
+    start_s, end_s = span
     metadata: dict[str, Any] = {
         "resources": list(RESOURCES),
         "profile": PROFILE,
@@ -167,21 +206,41 @@ def _datapackage(
         },
         "spatial": {"type": "Point", "coordinates": [deployment.longitude, deployment.latitude]},
         "temporal": {"start": utc_stamp(start_s)[:10], "end": utc_stamp(end_s)[:10]},
-        "taxonomic": [{"scientificName": name, "vernacularNames": {"eng": label}} for name, label in names],
+        "taxonomic": _taxonomy(project, labels),
     }
     if project.licence is not None:
         metadata["licenses"] = [{"name": project.licence, "scope": scope} for scope in ("data", "media")]
     return metadata
 
 
-def _csv(columns: Iterable[str], rows: Iterable[Row]) -> bytes:
-    buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, list(columns), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue().encode("utf-8")
+def _taxonomy(project: Project, labels: set[str]) -> list[dict[str, Any]]:
+    """Return one entry for each scientific name, because readers join the observations to it."""
+    found: dict[str, list[str]] = {}
+    for label in sorted(labels & project.taxa.keys()):
+        found.setdefault(project.taxa[label], []).append(label)
+    return [
+        {"scientificName": name, "vernacularNames": {"eng": ", ".join(names)}} for name, names in sorted(found.items())
+    ]
 
 
-def _zip_time(event: EventRecord) -> tuple[int, int, int, int, int, int]:
-    taken = datetime.fromtimestamp(event.started.unix_s or 0, UTC)
-    return (max(1980, taken.year), taken.month, taken.day, taken.hour, taken.minute, taken.second)
+def _add_table(
+    package: zipfile.ZipFile, name: str, columns: Sequence[str], rows: Iterable[Row], is_large: bool
+) -> None:
+    """Write a table row by row; ``is_large`` allows more than 2 GB, for which the format must be known beforehand."""
+    with (
+        package.open(_zip_info(name), "w", force_zip64=is_large) as member,
+        io.TextIOWrapper(member, encoding="utf-8", newline="", write_through=False) as text,
+    ):
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(map(row.get, columns) for row in rows)
+
+
+def _zip_info(name: str, unix_s: float | None = None) -> zipfile.ZipInfo:
+    """Return the head of a member, dated now or at a Unix time, within the years that the format can hold."""
+    date = datetime.now(UTC) if unix_s is None else datetime.fromtimestamp(unix_s, UTC)
+    date = min(max(date, _FIRST_ZIP_DATE), _LAST_ZIP_DATE)
+    info = zipfile.ZipInfo(name, (date.year, date.month, date.day, date.hour, date.minute, date.second))
+    info.compress_type = zipfile.ZIP_STORED if name.endswith(".jpg") else zipfile.ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    return info

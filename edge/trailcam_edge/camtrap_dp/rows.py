@@ -46,12 +46,9 @@ class Project:
     taxa: Mapping[str, str] = field(default_factory=dict)
 
 
-def deployment_row(deployment: Deployment, effort: Effort | None, events: list[EventRecord]) -> Row:
-    """Return the row of the deployment, with its effort in words."""
-    start_s, end_s = extent(effort, events)
-    known = all(event.started.known and event.ended.known for event in events) and (
-        effort is None or effort.times_known
-    )
+def deployment_row(deployment: Deployment, effort: Effort | None, span: tuple[float, float], times_known: bool) -> Row:
+    """Return the row of the deployment, with its effort in words; ``span`` is first and last Unix time of its data."""
+    start_s, end_s = span
     return {
         "deploymentID": deployment.deployment_id,
         "locationID": deployment.location_id,
@@ -62,7 +59,7 @@ def deployment_row(deployment: Deployment, effort: Effort | None, events: list[E
         "deploymentStart": utc_stamp(start_s),
         "deploymentEnd": utc_stamp(math.ceil(end_s)),
         "cameraID": deployment.camera_id,
-        "timestampIssues": "false" if known else "true",
+        "timestampIssues": "false" if times_known else "true",
         "deploymentComments": _describe_effort(effort),
     }
 
@@ -129,16 +126,6 @@ def _describe_effort(effort: Effort | None) -> str:
         for reason, (seconds, number) in effort.blind_by_reason().items()
     ]
     return f"{text} Blind: {', '.join(blind)}; see blind-times.csv." if blind else f"{text} Never blind."
-
-
-def extent(effort: Effort | None, events: list[EventRecord]) -> tuple[float, float]:
-    """Return the first and last Unix time of effort and visits."""
-    starts = [event.started.unix_s for event in events if event.started.unix_s is not None]
-    ends = [event.ended.unix_s for event in events if event.ended.unix_s is not None]
-    if effort is not None:
-        starts.append(effort.start_s)
-        ends.append(effort.end_s)
-    return min(starts), max(ends)
 
 
 def utc_stamp(unix_s: float | None) -> str:

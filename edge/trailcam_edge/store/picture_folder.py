@@ -120,7 +120,7 @@ class PictureFolder:
     def _remove_orphan(self, entry: "os.DirEntry[str]") -> bool:
         """Remove a file without a row; one that cannot be removed counts as taken space and stays."""
         try:
-            os.unlink(entry.path)
+            Path(entry.path).unlink()
         except OSError as error:
             _log.warning("%s: without an event, and cannot be removed (%s).", entry.path, error.strerror)
             self.bytes_on_disk += size_on_disk(entry.stat(follow_symlinks=False).st_size)

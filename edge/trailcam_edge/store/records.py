@@ -1,14 +1,15 @@
 """Records of the store with resolved wall time, and their JSON and CSV forms: ``docs/events.md`` has the schema."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.wall_time import WallTime, is_plausible
 
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = frozenset("=+-@\t\r")  # first characters of a text that a spreadsheet takes for a formula
 
 
 class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
@@ -29,6 +30,17 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     latency_ms: float
     picture: str | None
     picture_state: str
+
+
+class EventLine(NamedTuple):
+    """One visit as a list for people shows it: ``unix_s`` and ``basis`` as in ``WallTime``."""
+
+    unix_s: float | None
+    basis: str
+    duration_s: float
+    label: str
+    confidence: float
+    picture: str | None
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,17 @@ def iso_time(unix_s: float | None) -> str | None:
     """Return a Unix time as ISO 8601 in UTC with milliseconds, or None for None."""
     if unix_s is None:
         return None
-    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    minute, rest_s = divmod(unix_s, 60)
+    microseconds = round(rest_s * 1e6)
+    if microseconds == 60_000_000:
+        return datetime.fromtimestamp(round(unix_s), UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return f"{_iso_minute(minute)}{microseconds // 1_000_000:02}.{microseconds // 1000 % 1000:03}Z"
+
+
+@lru_cache
+def _iso_minute(number: float) -> str:
+    """Return the text of a minute up to its seconds: many events share one."""
+    return datetime.fromtimestamp(60 * number, UTC).isoformat(timespec="minutes")[:-6] + ":"
 
 
 def event_json(event: EventRecord) -> dict[str, Any]:
@@ -120,16 +142,13 @@ def _wall_time(moment: Moment) -> WallTime:
     return WallTime(moment.wall.timestamp(), "not after" if is_recording(moment.boot_id) else "clock")
 
 
-def csv_row(event: EventRecord) -> list[Any]:
-    """Return the values of ``CSV_HEADER``; empty where JSON has null."""
-    return [csv_value(value) for value in event_json(event).values()]
-
-
-def csv_value(value: Any) -> Any:
-    """Return a value for a CSV file: empty for None, and no text that a spreadsheet takes for a formula."""
-    if value is None:
-        return ""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+def csv_row(event: EventRecord) -> Iterable[Any]:
+    """Return the values of ``CSV_HEADER``, with a quote before a text that a spreadsheet takes for a formula."""
+    record = event_json(event)
+    for name in ("label", "bundle", "boot_id"):  # the texts that are not ours
+        if record[name][:1] in _FORMULA:
+            record[name] = f"'{record[name]}"
+    return record.values()  # the writer takes None for nothing
 
 
 _NEVER = WallTime(None, "unknown")

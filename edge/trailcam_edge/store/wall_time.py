@@ -85,7 +85,7 @@ class Timeline:
             place = bisect_left(times_s, monotonic_s)
             if place == len(times_s) or (place and monotonic_s - times_s[place - 1] <= times_s[place] - monotonic_s):
                 place -= 1
-            return WallTime(offsets_s[place] + monotonic_s, "clock")
+            return tuple.__new__(WallTime, (offsets_s[place] + monotonic_s, "clock"))
         start = self._start_s.get(boot_id, WallTime(None, "unknown"))
         return start if start.unix_s is None else WallTime(start.unix_s + monotonic_s, start.basis)
 
