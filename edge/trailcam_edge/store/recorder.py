@@ -223,11 +223,9 @@ class Recorder:
         reason = error.reason if isinstance(error, StoreUnavailableError) else "store not available"
         with self._changed:
             former = self._problem
-            if self._problem is None:
-                self._lost_before = self._lost
-            elif reason == LOCKED:
-                reason = self._problem[0]  # the worse problem, which is blind time
-            started = self._now() if self._problem is None else self._problem[1]
+            if former is not None and reason == LOCKED:
+                reason = former[0]  # the worse problem, which is blind time
+            started = self._now() if former is None else former[1]
             self._problem = (reason, started)
         if former is None or former[0] != reason:
             _log.error("%s The camera continues and tries again every %g s.", _message(error), self._retry_s())
@@ -238,11 +236,12 @@ class Recorder:
         return min(self._limits.retry_s, _LOCKED_RETRY_S) if locked else self._limits.retry_s
 
     def _recover(self, store: EventStore) -> None:
+        lost, self._lost_before = self._lost > self._lost_before, self._lost
         if self._problem is None:
             return
         reason, started = self._problem
         # While another program held the database, the camera saw everything: only a lost event is blind time.
-        if reason != LOCKED or self._lost > self._lost_before:
+        if reason != LOCKED or lost:
             store.add_blind_time(BlindTime(reason, started, self._now()))
         with self._changed:
             self._problem = None
