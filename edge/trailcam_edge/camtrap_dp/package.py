@@ -102,8 +102,22 @@ def write_camtrap_dp(
         OSError: the disk is full, read-only or failing; nothing is left behind.
     """
     with reader.snapshot():
-        chosen = _Chosen(reader, selection or Selection())
-        return _write(path, chosen, store_folder, deployment, project)
+        descriptor, staging = mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package:
+                    chosen = _Chosen(reader, selection or Selection())
+                    chosen.add_pictures(package, store_folder)
+                    _add_tables(package, chosen, deployment, project)
+                file.flush()
+                os.fchmod(descriptor, 0o644)
+                os.fsync(descriptor)
+            Path(staging).replace(path)
+        except BaseException:
+            Path(staging).unlink(missing_ok=True)
+            raise
+    sync_directory(path.parent)
+    return PackageSummary(chosen.number, len(chosen.pictured), chosen.undated, chosen.effort)
 
 
 class _Chosen:
@@ -115,74 +129,67 @@ class _Chosen:
         self.effort = summarise_effort(reader.watches(), reader.blind_times(), selection.since_s, selection.until_s)
         self.number = self.undated = 0
         self.labels: set[str] = set()
+        self.pictured: set[str] = set()
         self.times_known = self.effort is None or self.effort.times_known
-        self.start_s, self.end_s = (inf, -inf) if self.effort is None else (self.effort.start_s, self.effort.end_s)
-        for event in self._events():
-            if event.started.unix_s is None or event.ended.unix_s is None:
-                self.undated += 1
-                continue
+        self.span = (inf, -inf) if self.effort is None else (self.effort.start_s, self.effort.end_s)
+
+    def add_pictures(self, package: zipfile.ZipFile, folder: Path) -> None:
+        """Count the events and copy their pictures; one that was deleted meanwhile is left out.
+
+        Raises:
+            DataError: there is nothing to write.
+        """
+        first_s, last_s = self.span
+        bases: set[str] = set()
+        for event in self.dated():
             self.number += 1
             self.labels.add(event.label)
-            self.times_known = self.times_known and event.started.known and event.ended.known
-            self.start_s, self.end_s = min(self.start_s, event.started.unix_s), max(self.end_s, event.ended.unix_s)
+            (start_s, start_basis), (end_s, end_basis) = event.started, event.ended
+            bases.update((start_basis, end_basis))
+            first_s, last_s = min(first_s, start_s or 0), max(last_s, end_s or 0)
+            if event.picture is not None and _add_picture(package, event, folder):
+                self.pictured.add(event.visit_id)
+        self.span = first_s, last_s
+        self.times_known = self.times_known and bases <= {"clock"}
         if not self.number and self.effort is None:
             raise DataError(
                 "There are no visits and no effort with a known date in this time, so there is nothing to write."
             )
 
     def dated(self) -> Iterator[EventRecord]:
-        """Return the events whose date is known, in order."""
-        return (
-            event for event in self._events() if event.started.unix_s is not None and event.ended.unix_s is not None
-        )
+        """Yield the events whose date is known, in order, and count the others."""
+        self.undated = 0
+        for event in self._reader.events(self._selection.label, self._selection.since_s, self._selection.until_s):
+            if event.started.unix_s is None or event.ended.unix_s is None:
+                self.undated += 1
+            else:
+                yield event
 
-    def _events(self) -> Iterator[EventRecord]:
-        return self._reader.events(self._selection.label, self._selection.since_s, self._selection.until_s)
 
-
-def _write(path: Path, chosen: _Chosen, store_folder: Path, deployment: Deployment, project: Project) -> PackageSummary:
-    descriptor, staging = mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
+def _add_picture(package: zipfile.ZipFile, event: EventRecord, folder: Path) -> bool:
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package:
-                pictured = set(_add_pictures(package, chosen.dated(), store_folder))
-                span = (chosen.start_s, chosen.end_s)
-                tables = {
-                    "deployments": (
-                        DEPLOYMENT_COLUMNS,
-                        [deployment_row(deployment, chosen.effort, span, chosen.times_known)],
-                    ),
-                    "media": (MEDIA_COLUMNS, media_rows(chosen.dated() if pictured else (), pictured, deployment)),
-                    "observations": (OBSERVATION_COLUMNS, observation_rows(chosen.dated(), deployment, project)),
-                    "blind-times": (BLIND_TIME_COLUMNS, blind_rows(chosen.effort, deployment)),
-                }
-                for name, (columns, rows) in tables.items():
-                    _add_table(package, f"{name}.csv", columns, rows, chosen.number > _MANY_ROWS)
-                metadata = _datapackage(deployment, project, span, chosen.labels)
-                text = json.dumps(metadata, ensure_ascii=False, indent=2) + "\n"
-                package.writestr(_zip_info("datapackage.json"), text)
-            file.flush()
-            os.fchmod(descriptor, 0o644)
-            os.fsync(descriptor)
-        Path(staging).replace(path)
-    except BaseException:
-        Path(staging).unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
-    return PackageSummary(chosen.number, len(pictured), chosen.undated, chosen.effort)
+        content = (folder / str(event.picture)).read_bytes()
+    except FileNotFoundError:
+        return False
+    package.writestr(_zip_info(f"media/{event.visit_id}.jpg", event.started.unix_s), content)
+    return True
 
 
-def _add_pictures(package: zipfile.ZipFile, events: Iterable[EventRecord], folder: Path) -> Iterator[str]:
-    """Copy the pictures and yield their visits; one that was deleted meanwhile is left out."""
-    for event in events:
-        if event.picture is None:
-            continue
-        try:
-            content = (folder / event.picture).read_bytes()
-        except FileNotFoundError:
-            continue
-        package.writestr(_zip_info(f"media/{event.visit_id}.jpg", event.started.unix_s), content)
-        yield event.visit_id
+def _add_tables(package: zipfile.ZipFile, chosen: _Chosen, deployment: Deployment, project: Project) -> None:
+    pictured = chosen.pictured
+    tables: dict[str, tuple[Sequence[str], Iterable[Row]]] = {
+        "deployments": (
+            DEPLOYMENT_COLUMNS,
+            [deployment_row(deployment, chosen.effort, chosen.span, chosen.times_known)],
+        ),
+        "media": (MEDIA_COLUMNS, media_rows(chosen.dated() if pictured else (), pictured, deployment)),
+        "observations": (OBSERVATION_COLUMNS, observation_rows(chosen.dated(), deployment, project)),
+        "blind-times": (BLIND_TIME_COLUMNS, blind_rows(chosen.effort, deployment)),
+    }
+    for name, (columns, rows) in tables.items():
+        _add_table(package, f"{name}.csv", columns, rows, chosen.number > _MANY_ROWS)
+    metadata = _datapackage(deployment, project, chosen.span, chosen.labels)
+    package.writestr(_zip_info("datapackage.json"), json.dumps(metadata, ensure_ascii=False, indent=2) + "\n")
 
 
 def _datapackage(

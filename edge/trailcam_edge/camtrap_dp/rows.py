@@ -3,12 +3,11 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.store.effort import Effort
-from trailcam_edge.store.records import EventRecord
+from trailcam_edge.store.records import EventRecord, iso_minute
 
 _TYPES = {BLANK: "blank", "empty": "blank", UNKNOWN: "unknown", PERSON: "human", "human": "human", "vehicle": "vehicle"}
 
@@ -84,18 +83,19 @@ def observation_rows(events: Iterable[EventRecord], deployment: Deployment, proj
     """Yield a row for each visit."""
     for event in events:
         kind = _observation_type(event)
+        end = utc_stamp(event.ended.unix_s)
         yield {
             "observationID": event.visit_id,
             "deploymentID": deployment.deployment_id,
             "eventID": event.visit_id,
             "eventStart": utc_stamp(event.started.unix_s),
-            "eventEnd": utc_stamp(event.ended.unix_s),
+            "eventEnd": end,
             "observationLevel": "event",
             "observationType": kind,
             "scientificName": project.taxa.get(event.label),
             "classificationMethod": "machine",
             "classifiedBy": event.bundle,
-            "classificationTimestamp": utc_stamp(event.ended.unix_s),
+            "classificationTimestamp": end,
             "classificationProbability": None if kind in ("unknown", "blank") else round(event.confidence, 4),
             "observationTags": f"label:{event.label}",
             "observationComments": None if event.started.known else f"the date is a bound: {event.started.basis}",
@@ -130,4 +130,5 @@ def _describe_effort(effort: Effort | None) -> str:
 
 def utc_stamp(unix_s: float | None) -> str:
     """Return a Unix time as ISO 8601 in UTC, in whole seconds."""
-    return datetime.fromtimestamp(math.floor(unix_s or 0), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    minute, second = divmod(math.floor(unix_s or 0), 60)
+    return f"{iso_minute(minute)}{second:02}Z"

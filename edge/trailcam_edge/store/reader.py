@@ -86,7 +86,8 @@ class StoreReader:
         for boot_id, start_s, duration_s, name, confidence, visit_id in rows:
             unix_s, basis = resolve(boot_id, start_s)
             if _within(unix_s, since_s, until_s):
-                yield EventLine(unix_s, basis, duration_s, name, confidence, _picture(visit_id))
+                picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if visit_id else None
+                yield EventLine(unix_s, basis, duration_s, name, confidence, picture)
 
     def before_last(
         self, number: int, label: str | None = None, since_s: float | None = None, until_s: float | None = None
@@ -132,17 +133,12 @@ class StoreReader:
         return next(self.events(after_event_id=self.last_event_id() - 1), None)
 
     def _event(self, row: tuple[Any, ...]) -> EventRecord:
-        event_id, visit_id, label, boot_id, start_s, end_boot_id, end_s, *measured, picture_bytes, state = row
-        resolve = self.timeline.resolve
-        started, ended = resolve(boot_id, start_s), resolve(end_boot_id, end_s)
-        duration_s = max(0.0, end_s - start_s) if boot_id == end_boot_id else 0.0
-        picture = _picture(visit_id if picture_bytes else None)
-        fields = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s, *measured, picture, state)
+        event_id, visit_id, label, boot_id, start_s, end_boot_id, end_s = row[:7]
+        started, ended = self.timeline.resolve(boot_id, start_s), self.timeline.resolve(end_boot_id, end_s)
+        duration_s = end_s - start_s if boot_id == end_boot_id and end_s > start_s else 0.0
+        picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if row[12] else None
+        fields = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s, *row[7:12], picture, row[13])
         return tuple.__new__(EventRecord, fields)  # half the time of naming them
-
-
-def _picture(visit_id: str | None) -> str | None:
-    return None if visit_id is None else f"{PICTURES_FOLDER}/{visit_id}.jpg"
 
 
 def _select(columns: str, label: str | None, after_event_id: int) -> tuple[str, list[Any]]:

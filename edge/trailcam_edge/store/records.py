@@ -70,12 +70,12 @@ def iso_time(unix_s: float | None) -> str | None:
     microseconds = round(rest_s * 1e6)
     if microseconds == 60_000_000:
         return datetime.fromtimestamp(round(unix_s), UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-    return f"{_iso_minute(minute)}{microseconds // 1_000_000:02}.{microseconds // 1000 % 1000:03}Z"
+    return f"{iso_minute(minute)}{microseconds // 1_000_000:02}.{microseconds // 1000 % 1000:03}Z"
 
 
 @lru_cache
-def _iso_minute(number: float) -> str:
-    """Return the text of a minute up to its seconds: many events share one."""
+def iso_minute(number: float) -> str:
+    """Return the ISO 8601 text in UTC of a Unix time in minutes, up to its seconds: many events share one."""
     return datetime.fromtimestamp(60 * number, UTC).isoformat(timespec="minutes")[:-6] + ":"
 
 
