@@ -93,7 +93,7 @@ class OperatorFolder:
         make_folder(self.passphrase_file.parent, 0o700)
         if not self.passphrase_file.exists():
             write_file(self.passphrase_file, f"{secrets.token_urlsafe(_PASSPHRASE_BYTES)}\n".encode(), 0o600)
-        passphrase = self.passphrase_file.read_text(encoding="utf-8").strip()
+        passphrase = self.passphrase_file.read_text(encoding="utf-8-sig").strip()
         if (self.folder / "keys" / "root.pem").exists():
             # An interrupted first use: no signature of this key was published yet.
             if (self.folder / "release" / "metadata").exists() and any(

@@ -5,21 +5,23 @@ import csv
 import json
 import re
 import sys
-import tomllib
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
-from trailcam.streams import csv_text
 from trailcam_core.errors import DataError
+from trailcam_core.records import read_toml
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Selection, write_camtrap_dp
 from trailcam_edge.camtrap_dp.rows import Deployment, Project
 from trailcam_edge.store.reader import StoreReader, open_reader
-from trailcam_edge.store.records import CSV_HEADER, EventRecord, blind_json, csv_row, event_json, iso_time
+from trailcam_edge.store.records import CSV_HEADER, EventLine, blind_json, csv_row, event_json, iso_time
 from trailcam_edge.store.settings import DEFAULT_FOLDER
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
+_QUARTER_S = 900
+_MINUTES = [f"{second // 60:02}:{second % 60:02}" for second in range(3600)]
+_MARKS = {"not before": ">", "not after": "<"}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -65,33 +67,24 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.blind:
             _print_blind(arguments, reader)
             return 0
-        events = _chosen(arguments, reader)
+        chosen = arguments.label, _unix(arguments.since), _unix(arguments.until)
+        after = 0 if arguments.limit is None else reader.before_last(arguments.limit, *chosen)
         if arguments.json:
-            for event in events:
+            for event in reader.events(*chosen, after):
                 print(json.dumps(event_json(event), ensure_ascii=False))
         elif arguments.csv:
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(CSV_HEADER)
-            rows = (csv_row(event) for event in events)
-            writer.writerows([csv_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+            writer.writerows(map(csv_row, reader.events(*chosen, after)))
         else:
-            _print_table(events)
+            _print_table(reader.lines(*chosen, after))
     return 0
 
 
-def _chosen(arguments: argparse.Namespace, reader: StoreReader) -> Iterator[EventRecord]:
-    events = reader.events(arguments.label, _unix(arguments.since), _unix(arguments.until))
-    return events if arguments.limit is None else iter(deque(events, arguments.limit))
-
-
-def _print_table(events: Iterator[EventRecord]) -> None:
+def _print_table(events: Iterator[EventLine]) -> None:
     number = 0
-    for number, event in enumerate(events, start=1):  # noqa: B007 - the last one is the count
-        picture = event.picture or ""
-        print(
-            f"{_when(event.started.unix_s, event.started.basis):<27} {event.duration_s:>6.1f} s  {event.label:<14} "
-            f"{event.confidence:>4.0%}  {picture}"
-        )
+    for number, (unix_s, basis, duration_s, label, confidence, picture) in enumerate(events, start=1):  # noqa: B007 - the last one is the count
+        print(f"{_when(unix_s, basis):<27} {duration_s:>6.1f} s  {label:<14} {confidence:>4.0%}  {picture or ''}")
     print(f"{number} visits.")
 
 
@@ -113,8 +106,17 @@ def _when(unix_s: float | None, basis: str) -> str:
     """Return a time in the zone of this machine; a bound is marked with > or <."""
     if unix_s is None:
         return "at an unknown time"
-    mark = {"not before": ">", "not after": "<"}.get(basis, "")
-    return mark + datetime.fromtimestamp(unix_s).astimezone().isoformat(" ", "seconds")
+    quarter, second = divmod(unix_s, _QUARTER_S)
+    hour, minute, zone = _local_quarter(quarter)
+    return f"{_MARKS.get(basis, '')}{hour}{_MINUTES[minute + int(second)]}{zone}"
+
+
+@lru_cache
+def _local_quarter(number: float) -> tuple[str, int, str]:
+    """Return date and hour, the second in it, and the zone of a quarter of an hour; no zone changes within one."""
+    start = datetime.fromtimestamp(number * _QUARTER_S).astimezone()
+    text = start.isoformat(" ", "seconds")
+    return text[:14], 60 * start.minute, text[19:]
 
 
 def _write_package(arguments: argparse.Namespace, reader: StoreReader) -> int:
@@ -142,7 +144,7 @@ def _write_package(arguments: argparse.Namespace, reader: StoreReader) -> int:
         arguments.contributor,
         arguments.sampling_design,
         arguments.licence,
-        {} if arguments.taxa is None else _read_taxa(arguments.taxa),
+        {} if arguments.taxa is None else _read_taxa(arguments.taxa, reader.counts()),
     )
     summary = write_camtrap_dp(
         arguments.camtrap_dp,
@@ -163,17 +165,19 @@ def _write_package(arguments: argparse.Namespace, reader: StoreReader) -> int:
     return 0
 
 
-def _read_taxa(path: Path) -> dict[str, str]:
-    try:
-        names = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(
-            f'{path}: cannot be read ({error}); expected lines such as squirrel = "Sciurus vulgaris".'
-        ) from error
+def _read_taxa(path: Path, labels: Collection[str]) -> dict[str, str]:
+    names, _ = read_toml(path, DataError)
     for label, name in names.items():
         if not isinstance(name, str) or not name.strip():
             raise DataError(f"{path}: {label} is {name!r}, expected a scientific name in quotes.")
-    return names
+    unknown = sorted(names.keys() - labels)
+    if unknown:
+        print(
+            f"trailcam: {path}: no visit has the label {', '.join(unknown)}; the labels are "
+            f"{', '.join(sorted(labels)) or 'none'}.",
+            file=sys.stderr,
+        )
+    return {label: " ".join(name.split()) for label, name in names.items()}
 
 
 def _time(text: str) -> datetime:

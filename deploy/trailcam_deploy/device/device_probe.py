@@ -38,13 +38,13 @@ def main() -> None:
 
 
 def _read_live_page(seconds: float) -> dict[str, Any] | None:
-    live = tomllib.loads(_CONFIG.read_text(encoding="utf-8")).get("live")
+    live = tomllib.loads(_CONFIG.read_text(encoding="utf-8-sig")).get("live")
     if live is None:
         return None
     address = str(live.get("address", "127.0.0.1:8080"))
     host, _, port = address.rpartition(":") if ":" in address else ("", "", address)
     base = f"http://{'127.0.0.1' if host in _EVERYWHERE else host}:{port}"
-    token = Path(live["token_file"]).read_text(encoding="utf-8").strip() if "token_file" in live else None
+    token = Path(live["token_file"]).read_text(encoding="utf-8-sig").strip() if "token_file" in live else None
     seen: dict[str, float] = {}
     found: dict[str, Any] = {"address": f"{host or '127.0.0.1'}:{port}", "token": token, "status": None, "seen": seen}
     try:

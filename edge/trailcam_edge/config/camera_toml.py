@@ -104,7 +104,7 @@ def read_secret(path: Path, what: str) -> str:
         mode = path.stat().st_mode
         with open(path, "rb") as file:
             content = file.read(_MAX_SECRET_BYTES + 1)
-        text = content.decode("utf-8").strip()
+        text = content.decode("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path}: the {what} cannot be read ({error}). Check the path and the permissions."

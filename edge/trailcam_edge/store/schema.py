@@ -8,8 +8,10 @@ until it was set. These are never changed afterwards. Later knowledge is in ``cl
 combines both when the store is read.
 """
 
+import re
 import sqlite3
 from collections.abc import Sequence
+from functools import lru_cache
 
 APPLICATION_ID = 0x54434D31  # "TCM1", so that "file" and we know whose database this is
 
@@ -101,6 +103,28 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIO
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def has_tables(connection: sqlite3.Connection, migrations: Sequence[str], exactly: bool = False) -> bool:
+    """Return True if a database has the tables and indices of these migrations; ``exactly`` allows no others."""
+    found, expected = _objects(connection), _expected_objects(tuple(migrations))
+    return found == expected if exactly else found >= expected
+
+
+@lru_cache
+def _expected_objects(migrations: tuple[str, ...]) -> frozenset[tuple[str, str]]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        migrate(connection, migrations)
+        return _objects(connection)
+    finally:
+        connection.close()
+
+
+def _objects(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    """Return name and definition of every table and index, without comments and line breaks."""
+    rows = connection.execute("SELECT name || ' of ' || tbl_name, coalesce(sql, '') FROM sqlite_master")
+    return frozenset((name, " ".join(re.sub(r"--[^\n]*", "", sql).split())) for name, sql in rows)
 
 
 def _statements(script: str) -> list[str]:

@@ -150,6 +150,8 @@ def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
         read_secret(path, "token")
     path.chmod(0o600)
     assert read_secret(path, "token") == "a-long-enough-secret"
+    path.write_text("\ufeffa-long-enough-secret\r\n", encoding="utf-8")  # as Notepad saves it
+    assert read_secret(path, "token") == "a-long-enough-secret"
 
 
 @pytest.mark.parametrize("content", ["", "\n", "two\nlines", "\x00\x01"])

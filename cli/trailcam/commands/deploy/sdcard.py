@@ -82,7 +82,7 @@ def _keys(file: Path | None) -> tuple[str, ...]:
             f"{candidates[0]}: no such file, and there is no login without a key. Make one with ssh-keygen, or name "
             "it: --authorized-key FILE."
         )
-    with open(found, encoding="utf-8") as opened:
+    with open(found, encoding="utf-8-sig") as opened:
         lines = opened.read(_MAX_FILE_BYTES).splitlines()
     return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
@@ -96,5 +96,5 @@ def _wifi(arguments: argparse.Namespace) -> "Wifi":
     else:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise DeployError(f"{file}: other users can read it. Run: chmod 600 {file}")
-        password = file.read_text(encoding="utf-8").rstrip("\n")
+        password = file.read_text(encoding="utf-8-sig").rstrip("\n")
     return Wifi.of(arguments.wifi, password, arguments.wifi_country, arguments.wifi_hidden)

@@ -11,7 +11,7 @@ from typing import Any, Self
 from trailcam.json_records import answer_record
 from trailcam.streams import printable
 from trailcam_core.classifier import Classification
-from trailcam_edge.events import BlindTime, Moment, Visit
+from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.sources import Frame
 from trailcam_edge.store.records import blind_json, box_json, event_json, unstored_blind_time, unstored_event
@@ -168,6 +168,8 @@ def _visit_line(visit: Visit) -> str:
 
 
 def _time_of_day(moment: Moment) -> str:
+    if is_recording(moment.boot_id):
+        return f"{moment.monotonic_s:.0f} s after the start of the recording"
     if moment.wall is None:
         return f"{moment.monotonic_s:.0f} s after the start of the machine"
     return moment.wall.isoformat(sep=" ", timespec="seconds")
