@@ -1,8 +1,18 @@
-"""JSON objects of answers; those of visits and blind times are in ``trailcam_edge.store.records``."""
+"""JSON lines, and the objects of answers; those of visits and blind times are in ``trailcam_edge.store.records``."""
 
+import json
+import re
 from typing import Any
 
 from trailcam_core.classifier import Classification
+
+_STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")  # C0 is escaped already
+
+
+def json_line(record: dict[str, Any]) -> str:
+    """Return a record as one line of JSON that can be printed: characters that steer a terminal are escaped."""
+    text = json.dumps(record, ensure_ascii=False)
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def answer_record(answer: Classification) -> dict[str, Any]:

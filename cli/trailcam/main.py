@@ -4,16 +4,16 @@ Exit codes: 0 done, 1 our error with a next step, 2 usage, 3 a check did not pas
 Results go to stdout, progress and errors to stderr.
 """
 
-import argparse
 import errno
 import importlib
+import io
 import logging
 import os
 import sys
 from collections.abc import Sequence
 
 from trailcam import __version__
-from trailcam.logs import journal_prefix
+from trailcam.logs import SafeParser, journal_prefix, mask_tracebacks, printable
 from trailcam_core.errors import TrailcamError
 
 COMMANDS = {
@@ -58,7 +58,33 @@ _EXTRAS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    mask_tracebacks()
+    _prepare_streams()
+    try:
+        try:
+            return _dispatch(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            sys.stdout.flush()  # now, while a reader that has gone can still be handled
+    except BrokenPipeError:  # the reader closed the pipe, as "| head" does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _prepare_streams() -> None:
+    """Open closed standard streams, and make every name printable: one that is not UTF-8 is printed with an escape."""
+    for number in range(3):  # otherwise the next file that is opened gets the messages
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - open to the end
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(_overview())
         return 0 if words else 2
@@ -91,7 +117,7 @@ def _overview() -> str:
 
 def _run(name: str, words: list[str]) -> int:
     command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
-    parser = argparse.ArgumentParser(
+    parser = SafeParser(
         prog=f"trailcam {name}",
         description=f"{(COMMANDS | ACTIONS)[name].capitalize()}.",
         allow_abbrev=False,
@@ -107,9 +133,8 @@ def _run(name: str, words: list[str]) -> int:
     except KeyboardInterrupt:
         print("\ntrailcam: interrupted.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader closed the pipe, as "| head" does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except BrokenPipeError:
+        raise  # main handles it: the output may also be in a buffer still
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").split(".")[0])
         if extra is None:
@@ -121,5 +146,5 @@ def _run(name: str, words: list[str]) -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"{journal_prefix(logging.ERROR)}trailcam: {message}", file=sys.stderr)
+    print(f"{journal_prefix(logging.ERROR)}trailcam: {printable(message)}", file=sys.stderr)
     return 1

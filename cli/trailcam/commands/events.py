@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import json
 import re
 import sys
 import tomllib
@@ -11,7 +10,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from trailcam.json_records import json_line
 from trailcam_core.errors import DataError
+from trailcam_core.files.names import escape_controls
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Selection, write_camtrap_dp
 from trailcam_edge.camtrap_dp.rows import Deployment, Project
 from trailcam_edge.store.reader import StoreReader, open_reader
@@ -67,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         events = _chosen(arguments, reader)
         if arguments.json:
             for event in events:
-                print(json.dumps(event_json(event), ensure_ascii=False))
+                print(json_line(event_json(event)))
         elif arguments.csv:
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(CSV_HEADER)
@@ -85,9 +86,9 @@ def _chosen(arguments: argparse.Namespace, reader: StoreReader) -> Iterator[Even
 def _print_table(events: Iterator[EventRecord]) -> None:
     number = 0
     for number, event in enumerate(events, start=1):  # noqa: B007 - the last one is the count
-        picture = event.picture or ""
+        label, picture = escape_controls(event.label), escape_controls(event.picture or "")
         print(
-            f"{_when(event.started.unix_s, event.started.basis):<27} {event.duration_s:>6.1f} s  {event.label:<14} "
+            f"{_when(event.started.unix_s, event.started.basis):<27} {event.duration_s:>6.1f} s  {label:<14} "
             f"{event.confidence:>4.0%}  {picture}"
         )
     print(f"{number} visits.")
@@ -100,11 +101,13 @@ def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
     for blind in reader.blind_times(_unix(arguments.since), _unix(arguments.until)):
         start, end = blind.started, blind.ended
         if arguments.json:
-            print(json.dumps(blind_json(blind), ensure_ascii=False))
+            print(json_line(blind_json(blind)))
         elif arguments.csv:
             rows.writerow([blind.reason, iso_time(start.unix_s), iso_time(end.unix_s)])
         else:
-            print(f"{_when(start.unix_s, start.basis)} to {_when(end.unix_s, end.basis)}  {blind.reason}")
+            print(
+                f"{_when(start.unix_s, start.basis)} to {_when(end.unix_s, end.basis)}  {escape_controls(blind.reason)}"
+            )
 
 
 def _when(unix_s: float | None, basis: str) -> str:

@@ -15,7 +15,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Literal
 
 from trailcam_core.errors import ConfigError
-from trailcam_core.records import FieldError
+from trailcam_core.records import FieldError, shown
 
 COOKIE = "trailcam"
 DEFAULT_PORT = 8080
@@ -63,7 +63,7 @@ def parse_address(text: str) -> Address:
         host, _, port = text.partition(":")
         port = port or str(DEFAULT_PORT)
     if not (_is_ip(host) or _NAME.fullmatch(host)) or not port.isdecimal() or int(port) > 65_535:
-        raise FieldError("address", f'address is {text!r}, expected HOST:PORT such as "127.0.0.1:8080"')
+        raise FieldError("address", f'address is {shown(text)}, expected HOST:PORT such as "127.0.0.1:8080"')
     return Address(host, int(port))
 
 
