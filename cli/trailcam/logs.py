@@ -7,7 +7,7 @@ import sys
 import threading
 import traceback
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from trailcam_core.files.names import escape_controls
 from trailcam_core.network.secrets import mask_text
@@ -63,6 +63,9 @@ class SafeParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print usage and message, and exit with code 2."""
         super().error(printable(message))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)  # the base class hides that a reader has gone
 
 
 def mask_tracebacks() -> None:

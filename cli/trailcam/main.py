@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from trailcam import __version__
 from trailcam.logs import SafeParser, journal_prefix, mask_tracebacks, printable
 from trailcam_core.errors import TrailcamError
+from trailcam_core.records import shown
 
 COMMANDS = {
     "demo": "recognise animals now, with the built-in bundle, on real photographs",
@@ -93,7 +94,7 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if words[0] not in COMMANDS:
         print(
-            f'trailcam: no command {words[0]!r}; there are: {", ".join(COMMANDS)}. Try "trailcam --help".',
+            f'trailcam: no command {shown(words[0])}; there are: {", ".join(COMMANDS)}. Try "trailcam --help".',
             file=sys.stderr,
         )
         return 2

@@ -3,8 +3,8 @@
     mask_address("rtsp://admin:SEC#RET@cam/live?key=K")     "rtsp://admin:***@cam/live?***"
     mask_text("http://u:p@cam/: no frame for 8 s.")          "http://u:***@cam/: no frame for 8 s."
 
-Users write passwords as they are, with # / ? @ in them, so everything before the last @ counts as user and password,
-even where RFC 3986 ends the host earlier: to hide too much of an address is harmless, to show a password is not.
+Users write passwords as they are, with # / ? @ in them, although RFC 3986 ends the host at the first of # / ?. Where an
+address can be read in two ways, all of it but its scheme is hidden: to show a password is worse than to hide a host.
 """
 
 import re
@@ -13,7 +13,9 @@ MASK = "***"
 _SCHEME = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z0-9][A-Za-z0-9+.-]*:[/\\]+")
 _WORD = re.compile(r"\S+")
 _BEFORE, _AFTER = "\"'`(<[{", "\"'`)>]}.,;:!"  # around an address in a sentence
-_USER = re.compile(r"[A-Za-z0-9._~+-]{1,64}")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]*)?(?=[/?#]|\Z)|\*\*\*")
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*)(:[0-9]*)?")
+_USER = re.compile(r"[A-Za-z0-9._~+-]{1,16}")  # a longer one may be a token
 _MUST_BE_ENCODED = re.compile(r"[/?#@\[\]\s\"<>\\^`{|}]|%(?![0-9A-Fa-f]{2})")
 
 
@@ -23,8 +25,10 @@ def mask_address(address: str) -> str:
     A text without a scheme is an address if it has the form ``user:password@host``; any other text stays as it is.
     """
     scheme, userinfo, rest = _parts(address)
-    if not scheme and userinfo is None:
-        return address
+    if userinfo is None:
+        return scheme + _mask_path(rest) if scheme else address
+    if _is_ambiguous(userinfo, rest):
+        return scheme + MASK
     return scheme + _mask_userinfo(userinfo) + _mask_path(rest)
 
 
@@ -59,13 +63,17 @@ def _parts(address: str) -> tuple[str, str | None, str]:
     return scheme, userinfo, rest
 
 
-def _mask_userinfo(userinfo: str | None) -> str:
-    if userinfo is None:
-        return ""
-    user, colon, password = userinfo.partition(":")
-    if colon and not password:
-        return f"{userinfo}@"  # a user without a password
-    shown = f"{user}:" if colon and _USER.fullmatch(user) else ""
+def _is_ambiguous(userinfo: str, rest: str) -> bool:
+    """Return True if the last @ may belong to path or query, or if nothing that can be a host follows it."""
+    end = re.search(r"[/?#\\]", userinfo)
+    if not _HOST.match(rest):
+        return True
+    return end is not None and ("@" in userinfo or _AUTHORITY.fullmatch(userinfo, 0, end.start()) is not None)
+
+
+def _mask_userinfo(userinfo: str) -> str:
+    user, _, password = userinfo.partition(":")
+    shown = f"{user}:" if password and _USER.fullmatch(user) else ""
     return f"{shown}{MASK}@"
 
 
