@@ -59,7 +59,7 @@ def test_names_of_frames_do_not_steer_the_terminal(tmp_path: Path, form: list[st
     if form:
         found = [json.loads(line)["frame"] for line in printed.splitlines()]
         assert len(found) == 3
-        assert str(tmp_path / "b\x9b2J.webp") in found
+        assert "b\x9b2J.webp" in found
     else:
         assert r"f\xfcchs.webp" in printed
 
