@@ -9,7 +9,7 @@ import traceback
 from types import TracebackType
 from typing import Any, NoReturn
 
-from trailcam_core.files.names import escape_controls
+from trailcam_core.files.names import printable
 from trailcam_core.network.secrets import mask_text
 
 _LOGGERS = ("trailcam_core", "trailcam_edge")
@@ -45,16 +45,16 @@ def journal_prefix(level: int) -> str:
     """
     try:
         state = os.fstat(sys.stderr.fileno())
-    except (OSError, ValueError):  # closed, or not a file
+    except (OSError, ValueError):  # not a file
         return ""
     if os.environ.get("JOURNAL_STREAM") != f"{state.st_dev}:{state.st_ino}":
         return ""
     return f"<{next((number for least, number in _PRIORITIES if level >= least), 7)}>"
 
 
-def printable(message: str) -> str:
+def safe_message(message: str) -> str:
     """Return a message as it may appear on a terminal or in a journal: without secrets and control characters."""
-    return escape_controls(mask_text(message), keep="\n\t")
+    return printable(mask_text(message), keep="\n\t")
 
 
 class SafeParser(argparse.ArgumentParser):
@@ -62,7 +62,7 @@ class SafeParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print usage and message, and exit with code 2."""
-        super().error(printable(message))
+        super().error(safe_message(message))
 
     def _print_message(self, message: str, file: Any = None) -> None:
         (file or sys.stderr).write(message)  # the base class hides that a reader has gone
@@ -85,5 +85,7 @@ def mask_tracebacks() -> None:
 class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         print(
-            f"{journal_prefix(record.levelno)}trailcam: {printable(record.getMessage())}", file=sys.stderr, flush=True
+            f"{journal_prefix(record.levelno)}trailcam: {safe_message(record.getMessage())}",
+            file=sys.stderr,
+            flush=True,
         )

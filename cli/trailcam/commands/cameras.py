@@ -5,7 +5,7 @@ import sys
 from dataclasses import asdict
 
 from trailcam.json_records import json_line
-from trailcam_core.files.names import escape_controls
+from trailcam_core.files.names import printable
 from trailcam_edge.sources.discovery import list_cameras
 
 
@@ -22,9 +22,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(json_line(record))
         return 0
     for camera in cameras:
-        print(f"{camera.source:<14}{escape_controls(camera.name)}")
+        print(f"{camera.source:<14}{printable(camera.name)}")
     for error in problems:
-        print(f"trailcam: {escape_controls(str(error))}", file=sys.stderr)
+        print(f"trailcam: {printable(str(error))}", file=sys.stderr)
     if cameras:
         print(f'Watch one with "trailcam watch --source {cameras[0].source}".')
     else:

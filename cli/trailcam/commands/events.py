@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from trailcam.json_records import json_line
+from trailcam.streams import csv_text
 from trailcam_core.errors import DataError
-from trailcam_core.files.names import escape_controls
+from trailcam_core.files.names import printable
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Selection, write_camtrap_dp
 from trailcam_edge.camtrap_dp.rows import Deployment, Project
 from trailcam_edge.store.reader import StoreReader, open_reader
@@ -72,7 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
         elif arguments.csv:
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(CSV_HEADER)
-            writer.writerows(csv_row(event) for event in events)
+            rows = (csv_row(event) for event in events)
+            writer.writerows([csv_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
         else:
             _print_table(events)
     return 0
@@ -86,7 +88,7 @@ def _chosen(arguments: argparse.Namespace, reader: StoreReader) -> Iterator[Even
 def _print_table(events: Iterator[EventRecord]) -> None:
     number = 0
     for number, event in enumerate(events, start=1):  # noqa: B007 - the last one is the count
-        label, picture = escape_controls(event.label), escape_controls(event.picture or "")
+        label, picture = printable(event.label), printable(event.picture or "")
         print(
             f"{_when(event.started.unix_s, event.started.basis):<27} {event.duration_s:>6.1f} s  {label:<14} "
             f"{event.confidence:>4.0%}  {picture}"
@@ -105,9 +107,7 @@ def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
         elif arguments.csv:
             rows.writerow([blind.reason, iso_time(start.unix_s), iso_time(end.unix_s)])
         else:
-            print(
-                f"{_when(start.unix_s, start.basis)} to {_when(end.unix_s, end.basis)}  {escape_controls(blind.reason)}"
-            )
+            print(f"{_when(start.unix_s, start.basis)} to {_when(end.unix_s, end.basis)}  {printable(blind.reason)}")
 
 
 def _when(unix_s: float | None, basis: str) -> str:

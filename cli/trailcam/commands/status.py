@@ -6,7 +6,7 @@ from typing import Any
 
 from trailcam import __version__
 from trailcam.json_records import json_line
-from trailcam_core.files.names import escape_controls
+from trailcam_core.files.names import printable
 from trailcam_edge.app.status import camera_status
 from trailcam_edge.config.camera_toml import Config, read_config
 from trailcam_edge.service.systemd_units import CONFIG_PATH
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json_line(status))
     else:
-        print("\n".join(f"{name:<12}{escape_controls(text)}" for name, text in _rows(status).items()))
+        print("\n".join(f"{name:<12}{printable(text)}" for name, text in _rows(status).items()))
     return _NOT_ALIVE if status["alive"] is False else 0
 
 

@@ -3,7 +3,7 @@
 _JOINERS = "\u200c\u200d"  # of Persian words and of emoji; they steer nothing
 
 
-def escape_controls(text: str, keep: str = "") -> str:
+def printable(text: str, keep: str = "") -> str:
     """Return ``text`` with an escape for every character that a terminal would not print.
 
     These are control characters, marks that turn the direction of a text, and bytes of a file name that are not UTF-8.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trailcam_core.errors import TrailcamError
-from trailcam_core.files.names import escape_controls
+from trailcam_core.files.names import printable
 from trailcam_core.network.secrets import mask_text
 from trailcam_core.network.ssh.errors import HostError, OfflineError
 from trailcam_deploy.device.host import Host
@@ -45,7 +45,7 @@ class HostOutcome:
     text: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", escape_controls(mask_text(self.text), keep="\n\t"))
+        object.__setattr__(self, "text", printable(mask_text(self.text), keep="\n\t"))
 
 
 def run_fleet(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trailcam_core.files.names import escape_controls
+from trailcam_core.files.names import printable
 
 
 @pytest.mark.parametrize(
@@ -19,12 +19,12 @@ from trailcam_core.files.names import escape_controls
     ],
 )
 def test_what_a_terminal_would_obey_is_escaped(name: str, shown: str) -> None:
-    assert escape_controls(name) == shown
+    assert printable(name) == shown
 
 
 @given(st.text(st.characters(codec=None)))
 def test_the_result_can_be_printed(text: str) -> None:
-    shown = escape_controls(text)
+    shown = printable(text)
     assert shown.replace("\u200c", "").replace("\u200d", "").isprintable()
     shown.encode("utf-8")
-    assert escape_controls(shown) == shown
+    assert printable(shown) == shown

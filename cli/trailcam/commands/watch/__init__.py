@@ -116,7 +116,8 @@ def _open_model(arguments: argparse.Namespace, config: Config) -> Classifier:
     if arguments.model is None:
         chosen["bundle"] = arguments.bundle or config.model.bundle
     chosen["threads"] = arguments.threads or config.model.threads
-    return open_classifier(argparse.Namespace(**chosen))
+    folder = None if config.update is None else config.update.folder
+    return open_classifier(argparse.Namespace(**chosen), proven_below=folder)
 
 
 def _select_monitor(arguments: argparse.Namespace, config: Config) -> TrialMonitor | None:
