@@ -13,6 +13,8 @@ from trailcam.main import main
 from trailcam_core.bundle.folder import describe_file, open_bundle, write_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.release.update_result import UpdateResult
+from trailcam_deploy.device.facts import Facts
+from trailcam_deploy.device.provision import DeviceSpec, installed_name
 from trailcam_deploy.device.wheels import Software
 
 SOFTWARE = Software("trailcam==0.1.0")
@@ -68,7 +70,7 @@ FACTS = {
     "numpy": "",
     "opt_free_mb": 9000,
     "var_free_mb": 9000,
-    "installed": SOFTWARE.identity(()),
+    "installed": installed_name(Facts(python=(3, 13)), DeviceSpec(SOFTWARE, (), "", "")),
     "enabled": "enabled",
     "active": "active",
     "config": "yes",

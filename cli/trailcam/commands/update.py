@@ -172,7 +172,7 @@ def _read_root(path: Path) -> bytes:
     except OSError as error:
         raise UpdateError(
             f"{path}: cannot be read ({error.strerror}). Copy the newest metadata/N.root.json of your release "
-            "repository there, over a trusted connection."
+            f"repository there, or to {TRUST_FOLDER}/root.json of a camera, over a trusted connection."
         ) from error
 
 

@@ -16,6 +16,7 @@ from typing import Literal
 from trailcam_core.network.ssh.errors import HostError
 from trailcam_deploy.device.facts import INBOX, OLD_INBOX, TRUST_FOLDER, UPDATE_FOLDER, Facts
 from trailcam_deploy.device.host import host_id
+from trailcam_deploy.device.pins import pinned_requirements
 from trailcam_deploy.device.wheels import Software, fitting_wheels, missing_projects
 from trailcam_deploy.ssh.root_scripts import PRELUDE
 from trailcam_deploy.ssh.transfer import Upload
@@ -89,6 +90,7 @@ class DeviceSpec:
         source: camera of a new configuration.
         live: the live page of a new configuration listens on the network, behind a token.
         wheels: to install from without a package index.
+        newest: take dependencies from the index without pinned versions and digests.
     """
 
     software: Software
@@ -98,6 +100,7 @@ class DeviceSpec:
     source: str = "picamera2"
     live: bool = False
     wheels: tuple[Path, ...] = ()
+    newest: bool = False
 
     @property
     def root_sha256s(self) -> frozenset[str]:
@@ -142,9 +145,8 @@ def plan_provision(facts: Facts, spec: DeviceSpec) -> list[ProvisionStep]:
         if not facts.apt:
             raise HostError(f"it lacks {names}, and has no apt-get to install them.")
         steps.append(ProvisionStep("packages", f"packages: {names}", _PACKAGES_SCRIPT, tuple(missing), timeout_s=1800))
-    install = spec.software.identity(facts.numpy)
-    if facts.installed != install:
-        steps.append(_install(facts, spec, install))
+    if facts.installed != installed_name(facts, spec):
+        steps.append(_install(facts, spec))
     if steps or not facts.enabled or not facts.has_config:
         token = _TOKEN if spec.live and not facts.has_config else ""
         name = "service: user, unit, configuration" + (", live page on the network behind a token" if token else "")
@@ -159,6 +161,7 @@ def plan_provision(facts: Facts, spec: DeviceSpec) -> list[ProvisionStep]:
     return steps
 
 
+<<<<<<< HEAD
 def _camera(source: str) -> tuple[str, tuple[Upload, ...]]:
     """Return a camera as a word of a script; an address becomes a file, and the word is empty."""
     if ":/" in source or "@" in source:
@@ -167,6 +170,24 @@ def _camera(source: str) -> tuple[str, tuple[Upload, ...]]:
 
 
 def _install(facts: Facts, spec: DeviceSpec, install: str) -> ProvisionStep:
+=======
+def installed_name(facts: Facts, spec: DeviceSpec) -> str:
+    """Return the text by which a device records its installation; a different one causes a new installation.
+
+    Raises:
+        HostError: no dependencies are pinned for its Python.
+    """
+    pins = _pins(facts, spec)
+    digest = f" pins {hashlib.sha256(pins.encode()).hexdigest()[:16]}" if pins else ""
+    return spec.software.identity(facts.numpy) + digest
+
+
+def _pins(facts: Facts, spec: DeviceSpec) -> str:
+    return "" if spec.newest or spec.wheels else pinned_requirements(facts)
+
+
+def _install(facts: Facts, spec: DeviceSpec) -> ProvisionStep:
+>>>>>>> f_root
     if missing := missing_projects(spec.wheels, facts):
         version = ".".join(map(str, facts.python))
         raise HostError(
@@ -180,6 +201,10 @@ def _install(facts: Facts, spec: DeviceSpec, install: str) -> ProvisionStep:
         requirement = f"{_WHEELS}/{spec.software.wheel.name}"
         uploads.append(Upload(spec.software.wheel, requirement))
     offline = ("--no-index", "--find-links", _WHEELS) if spec.wheels else ()
-    words = (install, _WHEELS, *offline, *spec.software.constraints(facts.numpy), requirement)
+    if pins := _pins(facts, spec):
+        uploads.append(Upload(pins.encode(), f"{_WHEELS}/pins.txt"))
+    pinned = f"{_WHEELS}/pins.txt" if pins else ""
+    constraints = () if pins else spec.software.constraints(facts.numpy)
+    words = (installed_name(facts, spec), _WHEELS, pinned, *offline, *constraints, requirement)
     script = PRELUDE + (_DATA / "install.sh").read_text(encoding="utf-8")
     return ProvisionStep("install", "install Trailcam in /opt/trailcam", script, words, tuple(uploads), timeout_s=3600)

@@ -24,7 +24,7 @@ class Software:
     digest: str = ""
 
     def identity(self, numpy: tuple[int, ...]) -> str:
-        """Return the text by which a device records its installation; a different one causes a new installation."""
+        """Return the name of this software as installed beside a numpy of apt."""
         return " ".join([self.requirement, self.digest[:16], *self.constraints(numpy)]).strip()
 
     def constraints(self, numpy: tuple[int, ...]) -> tuple[str, ...]:
