@@ -2,9 +2,10 @@
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from trailcam_core.classifier import Classification
+if TYPE_CHECKING:
+    from trailcam_core.classifier import Classification
 
 _STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")  # C0 is escaped already
 
@@ -15,7 +16,7 @@ def json_line(record: dict[str, Any]) -> str:
     return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def answer_record(answer: Classification) -> dict[str, Any]:
+def answer_record(answer: "Classification") -> dict[str, Any]:
     """Return the JSON object of an answer; ``label`` is null for "unknown"."""
     return {
         "label": answer.label,

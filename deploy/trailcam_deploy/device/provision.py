@@ -161,7 +161,6 @@ def plan_provision(facts: Facts, spec: DeviceSpec) -> list[ProvisionStep]:
     return steps
 
 
-<<<<<<< HEAD
 def _camera(source: str) -> tuple[str, tuple[Upload, ...]]:
     """Return a camera as a word of a script; an address becomes a file, and the word is empty."""
     if ":/" in source or "@" in source:
@@ -169,8 +168,6 @@ def _camera(source: str) -> tuple[str, tuple[Upload, ...]]:
     return source, ()
 
 
-def _install(facts: Facts, spec: DeviceSpec, install: str) -> ProvisionStep:
-=======
 def installed_name(facts: Facts, spec: DeviceSpec) -> str:
     """Return the text by which a device records its installation; a different one causes a new installation.
 
@@ -187,7 +184,6 @@ def _pins(facts: Facts, spec: DeviceSpec) -> str:
 
 
 def _install(facts: Facts, spec: DeviceSpec) -> ProvisionStep:
->>>>>>> f_root
     if missing := missing_projects(spec.wheels, facts):
         version = ".".join(map(str, facts.python))
         raise HostError(

@@ -66,7 +66,7 @@ class Places:
     """Places for connections, limited for each address and in total.
 
     Where there is no place, a newcomer takes that of the connection that has waited longest for the rest of its first
-    request, so slow clients lock nobody out. A connection that has shown the token keeps its place.
+    request, so slow clients do not lock out others. A connection that has shown the token keeps its place.
     """
 
     def __init__(self) -> None:
