@@ -37,7 +37,7 @@ ACTIONS = {  # subcommands; a folder of such a name is written ./compare
     "deploy logs": "show the journals of cameras",
     "deploy sdcard": "write first-boot files onto a freshly imaged card",
 }
-_WITH_SECRETS = ("watch", "service", "update", "release", "deploy")  # nobody else may write what these make
+_WITH_SECRETS = ("watch", "service", "update", "release", "deploy")  # only their user may write what these make
 _DISK_ERRORS = {
     errno.ENOSPC: "the disk is full. Free some space and run the command again",
     errno.EDQUOT: "your disk quota is used up. Free some space and run the command again",
@@ -59,8 +59,11 @@ _seen: list[int] = []  # holds an element if Ctrl-C was pressed while a command 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     with _interrupts():
+        from trailcam.logs import mask_tracebacks
         from trailcam.streams import discard_output, prepare_streams
 
+        if argv is None:
+            mask_tracebacks()
         prepare_streams()
         try:
             try:
@@ -108,11 +111,8 @@ def _dispatch(words: list[str]) -> int:
         print(f"trailcam {__version__}")
         return 0
     if words[0] not in COMMANDS:
-        print(
-            f'trailcam: no command {words[0]!r}; there are: {", ".join(COMMANDS)}. Try "trailcam --help".',
-            file=sys.stderr,
-        )
-        return 2
+        names = ", ".join(COMMANDS)
+        return _fail(f"no command '{words[0]}'; there are: {names}. Try \"trailcam --help\".", 2)
     if " ".join(words[:2]) in ACTIONS:
         return _run(" ".join(words[:2]), words[2:])
     return _run(words[0], words[1:])
@@ -132,10 +132,10 @@ def _overview() -> str:
 
 
 def _run(name: str, words: list[str]) -> int:
-    import argparse
+    from trailcam.logs import SafeParser
 
     command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
-    parser = argparse.ArgumentParser(
+    parser = SafeParser(
         prog=f"trailcam {name}",
         description=f"{(COMMANDS | ACTIONS)[name].capitalize()}.",
         allow_abbrev=False,
@@ -181,8 +181,7 @@ def _explain(name: str, error: Exception) -> int:
 def _fail(message: str, status: int = 1) -> int:
     import logging
 
-    from trailcam.logs import journal_prefix
-    from trailcam.streams import printable
+    from trailcam.logs import journal_prefix, safe_message
 
-    print(f"{journal_prefix(logging.ERROR)}trailcam: {printable(message, keep=chr(10))}", file=sys.stderr)
+    print(f"{journal_prefix(logging.ERROR)}trailcam: {safe_message(message)}", file=sys.stderr)
     return status

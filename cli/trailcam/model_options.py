@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
+from trailcam.logs import SafeParser
 from trailcam.native_log import quiet_native_log
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
@@ -83,4 +84,4 @@ def _positive(text: str) -> int:
 
 def usage_error(message: str) -> NoReturn:
     """End with a usage message on stderr and exit code 2."""
-    argparse.ArgumentParser(prog="trailcam", add_help=False, usage="trailcam COMMAND [OPTIONS]").error(message)
+    SafeParser(prog="trailcam", add_help=False, usage="trailcam COMMAND [OPTIONS]").error(message)

@@ -4,7 +4,8 @@ import codecs
 import os
 import sys
 
-_JOINERS = "\u200c\u200d"  # part of the spelling of Persian, Sinhala and other languages
+from trailcam_core.files.names import printable as printable
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -35,24 +36,10 @@ def discard_output() -> None:
     os.close(nothing)
 
 
-def printable(text: str, keep: str = "") -> str:
-    """Escape control characters, which could steer a terminal, and bytes that are not UTF-8; ``keep`` stays."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in keep or c in _JOINERS else _escaped(c) for c in text)
-
-
 def csv_text(text: object) -> str:
     """Return the text of a CSV cell; a spreadsheet does not take it for a formula."""
     written = printable(str(text))
     return f"'{written}" if written.startswith(_FORMULA_STARTS) else written
-
-
-def _escaped(letter: str) -> str:
-    number = ord(letter)
-    if 0xDC80 <= number <= 0xDCFF:  # a byte of a file name that is not UTF-8: PEP 383
-        return f"\\x{number - 0xDC00:02x}"
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:

@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import json
 import re
 import sys
 from collections.abc import Collection, Iterator
@@ -10,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
+from trailcam.json_records import json_line
 from trailcam_core.errors import DataError
+from trailcam_core.files.names import printable
 from trailcam_core.records import read_toml
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Selection, write_camtrap_dp
 from trailcam_edge.camtrap_dp.rows import Deployment, Project
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         after = 0 if arguments.limit is None else reader.before_last(arguments.limit, *chosen)
         if arguments.json:
             for event in reader.events(*chosen, after):
-                print(json.dumps(event_json(event), ensure_ascii=False))
+                print(json_line(event_json(event)))
         elif arguments.csv:
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(CSV_HEADER)
@@ -84,7 +85,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _print_table(events: Iterator[EventLine]) -> None:
     number = 0
     for number, (unix_s, basis, duration_s, label, confidence, picture) in enumerate(events, start=1):  # noqa: B007 - the last one is the count
-        print(f"{_when(unix_s, basis):<27} {duration_s:>6.1f} s  {label:<14} {confidence:>4.0%}  {picture or ''}")
+        print(
+            f"{_when(unix_s, basis):<27} {duration_s:>6.1f} s  {printable(label):<14} {confidence:>4.0%}  "
+            f"{printable(picture or '')}"
+        )
     print(f"{number} visits.")
 
 
@@ -95,11 +99,11 @@ def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
     for blind in reader.blind_times(_unix(arguments.since), _unix(arguments.until)):
         start, end = blind.started, blind.ended
         if arguments.json:
-            print(json.dumps(blind_json(blind), ensure_ascii=False))
+            print(json_line(blind_json(blind)))
         elif arguments.csv:
             rows.writerow([blind.reason, iso_time(start.unix_s), iso_time(end.unix_s)])
         else:
-            print(f"{_when(start.unix_s, start.basis)} to {_when(end.unix_s, end.basis)}  {blind.reason}")
+            print(f"{_when(start.unix_s, start.basis)} to {_when(end.unix_s, end.basis)}  {printable(blind.reason)}")
 
 
 def _when(unix_s: float | None, basis: str) -> str:

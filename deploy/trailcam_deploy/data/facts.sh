@@ -25,7 +25,8 @@ put active "$(systemctl is-active trailcam 2>/dev/null || true)"
 put config "$([ -e /etc/trailcam/trailcam.toml ] && echo yes || echo no)"
 put source "$(python3 - 2>/dev/null <<'READ' || true
 import tomllib
-print(tomllib.load(open("/etc/trailcam/trailcam.toml", "rb")).get("camera", {}).get("source", ""))
+# The kind of the camera alone: an address may have a password.
+print(tomllib.load(open("/etc/trailcam/trailcam.toml", "rb")).get("camera", {}).get("source", "").partition(":")[0])
 READ
 )"
 digest() { sha256sum "$1" 2>/dev/null | cut -d ' ' -f 1; }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trailcam_core.network.secrets import mask_text
 from trailcam_core.network.ssh.errors import HostError, last_lines
 from trailcam_core.release.update_result import UpdateResult, parse_update_result
 from trailcam_deploy.device.facts import INBOX
@@ -165,8 +166,8 @@ def parse_status(report: dict[str, Any]) -> DeviceStatus:
         address=live.get("address"),
         token=live.get("token"),
         labels={str(label): float(confidence) for label, confidence in live.get("seen", {}).items()},
-        log=str(report.get("log", "")),
-        refused=dict(update.get("refused", {})),
+        log=mask_text(str(report.get("log", ""))),
+        refused={slot: mask_text(str(why)) for slot, why in update.get("refused", {}).items()},
     )
 
 

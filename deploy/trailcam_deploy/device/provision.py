@@ -31,7 +31,9 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -q >&2
 apt-get install -q -y --no-install-recommends "$@" >&2
 """
-# Words: camera, release source, channel, and the token of a live page on the network, "" without one.
+_SOURCE = f"{TRUST_FOLDER}/source"  # a camera's address may have a password, so no argument list may show it
+# Words: camera ("": its address is in a file), release source, channel, and the token of a live page on the network, ""
+# without one.
 _SERVICE_SCRIPT = f"""{PRELUDE}
 token=$4
 if [ -n "$token" ] && [ ! -e "$token" ]; then
@@ -40,7 +42,9 @@ if [ -n "$token" ] && [ ! -e "$token" ]; then
     mkdir -p "$folder"
     (umask 077; head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \\n' > "$token.new"; mv -fT "$token.new" "$token")
 fi
-/opt/trailcam/bin/trailcam service install --source "$1" --update-source "$2" --update-channel "$3" \\
+camera=--source
+[ -n "$1" ] || camera=--source-file
+/opt/trailcam/bin/trailcam service install "$camera" "${{1:-{_SOURCE}}}" --update-source "$2" --update-channel "$3" \\
     ${{token:+--live-token-file "$token"}}
 if [ -n "$token" ]; then chgrp -h trailcam "$token"; chmod 640 "$token"; fi
 """
@@ -146,7 +150,8 @@ def plan_provision(facts: Facts, spec: DeviceSpec) -> list[ProvisionStep]:
     if steps or not facts.enabled or not facts.has_config:
         token = _TOKEN if spec.live and not facts.has_config else ""
         name = "service: user, unit, configuration" + (", live page on the network behind a token" if token else "")
-        steps.append(ProvisionStep("service", name, _SERVICE_SCRIPT, (spec.source, INBOX, spec.channel, token)))
+        camera, address = ("picamera2", ()) if facts.has_config else _camera(spec.source)
+        steps.append(ProvisionStep("service", name, _SERVICE_SCRIPT, (camera, INBOX, spec.channel, token), address))
     if facts.old_layout or not facts.root_sha256 or not facts.device_id:
         name = facts.device_id or spec.device_id or host_id(facts.hostname)
         known = facts.root_sha256 and not facts.old_layout
@@ -154,6 +159,13 @@ def plan_provision(facts: Facts, spec: DeviceSpec) -> list[ProvisionStep]:
         title = f"trust: root of the releases, device id {name}"
         steps.append(ProvisionStep("trust", title, _TRUST_SCRIPT, (name,), uploads))
     return steps
+
+
+def _camera(source: str) -> tuple[str, tuple[Upload, ...]]:
+    """Return a camera as a word of a script; an address becomes a file, and the word is empty."""
+    if ":/" in source or "@" in source:
+        return "", (Upload(f"{source}\n".encode(), _SOURCE, 0o600),)
+    return source, ()
 
 
 def installed_name(facts: Facts, spec: DeviceSpec) -> str:

@@ -11,8 +11,9 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from trailcam_core.files.secret_file import read_secret
 from trailcam_edge.app.reports import DeviceReports
-from trailcam_edge.config.camera_toml import Config, read_secret
+from trailcam_edge.config.camera_toml import Config
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.events.clock import Clock, SystemClock
 from trailcam_edge.live.access import Access, new_token, parse_address

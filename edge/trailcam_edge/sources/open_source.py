@@ -6,6 +6,7 @@ from pathlib import Path
 
 from trailcam_core.errors import SourceError
 from trailcam_core.images.decode import IMAGE_SUFFIXES
+from trailcam_core.network.secrets import encoding_hint, mask_address
 from trailcam_edge.sources.demo_loop import DEMO_LOOP, DemoLoopSource
 from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource, demo_pictures
 from trailcam_edge.sources.frame import OnBadFrame, Source
@@ -65,4 +66,4 @@ def open_source(
         return usb_source(int(device[1]), stream.small_size_px, stream.frame_rate_hz, orientation)
     if path.exists():
         raise SourceError(f"{path}: a device or pipe, not a source of frames. A source is {SOURCES}.")
-    raise SourceError(f"{name}: no such folder or video. A source is {SOURCES}.")
+    raise SourceError(f"{mask_address(name)}: no such folder or video. A source is {SOURCES}.{encoding_hint(name)}")

@@ -70,6 +70,24 @@ def test_a_camera_of_another_fleet_is_left_alone() -> None:
         plan_provision(replace(COMPLETE, root_sha256="x"), SPEC)
 
 
+@pytest.mark.parametrize("source", ["rtsp://admin:SECRET@cam/live", "http://cam/SECRET/x", "admin:SECRET@cam"])
+def test_an_address_is_sent_as_a_file_and_is_in_no_argument_list(source: str) -> None:
+    service = next(step for step in plan_provision(FRESH, replace(SPEC, source=source)) if step.kind == "service")
+    assert "SECRET" not in service.script + service.name + "".join(service.words)
+    (address,) = service.uploads
+    assert (address.content, address.path, address.mode) == (f"{source}\n".encode(), "/etc/trailcam/source", 0o600)
+    script = service.script.replace("/opt/trailcam/bin/trailcam", "echo")
+    done = subprocess.run(["sh", "-eu", "-c", script, "sh", *service.words], capture_output=True, text=True, check=True)
+    assert "--source-file /etc/trailcam/source --update-source" in done.stdout
+
+
+def test_a_device_keeps_its_camera_and_gets_no_address() -> None:
+    kept = replace(COMPLETE, enabled=False)
+    (service,) = plan_provision(kept, replace(SPEC, source="rtsp://admin:SECRET@cam/live"))
+    assert service.uploads == ()
+    assert "SECRET" not in "".join(service.words)
+
+
 def test_a_device_id_is_never_changed() -> None:
     trust = plan_provision(replace(COMPLETE, root_sha256="", device_id="elm"), SPEC)[-1]
     assert trust.words == ("elm",)

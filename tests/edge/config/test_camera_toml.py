@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from trailcam_core.errors import ConfigError
-from trailcam_edge.config.camera_toml import Config, parse_config, read_config, read_secret
+from trailcam_core.files.secret_file import read_secret
+from trailcam_edge.config.camera_toml import Config, parse_config, read_config
 from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.store.settings import StoreSettings
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trailcam import __version__
 from trailcam.model_options import usage_error
+from trailcam.source_option import add_source_file_argument
 
 if TYPE_CHECKING:
     from trailcam_deploy.device.job import Payload
@@ -18,6 +19,7 @@ def add_release_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the release and the software."""
     parser.add_argument("--channel", metavar="NAME", help="channel of the devices (default: the bundle's name)")
     parser.add_argument("--source", metavar="SOURCE", help="camera, for a new configuration (picamera2)")
+    add_source_file_argument(parser)
     parser.add_argument(
         "--live", action="store_true", help="the live page of a new configuration listens on the network, with a token"
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from trailcam.commands.deploy.host_options import add_fleet_argument, open_operator_folder
 from trailcam.commands.deploy.release_options import add_release_arguments, prepare_payload
+from trailcam.source_option import given_source
 from trailcam_core.errors import DeployError
 
 if TYPE_CHECKING:
@@ -46,12 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
     from trailcam_deploy.sdcard.first_boot import card_files
     from trailcam_deploy.sdcard.write import write_card
 
+    source = given_source(arguments)
     system = read_system(arguments.mount)
     settings = _settings(arguments)
     check_settings(settings)
     with open_operator_folder(arguments).locked() as folder:
         payload = prepare_payload(arguments, folder)
-        spec = payload.spec(Host(settings.hostname, "", source=arguments.source, live=arguments.live))
+        spec = payload.spec(Host(settings.hostname, "", source=source, live=arguments.live))
         files = card_files(system, spec, payload.published)
         write_card(arguments.mount, system, settings, files)
     kind = {"cloud-init": "Raspberry Pi OS 13, cloud-init", "custom.toml": "Raspberry Pi OS 12, custom.toml"}[system]

@@ -1,6 +1,5 @@
 """Output of ``trailcam watch``; its memory does not grow with the number of frames."""
 
-import json
 from collections import Counter, deque
 from collections.abc import MutableSequence
 from dataclasses import dataclass
@@ -8,9 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from trailcam.json_records import answer_record
-from trailcam.streams import printable
+from trailcam.json_records import answer_record, json_line
 from trailcam_core.classifier import Classification
+from trailcam_core.files.names import printable
 from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.sources import Frame
@@ -71,7 +70,7 @@ class JsonOutput:
             return
         else:
             record = frame_record(event, event.answer)
-        print(json.dumps(record, ensure_ascii=False), flush=True)
+        print(json_line(record), flush=True)
 
     def __enter__(self) -> Self:
         """Print nothing before the first line."""
@@ -134,7 +133,7 @@ class TextOutput:
             f"\n{self._frames} frames: {self._run_count} sightings, and {self._unknown} frames without a known label."
         )
         if self._visits:
-            counts = ", ".join(f"{label} {count}" for label, count in self._visits.most_common())
+            counts = ", ".join(f"{printable(label)} {count}" for label, count in self._visits.most_common())
             print(f"{self._visits.total()} visits: {counts}.")
         else:
             self._print_runs()
@@ -146,11 +145,11 @@ class TextOutput:
     def _print_runs(self) -> None:
         for run in self._runs:
             frames = "frame" if run.frames == 1 else "frames"
-            print(f"  {run.label:<14} {run.frames:>4} {frames:<7} best confidence {run.confidence:.0%}")
+            print(f"  {printable(run.label):<14} {run.frames:>4} {frames:<7} best confidence {run.confidence:.0%}")
 
 
 def _frame_line(result: FrameResult, answer: Classification) -> str:
-    label = answer.label or "-"
+    label = printable(answer.label or "-")
     bar = "█" * round(answer.confidence * _BAR_CHARACTERS) if answer.label else ""
     share = f"{answer.confidence:.0%}" if answer.label else ""
     return (
@@ -162,8 +161,8 @@ def _frame_line(result: FrameResult, answer: Classification) -> str:
 def _visit_line(visit: Visit) -> str:
     stayed_s = visit.ended.monotonic_s - visit.started.monotonic_s
     return (
-        f"       visit: {visit.label}, {_time_of_day(visit.started)} for {stayed_s:.1f} s, {visit.frames} frames, "
-        f"best confidence {visit.confidence:.0%}"
+        f"       visit: {printable(visit.label)}, {_time_of_day(visit.started)} for {stayed_s:.1f} s, "
+        f"{visit.frames} frames, best confidence {visit.confidence:.0%}"
     )
 
 

@@ -16,6 +16,7 @@ from tuf.ngclient.fetcher import FetcherInterface
 from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
 
 from trailcam_core.errors import UpdateError
+from trailcam_core.network.secrets import mask_address
 from trailcam_core.network.tls import client_context
 from trailcam_edge.update.errors import NotFetchedError
 
@@ -234,8 +235,8 @@ def open_source(source: str) -> tuple[FetcherInterface, str]:
     if source.startswith("https://"):
         return MinimumRateFetcher(PromptFetcher(chunk_size=_CHUNK_BYTES)), source.rstrip("/") + "/"
     if "://" in source:
-        raise UpdateError(f"{source}: expected a folder or an address that begins with https://.")
+        raise UpdateError(f"{mask_address(source)}: expected a folder or an address that begins with https://.")
     folder = Path(source)
     if not folder.is_dir():
-        raise NotFetchedError(f"{source}: no such folder. Mount the stick, or fill the inbox.")
+        raise NotFetchedError(f"{mask_address(source)}: no such folder. Mount the stick, or fill the inbox.")
     return FolderFetcher(folder), _FOLDER_URL
