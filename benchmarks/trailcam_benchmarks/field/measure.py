@@ -1,5 +1,6 @@
 """Run the camera's own live loop on generated clips and compare its results with the truth."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ def measure_clip(
     """
     timed = _Timed(classifier)
     source = _ClipSource(generate(scene[1], cut_outs, clip, seed), (640, 480))
-    tally = _Tally()
+    tally = _Tally(math.inf if not clip.animals else 0.0 if clip.starts_inside else clip.empty_s)
     visits: list[str] = []
     start_s = time.thread_time()
     for event in watch(lambda: source, timed, settings):
@@ -159,18 +160,17 @@ def measure_clip(
 class _Tally:
     """Counts over the frames of a clip."""
 
-    def __init__(self) -> None:
+    def __init__(self, empty_until_s: float) -> None:
         names = ("frames", "covered", "named_right", "named_wrong", "empty_frames", "empty_proposed", "empty_named")
         self.counts = dict.fromkeys(names, 0)
-        self._has_come = False
+        self._empty_until_s = empty_until_s
 
     def add(self, result: FrameResult, truth: tuple[TrueAnimal, ...]) -> None:
         """Count one frame."""
         label = None if result.answer is None else result.answer.label
         is_named = label is not None and result.outcome not in (BLANK, UNKNOWN)
-        self._has_come = self._has_come or bool(truth)
         counts = self.counts
-        if not self._has_come:
+        if result.frame.timestamp_s < self._empty_until_s:
             counts["empty_frames"] += 1
             counts["empty_proposed"] += bool(result.boxes)
             counts["empty_named"] += is_named

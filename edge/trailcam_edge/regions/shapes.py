@@ -17,7 +17,7 @@ _BLOCKS = (4, 3)  # columns and rows of the test for a change of the whole scene
 _BLOCK_FRACTION = 0.4  # a block counts as changed from here: a storm changes a third of it
 _MAX_BLOCKS = 0.8  # an animal does not reach four fifths of the blocks
 
-_TURNED_FRACTION = 0.01  # of a block: the frame is compared at another place if enough blocks changed so much
+_TURNED_FRACTION = 0.03  # of a block: the frame is compared at another place if enough blocks changed so much
 _TURNED_BLOCKS = 0.6
 _TURNED_PX = 5.0  # in a storm leaves sway by 4
 _SHRINK = 4  # of the frames that are compared
