@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trailcam_core.files.atomic import write_file
+from trailcam_core.files.atomic import make_folder, write_file
 
 if TYPE_CHECKING:
     from trailcam_core.images.resize import Image
@@ -100,7 +100,7 @@ class PictureFolder:
         Raises:
             OSError: the disk is read-only or failing.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         self.bytes_on_disk = 0
         orphans = 0
         found = set()
