@@ -9,7 +9,7 @@ import logging
 import threading
 from datetime import datetime, timedelta
 
-from trailcam_core.files.atomic import sync_directory
+from trailcam_core.files.atomic import make_folder, sync_directory
 from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.database import Database, moment_columns, open_or_replace
 from trailcam_edge.store.exif import add_exif
@@ -47,7 +47,7 @@ class EventStore:
         self._guard = threading.RLock()
         self._pictures = PictureFolder(folder / PICTURES_FOLDER)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             self._lock = Lock(folder)
         except OSError as error:
             raise translate_error(error, folder) from error

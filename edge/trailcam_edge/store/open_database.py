@@ -167,11 +167,11 @@ def set_aside(folder: Path, max_bytes: int, why: str) -> Path:
         OSError: the disk is read-only or failing.
     """
     parent = folder / SET_ASIDE_FOLDER
-    parent.mkdir(exist_ok=True)
+    parent.mkdir(0o755, exist_ok=True)
     # Numbered, because the date of a machine without a clock battery may repeat.
     number = 1 + max((int(old.name[:4]) for old in parent.iterdir() if old.name[:4].isdecimal()), default=0)
     place = parent / f"{number:04}-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
-    place.mkdir()
+    place.mkdir(0o755)
     for name in (PICTURES_FOLDER, f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-wal", DATABASE_FILE):
         if (folder / name).exists():
             (folder / name).rename(place / name)

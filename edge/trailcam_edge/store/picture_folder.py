@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trailcam_core.files.atomic import write_file
+from trailcam_core.files.atomic import make_folder, write_file
 
 if TYPE_CHECKING:
     from trailcam_core.images.resize import Image
@@ -102,7 +102,7 @@ class PictureFolder:
         Raises:
             OSError: the folder cannot be made or read.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         self.bytes_on_disk = 0
         orphans = 0
         found = set()
