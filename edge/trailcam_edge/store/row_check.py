@@ -1,7 +1,7 @@
 """Check of the rows of a database at opening, through the readers' decoder.
 
-``PRAGMA integrity_check`` proves the pages, and that tables and their indices agree. It does not look at values: a
-flipped bit in a time or a text passes it. What the readers cannot decode, or no camera can have written, is damage.
+``PRAGMA integrity_check`` proves the pages, and that tables and their indices agree. It does not check values: a
+flipped bit in a time or a text passes it. Values that the readers cannot decode, or that no camera writes, are damage.
 """
 
 import sqlite3
