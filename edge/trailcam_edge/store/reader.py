@@ -10,7 +10,7 @@ from typing import Any
 
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_read_only
 from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, WatchRecord
-from trailcam_edge.store.row_check import check_rows
+from trailcam_edge.store.schema import check_rows
 from trailcam_edge.store.store_errors import VALUE_ERRORS, translate_error
 from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
 
