@@ -20,6 +20,7 @@ from trailcam_edge.store.records import CSV_HEADER, EventLine, blind_json, csv_r
 from trailcam_edge.store.settings import DEFAULT_FOLDER
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
+_LINE = "%-27s %6.1f s  %-14s %3.0f%%  %s\n"  # in half the time of an f-string, for stores of a million events
 _QUARTER_S = 900
 _MINUTES = [f"{second // 60:02}:{second % 60:02}" for second in range(3600)]
 _MARKS = {"not before": ">", "not after": "<"}
@@ -84,11 +85,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _print_table(events: Iterator[EventLine]) -> None:
     number = 0
-    for number, (unix_s, basis, duration_s, label, confidence, picture) in enumerate(events, start=1):  # noqa: B007 - the last one is the count
-        print(
-            f"{_when(unix_s, basis):<27} {duration_s:>6.1f} s  {printable(label):<14} {confidence:>4.0%}  "
-            f"{printable(picture or '')}"
-        )
+    write = sys.stdout.write
+    for unix_s, basis, duration_s, label, confidence, picture in events:
+        number += 1
+        write(_LINE % (_when(unix_s, basis), duration_s, printable(label), 100 * confidence, printable(picture or "")))
     print(f"{number} visits.")
 
 
@@ -110,13 +110,13 @@ def _when(unix_s: float | None, basis: str) -> str:
     """Return a time in the zone of this machine; a bound is marked with > or <."""
     if unix_s is None:
         return "at an unknown time"
-    quarter, second = divmod(unix_s, _QUARTER_S)
+    quarter, second = divmod(int(unix_s // 1), _QUARTER_S)
     hour, minute, zone = _local_quarter(quarter)
-    return f"{_MARKS.get(basis, '')}{hour}{_MINUTES[minute + int(second)]}{zone}"
+    return f"{_MARKS.get(basis, '')}{hour}{_MINUTES[minute + second]}{zone}"
 
 
 @lru_cache
-def _local_quarter(number: float) -> tuple[str, int, str]:
+def _local_quarter(number: int) -> tuple[str, int, str]:
     """Return date and hour, the second in it, and the zone of a quarter of an hour; no zone changes within one."""
     start = datetime.fromtimestamp(number * _QUARTER_S).astimezone()
     text = start.isoformat(" ", "seconds")

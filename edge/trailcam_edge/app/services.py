@@ -165,7 +165,7 @@ class DeviceServices:
         try:
             first = max(0, store.last_event_id() - _MAX_LOADED)
             self._reports.counts.load(store.events_after(first, _MAX_LOADED))
-        except Exception as error:  # whatever a damaged row raises
+        except Exception as error:  # of any kind: the row may be damaged
             _log.warning("The live page starts without the stored visits (%s: %s).", type(error).__name__, error)
 
     def _now(self) -> Moment:

@@ -11,7 +11,7 @@ from typing import Any
 from trailcam_core.images.boxes import Box
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_read_only
 from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, WatchRecord
-from trailcam_edge.store.row_check import check_rows
+from trailcam_edge.store.schema import check_rows
 from trailcam_edge.store.store_errors import VALUE_ERRORS, translate_error
 from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
 
@@ -39,7 +39,7 @@ class StoreReader:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Let all queries of the block see the same rows, whatever the camera writes meanwhile."""
+        """Let all queries of the block see the same rows while the camera writes."""
         self._connection.execute("BEGIN")
         try:
             yield
@@ -83,12 +83,13 @@ class StoreReader:
         """Yield the short form of the events that ``events`` returns, in half the time."""
         query, values = _select(_LINE_COLUMNS, label, after_event_id)
         resolve = self.timeline.resolve
+        everything = since_s is None and until_s is None
         rows = self._connection.execute(query + " ORDER BY event_id", values)
         for boot_id, start_s, duration_s, name, confidence, visit_id in rows:
             unix_s, basis = resolve(boot_id, start_s)
-            if _within(unix_s, since_s, until_s):
+            if everything or _within(unix_s, since_s, until_s):
                 picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if visit_id else None
-                yield EventLine(unix_s, basis, duration_s, name, confidence, picture)
+                yield tuple.__new__(EventLine, (unix_s, basis, duration_s, name, confidence, picture))
 
     def before_last(
         self, number: int, label: str | None = None, since_s: float | None = None, until_s: float | None = None

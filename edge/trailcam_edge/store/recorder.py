@@ -180,7 +180,7 @@ class Recorder:
                 self.store.close()
             self.store = self._watch = None  # reopening sets it aside and creates a new one
             return self._reopen() and again and self._work(closing, again=False)
-        except Exception as error:  # the supervisor of storing: whatever the store raises, the camera continues
+        except Exception as error:  # the supervisor of storing: the camera continues after every error
             self._fail(error)
             return False
         for listener in self._listeners:
