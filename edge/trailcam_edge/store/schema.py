@@ -7,8 +7,9 @@ Every moment is three columns: ``*_boot_id``, ``*_monotonic_s`` and ``*_wall_s``
 until it was set. These are never changed afterwards. Later knowledge is in ``clock_readings``, and ``wall_time``
 combines both when the store is read.
 
-``PRAGMA integrity_check`` proves the pages, and that tables and their indices agree. It does not check values: a flipped
-bit in a time or a text passes it. Values that the readers cannot decode, or that no camera writes, are damage: ``_RULES``.
+``PRAGMA integrity_check`` proves the pages, and that tables and their indices agree. It does not check values: a
+flipped bit in a time or a text passes it. Values that the readers cannot decode, or that no camera writes, are damage:
+``_RULES``.
 """
 
 import re
