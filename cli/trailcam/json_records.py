@@ -27,6 +27,6 @@ def answer_record(answer: "Classification") -> dict[str, Any]:
     }
 
 
-def named(answer: Classification) -> str:
+def named(answer: "Classification") -> str:
     """Return the word for an answer: its label, "blank" or "unknown"."""
     return answer.label or ("blank" if answer.blank else "unknown")
