@@ -78,14 +78,14 @@ def test_every_form_prints_every_name_without_steering_the_terminal(strange: Pat
     assert done.returncode == 0, done.stderr
     assert [line.split(": ")[0] for line in done.stdout.splitlines()] == [
         "=cmd.webp",
-        "a\\x1b[31mred\\x0aline2.webp",
+        "a\\x1b[31mred\\nline2.webp",
         "f\\xfcchs.webp",
         "z.webp",
         "گربه\u200cسان.webp",  # noqa: RUF001
     ]
     done = _run("classify", ".", "--csv", cwd=strange, env=strict)
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
-    assert [row["path"] for row in rows][:3] == ["'=cmd.webp", "a\\x1b[31mred\\x0aline2.webp", "f\\xfcchs.webp"]
+    assert [row["path"] for row in rows][:3] == ["'=cmd.webp", "a\\x1b[31mred\\nline2.webp", "f\\xfcchs.webp"]
     for words in (["classify", ".", "--json"], ["watch", "--source", ".", "--json"]):
         done = _run(*words, cwd=strange, env=strict)
         assert done.returncode == 0, done.stderr
