@@ -23,7 +23,7 @@ PHRASES = {
     r"tells?|told": "return, report, log, print, notify",
     r"says|said|say": "state, report, print, return, list",
     r"looks? (at|into|for|up|like)|looked (at|into|for|up)": "inspect, read, check, search, resemble",
-    r"stands?": "is, is written, exists",
+    r"stands?(?! still)": "is, is written, exists",
     r"held against": "compared with",
     r"of (its|their|his) own": "separate, own",
     r"somebody|nobody|anybody|someone|whoever": "name the actor: the user, the operator, a client",

@@ -5,6 +5,8 @@ import logging
 import os
 import sys
 
+from trailcam.streams import printable
+
 _LOGGERS = ("trailcam_core", "trailcam_edge")
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.DEBUG, 7))  # syslog(3)
 
@@ -38,7 +40,7 @@ def journal_prefix(level: int) -> str:
     """
     try:
         state = os.fstat(sys.stderr.fileno())
-    except (OSError, ValueError):  # closed, or not a file
+    except (OSError, ValueError):  # not a file
         return ""
     if os.environ.get("JOURNAL_STREAM") != f"{state.st_dev}:{state.st_ino}":
         return ""
@@ -47,4 +49,8 @@ def journal_prefix(level: int) -> str:
 
 class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        print(f"{journal_prefix(record.levelno)}trailcam: {record.getMessage()}", file=sys.stderr, flush=True)
+        print(
+            f"{journal_prefix(record.levelno)}trailcam: {printable(record.getMessage(), keep=chr(10))}",
+            file=sys.stderr,
+            flush=True,
+        )

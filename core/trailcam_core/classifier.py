@@ -36,14 +36,15 @@ _SMALLEST_PROBABILITY = 1e-7
 class Classification:
     """The answer for one picture.
 
-    ``label`` is None for "unknown"; ``confidence`` and ``top`` are probabilities in 0..1; ``latency_ms`` is the time
-    from the decoded image to the answer.
+    ``label`` is None for "unknown", and for "nothing there", where ``blank`` is true. ``confidence`` and ``top`` are
+    probabilities in 0..1; ``latency_ms`` is the time from the decoded image to the answer.
     """
 
     label: str | None
     confidence: float
     top: tuple[Candidate, ...]
     latency_ms: float
+    blank: bool = False
 
 
 class Classifier:
@@ -154,7 +155,7 @@ class Classifier:
             BundleError: the model fails, or gives NaN or infinity.
             ValueError: not such an image.
         """
-        return self._logits_of(fit_image(image, self.input))
+        return self.logits_of_input(fit_image(image, self.input))
 
     def classify(self, image: Image, top_count: int = 3) -> Classification:
         """Classify an (H, W, 3) uint8 RGB image of any size from 1x1 px.
@@ -179,9 +180,22 @@ class Classifier:
             ValueError: another size.
         """
         start_s = time.perf_counter() if start_s is None else start_s
-        answer = decide(self._logits_of(fitted), self.output, top_count, self._background)
+        return self.answer(self.logits_of_input(fitted), top_count, start_s)
+
+    def answer(
+        self, logits: npt.NDArray[np.float32], top_count: int = 3, start_s: float | None = None
+    ) -> Classification:
+        """Turn logits, for example the mean of several crops, into an answer.
+
+        Args:
+            logits: (K,) float32, finite.
+            top_count: candidates to list.
+            start_s: ``time.perf_counter`` at which the latency starts; now by default.
+        """
+        start_s = time.perf_counter() if start_s is None else start_s
+        answer = decide(logits, self.output, top_count, self._background)
         latency_ms = (time.perf_counter() - start_s) * 1e3
-        return Classification(answer.label, answer.confidence, answer.top, latency_ms)
+        return Classification(answer.label, answer.confidence, answer.top, latency_ms, answer.blank)
 
     def classify_file(self, path: Path | str, top_count: int = 3) -> Classification:
         """Classify a picture file; a large JPEG is decoded at a fraction of its size.
@@ -200,7 +214,13 @@ class Classifier:
         manifest = self.bundle.manifest
         return replay(self._model, self.bundle.read_golden(), manifest.input, manifest.golden)
 
-    def _logits_of(self, fitted: Image) -> npt.NDArray[np.float32]:
+    def logits_of_input(self, fitted: Image) -> npt.NDArray[np.float32]:
+        """Return the (K,) float32 logits of an input tensor that ``fit_image`` made for this classifier.
+
+        Raises:
+            BundleError: the model fails, or gives NaN or infinity.
+            ValueError: another size.
+        """
         scores = self._model.invoke(fitted[None])
         if not np.isfinite(scores).all():
             raise BundleError("the model gives NaN or infinity for this picture: it is broken. Export it again.")

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from trailcam_core.records import Choice, Key, Pattern, Range
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 1  # of a bundle without the keys of a later one, so that older devices read it
+SCHEMA_VERSIONS = (1, 2)
 SCHEMES = ("float32", "float16", "dynamic_int8", "int8", "mixed_int8", "int16x8")
 FORMATS = ("tflite", "onnx")
 FORMAT_SCHEMES = {"tflite": SCHEMES, "onnx": ("float32", "float16", "int8")}
@@ -90,12 +91,24 @@ class RejectRule:
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """The output of the model: logits (1, K) in the order of ``labels``; softmax(logits / temperature) follows."""
+    """The output of the model: logits (1, K) in the order of ``labels``; softmax(logits / temperature) follows.
+
+    ``blank_labels`` are those that mean "nothing there", ``unknown_labels`` those that mean "an animal, but none of the
+    others"; neither is ever an answer. Both need schema version 2.
+    """
 
     labels: tuple[str, ...]
     temperature: Annotated[float, Range(0.01, 100.0)]
     reject: RejectRule | None
     kind: Annotated[str, Choice("logits")] = "logits"
+    blank_labels: tuple[str, ...] = ()
+    unknown_labels: tuple[str, ...] = ()
+
+    @property
+    def known_ids(self) -> tuple[int, ...]:
+        """Positions of the labels that can be an answer, in order."""
+        silent = {*self.blank_labels, *self.unknown_labels}
+        return tuple(number for number, label in enumerate(self.labels) if label not in silent)
 
 
 @dataclass(frozen=True)
@@ -144,3 +157,8 @@ class Manifest:
     drift: Drift | None
     provenance: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+
+
+def schema_version_of(output: OutputSpec) -> int:
+    """Return the oldest schema version that can hold a bundle with this output."""
+    return 2 if output.blank_labels or output.unknown_labels else 1

@@ -5,12 +5,14 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from trailcam_core.classifier import Classifier
+from trailcam_core.images.boxes import Box
 from trailcam_core.images.decode import read_image
 from trailcam_edge.app.services import DeviceServices
 from trailcam_edge.config.camera_toml import Config
@@ -111,6 +113,29 @@ def test_picture_label_visit_chart_and_health_appear_and_nothing_leaves_the_mach
         response = camera.context.request.get(camera.place + f"pictures/{'first'}.jpg")
         assert response.status == 200
         assert all(url.startswith((camera.place, "blob:", "data:")) for url in camera.asked), camera.asked
+        assert camera.complaints == []
+        camera.context.close()
+
+
+def test_boxes_and_masks_are_drawn_where_they_are_in_the_picture(
+    tmp_path: Path, browser: "Browser", elephant: FrameResult
+) -> None:
+    box, other = Box(0.25, 0.5, 0.25, 0.25), Box(0.0, 0.0, 0.1, 0.1)
+    mask = ((0.5, 0.0), (1.0, 0.0), (1.0, 0.2))
+    shown = replace(elephant, box=box, boxes=(box, other), ignore=(mask,))
+    with DeviceServices(wanted(tmp_path), "1.0") as station:
+        camera = Camera(station, browser)
+        camera.page.goto(camera.place)
+        camera.show_until(shown, "document.querySelectorAll('#marks rect').length === 3")
+        assert camera.page.locator("#marks polygon.ignore").count() == 1
+        picture, answer = (camera.page.locator(name).bounding_box() for name in ("#picture", "#marks rect.answer"))
+        assert picture is not None
+        assert answer is not None
+        # the picture has the proportions 4:3 of the element, so it fills it
+        assert (answer["x"] - picture["x"]) / picture["width"] == pytest.approx(0.25, abs=0.02)
+        assert (answer["y"] - picture["y"]) / picture["height"] == pytest.approx(0.5, abs=0.02)
+        assert answer["width"] / picture["width"] == pytest.approx(0.25, abs=0.02)
+        camera.show_until(elephant, "document.querySelectorAll('#marks *').length === 0")
         assert camera.complaints == []
         camera.context.close()
 

@@ -46,7 +46,7 @@ def records(printed: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_watch_cleanly_and_the_open_visit_is_told(number: int) -> None:
     with MjpegServer(stamped(animal()), rate_hz=30) as server:
-        command = [sys.executable, "-m", "trailcam", "watch", "--source", server.address, "--json", "--threads", "1"]
+        command = [sys.executable, "-m", "trailcam", "watch", "--source", server.address, "--json", "--no-motion"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stdout is not None
         seen: list[dict[str, Any]] = []
@@ -67,7 +67,7 @@ def test_a_signal_ends_the_watch_cleanly_and_the_open_visit_is_told(number: int)
 
 
 def test_a_recording_gives_frames_and_one_visit(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["watch", "--source", str(clip), "--fast", "--json"]) == 0
+    assert main(["watch", "--source", str(clip), "--fast", "--json", "--no-motion"]) == 0
     found = records(capsys.readouterr().out)
     assert [record["sequence"] for record in found[:-1]] == list(range(30))
     assert found[-1]["event"] == "visit"
@@ -76,17 +76,40 @@ def test_a_recording_gives_frames_and_one_visit(clip: Path, capsys: pytest.Captu
 
 
 def test_only_visits_may_be_asked_for(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["watch", "--source", str(clip), "--fast", "--json", "--visits"]) == 0
+    assert main(["watch", "--source", str(clip), "--fast", "--json", "--visits", "--no-motion"]) == 0
     assert [record["event"] for record in records(capsys.readouterr().out)] == ["visit"]
-    assert main(["watch", "--source", str(clip), "--fast", "--visits"]) == 0
+    assert main(["watch", "--source", str(clip), "--fast", "--visits", "--no-motion"]) == 0
     printed = capsys.readouterr().out
     assert "visit: elephant" in printed
     assert "1 visits: elephant 1." in printed
 
 
 def test_motion_and_rate_are_passed_on(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["watch", "--source", str(clip), "--fast", "--json", "--motion", "--unknown", "--rate", "5"]) == 0
+    words = ["watch", "--source", str(clip), "--fast", "--json", "--unknown", "--rate", "5"]
+    assert main([*words, "--no-motion"]) == 0
     assert records(capsys.readouterr().out)
+    for motion in ([], ["--motion"]):  # an elephant that stands as if painted
+        assert main([*words, *motion]) == 0
+        assert records(capsys.readouterr().out) == []
+
+
+def test_an_elephant_that_walks_is_a_visit_with_a_box(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    elephant = cv2.resize(animal(), (320, 240), interpolation=cv2.INTER_AREA)
+    path = tmp_path / "walk.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (1280, 720))
+    for number in range(50):
+        frame = np.full((720, 1280, 3), 110, np.uint8)
+        if number >= 20:
+            left = 50 + 25 * (number - 20)
+            frame[240:480, left : left + 320] = elephant
+        writer.write(frame)
+    writer.release()
+    assert main(["watch", "--source", str(path), "--fast", "--json"]) == 0
+    *frames, visit = records(capsys.readouterr().out)
+    assert (visit["event"], visit["label"]) == ("visit", "elephant")
+    assert visit["box"]["height"] == pytest.approx(240 / 720, abs=0.05)
+    assert visit["box"]["width"] == pytest.approx(320 / 1280, abs=0.05)
+    assert all(frame["box"] and frame["sequence"] >= 20 for frame in frames)
 
 
 @pytest.mark.parametrize(

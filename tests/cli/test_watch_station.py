@@ -179,7 +179,7 @@ WRONG = [  # one value out of range in each section; the message names the last 
     (CONFIG.replace('"demo:loop"', '"demo:loop"\nrotate_deg = 45'), "line 7: rotate_deg is 45, expected one of"),
     (f"{CONFIG}[recovery]\nstall_s = -1", "line 15: recovery.stall_s is -1.0, expected 0.1 to 3,600"),
     (f"{CONFIG}[recovery]\ngive_up_s = 5", "line 15: give_up_s is 5, expected at least stall_s (10)"),
-    (f"{CONFIG}[motion]\nchanged_share = 1.5", "line 15: motion.changed_share is 1.5, expected 0 to 1"),
+    (f"{CONFIG}[motion]\nmin_fraction = 1.5", "line 15: motion.min_fraction is 1.5, expected 0.0001 to 0.5"),
     (f"{CONFIG}[visits]\nvotes = 1", "line 15: visits.votes is 1, expected 2 to 100"),
     (f"{CONFIG}[watch]\nrate_hz = 0", "line 15: watch.rate_hz is 0.0, expected 0.001 to 1,000"),
     (CONFIG.replace("min_free_bytes = 0", "max_bytes = 5000"), "line 10: store.max_bytes is 5000, expected 4,000,000"),

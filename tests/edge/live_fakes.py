@@ -95,8 +95,12 @@ class ScriptedSource:
                 continue
             timestamp_s = time.monotonic() if self._step_s is None else start_s + sequence * self._step_s
             self.lent += 1
-            yield Frame(PackedPixels(picture(entry), "RGB"), timestamp_s, sequence, entry, give_back=self._back)
+            image = self.image(entry, sequence)
+            yield Frame(PackedPixels(image, "RGB"), timestamp_s, sequence, entry, give_back=self._back)
             sequence += 1
+
+    def image(self, entry: str, sequence: int) -> Image:
+        return picture(entry)
 
     def _back(self) -> None:
         self.lent -= 1
@@ -109,6 +113,17 @@ class ScriptedSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.closed_early = self.closed_early or self.lent > 1  # one may be in the hands of the reader
+
+
+class StageSource(ScriptedSource):
+    """A grey scene of 320x180 px in which coloured blocks are where the script says: "red@40+green@200"."""
+
+    def image(self, entry: str, sequence: int) -> Image:
+        image = np.random.default_rng(sequence).integers(124, 133, (180, 320, 3)).astype(np.uint8)
+        for block in entry.split("+") if "@" in entry else ():
+            colour, left = block.split("@")
+            image[60:120, int(left) : int(left) + 60] = COLOURS[colour]
+        return image
 
 
 LOST = SourceError("the cable was pulled.")

@@ -19,6 +19,7 @@ _QUALITY = 95
 _SIZE_PX = (640, 480)  # all alike, as a camera gives them; the built-in bundle stretches a picture anyway
 _SURE, _UNSURE = 0.9, 0.7  # confidence from which an animal, and up to which "unknown", survives another decoder
 _ANIMALS, _UNKNOWN = 8, 8  # labels, and pictures of none, below which a test would prove little
+_EMPTY_FRAMES, _STEPS = 15, 8  # of a picture that crosses the scene
 
 
 def write_jpegs(folder: Path) -> list[str | None]:
@@ -47,3 +48,21 @@ def jpeg(bgr: npt.NDArray[np.uint8]) -> bytes:
     """Return a BGR picture as the bytes of a JPEG."""
     _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return encoded.tobytes()
+
+
+def walking(pictures: list[bytes]) -> list[bytes]:
+    """Return frames of 1280x960 px, to be shown at 5 a second, in which each picture crosses an empty scene.
+
+    A camera classifies what moves, so a picture that only appears is a change of the whole scene.
+    """
+    scene = np.random.default_rng(0).integers(105, 120, (960, 1280, 3)).astype(np.uint8)
+    empty = jpeg(scene)
+    found: list[bytes] = []
+    for picture in pictures:
+        image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+        found += [empty] * _EMPTY_FRAMES
+        for left in np.linspace(40, 600, _STEPS).astype(int):
+            frame = scene.copy()
+            frame[240:720, left : left + 640] = image
+            found.append(jpeg(frame))
+    return found

@@ -15,7 +15,7 @@ from pathlib import Path
 import recipes
 import roots
 from checks import LACKING, Checks
-from demo_frames import write_jpegs
+from demo_frames import walking, write_jpegs
 from device import DEVICE_ADDRESS, HERE_ADDRESS, Device, boot, cable
 from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
 from system_test_deploy import PORT
@@ -50,7 +50,7 @@ def main() -> int:
         pictures = [(folder / "frames" / f"{number}.jpg").read_bytes() for number in range(len(labels))]
         laptop, disk, log = Laptop(folder / "laptop"), folder / "disk", folder / "console.log"
         if _write_card(checks, laptop, root, wheels, disk / "upper" / _BOOT):
-            with cable(), MjpegServer(in_turn(pictures, hold_s=0.5), address=(HERE_ADDRESS, PORT)):
+            with cable(), MjpegServer(in_turn(walking(pictures), hold_s=0.2), address=(HERE_ADDRESS, PORT)):
                 with boot(root, disk, log) as device:
                     _plug_pulled(checks, device)
                 with boot(root, disk, log) as device:
@@ -119,7 +119,7 @@ def _becomes_a_camera(checks: Checks, device: Device, laptop: Laptop) -> None:
     checks.until("it is a camera, and answers the laptop", lambda: _state(laptop).get("well") is True, 120)
     found = _state(laptop)
     checks.check("with the bundle of the card", found.get("bundle") == f"{CHANNEL} {_VERSION}", found.get("text"))
-    checks.check("and with its own device id", device.say("cat", "/var/lib/trailcam/update/device-id") == _NAME)
+    checks.check("and with its own device id", device.say("cat", "/etc/trailcam/device-id") == _NAME)
     checks.check("it powers off in order", device.power_off())
 
 

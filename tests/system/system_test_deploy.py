@@ -13,7 +13,7 @@ from pathlib import Path
 import recipes
 import roots
 from checks import LACKING, Checks
-from demo_frames import write_jpegs
+from demo_frames import walking, write_jpegs
 from device import DEVICE_ADDRESS, HERE_ADDRESS, Device, boot, cable
 from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
 
@@ -27,7 +27,7 @@ _JOURNAL = ("cat", f"{_UPDATE}/journal.json")
 _PROVES = ("/opt/trailcam/bin/python3", "-m", "trailcam_edge.update.install.self_test", f"{_UPDATE}/current")
 # When the plug is pulled: in the middle of the transfer, of the self-test, and right after the activation.
 _MOMENTS: dict[str, Callable[[Device], bool]] = {
-    "the transfer": lambda device: bool(device.say("sh", "-c", "find /var/lib/trailcam/inbox -name '*.part'")),
+    "the transfer": lambda device: bool(device.say("sh", "-c", "find /var/lib/trailcam-inbox -name '*.part'")),
     "the self-test": lambda device: '"state":"self_test"' in device.say(*_JOURNAL),
     "the first start": lambda device: '"state":"watch"' in device.say(*_JOURNAL),
 }
@@ -49,7 +49,7 @@ def rehearse(checks: Checks, folder: Path, laptop: Laptop, pictures: list[bytes]
     root, wheels = roots.cached(recipes.FRESH), roots.cached_wheels(recipes.FRESH)
     disk, log = folder / "disk", folder / "console.log"
     laptop.may_log_in(disk)
-    with cable(), MjpegServer(in_turn(pictures, hold_s=0.5), address=(HERE_ADDRESS, PORT)):
+    with cable(), MjpegServer(in_turn(walking(pictures), hold_s=0.2), address=(HERE_ADDRESS, PORT)):
         with boot(root, disk, log) as device:
             if not _first_time(checks, device, laptop, root, wheels):
                 return None
@@ -102,7 +102,7 @@ def _first_time(checks: Checks, device: Device, laptop: Laptop, root: Path, whee
     keys = list((laptop.folder / "fleet" / "keys").iterdir())
     closed = all(path.stat().st_mode & 0o077 == 0 for path in keys)
     checks.check("keys were made that only their owner may read", closed and len(keys) == 5, len(keys))
-    name = device.say("cat", f"{_UPDATE}/device-id")
+    name = device.say("cat", "/etc/trailcam/device-id")
     checks.check("the camera has its own name", name == "fresh", name)
     user = device.say("stat", "-c", "%U", f"/proc/{device.say('systemctl', 'show', '-P', 'MainPID', 'trailcam')}")
     checks.check("the service does not run as root", user == "trailcam", user)

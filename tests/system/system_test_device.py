@@ -13,7 +13,7 @@ from typing import Any
 import recipes
 import roots
 from checks import LACKING, Checks
-from demo_frames import write_jpegs
+from demo_frames import walking, write_jpegs
 from device import HERE_ADDRESS, Device, boot, cable, in_disk, plug
 
 from trailcam_project.experiments.mjpeg_server import MjpegServer, in_turn
@@ -65,7 +65,7 @@ def main() -> int:
         target.write_bytes(wheel.read_bytes())
         labels = write_jpegs(folder / "frames")
         pictures = [(folder / "frames" / f"{number}.jpg").read_bytes() for number in range(len(labels))]
-        with MjpegServer(in_turn(pictures, hold_s=0.5), address=(HERE_ADDRESS, _PORT)) as camera:
+        with MjpegServer(in_turn(walking(pictures), hold_s=0.2), address=(HERE_ADDRESS, _PORT)) as camera:
             with boot(root, disk, log) as device:
                 _first_boot(checks, device, camera, wheel.name)
                 stored = _stored(device)

@@ -17,7 +17,7 @@ from pathlib import Path
 import recipes
 import roots
 from checks import LACKING, Checks
-from demo_frames import write_jpegs
+from demo_frames import walking, write_jpegs
 from device import HERE_ADDRESS, Device, address_of, boot, slow_down, switch
 from laptop import BECAUSE, CHANNEL, SLOWLY, Laptop
 from system_test_deploy import PORT, rehearse
@@ -84,7 +84,7 @@ def _rehearse_fleet(checks: Checks, folder: Path, laptop: Laptop, layer: Path, p
     with (
         _many_watchers(),
         switch(len(fleet.names)),
-        MjpegServer(in_turn(pictures, hold_s=1.0), address=(HERE_ADDRESS, PORT)),
+        MjpegServer(in_turn(walking(pictures), hold_s=0.2), address=(HERE_ADDRESS, PORT)),
         ExitStack() as stack,
     ):
         for number, name in enumerate(fleet.names):
@@ -135,7 +135,7 @@ def _camera(lower: Path, layer: Path, folder: Path, name: str, fleet: Fleet) -> 
     with boot(lower, disk, folder / "console.log", namespace) as device:
         device.wait_for_systemd()
         # A cloned card brings its original's name along; each camera gets its own.
-        device.run("rm", "-f", "/var/lib/trailcam/update/device-id")
+        device.run("rm", "-f", "/etc/trailcam/device-id")
         yield device
 
 

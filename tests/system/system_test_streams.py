@@ -26,6 +26,7 @@ from trailcam_edge.events import BlindTime, Visit
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.recognition.loop import open_configured, watch
 from trailcam_edge.recognition.settings import LoopSettings, VisitSettings
+from trailcam_edge.regions import RegionSettings
 from trailcam_project.experiments.mjpeg_server import MjpegServer, in_turn
 
 _DOWN_S = 6.0  # how long the server is away
@@ -59,6 +60,7 @@ def _rehearse(checks: Checks, name: str, address: str, serve: Serve, animals: se
     settings = LoopSettings(
         CameraSettings(source=address),
         RecoverySettings(stall_s=2.0, first_wait_s=0.5, longest_wait_s=4.0, give_up_s=60.0),
+        motion=RegionSettings(enabled=False),  # the server shows photographs: nothing moves in them
         visits=VisitSettings(cool_down_s=1.0),
     )
     stop, messages = threading.Event(), list[str]()

@@ -151,7 +151,7 @@ def _develop(frame: Image, factor: float, lamp: Levels | None) -> Image:
 
 
 def _draw_stems(settings: ClipSettings, width_px: float, random: np.random.Generator) -> Image | None:
-    """Return (H, W, 4) stems that hide the fraction ``stems`` of whatever is behind, or None."""
+    """Return (H, W, 4) stems that hide the fraction ``stems`` of what is behind, or None."""
     if not settings.stems:
         return None
     width, height = settings.frame_size_px

@@ -68,7 +68,7 @@ def cast_shadow(image: Image, box_px: tuple[float, float, float, float], darknes
     part = image[window]
     if not part.size:
         return image
-    shade = np.zeros(part.shape[:2], np.float32)
+    shade: Levels = np.zeros(part.shape[:2], np.float32)
     cv2.ellipse(shade, (centre[0] - window[1].start, centre[1] - window[0].start), axes, 0, 0, 360, 1.0, -1)
     shade = np.asarray(cv2.GaussianBlur(shade, (blur, blur), 0), np.float32)
     result = image.copy()

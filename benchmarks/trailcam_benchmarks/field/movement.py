@@ -1,4 +1,4 @@
-"""Movement in a generated clip: texture that sways, a camera that shakes, an animal that walks, stands and walks on."""
+"""Movement in a generated clip: texture that sways, a camera that shakes, an animal that walks, rests and walks on."""
 
 from dataclasses import dataclass
 

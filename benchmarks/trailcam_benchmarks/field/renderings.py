@@ -9,7 +9,7 @@ _OCTAVES = (4, 9, 20, 45, 100)  # cells across the frame
 
 
 def render_scene(seed: int, size_px: tuple[int, int] = (1920, 1080)) -> Image:
-    """Return (H, W, 3) uint8 RGB that looks like ground and undergrowth: noise of five scales in two colours.
+    """Return (H, W, 3) uint8 RGB of ground and undergrowth: noise of five scales in two colours.
 
     Args:
         seed: of the noise.
@@ -28,7 +28,7 @@ def render_scene(seed: int, size_px: tuple[int, int] = (1920, 1080)) -> Image:
 
 
 def render_animal(seed: int, label: str = "animal") -> CutOut:
-    """Return a body with a head and four legs, 200x300 px, with a coat of its own brightness."""
+    """Return a body with a head and four legs, about 255x173 px, with a coat of the given brightness."""
     random = np.random.default_rng(seed)
     alpha = np.zeros((200, 300), np.uint8)
     cv2.ellipse(alpha, (150, 90), (105, 50), 0, 0, 360, 255, -1)
@@ -39,4 +39,6 @@ def render_animal(seed: int, label: str = "animal") -> CutOut:
     spots = cv2.resize(random.normal(0, 1, (8, 12)).astype(np.float32), (300, 200), interpolation=cv2.INTER_CUBIC)
     levels: Levels = np.asarray(coat + 25 * spots[..., None], np.float32)
     colours = np.clip(levels, 0, 255).astype(np.uint8)
-    return CutOut(np.dstack([colours, alpha]), label, f"rendering {seed}")
+    x, y, width, height = cv2.boundingRect(alpha)
+    rgba = np.dstack([colours, alpha])[y : y + height, x : x + width]
+    return CutOut(np.ascontiguousarray(rgba), label, f"rendering {seed}")

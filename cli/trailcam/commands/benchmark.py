@@ -8,6 +8,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from trailcam.progress import terminal_progress
+from trailcam_benchmarks.field.run import FieldPlan, measure_field, result_json, write_field
+from trailcam_benchmarks.field.summary import text_table
 from trailcam_benchmarks.host.signals import INTERRUPTED, interruptions
 from trailcam_benchmarks.host.virtual_environments import environments_folder
 from trailcam_benchmarks.report.html import render_report
@@ -24,8 +26,8 @@ from trailcam_benchmarks.worker.operator_profile import describe_profile, profil
 from trailcam_benchmarks.worker.spawn import LostError
 from trailcam_benchmarks.worker.ssh_workers import connect
 from trailcam_core.bundle.folder import open_bundle
-from trailcam_core.classifier import BUILTIN_BUNDLE
-from trailcam_core.errors import DeployError, TrailcamError
+from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
+from trailcam_core.errors import DeployError, SourceError, TrailcamError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.jobs.progress import Progress
 from trailcam_train.data.class_names import choose_label_map
@@ -65,6 +67,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label-map", metavar="MAP", help="labels of the folders: animals10, none, or a TOML file")
     parser.add_argument("--ops", action="store_true", help="instead: LiteRT's profile of the operators")
     parser.add_argument(
+        "--field",
+        type=Path,
+        nargs=2,
+        metavar=("SCENES", "CUTOUTS"),
+        help="instead: visits right and wrong in generated clips of animals in scenes that the model has not seen",
+    )
+    parser.add_argument("--clips", type=_count, default=32, metavar="N", help="with --field: of each condition (32)")
+    parser.add_argument(
+        "--empty", type=_duration, default=60.0, metavar="T", help="with --field: duration of each empty scene (1m)"
+    )
+    parser.add_argument(
+        "--condition", action="append", default=[], metavar="NAME", help='with --field: only this one, as "0.25, wind"'
+    )
+    parser.add_argument(
         "--soak", type=_duration, default=0.0, metavar="T", help="then run each bundle for this time: 30m"
     )
     parser.add_argument("--budget", type=_duration, metavar="T", help="name the best bundle whose p90 fits: 66ms")
@@ -78,6 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure; return 3 if no bundle fits the budget, one is slower, or a soak or all bundles failed."""
     if arguments.child:
         return worker.main()
+    if arguments.field is not None:
+        return _field(arguments)
     if arguments.ops:
         return _operators(arguments)
     with interruptions():
@@ -123,6 +141,23 @@ def _compare(arguments: argparse.Namespace) -> int:
     unsoaked = any(not soak.complete for soak in result.soaks)
     failed = unmeasured or unsoaked or not fits or any(verdict.failed for verdict in verdicts)
     return _CHECK_FAILED if failed else 0
+
+
+def _field(arguments: argparse.Namespace) -> int:
+    """Measure one bundle in the field, as far as generated clips are the field."""
+    if len(arguments.bundles) > 1 or arguments.on is not None:
+        raise SourceError("--field measures one bundle, on this machine. Run it again for the next one.")
+    scenes, cut_outs = arguments.field
+    plan = FieldPlan(scenes, cut_outs, arguments.clips, arguments.empty, conditions=tuple(arguments.condition))
+    if arguments.out is not None:
+        arguments.out.mkdir(parents=True, exist_ok=True)  # better now than after an hour
+    with terminal_progress() as progress:
+        classifier = Classifier.open(next(iter(arguments.bundles), None), num_threads=1)
+        result = measure_field(classifier, plan, progress)
+    print(json.dumps(result_json(result), sort_keys=True) if arguments.json else text_table(result.rows))
+    if arguments.out is not None:
+        write_field(result, arguments.out)
+    return 0
 
 
 def _operators(arguments: argparse.Namespace) -> int:

@@ -6,9 +6,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from trailcam.native_log import quiet_native_log
+from trailcam.model_options import open_first
 from trailcam_core.bundle.golden_replay import GoldenReport
-from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
+from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.records import encode
 from trailcam_core.spec import Manifest, ModelEntry
 
@@ -25,8 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check a bundle and replay its golden vectors; exit code 3 if they give other answers here."""
-    with quiet_native_log():
-        classifier = Classifier.open(arguments.bundle, num_threads=1)
+    classifier = open_first(arguments.bundle, threads=1)
     manifest = classifier.bundle.manifest
     report = classifier.replay_golden()
     if arguments.json:
@@ -59,6 +58,12 @@ def _lines(manifest: Manifest, report: GoldenReport) -> list[tuple[str, str]]:
         ("input", f"{spec.width}x{spec.height} px {spec.colour} {spec.dtype}, {spec.fit}, {spec.resize}"),
         ("labels", f"{len(output.labels)}: {', '.join(output.labels[:20])}{' ...' if len(output.labels) > 20 else ''}"),
     ]
+    if output.blank_labels or output.unknown_labels:
+        silent = [
+            *(f"{label} (blank)" for label in output.blank_labels),
+            *(f"{x} (unknown)" for x in output.unknown_labels),
+        ]
+        lines.append(("never answered", ", ".join(silent)))
     if output.reject is None:
         lines.append(("unknown", "never answered: this bundle has no reject rule"))
     else:

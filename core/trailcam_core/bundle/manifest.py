@@ -6,14 +6,16 @@ bytes back, so a bundle that can be written can be read.
 
 from typing import Any
 
-from trailcam_core.bundle.labels import MAX_LABEL_CHARACTERS, MAX_LABELS
+from trailcam_core.bundle.labels import MAX_LABEL_CHARACTERS, MAX_LABELS, is_printable
 from trailcam_core.errors import BundleError
 from trailcam_core.records import Choice, Document, Range, canonical_json, encode, parse_json, shown
 from trailcam_core.spec import (
     FORMAT_RUNTIMES,
     FORMAT_SCHEMES,
-    SCHEMA_VERSION,
+    SCHEMA_VERSIONS,
     Manifest,
+    OutputSpec,
+    schema_version_of,
 )
 
 MAX_MANIFEST_BYTES = 8_000_000  # 100,000 labels with room to spare; a ten-class manifest has 3,000
@@ -62,22 +64,27 @@ def _to_fields(manifest: Manifest) -> dict[str, Any]:
     for part, key in (("model", "runtime_min"), ("drift", "gate")):
         if fields[part] is not None and fields[part][key] is None:
             del fields[part][key]
+    for key in ("blank_labels", "unknown_labels"):
+        if not fields["output"][key]:
+            del fields["output"][key]
     return fields
 
 
 def _read_manifest(content: bytes, source: str) -> Manifest:
     table, document = parse_json(content, source, BundleError, MAX_MANIFEST_BYTES)
     found = table.get("schema_version")
-    if found != SCHEMA_VERSION or isinstance(found, bool):
-        newer = isinstance(found, int) and found > SCHEMA_VERSION
+    if found not in SCHEMA_VERSIONS or isinstance(found, bool):
+        newer = isinstance(found, int) and found > max(SCHEMA_VERSIONS)
         raise document.refuse(
             ("schema_version",),
-            f"schema_version is {shown(found)}, this Trailcam reads {SCHEMA_VERSION}. "
+            f"schema_version is {shown(found)}, this Trailcam reads {SCHEMA_VERSIONS[0]} to {SCHEMA_VERSIONS[-1]}. "
             + ("Update Trailcam on this machine" if newer else "Export the bundle again"),
         )
     manifest = document.decode(Manifest, table)
     _check_files(document, manifest)
     _check_labels(document, manifest.output.labels)
+    _check_silent_labels(document, manifest.output)
+    _check_schema(document, manifest)
     _check_figures(document, manifest)
     _check_provenance(document, manifest.provenance)
     return manifest
@@ -105,13 +112,36 @@ def _check_labels(document: Document, labels: tuple[str, ...]) -> None:
     seen: set[str] = set()
     for position, label in enumerate(labels):
         path = ("output", f"labels[{position}]")
-        if not 1 <= len(label) <= MAX_LABEL_CHARACTERS or not label.isprintable():
+        if not 1 <= len(label) <= MAX_LABEL_CHARACTERS or not is_printable(label):
             document.refuse_value(path, label, f"a printable name of 1 to {MAX_LABEL_CHARACTERS} characters")
         if label != label.strip():
             document.refuse_value(path, label, "a name without spaces around it")
         if label in seen:
             document.refuse_value(path, label, "a name that is not in the list before")
         seen.add(label)
+
+
+def _check_silent_labels(document: Document, output: OutputSpec) -> None:
+    """Refuse labels of nothing and of the unknown that are not labels, are both, or leave no answer."""
+    seen: set[str] = set()
+    for key in ("blank_labels", "unknown_labels"):
+        for position, label in enumerate(getattr(output, key)):
+            path = ("output", f"{key}[{position}]")
+            if label not in output.labels:
+                document.refuse_value(path, label, "one of output.labels")
+            if label in seen:
+                document.refuse_value(path, label, "a name that is in blank_labels or unknown_labels once")
+            seen.add(label)
+    if seen and not output.known_ids:
+        document.refuse_value(("output", "labels"), list(output.labels), "at least one label that can be an answer")
+
+
+def _check_schema(document: Document, manifest: Manifest) -> None:
+    needed = schema_version_of(manifest.output)
+    if manifest.schema_version != needed:
+        keys = "with" if needed > 1 else "without"
+        expected = f"{needed}, {keys} output.blank_labels or output.unknown_labels"
+        document.refuse_value(("schema_version",), manifest.schema_version, expected)
 
 
 def _check_figures(document: Document, manifest: Manifest) -> None:
@@ -130,6 +160,6 @@ def _check_provenance(document: Document, provenance: dict[str, str]) -> None:
         document.refuse_value(("provenance",), provenance, f"at most {_MAX_PROVENANCE} keys")
     for key, value in provenance.items():
         for text in (key, value):
-            if len(text) > _MAX_TEXT_CHARACTERS or not text.isprintable():
+            if len(text) > _MAX_TEXT_CHARACTERS or not is_printable(text):
                 expected = f"printable text of at most {_MAX_TEXT_CHARACTERS:,} characters"
                 document.refuse_value(("provenance", key), text, expected)

@@ -71,11 +71,26 @@ class Run:
         """The trained Keras model."""
         return self.path / "model.keras"
 
+    @property
+    def blank_labels(self) -> tuple[str, ...]:
+        """The label that means "nothing there", as the recipe's [field] names it, if the run has it."""
+        return self._of_field("blank_label")
+
+    @property
+    def unknown_labels(self) -> tuple[str, ...]:
+        """The label that means "an animal, but none of the others", named and held likewise."""
+        return self._of_field("unknown_label")
+
     def pictures(self, split: str) -> tuple[SplitRow, ...]:
         """Return the rows of one split, in the order of the file."""
         if split not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
         return tuple(row for row in self.rows if row.split == split)
+
+    def _of_field(self, key: str) -> tuple[str, ...]:
+        table = self.recipe.get("field")
+        label = table.get(key) if isinstance(table, dict) else None
+        return (label,) if label in self.labels else ()
 
 
 def split_to_bytes(rows: Iterable[SplitRow]) -> bytes:

@@ -23,12 +23,14 @@ class Decision:
     """The answer for one picture.
 
     ``label`` is None when the answer is "unknown"; ``confidence`` is the probability of the best candidate either way;
-    ``top`` lists the best candidates, most probable first.
+    ``top`` lists the best candidates, most probable first. ``blank`` is True when the answer is "nothing there"; then
+    ``label`` is None as well.
     """
 
     label: str | None
     confidence: float
     top: tuple[Candidate, ...]
+    blank: bool = False
 
 
 def probabilities(logits: Floats, temperature: float = 1.0) -> npt.NDArray[np.float64]:
@@ -72,6 +74,19 @@ def fit_reject_rule(logits: Floats, score: str, keep: float) -> float:
     return float(scores[min(len(scores) - 1, int(np.floor((1 - keep) * len(scores))))])
 
 
+def is_named(logits: Floats, output: OutputSpec, score: str, threshold: float) -> npt.NDArray[np.bool_]:
+    """Return whether each picture gets a label as its answer: (N, K) logits to (N,).
+
+    Args:
+        logits: in the order of ``output.labels``.
+        output: which labels are never an answer; its reject rule is not read.
+        score: see ``confidence_score``.
+        threshold: the picture is unknown below it.
+    """
+    known = np.isin(logits.argmax(axis=-1), output.known_ids)
+    return np.asarray(known & (confidence_score(logits, score) >= threshold))
+
+
 def decide(logits: Floats, output: OutputSpec, top_count: int = 3, background: int | None = None) -> Decision:
     """Turn the logits of one picture into an answer.
 
@@ -80,14 +95,20 @@ def decide(logits: Floats, output: OutputSpec, top_count: int = 3, background: i
         output: labels, temperature and reject rule.
         top_count: how many candidates to list, at least 1.
         background: class that means "nothing there"; its answer is "unknown".
+
+    Returns:
+        The best label, unless it is one of ``output.blank_labels`` (blank), one of ``output.unknown_labels``, or
+        rejected by the rule (unknown).
     """
     if top_count < 1 or logits.shape != (len(output.labels),) or not np.isfinite(logits).all():
         raise ValueError(f"expected {len(output.labels)} finite logits and top_count of 1 or more, got {logits.shape}")
     shares = probabilities(logits, output.temperature)
     order = np.argsort(-shares, kind="stable")[:top_count]
     top = tuple(Candidate(output.labels[class_id], float(shares[class_id])) for class_id in order)
-    unknown = int(order[0]) == background or _is_rejected(logits, output.reject)
-    return Decision(None if unknown else top[0].label, top[0].probability, top)
+    best = top[0].label
+    blank = best in output.blank_labels
+    unknown = int(order[0]) == background or best in output.unknown_labels or _is_rejected(logits, output.reject)
+    return Decision(None if blank or unknown else best, top[0].probability, top, blank)
 
 
 def _is_rejected(logits: Floats, rule: RejectRule | None) -> bool:

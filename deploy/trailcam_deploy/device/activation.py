@@ -12,10 +12,11 @@ from trailcam_core.network.ssh.errors import HostError, last_lines
 from trailcam_core.release.update_result import UpdateResult, parse_update_result
 from trailcam_deploy.device.facts import INBOX
 from trailcam_deploy.ssh.connection import Connection
+from trailcam_deploy.ssh.root_scripts import PRELUDE
 
 _Log = logging.LoggerAdapter[logging.Logger]
 _PROBE = (Path(__file__).parent / "device_probe.py").read_text(encoding="utf-8")
-_UPDATE_SCRIPT = '/opt/trailcam/bin/trailcam update --json "$@"'
+_UPDATE_SCRIPT = f'{PRELUDE}\nas_service /opt/trailcam/bin/trailcam update --json "$@"'
 _UPDATE_S = 1800.0  # a self-test of 300 s, and a slow card
 _BUSY_S = 600.0  # of another update on the device
 _POLL_S = 3.0

@@ -1,1 +1,1 @@
-"""Frame capture and the motion gate."""
+"""Frame capture."""

@@ -1,4 +1,4 @@
-"""Settings of the camera, of its recovery and of the motion gate, with their defaults.
+"""Settings of the camera and of its recovery, with their defaults.
 
 Units are in the names, shares run from 0 to 1. A value out of range is a ``FieldError``.
 """
@@ -40,25 +40,6 @@ class RecoverySettings:
         check_ranges(self)
         _check_at_least(self, "longest_wait_s", self.first_wait_s, "first_wait_s")
         _check_at_least(self, "give_up_s", self.stall_s, "stall_s")
-
-
-@dataclass(frozen=True)
-class MotionSettings:
-    """Section ``[motion]``: when a frame contains motion, judged on a grey image about 80 px wide.
-
-    A pixel has changed if it differs by ``level_step`` (of 255) from the background; a frame has changed if at least
-    ``changed_share`` of its pixels have. The background follows the scene within about ``follow_s``. Frames pass for
-    another ``hold_s`` after the last motion.
-    """
-
-    enabled: bool = False
-    level_step: Annotated[float, Range(1, 255)] = 12.0
-    changed_share: Annotated[float, Range(0, 1)] = 0.005
-    follow_s: Annotated[float, Range(0.1, 3600)] = 5.0
-    hold_s: Annotated[float, Range(0, 3600)] = 3.0
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
 
 
 def _check_at_least(settings: object, name: str, low: float, other: str) -> None:

@@ -2,7 +2,7 @@
 
     deployments.csv     one row: this camera at this place, with its effort in words
     media.csv, media/   the kept pictures
-    observations.csv    one event-based row for each visit
+    observations.csv    one event-based row for each visit, and a media-based one with the box in its picture
     blind-times.csv     blind times and their reasons: an additional table, which the standard allows
     datapackage.json    the metadata
 
@@ -130,6 +130,7 @@ class _Chosen:
         self.number = self.undated = 0
         self.labels: set[str] = set()
         self.pictured: set[str] = set()
+        self.boxed = False
         self.times_known = self.effort is None or self.effort.times_known
         self.span = (inf, -inf) if self.effort is None else (self.effort.start_s, self.effort.end_s)
 
@@ -149,6 +150,7 @@ class _Chosen:
             first_s, last_s = min(first_s, start_s or 0), max(last_s, end_s or 0)
             if event.picture is not None and _add_picture(package, event, folder):
                 self.pictured.add(event.visit_id)
+                self.boxed = self.boxed or event.box is not None
         self.span = first_s, last_s
         self.times_known = self.times_known and bases <= {"clock"}
         if not self.number and self.effort is None:
@@ -183,17 +185,18 @@ def _add_tables(package: zipfile.ZipFile, chosen: _Chosen, deployment: Deploymen
             [deployment_row(deployment, chosen.effort, chosen.span, chosen.times_known)],
         ),
         "media": (MEDIA_COLUMNS, media_rows(chosen.dated() if pictured else (), pictured, deployment)),
-        "observations": (OBSERVATION_COLUMNS, observation_rows(chosen.dated(), deployment, project)),
+        "observations": (OBSERVATION_COLUMNS, observation_rows(chosen.dated(), pictured, deployment, project)),
         "blind-times": (BLIND_TIME_COLUMNS, blind_rows(chosen.effort, deployment)),
     }
     for name, (columns, rows) in tables.items():
         _add_table(package, f"{name}.csv", columns, rows, chosen.number > _MANY_ROWS)
-    metadata = _datapackage(deployment, project, chosen.span, chosen.labels)
+    levels = ["event", "media"] if chosen.boxed else ["event"]
+    metadata = _datapackage(deployment, project, chosen.span, chosen.labels, levels)
     package.writestr(_zip_info("datapackage.json"), json.dumps(metadata, ensure_ascii=False, indent=2) + "\n")
 
 
 def _datapackage(
-    deployment: Deployment, project: Project, span: tuple[float, float], labels: set[str]
+    deployment: Deployment, project: Project, span: tuple[float, float], labels: set[str], levels: list[str]
 ) -> dict[str, Any]:
     start_s, end_s = span
     metadata: dict[str, Any] = {
@@ -209,7 +212,7 @@ def _datapackage(
             "samplingDesign": project.sampling_design,
             "captureMethod": ["activityDetection"],
             "individualAnimals": False,
-            "observationLevel": ["event"],
+            "observationLevel": levels,
         },
         "spatial": {"type": "Point", "coordinates": [deployment.longitude, deployment.latitude]},
         "temporal": {"start": utc_stamp(start_s)[:10], "end": utc_stamp(end_s)[:10]},

@@ -79,12 +79,14 @@ def media_rows(events: Iterable[EventRecord], pictured: set[str], deployment: De
             }
 
 
-def observation_rows(events: Iterable[EventRecord], deployment: Deployment, project: Project) -> Iterator[Row]:
-    """Yield a row for each visit."""
+def observation_rows(
+    events: Iterable[EventRecord], pictured: set[str], deployment: Deployment, project: Project
+) -> Iterator[Row]:
+    """Yield an event-based row for each visit and, if its picture has a box, a media-based row with the box."""
     for event in events:
         kind = _observation_type(event)
         end = utc_stamp(event.ended.unix_s)
-        yield {
+        row: Row = {
             "observationID": event.visit_id,
             "deploymentID": deployment.deployment_id,
             "eventID": event.visit_id,
@@ -100,6 +102,17 @@ def observation_rows(events: Iterable[EventRecord], deployment: Deployment, proj
             "observationTags": f"label:{event.label}",
             "observationComments": None if event.started.known else f"the date is a bound: {event.started.basis}",
         }
+        yield row
+        if event.box is not None and event.visit_id in pictured:
+            yield row | {
+                "observationID": f"{event.visit_id}-box",
+                "mediaID": event.visit_id,
+                "observationLevel": "media",
+                "bboxX": round(event.box.x, 5),
+                "bboxY": round(event.box.y, 5),
+                "bboxWidth": round(event.box.width, 5),
+                "bboxHeight": round(event.box.height, 5),
+            }
 
 
 def blind_rows(effort: Effort | None, deployment: Deployment) -> Iterator[Row]:

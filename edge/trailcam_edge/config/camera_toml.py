@@ -7,10 +7,10 @@ Every component owns its settings class; a key of the file is a field of the cla
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from trailcam_core.errors import ConfigError
-from trailcam_core.records import FieldError, Range, check_ranges, parse_toml, read_toml
+from trailcam_core.records import Document, FieldError, Range, check_ranges, parse_toml, read_toml
 from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.sinks.settings import SinksSettings
@@ -19,6 +19,10 @@ from trailcam_edge.update.settings import UpdateSettings
 
 _MAX_SECRET_BYTES = 4_096
 _OTHERS_MAY_READ = 0o004
+_REPLACED = {  # keys of [motion] before there were regions
+    "changed_share": "use min_fraction, the smallest region as a fraction of the frame (0.0006)",
+    "hold_s": "remove it; a region that stands still is watched for still_s (60 s)",
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def read_config(path: Path) -> Config:
             f'{path}: no such file. "trailcam service install --root DIR" writes a configuration to start from.'
         )
     table, document = read_toml(path, ConfigError)
-    return document.decode(Config, table)
+    return _decode(table, document)
 
 
 def parse_config(text: str, source: str, folder: Path) -> Config:
@@ -77,6 +81,16 @@ def parse_config(text: str, source: str, folder: Path) -> Config:
         ConfigError: see ``read_config``.
     """
     table, document = parse_toml(text, source, ConfigError, folder)
+    return _decode(table, document)
+
+
+def _decode(table: dict[str, Any], document: Document) -> Config:
+    motion = table.get("motion")
+    for key in motion if isinstance(motion, dict) else ():
+        if key in _REPLACED:
+            raise document.refuse(
+                ("motion", key), f"motion.{key} belongs to the motion gate of before: {_REPLACED[key]}"
+            )
     return document.decode(Config, table)
 
 

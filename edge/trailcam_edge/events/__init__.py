@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from trailcam_core.images.boxes import Box
     from trailcam_core.images.resize import Image
 
 __all__ = ["BLANK", "PERSON", "UNKNOWN", "BlindTime", "Moment", "Visit", "is_recording"]
@@ -36,7 +37,8 @@ class Visit:
     ``label`` is a label of the model or an outcome: ``unknown``, ``blank``, ``person``. ``started`` and ``ended`` are
     the first and last of its ``frames``; ``votes`` of these were far enough apart to count. ``confidence`` (0..1,
     calibrated) is that of ``best_frame``, (H, W, 3) uint8 RGB and owned by the visit, or None if no picture is kept.
-    ``bundle`` names the model, ``latency_ms`` is the mean time from a frame to its answer.
+    ``bundle`` names the model, ``latency_ms`` is the mean time from a frame to its answer. ``box`` is the place of the
+    animal in ``best_frame``, None if frames were classified as a whole.
     """
 
     visit_id: str
@@ -49,6 +51,7 @@ class Visit:
     best_frame: "Image | None" = field(repr=False, compare=False)
     bundle: str
     latency_ms: float
+    box: "Box | None" = None
 
 
 @dataclass(frozen=True)

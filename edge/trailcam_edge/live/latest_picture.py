@@ -11,18 +11,22 @@ from typing import Any
 
 import cv2
 
+from trailcam_core.images.boxes import Box
 from trailcam_core.images.resize import Image
 from trailcam_edge.recognition.frame_result import FrameResult
+from trailcam_edge.regions.polygons import Polygon
 from trailcam_edge.store.picture_folder import encode_jpeg
 
 _INTEREST_S = 10.0  # without a request pictures are discarded
 _MAX_SIDE_PX = 960  # enough for a phone; a JPEG of 60 kB
 _QUALITY = 75
+_MAX_BOXES = 20  # that the page draws
+_MAX_POINTS = 200  # of masks: the record is a header of the picture
 
 
 @dataclass(frozen=True)
 class FrameSummary:
-    """Result of the newest frame; ``outcome`` as in ``FrameResult``."""
+    """Result of the newest frame; ``outcome``, boxes and masks as in ``FrameResult``."""
 
     sequence: int = -1
     outcome: str | None = None
@@ -33,6 +37,10 @@ class FrameSummary:
     dropped: int = 0
     open_labels: tuple[str, ...] = ()
     at_s: float = float("-inf")  # monotonic
+    box: Box | None = None
+    boxes: tuple[Box, ...] = ()
+    ignore: tuple[Polygon, ...] = ()
+    only: tuple[Polygon, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,10 @@ class LiveView:
             result.dropped,
             result.open_labels,
             now_s,
+            result.box,
+            result.boxes,
+            result.ignore,
+            result.only,
         )
         wanted = now_s < self._requested_s + _INTEREST_S
         image = (summary, result.frame.image) if wanted else None
@@ -121,7 +133,21 @@ def frame_record(summary: FrameSummary) -> dict[str, Any]:
         "age_ms": round(summary.age_ms, 1),
         "dropped": summary.dropped,
         "open": list(summary.open_labels),
+        "box": None if summary.box is None else _corners(summary.box),
+        "boxes": [_corners(box) for box in summary.boxes[:_MAX_BOXES]],
+        "ignore": _points(summary.ignore),
+        "only": _points(summary.only),
     }
+
+
+def _corners(box: Box) -> list[float]:
+    return [round(value, 4) for value in (box.x, box.y, box.width, box.height)]
+
+
+def _points(polygons: tuple[Polygon, ...]) -> list[list[list[float]]]:
+    """Return polygons for a header; an empty list if they have too many points for it."""
+    points = [[[round(value, 3) for value in point] for point in polygon] for polygon in polygons]
+    return points if sum(map(len, points)) <= _MAX_POINTS else []
 
 
 def _shrink(image: Image) -> Image:

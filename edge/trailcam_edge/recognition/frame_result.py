@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from trailcam_core.classifier import Classification
+from trailcam_core.images.boxes import Box
 from trailcam_edge.events import BlindTime, Visit
+from trailcam_edge.regions.polygons import Polygon
 from trailcam_edge.sources import Frame
 
 
@@ -11,10 +13,14 @@ from trailcam_edge.sources import Frame
 class FrameResult:
     """One frame and its classification; the frame is valid until the next event is requested.
 
-    ``answer`` is None if the motion gate skipped the frame. ``outcome`` is the label that was counted,
+    ``answer`` is None if nothing moved; the model has classified the first frame all the same, so a result proves that
+    it runs. ``outcome`` is the label that was counted,
     ``unknown``, ``blank`` or ``person``, None without an answer. ``age_ms`` is the time since the frame's timestamp,
     ``rate_hz`` the smoothed frame rate of the loop (0 until it is known), ``dropped`` the number of frames that were
     replaced by a newer one so far, ``open_labels`` the labels with an open visit.
+
+    ``box`` is the region of the answer, None for the whole frame; ``boxes`` are all regions of the frame, ``ignore``
+    and ``only`` the masks in use.
     """
 
     frame: Frame
@@ -24,6 +30,10 @@ class FrameResult:
     age_ms: float = 0.0
     dropped: int = 0
     open_labels: tuple[str, ...] = ()
+    box: Box | None = None
+    boxes: tuple[Box, ...] = ()
+    ignore: tuple[Polygon, ...] = ()
+    only: tuple[Polygon, ...] = ()
 
 
 WatchEvent = FrameResult | Visit | BlindTime

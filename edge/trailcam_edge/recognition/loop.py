@@ -1,6 +1,6 @@
 """The live loop: classify the newest frame and yield frame results, visits and blind times.
 
-    camera --capture thread--> latest frame --> motion gate --> classifier --> vote --> visits
+    camera --capture thread--> latest frame --> regions that move --> classifier --> vote --> visits
 
 Images of a folder and frames of a recording wait, so every one is classified. A live source does not wait: only its
 newest frame is classified, so the result is never about the past. ``docs/adr/0006-live-loop.md`` has the reasons and
@@ -19,10 +19,11 @@ from trailcam_core.errors import SourceError
 from trailcam_core.images.resize import Image
 from trailcam_edge.camera.capture_thread import CaptureThread
 from trailcam_edge.camera.latest_frame import LatestFrame
-from trailcam_edge.camera.motion import MotionGate
-from trailcam_edge.events import BLANK, PERSON, UNKNOWN, Visit
+from trailcam_edge.events import BLANK, UNKNOWN, Visit
 from trailcam_edge.events.clock import Clock, SystemClock
+from trailcam_edge.recognition.best_pictures import BestPictures
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
+from trailcam_edge.recognition.region_classifier import RegionAnswer, RegionClassifier
 from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.recognition.sharpness import sharpness
 from trailcam_edge.recognition.visits import (
@@ -114,9 +115,9 @@ class _Loop:
         self._settings = settings
         self._clock = clock
         self._stop = stop
-        self._gate = MotionGate(settings.motion) if settings.motion.enabled else None
+        self._regions = self._make_regions()
         self._visits = VisitState()
-        self._pictures: dict[str, Image] = {}  # best picture of each track, by label
+        self._pictures = BestPictures()
         self._rate_hz = 0.0
         self._previous_s: float | None = None
         self._due_s = 0.0
@@ -190,21 +191,31 @@ class _Loop:
             _log.warning("no frame for %g s; ending after %g s without one.", recovery.stall_s, recovery.give_up_s)
 
     def _process(self, frame: Frame, delivery: Delivery, dropped: int = 0) -> Iterator[WatchEvent]:
-        """Classify one frame unless the gate skips it; yield the visits that ended before it, then its result."""
+        """Classify what moves in one frame; yield the visits that ended before it, then its result."""
         answer: Classification | None = None
         outcome: str | None = None
+        found: RegionAnswer | None = None
         if delivery == "stills":
             answer = self._classify(frame)[0]
             outcome = name_outcome(answer, self._settings.visits)
-        elif self._passes_gate(frame):
-            answer, outcome, ended = self._count(frame)
+        elif self._regions is None:
+            answer, fitted = self._classify(frame)
+            outcome, ended = self._count(frame, answer, fitted)
+            yield from ended
+        elif (found := self._regions.classify(frame)) is not None:
+            answer = found.answer
+            outcome, ended = self._count(frame, answer, found.crop, found)
             yield from ended
         else:
             yield from self._pass_time(frame.timestamp_s)
         now_s = time.monotonic()
         self._measure_rate(now_s)
         age_ms = (now_s - frame.timestamp_s) * 1e3 if delivery == "live" else 0.0
-        yield FrameResult(frame, answer, self._rate_hz, outcome, age_ms, dropped, self._visits.open_labels)
+        result = FrameResult(frame, answer, self._rate_hz, outcome, age_ms, dropped, self._visits.open_labels)
+        if self._regions is not None:
+            motion, box = self._settings.motion, None if found is None else found.box
+            result = replace(result, box=box, boxes=self._regions.boxes, ignore=motion.ignore, only=motion.only)
+        yield result
 
     def _reload(self) -> Iterator[Visit]:
         """Switch to another model and other rules, if there are any; visits of the old model end with it."""
@@ -212,15 +223,13 @@ class _Loop:
         if reload is None:
             return
         yield from self._end()
-        self._pictures = {}
+        self._pictures = BestPictures()
         self._classifier, self._settings = reload.classifier, reload.settings
-        self._gate = MotionGate(reload.settings.motion) if reload.settings.motion.enabled else None
+        self._regions = self._make_regions()
 
-    def _passes_gate(self, frame: Frame) -> bool:
-        """Return True for motion, and for every frame while a track exists, even of an animal that keeps still."""
-        if self._gate is None:
-            return True
-        return self._gate.passes(frame.pixels.luma(), frame.timestamp_s) or bool(self._visits.tracks)
+    def _make_regions(self) -> RegionClassifier | None:
+        motion = self._settings.motion
+        return RegionClassifier(self._classifier, motion) if motion.enabled else None
 
     def _classify(self, frame: Frame) -> tuple[Classification, Image]:
         """Return the answer, and the image in the size of the model's input."""
@@ -228,44 +237,39 @@ class _Loop:
         fitted = frame.fitted(self._classifier.input)
         return self._classifier.classify_input(fitted, start_s=start_s), fitted
 
-    def _count(self, frame: Frame) -> tuple[Classification, str, tuple[Visit, ...]]:
-        """Classify a frame and count it; return the outcome it was counted as, and the visits that ended before."""
-        answer, fitted = self._classify(frame)
+    def _count(
+        self, frame: Frame, answer: Classification, seen: Image, found: RegionAnswer | None = None
+    ) -> tuple[str, tuple[Visit, ...]]:
+        """Count an answer; return the outcome it was counted as, and the visits that ended before.
+
+        Args:
+            frame: the frame.
+            answer: for the frame, or for one region of it.
+            seen: the image in the size of the model's input.
+            found: the region.
+        """
         rules = self._settings.visits
         label = name_outcome(answer, rules)
         vote = FrameVote(frame.timestamp_s, frame.sequence, label, answer.confidence, 0.0, answer.latency_ms)
+        if found is not None and self._regions is not None:
+            vote = replace(vote, region=found.region, box=found.box, may_open=found.may_open, alive=self._regions.alive)
         waited, _ = wait_until(self._visits, frame.timestamp_s, rules)
         if outcome_of(vote, waited, rules) not in (UNKNOWN, BLANK):  # sharpness takes time, and is needed for no other
-            vote = replace(vote, sharpness=sharpness(fitted))
+            vote = replace(vote, sharpness=sharpness(seen))
         self._visits, ended, outcome = advance(self._visits, vote, rules)
         visits = tuple(map(self._visit, ended))
-        self._keep_picture(frame)
-        return answer, outcome, visits
+        self._pictures.keep(frame, self._visits.tracks, rules.keep_person_pictures)
+        return outcome, visits
 
     def _pass_time(self, now_s: float) -> Iterator[Visit]:
         self._visits, ended = wait_until(self._visits, now_s, self._settings.visits)
         yield from map(self._visit, ended)
-        self._drop_pictures()
+        self._pictures.drop_ended(self._visits.tracks)
 
     def _end(self) -> Iterator[Visit]:
         tracks = finish(self._visits)
         self._visits = VisitState()
         yield from map(self._visit, tracks)
-
-    def _keep_picture(self, frame: Frame) -> None:
-        """Keep the picture of this frame for each track whose best frame it is; drop those of ended tracks."""
-        self._drop_pictures()
-        picture: Image | None = None
-        for track in self._visits.tracks:
-            hidden = track.label == PERSON and not self._settings.visits.keep_person_pictures
-            if track.best.sequence == frame.sequence and not hidden:
-                picture = frame.picture() if picture is None else picture
-                self._pictures[track.label] = picture
-
-    def _drop_pictures(self) -> None:
-        if self._pictures:
-            labels = {track.label for track in self._visits.tracks}
-            self._pictures = {label: picture for label, picture in self._pictures.items() if label in labels}
 
     def _visit(self, track: Track) -> Visit:
         return Visit(
@@ -276,9 +280,10 @@ class _Loop:
             confidence=track.best.confidence,
             votes=track.votes,
             frames=track.frames,
-            best_frame=self._pictures.get(track.label),
+            best_frame=self._pictures.of(track),
             bundle=self._classifier.name,
             latency_ms=track.latency_sum_ms / track.frames,
+            box=track.best.box,
         )
 
     def _measure_rate(self, now_s: float) -> None:

@@ -6,8 +6,9 @@ from types import MappingProxyType
 from typing import Annotated
 
 from trailcam_core.records import Choice, FieldError, Range, check_ranges
-from trailcam_edge.camera.settings import CameraSettings, MotionSettings, RecoverySettings
+from trailcam_edge.camera.settings import CameraSettings, RecoverySettings
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.regions import RegionSettings
 
 _Probability = Annotated[float, Range(0, 1)]
 
@@ -68,6 +69,6 @@ class LoopSettings:
 
     camera: CameraSettings = field(default_factory=CameraSettings)
     recovery: RecoverySettings = field(default_factory=RecoverySettings)
-    motion: MotionSettings = field(default_factory=MotionSettings)
+    motion: RegionSettings = field(default_factory=RegionSettings)
     visits: VisitSettings = field(default_factory=VisitSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)

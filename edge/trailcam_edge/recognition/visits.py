@@ -4,14 +4,17 @@
                                     |                         |---longer than longest_s----------> ended, tentative
                                     +--votes can no longer suffice, or too old--> nothing
 
-Every label has a separate track, so a visit survives frames with another answer. Opening needs M of N votes, as in
+Every label has a separate track in every region, so a visit survives frames with another answer, and two animals at the
+same time are two visits. Opening needs M of N votes, as in
 radar track initiation; staying open needs less confidence than opening (hysteresis). A visit that was cut at its
 maximum duration must win its votes again, so the remainder is never a single frame.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from trailcam_core.classifier import Classification
+from trailcam_core.images.boxes import Box
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.recognition.settings import VisitSettings
 
@@ -20,7 +23,11 @@ _CONFIDENCE_STEP = 0.01  # within one step the sharper frame is kept
 
 @dataclass(frozen=True)
 class FrameVote:
-    """One classified frame: ``label`` is a label or outcome from ``name_outcome``, ``sharpness`` is in any unit."""
+    """One classified frame: ``label`` is a label or outcome from ``name_outcome``, ``sharpness`` is in any unit.
+
+    ``region`` is the number of the classified region and ``box`` its place, both None for the whole frame; ``alive``
+    are the regions that are being followed. A vote opens a visit only with ``may_open``.
+    """
 
     timestamp_s: float
     sequence: int
@@ -28,6 +35,10 @@ class FrameVote:
     confidence: float
     sharpness: float = 0.0
     latency_ms: float = 0.0
+    region: int | None = None
+    box: Box | None = None
+    may_open: bool = True
+    alive: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -37,11 +48,15 @@ class Best:
     sequence: int
     confidence: float
     sharpness: float
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
 class Track:
-    """Frames of one label: a visit, once ``opened``. ``chances`` counts all votes since its first frame."""
+    """Frames of one label in one region: a visit, once ``opened``.
+
+    ``chances`` counts all votes of that region since its first frame; ``number`` is unique within a watch.
+    """
 
     label: str
     started_s: float
@@ -52,15 +67,18 @@ class Track:
     opened: bool
     best: Best
     latency_sum_ms: float
+    region: int | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True)
 class VisitState:
-    """Tracks in the order in which they started, the current time, and the time of the last vote."""
+    """Tracks in the order in which they started, the current time, and the time of each region's last vote."""
 
     tracks: tuple[Track, ...] = ()
     now_s: float = float("-inf")
-    voted_s: float = float("-inf")
+    voted_s: tuple[tuple[int | None, float], ...] = ()
+    begun: int = 0
 
     @property
     def open_labels(self) -> tuple[str, ...]:
@@ -71,7 +89,7 @@ class VisitState:
 def name_outcome(answer: Classification, settings: VisitSettings) -> str:
     """Return the label of an answer, or the outcome that its label means."""
     best = answer.top[0].label.casefold()
-    if best in settings.blank_labels:
+    if answer.blank or best in settings.blank_labels:
         return BLANK
     if answer.label is None or best == UNKNOWN:
         return UNKNOWN
@@ -95,20 +113,26 @@ def advance(state: VisitState, vote: FrameVote, settings: VisitSettings) -> tupl
     """
     state, ended = wait_until(state, vote.timestamp_s, settings)
     outcome = outcome_of(vote, state, settings)
-    is_vote = state.now_s - state.voted_s >= settings.vote_spacing_s
-    tracks = [_count_chance(track) if is_vote else track for track in state.tracks]
+    voted_s = dict(state.voted_s)
+    is_vote = state.now_s - voted_s.get(vote.region, float("-inf")) >= settings.vote_spacing_s
+    tracks = [_count_chance(track) if is_vote and track.region == vote.region else track for track in state.tracks]
+    begun = state.begun
     if outcome not in (BLANK, UNKNOWN, PERSON) or outcome in settings.reported_outcomes:
-        index = next((index for index, track in enumerate(tracks) if track.label == outcome), None)
+        index = _find(tracks, outcome, vote)
         if index is not None and state.now_s - tracks[index].started_s > settings.longest_s:
             # An open visit: a tentative track ends at vote_age_s, which is never longer.
             ended += (tracks.pop(index),)
             index = None
         if index is None:
-            tracks.append(_begin(outcome, vote, state.now_s, is_vote))
+            begun += 1
+            tracks.append(_begin(outcome, vote, state.now_s, is_vote, begun))
         else:
             tracks[index] = _extend(tracks[index], vote, state.now_s, is_vote, settings)
+    if is_vote:
+        voted_s[vote.region] = state.now_s
     kept = tuple(track for track in tracks if track.opened or _can_open(track, settings))
-    return VisitState(kept, state.now_s, state.now_s if is_vote else state.voted_s), _in_order(ended), outcome
+    recent = tuple((region, at_s) for region, at_s in voted_s.items() if state.now_s - at_s < settings.vote_spacing_s)
+    return VisitState(kept, state.now_s, recent, begun), _in_order(ended), outcome
 
 
 def wait_until(state: VisitState, now_s: float, settings: VisitSettings) -> tuple[VisitState, tuple[Track, ...]]:
@@ -129,9 +153,22 @@ def finish(state: VisitState) -> tuple[Track, ...]:
     return _in_order(tuple(track for track in state.tracks if track.opened))
 
 
-def _begin(label: str, vote: FrameVote, now_s: float, is_vote: bool) -> Track:
-    best = Best(vote.sequence, vote.confidence, vote.sharpness)
-    return Track(label, now_s, now_s, 1, int(is_vote), int(is_vote), False, best, vote.latency_ms)
+def _find(tracks: Sequence[Track], label: str, vote: FrameVote) -> int | None:
+    """Return the index of the track that a vote continues.
+
+    That is the track of its region, or else a track of its label whose region has ended: an animal that was hidden for
+    a while. Two regions that are followed at the same time are two animals.
+    """
+    alike = [index for index, track in enumerate(tracks) if track.label == label]
+    same = [index for index in alike if tracks[index].region == vote.region]
+    ended = [index for index in alike if vote.region is None or tracks[index].region not in vote.alive]
+    return next(iter(same or ended), None)
+
+
+def _begin(label: str, vote: FrameVote, now_s: float, is_vote: bool, number: int) -> Track:
+    best = Best(vote.sequence, vote.confidence, vote.sharpness, vote.box)
+    votes = int(is_vote)
+    return Track(label, now_s, now_s, 1, votes, votes, False, best, vote.latency_ms, vote.region, number)
 
 
 def _extend(track: Track, vote: FrameVote, now_s: float, is_vote: bool, settings: VisitSettings) -> Track:
@@ -141,9 +178,10 @@ def _extend(track: Track, vote: FrameVote, now_s: float, is_vote: bool, settings
         seen_s=now_s,
         frames=track.frames + 1,
         votes=votes,
-        opened=track.opened or votes >= settings.votes,
-        best=_better(track.best, Best(vote.sequence, vote.confidence, vote.sharpness)),
+        opened=track.opened or (vote.may_open and votes >= settings.votes),
+        best=_better(track.best, Best(vote.sequence, vote.confidence, vote.sharpness, vote.box)),
         latency_sum_ms=track.latency_sum_ms + vote.latency_ms,
+        region=vote.region,
     )
 
 

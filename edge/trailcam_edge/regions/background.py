@@ -22,17 +22,19 @@ Mask = npt.NDArray[np.uint8]  # (H, W), 0 or 1
 
 _FIRST_DEVIATION = 6.0  # until a pixel has shown its own: half of the smallest step
 _FIRST_WEIGHT = 4  # frames that the first deviation weighs
-_SAMPLE_STEP = 5  # every fifth pixel in both directions is enough for the light
+_SAMPLE_STEP = 8  # every eighth pixel in both directions is enough for the light
 _MAX_GAIN = 4.0
-_STEADY = 2.0  # levels: while half of the pixels agree as well as that, the light has a shift only
+_STEADY = 1.0  # levels: while half of the pixels agree as well as that, the light has a shift only
 _MIN_GAIN = 0.9  # of the residual with the shift alone: a gain must explain more than that
 _MIN_SPREAD = 4.0  # levels: below this the scene is of one colour and has no gain
+_FULL_CONTRAST = 32.0  # standard deviation over the frame, in levels, from which the smallest step is as set
+_MIN_STEP_FACTOR = 0.5
 _MEAN_RANGE = (-256.0, 1024.0)
 
 
 @dataclass(frozen=True)
 class Background:
-    """What the scene looks like when nothing moves.
+    """The model of the scene without movement.
 
     ``mean`` and ``deviation`` are (H, W) float32 in levels of 255; ``frames`` counts the frames learned, from
     ``begun_s`` to ``time_s``.
@@ -81,9 +83,8 @@ def compare(background: Background, luma: Plane, settings: RegionSettings, watch
     gain, shift = _fit_light(background.mean, luma, watched)
     expected = np.asarray(np.clip(background.mean * np.float32(gain) + np.float32(shift), 0, 255), np.float32)
     difference = luma - expected
-    limit = np.maximum(
-        np.float32(settings.min_level_step), background.deviation * np.float32(settings.deviations * gain)
-    )
+    step = np.float32(settings.level_step * _step_factor(background.mean))
+    limit = np.maximum(step, background.deviation * np.float32(settings.deviations * gain))
     changed = (np.abs(difference) > limit).astype(np.uint8)
     if watched is not None:
         changed &= watched
@@ -104,7 +105,7 @@ def learn(
         comparison: of the frame with it.
         time_s: of the frame.
         settings: ``follow_s`` and ``changed_slowdown``.
-        held: (H, W) uint8 with 1 where nothing is learned: an animal stands there.
+        held: (H, W) uint8 with 1 where nothing is learned: an animal rests there.
     """
     weight = _weight(background, time_s, settings)
     weights = np.where(comparison.changed, np.float32(weight / settings.changed_slowdown), np.float32(weight))
@@ -150,6 +151,12 @@ def absorb(background: Background, luma: Plane, mask: Mask) -> Background:
     mean[chosen] = luma[chosen]
     deviation[chosen] = np.maximum(deviation[chosen], np.float32(_FIRST_DEVIATION))
     return replace(background, mean=mean, deviation=deviation)
+
+
+def _step_factor(mean: Levels) -> float:
+    """Return the factor of the smallest step: at night the whole scene has little contrast, and so has an animal."""
+    contrast = float(np.std(mean[::_SAMPLE_STEP, ::_SAMPLE_STEP]))
+    return min(1.0, max(_MIN_STEP_FACTOR, contrast / _FULL_CONTRAST))
 
 
 def _weight(background: Background, time_s: float, settings: RegionSettings) -> float:

@@ -22,13 +22,14 @@ from trailcam_edge.regions.shapes import Region, find_regions, is_spread, is_tur
 
 LUMA_WIDTH_PX = 320
 _GHOST_EDGES = 0.8  # weaker than this beside those of the background: the animal is in the background
-_QUIET_FRAMES = 3  # nothing is proposed before the background has seen so many, and for so long:
+_MAX_REGIONS = 16  # more are no animals: the scene has changed
+_QUIET_FRAMES = 3  # nothing is proposed before the background has seen this number of frames, for this time:
 _QUIET_S = 1.2  # a leaf sways once
 
 
 @dataclass(frozen=True)
 class FinderState:
-    """What is known of a camera's scene. ``scene_changed`` says that the newest frame was learned at once."""
+    """The state of one camera's scene. ``scene_changed`` is True if the newest frame was learned at once."""
 
     background: Background | None = None
     following: Following = field(default_factory=Following)
@@ -67,11 +68,12 @@ def advance(state: FinderState, luma: Plane, time_s: float, settings: RegionSett
     watched = _watched(luma.shape, settings.ignore, settings.only)
     comparison = compare(background, luma, settings, watched)
     turned = is_turned(comparison)
-    if turned or comparison.changed_fraction > settings.max_fraction or is_spread(comparison.changed):
+    is_whole = turned or comparison.changed_fraction > settings.max_fraction or is_spread(comparison.changed)
+    is_known = background.frames >= _QUIET_FRAMES and time_s - background.begun_s >= _QUIET_S
+    regions = find_regions(comparison, settings) if is_known and not is_whole else ()
+    if is_whole or len(regions) > _MAX_REGIONS:
         following, _ = follow(state.following, (), time_s, settings)
         return FinderState(relearn(background, comparison, time_s, settings, turned), following, scene_changed=True)
-    is_known = background.frames >= _QUIET_FRAMES and time_s - background.begun_s >= _QUIET_S
-    regions = find_regions(comparison, settings) if is_known else ()
     following, identifiers = follow(state.following, [region.box for region in regions], time_s, settings)
     following, absorbed = _judge(following, regions, identifiers, settings)
     learned = learn(background, comparison, time_s, settings, _held(following, regions, identifiers))
@@ -106,7 +108,7 @@ def _judge(
 
 
 def _held(following: Following, regions: Sequence[Region], identifiers: Sequence[int | None]) -> Mask | None:
-    """Return the pixels of regions that came along: an animal that stands is not learned before ``still_s``."""
+    """Return the pixels of regions that came along: a resting animal is not learned before ``still_s``."""
     moved = {region.identifier for region in following.visible if region.has_moved}
     masks = [region.mask for region, identifier in zip(regions, identifiers, strict=True) if identifier in moved]
     return np.bitwise_or.reduce(masks) if masks else None

@@ -1,4 +1,4 @@
-"""From changed pixels to regions: opened, joined, freed of shadow, and told apart from ghosts, as pure functions."""
+"""From changed pixels to regions: opened, joined, freed of shadow, and separated from ghosts, as pure functions."""
 
 from dataclasses import dataclass
 
@@ -11,20 +11,22 @@ from trailcam_edge.regions.background import Comparison, Levels, Mask
 from trailcam_edge.regions.settings import RegionSettings
 
 _OPENING = np.ones((3, 3), np.uint8)
+_REACH = np.ones((5, 5), np.uint8)
+_LIMB_PX = 4  # two steps of this reach
 _BLOCKS = (4, 3)  # columns and rows of the test for a change of the whole scene
-_BLOCK_FRACTION = 0.15  # a block counts as changed from here
+_BLOCK_FRACTION = 0.4  # a block counts as changed from here: a storm changes a third of it
 _MAX_BLOCKS = 0.8  # an animal does not reach four fifths of the blocks
 
 _TURNED_FRACTION = 0.01  # of a block: the frame is compared at another place if enough blocks changed so much
 _TURNED_BLOCKS = 0.6
-_TURNED_PX = 1.5  # less is the wind on the post
+_TURNED_PX = 5.0  # in a storm leaves sway by 4
+_SHRINK = 4  # of the frames that are compared
 _TURNED_GAIN = 0.5  # of the changed pixels that may be left where the frame has moved
 
-_SHADOW_RATIO = (0.25, 2.0)  # darker is no shadow under the open sky, brighter no patch of sun
-_SHADOW_SPREAD = 0.05  # of the ratio round its local mean: a shadow darkens neighbours alike
-_FLAT = 0.34  # of the highest column
-_DARK = 0.8  # of the pixels of a column
-_MIN_OBJECT = 0.12  # what is no shadow must be this part of a region, or the whole region counts
+_SHADOW_RATIO = (0.25, 1.0)  # of the background's level: darker is no shadow under the open sky
+_FLAT = 0.4  # of the highest column
+_LONG = 0.15  # of the region's width: a shorter end is a tail
+_DARK = 0.65  # of the pixels of a column
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,16 @@ def is_turned(comparison: Comparison) -> bool:
     """Return whether the whole frame has moved, so that the background fits again once it is moved as well."""
     if not is_spread(comparison.changed, _TURNED_FRACTION, _TURNED_BLOCKS):
         return False
-    half = (max(8, comparison.luma.shape[1] // 2), max(8, comparison.luma.shape[0] // 2))
+    small = (max(8, comparison.luma.shape[1] // _SHRINK), max(8, comparison.luma.shape[0] // _SHRINK))
     frame, expected, limit = (
-        cv2.resize(levels.astype(np.float32), half, interpolation=cv2.INTER_AREA)
+        cv2.resize(levels.astype(np.float32), small, interpolation=cv2.INTER_AREA)
         for levels in (comparison.luma, comparison.expected, comparison.limit)
     )
-    (x, y), _ = cv2.phaseCorrelate(expected, frame, cv2.createHanningWindow(half, cv2.CV_32F))
-    if 2 * max(abs(x), abs(y)) < _TURNED_PX:
+    (x, y), _ = cv2.phaseCorrelate(expected, frame, cv2.createHanningWindow(small, cv2.CV_32F))
+    if _SHRINK * max(abs(x), abs(y)) < _TURNED_PX:
         return False
     shift = np.array([[1, 0, x], [0, 1, y]], np.float32)
-    moved = cv2.warpAffine(expected, shift, half, borderValue=-1)
+    moved = cv2.warpAffine(expected, shift, small, borderValue=-1)
     seen = moved >= 0
     before = np.count_nonzero((np.abs(frame - expected) > limit) & seen)
     after = np.count_nonzero((np.abs(frame - moved) > limit) & seen)
@@ -80,7 +82,7 @@ def find_regions(comparison: Comparison, settings: RegionSettings, shadows: bool
     Args:
         comparison: the frame beside its background.
         settings: smallest region, and how near regions are joined.
-        shadows: leave shadows and patches of sun out of the boxes.
+        shadows: leave shadows out of the boxes.
     """
     opened = np.asarray(cv2.morphologyEx(comparison.changed, cv2.MORPH_OPEN, _OPENING), np.uint8)
     if not opened.any():
@@ -103,47 +105,42 @@ def find_regions(comparison: Comparison, settings: RegionSettings, shadows: bool
             continue
         mask = np.zeros_like(opened)
         mask[window] = inside
-        kept = _without_shadow(comparison, inside, window) if shadows else inside
-        found.append(Region(_box_of(kept, left, top, opened.shape), mask, pixels, _edge_ratio(comparison, mask)))
+        limbs, around = _with_limbs(comparison.changed, mask, window)
+        kept = _without_shadow(comparison, limbs, around) if shadows else limbs
+        box = _box_of(kept, around[1].start, around[0].start, opened.shape)
+        found.append(Region(box, mask, pixels, _edge_ratio(comparison, mask)))
     return tuple(sorted(found, key=lambda region: -region.pixels))
 
 
+def _with_limbs(changed: Mask, mask: Mask, window: tuple[slice, slice]) -> tuple[Mask, tuple[slice, slice]]:
+    """Return a region with the changed pixels next to it, and where it lies: legs are thinner than the opening."""
+    around = tuple(
+        slice(max(0, part.start - _LIMB_PX), min(size, part.stop + _LIMB_PX))
+        for part, size in zip(window, mask.shape, strict=True)
+    )
+    grown = mask[around]
+    for _ in range(2):
+        grown = np.asarray(cv2.dilate(grown, _REACH), np.uint8) & changed[around]
+    return np.asarray(grown | mask[around], np.uint8), (around[0], around[1])
+
+
 def _without_shadow(comparison: Comparison, inside: Mask, window: tuple[slice, slice]) -> Mask:
-    """Return the pixels of a region that are neither shadow nor a patch of sun; all of them if hardly any is.
+    """Return a region without the shadow that lies beside it.
 
-    In shadow the frame is the background times a smooth factor: what is left of the ratio of frame and background
-    after its local mean is small. A penumbra is smooth as well, an animal has a pattern that the background has not.
-    Then flat dark ends are cut off, because the texture under a shadow may sway.
-
-    Source: J. C. S. Jacques Jr. et al., "Background subtraction and shadow detection in grayscale video sequences",
-    SIBGRAPI 2005: the local spread of the ratio of frame and background.
+    Cut off at both ends: columns that are low beside the highest one and darker than the background throughout. A test
+    of the texture under the shadow found less, because texture that sways is not the background's.
     """
-    weights = inside.astype(np.float32)
     ratio = (comparison.luma[window] + np.float32(1)) / (comparison.expected[window] + np.float32(1))
-    mean = _masked_mean(ratio, weights, 3)
-    spread = np.sqrt(_masked_mean((ratio - mean) ** 2, weights, 5))
-    is_shade = (mean > _SHADOW_RATIO[0]) & (mean < _SHADOW_RATIO[1]) & (spread < _SHADOW_SPREAD * mean)
-    solid = np.asarray(cv2.morphologyEx(inside & (1 - is_shade.astype(np.uint8)), cv2.MORPH_OPEN, _OPENING), np.uint8)
-    if int(np.count_nonzero(solid)) < _MIN_OBJECT * int(np.count_nonzero(inside)):
-        solid = inside
-    darker = solid & ((ratio > _SHADOW_RATIO[0]) & (ratio < 1))
-    return _without_flat_ends(solid, darker)
-
-
-def _masked_mean(levels: Levels, weights: Levels, side: int) -> Levels:
-    """Return the mean of the masked pixels in a window: an outline is no edge."""
-    total = cv2.boxFilter(levels * weights, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
-    count = cv2.boxFilter(weights, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(total / np.maximum(count, np.float32(1)), np.float32)
-
-
-def _without_flat_ends(solid: Mask, darker: Mask) -> Mask:
-    """Return a region without columns at its two ends that are low beside its highest one, and darker throughout."""
-    heights, dark_heights = solid.sum(0, dtype=np.int32), darker.sum(0, dtype=np.int32)
-    is_flat = (heights < _FLAT * heights.max()) & (dark_heights >= _DARK * heights)
-    kept = np.flatnonzero(~is_flat)
-    result = np.zeros_like(solid)
-    result[:, kept[0] : kept[-1] + 1] = solid[:, kept[0] : kept[-1] + 1]
+    darker = inside & ((ratio > _SHADOW_RATIO[0]) & (ratio < _SHADOW_RATIO[1]))
+    heights, dark_heights = inside.sum(0, dtype=np.int32), darker.sum(0, dtype=np.int32)
+    is_shadow = (heights < _FLAT * heights.max()) & (dark_heights >= _DARK * heights)
+    kept = np.flatnonzero(~is_shadow)
+    first, last = int(kept[0]), int(kept[-1]) + 1
+    width = inside.shape[1]
+    first = first if first >= _LONG * width else 0
+    last = last if width - last >= _LONG * width else width
+    result = np.zeros_like(inside)
+    result[:, first:last] = inside[:, first:last]
     return result
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trailcam_core.errors import DeviceError
-from trailcam_core.files.atomic import write_file
+from trailcam_core.files.atomic import make_folder, write_file
 
 UNIT_PATH = Path("etc/systemd/system/trailcam.service")
 UPDATE_PATH = Path("etc/systemd/system/trailcam-update.service")
@@ -151,7 +151,7 @@ def _write(path: Path, text: str, root: Path) -> Change:
     content = text.encode("utf-8")
     if path.is_file() and path.read_bytes() == content:
         return Change(shown, "unchanged")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_file(path, content)
     return Change(shown, "written")
 

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from trailcam_core.errors import SourceError
+from trailcam_core.images.boxes import Crop
 from trailcam_core.images.resize import Image
 from trailcam_core.spec import InputSpec
 from trailcam_edge.sources.pixels import Pixels
@@ -47,6 +48,15 @@ class Frame:
     def fitted(self, spec: InputSpec) -> Image:
         """Return ``fit_image`` of ``image``, bit for bit; it outlives ``give_back``."""
         return self.pixels.fitted(spec)
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Height and width of ``picture``."""
+        return (self.large_pixels or self.pixels).size
+
+    def part(self, part: Crop) -> Image:
+        """Return a rectangle of ``picture``, converting no more than that; it outlives ``give_back``."""
+        return (self.large_pixels or self.pixels).part(part)
 
     def picture(self) -> Image:
         """Return the largest image of this moment, (H, W, 3) uint8 RGB, upright; it outlives ``give_back``."""

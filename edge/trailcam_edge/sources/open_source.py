@@ -36,7 +36,7 @@ def open_source(
 
     Args:
         name: as on the command line, see ``SOURCES``; an existing file or folder takes precedence over a device number.
-        on_bad_frame: called with the error of each unreadable image of a folder; reading continues.
+        on_bad_frame: called with the error of each unreadable image of a folder or frame of a video; reading continues.
         orientation: mounting orientation of the camera.
         stream: sizes, frame rate and focus to request from a camera.
         fast: read every frame of a video file without keeping the pace of the recording.
@@ -60,7 +60,7 @@ def open_source(
     if path.suffix.lower() in IMAGE_SUFFIXES and path.exists():
         raise SourceError(f'{path}: one picture, not a source of frames. Use "trailcam classify {path}".')
     if path.is_file():
-        return VideoSource(path, fast, orientation)
+        return VideoSource(path, fast, orientation, on_bad_frame=on_bad_frame)
     if device := _USB.fullmatch(name):
         return usb_source(int(device[1]), stream.small_size_px, stream.frame_rate_hz, orientation)
     if path.exists():

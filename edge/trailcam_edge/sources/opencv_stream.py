@@ -65,17 +65,23 @@ class CaptureSource:
             SourceError: no frame arrived within the time limit, or the camera closed the stream.
         """
         pool = BufferPool()
-        sequence = 0
+        sequence = arrived = 0
         backlog = _Backlog(self._capture.get(cv2.CAP_PROP_FPS)) if self._skip_backlog else None
         while True:
             asked_s = time.monotonic()
             taken, decoded = self._capture.read(pool.take())
             arrived_s = time.monotonic()
+            if not taken and arrived == 1 and self._skip_backlog:
+                raise SourceError(
+                    f"{self._name}: delivered one image and ended, so it is the address of single images, not of a "
+                    "stream. Name the stream of the camera, an rtsp:// address or one of Motion JPEG."
+                )
             if not taken:
                 raise SourceError(
                     f"{self._name}: no image arrived after frame {sequence}; the camera stopped, was unplugged, or the "
                     "network is down."
                 )
+            arrived += 1
             if backlog is not None:
                 if backlog.holds(asked_s, arrived_s):
                     pool.give_back(decoded)

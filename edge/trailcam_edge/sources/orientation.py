@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_core.images.boxes import Crop
 from trailcam_core.records import FieldError, check_ranges
 
 ROTATIONS_DEG = (0, 90, 180, 270)
@@ -65,6 +66,25 @@ class Orientation:
         if self.rotate_deg:
             array = _levels(cv2.rotate(array, _ROTATIONS[self.rotate_deg]))
         return _levels(cv2.flip(array, 1)) if self.flip else array
+
+    def upright_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width of the upright region of an image that the camera delivers as height x width."""
+        rows, columns = self.region(height, width)
+        size = (rows.stop - rows.start, columns.stop - columns.start)
+        return size[::-1] if self.rotate_deg in (90, 270) else size
+
+    def delivered(self, part: Crop, height: int, width: int) -> Crop:
+        """Return the place of ``part``, in pixels of the upright region, in the image that the camera delivers."""
+        rows, columns = self.region(height, width)
+        high, wide = self.upright_size(height, width)
+        left, top = part.left, part.top
+        if self.flip:
+            left = wide - left - part.width
+        size = (part.width, part.height)
+        for _ in range(self.rotate_deg // 90):  # undo one clockwise quarter turn
+            left, top, high, wide = top, wide - left - size[0], wide, high
+            size = size[::-1]
+        return Crop(columns.start + left, rows.start + top, *size)
 
 
 UNCHANGED = Orientation()

@@ -1,9 +1,9 @@
 """The Raspberry Pi's own camera, through Picamera2 and libcamera.
 
-Two streams are requested: ``lores`` is classified, ``main`` is the stored picture; both as YUV420, which the hardware
-delivers without another pass and which takes half the memory of RGB. Format, size, stride and colour space are read
-back, never assumed. A frame holds one of the camera's few buffers until it is returned; its pixels are converted
-directly from there, on first use.
+Two streams are requested: motion is found in ``lores``, crops and stored pictures are cut from ``main``; both as
+YUV420, which the hardware delivers without another pass and which takes half the memory of RGB. Format, size, stride
+and colour space are read back, never assumed. A frame holds one of the camera's few buffers until it is returned; its
+pixels are converted directly from there, on first use.
 
 Facts about Picamera2 0.3.38 that this relies on: "RGB888" is stored B, G, R (manual, section 4.2.2);
 ``capture_request(wait=seconds)`` raises ``TimeoutError`` when the camera has stopped; ``flush=True`` reads the key
@@ -22,6 +22,7 @@ from typing import Any, Self
 import numpy as np
 
 from trailcam_core.errors import SourceError
+from trailcam_core.images.boxes import Crop
 from trailcam_core.images.resize import Image
 from trailcam_core.spec import InputSpec
 from trailcam_edge.sources.frame import Delivery, Frame
@@ -241,6 +242,14 @@ class _MappedPixels:
     def luma(self) -> Plane:
         with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
             return self.stream.pixels(mapped.array).luma()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.stream.orientation.upright_size(self.stream.height, self.stream.width)
+
+    def part(self, part: Crop) -> Image:
+        with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
+            return _own(self.stream.pixels(mapped.array).part(part), mapped.array)
 
 
 def _own(image: Image, lent: Any) -> Image:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_core.images.boxes import Crop
 from trailcam_core.images.resize import Image, fit_image
 from trailcam_core.spec import InputSpec
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
@@ -31,7 +32,7 @@ PLANAR_LAYOUTS = {
     "NV12": cv2.COLOR_YUV2RGB_NV12,
     "NV21": cv2.COLOR_YUV2RGB_NV21,
 }
-_LUMA_WIDTH_PX = 80  # an animal is still a few pixels wide, sensor noise is averaged away
+_LUMA_WIDTH_PX = 320  # an animal of an eighth of the height is still 22 px high, sensor noise is averaged away
 
 
 class Pixels(Protocol):
@@ -44,7 +45,14 @@ class Pixels(Protocol):
         """Return ``fit_image`` of ``image``, sharing no memory with a camera; possibly by a cheaper path."""
 
     def luma(self) -> Plane:
-        """Return brightness, (H, W) uint8, about 80 px wide, cropped, not turned, sharing no memory with a camera."""
+        """Return brightness, (H, W) uint8, about 320 px wide, upright, sharing no memory with a camera."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of ``image``."""
+
+    def part(self, part: Crop) -> Image:
+        """Return a rectangle of ``image``, converting no more than that, sharing no memory with a camera."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,20 @@ class PackedPixels:
     def luma(self) -> Plane:
         """Shrink, then make grey: cheaper than the other way round."""
         small = _shrunken(self.orientation.crop(self.array))
-        return np.asarray(cv2.cvtColor(small, PACKED_ORDERS[self.order][2]), np.uint8)
+        return self.orientation.upright(np.asarray(cv2.cvtColor(small, PACKED_ORDERS[self.order][2]), np.uint8))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the upright image."""
+        return self.orientation.upright_size(*self.array.shape[:2])
+
+    def part(self, part: Crop) -> Image:
+        """Reorder the colours of the part."""
+        place = self.orientation.delivered(part, *self.array.shape[:2])
+        array = self.array[place.top : place.top + place.height, place.left : place.left + place.width]
+        _, conversion, _ = PACKED_ORDERS[self.order]
+        rgb = array if conversion is None else np.asarray(cv2.cvtColor(array, conversion), np.uint8)
+        return self.orientation.upright(rgb)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +165,35 @@ class PlanarPixels:
         """Shrink the luma plane; chroma is not used."""
         plane = self.orientation.crop(self.array[: self.height, : self.width])
         small = _shrunken(plane)
-        return small.copy() if small is plane else small
+        return self.orientation.upright(small.copy() if small is plane else small)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the upright image."""
+        return self.orientation.upright_size(self.height, self.width)
+
+    def part(self, part: Crop) -> Image:
+        """Convert the part, widened to whole chroma samples, then drop what was added."""
+        place = self.orientation.delivered(part, self.height, self.width)
+        top, left = place.top // 2 * 2, place.left // 2 * 2
+        bottom, right = -(-(place.top + place.height) // 2) * 2, -(-(place.left + place.width) // 2) * 2
+        whole = PlanarPixels(self._cut(top, bottom, left, right), right - left, self.layout, self.colour_space).image()
+        rows, columns = slice(place.top - top, None), slice(place.left - left, None)
+        return self.orientation.upright(whole[rows, columns][: place.height, : place.width])
+
+    def _cut(self, top: int, bottom: int, left: int, right: int) -> npt.NDArray[np.uint8]:
+        """Return the planes of an even part, without padding, in the same layout."""
+        height, width, stride = bottom - top, right - left, self.array.shape[1]
+        cut = np.empty((height * 3 // 2, width), np.uint8)
+        cut[:height] = self.array[top:bottom, left:right]
+        rows, columns = slice(top // 2, bottom // 2), slice(left // 2, right // 2)
+        chroma = self.array[self.height :]
+        if self.layout in ("I420", "YV12"):
+            planes = chroma.reshape(2, self.height // 2, stride // 2)
+            cut[height:].reshape(2, height // 2, width // 2)[:] = planes[:, rows, columns]
+        else:
+            cut[height:] = chroma[rows, left:right]
+        return cut
 
     def _full_chroma(self) -> npt.NDArray[np.uint8]:
         """Return (height, stride, 3) uint8 Y, Cb, Cr, each chroma sample doubled in both directions."""

@@ -209,7 +209,7 @@ class EventStore:
         self._quota.reserve_rows()
         with self._database.transaction([visit.started, visit.ended]) as connection:
             cursor = connection.execute(
-                "INSERT INTO visits VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO visits VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     visit.visit_id,
                     visit.label,
@@ -222,9 +222,15 @@ class EventStore:
                     float(visit.latency_ms),
                     picture_bytes,
                     state,
+                    *_box_columns(visit),
                 ),
             )
         return int(cursor.lastrowid or 0)
+
+
+def _box_columns(visit: Visit) -> tuple[float | None, ...]:
+    box = visit.box
+    return (None,) * 4 if box is None else tuple(map(float, (box.x, box.y, box.width, box.height)))
 
 
 def _wall_of_start(visit: Visit) -> datetime | None:

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from trailcam_core.images.boxes import Box
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_read_only
 from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, WatchRecord
 from trailcam_edge.store.schema import check_rows
@@ -16,7 +17,7 @@ from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
 
 _VISIT_COLUMNS = (
     "event_id, visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
-    "votes, frames, bundle, latency_ms, picture_bytes, picture_state"
+    "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height"
 )
 _LINE_COLUMNS = (
     "started_boot_id, started_monotonic_s, CASE started_boot_id WHEN ended_boot_id "
@@ -137,9 +138,10 @@ class StoreReader:
         event_id, visit_id, label, boot_id, start_s, end_boot_id, end_s = row[:7]
         started, ended = self.timeline.resolve(boot_id, start_s), self.timeline.resolve(end_boot_id, end_s)
         duration_s = end_s - start_s if boot_id == end_boot_id and end_s > start_s else 0.0
+        box = None if None in row[14:18] else Box(*row[14:18])
         picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if row[12] else None
-        fields = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s, *row[7:12], picture, row[13])
-        return tuple.__new__(EventRecord, fields)  # half the time of naming them
+        whole = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s)
+        return tuple.__new__(EventRecord, (*whole, *row[7:12], picture, row[13], box))  # half the time of naming them
 
 
 def _select(columns: str, label: str | None, after_event_id: int) -> tuple[str, list[Any]]:

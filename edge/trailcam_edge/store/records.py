@@ -1,11 +1,11 @@
 """Records of the store with resolved wall time, and their JSON and CSV forms: ``docs/events.md`` has the schema."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from trailcam_core.images.boxes import Box
 from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.wall_time import WallTime, is_plausible
 
@@ -13,7 +13,10 @@ _FORMULA = frozenset("=+-@\t\r")  # first characters of a text that a spreadshee
 
 
 class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
-    """One visit; ``event_id`` is 0 before it is stored, ``picture`` its path below the store, or None."""
+    """One visit; ``event_id`` is 0 before it is stored, ``picture`` its path below the store, or None.
+
+    ``box`` is the place of the animal in the picture, None if frames were classified as a whole.
+    """
 
     event_id: int
     visit_id: str
@@ -30,6 +33,7 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     latency_ms: float
     picture: str | None
     picture_state: str
+    box: Box | None = None
 
 
 class EventLine(NamedTuple):
@@ -97,7 +101,13 @@ def event_json(event: EventRecord) -> dict[str, Any]:
         "picture": event.picture,
         "boot_id": event.boot_id,
         "monotonic_s": round(event.monotonic_s, 3),
+        "box": box_json(event.box),
     }
+
+
+def box_json(box: Box | None) -> dict[str, float] | None:
+    """Return the JSON object of a box: x, y, width and height as fractions of the image, from its upper left corner."""
+    return None if box is None else {name: round(value, 5) for name, value in asdict(box).items()}
 
 
 def blind_json(blind: BlindRecord) -> dict[str, Any]:
@@ -128,6 +138,7 @@ def unstored_event(visit: Visit) -> EventRecord:
         latency_ms=visit.latency_ms,
         picture=None,
         picture_state="none",
+        box=visit.box,
     )
 
 
@@ -142,15 +153,17 @@ def _wall_time(moment: Moment) -> WallTime:
     return WallTime(moment.wall.timestamp(), "not after" if is_recording(moment.boot_id) else "clock")
 
 
-def csv_row(event: EventRecord) -> Iterable[Any]:
-    """Return the values of ``CSV_HEADER``, with a quote before a text that a spreadsheet takes for a formula."""
+def csv_row(event: EventRecord) -> list[Any]:
+    """Return the values of ``CSV_HEADER``; a text that a spreadsheet takes for a formula has a quote in front."""
     record = event_json(event)
-    for name in ("label", "bundle", "boot_id"):  # the texts that are not ours
+    for name in ("label", "bundle", "boot_id"):  # the texts that others choose
         if record[name][:1] in _FORMULA:
             record[name] = f"'{record[name]}"
-    return record.values()  # the writer takes None for nothing
+    *values, box = record.values()
+    return [*values, *(_NO_BOX if box is None else box.values())]  # the CSV writer takes None for nothing
 
 
 _NEVER = WallTime(None, "unknown")
 _EMPTY = EventRecord(0, "", "", _NEVER, _NEVER, "", 0.0, 0.0, 0.0, 0, 0, "", 0.0, None, "none")
-CSV_HEADER = tuple(event_json(_EMPTY))
+_NO_BOX = [""] * len(fields(Box))
+CSV_HEADER = (*list(event_json(_EMPTY))[:-1], *(f"box_{field.name}" for field in fields(Box)))

@@ -90,11 +90,9 @@ class TrialMonitor:
         return self._bundle
 
     def record_frame(self, result: FrameResult) -> None:
-        """Record a processed frame. Health begins with the first frame that the model has classified."""
+        """Record a processed frame. Health begins with the first: the loop classified it, even if nothing moved."""
         now_s = self._monotonic_s()
         health = self._health
-        if health is None and result.answer is None:
-            return
         uninterrupted = health is not None and now_s - health.last_s <= self.gap_s
         since_s = health.since_s if health is not None and uninterrupted else now_s
         self._health = _Health(since_s, now_s, bool(result.open_labels))

@@ -76,7 +76,8 @@ def evaluate_variants(
     def outputs(logits: LogitsBySet) -> ModelOutputs:
         test, ood = logits["test"], logits.get("others")
         fitted = (logits["validation"], validation_ids)
-        return ModelOutputs(test, fit_output(plan.run.labels, plan.score_name, fitted, test, ood), ood)
+        output = fit_output(plan.draft.output, plan.score_name, fitted, (test, test_ids), ood)
+        return ModelOutputs(test, output, ood)
 
     same = next((converted.logits[variant] for variant in converted.files if variant.scheme == "float32"), {})
     comparison = _Comparison(session, preset, trained.predictor, outputs({**same, **trained.logits}), test_ids)

@@ -3,6 +3,7 @@
 Validation images set both numbers; the rates are measured on test and OOD images, which did not.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, find_rea
 from trailcam_core.datasets.run_directory import Run
 from trailcam_core.errors import DataError, ExportError
 from trailcam_core.files.digest import file_sha256
-from trailcam_core.inference.decision import confidence_score, fit_reject_rule
+from trailcam_core.inference.decision import fit_reject_rule, is_named
 from trailcam_core.inference.temperature import fit_temperature
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import REJECT_SCORES, InputSpec, OutputSpec, RejectRule
@@ -39,20 +40,21 @@ def choose_score(run: Run) -> str:
 
 
 def fit_output(
-    labels: tuple[str, ...],
+    draft: OutputSpec,
     score: str,
     validation: tuple[Logits, ClassIds],
-    test: Logits,
+    test: tuple[Logits, ClassIds],
     ood: Logits | None,
 ) -> OutputSpec:
     """Fit both numbers and measure their effect.
 
     Args:
-        labels: K names.
+        draft: K labels, and which of them are never an answer.
         score: see ``trailcam_core.inference.decision.score_name``.
         validation: (N, K) logits and (N,) true classes that set the numbers.
-        test: (M, K) logits of known labels.
-        ood: (L, K) logits of out-of-distribution images, if there are any.
+        test: (M, K) logits and (M,) true classes that measure their effect.
+        ood: (L, K) logits of out-of-distribution images, if there are any. Test images of labels that are never an
+            answer are added to them.
 
     Raises:
         ExportError: the file gives NaN or infinity for a validation picture.
@@ -64,17 +66,20 @@ def fit_output(
             f"A converted file gives NaN or infinity for {broken:,} of {len(logits):,} validation pictures. A layer "
             "overflows in these numbers: leave this variant out, or train the run again."
         )
-    threshold = fit_reject_rule(logits, score, KNOWN_ACCEPT_RATE)
-    rejected = None if ood is None else float((confidence_score(ood, score) < threshold).mean())
+    output = replace(draft, temperature=fit_temperature(logits, class_ids), reject=None)
+    threshold = fit_reject_rule(logits[np.isin(class_ids, output.known_ids)], score, KNOWN_ACCEPT_RATE)
+    known = np.isin(test[1], output.known_ids)
+    strange = np.concatenate([test[0][~known], *([] if ood is None else [ood])])
+    rejected = ~is_named(strange, output, score, threshold)
     rule = RejectRule(
         score=score,
         threshold=threshold,
-        known_accept_rate=float((confidence_score(test, score) >= threshold).mean()),
-        n_known=len(test),
-        ood_reject_rate=rejected,
-        n_ood=0 if ood is None else len(ood),
+        known_accept_rate=float(is_named(test[0][known], output, score, threshold).mean()),
+        n_known=int(known.sum()),
+        ood_reject_rate=float(rejected.mean()) if len(rejected) else None,
+        n_ood=len(rejected),
     )
-    return OutputSpec(labels, fit_temperature(logits, class_ids), rule)
+    return replace(output, reject=rule)
 
 
 def find_ood_images(

@@ -15,7 +15,7 @@ from trailcam_core.errors import BundleError, ExportError
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.inference.tflite import ValueRange
 from trailcam_core.jobs.progress import Progress, silent
-from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec
+from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec, schema_version_of
 from trailcam_export.calibration.calibration_set import CALIBRATION_COUNT, POOL_FACTOR, choose_pool
 from trailcam_export.calibration.select import CalibrationCandidates, find_frames
 from trailcam_export.convert.embedded_metadata import EmbeddedMetadata
@@ -257,16 +257,18 @@ def _find_data(request: ExportRequest, run: Run) -> Path:
 def _draft(name: str, bundle_version: str, run: Run, data: Path) -> Manifest:
     """Return the manifest without measurements, checked by the rules of its reader."""
     unknown = "0" * 64
+    output = OutputSpec(run.labels, 1.0, None, blank_labels=run.blank_labels, unknown_labels=run.unknown_labels)
     draft = Manifest(
         name=name,
         version=bundle_version,
         model=ModelEntry("model.tflite", unknown, 1, "tflite", "float32"),
         golden=GoldenEntry("golden.npz", unknown, 1, 0.0),
         input=InputSpec(run.input.height, run.input.width, run.input.fit),
-        output=OutputSpec(run.labels, 1.0, None),
+        output=output,
         metrics=None,
         drift=None,
         provenance=_provenance(run, data),
+        schema_version=schema_version_of(output),
     )
     try:
         manifest_to_bytes(draft)

@@ -125,9 +125,8 @@ class _Search:
     def _outputs(self, logits: Logits) -> ModelOutputs:
         """Fit the output rule on the same validation images, because every variant has its own rule."""
         plan = self._session.plan
-        return ModelOutputs(
-            logits, fit_output(plan.run.labels, plan.score_name, (logits, self._class_ids), logits, None)
-        )
+        both = (logits, self._class_ids)
+        return ModelOutputs(logits, fit_output(plan.draft.output, plan.score_name, both, both, None))
 
 
 def _time(files: Mapping[str, Path], images: Images) -> dict[str, float]:

@@ -67,10 +67,10 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "an unknown key": (_edit(lambda fields: fields.update(run_as_root=True)), "unknown key 'run_as_root'"),
     "an unknown nested key": (_edit(lambda fields: fields["model"].update(url="x")), "unknown key 'model.url'"),
     "a missing key": (_edit(lambda fields: fields.pop("golden")), "golden is missing"),
-    "a newer schema": (_edit(lambda fields: fields.update(schema_version=2)), "Update Trailcam on this machine"),
+    "a newer schema": (_edit(lambda fields: fields.update(schema_version=3)), "Update Trailcam on this machine"),
     "a newer schema with new keys": (
         _edit(lambda fields: fields.update(schema_version=3, shards=[])),
-        "schema_version is 3, this Trailcam reads 1",
+        "schema_version is 3, this Trailcam reads 1 to 2",
     ),
     "an older schema": (_edit(lambda fields: fields.update(schema_version=0)), "Export the bundle again"),
     "NaN": (_swap(b'"tolerance":0.2', b'"tolerance":NaN'), "NaN is not a JSON number"),
@@ -87,7 +87,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     ),
     "a boolean for the schema": (
         _edit(lambda fields: fields.update(schema_version=True)),
-        "schema_version is true, this Trailcam reads 1",
+        "schema_version is true, this Trailcam reads 1 to 2",
     ),
     "a number as text": (_edit(lambda fields: fields["input"].update(height="32")), "input.height is '32'"),
     "a fraction for an integer": (_edit(lambda fields: fields["input"].update(height=32.0)), "input.height is 32.0"),

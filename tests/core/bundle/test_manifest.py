@@ -132,8 +132,9 @@ def test_every_valid_manifest_reads_back_equal_and_has_one_form(manifest: Manife
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("schema_version", 2, "schema_version is 2, this Trailcam reads 1. Update Trailcam"),
-        ("schema_version", 0, "schema_version is 0, this Trailcam reads 1. Export the bundle again"),
+        ("schema_version", 3, "schema_version is 3, this Trailcam reads 1 to 2. Update Trailcam"),
+        ("schema_version", 2, "schema_version is 2, expected 1, without output.blank_labels"),
+        ("schema_version", 0, "schema_version is 0, this Trailcam reads 1 to 2. Export the bundle again"),
         ("schema_version", True, "schema_version is true"),
         ("schema_version", "1", "schema_version is '1'"),
         ("name", "Two Animals", "name is 'Two Animals', expected 1 to 64 of a-z"),
@@ -239,6 +240,7 @@ def test_what_could_not_be_read_is_not_written(broken: Manifest, message: str) -
 def test_the_dataclasses_and_the_bytes_name_the_same_fields() -> None:
     fields = json.loads(json.dumps(encode(MANIFEST)))
     assert (fields["model"].pop("runtime_min"), fields["drift"].pop("gate")) == (None, None)
+    assert (fields["output"].pop("blank_labels"), fields["output"].pop("unknown_labels")) == ([], [])
     assert json.loads(GOLDEN_BYTES) == fields
 
 
@@ -254,6 +256,34 @@ def test_optional_keys_stand_in_the_file_only_when_they_say_something() -> None:
     assert b'"gate":{"preset":"mlperf-99","verdict":"inconclusive"}' in content
     assert b'"runtime_min":{"litert":"1.0","tflite_runtime":null}' in content
     assert parse_manifest(content) == stated
+
+
+def test_labels_that_are_never_an_answer_need_the_second_schema_version() -> None:
+    output = OutputSpec(("cat", "nothing", "other animal"), 1.5, None, "logits", ("nothing",), ("other animal",))
+    stated = replace(MANIFEST, output=output, metrics=None, schema_version=2)
+    content = manifest_to_bytes(stated)
+    assert b'"blank_labels":["nothing"]' in content
+    assert b'"unknown_labels":["other animal"]' in content
+    assert parse_manifest(content) == stated
+    assert stated.output.known_ids == (0,)
+    with pytest.raises(BundleError, match=r"schema_version is 1, expected 2, with output\.blank_labels"):
+        manifest_to_bytes(replace(stated, schema_version=1))
+
+
+@pytest.mark.parametrize(
+    ("blank", "unknown", "message"),
+    [
+        (("empty",), (), r"output.blank_labels\[0\] is 'empty', expected one of output.labels"),
+        (("cat",), ("cat",), r"output.unknown_labels\[0\] is 'cat', expected a name that is in blank_labels or"),
+        (("cat",), ("roe deer",), "at least one label that can be an answer"),
+    ],
+)
+def test_labels_that_are_never_an_answer_are_labels_and_leave_one(
+    blank: tuple[str, ...], unknown: tuple[str, ...], message: str
+) -> None:
+    output = OutputSpec(("cat", "roe deer"), 1.5, None, "logits", blank, unknown)
+    with pytest.raises(BundleError, match=message):
+        manifest_to_bytes(replace(MANIFEST, output=output, schema_version=2))
 
 
 def test_an_onnx_model_is_read() -> None:

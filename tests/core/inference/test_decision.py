@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trailcam_core.inference.decision import confidence_score, decide, fit_reject_rule, probabilities
+from trailcam_core.inference.decision import confidence_score, decide, fit_reject_rule, is_named, probabilities
 from trailcam_core.spec import REJECT_SCORES, OutputSpec, RejectRule
 
 _LABELS = ("cat", "dog", "fox")
@@ -115,3 +115,21 @@ def test_the_background_is_unknown_only_when_it_is_the_best() -> None:
 def test_numbers_that_mean_nothing_are_a_wrong_call(logits: np.ndarray, top_count: int) -> None:
     with pytest.raises(ValueError, match="3 finite logits and top_count of 1 or more"):
         decide(logits, _output(), top_count)
+
+
+def test_labels_of_nothing_and_of_the_unknown_are_never_the_answer() -> None:
+    output = OutputSpec(("cat", "nothing", "other animal"), 1.0, None, "logits", ("nothing",), ("other animal",))
+    cat, nothing, other = (decide(_logits(*row), output) for row in ((5, 0, 0), (0, 5, 0), (0, 0, 5)))
+    assert (cat.label, cat.blank) == ("cat", False)
+    assert (nothing.label, nothing.blank) == (None, True)
+    assert (other.label, other.blank) == (None, False)
+    assert nothing.top[0].label == "nothing"
+
+
+def test_what_is_named_is_what_gets_a_label() -> None:
+    rule = RejectRule("max_logit", 2.0, 0.95, 100, None, 0)
+    output = OutputSpec(_LABELS, 1.0, rule, "logits", ("dog",), ())
+    rows = np.random.default_rng(0).normal(0, 3, (200, 3)).astype(np.float32)
+    named = is_named(rows, output, "max_logit", 2.0)
+    assert named.tolist() == [decide(row, output).label is not None for row in rows]
+    assert 0 < named.sum() < 200

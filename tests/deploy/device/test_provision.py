@@ -11,7 +11,7 @@ import pytest
 from trailcam_core.errors import DeployError
 from trailcam_core.network.ssh.errors import HostError
 from trailcam_deploy.device.facts import Facts, check_facts, parse_facts
-from trailcam_deploy.device.provision import PACKAGES, DeviceSpec, plan_provision
+from trailcam_deploy.device.provision import PACKAGES, DeviceSpec, installed_name, plan_provision
 from trailcam_deploy.device.wheels import Software, fitting_wheels, list_wheels
 
 ROOT = b"root metadata"
@@ -33,7 +33,7 @@ FRESH = Facts(
 COMPLETE = replace(
     FRESH,
     missing_packages=(),
-    installed=SOFTWARE.identity(()),
+    installed=installed_name(FRESH, SPEC),
     enabled=True,
     active=True,
     has_config=True,
@@ -120,11 +120,12 @@ def test_the_service_script_installs_a_live_page_with_a_token_that_exists(tmp_pa
 
 
 def test_apts_numpy_1_is_protected_from_pip() -> None:
-    old = replace(FRESH, numpy=(1, 24), missing_packages=())
-    install = plan_provision(old, SPEC)[0]
+    old = replace(FRESH, python=(3, 11), numpy=(1, 24), missing_packages=())
+    newest = replace(SPEC, newest=True)
+    install = plan_provision(old, newest)[0]
     assert "numpy<2" in install.words
-    assert "numpy<2" not in plan_provision(replace(old, numpy=(2, 2)), SPEC)[0].words
-    assert kinds(replace(COMPLETE, numpy=(1, 24)))[0] == "install"  # what it has was made without
+    assert "numpy<2" not in plan_provision(replace(old, numpy=(2, 2)), newest)[0].words
+    assert kinds(replace(COMPLETE, python=(3, 11), numpy=(1, 24)))[0] == "install"  # what it has was made without
 
 
 def test_wheels_are_brought_and_no_index_is_asked(tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def test_a_written_card_has_everything_and_no_password(written: Path) -> None:
     numbers = {path.name for path in (written / "trailcam" / "files").iterdir()}
     brought = {line.split()[1] for line in script.splitlines() if line.startswith("bring ")}
     assert brought == numbers
-    for place in ("/var/lib/trailcam/update/root.json", "metadata/timestamp.json", "/var/cache/trailcam-wheels/numpy"):
+    for place in ("/etc/trailcam/root.json", "metadata/timestamp.json", "/var/cache/trailcam-wheels/numpy"):
         assert place in script
     for path in written.rglob("*"):
         if path.is_file() and "files" not in path.parts:
@@ -199,14 +199,14 @@ def test_the_steps_of_a_card_bring_their_files_and_take_themselves_away(written:
     shutil.copytree(written / "trailcam", card)
     script = (card / "first-boot.sh").read_text()
     script = script.replace("/boot/firmware/trailcam", str(card))
-    for place in ("/var/lib/trailcam", "/var/cache/trailcam-wheels"):
+    for place in ("/etc/trailcam", "/var/lib/trailcam", "/var/cache/trailcam-wheels"):
         script = script.replace(place, f"{root}{place}")
     lines = [line for line in script.splitlines() if not line.startswith(("(step", "systemctl"))]
     (card / "first-boot.sh").write_text("\n".join(lines))
     done = subprocess.run(["sh", str(card / "first-boot.sh")], capture_output=True, text=True, check=True)
     assert "--- done" in done.stdout
-    assert (root / "var/lib/trailcam/update/root.json").read_bytes().startswith(b"{")
-    assert (root / "var/lib/trailcam/inbox/metadata/timestamp.json").is_file()
+    assert (root / "etc/trailcam/root.json").read_bytes().startswith(b"{")
+    assert (root / "var/lib/trailcam-inbox/metadata/timestamp.json").is_file()
     assert not card.exists()
 
 

@@ -15,6 +15,7 @@ from frictionless import Report, system, validate
 from frictionless.platform import platform as frictionless_files
 
 from trailcam_core.errors import DataError
+from trailcam_core.images.boxes import Box
 from trailcam_edge.camtrap_dp.package import PackageSummary, Selection, _zip_info, write_camtrap_dp
 from trailcam_edge.camtrap_dp.rows import Deployment, Project
 from trailcam_edge.camtrap_dp.tables import DEPLOYMENT_COLUMNS, MEDIA_COLUMNS, OBSERVATION_COLUMNS
@@ -36,8 +37,8 @@ def write(open_store: OpenStore, make_visit: MakeVisit, tmp_path: Path) -> Write
     """Return a function that writes a package of a store with a bit of everything."""
     store = open_store()
     for number, label in enumerate(["squirrel", "lynx", "person", "unknown", "blank", "squirrel"]):
-        store.add_visit(make_visit(100 + 60 * number, label))
-    store.add_visit(make_visit(500, "squirrel", best_frame=None))
+        store.add_visit(make_visit(100 + 60 * number, label, box=None if number else Box(0.1, 0.25, 1 / 3, 0.5)))
+    store.add_visit(make_visit(500, "squirrel", best_frame=None, box=Box(0.1, 0.2, 0.3, 0.4)))
     watch = store.begin_watch(moment_at(0), "tiny-1.0.0")
     store.extend_watch(watch, moment_at(3600), 100)
     watch = store.begin_watch(moment_at(100, "boot-1", clock=False), "tiny-1.0.0")
@@ -121,7 +122,8 @@ def test_the_columns_are_the_standards_in_its_order(name: str, columns: tuple[st
 
 def test_visits_become_observations(write: Write, tmp_path: Path) -> None:
     write()
-    rows = {row["observationID"]: row for row in _rows(_unpack(tmp_path), "observations")}
+    found = _rows(_unpack(tmp_path), "observations")
+    rows = {row["observationID"]: row for row in found if row["observationLevel"] == "event"}
     kinds = [row["observationType"] for row in rows.values()]
     assert kinds == ["animal", "animal", "human", "unknown", "blank", "animal", "animal"]
     first = rows["boot-0-00100"]
@@ -131,6 +133,18 @@ def test_visits_become_observations(write: Write, tmp_path: Path) -> None:
     assert float(first["classificationProbability"]) == 0.9
     assert rows["boot-0-00160"]["observationTags"] == "label:lynx"
     assert rows["boot-0-00160"]["scientificName"] == ""
+
+
+def test_a_box_is_a_media_based_observation_of_its_picture(write: Write, tmp_path: Path) -> None:
+    write()
+    folder = _unpack(tmp_path)
+    (row,) = [row for row in _rows(folder, "observations") if row["observationLevel"] == "media"]
+    assert (row["observationID"], row["mediaID"], row["eventID"]) == ("boot-0-00100-box", *["boot-0-00100"] * 2)
+    assert [row[f"bbox{name}"] for name in ("X", "Y", "Width", "Height")] == ["0.1", "0.25", "0.33333", "0.5"]
+    metadata = json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
+    assert metadata["project"]["observationLevel"] == ["event", "media"]
+    events = [row for row in _rows(folder, "observations") if row["observationLevel"] == "event"]
+    assert {row["bboxX"] for row in events} == {""}
 
 
 def test_pictures_are_in_the_package_and_those_of_people_are_not_public(write: Write, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from trailcam_core.errors import DeviceError
+from trailcam_core.images.boxes import Box
 from trailcam_edge.live import handler, server
 from trailcam_edge.live.access import Access, Address
 from trailcam_edge.live.latest_picture import LiveView
@@ -60,7 +61,9 @@ class Bench:
     def show(self, level: int = 90, size: tuple[int, int] = (48, 64)) -> None:
         frame = Frame(PackedPixels(np.full((*size, 3), level, np.uint8), "RGB"), 0.0, self.frames, "f")
         self.frames += 1
-        self.view.show(FrameResult(frame, None, 5.0, "cow", 12.0, 3, ("cow",)))
+        cow, other = Box(0.25, 0.5, 0.1, 0.2), Box(0.7, 0.1, 0.1, 0.1)
+        mask = ((0.0, 0.0), (0.3, 0.0), (0.3, 0.1))
+        self.view.show(FrameResult(frame, None, 5.0, "cow", 12.0, 3, ("cow",), cow, (cow, other), (mask,)))
 
     def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
@@ -128,6 +131,8 @@ def test_a_picture_comes_as_soon_as_there_is_a_newer_one_with_its_answer(bench: 
     assert answer.status == 200
     shown = json.loads(answer.headers["X-Trailcam"])
     assert (shown["outcome"], shown["sequence"], shown["dropped"], shown["open"]) == ("cow", 0, 3, ["cow"])
+    assert (shown["box"], shown["boxes"]) == ([0.25, 0.5, 0.1, 0.2], [[0.25, 0.5, 0.1, 0.2], [0.7, 0.1, 0.1, 0.1]])
+    assert (shown["ignore"], shown["only"]) == ([[[0.0, 0.0], [0.3, 0.0], [0.3, 0.1]]], [])
     image = cv2.imdecode(np.frombuffer(content(answer), np.uint8), cv2.IMREAD_COLOR)
     assert image is not None
     assert image.shape == (48, 64, 3)

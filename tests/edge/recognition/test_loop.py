@@ -17,12 +17,13 @@ import numpy as np
 import pytest
 
 from trailcam_core.errors import SourceError
-from trailcam_edge.camera.settings import CameraSettings, MotionSettings, RecoverySettings
-from trailcam_edge.events import BLANK, PERSON, BlindTime, Visit
+from trailcam_edge.camera.settings import CameraSettings, RecoverySettings
+from trailcam_edge.events import PERSON, BlindTime, Visit
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.recognition.loop import open_configured, watch
 from trailcam_edge.recognition.settings import LoopSettings, VisitSettings, WatchSettings
 from trailcam_edge.recognition.sharpness import sharpness
+from trailcam_edge.regions import RegionSettings
 
 
 def _load_fakes() -> ModuleType:
@@ -38,6 +39,7 @@ def _load_fakes() -> ModuleType:
 fakes = _load_fakes()
 QUICK = LoopSettings(
     recovery=RecoverySettings(stall_s=0.3, first_wait_s=0.02, longest_wait_s=0.1, give_up_s=1.0),
+    motion=RegionSettings(enabled=False),
     visits=VisitSettings(vote_spacing_s=0.02, cool_down_s=0.199, vote_age_s=5.0, longest_s=60.0),
 )
 
@@ -239,46 +241,6 @@ def test_a_watch_that_is_dropped_in_the_middle_leaves_no_thread_behind() -> None
     events.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name == "capture"]
     assert source.lent == 0
-
-
-def test_the_motion_gate_spares_the_model_but_not_while_a_visit_is_open() -> None:
-    settings = replace(QUICK, motion=MotionSettings(enabled=True, hold_s=0.1))
-    classifier = fakes.ColourClassifier()
-    found = run(recording(*["grey"] * 20, *["red"] * 20), settings, classifier)
-    assert classifier.fake.calls < 30
-    gated = [item for item in observations(found) if item.answer is None]
-    assert len(gated) + classifier.fake.calls == 40
-    assert all(item.outcome is None for item in gated)
-    nothing = observations(found)[0]
-    assert nothing.outcome in (BLANK, "unknown")
-
-
-def test_an_animal_that_keeps_still_is_watched_to_the_end() -> None:
-    pixels = fakes.picture("grey")
-
-    class Still(fakes.ScriptedSource):  # type: ignore[misc, name-defined]
-        def frames(self) -> Iterator[Any]:
-            for frame in super().frames():
-                image = pixels.copy()
-                if frame.name == "red":
-                    image[:, :28] = fakes.COLOURS["red"]
-                yield replace(frame, pixels=type(frame.pixels)(image, "RGB"))
-
-    settings = replace(QUICK, motion=MotionSettings(enabled=True, hold_s=0.1, follow_s=0.2))
-    source = Still(lambda: iter(["grey"] * 10 + ["red"] * 60), "recording", 0.1)
-    (visit,) = visits(run(source, settings))
-    assert visit.frames == 60
-
-
-def test_frames_of_other_sizes_in_the_middle_are_looked_at() -> None:
-    class Shrinking(fakes.ScriptedSource):  # type: ignore[misc, name-defined]
-        def frames(self) -> Iterator[Any]:
-            for frame in super().frames():
-                size = (24 + 3 * frame.sequence, 32 + frame.sequence)
-                yield replace(frame, pixels=type(frame.pixels)(fakes.picture("red", size), "RGB"))
-
-    settings = replace(QUICK, motion=MotionSettings(enabled=True))
-    assert len(observations(run(Shrinking(lambda: iter(["red"] * 10), "recording", 0.1), settings))) == 10
 
 
 def test_memory_does_not_grow_with_the_number_of_frames() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from trailcam_core.records import FieldError
-from trailcam_edge.camera.settings import CameraSettings, MotionSettings, RecoverySettings
+from trailcam_edge.camera.settings import CameraSettings, RecoverySettings
 from trailcam_edge.recognition.settings import LoopSettings, VisitSettings, WatchSettings
+from trailcam_edge.regions import RegionSettings
 
 
 def test_the_defaults_are_accepted_and_frozen() -> None:
@@ -31,7 +32,7 @@ def test_the_defaults_are_accepted_and_frozen() -> None:
         (RecoverySettings, {"stall_s": 0}),
         (RecoverySettings, {"longest_wait_s": 0.5}),
         (RecoverySettings, {"give_up_s": 5}),
-        (MotionSettings, {"changed_share": 1.5}),
+        (RegionSettings, {"min_fraction": 0.6}),
         (VisitSettings, {"confidence": float("nan")}),
         (VisitSettings, {"votes": 1}),
         (VisitSettings, {"vote_window": 2}),

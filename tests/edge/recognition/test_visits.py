@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trailcam_core.classifier import Classification
+from trailcam_core.images.boxes import Box
 from trailcam_core.inference.decision import Candidate
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.recognition.settings import VisitSettings
@@ -298,3 +299,44 @@ def test_a_clock_that_runs_backwards_breaks_nothing(sequence: list[FrameVote], b
     ]
     for visit in play(shaken):
         assert visit.seen_s >= visit.started_s
+
+
+def region_votes(*entries: tuple[float, int, str], alive: frozenset[int] = frozenset({1, 2})) -> list[FrameVote]:
+    """Return votes of regions: time, number and label of each."""
+    return [
+        FrameVote(time_s, sequence, label, 0.9, region=region, box=Box(0.1 * region, 0, 0.1, 0.1), alive=alive)
+        for sequence, (time_s, region, label) in enumerate(entries)
+    ]
+
+
+def test_two_regions_vote_apart_though_they_take_turns() -> None:
+    entries = [(0.15 * k, 1 + k % 2, "cat") for k in range(8)]
+    first, second = play(region_votes(*entries))
+    assert (first.region, second.region) == (1, 2)
+    assert (first.votes, second.votes) == (4, 4)
+    assert first.best.box == Box(0.1, 0, 0.1, 0.1)
+    assert second.best.box == Box(0.2, 0, 0.1, 0.1)
+    assert first.number != second.number
+
+
+def test_votes_of_one_region_use_up_no_chance_of_another() -> None:
+    entries = [(0.3 * k, 1 if k in (0, 8, 9) else 2, "cat" if k in (0, 8, 9) else "dog") for k in range(10)]
+    assert sorted(track.label for track in play(region_votes(*entries))) == ["cat", "dog"]
+
+
+def test_a_region_continues_the_track_of_one_that_has_ended_and_not_of_one_that_is_followed() -> None:
+    entries = [(0.0, 1, "cat"), (0.3, 1, "cat"), (0.6, 1, "cat"), (2.0, 2, "cat")]
+    (one,) = play(region_votes(*entries, alive=frozenset({2})))
+    assert (one.frames, one.region) == (4, 2)
+    assert len(play(region_votes(*entries))) == 1  # the second region has one vote
+    two = play(region_votes(*entries, (2.3, 2, "cat"), (2.6, 2, "cat")))
+    assert [track.frames for track in two] == [3, 3]
+
+
+def test_a_vote_that_may_not_open_counts_and_keeps_an_open_visit() -> None:
+    closed = [replace(vote, may_open=False) for vote in looks("cat", "cat", "cat", "cat")]
+    assert play(closed) == []
+    (visit,) = play(
+        [*looks("cat", "cat", "cat"), *(replace(vote, timestamp_s=1.0 + vote.timestamp_s) for vote in closed)]
+    )
+    assert visit.frames == 7

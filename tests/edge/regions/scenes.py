@@ -12,7 +12,7 @@ def texture(seed: int = 1, size: tuple[int, int] = SIZE) -> npt.NDArray[np.float
     """Return (H, W) levels between about 60 and 140, with structure of several scales."""
     random = np.random.default_rng(seed)
     levels = np.full(size, 100, np.float32)
-    for cells, strength in ((5, 14), (20, 10), (60, 6)):
+    for cells, strength in ((5, 12), (20, 8), (60, 6), (160, 8)):
         coarse = random.normal(0, strength, (cells, cells)).astype(np.float32)
         levels += cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
     return levels

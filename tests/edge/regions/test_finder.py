@@ -105,7 +105,7 @@ def test_a_camera_that_is_turned_by_hand_proposes_nothing_and_is_right_afterward
 def test_a_shadow_beside_an_animal_does_not_blow_its_box_up() -> None:
     scene = texture()
     shaded = scene.copy()
-    shaded[110:135, 150:260] *= 0.55
+    shaded[112:128, 150:260] *= 0.55
     states = run([*empty(12), *(frame(shaded, (100, 80, 50, 50), seed=k) for k in range(5))])
     assert all(covers(state, box_at(100, height=50)) for state in states[12:])
 

@@ -7,7 +7,7 @@ import pytest
 from trailcam_edge.regions import RegionSettings
 
 BOUNDS = {
-    "min_level_step": (1, 255),
+    "level_step": (1, 255),
     "deviations": (0.5, 20),
     "follow_s": (0.5, 600),
     "changed_slowdown": (1, 100),

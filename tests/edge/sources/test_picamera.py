@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from trailcam_core.errors import SourceError
+from trailcam_core.images.boxes import Crop
 from trailcam_edge.sources.orientation import Orientation
 from trailcam_edge.sources.picamera import PicameraSource, StreamConfig, open_picamera2
 
@@ -75,6 +76,19 @@ def test_formats_are_read_back_and_rgb888_is_stored_blue_first(format: str, stor
         frame.give_back()
     assert image.shape == (48, 64, 3)
     assert (image == COLOUR).all()  # and it did not turn black when the camera took its memory back
+
+
+@pytest.mark.parametrize("format", ["YUV420", "NV12", "YVU420"])
+def test_a_crop_is_cut_from_the_large_stream_and_outlives_the_camera(format: str) -> None:  # noqa: A002
+    with open_camera(planar_camera(format)) as source:
+        frame = next(source.frames())
+        height, width = frame.picture_size
+        whole, small = frame.picture(), frame.pixels.size
+        part = frame.part(Crop(5, 3, 20, 20))
+        frame.give_back()
+    assert (height, width) == whole.shape[:2]
+    assert height > small[0]
+    assert np.array_equal(part, whole[3:23, 5:25])
 
 
 def test_the_colour_space_is_read_back() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from trailcam_core.errors import DeviceError
+from trailcam_core.images.boxes import Box
 from trailcam_edge.store import open_database as opening
 from trailcam_edge.store.open_database import open_database, open_read_only, set_aside
 from trailcam_edge.store.schema import MIGRATIONS, migrate
@@ -46,6 +47,26 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(tmp_path: Pa
     assert connection.execute("SELECT boot_id, note FROM boots").fetchall() == [("a", None)]
     assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
     connection.close()
+
+
+def test_a_store_of_version_1_keeps_its_visits_and_takes_boxes(
+    tmp_path: Path, open_store: OpenStore, make_visit: MakeVisit
+) -> None:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    connection = open_database(folder, MIGRATIONS[:1])
+    connection.execute("INSERT INTO boots VALUES (NULL, 'a', 9.0)")
+    connection.execute(
+        "INSERT INTO visits VALUES (NULL, 'v', 'cow', 'a', 1, NULL, 'a', 2, NULL, 0.9, 3, 5, 'b', 9.0, 0, 'none')"
+    )
+    connection.close()
+    with pytest.raises(DeviceError, match="its schema is version 1, expected 2"):
+        open_read_only(folder)
+    store = open_store()
+    store.add_visit(make_visit(5, box=Box(0.1, 0.2, 0.3, 0.4)))
+    old, new = store.events_after(0, 10)
+    assert (old.visit_id, old.label, old.votes, old.picture_state, old.box) == ("v", "cow", 3, "none", None)
+    assert new.box == Box(0.1, 0.2, 0.3, 0.4)
 
 
 def test_a_migration_that_fails_leaves_the_old_schema(tmp_path: Path) -> None:

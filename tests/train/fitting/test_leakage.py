@@ -37,5 +37,5 @@ def test_weights_of_no_run_are_taken(weights: str) -> None:
 
 def test_a_run_whose_split_cannot_be_read_tells_nothing_and_is_refused(tmp_path: Path) -> None:
     (tmp_path / "split.csv").write_text("nonsense")
-    with pytest.raises(TrainError, match="what that run learned from is unknown"):
+    with pytest.raises(TrainError, match="the training pictures of that run are unknown"):
         check_weights(str(tmp_path / "model.keras"), ROWS)

@@ -33,19 +33,21 @@ from trailcam_core.errors import TrailcamError
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image
 from trailcam_core.inference.tflite import TFLiteModel
-from trailcam_edge.camera.settings import MotionSettings
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.recognition.loop import watch
 from trailcam_edge.recognition.settings import LoopSettings
+from trailcam_edge.regions import RegionSettings
 from trailcam_edge.sources import DEMO_FRAMES, Delivery, Frame
 from trailcam_edge.sources.opencv_stream import network_source
 from trailcam_edge.sources.pixels import PackedPixels, Pixels, PlanarPixels
 from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s, stamped
 
-_WARMUP = 20
+_WARMUP = 70  # the block has appeared, and every buffer is there
 _CAMERA_HZ = 30.0
 _DEMO_ANIMAL = "elephant"
 _SMALL_SIZE_PX = (640, 480)
+_STILL = 60  # frames before the block appears: the background is known
+_FRAMES_PER_STEP, _STEPS, _BLOCK_PX = 3, 16, 120
 _SAMPLES = 11  # of the resident memory
 _PAGE_BYTES = 4096
 
@@ -109,18 +111,19 @@ class _PromptModel(_TimedModel):
 
 
 class _Repeat:
-    """The same pixels ``count`` times, 30 times a second of the recording."""
+    """Pixels ``count`` times, 30 times a second of the recording: the first ones for a while, then each in turn."""
 
     delivery: Delivery = "recording"
 
-    def __init__(self, pixels: Pixels, count: int) -> None:
+    def __init__(self, pixels: Sequence[Pixels], count: int) -> None:
         self._pixels = pixels
         self._count = count
 
     def frames(self) -> Iterator[Frame]:
         start_s = time.monotonic()
         for number in range(self._count):
-            yield Frame(self._pixels, start_s + number / _CAMERA_HZ, number, "frame")
+            index = max(0, number - _STILL) // _FRAMES_PER_STEP % len(self._pixels)
+            yield Frame(self._pixels[index], start_s + number / _CAMERA_HZ, number, "frame")
 
     def __enter__(self) -> Self:
         return self
@@ -144,15 +147,23 @@ def _animal() -> Image:
     return np.asarray(cv2.resize(image, _SMALL_SIZE_PX), np.uint8)
 
 
-def _layouts(image: Image) -> dict[str, Pixels]:
-    """Return the picture in the pixel layouts of OpenCV and of the Raspberry Pi's camera."""
-    bgr = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8)
-    yuv = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), np.uint8)
-    return {"BGR": PackedPixels(bgr, "BGR"), "YUV420": PlanarPixels(yuv, image.shape[1], "I420")}
+def _layouts(image: Image) -> dict[str, list[Pixels]]:
+    """Return an image as OpenCV and as the Raspberry Pi's camera deliver it, and then with a block that wanders."""
+    found: dict[str, list[Pixels]] = {"BGR": [], "YUV420": []}
+    for step in range(-1, _STEPS):
+        moved = image.copy()
+        if step >= 0:
+            left = step * (image.shape[1] - _BLOCK_PX) // _STEPS
+            moved[100 : 100 + _BLOCK_PX, left : left + _BLOCK_PX] = 255 - moved[100 : 100 + _BLOCK_PX, :_BLOCK_PX]
+        bgr = np.asarray(cv2.cvtColor(moved, cv2.COLOR_RGB2BGR), np.uint8)
+        yuv = np.asarray(cv2.cvtColor(moved, cv2.COLOR_RGB2YUV_I420), np.uint8)
+        found["BGR"].append(PackedPixels(bgr, "BGR"))
+        found["YUV420"].append(PlanarPixels(yuv, image.shape[1], "I420"))
+    return found
 
 
 def measure_overhead(bundle: Path, frames: int) -> list[OverheadReport]:
-    """Time the loop around the model, in all combinations of pixels and motion gate, in turns, with one thread.
+    """Time the loop around the model, in all combinations of pixels and motion regions, in turns, with one thread.
 
     It is processor time, which other work on the machine does not inflate; so the model must run in this thread.
 
@@ -167,7 +178,7 @@ def measure_overhead(bundle: Path, frames: int) -> list[OverheadReport]:
         watch(
             partial(_Repeat, pixels, _WARMUP + frames),
             classifier,
-            LoopSettings(motion=MotionSettings(enabled=motion, changed_share=0.0)),  # every frame passes
+            LoopSettings(motion=RegionSettings(enabled=motion)),
         )
         for (_, pixels), motion in cases
     ]
@@ -244,7 +255,7 @@ def _age_report(loop: str, found: Iterator[tuple[float, float]]) -> AgeReport:
 def measure_memory(bundle: Path, frames: int) -> Iterator[tuple[int, float]]:
     """Yield (frame number, resident MB) at eleven places of a watch over ``frames`` frames (at least 10)."""
     classifier, _ = _open(_PromptModel, bundle)
-    settings = LoopSettings(motion=MotionSettings(enabled=True, changed_share=0.0))
+    settings = LoopSettings(motion=RegionSettings(enabled=True))
     wanted = {round(frames * place / (_SAMPLES - 1)) for place in range(1, _SAMPLES)} | {frames // 100}
     number = 0
     for item in watch(lambda: _Repeat(_layouts(_animal())["YUV420"], frames), classifier, settings):

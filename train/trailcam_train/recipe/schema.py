@@ -3,11 +3,13 @@
 The recipes are the modules of ``trailcam_train.recipes``.
 """
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from typing import Annotated
 
 from trailcam_core.records import Choice, Key, Pattern, Range
 from trailcam_core.spec import FITS, MAX_INPUT_PX, MIN_INPUT_PX, InputSpec
+from trailcam_train.field.settings import FieldSettings
 from trailcam_train.input.augmentation import OFF, Augmentation
 from trailcam_train.input.epoch_order import SAMPLINGS
 
@@ -91,7 +93,8 @@ class Recipe:
     and a folder of out-of-distribution images, ``outliers_per_batch`` images of their tuning half are added to every
     batch, see ``losses.py``. ``precision = "auto"`` trains in mixed bfloat16 on a GPU and in float32 elsewhere; the
     saved model is always float32. ``devices`` is the number of devices that share each batch, or ``auto`` for as many
-    as possible, see ``data_parallel.py``.
+    as possible, see ``data_parallel.py``. ``field`` names the labels that are never an answer, and configures the views
+    of a field camera that ``--negatives`` makes.
     """
 
     name: str
@@ -115,4 +118,5 @@ class Recipe:
     validation: _SplitFraction = 0.15
     test: _SplitFraction = 0.15
     augmentation: Augmentation = OFF
-    distillation: Distillation = field(default_factory=Distillation)
+    distillation: Distillation = dataclasses.field(default_factory=Distillation)
+    field: FieldSettings = dataclasses.field(default_factory=FieldSettings)

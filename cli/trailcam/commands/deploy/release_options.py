@@ -22,8 +22,14 @@ def add_release_arguments(parser: argparse.ArgumentParser) -> None:
         "--live", action="store_true", help="the live page of a new configuration listens on the network, with a token"
     )
     parser.add_argument("--i-know", metavar="REASON", help="release against the drift gate; the reason is signed")
-    parser.add_argument(
+    dependencies = parser.add_mutually_exclusive_group()
+    dependencies.add_argument(
         "--wheels", type=Path, metavar="DIR", help="install from these wheels: the device needs no package index"
+    )
+    dependencies.add_argument(
+        "--newest",
+        action="store_true",
+        help="install the newest dependencies of the package index, instead of pinned versions with digests",
     )
 
 
@@ -60,4 +66,4 @@ def prepare_payload(
         published.index(each)  # refuse a channel without a release before any device is changed
     software = this_software(__version__, folder.folder / "wheels")
     wheels = list_wheels(arguments.wheels) if arguments.wheels else ()
-    return Payload(published, channel, folder.roots(), software, wheels)
+    return Payload(published, channel, folder.roots(), software, wheels, arguments.newest)

@@ -57,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--others", type=Path, metavar="DIR", help="out-of-distribution pictures, to tune and evaluate 'unknown'"
     )
+    parser.add_argument(
+        "--negatives", type=Path, metavar="DIR",
+        help="pictures without any of the classes: empty scenes, things, and other animals below animals/KIND/; adds "
+        'the classes "nothing" and "other animal", and crops of all as a camera sees them',
+    )  # fmt: skip
     parser.add_argument("--teacher", metavar="RUN[,RUN]", help="a stronger run to learn from; several are combined")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="resume an interrupted training")
 
@@ -100,6 +105,7 @@ def _wake_backend() -> None:
 
 def _plan_start(arguments: argparse.Namespace) -> _Training:
     from trailcam_train.recipes.find import find_recipe, recipe_names
+    from trailcam_train.run.field_training import start_field_training
     from trailcam_train.run.training import TrainingRequest, start_training
 
     if arguments.data is None or arguments.recipe is None:
@@ -120,6 +126,9 @@ def _plan_start(arguments: argparse.Namespace) -> _Training:
         group_by=arguments.group_by,
         ood=arguments.others,
     )
+    negatives: Path | None = arguments.negatives
+    if negatives is not None:
+        return _Training(request.run, lambda progress: start_field_training(request, negatives, progress))
     return _Training(request.run, lambda progress: start_training(request, progress))
 
 
@@ -150,6 +159,7 @@ def _settled(arguments: argparse.Namespace) -> dict[str, object]:
         "--split": arguments.split,
         "--group-by": arguments.group_by,
         "--teacher": arguments.teacher,
+        "--negatives": arguments.negatives,
     }
 
 
@@ -198,6 +208,8 @@ def _show(run: "Run") -> None:
     print(f"\nreport      {run.path / 'report.html'}")
     if run.provenance.get("unreadable", "0") != "0":
         print(f"left out    {run.provenance['unreadable']} unreadable pictures, listed in the report")
+    if "left_out" in run.provenance:
+        print(f"left out    {run.provenance['left_out']}")
     if run.provenance.get("near_duplicates_across", "0") != "0":
         print(
             f"warning     {run.provenance['near_duplicates_across']} groups of near-duplicates are in several splits: "

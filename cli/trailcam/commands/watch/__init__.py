@@ -57,10 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object per frame, visit and blind time")
     parser.add_argument("--visits", action="store_true", help="print visits, not every frame")
+    parser.add_argument("--unknown", action="store_true", help="report unknown animals as visits too")
     parser.add_argument(
-        "--unknown", action="store_true", help="report unknown animals as visits too; best with --motion"
+        "--motion",
+        action=argparse.BooleanOptionalAction,
+        help="classify crops of what moves (default), or every frame as a whole",
     )
-    parser.add_argument("--motion", action="store_true", help="classify only frames with motion")
     parser.add_argument("--rate", type=float, metavar="HZ", help="maximum number of frames to classify per second")
     camera = parser.add_argument_group("camera")
     camera.add_argument("--fast", action="store_true", help="read every frame of a video file, as fast as possible")
@@ -113,7 +115,8 @@ def _open_model(arguments: argparse.Namespace, config: Config) -> Classifier:
     if arguments.model is None:
         chosen["bundle"] = arguments.bundle or config.model.bundle
     chosen["threads"] = arguments.threads or config.model.threads
-    return open_classifier(argparse.Namespace(**chosen))
+    folder = None if config.update is None else config.update.folder
+    return open_classifier(argparse.Namespace(**chosen), proven_below=folder)
 
 
 def _select_monitor(arguments: argparse.Namespace, config: Config) -> TrialMonitor | None:
@@ -143,8 +146,8 @@ def _configure(arguments: argparse.Namespace) -> Config:
     try:
         camera = replace(config.camera, **{name: value for name, value in options.items() if value is not None})
         changed: dict[str, Any] = {"camera": camera}
-        if arguments.motion:
-            changed["motion"] = replace(config.motion, enabled=True)
+        if arguments.motion is not None:
+            changed["motion"] = replace(config.motion, enabled=arguments.motion)
         if arguments.unknown:
             outcomes = tuple(dict.fromkeys((*config.visits.reported_outcomes, PERSON, UNKNOWN)))
             changed["visits"] = replace(config.visits, reported_outcomes=outcomes)
@@ -158,7 +161,10 @@ def _configure(arguments: argparse.Namespace) -> Config:
     except ValueError as error:
         usage_error(str(error))
     if config.live is not None and config.camera.source == "demo":
-        return replace(config, camera=replace(config.camera, source=DEMO_LOOP))  # a page needs a source without an end
+        # a page needs a source without an end
+        config = replace(config, camera=replace(config.camera, source=DEMO_LOOP))
+    if config.camera.source == DEMO_LOOP:  # photographs: nothing moves in them
+        config = replace(config, motion=replace(config.motion, enabled=False))
     return config
 
 

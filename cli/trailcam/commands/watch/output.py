@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from trailcam.json_records import answer_record
+from trailcam.streams import printable
 from trailcam_core.classifier import Classification
 from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.sources import Frame
-from trailcam_edge.store.records import blind_json, event_json, unstored_blind_time, unstored_event
+from trailcam_edge.store.records import blind_json, box_json, event_json, unstored_blind_time, unstored_event
 
 _BAR_CHARACTERS = 20
 _MAX_LATENCIES = 10_000  # the median is that of the newest
@@ -154,7 +155,7 @@ def _frame_line(result: FrameResult, answer: Classification) -> str:
     share = f"{answer.confidence:.0%}" if answer.label else ""
     return (
         f"{result.frame.sequence:>5}  {label:<14} {share:>4} {bar:<{_BAR_CHARACTERS}} {answer.latency_ms:>7.1f} ms"
-        f" {result.rate_hz:>6.1f} frames/s  {Path(result.frame.name).name}"
+        f" {result.rate_hz:>6.1f} frames/s  {printable(Path(result.frame.name).name)}"
     )
 
 
@@ -179,4 +180,5 @@ def frame_record(result: FrameResult, answer: Classification) -> dict[str, Any]:
     frame = result.frame
     record = {"sequence": frame.sequence, "frame": frame.name, "timestamp_s": round(frame.timestamp_s, 6)}
     live = {"age_ms": round(result.age_ms, 1), "dropped": result.dropped} if result.age_ms else {}
-    return record | answer_record(answer) | {"outcome": result.outcome} | live
+    place = {} if result.box is None else {"box": box_json(result.box)}
+    return record | answer_record(answer) | {"outcome": result.outcome} | place | live

@@ -20,7 +20,7 @@ from trailcam_core.bundle.folder import MANIFEST_FILE, open_bundle
 from trailcam_core.bundle.manifest import MAX_MANIFEST_BYTES, parse_manifest
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import BundleError, UpdateError
-from trailcam_core.files.atomic import sync_directory
+from trailcam_core.files.atomic import make_folder, sync_directory
 from trailcam_core.inference.runtimes import check_installed
 from trailcam_core.release.index import MAX_INDEX_BYTES, SIGNED_AT, ReleaseIndex, bundle_path, index_path, parse_index
 from trailcam_core.release.rollout import Choice, choose
@@ -88,7 +88,7 @@ def fetch_release(
     floor = read_floor(folder)
     metadata = folder / "metadata"
     for place in (metadata, folder / "downloads"):
-        place.mkdir(parents=True, exist_ok=True)
+        make_folder(place)
     try:
         client = TufUpdater(
             str(metadata),
@@ -181,7 +181,7 @@ def _choose(client: TufUpdater, folder: Path, index: ReleaseIndex, copies: Local
 def _read_bundle(client: TufUpdater, folder: Path, release: tuple[str, str], copies: LocalCopies) -> Path:
     channel, wanted = release
     place = folder / "downloads" / "release.bundle"
-    place.mkdir(exist_ok=True)
+    make_folder(place)
     manifest_path = _download(
         client, bundle_path(channel, wanted, MANIFEST_FILE), place / MANIFEST_FILE, MAX_MANIFEST_BYTES
     )

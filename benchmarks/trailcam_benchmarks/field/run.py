@@ -1,0 +1,120 @@
+"""Make a field report: plan clips, watch them with a bundle, and write truth, results and rows."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from trailcam_benchmarks.field.collections import list_scenes, read_cut_outs, read_scene
+from trailcam_benchmarks.field.measure import ClipResult, measure_clip
+from trailcam_benchmarks.field.plan import PlannedClip, plan_clips, standard_conditions
+from trailcam_benchmarks.field.summary import FieldRow, rows_json, summarise
+from trailcam_core.classifier import Classifier
+from trailcam_core.errors import SourceError
+from trailcam_core.files.atomic import write_file
+from trailcam_core.jobs.progress import Progress
+from trailcam_edge.recognition.settings import LoopSettings, VisitSettings
+from trailcam_edge.regions import RegionSettings
+
+FIELD_RESULT = "field.json"
+
+
+@dataclass(frozen=True)
+class FieldPlan:
+    """A field test: folders of scenes and cut-outs that the model has not learned from.
+
+    ``clips`` of each condition; ``empty_s`` is the duration of each empty scene; ``conditions`` empty is all of them;
+    ``motion`` False classifies every frame as a whole.
+    """
+
+    scenes: Path
+    cut_outs: Path
+    clips: int = 32
+    empty_s: float = 60.0
+    seed: int = 0
+    motion: bool = True
+    conditions: tuple[str, ...] = ()
+    frame_size_px: tuple[int, int] = (1920, 1080)
+
+    def planned(self) -> tuple[PlannedClip, ...]:
+        """Return all clips.
+
+        Raises:
+            SourceError: no scene, no cut-out, or an unknown condition.
+        """
+        known = standard_conditions(self.empty_s)
+        for name in self.conditions:
+            if name not in known:
+                raise SourceError(f"{name!r} is no condition of a field test, expected one of: {'; '.join(known)}.")
+        chosen = {
+            name: replace(settings, frame_size_px=self.frame_size_px)
+            for name, settings in known.items()
+            if not self.conditions or name in self.conditions
+        }
+        scenes, cut_outs = list_scenes(self.scenes), read_cut_outs(self.cut_outs)
+        return tuple(plan_clips(scenes, cut_outs, chosen, self.clips, self.seed))
+
+
+@dataclass(frozen=True)
+class FieldResult:
+    """Results of a field test, and its rows by condition."""
+
+    bundle: str
+    plan: FieldPlan
+    clips: tuple[ClipResult, ...] = field(default=())
+
+    @property
+    def rows(self) -> tuple[FieldRow, ...]:
+        """One row for each condition."""
+        return summarise(self.clips, self.plan.seed)
+
+
+def measure_field(classifier: Classifier, plan: FieldPlan, progress: Progress) -> FieldResult:
+    """Watch all clips, one after the other, in this thread.
+
+    Raises:
+        SourceError: a scene or cut-out cannot be used, a cut-out has an unknown label, or an unknown condition.
+        BundleError: the model fails.
+    """
+    planned = plan.planned()
+    _check_labels(classifier, planned)
+    cv2.setNumThreads(1)
+    return FieldResult(classifier.name, plan, tuple(_measure(classifier, plan, planned, progress)))
+
+
+def result_json(result: FieldResult) -> dict[str, Any]:
+    """Return the JSON form of a field test."""
+    plan = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(result.plan).items()}
+    clips = [asdict(clip) for clip in result.clips]
+    return {"bundle": result.bundle, "plan": plan, "rows": rows_json(result.rows), "clips": clips}
+
+
+def write_field(result: FieldResult, folder: Path) -> Path:
+    """Write ``field.json`` and return its path."""
+    path = folder / FIELD_RESULT
+    write_file(path, f"{json.dumps(result_json(result), sort_keys=True, indent=1, ensure_ascii=False)}\n".encode())
+    return path
+
+
+def _measure(
+    classifier: Classifier, plan: FieldPlan, planned: Sequence[PlannedClip], progress: Progress
+) -> Iterator[ClipResult]:
+    settings = LoopSettings(motion=RegionSettings(enabled=plan.motion), visits=VisitSettings())
+    for number, clip in enumerate(planned):
+        progress("field", number, len(planned), clip.condition)
+        scene = clip.scene.stem, read_scene(clip.scene)
+        yield measure_clip(clip.condition, scene, clip.cut_outs, clip.settings, clip.seed, classifier, settings)
+    progress("field", len(planned), len(planned))
+
+
+def _check_labels(classifier: Classifier, planned: Iterable[PlannedClip]) -> None:
+    shown = {cut_out.label for clip in planned for cut_out in clip.cut_outs}
+    unknown = sorted(shown - set(classifier.output.labels))
+    if unknown:
+        raise SourceError(
+            f"cut-outs are labelled {', '.join(unknown)}, but {classifier.name} knows "
+            f"{', '.join(classifier.output.labels)}. Name the folders of the cut-outs by its labels."
+        )

@@ -1,0 +1,34 @@
+"""The best picture of each track, for as long as the track lasts."""
+
+from collections.abc import Sequence
+
+from trailcam_core.images.resize import Image
+from trailcam_edge.events import PERSON
+from trailcam_edge.recognition.visits import Track
+from trailcam_edge.sources import Frame
+
+
+class BestPictures:
+    """Pictures by the number of their track."""
+
+    def __init__(self) -> None:
+        self._pictures: dict[int, Image] = {}
+
+    def keep(self, frame: Frame, tracks: Sequence[Track], keep_persons: bool) -> None:
+        """Keep the picture of this frame for each track whose best frame it is; drop those of ended tracks."""
+        self.drop_ended(tracks)
+        picture: Image | None = None
+        for track in tracks:
+            if track.best.sequence == frame.sequence and (keep_persons or track.label != PERSON):
+                picture = frame.picture() if picture is None else picture
+                self._pictures[track.number] = picture
+
+    def drop_ended(self, tracks: Sequence[Track]) -> None:
+        """Drop the pictures of tracks that are not among ``tracks``."""
+        if self._pictures:
+            numbers = {track.number for track in tracks}
+            self._pictures = {number: picture for number, picture in self._pictures.items() if number in numbers}
+
+    def of(self, track: Track) -> Image | None:
+        """Return the picture of a track, (H, W, 3) uint8 RGB, or None."""
+        return self._pictures.get(track.number)

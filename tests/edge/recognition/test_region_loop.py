@@ -1,0 +1,178 @@
+"""Motion regions in the live loop: what moves is classified, with its place, and visits belong to regions."""
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trailcam_core.errors import BundleError
+from trailcam_core.images.boxes import Box
+from trailcam_edge.events import Visit
+from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
+from trailcam_edge.recognition.loop import watch
+from trailcam_edge.recognition.settings import LoopSettings, VisitSettings
+from trailcam_edge.regions import RegionSettings
+
+
+def _load_fakes() -> ModuleType:
+    path = Path(__file__).parents[1] / "live_fakes.py"
+    spec = importlib.util.spec_from_file_location("live_fakes", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+fakes = _load_fakes()
+MOVING = LoopSettings(
+    motion=RegionSettings(min_crop_px=16),
+    visits=VisitSettings(vote_spacing_s=0.02, cool_down_s=2.0, vote_age_s=5.0, longest_s=60.0),
+)
+WHOLE = replace(MOVING, motion=RegionSettings(enabled=False))
+
+
+def run(source: Any, settings: LoopSettings = MOVING, classifier: Any = None) -> list[WatchEvent]:
+    return list(watch(lambda: source, classifier or fakes.ColourClassifier(), settings, clock=fakes.SteadyClock()))
+
+
+def visits(happenings: list[WatchEvent]) -> list[Visit]:
+    return [item for item in happenings if isinstance(item, Visit)]
+
+
+def observations(happenings: list[WatchEvent]) -> list[FrameResult]:
+    return [item for item in happenings if isinstance(item, FrameResult)]
+
+
+def stage(*script: str) -> Any:
+    return fakes.StageSource(lambda: iter(script), "recording", 0.2)
+
+
+def walk(colour: str, start: int, end: int, step: int = 10) -> list[str]:
+    return [f"{colour}@{left}" for left in range(start, end, step)]
+
+
+def test_what_moves_is_classified_and_its_visit_has_a_box() -> None:
+    classifier = fakes.ColourClassifier()
+    found = run(stage(*["grey"] * 12, *walk("red", 20, 220), *["grey"] * 12), MOVING, classifier)
+    (visit,) = visits(found)
+    assert visit.label == "red"
+    assert visit.box is not None
+    assert visit.box.width == pytest.approx(60 / 320, abs=0.02)
+    assert visit.box.y == pytest.approx(60 / 180, abs=0.02)
+    assert visit.best_frame is not None
+    left = round(visit.box.x * 320) + 5
+    assert (visit.best_frame[70:110, left : left + 50] == fakes.COLOURS["red"]).all()
+    assert visit.best_frame.shape == (180, 320, 3)
+    assert classifier.fake.calls == 1 + 20
+
+
+def test_the_model_is_asked_about_the_first_frame_and_then_not_while_nothing_moves() -> None:
+    classifier = fakes.ColourClassifier()
+    found = observations(run(stage(*["grey"] * 40), MOVING, classifier))
+    assert classifier.fake.calls == 1
+    assert all(item.answer is None and item.outcome is None and item.boxes == () for item in found)
+
+
+def test_two_animals_of_one_kind_at_once_are_two_visits_and_share_the_invokes() -> None:
+    script = [f"red@{left}+red@{left + 140}" for left in range(5, 105, 5)]
+    classifier = fakes.ColourClassifier()
+    found = run(stage(*["grey"] * 12, *script, *["grey"] * 15), MOVING, classifier)
+    both = visits(found)
+    assert [visit.label for visit in both] == ["red", "red"]
+    assert [visit.frames for visit in both] == [10, 10]
+    assert classifier.fake.calls == 1 + 20
+    assert both[0].box is not None
+    assert both[1].box is not None
+    assert both[0].box.distance(both[1].box) > 0.3
+    assert len(observations(found)[20].boxes) == 2
+
+
+def test_two_kinds_at_once_are_two_visits() -> None:
+    script = [f"red@{left}+green@{left + 140}" for left in range(5, 105, 5)]
+    found = visits(run(stage(*["grey"] * 12, *script, *["grey"] * 15), MOVING))
+    assert sorted(visit.label for visit in found) == ["green", "red"]
+
+
+def test_an_animal_that_is_hidden_for_a_while_is_one_visit() -> None:
+    settings = replace(MOVING, visits=replace(MOVING.visits, cool_down_s=10.0))
+    script = [*walk("red", 20, 120), *["grey"] * 20, *walk("red", 180, 250)]
+    (visit,) = visits(run(stage(*["grey"] * 12, *script, *["grey"] * 10), settings))
+    assert visit.frames == 17
+
+
+def test_the_answer_of_a_region_is_made_of_all_its_crops() -> None:
+    script = [*walk("red", 20, 80), "green@80", *walk("red", 90, 150)]
+    found = observations(run(stage(*["grey"] * 12, *script), MOVING))
+    answers = [item.answer.label for item in found if item.answer is not None]
+    assert answers == ["red"] * len(script)
+
+
+def test_what_appears_and_never_moves_opens_no_visit_once_it_has_been_there() -> None:
+    branch = ["red@100"] * 30 + ["grey"] * 20
+    found = visits(run(stage(*["grey"] * 12, *branch * 4), MOVING))
+    assert len(found) == 1
+
+
+def test_an_ignored_part_is_not_classified() -> None:
+    left = ((0.0, 0.0), (0.6, 0.0), (0.6, 1.0), (0.0, 1.0))
+    settings = replace(MOVING, motion=replace(MOVING.motion, ignore=(left,)))
+    classifier = fakes.ColourClassifier()
+    assert visits(run(stage(*["grey"] * 12, *walk("red", 20, 120)), settings, classifier)) == []
+    assert classifier.fake.calls == 1
+
+
+def test_a_crop_comes_from_the_large_picture() -> None:
+    class Large(fakes.StageSource):  # type: ignore[misc, name-defined]
+        def frames(self) -> Iterator[Any]:
+            for frame in super().frames():
+                image = np.full((720, 1280, 3), 128, np.uint8)
+                if "@" in frame.name:
+                    left = 4 * int(frame.name.split("@")[1])
+                    image[240:480, left : left + 240] = fakes.COLOURS["red"]
+                yield replace(frame, large_pixels=type(frame.pixels)(image, "RGB"))
+
+    script = [*["grey"] * 12, *walk("green", 20, 120)]
+    found = [item for item in observations(run(Large(lambda: iter(script), "recording", 0.2), MOVING)) if item.answer]
+    assert len(found) == 10
+    assert {item.answer.label for item in found if item.answer} == {"red"}
+
+
+def test_frames_of_other_sizes_in_the_middle_begin_anew() -> None:
+    class Shrinking(fakes.ScriptedSource):  # type: ignore[misc, name-defined]
+        def frames(self) -> Iterator[Any]:
+            for frame in super().frames():
+                size = (24 + 3 * frame.sequence, 32 + frame.sequence)
+                yield replace(frame, pixels=type(frame.pixels)(fakes.picture("red", size), "RGB"))
+
+    found = observations(run(Shrinking(lambda: iter(["red"] * 10), "recording", 0.1), MOVING))
+    assert len(found) == 10
+    assert all(item.answer is None for item in found)
+
+
+def test_without_regions_every_frame_is_classified_as_a_whole() -> None:
+    found = observations(run(stage(*["grey"] * 5), WHOLE))
+    assert all(item.answer is not None and item.box is None for item in found)
+
+
+def test_a_box_belongs_to_the_answer() -> None:
+    found = observations(run(stage(*["grey"] * 12, *walk("red", 20, 80)), MOVING))
+    assert all((item.box is None) == (item.answer is None) for item in found)
+    assert isinstance(found[-1].box, Box)
+    assert found[-1].box in found[-1].boxes
+
+
+def test_a_model_that_fails_is_found_out_in_the_first_frame_though_nothing_moves() -> None:
+    class Broken(fakes.ColourModel):  # type: ignore[misc, name-defined]
+        def invoke(self, input_tensor: Any) -> Any:
+            return np.full((4,), np.nan, np.float32)
+
+    classifier = fakes.ColourClassifier()
+    classifier._model = Broken()
+    with pytest.raises(BundleError, match="NaN"):
+        run(stage(*["grey"] * 5), MOVING, classifier)
