@@ -1,7 +1,6 @@
 """Records of the store with resolved wall time, and their JSON and CSV forms: ``docs/events.md`` has the schema."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -154,22 +153,17 @@ def _wall_time(moment: Moment) -> WallTime:
     return WallTime(moment.wall.timestamp(), "not after" if is_recording(moment.boot_id) else "clock")
 
 
-def csv_row(event: EventRecord) -> Iterable[Any]:
-    """Return the values of ``CSV_HEADER``, with a quote before a text that a spreadsheet takes for a formula."""
-    record = _flat(event)
-    for name in ("label", "bundle", "boot_id"):  # the texts that are not ours
+def csv_row(event: EventRecord) -> list[Any]:
+    """Return the values of ``CSV_HEADER``; a text that a spreadsheet takes for a formula has a quote in front."""
+    record = event_json(event)
+    for name in ("label", "bundle", "boot_id"):  # the texts that others choose
         if record[name][:1] in _FORMULA:
             record[name] = f"'{record[name]}"
-    return record.values()  # the writer takes None for nothing
-
-
-def _flat(event: EventRecord) -> dict[str, Any]:
-    """Return the JSON object with one column for each number of the box."""
-    record = event_json(event)
-    box = record.pop("box") or dict.fromkeys(("x", "y", "width", "height"))
-    return record | {f"box_{name}": value for name, value in box.items()}
+    *values, box = record.values()
+    return [*values, *(_NO_BOX if box is None else box.values())]  # the CSV writer takes None for nothing
 
 
 _NEVER = WallTime(None, "unknown")
 _EMPTY = EventRecord(0, "", "", _NEVER, _NEVER, "", 0.0, 0.0, 0.0, 0, 0, "", 0.0, None, "none")
-CSV_HEADER = tuple(_flat(_EMPTY))
+_NO_BOX = [""] * len(fields(Box))
+CSV_HEADER = (*list(event_json(_EMPTY))[:-1], *(f"box_{field.name}" for field in fields(Box)))

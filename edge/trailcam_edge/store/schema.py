@@ -8,8 +8,8 @@ until it was set. These are never changed afterwards. Later knowledge is in ``cl
 combines both when the store is read.
 
 ``PRAGMA integrity_check`` proves the pages, and that tables and their indices agree. It does not check values: a
-flipped bit in a time or a text passes it. Values that the readers cannot decode, or that no camera writes, are damage:
-``_RULES``.
+flipped bit in a time or a text passes it. Values that the readers cannot decode, or that no camera writes (``_RULES``),
+are damage.
 """
 
 import re
@@ -86,6 +86,8 @@ ALTER TABLE visits ADD COLUMN box_width REAL;
 ALTER TABLE visits ADD COLUMN box_height REAL;  -- all four NULL where the frame was classified as a whole
 """
 
+MIGRATIONS = (_VERSION_1, _VERSION_2)  # the n-th takes a database from version n - 1 to n
+
 _MOMENT = (
     "{0}_monotonic_s BETWEEN -1e9 AND 1e9 AND "  # 32 years without a restart
     "({0}_wall_s IS NULL OR {0}_wall_s BETWEEN 946684800 AND 4102444800)"  # the years 2000 to 2100
@@ -98,16 +100,15 @@ _RULES = {  # condition of every row of a table
     "visits": f"{_SPAN} AND confidence BETWEEN -0.001 AND 1.001 AND votes BETWEEN 0 AND 1e12 "
     "AND frames BETWEEN 0 AND 1e12 AND latency_ms BETWEEN 0 AND 1e12 AND picture_bytes BETWEEN 0 AND 1e12 "
     "AND picture_state IN ('kept', 'none', 'dropped', 'expired', 'missing') "
-    "AND (picture_state = 'kept') = (picture_bytes > 0) AND (coalesce(box_x, box_y, box_width, box_height) IS NULL "
-    "OR min(box_x, box_y, box_width, box_height) >= -0.001 AND max(box_x, box_y, box_width, box_height) <= 1.001)",
+    "AND (picture_state = 'kept') = (picture_bytes > 0) "
+    "AND (coalesce(box_x, box_y, box_width, box_height) IS NULL OR min(box_x, box_y, box_width, box_height) >= -0.001 "
+    "AND max(box_x, box_y, box_width, box_height) <= 1.001)",
     "blind_times": _SPAN,
     "watches": f"{_SPAN} AND frames BETWEEN 0 AND 1e12",
     "sinks": f"event_id BETWEEN 0 AND {_LAST_VISIT}",
     "sqlite_sequence": "typeof(seq) = 'integer' AND seq BETWEEN 0 AND 1e15 "
     "AND name IN ('boots', 'clock_readings', 'visits', 'blind_times', 'watches')",
 }
-
-MIGRATIONS = (_VERSION_1, _VERSION_2)  # the n-th takes a database from version n - 1 to n
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:

@@ -48,6 +48,8 @@ def _execute(folder: Path, statement: str) -> None:
         "UPDATE visits SET started_wall_s = 1e300",
         "UPDATE visits SET confidence = 4.5",
         "UPDATE visits SET picture_bytes = 7",
+        "UPDATE visits SET box_x = 0.1, box_y = 0.1, box_width = 64.5, box_height = 0.1",
+        "UPDATE visits SET box_x = 0.1",
         "UPDATE visits SET picture_state = 'kepu'",
         "UPDATE visits SET ended_boot_id = 'boot-9'",
         "UPDATE clock_readings SET wall_s = 1e300",
