@@ -16,6 +16,7 @@ _BEFORE, _AFTER = "\"'`(<[{", "\"'`)>]}.,;:!"  # around an address in a sentence
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]*)?(?=[/?#]|\Z)|\*\*\*")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*)(:[0-9]*)?")
 _USER = re.compile(r"[A-Za-z0-9._~+-]{1,16}")  # a longer one may be a token
+_RANDOM_SEGMENT = re.compile(r"(?<=/)(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[A-Za-z0-9_~-]{16,}(?=/|\Z)")
 _MUST_BE_ENCODED = re.compile(r"[/?#@\[\]\s\"<>\\^`{|}]|%(?![0-9A-Fa-f]{2})")
 
 
@@ -35,6 +36,11 @@ def mask_address(address: str) -> str:
 def mask_text(text: str) -> str:
     """Return a message with every address in it masked; an address in a text ends at white space."""
     return _WORD.sub(lambda found: _mask_word(found[0]), text)
+
+
+def mask_webhook(address: str) -> str:
+    """Return a text with the address of a webhook without its secrets, such as long random segments of its path."""
+    return _RANDOM_SEGMENT.sub(MASK, mask_text(address)) if "://" in address else address
 
 
 def has_secret(address: str) -> bool:
