@@ -17,6 +17,7 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]*)?(?=[/?#]|\Z)|\
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*)(:[0-9]*)?")
 _USER = re.compile(r"[A-Za-z0-9._~+-]{1,16}")  # a longer one may be a token
 _RANDOM_SEGMENT = re.compile(r"(?<=/)(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[A-Za-z0-9_~-]{16,}(?=/|\Z)")
+_ENDS_HOST = re.compile(r"[/?#\\]")
 _MUST_BE_ENCODED = re.compile(r"[/?#@\[\]\s\"<>\\^`{|}]|%(?![0-9A-Fa-f]{2})")
 
 
@@ -48,6 +49,12 @@ def has_secret(address: str) -> bool:
     return mask_address(address) != address
 
 
+def is_cut_short(address: str) -> bool:
+    """Return True if a password ends the host for every program: it would look up a part of the password as a host."""
+    _, userinfo, rest = _parts(address)
+    return userinfo is not None and bool(_ENDS_HOST.search(userinfo)) and not _is_ambiguous(userinfo, rest)
+
+
 def encoding_hint(address: str) -> str:
     """Return how to write a password with special characters, or nothing if an address has none of them."""
     _, userinfo, _ = _parts(address)
@@ -71,7 +78,7 @@ def _parts(address: str) -> tuple[str, str | None, str]:
 
 def _is_ambiguous(userinfo: str, rest: str) -> bool:
     """Return True if the last @ may belong to path or query, or if nothing that can be a host follows it."""
-    end = re.search(r"[/?#\\]", userinfo)
+    end = _ENDS_HOST.search(userinfo)
     if not _HOST.match(rest):
         return True
     return end is not None and ("@" in userinfo or _AUTHORITY.fullmatch(userinfo, 0, end.start()) is not None)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trailcam_core.network.secrets import encoding_hint, has_secret, mask_address, mask_text, mask_webhook
+from trailcam_core.network.secrets import encoding_hint, has_secret, is_cut_short, mask_address, mask_text, mask_webhook
 
 SCHEMES = st.sampled_from(
     ["rtsp://", "rtsps://", "http://", "HTTPS://", "rtmp://", "mqtt://", "x+y://", "rtsp:/", "s3:///"]
@@ -108,3 +108,19 @@ def test_long_texts_are_masked_in_linear_time() -> None:
 )
 def test_random_segments_of_a_webhook_are_secrets(address: str, masked: str) -> None:
     assert mask_webhook(address) == masked
+
+
+@pytest.mark.parametrize(
+    ("address", "cut"),
+    [
+        ("rtsp://admin:SEC#RET@cam/live", True),
+        ("rtsp://admin:SEC/RET@cam/live", True),
+        ("rtsp://admin:a@b@cam/live", False),  # FFmpeg takes the last one
+        ("rtsp://admin:SEC%23RET@cam/live", False),
+        ("http://cam/x?mail=a@b", False),
+        ("http://cam:8080/@2", False),
+        ("rtsp://cam/live", False),
+    ],
+)
+def test_an_address_that_no_program_reads_right_is_known(address: str, cut: bool) -> None:
+    assert is_cut_short(address) is cut
