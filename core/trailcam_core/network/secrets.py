@@ -16,6 +16,8 @@ _BEFORE, _AFTER = "\"'`(<[{", "\"'`)>]}.,;:!"  # around an address in a sentence
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]*)?(?=[/?#]|\Z)|\*\*\*")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*)(:[0-9]*)?")
 _USER = re.compile(r"[A-Za-z0-9._~+-]{1,16}")  # a longer one may be a token
+_RANDOM_SEGMENT = re.compile(r"(?<=/)(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[A-Za-z0-9_~-]{16,}(?=/|\Z)")
+_ENDS_HOST = re.compile(r"[/?#\\]")
 _MUST_BE_ENCODED = re.compile(r"[/?#@\[\]\s\"<>\\^`{|}]|%(?![0-9A-Fa-f]{2})")
 
 
@@ -37,9 +39,20 @@ def mask_text(text: str) -> str:
     return _WORD.sub(lambda found: _mask_word(found[0]), text)
 
 
+def mask_webhook(address: str) -> str:
+    """Return a text with the address of a webhook without its secrets, such as long random segments of its path."""
+    return _RANDOM_SEGMENT.sub(MASK, mask_text(address)) if "://" in address else address
+
+
 def has_secret(address: str) -> bool:
     """Return True if ``mask_address`` hides a part of an address."""
     return mask_address(address) != address
+
+
+def is_cut_short(address: str) -> bool:
+    """Return True if a password ends the host for every program: it would look up a part of the password as a host."""
+    _, userinfo, rest = _parts(address)
+    return userinfo is not None and bool(_ENDS_HOST.search(userinfo)) and not _is_ambiguous(userinfo, rest)
 
 
 def encoding_hint(address: str) -> str:
@@ -65,7 +78,7 @@ def _parts(address: str) -> tuple[str, str | None, str]:
 
 def _is_ambiguous(userinfo: str, rest: str) -> bool:
     """Return True if the last @ may belong to path or query, or if nothing that can be a host follows it."""
-    end = re.search(r"[/?#\\]", userinfo)
+    end = _ENDS_HOST.search(userinfo)
     if not _HOST.match(rest):
         return True
     return end is not None and ("@" in userinfo or _AUTHORITY.fullmatch(userinfo, 0, end.start()) is not None)

@@ -11,7 +11,7 @@ import socket
 import threading
 from urllib.parse import urlsplit
 
-from trailcam_core.network.secrets import mask_address
+from trailcam_core.network.secrets import mask_webhook
 from trailcam_core.network.tls import client_context
 from trailcam_edge.sinks.settings import WebhookSettings
 from trailcam_edge.sinks.worker import SinkError, SinkRejectedError
@@ -37,7 +37,8 @@ class WebhookSink:
         self._host, self._port = parts.hostname or "", parts.port
         self._context = client_context() if parts.scheme == "https" else None
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._place = mask_address(f"{parts.scheme}://{parts.netloc}{parts.path}")
+        self._place = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        self._shown = mask_webhook(self._place)
         self._timeout_s = settings.timeout_s
         self._headers = {"Content-Type": "application/json", "User-Agent": "trailcam"}
         if token is not None:
@@ -45,7 +46,7 @@ class WebhookSink:
 
     @property
     def name(self) -> str:
-        """The name of the sink, made of the address without its secrets."""
+        """The name of the sink, made of the address without its query."""
         return f"webhook {self._place}"
 
     def deliver(self, event: EventRecord) -> None:
@@ -72,7 +73,7 @@ class WebhookSink:
                 raise TimeoutError("disconnected")
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise SinkError(
-                f"{self._place}: no complete response in time ({error or type(error).__name__})."
+                f"{self._shown}: no complete response in time ({error or type(error).__name__})."
             ) from error
         finally:
             timer.cancel()
@@ -88,7 +89,7 @@ class WebhookSink:
         return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
 
     def _check_status(self, answer: http.client.HTTPResponse) -> None:
-        message = f"{self._place}: answered {answer.status} {answer.reason}."
+        message = f"{self._shown}: answered {answer.status} {answer.reason}."
         if 200 <= answer.status < 300:
             return
         if 300 <= answer.status < 400:

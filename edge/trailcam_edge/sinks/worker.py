@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from trailcam_core.errors import DeviceError, TrailcamError
+from trailcam_core.network.secrets import mask_text, mask_webhook
 from trailcam_edge.store.records import EventRecord
 
 _log = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ class SinkWorker:
             delay: the retry rule.
         """
         self._sink = sink
+        self._shown = mask_webhook(sink.name)
         self._source = source
         self._backlog = backlog
         self._delay = delay
@@ -114,7 +116,7 @@ class SinkWorker:
         self._stop = threading.Event()
         self._delivered = self._rejected = self._waiting = self._failures = self._unexpected = 0
         self._error: str | None = None
-        self._thread = threading.Thread(target=self._run, name=f"sink {sink.name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"sink {self._shown}", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
@@ -123,7 +125,7 @@ class SinkWorker:
 
     def status(self) -> SinkStatus:
         """Return the state of the delivery."""
-        return SinkStatus(self._sink.name, self._delivered, self._rejected, self._waiting, self._error)
+        return SinkStatus(self._shown, self._delivered, self._rejected, self._waiting, self._error)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Stop; undelivered events stay in the store for the next start."""
@@ -137,10 +139,10 @@ class SinkWorker:
             try:
                 more = self._deliver_batch()
             except (SinkError, DeviceError) as error:
-                self._pause(str(error), getattr(error, "retry_after_s", 0.0))
+                self._pause(mask_text(str(error)), getattr(error, "retry_after_s", 0.0))
             except Exception as error:  # the supervisor of a sink: an unexpected error must not end the thread
                 self._unexpected += 1
-                self._pause(f"{type(error).__name__}: {error}", 0.0)
+                self._pause(mask_text(f"{type(error).__name__}: {error}"), 0.0)
             else:
                 self._succeed()
                 if not more:
@@ -187,12 +189,12 @@ class SinkWorker:
 
     def _reject(self, event: EventRecord, why: str) -> None:
         self._rejected += 1
-        _log.error("%s: visit %s is skipped: %s", self._sink.name, event.visit_id, why)
+        _log.error("%s: visit %s is skipped: %s", self._shown, event.visit_id, why)
 
     def _pause(self, error: str, retry_after_s: float) -> None:
         self._failures += 1
         if self._error is None:
-            _log.warning("%s: %s Events wait in the store.", self._sink.name, error)
+            _log.warning("%s: %s Events wait in the store.", self._shown, error)
         self._error = error
         jitter = random.uniform(-1, 1)  # noqa: S311 - spreads a fleet, guards nothing
         delay_s = max(self._delay(self._failures, jitter), min(retry_after_s, _MAX_DELAY_S))
@@ -200,6 +202,6 @@ class SinkWorker:
 
     def _succeed(self) -> None:
         if self._error is not None:
-            _log.info("%s: works again.", self._sink.name)
+            _log.info("%s: works again.", self._shown)
         self._failures = 0
         self._error = None

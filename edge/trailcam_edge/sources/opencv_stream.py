@@ -14,7 +14,7 @@ from typing import Any, Self
 import cv2
 
 from trailcam_core.errors import SourceError
-from trailcam_core.network.secrets import encoding_hint, mask_address
+from trailcam_core.network.secrets import encoding_hint, is_cut_short, mask_address
 from trailcam_edge.sources.frame import Delivery, Frame
 from trailcam_edge.sources.opencv_capture import BufferPool, OpenCapture, open_ffmpeg, open_v4l2
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
@@ -150,6 +150,8 @@ def network_source(address: str, orientation: Orientation | None = None) -> Capt
         SourceError: no answer, or not a video stream.
     """
     shown = mask_address(address)
+    if is_cut_short(address):
+        raise SourceError(f"{shown}: the user or password contains / ? or #, which ends it.{encoding_hint(address)}")
 
     def cannot_open() -> SourceError:
         return SourceError(

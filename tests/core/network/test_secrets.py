@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trailcam_core.network.secrets import encoding_hint, has_secret, mask_address, mask_text
+from trailcam_core.network.secrets import encoding_hint, has_secret, is_cut_short, mask_address, mask_text, mask_webhook
 
 SCHEMES = st.sampled_from(
     ["rtsp://", "rtsps://", "http://", "HTTPS://", "rtmp://", "mqtt://", "x+y://", "rtsp:/", "s3:///"]
@@ -94,3 +94,33 @@ def test_a_password_that_must_be_encoded_gets_a_hint(letter: str) -> None:
 def test_long_texts_are_masked_in_linear_time() -> None:
     for text in ("a" * 300_000, "a:" * 150_000, "://" * 100_000, "a://" * 75_000, '".' * 150_000, "x@" * 150_000):
         assert len(mask_text(text)) >= 3
+
+
+@pytest.mark.parametrize(
+    ("address", "masked"),
+    [
+        ("https://hooks.example.org/services/T012/a1b2c3d4e5f6a7b8c9", "https://hooks.example.org/services/T012/***"),
+        ("https://ha.local/api/webhook/-aBc3dEfGhIjKlMnOp/x", "https://ha.local/api/webhook/***/x"),
+        ("webhook https://u:p@h/events?k=v", "webhook https://u:***@h/events?***"),
+        ("json lines /var/lib/a1b2c3d4e5f6a7b8c9/x", "json lines /var/lib/a1b2c3d4e5f6a7b8c9/x"),
+        ("mqtt broker.local:1883 oak", "mqtt broker.local:1883 oak"),
+    ],
+)
+def test_random_segments_of_a_webhook_are_secrets(address: str, masked: str) -> None:
+    assert mask_webhook(address) == masked
+
+
+@pytest.mark.parametrize(
+    ("address", "cut"),
+    [
+        ("rtsp://admin:SEC#RET@cam/live", True),
+        ("rtsp://admin:SEC/RET@cam/live", True),
+        ("rtsp://admin:a@b@cam/live", False),  # FFmpeg takes the last one
+        ("rtsp://admin:SEC%23RET@cam/live", False),
+        ("http://cam/x?mail=a@b", False),
+        ("http://cam:8080/@2", False),
+        ("rtsp://cam/live", False),
+    ],
+)
+def test_an_address_that_no_program_reads_right_is_known(address: str, cut: bool) -> None:
+    assert is_cut_short(address) is cut
