@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check format docs dist system mutate clean
+.PHONY: help demo test check format docs dist system mutate fuzz clean
 
 help:
 	@echo "make demo     recognise animals now, on real photographs"
@@ -16,6 +16,7 @@ help:
 	@echo "make dist     build the wheel and the source archive into dist/"
 	@echo "make system TEST=NAME [ARGS=...]   a test against real systems, some as root; docs/system-tests.md lists them"
 	@echo "make mutate   change the pure modules and list the changes that no test notices"
+	@echo "make fuzz     read mutated pictures, models, videos and other files, with a bound of memory"
 	@echo "make clean    remove the environment and everything that was built"
 
 demo: $(VENV)/base
@@ -51,13 +52,19 @@ mutate: $(VENV)/dev
 	@$(PIP) --editable '.[mutation]'
 	$(BIN)/python tools/mutation.py $(MODULES) --jobs $(JOBS) --minutes $(MINUTES)
 
+# The readers are a table in tools/fuzz.py. TARGETS="pictures models"
+TARGETS ?=
+fuzz: MINUTES = 10
+fuzz: $(VENV)/dev
+	$(BIN)/python tools/fuzz.py $(TARGETS) --minutes $(MINUTES)
+
 TEST ?=
 ARGS ?=
 system: $(VENV)/dev
 	$(BIN)/python tests/system/run.py $(TEST) $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV)-* site dist .mutation .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* site dist .mutation .fuzz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Trailcam needs a 64-bit system, and this Python is a 32-bit one: install the 64-bit Raspberry Pi OS.") if sys.maxsize < 2**32 else None'

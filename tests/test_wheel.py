@@ -38,6 +38,10 @@ def test_the_wheel_has_nothing_else(names: dict[str, int]) -> None:
     suffixes = {Path(name).suffix for name in names if ".dist-info" not in name}
     suffixes -= {".service", ".timer", ".conf", ".html"}  # of the device: systemd and the live page
     suffixes -= {".css"}  # of the reports
+    texts = {name for name in names if name.endswith(".txt") and ".dist-info" not in name}
+    pins = {f"trailcam_deploy/data/pins/{name}.txt" for name in ("3.11", "3.11-numpy1", "3.12", "3.12-numpy1", "3.13")}
+    assert texts == pins  # of deploy: versions and digests of dependencies
+    suffixes -= {".txt"}
     suffixes -= {".webp", ".mp4", ".md"}  # of the demo: photographs, the field sequence, their licence
     assert suffixes <= {".py", ".typed", ".json", ".tflite", ".npz", ".toml", ".sh"}
 

@@ -1,11 +1,22 @@
-"""JSON objects of answers; those of visits and blind times are in ``trailcam_edge.store.records``."""
+"""JSON lines, and the objects of answers; those of visits and blind times are in ``trailcam_edge.store.records``."""
 
-from typing import Any
+import json
+import re
+from typing import TYPE_CHECKING, Any
 
-from trailcam_core.classifier import Classification
+if TYPE_CHECKING:
+    from trailcam_core.classifier import Classification
+
+_STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")  # C0 is escaped already
 
 
-def answer_record(answer: Classification) -> dict[str, Any]:
+def json_line(record: dict[str, Any]) -> str:
+    """Return a record as one line of JSON that can be printed: characters that steer a terminal are escaped."""
+    text = json.dumps(record, ensure_ascii=False)
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def answer_record(answer: "Classification") -> dict[str, Any]:
     """Return the JSON object of an answer; ``label`` is null for "unknown" and, with ``blank``, for "nothing there"."""
     return {
         "label": answer.label,

@@ -4,6 +4,13 @@ import argparse
 import logging
 import os
 import sys
+import threading
+import traceback
+from types import TracebackType
+from typing import Any, NoReturn
+
+from trailcam_core.files.names import printable
+from trailcam_core.network.secrets import mask_text
 
 _LOGGERS = ("trailcam_core", "trailcam_edge")
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.DEBUG, 7))  # syslog(3)
@@ -38,13 +45,47 @@ def journal_prefix(level: int) -> str:
     """
     try:
         state = os.fstat(sys.stderr.fileno())
-    except (OSError, ValueError):  # closed, or not a file
+    except (OSError, ValueError):  # not a file
         return ""
     if os.environ.get("JOURNAL_STREAM") != f"{state.st_dev}:{state.st_ino}":
         return ""
     return f"<{next((number for least, number in _PRIORITIES if level >= least), 7)}>"
 
 
+def safe_message(message: str) -> str:
+    """Return a message as it may appear on a terminal or in a journal: without secrets and control characters."""
+    return printable(mask_text(message), keep="\n\t")
+
+
+class SafeParser(argparse.ArgumentParser):
+    """A parser whose messages show no secret of a refused argument."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and message, and exit with code 2."""
+        super().error(safe_message(message))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)  # the base class hides that a reader has gone
+
+
+def mask_tracebacks() -> None:
+    """Print errors that nothing handles without the secrets in their messages, in every thread."""
+
+    def show(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        print(mask_text("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
+
+    def show_of_thread(failure: threading.ExceptHookArgs) -> None:
+        if failure.exc_type is not SystemExit:
+            show(failure.exc_type, failure.exc_value, failure.exc_traceback)
+
+    sys.excepthook = show
+    threading.excepthook = show_of_thread
+
+
 class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        print(f"{journal_prefix(record.levelno)}trailcam: {record.getMessage()}", file=sys.stderr, flush=True)
+        print(
+            f"{journal_prefix(record.levelno)}trailcam: {safe_message(record.getMessage())}",
+            file=sys.stderr,
+            flush=True,
+        )

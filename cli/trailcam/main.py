@@ -4,17 +4,14 @@ Exit codes: 0 done, 1 our error with a next step, 2 usage, 3 a check did not pas
 Results go to stdout, progress and errors to stderr.
 """
 
-import argparse
 import errno
 import importlib
-import logging
 import os
+import signal
 import sys
-from collections.abc import Sequence
-
-from trailcam import __version__
-from trailcam.logs import journal_prefix
-from trailcam_core.errors import TrailcamError
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 COMMANDS = {
     "demo": "recognise animals now, with the built-in bundle, on real photographs",
@@ -40,6 +37,7 @@ ACTIONS = {  # subcommands; a folder of such a name is written ./compare
     "deploy logs": "show the journals of cameras",
     "deploy sdcard": "write first-boot files onto a freshly imaged card",
 }
+_WITH_SECRETS = ("watch", "service", "update", "release", "deploy")  # only their user may write what these make
 _DISK_ERRORS = {
     errno.ENOSPC: "the disk is full. Free some space and run the command again",
     errno.EDQUOT: "your disk quota is used up. Free some space and run the command again",
@@ -54,22 +52,67 @@ _EXTRAS = {
     "cryptography": "deploy",
 }
 
+_INTERRUPTED = 130
+_seen: list[int] = []  # holds an element if Ctrl-C was pressed while a command ran
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    with _interrupts():
+        from trailcam.logs import mask_tracebacks
+        from trailcam.streams import discard_output, prepare_streams
+
+        if argv is None:
+            mask_tracebacks()
+        prepare_streams()
+        try:
+            try:
+                return _dispatch(list(sys.argv[1:] if argv is None else argv))
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            discard_output()
+            return 1
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """End the process at Ctrl-C while modules are imported: an extension module would turn it into another error."""
+    former = signal.getsignal(signal.SIGINT)
+    try:
+        if former is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _end)
+    except ValueError:  # outside of the main thread Python takes no signals
+        former = None
+    try:
+        yield
+    finally:
+        if former is signal.default_int_handler:
+            signal.signal(signal.SIGINT, former)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    os.write(2, b"\ntrailcam: interrupted.\n")
+    os._exit(_INTERRUPTED)
+
+
+def _raise(_number: int, _frame: FrameType | None) -> None:
+    _seen.append(_INTERRUPTED)
+    raise KeyboardInterrupt
+
+
+def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(_overview())
         return 0 if words else 2
     if words[0] == "--version":
+        from trailcam import __version__
+
         print(f"trailcam {__version__}")
         return 0
     if words[0] not in COMMANDS:
-        print(
-            f'trailcam: no command {words[0]!r}; there are: {", ".join(COMMANDS)}. Try "trailcam --help".',
-            file=sys.stderr,
-        )
-        return 2
+        names = ", ".join(COMMANDS)
+        return _fail(f"no command '{words[0]}'; there are: {names}. Try \"trailcam --help\".", 2)
     if " ".join(words[:2]) in ACTIONS:
         return _run(" ".join(words[:2]), words[2:])
     return _run(words[0], words[1:])
@@ -89,34 +132,56 @@ def _overview() -> str:
 
 
 def _run(name: str, words: list[str]) -> int:
+    from trailcam.logs import SafeParser
+
     command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
-    parser = argparse.ArgumentParser(
+    parser = SafeParser(
         prog=f"trailcam {name}",
         description=f"{(COMMANDS | ACTIONS)[name].capitalize()}.",
         allow_abbrev=False,
     )
     command.add_arguments(parser)
     arguments = parser.parse_args(words)
+    if name.split()[0] in _WITH_SECRETS:
+        os.umask(os.umask(0o077) | 0o022)
+    _seen.clear()
+    if signal.getsignal(signal.SIGINT) is _end:
+        signal.signal(signal.SIGINT, _raise)
     try:
         return int(command.run(arguments))
-    except TrailcamError as error:
-        return _fail(str(error))
     except KeyboardInterrupt:
         print("\ntrailcam: interrupted.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader closed the pipe, as "| head" does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except ModuleNotFoundError as error:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if _seen and isinstance(error, ImportError):  # Ctrl-C while an extension module was imported
+            return _fail("interrupted.", _INTERRUPTED)
+        return _explain(name, error)
+
+
+def _explain(name: str, error: Exception) -> int:
+    """Print an error that the user can act on and return 1; raise another one again."""
+    from trailcam_core.errors import TrailcamError
+
+    if isinstance(error, TrailcamError):
+        return _fail(str(error))
+    if isinstance(error, ModuleNotFoundError):
         extra = _EXTRAS.get((error.name or "").split(".")[0])
-        if extra is None:
-            raise
-        return _fail(f'"trailcam {name}" needs {error.name}, which is not installed: pip install "trailcam[{extra}]".')
-    except OSError as error:
+        if extra is not None:
+            return _fail(
+                f'"trailcam {name}" needs {error.name}, which is not installed: pip install "trailcam[{extra}]".'
+            )
+    elif isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return _fail(f"{place}{_DISK_ERRORS.get(error.errno or 0, error.strerror or str(error))}.")
+    raise error
 
 
-def _fail(message: str) -> int:
-    print(f"{journal_prefix(logging.ERROR)}trailcam: {message}", file=sys.stderr)
-    return 1
+def _fail(message: str, status: int = 1) -> int:
+    import logging
+
+    from trailcam.logs import journal_prefix, safe_message
+
+    print(f"{journal_prefix(logging.ERROR)}trailcam: {safe_message(message)}", file=sys.stderr)
+    return status

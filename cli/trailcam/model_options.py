@@ -5,8 +5,11 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
+from trailcam.logs import SafeParser
 from trailcam.native_log import quiet_native_log
-from trailcam_core.classifier import Classifier
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
+from trailcam_core.inference.first_opening import prove_opening
 from trailcam_core.spec import FITS
 
 
@@ -31,18 +34,21 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=_positive, metavar="N", help="threads of one inference (default: up to 4)")
 
 
-def open_classifier(arguments: argparse.Namespace) -> Classifier:
-    """Open what the arguments name; a contradictory combination is a usage error (exit code 2)."""
+def open_classifier(arguments: argparse.Namespace, proven_below: Path | None = None) -> Classifier:
+    """Open what the arguments name; a contradictory combination is a usage error (exit code 2).
+
+    ``proven_below`` is the folder of the updater: its bundles have passed a self-test in a child process.
+    """
     if arguments.model is None:
         for name in ("labels", "background", "value_range", "fit"):
             if getattr(arguments, name) is not None:
                 usage_error(f"--{name.replace('_', '-')} belongs to --model; the manifest of a bundle has it")
-        with quiet_native_log():
-            return Classifier.open(arguments.bundle, arguments.threads)
+        return open_first(arguments.bundle, arguments.threads, proven_below)
     if arguments.bundle is not None:
         usage_error("--bundle and --model exclude each other")
     if arguments.labels is None:
         usage_error("--model needs --labels FILE, one label per line in the order of the model's outputs")
+    prove_opening(arguments.model)
     with quiet_native_log():
         return Classifier.open_model(
             arguments.model,
@@ -54,6 +60,21 @@ def open_classifier(arguments: argparse.Namespace) -> Classifier:
         )
 
 
+def open_first(bundle: Path | None, threads: int | None, proven_below: Path | None = None) -> Classifier:
+    """Open a bundle; its model is opened in a child process first, because a damaged one aborts its process.
+
+    Args:
+        bundle: the folder; None is the built-in one.
+        threads: of one inference.
+        proven_below: bundles in this folder are opened directly.
+    """
+    proven = proven_below is not None and bundle is not None and bundle.is_relative_to(proven_below)
+    if not proven and bundle is not None and bundle != BUILTIN_BUNDLE:
+        prove_opening(open_bundle(bundle).model_path)
+    with quiet_native_log():
+        return Classifier.open(bundle, threads)
+
+
 def _positive(text: str) -> int:
     value = int(text)
     if not 1 <= value <= (os.cpu_count() or 1) * 4:
@@ -63,4 +84,4 @@ def _positive(text: str) -> int:
 
 def usage_error(message: str) -> NoReturn:
     """End with a usage message on stderr and exit code 2."""
-    argparse.ArgumentParser(prog="trailcam", add_help=False, usage="trailcam COMMAND [OPTIONS]").error(message)
+    SafeParser(prog="trailcam", add_help=False, usage="trailcam COMMAND [OPTIONS]").error(message)

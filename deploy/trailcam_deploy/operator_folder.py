@@ -23,7 +23,7 @@ from pathlib import Path
 
 from trailcam_core.bundle.folder import MANIFEST_FILE, Bundle
 from trailcam_core.errors import DeployError
-from trailcam_core.files.atomic import write_file
+from trailcam_core.files.atomic import make_folder, write_file
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.release.index import bundle_path
 from trailcam_deploy.device.release_diff import read_published
@@ -68,7 +68,7 @@ class OperatorFolder:
         Raises:
             DeployError: another deployment is running.
         """
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.folder, 0o700)
         descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
@@ -89,11 +89,11 @@ class OperatorFolder:
         """
         if (self.folder / "release" / "metadata" / "timestamp.json").exists():
             return False
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.passphrase_file.parent.mkdir(mode=0o700, exist_ok=True)
+        make_folder(self.folder, 0o700)
+        make_folder(self.passphrase_file.parent, 0o700)
         if not self.passphrase_file.exists():
             write_file(self.passphrase_file, f"{secrets.token_urlsafe(_PASSPHRASE_BYTES)}\n".encode(), 0o600)
-        passphrase = self.passphrase_file.read_text(encoding="utf-8").strip()
+        passphrase = self.passphrase_file.read_text(encoding="utf-8-sig").strip()
         if (self.folder / "keys" / "root.pem").exists():
             # An interrupted first use: no signature of this key was published yet.
             if (self.folder / "release" / "metadata").exists() and any(

@@ -62,6 +62,9 @@ def test_the_list_is_for_people(store: Path, capsys: pytest.CaptureFixture[str])
         (["--since", "2026-06-01T01:00Z", "--until", "2026-06-01T03:00Z"], [1, 2]),
         (["--limit", "2"], [4, 5]),
         (["--label", "squirrel", "--limit", "1"], [4]),
+        (["--limit", "2", "--until", "2026-06-01T03:00Z"], [1, 2]),
+        (["--limit", "9"], [0, 1, 2, 3, 4, 5]),
+        (["--limit", "2", "--label", "fox"], []),
         (["--since", "1h"], []),
     ],
 )
@@ -80,6 +83,30 @@ def test_csv_has_the_fields_of_json(store: Path, capsys: pytest.CaptureFixture[s
     assert rows[5]["picture"] == ""
 
 
+def test_csv_holds_no_formulas(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = ["=cmd|' /C calc'!A0", "+1", "-1", "@sum", "\tx", "a=b"]
+    opened = EventStore(StoreSettings(tmp_path, min_free_bytes=0))
+    for number, label in enumerate(labels):
+        opened.add_visit(Visit(f"v{number}", label, _moment(0), _moment(0), 0.9, 1, 1, None, "=b", 1.0))
+    opened.close()
+    assert main(["events", "--store", str(tmp_path), "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["label"] for row in rows] == [*("'" + label for label in labels[:5]), "a=b"]
+    assert {row["bundle"] for row in rows} == {"'=b"}
+
+
+def test_a_damaged_store_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened = EventStore(StoreSettings(tmp_path, min_free_bytes=0))
+    opened.add_visit(Visit("v", "lynx", _moment(0), _moment(0), 0.9, 1, 1, None, "b", 1.0))
+    opened._database.connection.execute("UPDATE visits SET started_monotonic_s = 1e300")
+    opened.close()
+    for form in ([], ["--json"], ["--csv"], ["--camtrap-dp", str(tmp_path / "p.zip"), *PLACE]):
+        assert main(["events", "--store", str(tmp_path), *form]) == 1
+        told = capsys.readouterr().err
+        assert "events.db: the database is damaged (1 rows of visits hold values out of range)" in told
+        assert len(told.splitlines()) == 1
+
+
 def test_blind_times_say_why(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["events", "--store", str(store), "--blind", "--json"]) == 0
     (record,) = _json(capsys)
@@ -93,11 +120,13 @@ def test_blind_times_say_why(store: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_package_is_written(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     taxa = tmp_path / "taxa.toml"
-    taxa.write_text('squirrel = "Sciurus vulgaris"\n')
+    taxa.write_text('\ufeffsquirrel = "Sciurus  vulgaris"\nfox = "Vulpes vulpes"\n', encoding="utf-8")
     path = tmp_path / "package.zip"
     words = ["--camtrap-dp", str(path), *PLACE, "--location-id", "loc1", "--camera-id", "cam1", "--taxa", str(taxa)]
     assert main(["events", "--store", str(store), *words]) == 0
-    assert "6 observations, 5 pictures" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "6 observations, 5 pictures" in printed.out
+    assert "no visit has the label fox; the labels are lynx, squirrel, unknown." in printed.err
     with zipfile.ZipFile(path) as package:
         metadata = json.loads(package.read("datapackage.json"))
         assert "loc1_cam1_52.70000_23.80000" in package.read("deployments.csv").decode()

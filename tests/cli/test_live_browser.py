@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,24 @@ def test_boxes_and_masks_are_drawn_where_they_are_in_the_picture(
         assert (answer["y"] - picture["y"]) / picture["height"] == pytest.approx(0.5, abs=0.02)
         assert answer["width"] / picture["width"] == pytest.approx(0.25, abs=0.02)
         camera.show_until(elephant, "document.querySelectorAll('#marks *').length === 0")
+
+
+def test_labels_with_names_of_properties_are_counted_like_others(
+    tmp_path: Path, browser: "Browser", elephant: FrameResult
+) -> None:
+    """Yesterday's label is in the days and not in the hours: each of these is a property of every object."""
+    labels = ["constructor", "toString", "__proto__", "hasOwnProperty"]
+    with DeviceServices(wanted(tmp_path), "1.0") as station:
+        for number, label in enumerate(labels):
+            seen = visit(station, elephant, f"v{number}")
+            assert seen.started.wall is not None
+            before = replace(seen.started, wall=seen.started.wall - timedelta(days=2))
+            station.handle_event(replace(seen, label=label, started=before), "animals10 1.0.0")
+        camera = Camera(station, browser)
+        camera.page.goto(camera.place)
+        camera.show_until(elephant, "document.querySelectorAll('#days rect').length === 4")
+        assert camera.page.locator("#hours rect").count() == 0
+        assert sorted(camera.page.locator("#visits b").all_inner_texts()) == sorted(labels)
         assert camera.complaints == []
         camera.context.close()
 

@@ -1,6 +1,10 @@
 """``trailcam watch`` to its end."""
 
+import csv
+import io
 import json
+import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
@@ -20,6 +24,41 @@ def test_a_video_is_watched_frame_by_frame(tmp_path: Path, capsys: pytest.Captur
     assert main(["watch", "--source", str(path), "--fast", "--json", "--no-motion"]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [record["sequence"] for record in records] == [0, 1, 2, 3, 4]
+
+
+def test_visits_of_a_recording_are_never_dated_after_now(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "night.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 1, (640, 480))
+    animal = cv2.resize(cv2.imread(str(DEMO_FRAMES / "dog_1.webp")), (640, 480))
+    for second in range(150):
+        writer.write(animal if second % 100 < 20 else np.full_like(animal, 120))
+    writer.release()
+    store = str(tmp_path / "store")
+    assert main(["watch", "--source", str(path), "--fast", "--store", store, "--visits"]) == 0
+    assert "visit: dog, 100 s after the start of the recording" in capsys.readouterr().out
+    assert main(["events", "--store", store, "--json"]) == 0
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (first["time_basis"], second["time_basis"]) == ("not after", "not after")
+    assert second["monotonic_s"] - first["monotonic_s"] == pytest.approx(100, abs=2)
+    assert datetime.fromisoformat(second["end"]) <= datetime.now(UTC)
+    assert b"DateTime" not in (tmp_path / "store" / first["picture"]).read_bytes()[:1000]
+    words = ["--camtrap-dp", str(tmp_path / "p.zip"), "--latitude", "1", "--longitude", "1", "--contributor", "x"]
+    assert main(["events", "--store", store, *words]) == 0
+    with zipfile.ZipFile(tmp_path / "p.zip") as package:
+        (row,) = csv.DictReader(io.StringIO(package.read("deployments.csv").decode()))
+    assert row["timestampIssues"] == "true"
+    assert row["deploymentComments"] == "Watched 0.04 h of 0.04 h. Never blind."
+
+
+def test_a_folder_of_pictures_is_not_watched_into_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = tmp_path / "card"
+    card.mkdir()
+    (card / "1.webp").write_bytes((DEMO_FRAMES / "dog_1.webp").read_bytes())
+    assert main(["watch", "--source", str(card), "--store", str(tmp_path / "store")]) == 1
+    told = capsys.readouterr().err
+    assert "give no visits" in told
+    assert f"trailcam classify {card}" in told
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_bad_picture_in_a_watched_folder_is_told_and_passed(

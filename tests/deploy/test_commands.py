@@ -13,6 +13,8 @@ from trailcam.main import main
 from trailcam_core.bundle.folder import describe_file, open_bundle, write_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.release.update_result import UpdateResult
+from trailcam_deploy.device.facts import Facts
+from trailcam_deploy.device.provision import DeviceSpec, installed_name
 from trailcam_deploy.device.wheels import Software
 
 SOFTWARE = Software("trailcam==0.1.0")
@@ -21,7 +23,10 @@ DEVICE = """#!{python}
 import hashlib, json, os, subprocess, sys
 from pathlib import Path
 folder = Path({folder!r})
-place = lambda text: text.replace("/var/lib/trailcam", str(folder / "disk"))
+def place(text):
+    for path, name in (("/var/lib/trailcam", "disk"), ("/etc/trailcam", "etc")):
+        text = text.replace(path, str(folder / name))
+    return text
 words = [place(word) for word in sys.argv[1:]]
 if words[0] != "-eu":
     os.execv("/bin/sh", ["sh", *words])
@@ -34,18 +39,18 @@ if "put bits" in script:
     note("facts")
     for name, value in answers["facts"].items():
         print(f"{{name}}={{value}}")
-    inbox = folder / "disk/inbox"
+    inbox = folder / "disk-inbox"
     for path in inbox.rglob("*"):
         if path.is_file():
             print(f"inbox={{hashlib.sha256(path.read_bytes()).hexdigest()}} {{path.relative_to(inbox)}}")
 elif "device_probe" in script:
     note("look")
     print(json.dumps(answers["sight"]))
-elif "install -d -o trailcam" in script:
+elif "device-id.new" in script:
     note("trust")
 elif "trailcam update" in script:
     note("update " + " ".join(words[4:]))
-    found = (folder / "disk/inbox" / answers["needs"]).exists()
+    found = (folder / "disk-inbox" / answers["needs"]).exists()
     print(answers["update" if found else "not_fetched"])
 elif "systemctl" in script:
     note("systemctl " + script.split("systemctl ")[-1].split()[0])
@@ -65,7 +70,7 @@ FACTS = {
     "numpy": "",
     "opt_free_mb": 9000,
     "var_free_mb": 9000,
-    "installed": SOFTWARE.identity(()),
+    "installed": installed_name(Facts(python=(3, 13)), DeviceSpec(SOFTWARE, (), "", "")),
     "enabled": "enabled",
     "active": "active",
     "config": "yes",
@@ -92,7 +97,7 @@ def device(sshd, program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
     monkeypatch.setattr("trailcam_deploy.ssh.connection._LOCK", str(tmp_path / "lock"))
     monkeypatch.setattr("trailcam_deploy.device.wheels.this_software", lambda version, cache: SOFTWARE)
     folder = tmp_path / "device"
-    (folder / "disk" / "inbox").mkdir(parents=True)
+    (folder / "disk-inbox").mkdir(parents=True)
     program("sudo", '[ "$1" = -n ] && shift; exec "$@"')
     program("sh", "")
     (sshd.folder / "bin" / "sh").write_text(DEVICE.format(python=sys.executable, folder=str(folder)))
@@ -132,9 +137,9 @@ def test_one_command_brings_a_release_and_ends_with_page_and_labels(sshd, deploy
     assert "http://127.0.0.1:8080/" in output
     assert "Labels: cat 98%" in output
     assert "made a release repository and its keys" in errors
-    assert (folder / "disk" / "inbox" / "metadata" / "timestamp.json").is_file()
+    assert (folder / "disk-inbox" / "metadata" / "timestamp.json").is_file()
     assert "update --channel animals10\n" in (folder / "asked").read_text()
-    assert not list((folder / "disk").rglob("*.part"))
+    assert not list(folder.rglob("*.part"))
     (folder / "asked").write_text("")
     status, output, errors = deploy(*BUNDLE, "--to", sshd.destination)
     assert status == 0
@@ -146,7 +151,7 @@ def test_one_command_brings_a_release_and_ends_with_page_and_labels(sshd, deploy
 def test_a_device_whose_ring_wants_an_older_release_gets_to_choose(sshd, deploy, device, tmp_path: Path) -> None:
     folder = device()
     assert deploy(*BUNDLE, "--to", sshd.destination)[0] == 0
-    inbox, release = folder / "disk" / "inbox", tmp_path / "fleet" / "release"
+    inbox, release = folder / "disk-inbox", tmp_path / "fleet" / "release"
     (older,) = release.rglob("*.model.tflite")
     needs = str(older.relative_to(release))
     shutil.rmtree(inbox)
@@ -175,7 +180,7 @@ def test_a_dry_run_changes_nothing_on_either_side(sshd, deploy, device, tmp_path
     assert "release: " in output
     assert (folder / "asked").read_text() == "facts\n"
     assert not (tmp_path / "fleet").exists()
-    assert list((folder / "disk" / "inbox").iterdir()) == []
+    assert list((folder / "disk-inbox").iterdir()) == []
 
 
 def test_verbose_and_quiet_choose_what_is_logged(sshd, deploy, device) -> None:
@@ -238,10 +243,10 @@ def test_status_and_logs_say_what_the_device_says(sshd, deploy) -> None:
 
 
 def test_a_roll_back_says_what_runs_then(sshd, deploy, device) -> None:
-    device(update=UpdateResult("rolled_back", "", running="animals10-1.0.0").to_json())
+    device(update=UpdateResult("rolled_back", "animals10 1.0.0 runs now", "animals10-1.0.0-0123456789ab").to_json())
     status, output, _ = deploy("rollback", "--to", sshd.destination, "--reason", "sees owls")
     assert status == 0
-    assert "animals10-1.0.0 runs now" in output
+    assert "animals10 1.0.0 runs now" in output
 
 
 @pytest.mark.parametrize(

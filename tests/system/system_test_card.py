@@ -119,7 +119,7 @@ def _becomes_a_camera(checks: Checks, device: Device, laptop: Laptop) -> None:
     checks.until("it is a camera, and answers the laptop", lambda: _state(laptop).get("well") is True, 120)
     found = _state(laptop)
     checks.check("with the bundle of the card", found.get("bundle") == f"{CHANNEL} {_VERSION}", found.get("text"))
-    checks.check("and with its own device id", device.say("cat", "/var/lib/trailcam/update/device-id") == _NAME)
+    checks.check("and with its own device id", device.say("cat", "/etc/trailcam/device-id") == _NAME)
     checks.check("it powers off in order", device.power_off())
 
 

@@ -27,7 +27,7 @@ _JOURNAL = ("cat", f"{_UPDATE}/journal.json")
 _PROVES = ("/opt/trailcam/bin/python3", "-m", "trailcam_edge.update.install.self_test", f"{_UPDATE}/current")
 # When the plug is pulled: in the middle of the transfer, of the self-test, and right after the activation.
 _MOMENTS: dict[str, Callable[[Device], bool]] = {
-    "the transfer": lambda device: bool(device.say("sh", "-c", "find /var/lib/trailcam/inbox -name '*.part'")),
+    "the transfer": lambda device: bool(device.say("sh", "-c", "find /var/lib/trailcam-inbox -name '*.part'")),
     "the self-test": lambda device: '"state":"self_test"' in device.say(*_JOURNAL),
     "the first start": lambda device: '"state":"watch"' in device.say(*_JOURNAL),
 }
@@ -102,7 +102,7 @@ def _first_time(checks: Checks, device: Device, laptop: Laptop, root: Path, whee
     keys = list((laptop.folder / "fleet" / "keys").iterdir())
     closed = all(path.stat().st_mode & 0o077 == 0 for path in keys)
     checks.check("keys were made that only their owner may read", closed and len(keys) == 5, len(keys))
-    name = device.say("cat", f"{_UPDATE}/device-id")
+    name = device.say("cat", "/etc/trailcam/device-id")
     checks.check("the camera has its own name", name == "fresh", name)
     user = device.say("stat", "-c", "%U", f"/proc/{device.say('systemctl', 'show', '-P', 'MainPID', 'trailcam')}")
     checks.check("the service does not run as root", user == "trailcam", user)

@@ -135,7 +135,7 @@ def _camera(lower: Path, layer: Path, folder: Path, name: str, fleet: Fleet) -> 
     with boot(lower, disk, folder / "console.log", namespace) as device:
         device.wait_for_systemd()
         # A cloned card brings its original's name along; each camera gets its own.
-        device.run("rm", "-f", "/var/lib/trailcam/update/device-id")
+        device.run("rm", "-f", "/etc/trailcam/device-id")
         yield device
 
 

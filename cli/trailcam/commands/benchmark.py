@@ -28,7 +28,7 @@ from trailcam_benchmarks.worker.ssh_workers import connect
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
 from trailcam_core.errors import DeployError, SourceError, TrailcamError
-from trailcam_core.files.atomic import write_file
+from trailcam_core.files.atomic import make_folder, write_file
 from trailcam_core.jobs.progress import Progress
 from trailcam_train.data.class_names import choose_label_map
 
@@ -118,7 +118,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         soak_s=arguments.soak,
     )
     if arguments.out is not None:
-        arguments.out.mkdir(parents=True, exist_ok=True)  # fail now rather than after an hour
+        make_folder(arguments.out)  # fail now rather than after an hour
     with terminal_progress() as progress:
         result = _measure(plan, arguments, progress)
     verdicts = () if old is None else compare(old, result)
@@ -177,7 +177,7 @@ def _operators(arguments: argparse.Namespace) -> int:
             print(describe_profile(profiles[-1]))
     text = json.dumps([asdict(profile) for profile in profiles], sort_keys=True, ensure_ascii=False)
     if arguments.out is not None:
-        arguments.out.mkdir(parents=True, exist_ok=True)
+        make_folder(arguments.out)
         write_file(arguments.out / "operators.json", f"{text}\n".encode())
     if arguments.json:
         print(text)

@@ -1,10 +1,11 @@
 """``trailcam cameras``: list the cameras of this machine, and the reasons why others are missing."""
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 
+from trailcam.json_records import json_line
+from trailcam_core.files.names import printable
 from trailcam_edge.sources.discovery import list_cameras
 
 
@@ -18,12 +19,12 @@ def run(arguments: argparse.Namespace) -> int:
     cameras, problems = list_cameras()
     if arguments.json:
         record = {"cameras": [asdict(camera) for camera in cameras], "problems": [str(error) for error in problems]}
-        print(json.dumps(record, ensure_ascii=False))
+        print(json_line(record))
         return 0
     for camera in cameras:
-        print(f"{camera.source:<14}{camera.name}")
+        print(f"{camera.source:<14}{printable(camera.name)}")
     for error in problems:
-        print(f"trailcam: {error}", file=sys.stderr)
+        print(f"trailcam: {printable(str(error))}", file=sys.stderr)
     if cameras:
         print(f'Watch one with "trailcam watch --source {cameras[0].source}".')
     else:

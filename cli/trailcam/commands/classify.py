@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from trailcam.json_records import answer_record, named
+from trailcam.logs import configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier
+from trailcam.streams import csv_text, printable
 from trailcam_core.classifier import Classification
 from trailcam_core.errors import SourceError
 from trailcam_edge.sources import list_pictures
@@ -29,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Classify every picture; an unreadable one is reported, the others go on, and the exit code is 1."""
+    configure_logging()
     classifier = open_classifier(arguments)
     show: Show = _show_json if arguments.json else _csv_writer() if arguments.csv else _show_text
     failures = 0
@@ -58,10 +61,10 @@ def _expand(paths: list[Path]) -> Iterator[tuple[Path, SourceError | None]]:
 
 def _show_text(path: Path, answer: Classification | SourceError) -> None:
     if isinstance(answer, SourceError):
-        print(f"trailcam: {answer}", file=sys.stderr)
+        print(f"trailcam: {printable(str(answer))}", file=sys.stderr)
         return
     best = ", ".join(f"{candidate.label} {candidate.probability:.1%}" for candidate in answer.top)
-    print(f"{path}: {named(answer)}  ({best}; {answer.latency_ms:.1f} ms)", flush=True)
+    print(f"{printable(str(path))}: {named(answer)}  ({best}; {answer.latency_ms:.1f} ms)", flush=True)
 
 
 def _show_json(path: Path, answer: Classification | SourceError) -> None:
@@ -79,8 +82,9 @@ def _csv_writer() -> Show:
 
     def show(path: Path, answer: Classification | SourceError) -> None:
         if isinstance(answer, SourceError):
-            writer.writerow([path, "", "", "", answer])
+            writer.writerow([csv_text(path), "", "", "", csv_text(answer)])
         else:
-            writer.writerow([path, named(answer), f"{answer.confidence:.6f}", f"{answer.latency_ms:.3f}", ""])
+            label = csv_text(named(answer))
+            writer.writerow([csv_text(path), label, f"{answer.confidence:.6f}", f"{answer.latency_ms:.3f}", ""])
 
     return show

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trailcam.progress import terminal_progress
+from trailcam.streams import printable
 
 if TYPE_CHECKING:
     from trailcam_train.data.dataset import Dataset
@@ -72,7 +73,7 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(to_record(check), ensure_ascii=False, indent=2))
     else:
-        print(render_text(check))
+        print(printable(render_text(check), keep="\n"))
     if arguments.quarantine is not None:
         _quarantine(dataset, arguments.quarantine)
     return _CHECK_FAILED if check.problems else 0

@@ -2,23 +2,28 @@
 
 import argparse
 import csv
-import json
 import re
 import sys
-import tomllib
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
+from trailcam.json_records import json_line
 from trailcam_core.errors import DataError
+from trailcam_core.files.names import printable
+from trailcam_core.records import read_toml
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Selection, write_camtrap_dp
 from trailcam_edge.camtrap_dp.rows import Deployment, Project
 from trailcam_edge.store.reader import StoreReader, open_reader
-from trailcam_edge.store.records import CSV_HEADER, EventRecord, blind_json, csv_row, event_json, iso_time
+from trailcam_edge.store.records import CSV_HEADER, EventLine, blind_json, csv_row, event_json, iso_time
 from trailcam_edge.store.settings import DEFAULT_FOLDER
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
+_LINE = "%-27s %6.1f s  %-14s %3.0f%%  %s\n"  # in half the time of an f-string, for stores of a million events
+_QUARTER_S = 900
+_MINUTES = [f"{second // 60:02}:{second % 60:02}" for second in range(3600)]
+_MARKS = {"not before": ">", "not after": "<"}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -64,32 +69,26 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.blind:
             _print_blind(arguments, reader)
             return 0
-        events = _chosen(arguments, reader)
+        chosen = arguments.label, _unix(arguments.since), _unix(arguments.until)
+        after = 0 if arguments.limit is None else reader.before_last(arguments.limit, *chosen)
         if arguments.json:
-            for event in events:
-                print(json.dumps(event_json(event), ensure_ascii=False))
+            for event in reader.events(*chosen, after):
+                print(json_line(event_json(event)))
         elif arguments.csv:
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(CSV_HEADER)
-            writer.writerows(csv_row(event) for event in events)
+            writer.writerows(map(csv_row, reader.events(*chosen, after)))
         else:
-            _print_table(events)
+            _print_table(reader.lines(*chosen, after))
     return 0
 
 
-def _chosen(arguments: argparse.Namespace, reader: StoreReader) -> Iterator[EventRecord]:
-    events = reader.events(arguments.label, _unix(arguments.since), _unix(arguments.until))
-    return events if arguments.limit is None else iter(deque(events, arguments.limit))
-
-
-def _print_table(events: Iterator[EventRecord]) -> None:
+def _print_table(events: Iterator[EventLine]) -> None:
     number = 0
-    for number, event in enumerate(events, start=1):  # noqa: B007 - the last one is the count
-        picture = event.picture or ""
-        print(
-            f"{_when(event.started.unix_s, event.started.basis):<27} {event.duration_s:>6.1f} s  {event.label:<14} "
-            f"{event.confidence:>4.0%}  {picture}"
-        )
+    write = sys.stdout.write
+    for unix_s, basis, duration_s, label, confidence, picture in events:
+        number += 1
+        write(_LINE % (_when(unix_s, basis), duration_s, printable(label), 100 * confidence, printable(picture or "")))
     print(f"{number} visits.")
 
 
@@ -100,19 +99,28 @@ def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
     for blind in reader.blind_times(_unix(arguments.since), _unix(arguments.until)):
         start, end = blind.started, blind.ended
         if arguments.json:
-            print(json.dumps(blind_json(blind), ensure_ascii=False))
+            print(json_line(blind_json(blind)))
         elif arguments.csv:
             rows.writerow([blind.reason, iso_time(start.unix_s), iso_time(end.unix_s)])
         else:
-            print(f"{_when(start.unix_s, start.basis)} to {_when(end.unix_s, end.basis)}  {blind.reason}")
+            print(f"{_when(start.unix_s, start.basis)} to {_when(end.unix_s, end.basis)}  {printable(blind.reason)}")
 
 
 def _when(unix_s: float | None, basis: str) -> str:
     """Return a time in the zone of this machine; a bound is marked with > or <."""
     if unix_s is None:
         return "at an unknown time"
-    mark = {"not before": ">", "not after": "<"}.get(basis, "")
-    return mark + datetime.fromtimestamp(unix_s).astimezone().isoformat(" ", "seconds")
+    quarter, second = divmod(int(unix_s // 1), _QUARTER_S)
+    hour, minute, zone = _local_quarter(quarter)
+    return f"{_MARKS.get(basis, '')}{hour}{_MINUTES[minute + second]}{zone}"
+
+
+@lru_cache
+def _local_quarter(number: int) -> tuple[str, int, str]:
+    """Return date and hour, the second in it, and the zone of a quarter of an hour; no zone changes within one."""
+    start = datetime.fromtimestamp(number * _QUARTER_S).astimezone()
+    text = start.isoformat(" ", "seconds")
+    return text[:14], 60 * start.minute, text[19:]
 
 
 def _write_package(arguments: argparse.Namespace, reader: StoreReader) -> int:
@@ -140,7 +148,7 @@ def _write_package(arguments: argparse.Namespace, reader: StoreReader) -> int:
         arguments.contributor,
         arguments.sampling_design,
         arguments.licence,
-        {} if arguments.taxa is None else _read_taxa(arguments.taxa),
+        {} if arguments.taxa is None else _read_taxa(arguments.taxa, reader.counts()),
     )
     summary = write_camtrap_dp(
         arguments.camtrap_dp,
@@ -161,17 +169,19 @@ def _write_package(arguments: argparse.Namespace, reader: StoreReader) -> int:
     return 0
 
 
-def _read_taxa(path: Path) -> dict[str, str]:
-    try:
-        names = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(
-            f'{path}: cannot be read ({error}); expected lines such as squirrel = "Sciurus vulgaris".'
-        ) from error
+def _read_taxa(path: Path, labels: Collection[str]) -> dict[str, str]:
+    names, _ = read_toml(path, DataError)
     for label, name in names.items():
         if not isinstance(name, str) or not name.strip():
             raise DataError(f"{path}: {label} is {name!r}, expected a scientific name in quotes.")
-    return names
+    unknown = sorted(names.keys() - labels)
+    if unknown:
+        print(
+            f"trailcam: {path}: no visit has the label {', '.join(unknown)}; the labels are "
+            f"{', '.join(sorted(labels)) or 'none'}.",
+            file=sys.stderr,
+        )
+    return {label: " ".join(name.split()) for label, name in names.items()}
 
 
 def _time(text: str) -> datetime:

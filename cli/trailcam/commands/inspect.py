@@ -6,9 +6,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from trailcam.native_log import quiet_native_log
+from trailcam.model_options import open_first
 from trailcam_core.bundle.golden_replay import GoldenReport
-from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
+from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.records import encode
 from trailcam_core.spec import Manifest, ModelEntry
 
@@ -25,8 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check a bundle and replay its golden vectors; exit code 3 if they give other answers here."""
-    with quiet_native_log():
-        classifier = Classifier.open(arguments.bundle, num_threads=1)
+    classifier = open_first(arguments.bundle, threads=1)
     manifest = classifier.bundle.manifest
     report = classifier.replay_golden()
     if arguments.json:

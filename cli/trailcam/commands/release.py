@@ -171,7 +171,7 @@ def _passphrase(key: str, file: Path | None, twice: bool) -> str:
     if file is not None:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise DeployError(f"{file}: other users can read it. Run: chmod 600 {file}")
-        return file.read_text(encoding="utf-8").rstrip("\n")
+        return file.read_text(encoding="utf-8-sig").rstrip("\n")
     text = getpass.getpass(f"Passphrase of {key}: ")
     if twice and text != getpass.getpass("Once more: "):
         raise DeployError("the two passphrases differ. Begin again.")

@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 from trailcam.model_options import usage_error
+from trailcam.source_option import add_source_file_argument, given_source
 from trailcam_core.errors import DeviceError
+from trailcam_core.network.secrets import has_secret
+from trailcam_core.records import shown
 from trailcam_edge.config.camera_toml import parse_config, read_config
 from trailcam_edge.service.systemd_units import (
     CONFIG_PATH,
@@ -19,6 +22,7 @@ from trailcam_edge.service.systemd_units import (
     render_config,
     render_unit,
     render_update_units,
+    secret_files,
     uninstall,
     unreachable_folder,
 )
@@ -32,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions and options of ``trailcam service``."""
     parser.add_argument("action", choices=("install", "uninstall", "status"))
     parser.add_argument("--root", type=Path, metavar="DIR", help="write into the root of another system: an image")
-    parser.add_argument("--source", default="picamera2", metavar="SOURCE", help="camera for a new configuration")
+    parser.add_argument("--source", metavar="SOURCE", help="camera for a new configuration (picamera2)")
+    add_source_file_argument(parser)
     parser.add_argument(
         "--update-source", metavar="SOURCE", help="release repository for a new configuration: https address or folder"
     )
@@ -63,8 +68,11 @@ def _install(arguments: argparse.Namespace) -> int:
     if (arguments.update_source is None) != (arguments.update_channel is None):
         usage_error("--update-source and --update-channel belong together")
     releases = None if arguments.update_source is None else (arguments.update_source, arguments.update_channel)
-    config = render_config(arguments.source, releases, arguments.live_token_file)
-    parsed = parse_config(config, "--source", Path("/etc/trailcam"))  # a quote in it would break the file
+    source = given_source(arguments) or "picamera2"
+    _check_texts(source, *(releases or ()), arguments.live_token_file or "")
+    secret = source if arguments.source_file is not None or has_secret(source) else None
+    config = render_config(source if secret is None else None, releases, arguments.live_token_file)
+    parsed = parse_config(config, f"/{CONFIG_PATH}", Path("/etc/trailcam"))
     root = arguments.root or Path("/")
     if (root / CONFIG_PATH).exists():
         parsed = read_config(root / CONFIG_PATH)
@@ -73,19 +81,33 @@ def _install(arguments: argparse.Namespace) -> int:
     if arguments.root is None and not updates:
         _disable_timer()
     update_units = render_update_units(program, in_home) if updates else None
-    _print_changes(install(root, render_unit(program, in_home), config, update_units))
+    _print_changes(install(root, render_unit(program, in_home), config, update_units, secret))
     units = [_UNIT, _TIMER] if updates else [_UNIT]
     if arguments.root is not None:
         print(f'Then: "systemd-sysusers --root={arguments.root} trailcam.conf" makes its user,')
         print(f'and "systemctl --root={arguments.root} enable {" ".join(units)}" lets it start with the machine.')
+        for path in secret_files(arguments.root):
+            print(
+                f'"chroot {arguments.root} chgrp trailcam /{path.relative_to(arguments.root)}" lets it read that file.'
+            )
         return 0
     _system("systemd-sysusers", "trailcam.conf")
+    for path in secret_files(root):
+        shutil.chown(path, group="trailcam")
     _system("systemctl", "daemon-reload")
     _system("systemctl", "enable", _UNIT)
     if updates:
         _system("systemctl", "enable", "--now", _TIMER)
     print(f'Check /{CONFIG_PATH}, then: "systemctl start trailcam"; its state: "trailcam service status".')
     return 0
+
+
+def _check_texts(*texts: str) -> None:
+    for text in texts:
+        if not text.isprintable():
+            raise DeviceError(
+                f"--source, --update-source, --live-token-file: {shown(text)}, expected one printable line."
+            )
 
 
 def _disable_timer() -> None:

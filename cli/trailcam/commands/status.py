@@ -1,11 +1,12 @@
 """``trailcam status``: state of this camera, for people and, with ``--json``, for programs."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from trailcam import __version__
+from trailcam.json_records import json_line
+from trailcam_core.files.names import printable
 from trailcam_edge.app.status import camera_status
 from trailcam_edge.config.camera_toml import Config, read_config
 from trailcam_edge.service.systemd_units import CONFIG_PATH
@@ -27,9 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     path = arguments.config or (_CONFIG if _CONFIG.exists() else None)
     status = camera_status(Config() if path is None else read_config(path), __version__)
     if arguments.json:
-        print(json.dumps(status, ensure_ascii=False))
+        print(json_line(status))
     else:
-        print("\n".join(f"{name:<12}{text}" for name, text in _rows(status).items()))
+        print("\n".join(f"{name:<12}{printable(text)}" for name, text in _rows(status).items()))
     return _NOT_ALIVE if status["alive"] is False else 0
 
 

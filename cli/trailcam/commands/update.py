@@ -6,13 +6,13 @@ Exit code 0: installed, up to date or rolled back; 1: an error, whose code ``--j
 import argparse
 import json
 import logging
-import os
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from trailcam.logs import add_logging_arguments, configure_logging
 from trailcam.model_options import usage_error
+from trailcam.privileges import become_owner
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.errors import BundleError, TrailcamError, UpdateError
 from trailcam_core.release.update_result import UpdateCode, UpdateResult
@@ -20,9 +20,10 @@ from trailcam_edge.config.camera_toml import Config, read_config
 from trailcam_edge.events.clock import date_is_known
 from trailcam_edge.service.systemd_units import CONFIG_PATH
 from trailcam_edge.update.errors import error_code
+from trailcam_edge.update.install.journal import Journal
 from trailcam_edge.update.install.self_test import run_self_test
 from trailcam_edge.update.install.updater import Updater
-from trailcam_edge.update.settings import UPDATE_FOLDER, UpdateSettings
+from trailcam_edge.update.settings import TRUST_FOLDER, UPDATE_FOLDER, UpdateSettings, trusted_file
 
 _CONFIG = Path("/", CONFIG_PATH)
 _MAX_ROOT_BYTES = 512_000
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--root",
         type=Path,
         metavar="FILE",
-        help="root metadata that this camera trusts (default: root.json in --folder)",
+        help=f"root metadata that this camera trusts (default: root.json in {TRUST_FOLDER}, or in --folder)",
     )
     parser.add_argument("--again", action="store_true", help="install a bundle that was rolled back here before")
     parser.add_argument("--roll-back", metavar="REASON", help="return to the bundle before")
@@ -73,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     path = arguments.config or (_CONFIG if _CONFIG.exists() else None)
     config = Config() if path is None else read_config(path)
     settings = _settings(arguments, config)
-    _become_owner(settings.folder)
+    become_owner(settings.folder)
     updater = Updater(settings, lambda bundle: run_self_test(bundle, settings))
     if arguments.status:
         _print_state(updater)
@@ -98,7 +99,8 @@ def _carry_out(
 ) -> UpdateResult:
     if arguments.roll_back is not None:
         journal = updater.roll_back(arguments.roll_back)
-        return _result(updater, "rolled_back", f"{journal.running} is the running bundle.")
+        running = _bundle_name(updater, journal) or journal.running
+        return _result(updater, "rolled_back", f"{running} runs now, or as soon as no visit is open")
     if config.model.bundle is not None and config.update is not None:
         raise UpdateError(
             f"{path}: [model] names the bundle that this camera runs, {config.model.bundle}. Remove that line "
@@ -111,7 +113,7 @@ def _carry_out(
             "or --roll-back REASON"
         )
     with updater.exclusive():
-        root = arguments.root or settings.folder / "root.json"
+        root = arguments.root or trusted_file(settings.folder, "root.json")
         return _update(updater, source, channel, settings.folder, root, arguments.again)
 
 
@@ -163,17 +165,6 @@ def _settings(arguments: argparse.Namespace, config: Config) -> UpdateSettings:
         usage_error(str(error))
 
 
-def _become_owner(folder: Path) -> None:
-    """Change from root to the owner of the folder: a file of root there would stop the service of the camera."""
-    if os.geteuid() != 0:
-        return
-    owner = next(path for path in (folder, *folder.absolute().parents) if path.exists()).stat()
-    if owner.st_uid != 0:
-        os.setgroups([])
-        os.setgid(owner.st_gid)
-        os.setuid(owner.st_uid)
-
-
 def _read_root(path: Path) -> bytes:
     try:
         with open(path, "rb") as file:
@@ -181,16 +172,19 @@ def _read_root(path: Path) -> bytes:
     except OSError as error:
         raise UpdateError(
             f"{path}: cannot be read ({error.strerror}). Copy the newest metadata/N.root.json of your release "
-            "repository there, over a trusted connection."
+            f"repository there, or to {TRUST_FOLDER}/root.json of a camera, over a trusted connection."
         ) from error
 
 
 def _print_state(updater: Updater) -> None:
     """Print the journal, and name and version of the active bundle."""
     journal = updater.status()
+    print(json.dumps(asdict(journal) | {"bundle": _bundle_name(updater, journal)}, indent=2))
+
+
+def _bundle_name(updater: Updater, journal: Journal) -> str | None:
     try:
         manifest = open_bundle(updater.bundle_of(journal)).manifest
-        bundle = f"{manifest.name} {manifest.version}"
     except BundleError:
-        bundle = None
-    print(json.dumps(asdict(journal) | {"bundle": bundle}, indent=2))
+        return None
+    return f"{manifest.name} {manifest.version}"

@@ -1,5 +1,6 @@
 """Label lists: the ordered names of a model's classes."""
 
+import re
 from pathlib import Path
 
 from trailcam_core.errors import BundleError
@@ -7,6 +8,8 @@ from trailcam_core.errors import BundleError
 MAX_LABELS = 100_000
 MAX_LABEL_CHARACTERS = 200
 _MAX_FILE_BYTES = 16_000_000
+_JOINER = re.compile(r"(?<=[^\x00-\x7f])[\u200c\u200d](?=[^\x00-\x7f\u200c\u200d])")
+_NUMBERED = re.compile(r"([0-9]{1,6})(?:\s*[:,]\s*|\s+)(\S.*)")
 
 
 def check_labels(labels: tuple[str, ...], source: str) -> None:
@@ -26,11 +29,19 @@ def check_labels(labels: tuple[str, ...], source: str) -> None:
     if len(labels) > MAX_LABELS:
         raise BundleError(f"{source}: {len(labels):,} labels, expected at most {MAX_LABELS:,}.")
     for line, label in enumerate(labels, start=1):
-        if not label or len(label) > MAX_LABEL_CHARACTERS or not label.isprintable():
+        if not label or len(label) > MAX_LABEL_CHARACTERS or not is_printable(label):
             raise BundleError(
                 f"{source}: line {line} is {label[:60]!r}, expected a printable name of 1 to "
                 f"{MAX_LABEL_CHARACTERS} characters."
             )
+
+
+def is_printable(text: str) -> bool:
+    """Return whether a text has only printable characters, and joiners only where spelling needs them.
+
+    Persian, Sinhala and other languages join or separate letters with U+200C and U+200D inside a word.
+    """
+    return _JOINER.sub("", text).isprintable()
 
 
 def check_unique(labels: tuple[str, ...], source: str) -> None:
@@ -51,6 +62,8 @@ def check_unique(labels: tuple[str, ...], source: str) -> None:
 def read_labels(path: Path) -> tuple[str, ...]:
     """Read a label file: UTF-8, one name per line in the order of the model's outputs, blank lines at the end dropped.
 
+    Where every line begins with its number, from 0, as Teachable Machine and Coral write it, the numbers are dropped.
+
     Raises:
         BundleError: missing, unreadable, too large, or a name is not acceptable.
     """
@@ -64,6 +77,12 @@ def read_labels(path: Path) -> tuple[str, ...]:
         raise BundleError(
             f"{path}: cannot be read ({error.strerror}); expected a text file, one label per line."
         ) from error
-    labels = tuple(line.strip() for line in text.rstrip().splitlines())
+    labels = _without_numbers(tuple(line.strip() for line in text.rstrip().splitlines()))
     check_labels(labels, str(path))
     return labels
+
+
+def _without_numbers(labels: tuple[str, ...]) -> tuple[str, ...]:
+    numbered = [_NUMBERED.fullmatch(label) for label in labels]
+    names = [found[2] for number, found in enumerate(numbered) if found is not None and int(found[1]) == number]
+    return tuple(names) if len(names) == len(labels) else labels

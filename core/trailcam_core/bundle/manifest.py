@@ -6,7 +6,7 @@ bytes back, so a bundle that can be written can be read.
 
 from typing import Any
 
-from trailcam_core.bundle.labels import MAX_LABEL_CHARACTERS, MAX_LABELS
+from trailcam_core.bundle.labels import MAX_LABEL_CHARACTERS, MAX_LABELS, is_printable
 from trailcam_core.errors import BundleError
 from trailcam_core.records import Choice, Document, Range, canonical_json, encode, parse_json, shown
 from trailcam_core.spec import (
@@ -112,7 +112,7 @@ def _check_labels(document: Document, labels: tuple[str, ...]) -> None:
     seen: set[str] = set()
     for position, label in enumerate(labels):
         path = ("output", f"labels[{position}]")
-        if not 1 <= len(label) <= MAX_LABEL_CHARACTERS or not label.isprintable():
+        if not 1 <= len(label) <= MAX_LABEL_CHARACTERS or not is_printable(label):
             document.refuse_value(path, label, f"a printable name of 1 to {MAX_LABEL_CHARACTERS} characters")
         if label != label.strip():
             document.refuse_value(path, label, "a name without spaces around it")
@@ -160,6 +160,6 @@ def _check_provenance(document: Document, provenance: dict[str, str]) -> None:
         document.refuse_value(("provenance",), provenance, f"at most {_MAX_PROVENANCE} keys")
     for key, value in provenance.items():
         for text in (key, value):
-            if len(text) > _MAX_TEXT_CHARACTERS or not text.isprintable():
+            if len(text) > _MAX_TEXT_CHARACTERS or not is_printable(text):
                 expected = f"printable text of at most {_MAX_TEXT_CHARACTERS:,} characters"
                 document.refuse_value(("provenance", key), text, expected)

@@ -6,17 +6,46 @@
             camera-3/b.jpg  files may be nested
         c.jpg               a loose file, outside any class folder
 
-Hidden files and folders (a name that begins with a dot) are skipped. Links are followed, but no folder is entered
-twice. A file is an image if its suffix is one of ``IMAGE_SUFFIXES``, in upper or lower case. Files are ordered by path.
+Hidden files and folders (a name that begins with a dot) and folders of an operating system or network storage, such as
+its thumbnails, are skipped. Links are followed, but no folder is entered twice. A file is an image if its suffix is one
+of ``IMAGE_SUFFIXES``, in upper or lower case. Files are ordered by path. Photographs of other formats, and videos, are
+left out; ``describe_left_out`` names them.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from trailcam_core.errors import DataError
 from trailcam_core.images.decode import IMAGE_SUFFIXES
+
+_SYSTEM_FOLDERS = frozenset(  # in lower case
+    {
+        "@eadir",  # thumbnails of Synology
+        "@__thumb",  # of QNAP
+        "@tmp",
+        "#recycle",
+        "@recycle",
+        "@recently-snapshot",
+        "#snapshot",
+        "$recycle.bin",
+        "system volume information",
+        "__macosx",
+        "lost+found",
+    }
+)
+# fmt: off
+_OTHER_PHOTOGRAPHS = (
+    ".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".j2k", ".tif", ".tiff", ".gif", ".dng", ".cr2",
+    ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2", ".raf", ".pef", ".srw", ".x3f",
+    ".3fr", ".raw", ".svg", ".psd", ".tga", ".ppm", ".pgm"
+)
+_VIDEOS = (
+    ".mp4", ".mov", ".avi", ".mkv", ".m4v", ".mts", ".m2ts", ".3gp", ".wmv", ".webm", ".mpg", ".mpeg"
+)
+# fmt: on
+_NAMED = 3  # files in a message
 
 
 @dataclass(frozen=True)
@@ -47,7 +76,7 @@ def scan_class_folders(root: Path) -> ClassFolders:
         what = "a file" if root.exists() else "no such folder"
         raise DataError(f"{root}: {what}, expected a folder with one folder of pictures per class. Check the path.")
     folders: dict[str, list[Path]] = {
-        item.name: [] for item in sorted(root.iterdir()) if item.is_dir() and not item.name.startswith(".")
+        item.name: [] for item in sorted(root.iterdir()) if item.is_dir() and not _is_skipped(item.name)
     }
     loose: list[Path] = []
     for path in _walk(root):
@@ -62,7 +91,34 @@ def list_images(folder: Path) -> list[Path]:
     Raises:
         DataError: a folder cannot be read.
     """
-    return [path for path in _walk(folder) if is_image(path)]
+    return find_images(folder)[0]
+
+
+def find_images(folder: Path) -> tuple[list[Path], str | None]:
+    """Return the images below ``folder``, and a sentence about the photographs and videos that are left out, if any.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+    files = _walk(folder)
+    return [path for path in files if is_image(path)], describe_left_out(folder, files)
+
+
+def describe_left_out(folder: Path, files: Iterable[Path]) -> str | None:
+    """Return a sentence about the files below ``folder`` that are photographs of other formats, or videos."""
+    sentences = []
+    for kind, suffixes, cure in (
+        ("photographs", _OTHER_PHOTOGRAPHS, "Trailcam reads JPEG, PNG, WebP and BMP: convert them."),
+        ("videos", _VIDEOS, '"trailcam watch --source FILE" reads one.'),
+    ):
+        found = [path for path in files if path.suffix.lower() in suffixes]
+        if not found:
+            continue
+        forms = sorted({path.suffix.lower() for path in found})
+        names = ", ".join(str(path.relative_to(folder)) for path in found[:_NAMED])
+        more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
+        sentences.append(f"{len(found):,} {kind} ({' '.join(forms)}) are left out: {names}{more}. {cure}")
+    return " ".join(sentences) or None
 
 
 def _walk(folder: Path) -> list[Path]:
@@ -77,10 +133,14 @@ def _walk_unsorted(root: Path) -> Iterator[Path]:
             folders.clear()
             continue
         entered.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not _is_skipped(name))
         for name in files:
             if not name.startswith("."):
                 yield Path(place) / name
+
+
+def _is_skipped(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
 
 def _refuse(error: OSError) -> None:

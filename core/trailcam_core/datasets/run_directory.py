@@ -119,7 +119,7 @@ def read_split(path: Path) -> tuple[SplitRow, ...]:
         DataError: missing, another header, a path that leaves the data folder, an unknown split, a picture twice.
     """
     try:
-        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8"), newline="")))
+        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as a split ({error}).") from error
     if not lines or lines[0] != _SPLIT_HEADER:
@@ -185,7 +185,7 @@ def read_run(path: Path) -> Run:
     names = _read_run_labels(path / "labels.json")
     recipe_path = path / "recipe.toml"
     try:
-        recipe = tomllib.loads(recipe_path.read_text(encoding="utf-8"))
+        recipe = tomllib.loads(recipe_path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise TrainError(f"{recipe_path}: cannot be read ({error}).") from error
     rows = read_split(path / "split.csv")
@@ -235,7 +235,7 @@ def _is_side(value: Any) -> TypeGuard[int]:
 
 def _read_json(path: Path, kind: type) -> Any:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise TrainError(f"{path}: cannot be read ({error}).") from error
     if not isinstance(value, kind):

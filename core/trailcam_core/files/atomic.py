@@ -28,6 +28,20 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(path: Path, mode: int = 0o755) -> None:
+    """Make a folder and its missing parents, which get the mode 755; the umask can only take rights away.
+
+    ``Path.mkdir`` makes parents with the mode 777, which everybody may write with the umask 000.
+
+    Raises:
+        OSError: a part of the path is no folder, or nothing may be written there.
+    """
+    for parent in reversed(path.parents):
+        if not parent.exists():
+            parent.mkdir(0o755, exist_ok=True)
+    path.mkdir(mode, exist_ok=True)
+
+
 def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write ``content`` to ``path`` in one step. An older file is replaced; a failure leaves it untouched.
 
@@ -61,7 +75,7 @@ def staged_directory(path: Path) -> Iterator[Path]:
     """
     if path.exists() or path.is_symlink():
         raise FileExistsError(f"{path} exists already")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=path.parent))
     try:
         yield staging

@@ -23,12 +23,12 @@ from trailcam_core.images.resize import (
 )
 from trailcam_core.spec import InputSpec
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp"})
 MIN_SIDE_PX = 16  # a smaller picture shows nothing recognisable
 MAX_DECODED_PX = 64_000_000  # 192 MB as RGB: the limit of a board with 512 MB
 _BACKDROP_LEVEL = 255  # transparent pixels become white, as on a page
 _MAX_FILE_BYTES = 256_000_000
-_STRIP_ROWS = 256  # of a picture with transparency at a time, to keep the working memory small
+_STRIP_ROWS = 64  # of a picture with transparency at a time, to keep the working memory small
 _RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 _REDUCED_FLAGS = (
     _RGB,
@@ -68,7 +68,7 @@ def decode_image(data: bytes, source: str, spec: InputSpec | None = None) -> Ima
     if _decoded_bytes(header, reduction) > 3 * MAX_DECODED_PX:
         raise SourceError(
             f"{source}: the {header.format} picture is {width:,}x{height:,} px, more than memory allows; expected at "
-            f"most {MAX_DECODED_PX // 1_000_000} million pixels. Make a smaller copy of it."
+            f"most {_most_px(header, reduction) // 1_000_000} million pixels of its kind. Make a smaller copy of it."
         )
     try:
         decoded = _decode_pixels(data, header, reduction)
@@ -113,10 +113,17 @@ def _reduction(header: ImageHeader, spec: InputSpec | None) -> int:
 
 
 def _decoded_bytes(header: ImageHeader, reduction: int) -> int:
+    """Return the most memory that decoding takes: the coefficients of a progressive JPEG, and the pixels."""
     pixels = header.width_px * header.height_px
     if header.alpha:
-        return pixels * (8 if header.deep else 4)
-    return 3 * (pixels if header.progressive else pixels >> 2 * reduction)
+        return pixels * (16 if header.deep else 8)  # OpenCV 5.0 holds them twice
+    held = int(2 * header.samples_per_px * pixels) if header.progressive else 0  # coefficients of 16 bits
+    return held + 3 * (pixels >> 2 * reduction)
+
+
+def _most_px(header: ImageHeader, reduction: int) -> int:
+    per_px = _decoded_bytes(header, reduction) / (header.width_px * header.height_px)
+    return int(3 * MAX_DECODED_PX / per_px)
 
 
 def _decode_pixels(data: bytes, header: ImageHeader, reduction: int) -> npt.NDArray[np.uint8] | None:
@@ -133,18 +140,29 @@ def _decode_pixels(data: bytes, header: ImageHeader, reduction: int) -> npt.NDAr
 
 
 def _on_white(decoded: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Put a decoded picture, grey (H, W) or BGR (H, W, 3 or 4), uint8 or uint16, on white: (H, W, 3) uint8 RGB."""
-    if decoded.dtype == np.uint16:
-        decoded = (decoded >> 8).astype(np.uint8)
-    if decoded.ndim == 2:
-        return _as_levels(cv2.cvtColor(decoded, cv2.COLOR_GRAY2RGB))
-    mixed = np.ascontiguousarray(decoded[:, :, :3])
-    if decoded.shape[2] == 4:
-        for top in range(0, len(decoded), _STRIP_ROWS):
-            strip = decoded[top : top + _STRIP_ROWS].astype(np.uint32)
-            alpha = strip[:, :, 3:]
-            mixed[top : top + _STRIP_ROWS] = (strip[:, :, :3] * alpha + _BACKDROP_LEVEL * (255 - alpha) + 127) // 255
-    return _as_levels(cv2.cvtColor(mixed, cv2.COLOR_BGR2RGB))
+    """Put a decoded picture, grey (H, W) or BGR (H, W, 3 or 4), uint8 or uint16, on white: (H, W, 3) uint8 RGB.
+
+    Where the picture has transparency, its own memory takes the result: no row of it is longer than before.
+    """
+    shift = 8 if decoded.dtype == np.uint16 else 0
+    height, width = decoded.shape[:2]
+    in_place = decoded.ndim == 3 and decoded.shape[2] == 4
+    space = decoded.reshape(-1).view(np.uint8)[: 3 * height * width] if in_place else None
+    mixed = np.empty((height, width, 3), np.uint8) if space is None else space.reshape(height, width, 3)
+    for top in range(0, height, _STRIP_ROWS):
+        strip = (decoded[top : top + _STRIP_ROWS] >> shift).astype(np.uint8)
+        mixed[top : top + _STRIP_ROWS] = _strip_on_white(strip)
+    return mixed
+
+
+def _strip_on_white(strip: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    if strip.ndim == 2:
+        return _as_levels(cv2.cvtColor(strip, cv2.COLOR_GRAY2RGB))
+    if strip.shape[2] == 3:
+        return _as_levels(cv2.cvtColor(strip, cv2.COLOR_BGR2RGB))
+    wide = strip.astype(np.uint32)
+    alpha = wide[:, :, 3:]
+    return ((wide[:, :, 2::-1] * alpha + _BACKDROP_LEVEL * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
 def _upright(image: Image, orientation: int) -> Image:

@@ -1,8 +1,9 @@
 """Read the header of a picture file without decoding a pixel.
 
 A few kilobytes of JPEG or PNG can claim a billion pixels, and a decoder believes them. The header is read first, so
-that a picture too large for a small board is refused, and a large JPEG is decoded at a fraction of its size. The EXIF
-orientation is read here too, because releases of OpenCV differ in the formats for which they apply it.
+that a picture too large for a small board is refused, and a large JPEG is decoded at a fraction of its size. OpenCV
+allocates a PNG chunk by its stated length before it reads it, so every length is checked against the file first. The
+EXIF orientation is read here too, because releases of OpenCV differ in the formats for which they apply it.
 
 Sources: ITU-T T.81 annex B (JPEG markers), PNG third edition sections 5 and 11, RFC 9649 (WebP), BITMAPINFOHEADER and
 BITMAPCOREHEADER (BMP), Exif 2.32 section 4.6 (orientation, tag 0x0112).
@@ -28,7 +29,8 @@ _END_MARKER, _SCAN_MARKER, _APP1_MARKER = 0xD9, 0xDA, 0xE1
 _BMP_CORE_HEADER_BYTES = 12
 _ORIENTATION_TAG = 0x0112
 _EXIF_NUMBERS = {3: "H", 4: "I"}  # SHORT, as in the standard, and LONG, as some writers use
-_MAX_PARTS = 10_000  # segments or chunks before the pixels; real files have some tens
+_MAX_PARTS = 100_000  # segments or chunks; a large PNG has some thousands of IDAT
+_CHUNK_BYTES = 12  # of a PNG chunk without its content: length, kind, check sum
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class ImageHeader:
     """Format and stored size of a picture file, before its orientation is applied.
 
     ``progressive`` is true for a JPEG that must be held whole in memory to be decoded: a progressive one, or one whose
-    colours come in separate scans. ``deep`` is true for 16 bits per channel, ``orientation`` is 1 to 8 as in EXIF.
+    colours come in separate scans; ``samples_per_px`` counts the coefficients that are held. ``deep`` is true for 16
+    bits per channel, ``orientation`` is 1 to 8 as in EXIF.
     """
 
     format: str
@@ -45,6 +48,7 @@ class ImageHeader:
     alpha: bool = False
     deep: bool = False
     progressive: bool = False
+    samples_per_px: float = 3.0
     orientation: int = 1
 
 
@@ -55,7 +59,8 @@ def read_image_header(data: bytes) -> ImageHeader:
         data: the whole file.
 
     Raises:
-        ValueError: not one of these formats, or cut off inside the header; the message names it.
+        ValueError: not one of these formats, cut off inside the header, or a part is longer than the file; the message
+            names it.
     """
     try:
         if data[:2] == b"\xff\xd8":
@@ -83,56 +88,89 @@ def _name_foreign(data: bytes) -> str:
 def _jpeg(data: bytes) -> ImageHeader:
     position = 2
     orientation = 1
-    frame: tuple[int, int, int, int] | None = None  # marker, height, width, components
+    frame: _Frame | None = None
     for _ in range(_MAX_PARTS):
-        if data[position] != 0xFF:
-            raise ValueError("its JPEG markers are damaged")
+        position = data.find(b"\xff", position)  # like libjpeg: bytes between two segments are skipped
+        if position < 0:
+            break
         marker = data[position + 1]
-        if marker in _STANDALONE_MARKERS:
+        if marker == 0 or marker in _STANDALONE_MARKERS:
             position += 1 if marker == 0xFF else 2
             continue
         if marker in (_END_MARKER, _SCAN_MARKER):
             if frame is None:
                 raise ValueError("its JPEG header has no frame")
-            several_scans = marker == _SCAN_MARKER and data[position + 4] < frame[3]
-            progressive = frame[0] in _SOF_PROGRESSIVE or several_scans
-            return ImageHeader("JPEG", frame[2], frame[1], progressive=progressive, orientation=orientation)
+            several_scans = marker == _SCAN_MARKER and data[position + 4] < frame.components
+            progressive = frame.marker in _SOF_PROGRESSIVE or several_scans
+            return ImageHeader(
+                "JPEG",
+                frame.width_px,
+                frame.height_px,
+                progressive=progressive,
+                samples_per_px=frame.samples_per_px,
+                orientation=orientation,
+            )
         length = struct.unpack_from(">H", data, position + 2)[0]
+        if position + 2 + length > len(data):
+            raise ValueError(f"its JPEG segment FF{marker:02X} of {length:,} bytes is longer than the file")
         if marker in _SOF_MARKERS:
-            frame = (marker, *struct.unpack_from(">HHB", data, position + 5))
+            frame = _read_frame(marker, data[position + 4 : position + 2 + length])
         elif marker == _APP1_MARKER and data[position + 4 : position + 10] == b"Exif\0\0" and orientation == 1:
             orientation = _orientation(data[position + 10 : position + 2 + length])
         position += 2 + length
     raise ValueError("its JPEG header does not end")
 
 
+@dataclass(frozen=True)
+class _Frame:
+    marker: int
+    height_px: int
+    width_px: int
+    components: int
+    samples_per_px: float
+
+
+def _read_frame(marker: int, content: bytes) -> _Frame:
+    """Read a start of frame; a component is sampled less often than a pixel by its share of the largest factors."""
+    height, width, components = struct.unpack_from(">HHB", content, 1)
+    factors = [(byte >> 4, byte & 15) for byte in content[7 : 6 + 3 * components : 3]]
+    largest = max((across for across, _ in factors), default=0) * max((down for _, down in factors), default=0)
+    samples = sum(across * down for across, down in factors) / largest if largest else components
+    return _Frame(marker, height, width, components, samples)
+
+
 def _png(data: bytes) -> ImageHeader:
     width, height, depth, colour_type = struct.unpack_from(">IIBB", data, 16)
     alpha = colour_type in (4, 6)
     orientation = 1
+    pixels_begun = False
     position = 8
     for _ in range(_MAX_PARTS):
         if position + 8 > len(data):
             break
         length, kind = struct.unpack_from(">I4s", data, position)
-        if kind in (b"IDAT", b"IEND"):
+        if position + _CHUNK_BYTES + length > len(data):
+            raise ValueError(f"its PNG chunk {_kind(kind)} of {length:,} bytes is longer than the file")
+        if kind == b"IEND":
             break
+        pixels_begun = pixels_begun or kind == b"IDAT"
         if kind == b"tRNS":
             alpha = True
-        if kind == b"eXIf":
+        if kind == b"eXIf" and not pixels_begun:
             orientation = _orientation(data[position + 8 : position + 8 + length])
-        position += 12 + length
+        position += _CHUNK_BYTES + length
     else:
-        raise ValueError("its PNG header does not end")
+        raise ValueError(f"it has more than {_MAX_PARTS:,} PNG chunks")
     return ImageHeader("PNG", width, height, alpha=alpha, deep=depth == 16, orientation=orientation)
 
 
 def _webp(data: bytes) -> ImageHeader:
+    orientation = _webp_orientation(data)
     kind = data[12:16]
     if kind == b"VP8X":
         width = 1 + int.from_bytes(data[24:27], "little")
         height = 1 + int.from_bytes(data[27:30], "little")
-        return ImageHeader("WebP", width, height, alpha=bool(data[20] & 0x10), orientation=_webp_orientation(data))
+        return ImageHeader("WebP", width, height, alpha=bool(data[20] & 0x10), orientation=orientation)
     if kind == b"VP8L":
         bits = struct.unpack_from("<I", data, 21)[0]
         return ImageHeader("WebP", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), alpha=bool(bits >> 28 & 1))
@@ -143,15 +181,26 @@ def _webp(data: bytes) -> ImageHeader:
 
 
 def _webp_orientation(data: bytes) -> int:
+    """Check every part of the RIFF file, and return the orientation of its EXIF part."""
+    orientation = 1
+    end = 8 + int(struct.unpack_from("<I", data, 4)[0])  # what follows is no part of it
+    if end > len(data):
+        raise ValueError(f"its RIFF length of {end - 8:,} bytes is longer than the file")
     position = 12
     for _ in range(_MAX_PARTS):
-        if position + 8 > len(data):
-            break
+        if position + 8 > end:
+            return orientation
         kind, length = struct.unpack_from("<4sI", data, position)
-        if kind == b"EXIF":
-            return _orientation(data[position + 8 : position + 8 + length].removeprefix(b"Exif\0\0"))
+        if position + 8 + length > end:
+            raise ValueError(f"its WebP chunk {_kind(kind)} of {length:,} bytes is longer than the file")
+        if kind == b"EXIF" and orientation == 1:
+            orientation = _orientation(data[position + 8 : position + 8 + length].removeprefix(b"Exif\0\0"))
         position += 8 + length + (length & 1)
-    return 1
+    raise ValueError(f"it has more than {_MAX_PARTS:,} WebP chunks")
+
+
+def _kind(kind: bytes) -> str:
+    return kind.decode("ascii") if kind.isalnum() else kind.hex()
 
 
 def _bmp(data: bytes) -> ImageHeader:

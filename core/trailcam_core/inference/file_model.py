@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from trailcam_core.errors import BundleError
 
+_MOST_CHARACTERS = 200  # of an exception's text in a message
+
 
 class Model(Protocol):
     """A classifier that takes (1, height, width, 3) uint8 RGB and returns K float32 scores."""
@@ -92,5 +94,10 @@ class FileModel(ABC):
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an exception's text, at most 200 characters."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    """Return the first line of an exception's text; a long one ends with its last whole sentence or word."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if len(line) <= _MOST_CHARACTERS:
+        return line
+    cut = line[:_MOST_CHARACTERS]
+    sentences, _, rest = cut.rpartition(". ")
+    return sentences if sentences and rest else f"{cut.rpartition(' ')[0] or cut} ..."

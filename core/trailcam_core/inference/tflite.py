@@ -57,12 +57,12 @@ class TFLiteModel(FileModel):
 
     def _invoke(self, input_tensor: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         stored = input_tensor if self._table is None else self._table[input_tensor]
-        self._interpreter.set_tensor(self._input_index, stored)
         try:
+            self._interpreter.set_tensor(self._input_index, stored)
             self._interpreter.invoke()
+            scores = self._interpreter.get_tensor(self._output_index).reshape(-1)
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"{self.path}: the model fails while it runs: {first_line(error)}") from error
-        scores = self._interpreter.get_tensor(self._output_index).reshape(-1)
         if self.output.scale:
             scores = (scores.astype(np.float32) - self.output.zero_point) * np.float32(self.output.scale)
         return np.asarray(scores, np.float32)
@@ -78,10 +78,22 @@ def _open_interpreter(path: Path, num_threads: int) -> Any:
         raise BundleError(f"{path}: not a TFLite model (its first bytes are {head[:8]!r}, expected TFL3 at byte 4).")
     try:
         interpreter = load_runtime().Interpreter(model_path=str(path), num_threads=num_threads)
+        _check_fixed_size(interpreter, path)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise BundleError(f"{path}: the interpreter cannot load this model: {first_line(error)}") from error
     return interpreter
+
+
+def _check_fixed_size(interpreter: Any, path: Path) -> None:
+    """Refuse a model of pictures of any size: its tensors would get the size 1x1."""
+    for found in interpreter.get_input_details():
+        signature = tuple(int(size) for size in found["shape_signature"])
+        if -1 in signature[1:]:
+            raise BundleError(
+                f"{path}: takes pictures of any size (shape signature {signature}), expected one fixed size. Convert "
+                'it from a model with a fixed input, such as "keras.Input((224, 224, 3))".'
+            )
 
 
 def _read_details(interpreter: Any, path: Path) -> tuple[list[dict[str, Any]], ...]:

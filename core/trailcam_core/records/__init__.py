@@ -22,6 +22,7 @@ from trailcam_core.records.canonical import canonical_json
 from trailcam_core.records.decode import Document
 from trailcam_core.records.parse import parse_json, parse_toml, read_toml
 from trailcam_core.records.rules import Choice, FieldError, Key, Pattern, Range, check_ranges, encode, shown
+from trailcam_core.records.toml_text import toml_string
 
 __all__ = [
     "Choice",
@@ -37,4 +38,5 @@ __all__ = [
     "parse_toml",
     "read_toml",
     "shown",
+    "toml_string",
 ]

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from trailcam_core.network.secrets import mask_address
+
 SHOWN_CHARACTERS = 60  # of a refused value, in a message
 
 
@@ -121,11 +123,13 @@ def accepts_none(hint: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """Return a refused value for a message: short, on one line, without control characters."""
+    """Return a refused value for a message: short, on one line, without control characters and secrets."""
     if isinstance(value, dict | list):
         return f"a {'table' if isinstance(value, dict) else 'list'} of {len(value):,}"
     if value is None or isinstance(value, bool):
         return json.dumps(value)
+    if isinstance(value, str):
+        value = mask_address(value)
     return repr(value) if len(repr(value)) <= SHOWN_CHARACTERS else f"{repr(value)[:SHOWN_CHARACTERS]}..."
 
 

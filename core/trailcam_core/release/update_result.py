@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from trailcam_core.network.secrets import mask_text
+
 SCHEMA = 1
 UpdateCode = Literal[
     "installed",  # the release passed its self-test and is active
@@ -28,7 +30,7 @@ class UpdateResult:
 
     def to_json(self) -> str:
         """Return the result as one line of JSON."""
-        return json.dumps({"schema": SCHEMA, **asdict(self)}, ensure_ascii=False)
+        return json.dumps({"schema": SCHEMA, **asdict(self), "message": mask_text(self.message)})
 
 
 def parse_update_result(text: str) -> UpdateResult:

@@ -25,23 +25,34 @@ put active "$(systemctl is-active trailcam 2>/dev/null || true)"
 put config "$([ -e /etc/trailcam/trailcam.toml ] && echo yes || echo no)"
 put source "$(python3 - 2>/dev/null <<'READ' || true
 import tomllib
-print(tomllib.load(open("/etc/trailcam/trailcam.toml", "rb")).get("camera", {}).get("source", ""))
+# The kind of the camera alone: an address may have a password.
+print(tomllib.load(open("/etc/trailcam/trailcam.toml", "rb")).get("camera", {}).get("source", "").partition(":")[0])
 READ
 )"
 digest() { sha256sum "$1" 2>/dev/null | cut -d ' ' -f 1; }
-put root "$(digest /var/lib/trailcam/update/root.json)"
-put device_id "$(cat /var/lib/trailcam/update/device-id 2>/dev/null || true)"
-if [ -d /var/lib/trailcam/inbox ]; then
-    cd /var/lib/trailcam/inbox
+put root "$(digest /etc/trailcam/root.json)"
+put device_id "$(cat /etc/trailcam/device-id 2>/dev/null || true)"
+if [ -d /var/lib/trailcam-inbox ]; then
+    cd /var/lib/trailcam-inbox
     find . -type f ! -name '*.part' -exec sha256sum {} + | while read -r sha path; do put inbox "$sha ${path#./}"; done
 fi
-# Only what the journal names counts as held: the updater takes no delta of anything else.
-update=/var/lib/trailcam/update
-for slot in $(grep -oE '"(running|previous|candidate)":"[^"]+"' $update/journal.json 2>/dev/null | cut -d '"' -f 4); do
-    for file in "$update/slots/$slot"/*; do
-        if [ -f "$file" ]; then put held "$(digest "$file")"; fi
-    done
-done
 for file in /opt/trailcam/lib/python3*/site-packages/trailcam_*/data/*.bundle/*; do
     if [ -f "$file" ]; then put held "$(digest "$file")"; fi
 done
+# Where earlier versions had the inbox, and root.json and device-id.
+if grep -q '^source *= *"/var/lib/trailcam/inbox/*"' /etc/trailcam/trailcam.toml 2>/dev/null; then put old_inbox yes; fi
+# The folder of the service is read with its rights, for a limited time, and what comes out is compared with a pattern.
+# Only what the journal names counts as held: the updater takes no delta of anything else.
+if id -u trailcam >/dev/null 2>&1; then
+    as_service timeout 40 sh -c '
+        cd /var/lib/trailcam/update || exit 0
+        digest() { [ ! -f "$2" ] || echo "$1=$(sha256sum <"$2" | cut -d " " -f 1)"; }
+        digest old_root root.json
+        [ ! -f device-id ] || echo "old_device_id=$(head -c 65 device-id)"
+        slots=$(grep -oE "\"(running|previous|candidate)\":\"[^\"]+\"" journal.json | cut -d "\"" -f 4)
+        for slot in $slots; do
+            for file in "slots/$slot"/*; do digest held "$file"; done
+        done
+    ' 2>/dev/null | head -c 20000 |
+        grep -xE '(held|old_root)=[0-9a-f]{64}|old_device_id=[a-z0-9][a-z0-9._-]{0,63}' || true
+fi

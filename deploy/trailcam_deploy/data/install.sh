@@ -1,8 +1,9 @@
-# install.sh WHAT FILES ARGUMENTS...: make an environment with Trailcam beside the one that runs, then exchange them by
+# install.sh WHAT FILES PINS ARGUMENTS...: make an environment with Trailcam beside the one that runs, then exchange them by
 # one rename, so that a power cut leaves the old one or the new one. WHAT names what is installed; FILES is a folder
-# of the device with the wheels that were brought; ARGUMENTS are pip's.
-what=$1 files=$2
-shift 2
+# of the device with the wheels that were brought; PINS is a file with the versions and digests of all dependencies, ""
+# for the newest ones; ARGUMENTS are pip's.
+what=$1 files=$2 pins=$3
+shift 3
 base=/opt/trailcam-environments
 next=$base/$(printf %s "$what" | sha256sum | cut -c 1-16)
 mkdir -p "$base"
@@ -17,8 +18,16 @@ if [ ! -e "$next/trailcam-install" ]; then
     else
         python3 -m venv --system-site-packages "$next.part"
     fi
-    "$next.part/bin/python3" -m pip install --quiet --disable-pip-version-check --no-input --root-user-action=ignore \
-        --no-warn-script-location "$@"
+    pip() {
+        "$next.part/bin/python3" -m pip install --quiet --disable-pip-version-check --no-input \
+            --root-user-action=ignore --no-warn-script-location "$@"
+    }
+    if [ -n "$pins" ]; then
+        pip --no-deps --only-binary=:all: --require-hashes --requirement "$pins"
+        pip --no-deps "$@"
+    else
+        pip "$@"
+    fi
     # Scripts begin with the path of their interpreter; it is /opt/trailcam that the service starts.
     for script in "$next.part"/bin/*; do
         [ -f "$script" ] && [ ! -L "$script" ] || continue

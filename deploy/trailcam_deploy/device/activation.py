@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trailcam_core.network.secrets import mask_text
 from trailcam_core.network.ssh.errors import HostError, last_lines
 from trailcam_core.release.update_result import UpdateResult, parse_update_result
 from trailcam_deploy.device.facts import INBOX
 from trailcam_deploy.ssh.connection import Connection
+from trailcam_deploy.ssh.root_scripts import PRELUDE
 
 _Log = logging.LoggerAdapter[logging.Logger]
 _PROBE = (Path(__file__).parent / "device_probe.py").read_text(encoding="utf-8")
-_UPDATE_SCRIPT = '/opt/trailcam/bin/trailcam update --json "$@"'
+_UPDATE_SCRIPT = f'{PRELUDE}\nas_service /opt/trailcam/bin/trailcam update --json "$@"'
 _UPDATE_S = 1800.0  # a self-test of 300 s, and a slow card
 _BUSY_S = 600.0  # of another update on the device
 _POLL_S = 3.0
@@ -164,8 +166,8 @@ def parse_status(report: dict[str, Any]) -> DeviceStatus:
         address=live.get("address"),
         token=live.get("token"),
         labels={str(label): float(confidence) for label, confidence in live.get("seen", {}).items()},
-        log=str(report.get("log", "")),
-        refused=dict(update.get("refused", {})),
+        log=mask_text(str(report.get("log", ""))),
+        refused={slot: mask_text(str(why)) for slot, why in update.get("refused", {}).items()},
     )
 
 

@@ -17,6 +17,8 @@ from typing import Any
 
 _CONFIG = Path("/etc/trailcam/trailcam.toml")
 _EVERYWHERE = ("", "0.0.0.0", "localhost")  # noqa: S104 - compared
+_AS_SERVICE = ("setpriv", "--reuid", "trailcam", "--regid", "trailcam", "--clear-groups", "--no-new-privs", "--")
+_MAX_ANSWER_BYTES = 1_000_000  # the service could send without end, and this program runs as root
 _NO_ANIMAL = ("unknown", "blank", "person")
 
 
@@ -24,7 +26,7 @@ def main() -> None:
     """Print the report."""
     report: dict[str, Any] = {"active": _output_of("systemctl", "is-active", "trailcam"), "live": None, "update": None}
     try:
-        report["update"] = json.loads(_output_of("/opt/trailcam/bin/trailcam", "update", "--status"))
+        report["update"] = json.loads(_output_of(*_AS_SERVICE, "/opt/trailcam/bin/trailcam", "update", "--status"))
     except ValueError as error:
         report["problem"] = f"trailcam update --status: {error}"
     try:
@@ -36,18 +38,18 @@ def main() -> None:
 
 
 def _read_live_page(seconds: float) -> dict[str, Any] | None:
-    live = tomllib.loads(_CONFIG.read_text(encoding="utf-8")).get("live")
+    live = tomllib.loads(_CONFIG.read_text(encoding="utf-8-sig")).get("live")
     if live is None:
         return None
     address = str(live.get("address", "127.0.0.1:8080"))
     host, _, port = address.rpartition(":") if ":" in address else ("", "", address)
     base = f"http://{'127.0.0.1' if host in _EVERYWHERE else host}:{port}"
-    token = Path(live["token_file"]).read_text(encoding="utf-8").strip() if "token_file" in live else None
+    token = Path(live["token_file"]).read_text(encoding="utf-8-sig").strip() if "token_file" in live else None
     seen: dict[str, float] = {}
     found: dict[str, Any] = {"address": f"{host or '127.0.0.1'}:{port}", "token": token, "status": None, "seen": seen}
     try:
         with _get(base, "/status.json", token) as answer:
-            found["status"] = json.load(answer)
+            found["status"] = json.loads(answer.read(_MAX_ANSWER_BYTES))
         after, until_s = -1, time.monotonic() + seconds
         while time.monotonic() < until_s and all(label in _NO_ANIMAL for label in seen):
             with _get(base, f"/frame.jpg?after={after}&viewer=deploy", token) as answer:

@@ -5,10 +5,14 @@ from pathlib import Path
 
 from trailcam_core.network.ssh.errors import HostError
 from trailcam_deploy.ssh.connection import Connection
+from trailcam_deploy.ssh.root_scripts import PRELUDE
 
+# What root writes is outside of the service's folder: a name in there can be exchanged by the service's user.
+TRUST_FOLDER = "/etc/trailcam"  # root.json and device-id, beside the configuration
+INBOX = "/var/lib/trailcam-inbox"
 UPDATE_FOLDER = "/var/lib/trailcam/update"
-INBOX = "/var/lib/trailcam/inbox"
-_SCRIPT = Path(__file__).parents[1] / "data" / "facts.sh"
+OLD_INBOX = "/var/lib/trailcam/inbox"
+_SCRIPT = (Path(__file__).parents[1] / "data" / "facts.sh").read_text(encoding="utf-8")
 _MACHINES = ("aarch64", "x86_64")  # what LiteRT and OpenCV have wheels for
 _OLDEST_PYTHON = (3, 11)
 _ENVIRONMENT_MB = 600  # the base install takes 450 MB on x86-64, and pip unpacks beside it
@@ -20,7 +24,8 @@ class Facts:
     """State of one device. Sizes are in MB of 10**6 bytes.
 
     ``source`` is the camera of its configuration, "" without one. ``inbox`` maps the files there to their SHA-256,
-    ``held`` has the digests of the files of its bundles.
+    ``held`` has the digests of the files of its bundles. ``old_layout``: root.json or the inbox are still in the
+    service's own folder.
     """
 
     bits: int = 0
@@ -44,6 +49,7 @@ class Facts:
     device_id: str = ""
     inbox: dict[str, str] = field(default_factory=dict)
     held: frozenset[str] = frozenset()
+    old_layout: bool = False
 
 
 def read_facts(connection: Connection, packages: tuple[str, ...]) -> Facts:
@@ -52,7 +58,7 @@ def read_facts(connection: Connection, packages: tuple[str, ...]) -> Facts:
     Raises:
         HostError: the output is not that of the script.
     """
-    return parse_facts(connection.run(_SCRIPT.read_text(encoding="utf-8"), " ".join(packages)))
+    return parse_facts(connection.run(PRELUDE + _SCRIPT, " ".join(packages)))
 
 
 def parse_facts(text: str) -> Facts:
@@ -83,10 +89,11 @@ def parse_facts(text: str) -> Facts:
             active=one["active"] == "active",
             has_config=one["config"] == "yes",
             source=one["source"],
-            root_sha256=one["root"],
-            device_id=one["device_id"],
+            root_sha256=one["root"] or one.get("old_root", ""),
+            device_id=one["device_id"] or one.get("old_device_id", ""),
             inbox={path: digest for digest, _, path in (row.partition(" ") for row in many["inbox"])},
             held=frozenset(many["held"]),
+            old_layout=one.get("old_inbox") == "yes" or ("old_root" in one and not one["root"]),
         )
     except (KeyError, ValueError) as error:
         raise HostError(f"its facts cannot be read ({error!r}): {text[:100]!r}.") from error

@@ -23,7 +23,7 @@ _DEFAULT_SOURCE = "picamera2"
 class Payload:
     """Everything that devices get: releases, their root metadata (oldest first), software and its wheels.
 
-    ``channel`` is that of devices without one of their settings.
+    ``channel`` is that of devices without one of their settings; ``newest`` leaves dependencies unpinned.
     """
 
     published: Published
@@ -31,6 +31,7 @@ class Payload:
     roots: tuple[bytes, ...]
     software: Software
     wheels: tuple[Path, ...] = ()
+    newest: bool = False
 
     def spec(self, host: Host) -> DeviceSpec:
         """Return the specification of one device; an empty id leaves the device its host name."""
@@ -42,6 +43,7 @@ class Payload:
             source=host.source or _DEFAULT_SOURCE,
             live=bool(host.live),
             wheels=self.wheels,
+            newest=self.newest,
         )
 
 

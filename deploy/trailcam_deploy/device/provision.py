@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Literal
 
 from trailcam_core.network.ssh.errors import HostError
-from trailcam_deploy.device.facts import INBOX, UPDATE_FOLDER, Facts
+from trailcam_deploy.device.facts import INBOX, OLD_INBOX, TRUST_FOLDER, UPDATE_FOLDER, Facts
 from trailcam_deploy.device.host import host_id
+from trailcam_deploy.device.pins import pinned_requirements
 from trailcam_deploy.device.wheels import Software, fitting_wheels, missing_projects
+from trailcam_deploy.ssh.root_scripts import PRELUDE
 from trailcam_deploy.ssh.transfer import Upload
 
 _DATA = Path(__file__).parents[1] / "data"
+_STATE = "/var/lib/trailcam"  # of the service's user
 _WHEELS = "/var/cache/trailcam-wheels"
 _CAMERA_PACKAGE = "python3-picamera2"
 PACKAGES = ("python3-venv", "ca-certificates", "libgomp1", _CAMERA_PACKAGE)
@@ -28,30 +31,50 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -q >&2
 apt-get install -q -y --no-install-recommends "$@" >&2
 """
-# Words: camera, release source, channel, and the token of a live page on the network, "" without one.
-_SERVICE_SCRIPT = """
+_SOURCE = f"{TRUST_FOLDER}/source"  # a camera's address may have a password, so no argument list may show it
+# Words: camera ("": its address is in a file), release source, channel, and the token of a live page on the network, ""
+# without one.
+_SERVICE_SCRIPT = f"""{PRELUDE}
 token=$4
 if [ -n "$token" ] && [ ! -e "$token" ]; then
-    mkdir -p "$(dirname "$token")"
-    (umask 077; head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \\n' > "$token")
+    folder=$(dirname "$token")
+    check_folder "$folder"
+    mkdir -p "$folder"
+    (umask 077; head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \\n' > "$token.new"; mv -fT "$token.new" "$token")
 fi
-/opt/trailcam/bin/trailcam service install --source "$1" --update-source "$2" --update-channel "$3" \\
-    ${token:+--live-token-file "$token"}
-if [ -n "$token" ]; then chgrp trailcam "$token"; chmod 640 "$token"; fi
+camera=--source
+[ -n "$1" ] || camera=--source-file
+/opt/trailcam/bin/trailcam service install "$camera" "${{1:-{_SOURCE}}}" --update-source "$2" --update-channel "$3" \\
+    ${{token:+--live-token-file "$token"}}
+if [ -n "$token" ]; then chgrp -h trailcam "$token"; chmod 640 "$token"; fi
 """
-_TOKEN = "/etc/trailcam/token"  # noqa: S105 - a path
-_TRUST_SCRIPT = f"""
-install -d -o trailcam -g trailcam -m 750 /var/lib/trailcam
-install -d -o trailcam -g trailcam -m 755 {UPDATE_FOLDER}
-install -d -o root -g root -m 755 {INBOX}
-if [ ! -e {UPDATE_FOLDER}/device-id ]; then
-    printf '%s\\n' "$1" > {UPDATE_FOLDER}/device-id.new
-    chmod 644 {UPDATE_FOLDER}/device-id.new
-    chown trailcam:trailcam {UPDATE_FOLDER}/device-id.new
-    mv {UPDATE_FOLDER}/device-id.new {UPDATE_FOLDER}/device-id
+_TOKEN = f"{TRUST_FOLDER}/token"
+# Word: the device's id. What earlier versions had in the service's folder is taken out of it; the line of the
+# configuration comes last, because facts.sh takes it for the sign of the old layout.
+_TRUST_SCRIPT = f"""{PRELUDE}
+for folder in {TRUST_FOLDER} {INBOX} /var/lib; do check_folder "$folder"; done
+mkdir -p {TRUST_FOLDER} {INBOX}
+if [ ! -e {TRUST_FOLDER}/device-id ]; then
+    rm -f {TRUST_FOLDER}/device-id {TRUST_FOLDER}/device-id.new
+    printf '%s\\n' "$1" > {TRUST_FOLDER}/device-id.new
+    sync {TRUST_FOLDER}/device-id.new
+    mv -fT {TRUST_FOLDER}/device-id.new {TRUST_FOLDER}/device-id
 fi
-chown trailcam:trailcam {UPDATE_FOLDER}/root.json
-sync -f {UPDATE_FOLDER}
+[ -e {_STATE} ] || install -d -o trailcam -g trailcam -m 750 {_STATE}
+as_service mkdir -p -m 755 {UPDATE_FOLDER}
+as_service rm -f {UPDATE_FOLDER}/root.json {UPDATE_FOLDER}/device-id
+# The files of the old inbox are root's. "rm" follows no link, and only the service's own names can be exchanged.
+rm -rf --one-file-system {OLD_INBOX}
+config=$(readlink -f {TRUST_FOLDER}/trailcam.toml || true)
+if grep -q '^source *= *"{OLD_INBOX}/*"' "$config" 2>/dev/null; then
+    check_folder "$(dirname "$config")"
+    rm -f "$config.new"
+    cp -p "$config" "$config.new"
+    sed 's|^\\(source *= *"\\){OLD_INBOX}/*"|\\1{INBOX}"|' "$config" > "$config.new"
+    sync "$config.new"
+    mv -fT "$config.new" "$config"
+fi
+sync -f {TRUST_FOLDER}
 """
 
 
@@ -67,6 +90,7 @@ class DeviceSpec:
         source: camera of a new configuration.
         live: the live page of a new configuration listens on the network, behind a token.
         wheels: to install from without a package index.
+        newest: take dependencies from the index without pinned versions and digests.
     """
 
     software: Software
@@ -76,6 +100,7 @@ class DeviceSpec:
     source: str = "picamera2"
     live: bool = False
     wheels: tuple[Path, ...] = ()
+    newest: bool = False
 
     @property
     def root_sha256s(self) -> frozenset[str]:
@@ -108,8 +133,9 @@ def plan_provision(facts: Facts, spec: DeviceSpec) -> list[ProvisionStep]:
     """
     if facts.root_sha256 and facts.root_sha256 not in spec.root_sha256s:
         raise HostError(
-            f"{UPDATE_FOLDER}/root.json is of another release repository: this camera belongs to another fleet. If it "
-            f'is to change hands: "sudo rm -r {UPDATE_FOLDER} {INBOX}" there, then try again.'
+            f"{TRUST_FOLDER}/root.json is of another release repository: this camera belongs to another fleet. If it "
+            f'is to change hands: "sudo rm -rf {TRUST_FOLDER}/root.json {TRUST_FOLDER}/device-id {UPDATE_FOLDER} '
+            f'{INBOX}" there, then try again.'
         )
     steps = []
     source = facts.source if facts.has_config else spec.source  # the user's configuration is kept
@@ -119,22 +145,45 @@ def plan_provision(facts: Facts, spec: DeviceSpec) -> list[ProvisionStep]:
         if not facts.apt:
             raise HostError(f"it lacks {names}, and has no apt-get to install them.")
         steps.append(ProvisionStep("packages", f"packages: {names}", _PACKAGES_SCRIPT, tuple(missing), timeout_s=1800))
-    install = spec.software.identity(facts.numpy)
-    if facts.installed != install:
-        steps.append(_install(facts, spec, install))
+    if facts.installed != installed_name(facts, spec):
+        steps.append(_install(facts, spec))
     if steps or not facts.enabled or not facts.has_config:
         token = _TOKEN if spec.live and not facts.has_config else ""
         name = "service: user, unit, configuration" + (", live page on the network behind a token" if token else "")
-        steps.append(ProvisionStep("service", name, _SERVICE_SCRIPT, (spec.source, INBOX, spec.channel, token)))
-    if not facts.root_sha256 or not facts.device_id:
+        camera, address = ("picamera2", ()) if facts.has_config else _camera(spec.source)
+        steps.append(ProvisionStep("service", name, _SERVICE_SCRIPT, (camera, INBOX, spec.channel, token), address))
+    if facts.old_layout or not facts.root_sha256 or not facts.device_id:
         name = facts.device_id or spec.device_id or host_id(facts.hostname)
-        uploads = () if facts.root_sha256 else (Upload(spec.roots[-1], f"{UPDATE_FOLDER}/root.json"),)
+        known = facts.root_sha256 and not facts.old_layout
+        uploads = () if known else (Upload(spec.roots[-1], f"{TRUST_FOLDER}/root.json"),)
         title = f"trust: root of the releases, device id {name}"
         steps.append(ProvisionStep("trust", title, _TRUST_SCRIPT, (name,), uploads))
     return steps
 
 
-def _install(facts: Facts, spec: DeviceSpec, install: str) -> ProvisionStep:
+def _camera(source: str) -> tuple[str, tuple[Upload, ...]]:
+    """Return a camera as a word of a script; an address becomes a file, and the word is empty."""
+    if ":/" in source or "@" in source:
+        return "", (Upload(f"{source}\n".encode(), _SOURCE, 0o600),)
+    return source, ()
+
+
+def installed_name(facts: Facts, spec: DeviceSpec) -> str:
+    """Return the text by which a device records its installation; a different one causes a new installation.
+
+    Raises:
+        HostError: no dependencies are pinned for its Python.
+    """
+    pins = _pins(facts, spec)
+    digest = f" pins {hashlib.sha256(pins.encode()).hexdigest()[:16]}" if pins else ""
+    return spec.software.identity(facts.numpy) + digest
+
+
+def _pins(facts: Facts, spec: DeviceSpec) -> str:
+    return "" if spec.newest or spec.wheels else pinned_requirements(facts)
+
+
+def _install(facts: Facts, spec: DeviceSpec) -> ProvisionStep:
     if missing := missing_projects(spec.wheels, facts):
         version = ".".join(map(str, facts.python))
         raise HostError(
@@ -148,6 +197,10 @@ def _install(facts: Facts, spec: DeviceSpec, install: str) -> ProvisionStep:
         requirement = f"{_WHEELS}/{spec.software.wheel.name}"
         uploads.append(Upload(spec.software.wheel, requirement))
     offline = ("--no-index", "--find-links", _WHEELS) if spec.wheels else ()
-    words = (install, _WHEELS, *offline, *spec.software.constraints(facts.numpy), requirement)
-    script = (_DATA / "install.sh").read_text(encoding="utf-8")
+    if pins := _pins(facts, spec):
+        uploads.append(Upload(pins.encode(), f"{_WHEELS}/pins.txt"))
+    pinned = f"{_WHEELS}/pins.txt" if pins else ""
+    constraints = () if pins else spec.software.constraints(facts.numpy)
+    words = (installed_name(facts, spec), _WHEELS, pinned, *offline, *constraints, requirement)
+    script = PRELUDE + (_DATA / "install.sh").read_text(encoding="utf-8")
     return ProvisionStep("install", "install Trailcam in /opt/trailcam", script, words, tuple(uploads), timeout_s=3600)

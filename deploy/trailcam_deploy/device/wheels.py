@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trailcam_core.errors import DeployError
+from trailcam_core.files.atomic import make_folder
 from trailcam_core.files.digest import file_sha256
 from trailcam_deploy.device.facts import Facts
 
@@ -23,7 +24,7 @@ class Software:
     digest: str = ""
 
     def identity(self, numpy: tuple[int, ...]) -> str:
-        """Return the text by which a device records its installation; a different one causes a new installation."""
+        """Return the name of this software as installed beside a numpy of apt."""
         return " ".join([self.requirement, self.digest[:16], *self.constraints(numpy)]).strip()
 
     def constraints(self, numpy: tuple[int, ...]) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ def this_software(version: str, cache: Path) -> Software:
     folder = cache / _key(checkout)
     built = sorted(folder.glob("trailcam-*.whl"))
     if not built:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         isolation = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
         pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *isolation, "--wheel-dir", str(folder)]
         done = subprocess.run([*pip, str(checkout)], capture_output=True, text=True, stdin=subprocess.DEVNULL)

@@ -1,7 +1,7 @@
 """The devices of a fleet, as a TOML file; a host's settings override its groups', and these the file's.
 
 channel = "animals10"            # of every device without another
-source = "picamera2"             # camera, for a new configuration
+source = "picamera2"             # camera, for a new configuration; source_file names a file with an address
 
 [hosts.oak]                      # the device's id
 ssh = "pi@10.0.0.7"              # SSH destination; without it the id, from your SSH configuration
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from trailcam_core.errors import DeployError
+from trailcam_core.files.secret_file import read_secret
 from trailcam_core.records import Document, Pattern, parse_toml, read_toml
 from trailcam_deploy.device.host import Host, host_id
 
@@ -25,11 +26,13 @@ from trailcam_deploy.device.host import Host, host_id
 class _Settings:
     channel: str | None = None
     source: str | None = None
+    source_file: Path | None = None
     live: bool | None = None
 
     def given(self) -> dict[str, Any]:
         """Return the settings that this table has."""
-        values = {"channel": self.channel, "source": self.source, "live": self.live}
+        source = self.source if self.source_file is None else read_secret(self.source_file, "source of the camera")
+        values = {"channel": self.channel, "source": source, "live": self.live}
         return {name: value for name, value in values.items() if value is not None}
 
 

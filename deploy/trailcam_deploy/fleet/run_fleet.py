@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trailcam_core.errors import TrailcamError
+from trailcam_core.files.names import printable
+from trailcam_core.network.secrets import mask_text
 from trailcam_core.network.ssh.errors import HostError, OfflineError
 from trailcam_deploy.device.host import Host
 
@@ -36,11 +38,14 @@ class FleetRules:
 
 @dataclass(frozen=True)
 class HostOutcome:
-    """Outcome for one device, and its description."""
+    """Outcome for one device, and its description, without secrets and what would steer a terminal."""
 
     host: Host
     kind: Kind
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", printable(mask_text(self.text), keep="\n\t"))
 
 
 def run_fleet(

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.signer import CryptoSigner
 
 from trailcam_core.errors import DeployError
-from trailcam_core.files.atomic import sync_directory, write_file
+from trailcam_core.files.atomic import make_folder, sync_directory, write_file
 
 MIN_PASSPHRASE = 12  # characters; NIST SP 800-63B requires 8 where guesses are limited; here they are not
 _PRIVATE = 0o600
@@ -77,7 +77,7 @@ class KeyFolder:
                 )
             encryption = BestAvailableEncryption(passphrase.encode())
         key = Ed25519PrivateKey.generate()
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._folder, 0o700)
         write_file(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption), _PRIVATE)
         return CryptoSigner(key)
 

@@ -21,7 +21,7 @@ from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timest
 from tuf.api.serialization.json import JSONSerializer
 
 from trailcam_core.errors import DeployError
-from trailcam_core.files.atomic import write_file
+from trailcam_core.files.atomic import make_folder, write_file
 from trailcam_core.release.index import SIGNED_AT
 from trailcam_deploy.release.keys import KeyFolder
 
@@ -172,7 +172,7 @@ class SignedMetadata:
         Raises:
             DeployError: another process holds the lock.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -208,7 +208,7 @@ class SignedMetadata:
         for signer in signers:
             root.sign(signer, append=True)
         path = self.folder / "metadata" / f"{root.signed.version}.root.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_file(path, root.to_bytes(JSONSerializer(compact=True)))
 
     def _read(self, name: str) -> bytes:

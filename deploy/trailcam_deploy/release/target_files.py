@@ -7,7 +7,7 @@ from tuf.api.metadata import TargetFile, Targets
 
 from trailcam_core.bundle.folder import MANIFEST_FILE
 from trailcam_core.errors import DeployError
-from trailcam_core.files.atomic import write_file
+from trailcam_core.files.atomic import make_folder, write_file
 from trailcam_core.release.delta import delta_path
 from trailcam_core.release.index import ReleaseIndex, index_path, index_to_bytes, parse_index
 
@@ -26,7 +26,7 @@ class TargetFiles:
         if custom is not None:
             target.unrecognized_fields["custom"] = custom
         file = self._path(target)
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         if not file.exists():
             write_file(file, content)
         targets.targets[path] = target

@@ -4,8 +4,7 @@ Source: init_config and firstboot of raspberrypi-sys-mods. The first start (``in
 and starts again; the second runs the hook by ``systemd.run`` and starts again; the third is a camera.
 """
 
-import json
-
+from trailcam_core.records import toml_string
 from trailcam_deploy.sdcard.card import FOLDER, CardSettings
 
 HOOK = (
@@ -16,15 +15,15 @@ HOOK = (
 
 def custom_toml(settings: CardSettings) -> str:
     """Return ``custom.toml``; a user without a password is locked, and has keys."""
-    keys = ", ".join(_text(key) for key in settings.authorized_keys)
+    keys = ", ".join(toml_string(key) for key in settings.authorized_keys)
     lines = [
         "config_version = 1",
         "",
         "[system]",
-        f"hostname = {_text(settings.hostname)}",
+        f"hostname = {toml_string(settings.hostname)}",
         "",
         "[user]",
-        f"name = {_text(settings.user)}",
+        f"name = {toml_string(settings.user)}",
         "",
         "[ssh]",
         "enabled = true",
@@ -36,11 +35,11 @@ def custom_toml(settings: CardSettings) -> str:
         lines += [
             "",
             "[wlan]",
-            f"ssid = {_text(wifi.ssid)}",
-            f"password = {_text(wifi.psk)}",
+            f"ssid = {toml_string(wifi.ssid)}",
+            f"password = {toml_string(wifi.psk)}",
             "password_encrypted = true",
             f"hidden = {'true' if wifi.hidden else 'false'}",
-            f"country = {_text(wifi.country)}",
+            f"country = {toml_string(wifi.country)}",
         ]
     return "\n".join(lines) + "\n"
 
@@ -49,7 +48,3 @@ def hooked_cmdline(cmdline: str) -> str:
     """Return the kernel's command line with the hook; one that has it already stays as it is."""
     line = cmdline.strip()
     return cmdline if "systemd.run=" in line else f"{line} {HOOK}\n"
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)  # a JSON string is a basic string of TOML

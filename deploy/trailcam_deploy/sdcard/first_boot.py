@@ -12,6 +12,7 @@ from trailcam_deploy.device.facts import INBOX, Facts
 from trailcam_deploy.device.provision import PACKAGES, DeviceSpec, ProvisionStep, plan_provision
 from trailcam_deploy.device.release_diff import Published, builtin_digests, plan_push
 from trailcam_deploy.sdcard.card import FOLDER, System
+from trailcam_deploy.ssh.root_scripts import PRELUDE
 from trailcam_deploy.ssh.transfer import Upload
 
 _BOOT = f"/boot/firmware/{FOLDER}"
@@ -54,12 +55,15 @@ _HEAD = f"""#!/bin/sh
 # journalctl -u {_UNIT}
 set -eu
 [ "$(getconf LONG_BIT)" = 64 ] || {{ echo "a 32-bit system: write the card anew with the 64-bit one" >&2; exit 1; }}
+{PRELUDE}
 bring() {{
+    check_folder "$(dirname "$3")"
     mkdir -p "$(dirname "$3")"
+    rm -f "$3.part"
     cp "{_BOOT}/files/$1" "$3.part"
     chmod "$2" "$3.part"
     sync "$3.part"
-    mv "$3.part" "$3"
+    mv -fT "$3.part" "$3"
 }}
 """
 _TAIL = f"""
@@ -115,7 +119,7 @@ def card_files(system: System, spec: DeviceSpec, published: Published) -> CardFi
     update = ProvisionStep(
         "release",
         "release: verify, self-test, activate",
-        f'/opt/trailcam/bin/trailcam update {INBOX} --channel "$1"',
+        f'as_service /opt/trailcam/bin/trailcam update {INBOX} --channel "$1"',
         (spec.channel,),
         tuple(release),
     )

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from trailcam_core.errors import DeployError
+from trailcam_core.files.atomic import make_folder
 from trailcam_deploy.sdcard.card import FOLDER, CardSettings, System
 from trailcam_deploy.sdcard.cloud_init import meta_data, network_config, user_data
 from trailcam_deploy.sdcard.custom_toml import custom_toml, hooked_cmdline
@@ -44,7 +45,7 @@ def write_card(mount: Path, system: System, settings: CardSettings, files: CardF
         )
     for name, upload in files.uploads.items():
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with upload.open() as source, open(path, "wb") as target:
             shutil.copyfileobj(source, target, _CHUNK_BYTES)
             os.fsync(target.fileno())
@@ -57,7 +58,7 @@ def write_card(mount: Path, system: System, settings: CardSettings, files: CardF
 
 def _write(path: Path, text: str) -> None:
     """Write and flush a file: FAT has neither a replacing rename nor modes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
         file.flush()

@@ -9,24 +9,31 @@ from typing import BinaryIO
 
 from trailcam_core.network.ssh.errors import HostError
 from trailcam_deploy.ssh.connection import Connection
+from trailcam_deploy.ssh.root_scripts import PRELUDE
 
 # Words: path and size of each file. Prints how many bytes of each are there already.
-_PREPARE = """
+_PREPARE = f"""{PRELUDE}
+checked=
 while [ $# -gt 0 ]; do
     path=$1 size=$2
     shift 2
-    mkdir -p "$(dirname "$path")"
+    folder=$(dirname "$path")
+    [ "$folder" = "$checked" ] || check_folder "$folder"
+    checked=$folder
+    mkdir -p "$folder"
+    # Root alone can have made a link here; the bytes do not go where it leads.
+    [ ! -L "$path.part" ] || rm "$path.part"
     have=$(stat -c %s "$path.part" 2>/dev/null || echo 0)
-    [ "$have" -le "$size" ] || { rm "$path.part"; have=0; }
-    free=$(df -Pk "$(dirname "$path")" | awk 'NR == 2 { print $4 * 1024 }')
+    [ "$have" -le "$size" ] || {{ rm "$path.part"; have=0; }}
+    free=$(df -Pk "$folder" | awk 'NR == 2 {{ print $4 * 1024 }}')
     # 8 MB stay for everything else.
-    awk -v free="$free" -v need="$((size - have))" 'BEGIN { exit !(free > need + 8000000) }' || {
-        echo "$path: no space left for $size bytes. Free some space." >&2; exit 1; }
+    awk -v free="$free" -v need="$((size - have))" 'BEGIN {{ exit !(free > need + 8000000) }}' || {{
+        echo "$path: no space left for $size bytes. Free some space." >&2; exit 1; }}
     echo "$have"
 done
 """
 # Words: path and count of each file; its bytes come one after the other. "head -c" reads no byte more.
-_APPEND = 'while [ $# -gt 0 ]; do head -c "$2" >> "$1.part"; shift 2; done'
+_APPEND = 'umask 077; while [ $# -gt 0 ]; do head -c "$2" >> "$1.part"; shift 2; done'
 # Words: path, digest and mode of each file, which appear in this order. Prints the first that arrived damaged.
 _FINISH = """
 while [ $# -gt 0 ]; do
@@ -36,7 +43,7 @@ while [ $# -gt 0 ]; do
     if [ "$(sha256sum "$path.part" | cut -d ' ' -f 1)" != "$sha256" ]; then rm "$path.part"; echo "$path"; exit; fi
     chmod "$mode" "$path.part"
     sync "$path.part"
-    mv "$path.part" "$path"
+    mv -fT "$path.part" "$path"
     sync "$(dirname "$path")"
 done
 """

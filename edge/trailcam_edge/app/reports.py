@@ -9,7 +9,7 @@ from typing import Any
 
 from trailcam_core.errors import DeviceError
 from trailcam_edge.config.camera_toml import Config
-from trailcam_edge.events import BlindTime, Moment
+from trailcam_edge.events import BlindTime, Moment, is_recording
 from trailcam_edge.events.clock import Clock
 from trailcam_edge.live.latest_picture import LiveView
 from trailcam_edge.live.status import CameraState, status_record
@@ -18,6 +18,7 @@ from trailcam_edge.sinks.worker import SinkWorker
 from trailcam_edge.store.open_database import PICTURES_FOLDER
 from trailcam_edge.store.quota import StoreUsage
 from trailcam_edge.store.recorder import Recorder
+from trailcam_edge.store.wall_time import is_plausible
 from trailcam_edge.telemetry.health import HealthSnapshot, read_health
 from trailcam_edge.telemetry.prometheus import MetricsSnapshot, render_metrics
 from trailcam_edge.update.install.journal import Journal
@@ -141,6 +142,8 @@ class DeviceReports:
             return health
 
     def _date_of(self, moment: Moment) -> float | None:
-        """Return the Unix time of a moment of this boot, known then or by now."""
+        """Return the Unix time of a moment of this boot, known then or by now; None in a recording."""
+        if is_recording(moment.boot_id):
+            return None
         wall = moment.wall or self._clock.moment(moment.monotonic_s).wall
-        return None if wall is None else wall.timestamp()
+        return wall.timestamp() if wall is not None and is_plausible(wall.timestamp()) else None

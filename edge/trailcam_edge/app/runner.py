@@ -15,12 +15,14 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 from trailcam_core.classifier import Classifier
-from trailcam_core.errors import BundleError, TrailcamError
+from trailcam_core.errors import BundleError, ConfigError, TrailcamError
 from trailcam_edge.app.services import DeviceServices
 from trailcam_edge.config.camera_toml import Config
+from trailcam_edge.events.clock import RecordingClock, SystemClock
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.recognition.loop import ModelReload, open_configured, watch
 from trailcam_edge.service.sd_notify import Notifier
@@ -131,16 +133,20 @@ class Runner:
         config, parts = self._config, self._parts
         reopen = partial(open_configured, config, parts.on_bad_frame)
         source = reopen()  # before the model, so that an invalid source fails fast
+        if source.delivery == "stills" and config.store is not None:
+            _refuse_store(config.camera.source)
+        is_recording = Path(config.camera.source).is_file()
+        clock = RecordingClock(SystemClock()) if is_recording else SystemClock()
         if self._classifier is None:
             self._classifier, self._monitor = self._open(config)
         monitor = self._monitor
         journal = None if monitor is None else monitor.journal
         with (
-            DeviceServices(config, parts.version, parts.notifier, update=journal) as services,
+            DeviceServices(config, parts.version, parts.notifier, clock, journal) as services,
             monitor or nullcontext(),
         ):
             first = open_first(source, reopen)
-            for event in watch(first, self._classifier, config, self._stop.event, poll_reload=self._poll_reload):
+            for event in watch(first, self._classifier, config, self._stop.event, clock, self._poll_reload):
                 self._frames += isinstance(event, FrameResult)
                 parts.output.show(event)
                 services.handle_event(event, self._classifier.name)
@@ -185,6 +191,18 @@ class Runner:
         self._config = config
         _log.info("reloaded: %s.", classifier.name)
         return ModelReload(classifier, config)
+
+
+def _refuse_store(source: str) -> None:
+    """Refuse a store for a folder of pictures; for the demo, which shows every part, state that it stays empty.
+
+    Raises:
+        ConfigError: a folder is to be watched into a store.
+    """
+    reason = f"{source}: pictures have no time between them and give no visits, so the store keeps nothing of them."
+    if source != "demo":
+        raise ConfigError(f'{reason} Leave out the store, or use "trailcam classify {source}".')
+    _log.warning("%s", reason)
 
 
 def _check_golden(classifier: Classifier) -> None:

@@ -11,8 +11,9 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from trailcam_core.files.secret_file import read_secret
 from trailcam_edge.app.reports import DeviceReports
-from trailcam_edge.config.camera_toml import Config, read_secret
+from trailcam_edge.config.camera_toml import Config
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.events.clock import Clock, SystemClock
 from trailcam_edge.live.access import Access, new_token, parse_address
@@ -61,6 +62,7 @@ class DeviceServices:
         self._clock = clock or SystemClock()
         self._reports = DeviceReports(config, version, self._clock, update or (lambda: None))
         self._bundle = ""
+        self._frame_s = self._clock.monotonic_s()  # timestamp of the newest frame
         self._frames_of_bundle = 0
         self._heartbeat_s = float("-inf")
         self._workers: list[SinkWorker] = []
@@ -124,6 +126,7 @@ class DeviceServices:
         if bundle != self._bundle:
             self._bundle, self._frames_of_bundle, self._heartbeat_s = bundle, 0, float("-inf")
         self._frames_of_bundle += 1
+        self._frame_s = result.frame.timestamp_s
         self._reports.add_frame(bundle)
         if self._server is not None:
             self._reports.view.show(result)
@@ -134,8 +137,9 @@ class DeviceServices:
             self._notifier.frame(f"{result.rate_hz:.1f} frames/s, {bundle}")
 
     def _heartbeat(self) -> None:
+        moment = self._clock.moment(self._frame_s)
         if self._recorder is not None and self._bundle:
-            self._recorder.heartbeat(self._now(), self._bundle, self._frames_of_bundle)
+            self._recorder.heartbeat(moment, self._bundle, self._frames_of_bundle)
 
     def _handle_visit(self, visit: Visit) -> None:
         if self._recorder is not None:
@@ -157,8 +161,12 @@ class DeviceServices:
         return server
 
     def _load_counts(self, store: EventStore) -> None:
-        first = max(0, store.last_event_id() - _MAX_LOADED)
-        self._reports.counts.load(store.events_after(first, _MAX_LOADED))
+        """Count the stored visits for the page: a convenience, whose failure must not end the camera."""
+        try:
+            first = max(0, store.last_event_id() - _MAX_LOADED)
+            self._reports.counts.load(store.events_after(first, _MAX_LOADED))
+        except Exception as error:  # of any kind: the row may be damaged
+            _log.warning("The live page starts without the stored visits (%s: %s).", type(error).__name__, error)
 
     def _now(self) -> Moment:
         return self._clock.moment(self._clock.monotonic_s())

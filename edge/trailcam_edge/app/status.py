@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import BundleError, ConfigError, DeviceError, UpdateError
-from trailcam_edge.config.camera_toml import Config, read_secret
+from trailcam_core.files.secret_file import read_secret
+from trailcam_edge.config.camera_toml import Config
 from trailcam_edge.live.access import parse_address
 from trailcam_edge.live.client import fetch_status
 from trailcam_edge.store.open_database import DATABASE_FILE

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from trailcam_core.errors import SourceError
+from trailcam_core.network.secrets import mask_text
 from trailcam_edge.camera.latest_frame import LatestFrame
 from trailcam_edge.camera.settings import RecoverySettings
 from trailcam_edge.events import BlindTime
@@ -103,7 +104,9 @@ class CaptureThread:
                     if not self._delivered:
                         self._error = error
                         return
-                    self._problem = str(error) if isinstance(error, SourceError) else f"unexpected {error!r}."
+                    self._problem = (
+                        str(error) if isinstance(error, SourceError) else mask_text(f"unexpected {error!r}.")
+                    )
                 if self._delivered > delivered:
                     wait_s = self._settings.first_wait_s
                 self._lost = True

@@ -3,9 +3,11 @@
 Units are in the names, shares run from 0 to 1. A value out of range is a ``FieldError``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated
 
+from trailcam_core.files.secret_file import read_secret
 from trailcam_core.records import FieldError, Range, check_ranges
 from trailcam_edge.sources.orientation import Orientation
 from trailcam_edge.sources.stream_config import StreamConfig
@@ -15,11 +17,29 @@ from trailcam_edge.sources.stream_config import StreamConfig
 class CameraSettings(Orientation, StreamConfig):
     """Section ``[camera]``: the frame source, its mounting orientation and the requested stream.
 
-    ``fast`` reads every frame of a video file without keeping its pace.
+    ``fast`` reads every frame of a video file without keeping its pace. ``source_file`` is a file that contains the
+    source on its only line, for an address with a password: mode 640, group trailcam.
     """
 
     source: str = "demo"
     fast: bool = False
+    source_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.source_file is not None and self.source != "demo":
+            raise FieldError("source_file", "source_file and source are both set, expected one of them")
+
+    def resolved(self) -> "CameraSettings":
+        """Return the settings with the source of ``source_file``, if that is set.
+
+        Raises:
+            ConfigError: the file cannot be read, or others may read it.
+        """
+        if self.source_file is None:
+            return self
+        source = read_secret(self.source_file, "source of the camera")
+        return replace(self, source=source, source_file=None)
 
 
 @dataclass(frozen=True)

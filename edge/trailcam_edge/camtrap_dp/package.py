@@ -15,9 +15,10 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Any
@@ -30,7 +31,6 @@ from trailcam_edge.camtrap_dp.rows import (
     Row,
     blind_rows,
     deployment_row,
-    extent,
     media_rows,
     observation_rows,
     utc_stamp,
@@ -55,6 +55,9 @@ SAMPLING_DESIGNS = (
     "targeted",
     "opportunistic",
 )
+_MANY_ROWS = 2_000_000  # beyond them a table may pass 2 GB
+_FIRST_ZIP_DATE = datetime(1980, 1, 1, tzinfo=UTC)
+_LAST_ZIP_DATE = datetime(2107, 12, 31, 23, 59, 58, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -98,63 +101,104 @@ def write_camtrap_dp(
         DataError: there is nothing to write.
         OSError: the disk is full, read-only or failing; nothing is left behind.
     """
-    chosen = selection or Selection()
-    events = list(reader.events(chosen.label, chosen.since_s, chosen.until_s))
-    dated = [event for event in events if event.started.unix_s is not None and event.ended.unix_s is not None]
-    effort = summarise_effort(reader.watches(), reader.blind_times(), chosen.since_s, chosen.until_s)
-    if not dated and effort is None:
-        raise DataError(
-            "There are no visits and no effort with a known date in this time, so there is nothing to write."
-        )
-    descriptor, staging = mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package:
-                pictured = set(_add_pictures(package, dated, store_folder))
-                tables = {
-                    "deployments": (DEPLOYMENT_COLUMNS, [deployment_row(deployment, effort, dated)]),
-                    "media": (MEDIA_COLUMNS, media_rows(dated, pictured, deployment)),
-                    "observations": (OBSERVATION_COLUMNS, observation_rows(dated, pictured, deployment, project)),
-                    "blind-times": (BLIND_TIME_COLUMNS, blind_rows(effort, deployment)),
-                }
-                for name, (columns, rows) in tables.items():
-                    package.writestr(f"{name}.csv", _csv(columns, rows))
-                boxed = any(event.box is not None and event.visit_id in pictured for event in dated)
-                metadata = _datapackage(deployment, project, effort, dated, ["event", "media"] if boxed else ["event"])
-                package.writestr("datapackage.json", json.dumps(metadata, ensure_ascii=False, indent=2) + "\n")
-            file.flush()
-            os.fchmod(descriptor, 0o644)
-            os.fsync(descriptor)
-        Path(staging).replace(path)
-    except BaseException:
-        Path(staging).unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
-    return PackageSummary(len(dated), len(pictured), len(events) - len(dated), effort)
-
-
-def _add_pictures(package: zipfile.ZipFile, events: Iterable[EventRecord], folder: Path) -> Iterator[str]:
-    """Copy the pictures and yield their visits; one that was deleted meanwhile is left out."""
-    for event in events:
-        if event.picture is None:
-            continue
+    with reader.snapshot():
+        descriptor, staging = mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
         try:
-            content = (folder / event.picture).read_bytes()
-        except FileNotFoundError:
-            continue
-        package.writestr(zipfile.ZipInfo(f"media/{event.visit_id}.jpg", _zip_time(event)), content)
-        yield event.visit_id
+            with os.fdopen(descriptor, "wb") as file:
+                with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package:
+                    chosen = _Chosen(reader, selection or Selection())
+                    chosen.add_pictures(package, store_folder)
+                    _add_tables(package, chosen, deployment, project)
+                file.flush()
+                os.fchmod(descriptor, 0o644)
+                os.fsync(descriptor)
+            Path(staging).replace(path)
+        except BaseException:
+            Path(staging).unlink(missing_ok=True)
+            raise
+    sync_directory(path.parent)
+    return PackageSummary(chosen.number, len(chosen.pictured), chosen.undated, chosen.effort)
+
+
+class _Chosen:
+    """The chosen events, read anew for every table, because a store may hold more than fit into memory."""
+
+    def __init__(self, reader: StoreReader, selection: Selection) -> None:
+        self._reader = reader
+        self._selection = selection
+        self.effort = summarise_effort(reader.watches(), reader.blind_times(), selection.since_s, selection.until_s)
+        self.number = self.undated = 0
+        self.labels: set[str] = set()
+        self.pictured: set[str] = set()
+        self.boxed = False
+        self.times_known = self.effort is None or self.effort.times_known
+        self.span = (inf, -inf) if self.effort is None else (self.effort.start_s, self.effort.end_s)
+
+    def add_pictures(self, package: zipfile.ZipFile, folder: Path) -> None:
+        """Count the events and copy their pictures; one that was deleted meanwhile is left out.
+
+        Raises:
+            DataError: there is nothing to write.
+        """
+        first_s, last_s = self.span
+        bases: set[str] = set()
+        for event in self.dated():
+            self.number += 1
+            self.labels.add(event.label)
+            (start_s, start_basis), (end_s, end_basis) = event.started, event.ended
+            bases.update((start_basis, end_basis))
+            first_s, last_s = min(first_s, start_s or 0), max(last_s, end_s or 0)
+            if event.picture is not None and _add_picture(package, event, folder):
+                self.pictured.add(event.visit_id)
+                self.boxed = self.boxed or event.box is not None
+        self.span = first_s, last_s
+        self.times_known = self.times_known and bases <= {"clock"}
+        if not self.number and self.effort is None:
+            raise DataError(
+                "There are no visits and no effort with a known date in this time, so there is nothing to write."
+            )
+
+    def dated(self) -> Iterator[EventRecord]:
+        """Yield the events whose date is known, in order, and count the others."""
+        self.undated = 0
+        for event in self._reader.events(self._selection.label, self._selection.since_s, self._selection.until_s):
+            if event.started.unix_s is None or event.ended.unix_s is None:
+                self.undated += 1
+            else:
+                yield event
+
+
+def _add_picture(package: zipfile.ZipFile, event: EventRecord, folder: Path) -> bool:
+    try:
+        content = (folder / str(event.picture)).read_bytes()
+    except FileNotFoundError:
+        return False
+    package.writestr(_zip_info(f"media/{event.visit_id}.jpg", event.started.unix_s), content)
+    return True
+
+
+def _add_tables(package: zipfile.ZipFile, chosen: _Chosen, deployment: Deployment, project: Project) -> None:
+    pictured = chosen.pictured
+    tables: dict[str, tuple[Sequence[str], Iterable[Row]]] = {
+        "deployments": (
+            DEPLOYMENT_COLUMNS,
+            [deployment_row(deployment, chosen.effort, chosen.span, chosen.times_known)],
+        ),
+        "media": (MEDIA_COLUMNS, media_rows(chosen.dated() if pictured else (), pictured, deployment)),
+        "observations": (OBSERVATION_COLUMNS, observation_rows(chosen.dated(), pictured, deployment, project)),
+        "blind-times": (BLIND_TIME_COLUMNS, blind_rows(chosen.effort, deployment)),
+    }
+    for name, (columns, rows) in tables.items():
+        _add_table(package, f"{name}.csv", columns, rows, chosen.number > _MANY_ROWS)
+    levels = ["event", "media"] if chosen.boxed else ["event"]
+    metadata = _datapackage(deployment, project, chosen.span, chosen.labels, levels)
+    package.writestr(_zip_info("datapackage.json"), json.dumps(metadata, ensure_ascii=False, indent=2) + "\n")
 
 
 def _datapackage(
-    deployment: Deployment,
-    project: Project,
-    effort: Effort | None,
-    events: list[EventRecord],
-    levels: list[str],
+    deployment: Deployment, project: Project, span: tuple[float, float], labels: set[str], levels: list[str]
 ) -> dict[str, Any]:
-    start_s, end_s = extent(effort, events)
-    names = sorted({(project.taxa[event.label], event.label) for event in events if event.label in project.taxa})
+    start_s, end_s = span
     metadata: dict[str, Any] = {
         "resources": list(RESOURCES),
         "profile": PROFILE,
@@ -172,21 +216,41 @@ def _datapackage(
         },
         "spatial": {"type": "Point", "coordinates": [deployment.longitude, deployment.latitude]},
         "temporal": {"start": utc_stamp(start_s)[:10], "end": utc_stamp(end_s)[:10]},
-        "taxonomic": [{"scientificName": name, "vernacularNames": {"eng": label}} for name, label in names],
+        "taxonomic": _taxonomy(project, labels),
     }
     if project.licence is not None:
         metadata["licenses"] = [{"name": project.licence, "scope": scope} for scope in ("data", "media")]
     return metadata
 
 
-def _csv(columns: Iterable[str], rows: Iterable[Row]) -> bytes:
-    buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, list(columns), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue().encode("utf-8")
+def _taxonomy(project: Project, labels: set[str]) -> list[dict[str, Any]]:
+    """Return one entry for each scientific name, because readers join the observations to it."""
+    found: dict[str, list[str]] = {}
+    for label in sorted(labels & project.taxa.keys()):
+        found.setdefault(project.taxa[label], []).append(label)
+    return [
+        {"scientificName": name, "vernacularNames": {"eng": ", ".join(names)}} for name, names in sorted(found.items())
+    ]
 
 
-def _zip_time(event: EventRecord) -> tuple[int, int, int, int, int, int]:
-    taken = datetime.fromtimestamp(event.started.unix_s or 0, UTC)
-    return (max(1980, taken.year), taken.month, taken.day, taken.hour, taken.minute, taken.second)
+def _add_table(
+    package: zipfile.ZipFile, name: str, columns: Sequence[str], rows: Iterable[Row], is_large: bool
+) -> None:
+    """Write a table row by row; ``is_large`` allows more than 2 GB, for which the format must be known beforehand."""
+    with (
+        package.open(_zip_info(name), "w", force_zip64=is_large) as member,
+        io.TextIOWrapper(member, encoding="utf-8", newline="", write_through=False) as text,
+    ):
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(map(row.get, columns) for row in rows)
+
+
+def _zip_info(name: str, unix_s: float | None = None) -> zipfile.ZipInfo:
+    """Return the head of a member, dated now or at a Unix time, within the years that the format can hold."""
+    date = datetime.now(UTC) if unix_s is None else datetime.fromtimestamp(unix_s, UTC)
+    date = min(max(date, _FIRST_ZIP_DATE), _LAST_ZIP_DATE)
+    info = zipfile.ZipInfo(name, (date.year, date.month, date.day, date.hour, date.minute, date.second))
+    info.compress_type = zipfile.ZIP_STORED if name.endswith(".jpg") else zipfile.ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    return info

@@ -3,12 +3,11 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.store.effort import Effort
-from trailcam_edge.store.records import EventRecord
+from trailcam_edge.store.records import EventRecord, iso_minute
 
 _TYPES = {BLANK: "blank", "empty": "blank", UNKNOWN: "unknown", PERSON: "human", "human": "human", "vehicle": "vehicle"}
 
@@ -46,12 +45,9 @@ class Project:
     taxa: Mapping[str, str] = field(default_factory=dict)
 
 
-def deployment_row(deployment: Deployment, effort: Effort | None, events: list[EventRecord]) -> Row:
-    """Return the row of the deployment, with its effort in words."""
-    start_s, end_s = extent(effort, events)
-    known = all(event.started.known and event.ended.known for event in events) and (
-        effort is None or effort.times_known
-    )
+def deployment_row(deployment: Deployment, effort: Effort | None, span: tuple[float, float], times_known: bool) -> Row:
+    """Return the row of the deployment, with its effort in words; ``span`` is first and last Unix time of its data."""
+    start_s, end_s = span
     return {
         "deploymentID": deployment.deployment_id,
         "locationID": deployment.location_id,
@@ -62,7 +58,7 @@ def deployment_row(deployment: Deployment, effort: Effort | None, events: list[E
         "deploymentStart": utc_stamp(start_s),
         "deploymentEnd": utc_stamp(math.ceil(end_s)),
         "cameraID": deployment.camera_id,
-        "timestampIssues": "false" if known else "true",
+        "timestampIssues": "false" if times_known else "true",
         "deploymentComments": _describe_effort(effort),
     }
 
@@ -89,18 +85,19 @@ def observation_rows(
     """Yield an event-based row for each visit and, if its picture has a box, a media-based row with the box."""
     for event in events:
         kind = _observation_type(event)
+        end = utc_stamp(event.ended.unix_s)
         row: Row = {
             "observationID": event.visit_id,
             "deploymentID": deployment.deployment_id,
             "eventID": event.visit_id,
             "eventStart": utc_stamp(event.started.unix_s),
-            "eventEnd": utc_stamp(event.ended.unix_s),
+            "eventEnd": end,
             "observationLevel": "event",
             "observationType": kind,
             "scientificName": project.taxa.get(event.label),
             "classificationMethod": "machine",
             "classifiedBy": event.bundle,
-            "classificationTimestamp": utc_stamp(event.ended.unix_s),
+            "classificationTimestamp": end,
             "classificationProbability": None if kind in ("unknown", "blank") else round(event.confidence, 4),
             "observationTags": f"label:{event.label}",
             "observationComments": None if event.started.known else f"the date is a bound: {event.started.basis}",
@@ -144,16 +141,7 @@ def _describe_effort(effort: Effort | None) -> str:
     return f"{text} Blind: {', '.join(blind)}; see blind-times.csv." if blind else f"{text} Never blind."
 
 
-def extent(effort: Effort | None, events: list[EventRecord]) -> tuple[float, float]:
-    """Return the first and last Unix time of effort and visits."""
-    starts = [event.started.unix_s for event in events if event.started.unix_s is not None]
-    ends = [event.ended.unix_s for event in events if event.ended.unix_s is not None]
-    if effort is not None:
-        starts.append(effort.start_s)
-        ends.append(effort.end_s)
-    return min(starts), max(ends)
-
-
 def utc_stamp(unix_s: float | None) -> str:
     """Return a Unix time as ISO 8601 in UTC, in whole seconds."""
-    return datetime.fromtimestamp(math.floor(unix_s or 0), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    minute, second = divmod(math.floor(unix_s or 0), 60)
+    return f"{iso_minute(minute)}{second:02}Z"

@@ -5,11 +5,13 @@ Every component owns its settings class; a key of the file is a field of the cla
 ``trailcam service install`` writes a file with every key, commented out.
 """
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from trailcam_core.errors import ConfigError
+from trailcam_core.network.secrets import has_secret
 from trailcam_core.records import Document, FieldError, Range, check_ranges, parse_toml, read_toml
 from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.recognition.settings import LoopSettings
@@ -17,8 +19,7 @@ from trailcam_edge.sinks.settings import SinksSettings
 from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.update.settings import UpdateSettings
 
-_MAX_SECRET_BYTES = 4_096
-_OTHERS_MAY_READ = 0o004
+_log = logging.getLogger(__name__)
 _REPLACED = {  # keys of [motion] before there were regions
     "changed_share": "use min_fraction, the smallest region as a fraction of the frame (0.0006)",
     "hold_s": "remove it; a region that stands still is watched for still_s (60 s)",
@@ -66,6 +67,7 @@ def read_config(path: Path) -> Config:
             f'{path}: no such file. "trailcam service install --root DIR" writes a configuration to start from.'
         )
     table, document = read_toml(path, ConfigError)
+    _warn_if_exposed(path, table)
     return _decode(table, document)
 
 
@@ -94,23 +96,20 @@ def _decode(table: dict[str, Any], document: Document) -> Config:
     return document.decode(Config, table)
 
 
-def read_secret(path: Path, what: str) -> str:
-    """Return the single line of a file that only its owner and group may read.
+def _warn_if_exposed(path: Path, table: object) -> None:
+    """Log a warning if others may read a file that contains an address with a password."""
+    if path.stat().st_mode & 0o004 and holds_secret(table):
+        _log.warning(
+            '%s: other users may read a password in it. "chgrp trailcam %s; chmod 640 %s", or move the address of the '
+            "camera into a file: source_file in [camera].",
+            *[path] * 3,
+        )
 
-    Raises:
-        ConfigError: unreadable, empty, several lines, or readable by others.
-    """
-    try:
-        mode = path.stat().st_mode
-        with open(path, "rb") as file:
-            content = file.read(_MAX_SECRET_BYTES + 1)
-        text = content.decode("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path}: the {what} cannot be read ({error}). Check the path and the permissions."
-        ) from error
-    if mode & _OTHERS_MAY_READ:
-        raise ConfigError(f'{path}: other users may read the {what}. Restrict it: "chmod o= {path}".')
-    if not text or len(content) > _MAX_SECRET_BYTES or not text.isprintable():
-        raise ConfigError(f"{path}: expected the {what} on one line, and nothing else.")
-    return text
+
+def holds_secret(value: object) -> bool:
+    """Return True if a table of a configuration contains an address with a secret."""
+    if isinstance(value, dict):
+        return any(map(holds_secret, value.values()))
+    if isinstance(value, list):
+        return any(map(holds_secret, value))
+    return isinstance(value, str) and has_secret(value)

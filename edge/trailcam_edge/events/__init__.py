@@ -8,11 +8,12 @@ if TYPE_CHECKING:
     from trailcam_core.images.boxes import Box
     from trailcam_core.images.resize import Image
 
-__all__ = ["BLANK", "PERSON", "UNKNOWN", "BlindTime", "Moment", "Visit"]
+__all__ = ["BLANK", "PERSON", "UNKNOWN", "BlindTime", "Moment", "Visit", "is_recording"]
 
 BLANK = "blank"  # the model recognises an empty scene
 UNKNOWN = "unknown"  # none of the labels of the model, or too little confidence
 PERSON = "person"
+RECORDING_BOOT = "recording-"  # first characters of the ``boot_id`` of moments in a recording
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Moment:
     """A point in time on a machine that may not know the date.
 
     ``monotonic_s`` counts within one start of the machine, which ``boot_id`` names; ``wall`` (with time zone) is None
-    until the clock has been set.
+    until the clock has been set. In a recording, ``monotonic_s`` counts from its first frame, and ``wall`` is when it
+    was read.
     """
 
     monotonic_s: float
@@ -59,3 +61,8 @@ class BlindTime:
     reason: str
     started: Moment
     ended: Moment
+
+
+def is_recording(boot_id: str) -> bool:
+    """Return True if ``boot_id`` is that of moments in a recording, whose ``wall`` is only an upper bound."""
+    return boot_id.startswith(RECORDING_BOOT)

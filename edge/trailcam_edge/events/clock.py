@@ -6,12 +6,13 @@ clock and an identifier of this boot; the date is added where it can be trusted.
 
 import ctypes
 import time
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from trailcam_edge.events import Moment
+from trailcam_edge.events import RECORDING_BOOT, Moment
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOARD = Path("/proc/device-tree/model")  # small boards have it, PCs and virtual machines do not
@@ -47,6 +48,26 @@ class SystemClock:
         if self._known():
             wall = datetime.now().astimezone() + timedelta(seconds=monotonic_s - time.monotonic())
         return Moment(monotonic_s, wall, self._boot_id)
+
+
+class RecordingClock:
+    """The clock of a recording: it was made at an unknown time before it is read, which ``clock`` dates."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._read_at = clock.moment(clock.monotonic_s()).wall
+        self._boot_id = RECORDING_BOOT + uuid.uuid4().hex
+        self._first_s: float | None = None
+        self._newest_s: float | None = None
+
+    def monotonic_s(self) -> float:
+        """Return the newest timestamp that was dated."""
+        return time.monotonic() if self._newest_s is None else self._newest_s
+
+    def moment(self, monotonic_s: float) -> Moment:
+        """Return a moment of the recording; the first call defines its start."""
+        first_s = self._first_s = monotonic_s if self._first_s is None else self._first_s
+        self._newest_s = monotonic_s if self._newest_s is None else max(monotonic_s, self._newest_s)
+        return Moment(monotonic_s - first_s, self._read_at, self._boot_id)
 
 
 def read_boot_id(path: Path = _BOOT_ID) -> str:

@@ -12,13 +12,16 @@ import secrets
 import socket
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from typing import Literal
 
 from trailcam_core.errors import ConfigError
-from trailcam_core.records import FieldError
+from trailcam_core.records import FieldError, shown
 
 COOKIE = "trailcam"
 DEFAULT_PORT = 8080
 _MIN_TOKEN = 16
+_MIN_DIFFERENT = 8  # characters of a token: a random one of 16 hexadecimal digits has 10
+Verdict = Literal["right", "wrong", "missing"]
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 
 
@@ -60,7 +63,7 @@ def parse_address(text: str) -> Address:
         host, _, port = text.partition(":")
         port = port or str(DEFAULT_PORT)
     if not (_is_ip(host) or _NAME.fullmatch(host)) or not port.isdecimal() or int(port) > 65_535:
-        raise FieldError("address", f'address is {text!r}, expected HOST:PORT such as "127.0.0.1:8080"')
+        raise FieldError("address", f'address is {shown(text)}, expected HOST:PORT such as "127.0.0.1:8080"')
     return Address(host, int(port))
 
 
@@ -81,7 +84,7 @@ class Access:
             hosts: accepted names besides those of this machine.
 
         Raises:
-            ConfigError: a missing token, or one that is too short.
+            ConfigError: a missing token, or one that is easily guessed.
         """
         if token is None and not address.is_loopback:
             raise ConfigError(
@@ -90,6 +93,11 @@ class Access:
             )
         if token is not None and len(token) < _MIN_TOKEN:
             raise ConfigError(f"The live page's token has {len(token)} characters, expected {_MIN_TOKEN} or more.")
+        if token is not None and len({*token}) < _MIN_DIFFERENT:
+            raise ConfigError(
+                f"The live page's token has {len({*token})} different characters, expected {_MIN_DIFFERENT} or more. "
+                'Make another one: "openssl rand -hex 24".'
+            )
         self.token = token
         self._names = {"localhost", *(name.lower() for name in hosts)}
         if not address.is_loopback:
@@ -121,17 +129,19 @@ class Access:
         """Compare a token in constant time."""
         return self.token is not None and hmac.compare_digest(text.encode(), self.token.encode())
 
-    def allows(self, cookies: str | None, authorization: str | None) -> bool:
-        """Return True if a request with these headers has access."""
+    def verdict(self, cookies: str | None, authorization: str | None) -> Verdict:
+        """Return whether the token in these headers is right, wrong, or missing; right for all if none is required."""
         if self.token is None:
-            return True
+            return "right"
         if authorization is not None and authorization.startswith("Bearer "):
-            return self.is_token(authorization.removeprefix("Bearer "))
+            return "right" if self.is_token(authorization.removeprefix("Bearer ")) else "wrong"
         try:
             found = SimpleCookie(cookies or "").get(COOKIE)
         except CookieError:
-            return False
-        return found is not None and hmac.compare_digest(found.value.encode(), self.cookie.encode())
+            found = None
+        if found is None:
+            return "missing"
+        return "right" if hmac.compare_digest(found.value.encode(), self.cookie.encode()) else "wrong"
 
 
 def _is_ip(text: str) -> bool:

@@ -8,6 +8,8 @@
 /login                    the form for the token
 """
 
+import http.client
+import io
 import json
 import re
 import socket
@@ -15,19 +17,21 @@ import time
 from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl
 
 from trailcam_edge.live.access import COOKIE, Access
 from trailcam_edge.live.latest_picture import LiveView, frame_record
-from trailcam_edge.live.limits import Deadlines, Viewers
+from trailcam_edge.live.limits import Deadlines, HeadReader, Places, Viewers
 from trailcam_edge.live.page import Page
 from trailcam_edge.telemetry.prometheus import CONTENT_TYPE
 
 _PICTURE_WAIT_S = 5.0
-_IDLE_S = 15.0  # for a complete request, counted from the end of the previous one
+_HEAD_S = 5.0  # for the first request of a client
+_IDLE_S = 15.0  # for each further one of a client that is let in, counted from the end of the previous one
 _SEND_S = 20.0  # for the client to read a response
 _MAX_FORM_BYTES = 1_024
+_LENGTH = re.compile(r"[0-9]{1,10}")
 _MAX_FIELDS = 8
 _WRONG_TOKEN_S = 1.0
 _COOKIE_S = 30 * 86_400
@@ -62,6 +66,7 @@ class Host(Protocol):
     reports: Reports
     viewers: Viewers
     deadlines: Deadlines
+    places: Places
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -69,16 +74,29 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = _SEND_S
+    rbufsize = 0  # HeadReader has the buffer
 
     @property
     def _host(self) -> Host:
         return self.server  # type: ignore[return-value]  # the base class knows any server
 
+    def setup(self) -> None:
+        """Limit request heads, and send small responses at once."""
+        super().setup()
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        self._head = HeadReader(cast("io.RawIOBase", self.rfile))
+        self.rfile = self._head
+        self._is_let_in = False
+
     def handle_one_request(self) -> None:
-        """Limit the time for a complete request, however slowly it arrives."""
-        self._host.deadlines.expect_by(self.connection, time.monotonic() + _IDLE_S)
+        """Limit the size of a request head, and the time for it, however slowly it arrives."""
+        self._head.begin()
+        self._expect_within(_IDLE_S if self._is_let_in else _HEAD_S)
         try:
             super().handle_one_request()
+        except http.client.LineTooLong:  # the request line; the base class answers for the headers
+            self.requestline, self.request_version, self.command = "", self.protocol_version, ""
+            self._refuse(414, "The address is too long.")
         except OSError:
             self.close_connection = True  # the client left, or was disconnected
 
@@ -86,26 +104,43 @@ class Handler(BaseHTTPRequestHandler):
         """Read the headers, then refuse requests that the page never sends."""
         if not super().parse_request():
             return False
-        self._host.deadlines.expect_by(self.connection, None)
+        self._expect_within(None)
+        self._host.places.answer(self.connection)
         headers: Message = self.headers
-        body = headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in headers or not body.isdecimal() or (self.command != "POST" and body != "0"):
+        lengths, hosts = headers.get_all("Content-Length", ["0"]), headers.get_all("Host", [])
+        if "Transfer-Encoding" in headers or not all(map(_LENGTH.fullmatch, lengths)) or len({*lengths}) != 1:
             self._refuse(400, "Requests with such a body are not supported.")
-            return False
-        if not self._host.access.knows_host(headers.get("Host")):
+        elif self.command != "POST" and int(lengths[0]):
+            self._refuse(400, "Only the form has a body.")
+        elif len(hosts) > 1:
+            self._refuse(400, "Expected one Host header.")
+        elif not self._host.access.knows_host(headers.get("Host")):
             self._refuse(421, "This host name is not one of this camera. Add it to hosts in [live] if it is yours.")
-            return False
-        return True
+        else:
+            return True
+        return False
 
     def do_GET(self) -> None:
         """Answer a browser or a monitoring system."""
         path, _, text = self.path.partition("?")
         query = _fields(text)
-        allowed = self._host.access.allows(self.headers.get("Cookie"), self.headers.get("Authorization"))
-        if allowed or path in _OPEN_TO_ALL:
+        if path in _OPEN_TO_ALL:
             self._answer(path, query)
+            return
+        access = self._host.access
+        token = query.get("token") if path == "/" else None
+        verdict = access.verdict(self.headers.get("Cookie"), self.headers.get("Authorization"))
+        if verdict == "right":
+            self._let_in()
+            self._answer(path, query) if token is None else self._redirect()
+        elif token is not None and access.is_token(token):
+            self._log_in()
+        elif verdict == "wrong" or token is not None:
+            self._refuse_token(401)
+        elif path == "/":
+            self._send(401, _HTML, self._host.page.login(""))
         else:
-            self._log_in_or_ask(path, query)
+            self._send(401, _TEXT, b"A token is required.\n")
 
     def do_HEAD(self) -> None:
         """Answer as for GET, without the content."""
@@ -117,26 +152,36 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != "/login" or length > _MAX_FORM_BYTES:
             self._refuse(413 if length > _MAX_FORM_BYTES else 405, "Only the token can be posted here.")
             return
-        self._host.deadlines.expect_by(self.connection, time.monotonic() + _IDLE_S)
+        self._expect_within(_HEAD_S)
         form = _fields(self.rfile.read(length).decode("utf-8", "replace"))
-        self._host.deadlines.expect_by(self.connection, None)
-        if not self._host.access.is_token(form.get("token", "").strip()):
-            time.sleep(_WRONG_TOKEN_S)  # few connections and a long token make guessing hopeless
-            self._send(403, _HTML, self._host.page.login("This token is wrong."))
-            return
-        self._log_in()
-
-    def _log_in_or_ask(self, path: str, query: dict[str, str]) -> None:
-        if path == "/" and self._host.access.is_token(query.get("token", "")):
-            self._log_in()  # and the redirect removes the token from the address bar
-        elif path == "/":
-            self._send(401, _HTML, self._host.page.login(""))
+        self._expect_within(None)
+        if self._host.access.is_token(form.get("token", "").strip()):
+            self._log_in()
         else:
-            self._send(401, _TEXT, b"A token is required.\n")
+            self._refuse_token(403)
+
+    def _refuse_token(self, status: int) -> None:
+        """Answer a wrong token, wherever it was: late, so that few can be tried."""
+        time.sleep(_WRONG_TOKEN_S)
+        self.close_connection = True
+        self._send(status, _HTML, self._host.page.login("This token is wrong."), {"Connection": "close"})
+
+    def _let_in(self) -> None:
+        self._is_let_in = True
+        self._host.places.let_in(self.connection)
+
+    def _expect_within(self, seconds: float | None) -> None:
+        deadline_s = None if seconds is None else time.monotonic() + seconds
+        self._host.deadlines.expect_by(self.connection, deadline_s)
 
     def _log_in(self) -> None:
         cookie = f"{COOKIE}={self._host.access.cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_S}"
-        self._send(303, _TEXT, b"", {"Location": "/", "Set-Cookie": cookie})
+        self._let_in()
+        self._redirect({"Set-Cookie": cookie})
+
+    def _redirect(self, more: dict[str, str] | None = None) -> None:
+        """Redirect to the page, which removes the token from the address bar."""
+        self._send(303, _TEXT, b"", {"Location": "/"} | (more or {}))
 
     def _answer(self, path: str, query: dict[str, str]) -> None:
         if path == "/":
@@ -160,9 +205,12 @@ class Handler(BaseHTTPRequestHandler):
     def _send_frame(self, query: dict[str, str]) -> None:
         viewer = query.get("viewer", "")
         if not _VIEWER.fullmatch(viewer):
-            viewer = str(self.client_address[0])
-        if not self._host.viewers.admit(viewer, time.monotonic()):
-            words = f"{self._host.viewers.limit} viewers are connected already, more would slow the camera down.\n"
+            viewer = ""
+        if not self._host.viewers.admit(viewer, self.client_address[0], time.monotonic()):
+            words = (
+                f"{self._host.viewers.limit} viewers are connected already, or half of them from your address; more "
+                "would slow the camera down.\n"
+            )
             self._send(503, _TEXT, words.encode("utf-8"), {"Retry-After": "15"})
             return
         after = query.get("after", "-1")
@@ -196,6 +244,8 @@ class Handler(BaseHTTPRequestHandler):
             "Cache-Control": "no-store",
             "Content-Security-Policy": self._host.page.login_policy,
         }
+        if not self._is_let_in:
+            headers["Connection"] = "close"  # a place for a client is that of one request until it has access
         for name, value in (headers | (more or {})).items():
             self.send_header(name, value)
         if status != 204:
@@ -218,11 +268,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Log nothing: addresses may contain a token."""
-
-    def setup(self) -> None:
-        """Send small responses at once."""
-        super().setup()
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
 
 
 def _fields(text: str) -> dict[str, str]:

@@ -1,8 +1,7 @@
 """Server of the live page: one thread for each connection, and limits on their number and duration.
 
-The live loop hands over a reference and continues, so no request can slow it down. Connections beyond
-``_MAX_CONNECTIONS`` are answered with a 503, requests that miss their deadline are disconnected, and the number of
-concurrent viewers is limited.
+The live loop hands over a reference and continues, so no request can slow it down. ``limits`` has the places for
+connections. A connection without a place is answered with a 503; requests that miss their deadline are disconnected.
 """
 
 import contextlib
@@ -17,10 +16,10 @@ from trailcam_core.errors import DeviceError
 from trailcam_edge.live.access import Access, Address
 from trailcam_edge.live.handler import Handler, Reports
 from trailcam_edge.live.latest_picture import LiveView
-from trailcam_edge.live.limits import Deadlines, Viewers, disconnect
+from trailcam_edge.live.limits import MAX_CONNECTIONS, Deadlines, Places, Viewers
 from trailcam_edge.live.page import read_page
 
-_MAX_CONNECTIONS = 32  # a browser keeps two or three
+_MAX_THREADS = MAX_CONNECTIONS + 16  # a thread ends shortly after its connection has lost its place
 _POLL_S = 0.5
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 15\r\nConnection: close\r\n\r\n"
@@ -44,8 +43,8 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.viewers = Viewers(viewers)
         self.deadlines = Deadlines()
         self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        self._connections = threading.BoundedSemaphore(_MAX_CONNECTIONS)
-        self._open: set[socket.socket] = set()
+        self.places = Places()
+        self._thread_places = threading.BoundedSemaphore(_MAX_THREADS)
         super().__init__((address.host, address.port), Handler)
         self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_S,), name="live page", daemon=True)
 
@@ -63,8 +62,7 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.shutdown()
         self.server_close()
         self._thread.join()
-        for connection in list(self._open):
-            disconnect(connection)
+        self.places.disconnect_all()
 
     def service_actions(self) -> None:
         """Disconnect overdue requests; called twice a second."""
@@ -72,27 +70,36 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a thread for a connection, or refuse it if there are too many."""
-        if not self._connections.acquire(blocking=False):
-            request.settimeout(0.1)
-            with contextlib.suppress(OSError):  # the client may not wait for the response
-                request.sendall(_BUSY)
-            self.shutdown_request(request)
+        if not self._thread_places.acquire(blocking=False):
+            self._refuse(request)
+            return
+        if not self.places.enter(request, client_address[0]):
+            self._thread_places.release()
+            self._refuse(request)
             return
         try:
             super().process_request(request, client_address)
         except RuntimeError:  # no thread can be started
-            self._connections.release()
+            self._leave(request)
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Serve one connection to its end."""
-        self._open.add(request)
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self.deadlines.expect_by(request, None)
-            self._open.discard(request)
-            self._connections.release()
+            self._leave(request)
+
+    def _refuse(self, request: Any) -> None:
+        request.settimeout(0.1)
+        with contextlib.suppress(OSError):  # the client may not wait for the response
+            request.sendall(_BUSY)
+        self.shutdown_request(request)
+
+    def _leave(self, request: Any) -> None:
+        self.deadlines.expect_by(request, None)
+        self.places.leave(request)
+        self._thread_places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore a broken connection: the client caused it."""

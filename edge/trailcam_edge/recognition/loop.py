@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from trailcam_core.classifier import Classification, Classifier
 from trailcam_core.errors import SourceError
 from trailcam_core.images.resize import Image
+from trailcam_core.network.secrets import mask_address
 from trailcam_edge.camera.capture_thread import CaptureThread
 from trailcam_edge.camera.latest_frame import LatestFrame
 from trailcam_edge.events import BLANK, UNKNOWN, Visit
@@ -170,8 +171,8 @@ class _Loop:
         if blind is not None and not self._stop.is_set():
             last = f" Its last error: {capture.problem}" if capture.problem else ""
             raise SourceError(
-                f"{self._settings.camera.source}: no frame for {capture.silent_s:.0f} s. Ending, so that the service "
-                f"manager restarts the program; check cable, power and network.{last}"
+                f"{mask_address(self._settings.camera.source)}: no frame for {capture.silent_s:.0f} s. Ending, so "
+                f"that the service manager restarts the program; check cable, power and network.{last}"
             )
 
     def _wait_for_frame(self, latest: LatestFrame) -> Frame | None:

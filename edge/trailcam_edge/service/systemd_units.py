@@ -5,6 +5,8 @@
 /etc/systemd/system/trailcam-update.timer    starts it periodically
 /etc/sysusers.d/trailcam.conf                the user they run as
 /etc/trailcam/trailcam.toml                  the configuration; written once, then it belongs to the user
+/etc/trailcam/source                         the address of the camera, if it has a password; mode 640, like every
+                                             configuration with a password
 """
 
 import re
@@ -13,13 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trailcam_core.errors import DeviceError
-from trailcam_core.files.atomic import write_file
+from trailcam_core.files.atomic import make_folder, write_file
+from trailcam_core.network.secrets import has_secret
+from trailcam_core.records import toml_string
 
 UNIT_PATH = Path("etc/systemd/system/trailcam.service")
 UPDATE_PATH = Path("etc/systemd/system/trailcam-update.service")
 TIMER_PATH = Path("etc/systemd/system/trailcam-update.timer")
 USERS_PATH = Path("etc/sysusers.d/trailcam.conf")
 CONFIG_PATH = Path("etc/trailcam/trailcam.toml")
+SOURCE_PATH = Path("etc/trailcam/source")
+SECRET_MODE = 0o640
 _DATA = Path(__file__).parents[1] / "data"
 _USERS = 'u trailcam - "Trailcam" /var/lib/trailcam\nm trailcam video\n'
 _DEVICES = (  # as /proc/devices and the device tree of a Raspberry Pi name them
@@ -34,6 +40,7 @@ _NO_RELEASES = (
     '# channel = "animals10"                        # which bundle of it; both or none'
 )
 _LOCAL_PAGE = 'address = "127.0.0.1:8080"\n# token_file = "/etc/trailcam/token"'
+_SOURCE_IN_FILE = f'source_file = "/{SOURCE_PATH}"         # instead: for an address with a password; mode 640'
 _SAFE_PATH = re.compile(r"/[A-Za-z0-9_./+@-]*")
 
 
@@ -79,22 +86,32 @@ def _render(path: Path, program: str, in_home: bool) -> str:
     return _fill((_DATA / path.name).read_text(encoding="utf-8"), values)
 
 
-def render_config(source: str, releases: tuple[str, str] | None = None, token_file: str | None = None) -> str:
+def render_config(source: str | None, releases: tuple[str, str] | None = None, token_file: str | None = None) -> str:
     """Return the commented configuration for a camera.
 
     Args:
-        source: of its frames.
+        source: of its frames; None for the one in ``SOURCE_PATH``.
         releases: source and channel of its bundle; None for updates by command only.
         token_file: of a live page that listens on the network; None for a page on this machine alone.
+
+    Raises:
+        ValueError: a text that is not UTF-8.
     """
-    live = _LOCAL_PAGE if token_file is None else f'address = "0.0.0.0:8080"\ntoken_file = "{token_file}"'
-    wanted = _NO_RELEASES if releases is None else f'source = "{releases[0]}"\nchannel = "{releases[1]}"'
+    live, wanted, camera = _LOCAL_PAGE, _NO_RELEASES, _SOURCE_IN_FILE
+    if token_file is not None:
+        live = f'address = "0.0.0.0:8080"\ntoken_file = {toml_string(token_file)}'
+    if releases is not None:
+        wanted = f"source = {toml_string(releases[0])}\nchannel = {toml_string(releases[1])}"
+    if source is not None:
+        camera = f"source = {toml_string(source)}\n# {_SOURCE_IN_FILE}"
     return _fill(
-        (_DATA / "trailcam.toml").read_text(encoding="utf-8"), {"source": source, "release": wanted, "live": live}
+        (_DATA / "trailcam.toml").read_text(encoding="utf-8"), {"camera": camera, "release": wanted, "live": live}
     )
 
 
-def install(root: Path, unit: str, config: str, update_units: Mapping[Path, str] | None = None) -> list[Change]:
+def install(
+    root: Path, unit: str, config: str, update_units: Mapping[Path, str] | None = None, source: str | None = None
+) -> list[Change]:
     """Write the files of the service below ``root``; a second call changes nothing.
 
     Args:
@@ -102,6 +119,8 @@ def install(root: Path, unit: str, config: str, update_units: Mapping[Path, str]
         unit: the camera's.
         config: written if there is none.
         update_units: of ``render_update_units``; None removes those that are there.
+        source: of the camera, for ``SOURCE_PATH``; None if the configuration has it. Written if there was no
+            configuration.
 
     Raises:
         OSError: nothing may be written there.
@@ -113,8 +132,26 @@ def install(root: Path, unit: str, config: str, update_units: Mapping[Path, str]
         changes += [_write(root / path, text, root) for path, text in update_units.items()]
     place = root / CONFIG_PATH
     if place.exists():
+        if _holds_secret(place.read_text(encoding="utf-8")):
+            place.chmod(place.stat().st_mode & SECRET_MODE)
         return [*changes, Change(Path("/") / CONFIG_PATH, "kept")]
-    return [*changes, _write(place, config, root)]
+    if source is not None:
+        changes.append(_write(root / SOURCE_PATH, f"{source}\n", root, SECRET_MODE))
+    return [*changes, _write(place, config, root, SECRET_MODE if _holds_secret(config) else 0o644)]
+
+
+def secret_files(root: Path) -> list[Path]:
+    """Return the files below ``root`` that the group of the service reads, and nobody else."""
+    return [path for path in (root / CONFIG_PATH, root / SOURCE_PATH) if path.exists() and _is_restricted(path)]
+
+
+def _is_restricted(path: Path) -> bool:
+    return not path.stat().st_mode & 0o007
+
+
+def _holds_secret(config: str) -> bool:
+    lines = (line for line in config.splitlines() if not line.lstrip().startswith("#"))
+    return any(has_secret(text) for line in lines for text in re.findall(r"""["']([^"']*://.*)["']""", line))
 
 
 def uninstall(root: Path) -> list[Change]:
@@ -146,17 +183,17 @@ def unreachable_folder(program: Path) -> Path | None:
     return None
 
 
-def _write(path: Path, text: str, root: Path) -> Change:
+def _write(path: Path, text: str, root: Path, mode: int = 0o644) -> Change:
     shown = Path("/") / path.relative_to(root)
     content = text.encode("utf-8")
     if path.is_file() and path.read_bytes() == content:
+        path.chmod(mode)
         return Change(shown, "unchanged")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, content)
+    make_folder(path.parent)
+    write_file(path, content, mode)
     return Change(shown, "written")
 
 
 def _fill(text: str, values: dict[str, str]) -> str:
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
+    """Fill in the names in braces, in one pass: a value may contain braces."""
+    return re.sub(r"\{([a-z_]+)\}", lambda found: values.get(found[1], found[0]), text)

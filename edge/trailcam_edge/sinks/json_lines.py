@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from trailcam_core.files.atomic import sync_directory
+from trailcam_core.files.atomic import make_folder, sync_directory
 from trailcam_edge.sinks.settings import JsonLinesSettings
 from trailcam_edge.sinks.worker import SinkError
 from trailcam_edge.store.records import EventRecord, event_json
@@ -35,7 +35,7 @@ class JsonLinesSink:
         line = json.dumps(event_json(event), ensure_ascii=False).encode("utf-8") + b"\n"
         try:
             if not self._checked:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(self._path.parent)
                 _cut_half_line(self._path)
                 self._checked = True
             if self._path.exists() and self._path.stat().st_size + len(line) > self._max_bytes:

@@ -8,7 +8,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trailcam_edge.sinks.home_assistant import discovery_payload, discovery_topic
+from trailcam_core.network.secrets import mask_address
+from trailcam_edge.sinks.home_assistant import device_id, discovery_payload, discovery_topic, former_discovery_topic
 from trailcam_edge.sinks.mqtt_topics import OFFLINE, ONLINE, camera_topics
 from trailcam_edge.sinks.settings import MqttSettings
 from trailcam_edge.sinks.worker import SinkError
@@ -57,10 +58,12 @@ class MqttSink:
         self._connected = threading.Event()
         self._problem = "not connected yet"
         self._pending: tuple[str, list[MQTTMessageInfo]] | None = None
-        self._client = Client(CallbackAPIVersion.VERSION2, client_id=f"trailcam-{settings.camera_id}")
+        self._device = device_id(settings.camera_id, settings.base_topic)
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id=self._device)
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
+        self._client.on_message = self._on_message
         self._client.will_set(self._topics.availability, OFFLINE, _QOS, retain=True)
         self._client.max_queued_messages_set(_QUEUED)
         self._client.reconnect_delay_set(*_CONNECT_DELAY_S)
@@ -74,7 +77,7 @@ class MqttSink:
     @property
     def name(self) -> str:
         """The name of the sink, made of broker and camera."""
-        return f"mqtt {self._settings.host}:{self._settings.port} {self._settings.camera_id}"
+        return f"mqtt {mask_address(self._settings.host)}:{self._settings.port} {self._settings.camera_id}"
 
     def deliver(self, event: EventRecord) -> None:
         """Publish one event and wait until the broker has confirmed it.
@@ -129,16 +132,28 @@ class MqttSink:
         settings = self._settings
         if settings.discovery_prefix:
             payload = discovery_payload(
-                settings.camera_id,
+                self._device,
                 settings.camera_name or settings.camera_id,
                 self._version,
                 self._topics,
                 settings.pictures,
             )
-            topic = discovery_topic(settings.discovery_prefix, settings.camera_id)
+            topic = discovery_topic(settings.discovery_prefix, settings.camera_id, settings.base_topic)
             client.publish(topic, json.dumps(payload), _QOS, retain=True)
+            former = former_discovery_topic(settings.discovery_prefix, settings.camera_id)
+            if former != topic:
+                client.subscribe(former, _QOS)
         client.publish(self._topics.availability, ONLINE, _QOS, retain=True)
         self._connected.set()
+
+    def _on_message(self, client: Any, _userdata: Any, message: Any) -> None:
+        """Remove the device that an earlier version made of this camera, but not one of another camera."""
+        try:
+            found = json.loads(message.payload)
+        except ValueError:
+            return
+        if isinstance(found, dict) and found.get("state_topic") == self._topics.state:
+            client.publish(message.topic, b"", _QOS, retain=True)
 
     def _on_connect_fail(self, _client: Any, _userdata: Any) -> None:
         self._problem = "the broker cannot be reached"
@@ -149,4 +164,4 @@ class MqttSink:
         self._connected.clear()
 
     def _broker(self) -> str:
-        return f"MQTT broker {self._settings.host}:{self._settings.port}"
+        return f"MQTT broker {mask_address(self._settings.host)}:{self._settings.port}"

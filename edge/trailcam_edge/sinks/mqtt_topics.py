@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 ONLINE, OFFLINE = "online", "offline"
+DEFAULT_BASE = "trailcam"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from trailcam_core.records import FieldError, Pattern, Range, check_ranges
+from trailcam_core.records import FieldError, Pattern, Range, check_ranges, shown
+from trailcam_edge.sinks.mqtt_topics import DEFAULT_BASE
 
 _CAMERA_ID = Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 of A-Z a-z 0-9 . _ -")
 _TOPIC = Pattern(r"[^+#\0/][^+#\0]*(?<!/)", "one or more topic levels without + and #")
@@ -42,7 +43,7 @@ class MqttSettings:
     username: str | None = None
     password_file: Path | None = None
     tls: bool = False
-    base_topic: Annotated[str, _TOPIC] = "trailcam"
+    base_topic: Annotated[str, _TOPIC] = DEFAULT_BASE
     discovery_prefix: str = "homeassistant"
     pictures: bool = False
 
@@ -71,7 +72,7 @@ class WebhookSettings:
             valid = False
         if not valid:
             raise FieldError(
-                "url", f"url is {self.url!r}, expected http://HOST/... or https://HOST/... without a password"
+                "url", f"url is {shown(self.url)}, expected http://HOST/... or https://HOST/... without a password"
             )
 
 

@@ -11,6 +11,7 @@ import socket
 import threading
 from urllib.parse import urlsplit
 
+from trailcam_core.network.secrets import mask_address
 from trailcam_core.network.tls import client_context
 from trailcam_edge.sinks.settings import WebhookSettings
 from trailcam_edge.sinks.worker import SinkError, SinkRejectedError
@@ -36,7 +37,7 @@ class WebhookSink:
         self._host, self._port = parts.hostname or "", parts.port
         self._context = client_context() if parts.scheme == "https" else None
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._place = f"{parts.scheme}://{parts.netloc}{parts.path}"  # the query may contain a secret
+        self._place = mask_address(f"{parts.scheme}://{parts.netloc}{parts.path}")
         self._timeout_s = settings.timeout_s
         self._headers = {"Content-Type": "application/json", "User-Agent": "trailcam"}
         if token is not None:

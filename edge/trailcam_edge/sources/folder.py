@@ -1,39 +1,42 @@
 """Pictures of a folder as a source of frames, and the built-in demo, which is one."""
 
 import json
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from trailcam_core.errors import SourceError
+from trailcam_core.datasets.class_folders import find_images
+from trailcam_core.errors import DataError, SourceError
 from trailcam_core.images.decode import IMAGE_SUFFIXES, read_image
 from trailcam_edge.sources.frame import Delivery, Frame, OnBadFrame
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.pixels import PackedPixels
 
+_log = logging.getLogger(__name__)
 DEMO_FRAMES = Path(__file__).parents[1] / "data" / "demo"
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """Return the picture files below ``folder``, by their suffix, sorted by path; hidden ones are left out.
+    """Return the picture files below ``folder``, by path; photographs of other formats are logged and left out.
 
     Raises:
         SourceError: there is none, or the folder cannot be read.
     """
     if not folder.is_dir():
         raise SourceError(f"{folder}: no such folder.")
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
+    try:
+        found, left_out = find_images(folder)
+    except DataError as error:
+        raise SourceError(str(error)) from error
     if not found:
         suffixes = " ".join(sorted(IMAGE_SUFFIXES))
-        raise SourceError(f"{folder}: holds no picture ({suffixes}). Name a folder with photographs in it.")
+        hint = left_out or "Name a folder with photographs in it."
+        raise SourceError(f"{folder}: holds no picture ({suffixes}). {hint}")
+    if left_out is not None:
+        _log.warning("%s: %s", folder, left_out)
     return found
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from trailcam_core.errors import SourceError
 from trailcam_core.images.decode import IMAGE_SUFFIXES
+from trailcam_core.network.secrets import encoding_hint, mask_address
 from trailcam_edge.sources.demo_loop import DEMO_LOOP, DemoLoopSource
 from trailcam_edge.sources.folder import DEMO_FRAMES, FolderSource, demo_pictures
 from trailcam_edge.sources.frame import OnBadFrame, Source
@@ -36,7 +37,7 @@ def open_source(
 
     Args:
         name: as on the command line, see ``SOURCES``; an existing file or folder takes precedence over a device number.
-        on_bad_frame: called with the error of each unreadable image of a folder; reading continues.
+        on_bad_frame: called with the error of each unreadable image of a folder or frame of a video; reading continues.
         orientation: mounting orientation of the camera.
         stream: sizes, frame rate and focus to request from a camera.
         fast: read every frame of a video file without keeping the pace of the recording.
@@ -60,9 +61,9 @@ def open_source(
     if path.suffix.lower() in IMAGE_SUFFIXES and path.exists():
         raise SourceError(f'{path}: one picture, not a source of frames. Use "trailcam classify {path}".')
     if path.is_file():
-        return VideoSource(path, fast, orientation)
+        return VideoSource(path, fast, orientation, on_bad_frame=on_bad_frame)
     if device := _USB.fullmatch(name):
         return usb_source(int(device[1]), stream.small_size_px, stream.frame_rate_hz, orientation)
     if path.exists():
         raise SourceError(f"{path}: a device or pipe, not a source of frames. A source is {SOURCES}.")
-    raise SourceError(f"{name}: no such folder or video. A source is {SOURCES}.")
+    raise SourceError(f"{mask_address(name)}: no such folder or video. A source is {SOURCES}.{encoding_hint(name)}")

@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import cv2
 
 from trailcam_core.errors import SourceError
+from trailcam_core.network.secrets import encoding_hint, mask_address
 from trailcam_edge.sources.frame import Delivery, Frame
 from trailcam_edge.sources.opencv_capture import BufferPool, OpenCapture, open_ffmpeg, open_v4l2
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
@@ -65,17 +65,23 @@ class CaptureSource:
             SourceError: no frame arrived within the time limit, or the camera closed the stream.
         """
         pool = BufferPool()
-        sequence = 0
+        sequence = arrived = 0
         backlog = _Backlog(self._capture.get(cv2.CAP_PROP_FPS)) if self._skip_backlog else None
         while True:
             asked_s = time.monotonic()
             taken, decoded = self._capture.read(pool.take())
             arrived_s = time.monotonic()
+            if not taken and arrived == 1 and self._skip_backlog:
+                raise SourceError(
+                    f"{self._name}: delivered one image and ended, so it is the address of single images, not of a "
+                    "stream. Name the stream of the camera, an rtsp:// address or one of Motion JPEG."
+                )
             if not taken:
                 raise SourceError(
                     f"{self._name}: no image arrived after frame {sequence}; the camera stopped, was unplugged, or the "
                     "network is down."
                 )
+            arrived += 1
             if backlog is not None:
                 if backlog.holds(asked_s, arrived_s):
                     pool.give_back(decoded)
@@ -143,21 +149,12 @@ def network_source(address: str, orientation: Orientation | None = None) -> Capt
     Raises:
         SourceError: no answer, or not a video stream.
     """
-    shown = _without_password(address)
+    shown = mask_address(address)
 
     def cannot_open() -> SourceError:
         return SourceError(
             f"{shown}: cannot be opened as a stream within 5 s. Check address, user and password, and that the camera "
-            f'is on: "ffprobe {shown}" prints details.'
+            f'is on: "ffprobe {shown}" prints details.{encoding_hint(address)}'
         )
 
     return CaptureSource(shown, partial(open_ffmpeg, address, threads=1), cannot_open, orientation, skip_backlog=True)
-
-
-def _without_password(address: str) -> str:
-    """Return an address without its password, for logs and names."""
-    parts = urlsplit(address)
-    if parts.password is None:
-        return address
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{parts.username}:***@{host}").geturl()

@@ -10,7 +10,8 @@ from typing import Any
 from trailcam_edge.events import Moment
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_database, set_aside
 from trailcam_edge.store.picture_folder import size_on_disk
-from trailcam_edge.store.store_errors import StoreCorruptError, translate_error
+from trailcam_edge.store.reader import check_connection
+from trailcam_edge.store.store_errors import VALUE_ERRORS, StoreCorruptError, StoreUnavailableError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
 
 _NEW_OFFSET_S = 0.5  # a clock reading that moves the offset by less is not stored
@@ -35,12 +36,22 @@ def open_or_replace(folder: Path, set_aside_bytes: int) -> sqlite3.Connection:
         if lost and any((folder / PICTURES_FOLDER).glob("*.jpg")):
             set_aside(folder, set_aside_bytes, f"{folder}: there are pictures, but their database is gone.")
         try:
-            return open_database(folder)
+            return _open_checked(folder)
         except StoreCorruptError as error:
             set_aside(folder, set_aside_bytes, str(error))
-            return open_database(folder)
+            return _open_checked(folder)
     except OSError as error:
         raise translate_error(error, folder) from error
+
+
+def _open_checked(folder: Path) -> sqlite3.Connection:
+    connection = open_database(folder)
+    try:
+        check_connection(connection, folder)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 class Database:
@@ -49,14 +60,28 @@ class Database:
     def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
         """Take over a connection of ``open_database``."""
         self.connection = connection
+        self.damage: StoreCorruptError | None = None  # found by a statement; the database has to be set aside
         self._folder = folder
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Translate errors of decoding rows: a value that cannot be decoded is damage.
+
+        Raises:
+            StoreUnavailableError: the disk is failing, or another program holds the database.
+            StoreCorruptError: the database is damaged.
+        """
+        try:
+            yield
+        except (sqlite3.Error, OSError, *VALUE_ERRORS) as error:
+            raise self._translate(error) from error
 
     @contextmanager
     def translated(self) -> Iterator[None]:
         """Translate errors of SQLite and the system.
 
         Raises:
-            StoreUnavailableError: the disk is full, read-only or failing.
+            StoreUnavailableError: the disk is full, read-only or failing, or another program holds the database.
             StoreCorruptError: the database is damaged.
             ValueError: a value does not fit the tables.
         """
@@ -65,7 +90,7 @@ class Database:
         except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError) as error:
             raise ValueError(f"it does not fit the tables: {error}") from error
         except (sqlite3.Error, OSError) as error:
-            raise translate_error(error, self._folder / DATABASE_FILE) from error
+            raise self._translate(error) from error
 
     @contextmanager
     def transaction(self, moments: Sequence[Moment] = ()) -> Iterator[sqlite3.Connection]:
@@ -97,6 +122,12 @@ class Database:
         """Return the disk space of the database and its log."""
         paths = [self._folder / (DATABASE_FILE + suffix) for suffix in ("", "-wal", "-shm")]
         return sum(size_on_disk(path.stat().st_size) for path in paths if path.exists())
+
+    def _translate(self, error: Exception) -> StoreUnavailableError | StoreCorruptError:
+        translated = translate_error(error, self._folder / DATABASE_FILE)
+        if isinstance(translated, StoreCorruptError):
+            self.damage = translated
+        return translated
 
     def _note(self, moment: Moment) -> None:
         boot_id, monotonic_s, wall_s = moment_columns(moment)

@@ -9,8 +9,8 @@ import logging
 import threading
 from datetime import datetime, timedelta
 
-from trailcam_core.files.atomic import sync_directory
-from trailcam_edge.events import BlindTime, Moment, Visit
+from trailcam_core.files.atomic import make_folder, sync_directory
+from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.database import Database, moment_columns, open_or_replace
 from trailcam_edge.store.exif import add_exif
 from trailcam_edge.store.open_database import PICTURES_FOLDER, Lock
@@ -19,7 +19,7 @@ from trailcam_edge.store.quota import Quota, StoreUsage
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
 from trailcam_edge.store.settings import StoreSettings
-from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError, translate_error
+from trailcam_edge.store.store_errors import DISK_FULL, StoreCorruptError, StoreUnavailableError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class EventStore:
         self._guard = threading.RLock()
         self._pictures = PictureFolder(folder / PICTURES_FOLDER)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             self._lock = Lock(folder)
         except OSError as error:
             raise translate_error(error, folder) from error
@@ -65,6 +65,11 @@ class EventStore:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def damage(self) -> StoreCorruptError | None:
+        """The damage that a statement of any thread has found: the store has to be reopened."""
+        return self._database.damage
 
     def add_visit(self, visit: Visit) -> int:
         """Store a visit and return its event number; from then on it survives a power cut.
@@ -120,7 +125,7 @@ class EventStore:
 
     def events_after(self, event_id: int, limit: int) -> list[EventRecord]:
         """Return the events stored after this one, oldest first, at most ``limit``."""
-        with self._guard, self._database.translated():
+        with self._guard, self._database.reading():
             return list(StoreReader(self._database.connection).events(after_event_id=event_id, limit=limit))
 
     def last_event_id(self) -> int:
@@ -229,7 +234,9 @@ def _box_columns(visit: Visit) -> tuple[float | None, ...]:
 
 
 def _wall_of_start(visit: Visit) -> datetime | None:
-    """Return the start of a visit; the clock may have been set during it."""
+    """Return the start of a visit, None in a recording; the clock may have been set during the visit."""
+    if is_recording(visit.started.boot_id):
+        return None
     for moment in (visit.started, visit.ended):
         if (
             moment.wall is not None

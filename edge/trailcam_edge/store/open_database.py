@@ -11,8 +11,8 @@ from pathlib import Path
 
 from trailcam_core.errors import DeviceError
 from trailcam_edge.store.picture_folder import size_on_disk
-from trailcam_edge.store.schema import APPLICATION_ID, MIGRATIONS, migrate
-from trailcam_edge.store.store_errors import StoreCorruptError, translate_error
+from trailcam_edge.store.schema import APPLICATION_ID, MIGRATIONS, has_tables, migrate
+from trailcam_edge.store.store_errors import VALUE_ERRORS, StoreCorruptError, translate_error
 
 DATABASE_FILE = "events.db"
 PICTURES_FOLDER = "pictures"
@@ -20,6 +20,8 @@ SET_ASIDE_FOLDER = "set-aside"
 _log = logging.getLogger(__name__)
 _LOCK_FILE = "lock"
 _BUSY_S = 5.0
+_FORMATS = slice(18, 20)  # write and read version in the header: 1 with a rollback journal, 2 with a write-ahead log
+_WAL_FORMAT = 2
 _AUTOCHECKPOINT_PAGES = 256  # 1 MB: the write-ahead log stays small
 
 
@@ -52,14 +54,16 @@ def open_database(folder: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlit
 
     Raises:
         StoreCorruptError: it is damaged.
-        StoreUnavailableError: the disk is full, read-only or failing.
+        StoreUnavailableError: the disk is full, read-only or failing, or another program holds the database.
         DeviceError: it belongs to a newer Trailcam, or to another program.
     """
     path = folder / DATABASE_FILE
     try:
+        _check_header(path)
         connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         try:
-            _check(connection, path, len(migrations))
+            version = _check(connection, path, migrations)
+            _check_structure(connection, path, migrations[:version])
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
             connection.execute("PRAGMA foreign_keys = ON")
@@ -68,7 +72,7 @@ def open_database(folder: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlit
         except BaseException:
             connection.close()
             raise
-    except sqlite3.Error as error:
+    except (sqlite3.Error, *VALUE_ERRORS) as error:
         raise translate_error(error, path) from error
     return connection
 
@@ -89,12 +93,11 @@ def open_read_only(folder: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, timeout=_BUSY_S)
         try:
-            _check(connection, path, len(MIGRATIONS), thorough=False)
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            version = _check(connection, path, MIGRATIONS)
         except BaseException:
             connection.close()
             raise
-    except sqlite3.Error as error:
+    except (sqlite3.Error, *VALUE_ERRORS) as error:
         raise translate_error(error, path) from error
     if version < len(MIGRATIONS):
         connection.close()
@@ -105,21 +108,49 @@ def open_read_only(folder: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check(connection: sqlite3.Connection, path: Path, newest: int, thorough: bool = True) -> None:
+def _check_header(path: Path) -> None:
+    """Refuse format numbers with which SQLite takes a file for one of a future version, and only reads it."""
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        formats = file.read(_FORMATS.stop)[_FORMATS]
+    if any(number > _WAL_FORMAT for number in formats):
+        raise StoreCorruptError(f"{path}: the database is damaged (file format {max(formats)}).")
+
+
+def _check(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> int:
+    """Return the version of the schema, 0 for a new database.
+
+    Raises:
+        StoreCorruptError: the number of the version or of the program is damaged.
+        DeviceError: it belongs to a newer Trailcam, or to another program.
+    """
+    newest = len(migrations)
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     application = int(connection.execute("PRAGMA application_id").fetchone()[0])
-    has_tables = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
-    if has_tables and application != APPLICATION_ID:
+    is_new = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
+    if not is_new and application != APPLICATION_ID:
+        if any(has_tables(connection, migrations[: number + 1]) for number in range(newest)):
+            raise StoreCorruptError(f"{path}: the database is damaged (application_id {application}).")
         raise DeviceError(f"{path}: not a database of Trailcam. Name another folder for the store.")
+    # One bit more in the version of tables that are known is a flipped bit, and no newer Trailcam.
+    is_flipped = version > newest and (version ^ newest).bit_count() == 1 and has_tables(connection, migrations, True)
+    if version < 0 or is_flipped:
+        raise StoreCorruptError(f"{path}: the database is damaged (user_version {version}).")
     if version > newest:
         raise DeviceError(
             f"{path}: its schema is version {version}, this Trailcam knows versions up to {newest}. Update Trailcam, "
             "or name another folder for the store."
         )
-    if thorough:
-        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise StoreCorruptError(f"{path}: the database is damaged ({verdict}).")
+    return version
+
+
+def _check_structure(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
+    verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    if verdict == "ok" and not has_tables(connection, migrations):
+        verdict = "its tables are not those of its schema"
+    if verdict != "ok":
+        raise StoreCorruptError(f"{path}: the database is damaged ({verdict}).")
 
 
 def set_aside(folder: Path, max_bytes: int, why: str) -> Path:
@@ -136,11 +167,11 @@ def set_aside(folder: Path, max_bytes: int, why: str) -> Path:
         OSError: the disk is read-only or failing.
     """
     parent = folder / SET_ASIDE_FOLDER
-    parent.mkdir(exist_ok=True)
+    parent.mkdir(0o755, exist_ok=True)
     # Numbered, because the date of a machine without a clock battery may repeat.
     number = 1 + max((int(old.name[:4]) for old in parent.iterdir() if old.name[:4].isdecimal()), default=0)
     place = parent / f"{number:04}-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
-    place.mkdir()
+    place.mkdir(0o755)
     for name in (PICTURES_FOLDER, f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-wal", DATABASE_FILE):
         if (folder / name).exists():
             (folder / name).rename(place / name)

@@ -1,5 +1,6 @@
 """The folder of pictures: each is complete or absent, and their total size is known without reading the disk."""
 
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -7,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trailcam_core.files.atomic import write_file
+from trailcam_core.files.atomic import make_folder, write_file
 
 if TYPE_CHECKING:
     from trailcam_core.images.resize import Image
 
+_log = logging.getLogger(__name__)
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SUFFIX = ".jpg"
 _BLOCK_BYTES = 4096  # what ext4 and F2FS on a card hand out
@@ -98,9 +100,9 @@ class PictureFolder:
             known: the size in bytes of the picture of each visit that has one.
 
         Raises:
-            OSError: the disk is read-only or failing.
+            OSError: the folder cannot be made or read.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         self.bytes_on_disk = 0
         orphans = 0
         found = set()
@@ -112,6 +114,15 @@ class PictureFolder:
                     found.add(visit_id)
                     self.bytes_on_disk += size_on_disk(size_bytes)
                 elif not entry.is_dir(follow_symlinks=False):
-                    Path(entry.path).unlink()
-                    orphans += 1
+                    orphans += self._remove_orphan(entry)
         return Sweep(orphans, tuple(visit_id for visit_id in known if visit_id not in found))
+
+    def _remove_orphan(self, entry: "os.DirEntry[str]") -> bool:
+        """Remove a file without a row; one that cannot be removed counts as taken space and stays."""
+        try:
+            Path(entry.path).unlink()
+        except OSError as error:
+            _log.warning("%s: without an event, and cannot be removed (%s).", entry.path, error.strerror)
+            self.bytes_on_disk += size_on_disk(entry.stat(follow_symlinks=False).st_size)
+            return False
+        return True

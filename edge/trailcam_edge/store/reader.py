@@ -1,20 +1,28 @@
 """Read a store: events, blind times and effort, with wall time resolved from all clock readings."""
 
 import sqlite3
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from trailcam_core.images.boxes import Box
-from trailcam_edge.store.open_database import PICTURES_FOLDER, open_read_only
-from trailcam_edge.store.records import BlindRecord, EventRecord, WatchRecord
-from trailcam_edge.store.store_errors import translate_error
+from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_read_only
+from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, WatchRecord
+from trailcam_edge.store.schema import check_rows
+from trailcam_edge.store.store_errors import VALUE_ERRORS, translate_error
 from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
 
 _VISIT_COLUMNS = (
     "event_id, visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
     "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height"
+)
+_LINE_COLUMNS = (
+    "started_boot_id, started_monotonic_s, CASE started_boot_id WHEN ended_boot_id "
+    "THEN max(0.0, ended_monotonic_s - started_monotonic_s) ELSE 0.0 END, label, confidence, "
+    "CASE WHEN picture_bytes THEN visit_id END"
 )
 _SPAN_COLUMNS = "started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s"
 
@@ -29,6 +37,15 @@ class StoreReader:
         readings = connection.execute("SELECT boot_id, monotonic_s, wall_s FROM clock_readings ORDER BY reading_id")
         self.timeline = Timeline([Boot(*row) for row in boots], [ClockReading(*row) for row in readings])
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let all queries of the block see the same rows while the camera writes."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.rollback()
+
     def events(
         self,
         label: str | None = None,
@@ -37,7 +54,7 @@ class StoreReader:
         after_event_id: int = 0,
         limit: int | None = None,
     ) -> Iterator[EventRecord]:
-        """Yield events in the order they were stored.
+        """Return events in the order they were stored.
 
         Args:
             label: only this one.
@@ -46,19 +63,46 @@ class StoreReader:
             after_event_id: only those stored later than this one.
             limit: maximum number of rows that are read, before times are compared; None means all.
         """
-        query = f"SELECT {_VISIT_COLUMNS} FROM visits WHERE event_id > ?"  # noqa: S608 - constants
-        values: list[Any] = [after_event_id]
-        if label is not None:
-            query += " AND label = ?"
-            values.append(label)
+        query, values = _select(_VISIT_COLUMNS, label, after_event_id)
         query += " ORDER BY event_id"
         if limit is not None:
             query += " LIMIT ?"
             values.append(limit)
-        for row in self._connection.execute(query, values):
-            event = self._event(row)
-            if _within(event.started.unix_s, since_s, until_s):
-                yield event
+        found = map(self._event, self._connection.execute(query, values))
+        if since_s is None and until_s is None:
+            return found
+        return (event for event in found if _within(event.started.unix_s, since_s, until_s))
+
+    def lines(
+        self,
+        label: str | None = None,
+        since_s: float | None = None,
+        until_s: float | None = None,
+        after_event_id: int = 0,
+    ) -> Iterator[EventLine]:
+        """Yield the short form of the events that ``events`` returns, in half the time."""
+        query, values = _select(_LINE_COLUMNS, label, after_event_id)
+        resolve = self.timeline.resolve
+        everything = since_s is None and until_s is None
+        rows = self._connection.execute(query + " ORDER BY event_id", values)
+        for boot_id, start_s, duration_s, name, confidence, visit_id in rows:
+            unix_s, basis = resolve(boot_id, start_s)
+            if everything or _within(unix_s, since_s, until_s):
+                picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if visit_id else None
+                yield tuple.__new__(EventLine, (unix_s, basis, duration_s, name, confidence, picture))
+
+    def before_last(
+        self, number: int, label: str | None = None, since_s: float | None = None, until_s: float | None = None
+    ) -> int:
+        """Return the number after which the last ``number`` of these events come."""
+        query, values = _select("event_id, started_boot_id, started_monotonic_s", label, 0)
+        found = (
+            event_id
+            for event_id, *moment in self._connection.execute(f"{query} ORDER BY event_id DESC", values)
+            if _within(self.timeline.resolve(*moment).unix_s, since_s, until_s)
+        )
+        first: deque[int] = deque(islice(found, number), maxlen=1)
+        return sum(first) - 1
 
     def blind_times(self, since_s: float | None = None, until_s: float | None = None) -> Iterator[BlindRecord]:
         """Yield blind times in the order they were stored; the times filter as for ``events``."""
@@ -92,25 +136,30 @@ class StoreReader:
 
     def _event(self, row: tuple[Any, ...]) -> EventRecord:
         event_id, visit_id, label, boot_id, start_s, end_boot_id, end_s = row[:7]
-        confidence, votes, frames, bundle, latency_ms, picture_bytes, picture_state, *box = row[7:]
-        return EventRecord(
-            event_id=event_id,
-            visit_id=visit_id,
-            label=label,
-            started=self.timeline.resolve(boot_id, start_s),
-            ended=self.timeline.resolve(end_boot_id, end_s),
-            boot_id=boot_id,
-            monotonic_s=start_s,
-            duration_s=max(0.0, end_s - start_s) if boot_id == end_boot_id else 0.0,
-            confidence=confidence,
-            votes=votes,
-            frames=frames,
-            bundle=bundle,
-            latency_ms=latency_ms,
-            picture=f"{PICTURES_FOLDER}/{visit_id}.jpg" if picture_bytes else None,
-            picture_state=picture_state,
-            box=None if None in box else Box(*box),
+        started, ended = self.timeline.resolve(boot_id, start_s), self.timeline.resolve(end_boot_id, end_s)
+        duration_s = end_s - start_s if boot_id == end_boot_id and end_s > start_s else 0.0
+        box = None if None in row[14:18] else Box(*row[14:18])
+        picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if row[12] else None
+        fields = (
+            event_id,
+            visit_id,
+            label,
+            started,
+            ended,
+            boot_id,
+            start_s,
+            duration_s,
+            *row[7:12],
+            picture,
+            row[13],
+            box,
         )
+        return tuple.__new__(EventRecord, fields)  # half the time of naming them
+
+
+def _select(columns: str, label: str | None, after_event_id: int) -> tuple[str, list[Any]]:
+    query = f"SELECT {columns} FROM visits WHERE event_id > ?"  # noqa: S608 - constants
+    return (query, [after_event_id]) if label is None else (f"{query} AND label = ?", [after_event_id, label])
 
 
 @contextmanager
@@ -125,13 +174,28 @@ def open_reader(folder: Path) -> Iterator[StoreReader]:
         yield StoreReader(connection)
     except sqlite3.Error as error:
         raise translate_error(error, folder) from error
+    except (AttributeError, *VALUE_ERRORS):
+        check_connection(connection, folder)  # a value that is damaged; otherwise it is an error of the caller
+        raise
     finally:
         connection.close()
 
 
+def check_connection(connection: sqlite3.Connection, folder: Path) -> None:
+    """Check every row of a database.
+
+    Raises:
+        StoreCorruptError: a row is damaged.
+        StoreUnavailableError: the disk is failing, or another program holds the database.
+    """
+    try:
+        reader = StoreReader(connection)
+        check_rows(connection, chain(reader.events(), reader.blind_times(), reader.watches()))
+    except (sqlite3.Error, *VALUE_ERRORS) as error:
+        raise translate_error(error, folder / DATABASE_FILE) from error
+
+
 def _within(unix_s: float | None, since_s: float | None, until_s: float | None) -> bool:
-    if since_s is None and until_s is None:
-        return True
     if unix_s is None:
-        return False
+        return since_s is None and until_s is None
     return (since_s is None or unix_s >= since_s) and (until_s is None or unix_s < until_s)

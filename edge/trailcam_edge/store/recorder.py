@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from trailcam_core.errors import DeviceError
 from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.store_errors import StoreCorruptError, StoreUnavailableError
+from trailcam_edge.store.store_errors import LOCKED, StoreCorruptError, StoreUnavailableError
 
 _log = logging.getLogger(__name__)
+_LOCKED_RETRY_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class Recorder:
 
         Raises:
             DeviceError: another process writes there, or the database belongs to a newer Trailcam or another program. A
-                full or read-only disk is not an error: the camera continues, and its events wait.
+                full or read-only disk, or a damaged or locked database, is not an error: the camera continues, and its
+                events wait.
         """
         self._open_store = open_store
         self._now = now
@@ -75,13 +77,13 @@ class Recorder:
         self._watch: tuple[int, str] | None = None
         self._watch_written_s = float("-inf")
         self._problem: tuple[str, Moment] | None = None
-        self._stored = self._lost = self._pictures_dropped = 0
+        self._stored = self._lost = self._lost_before = self._pictures_dropped = 0
         self._closing = False
         self._listeners: list[Callable[[], None]] = []
         self.store: EventStore | None = None
         try:
             self.store = open_store()
-        except StoreUnavailableError as error:
+        except (StoreUnavailableError, StoreCorruptError) as error:
             self._fail(error)
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
@@ -146,7 +148,7 @@ class Recorder:
                 if closing and (not worked or not self._jobs):
                     break
                 if not worked:
-                    self._changed.wait_for(lambda: self._closing, timeout=self._limits.retry_s)
+                    self._changed.wait_for(lambda: self._closing, timeout=self._retry_s())
         if self.store is not None:
             self.store.close()
 
@@ -163,6 +165,8 @@ class Recorder:
         """Store all waiting events; return False if the disk does not allow it."""
         try:
             store = self.store = self.store or self._open_store()
+            if store.damage is not None:  # found by a thread that only reads
+                raise store.damage
             self._store_heartbeat(store, closing)
             while self._jobs:
                 self._store_job(store, self._jobs[0])
@@ -176,7 +180,7 @@ class Recorder:
                 self.store.close()
             self.store = self._watch = None  # reopening sets it aside and creates a new one
             return self._reopen() and again and self._work(closing, again=False)
-        except DeviceError as error:
+        except Exception as error:  # the supervisor of storing: the camera continues after every error
             self._fail(error)
             return False
         for listener in self._listeners:
@@ -186,7 +190,7 @@ class Recorder:
     def _reopen(self) -> bool:
         try:
             self.store = self._open_store()
-        except DeviceError as error:
+        except Exception as error:  # as in ``_work``
             self._fail(error)
         return self.store is not None
 
@@ -215,20 +219,34 @@ class Recorder:
         store.extend_watch(self._watch[0], heartbeat.moment, heartbeat.frames)
         self._watch_written_s = heartbeat.moment.monotonic_s
 
-    def _fail(self, error: DeviceError) -> None:
+    def _fail(self, error: Exception) -> None:
         reason = error.reason if isinstance(error, StoreUnavailableError) else "store not available"
         with self._changed:
-            news = self._problem is None or self._problem[0] != reason
-            started = self._now() if self._problem is None else self._problem[1]
+            former = self._problem
+            if former is not None and reason == LOCKED:
+                reason = former[0]  # the worse problem, which is blind time
+            started = self._now() if former is None else former[1]
             self._problem = (reason, started)
-        if news:
-            _log.error("%s The camera continues and tries again every %g s.", error, self._limits.retry_s)
+        if former is None or former[0] != reason:
+            _log.error("%s The camera continues and tries again every %g s.", _message(error), self._retry_s())
+
+    def _retry_s(self) -> float:
+        """Return the time to the next attempt: a database that another program holds is usually free again soon."""
+        locked = self._problem is not None and self._problem[0] == LOCKED
+        return min(self._limits.retry_s, _LOCKED_RETRY_S) if locked else self._limits.retry_s
 
     def _recover(self, store: EventStore) -> None:
+        lost, self._lost_before = self._lost > self._lost_before, self._lost
         if self._problem is None:
             return
         reason, started = self._problem
-        store.add_blind_time(BlindTime(reason, started, self._now()))
+        # While another program held the database, the camera saw everything: only a lost event is blind time.
+        if reason != LOCKED or lost:
+            store.add_blind_time(BlindTime(reason, started, self._now()))
         with self._changed:
             self._problem = None
         _log.warning("Events are stored again; nothing was for a while: %s.", reason)
+
+
+def _message(error: Exception) -> str:
+    return str(error) if isinstance(error, DeviceError) else f"The store failed ({type(error).__name__}: {error})."

@@ -1,16 +1,19 @@
 """Records of the store with resolved wall time, and their JSON and CSV forms: ``docs/events.md`` has the schema."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from trailcam_core.images.boxes import Box
-from trailcam_edge.events import BlindTime, Moment, Visit
+from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.wall_time import WallTime, is_plausible
 
+_FORMULA = frozenset("=+-@\t\r")  # first characters of a text that a spreadsheet takes for a formula
 
-@dataclass(frozen=True)
-class EventRecord:
+
+class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     """One visit; ``event_id`` is 0 before it is stored, ``picture`` its path below the store, or None.
 
     ``box`` is the place of the animal in the picture, None if frames were classified as a whole.
@@ -32,6 +35,17 @@ class EventRecord:
     picture: str | None
     picture_state: str
     box: Box | None = None
+
+
+class EventLine(NamedTuple):
+    """One visit as a list for people shows it: ``unix_s`` and ``basis`` as in ``WallTime``."""
+
+    unix_s: float | None
+    basis: str
+    duration_s: float
+    label: str
+    confidence: float
+    picture: str | None
 
 
 @dataclass(frozen=True)
@@ -57,7 +71,17 @@ def iso_time(unix_s: float | None) -> str | None:
     """Return a Unix time as ISO 8601 in UTC with milliseconds, or None for None."""
     if unix_s is None:
         return None
-    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    minute, rest_s = divmod(unix_s, 60)
+    microseconds = round(rest_s * 1e6)
+    if microseconds == 60_000_000:
+        return datetime.fromtimestamp(round(unix_s), UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return f"{iso_minute(minute)}{microseconds // 1_000_000:02}.{microseconds // 1000 % 1000:03}Z"
+
+
+@lru_cache
+def iso_minute(number: float) -> str:
+    """Return the ISO 8601 text in UTC of a Unix time in minutes, up to its seconds: many events share one."""
+    return datetime.fromtimestamp(60 * number, UTC).isoformat(timespec="minutes")[:-6] + ":"
 
 
 def event_json(event: EventRecord) -> dict[str, Any]:
@@ -127,12 +151,16 @@ def unstored_blind_time(blind: BlindTime) -> BlindRecord:
 def _wall_time(moment: Moment) -> WallTime:
     if moment.wall is None or not is_plausible(moment.wall.timestamp()):
         return WallTime(None, "unknown")
-    return WallTime(moment.wall.timestamp(), "clock")
+    return WallTime(moment.wall.timestamp(), "not after" if is_recording(moment.boot_id) else "clock")
 
 
-def csv_row(event: EventRecord) -> list[Any]:
-    """Return the values of ``CSV_HEADER``; empty where JSON has null."""
-    return ["" if value is None else value for value in _flat(event).values()]
+def csv_row(event: EventRecord) -> Iterable[Any]:
+    """Return the values of ``CSV_HEADER``, with a quote before a text that a spreadsheet takes for a formula."""
+    record = _flat(event)
+    for name in ("label", "bundle", "boot_id"):  # the texts that are not ours
+        if record[name][:1] in _FORMULA:
+            record[name] = f"'{record[name]}"
+    return record.values()  # the writer takes None for nothing
 
 
 def _flat(event: EventRecord) -> dict[str, Any]:

@@ -6,10 +6,16 @@ so a power cut leaves the old schema or the new one.
 Every moment is three columns: ``*_boot_id``, ``*_monotonic_s`` and ``*_wall_s``, the wall clock as it was then, NULL
 until it was set. These are never changed afterwards. Later knowledge is in ``clock_readings``, and ``wall_time``
 combines both when the store is read.
+
+``PRAGMA integrity_check`` proves the pages, and that tables and their indices agree. It does not check values: a flipped
+bit in a time or a text passes it. Values that the readers cannot decode, or that no camera writes, are damage: ``_RULES``.
 """
 
+import re
 import sqlite3
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 APPLICATION_ID = 0x54434D31  # "TCM1", so that "file" and we know whose database this is
 
@@ -79,6 +85,27 @@ ALTER TABLE visits ADD COLUMN box_width REAL;
 ALTER TABLE visits ADD COLUMN box_height REAL;  -- all four NULL where the frame was classified as a whole
 """
 
+_MOMENT = (
+    "{0}_monotonic_s BETWEEN -1e9 AND 1e9 AND "  # 32 years without a restart
+    "({0}_wall_s IS NULL OR {0}_wall_s BETWEEN 946684800 AND 4102444800)"  # the years 2000 to 2100
+)
+_SPAN = f"{_MOMENT.format('started')} AND {_MOMENT.format('ended')}"
+_LAST_VISIT = "(SELECT coalesce(max(seq), 1e15) FROM sqlite_sequence WHERE name = 'visits')"
+_RULES = {  # condition of every row of a table
+    "boots": "last_monotonic_s BETWEEN -1e9 AND 1e9",
+    "clock_readings": "monotonic_s BETWEEN -1e9 AND 1e9 AND wall_s BETWEEN 946684800 AND 4102444800",
+    "visits": f"{_SPAN} AND confidence BETWEEN -0.001 AND 1.001 AND votes BETWEEN 0 AND 1e12 "
+    "AND frames BETWEEN 0 AND 1e12 AND latency_ms BETWEEN 0 AND 1e12 AND picture_bytes BETWEEN 0 AND 1e12 "
+    "AND picture_state IN ('kept', 'none', 'dropped', 'expired', 'missing') "
+    "AND (picture_state = 'kept') = (picture_bytes > 0) AND (coalesce(box_x, box_y, box_width, box_height) IS NULL "
+    "OR min(box_x, box_y, box_width, box_height) >= -0.001 AND max(box_x, box_y, box_width, box_height) <= 1.001)",
+    "blind_times": _SPAN,
+    "watches": f"{_SPAN} AND frames BETWEEN 0 AND 1e12",
+    "sinks": f"event_id BETWEEN 0 AND {_LAST_VISIT}",
+    "sqlite_sequence": "typeof(seq) = 'integer' AND seq BETWEEN 0 AND 1e15 "
+    "AND name IN ('boots', 'clock_readings', 'visits', 'blind_times', 'watches')",
+}
+
 MIGRATIONS = (_VERSION_1, _VERSION_2)  # the n-th takes a database from version n - 1 to n
 
 
@@ -101,6 +128,51 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIO
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def has_tables(connection: sqlite3.Connection, migrations: Sequence[str], exactly: bool = False) -> bool:
+    """Return True if a database has the tables and indices of these migrations; ``exactly`` allows no others."""
+    found, expected = _objects(connection), _expected_objects(tuple(migrations))
+    return found == expected if exactly else found >= expected
+
+
+def check_rows(connection: sqlite3.Connection, records: Iterable[object]) -> None:
+    """Check every row of a database.
+
+    Args:
+        connection: of the database.
+        records: all of it, as the readers decode it; taken to their end.
+
+    Raises:
+        sqlite3.Error: it cannot be read; a text that is not UTF-8 is an error without a code.
+        ValueError: a value cannot be decoded, or is out of range.
+    """
+    orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
+    if orphan is not None:
+        raise ValueError(f"row {orphan[1]} of {orphan[0]} names a start of the machine that is not there")
+    for table, rule in _RULES.items():
+        query = f"SELECT count(*) FROM {table} WHERE ({rule}) IS NOT TRUE"  # noqa: S608 - constants
+        number = connection.execute(query).fetchone()[0]
+        if number:
+            raise ValueError(f"{number} rows of {table} hold values out of range")
+    deque(connection.execute("SELECT name FROM sinks"), maxlen=0)
+    deque(records, maxlen=0)
+
+
+@lru_cache
+def _expected_objects(migrations: tuple[str, ...]) -> frozenset[tuple[str, str]]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        migrate(connection, migrations)
+        return _objects(connection)
+    finally:
+        connection.close()
+
+
+def _objects(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    """Return name and definition of every table and index, without comments and line breaks."""
+    rows = connection.execute("SELECT name || ' of ' || tbl_name, coalesce(sql, '') FROM sqlite_master")
+    return frozenset((name, " ".join(re.sub(r"--[^\n]*", "", sql).split())) for name, sql in rows)
 
 
 def _statements(script: str) -> list[str]:

@@ -4,15 +4,22 @@ A moment is a boot and seconds of that boot's monotonic clock. A reading is the 
 had been set. The readings of one boot are one offset, wall minus monotonic, that holds for the whole
 boot, before the reading as well as after it. When readings of one boot contradict each other the clock was corrected,
 and the newest is believed. A boot without any reading is placed between its neighbours.
+
+A recording counts as a boot without neighbours. Its readings are upper bounds: it was made before it was read.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from trailcam_edge.events import is_recording
 
 EARLIEST_WALL_S = 1_735_689_600.0  # 2025-01-01: this code is younger, so an earlier clock has not been set
+LATEST_WALL_S = 4_102_444_800.0  # 2100-01-01: a later clock has been set to nonsense
 _STEP_S = 5.0  # offsets that differ by more were a step of the clock, not drift
 _DRIFT = 200e-6  # twice what the worst common crystal does (100 ppm)
+_NO_OFFSETS: tuple[list[float], list[float]] = ([], [])
 
 
 @dataclass(frozen=True)
@@ -32,8 +39,7 @@ class ClockReading:
     wall_s: float
 
 
-@dataclass(frozen=True)
-class WallTime:
+class WallTime(NamedTuple):  # cheaper than a dataclass: a store has millions
     """A Unix time and how it is known.
 
     ``basis`` is "clock" (right as far as the clock was), "not before" or "not after" (this boot's clock was never set;
@@ -51,7 +57,7 @@ class WallTime:
 
 def is_plausible(wall_s: float) -> bool:
     """Return True if a wall time can be that of a set clock, rather than the start value of one without a battery."""
-    return wall_s >= EARLIEST_WALL_S
+    return EARLIEST_WALL_S <= wall_s <= LATEST_WALL_S
 
 
 class Timeline:
@@ -63,18 +69,23 @@ class Timeline:
         for reading in readings:
             if is_plausible(reading.wall_s) and reading.boot_id in taken:
                 taken[reading.boot_id].append(reading)
-        self._readings = {boot_id: _agreeing(found) for boot_id, found in taken.items()}
+        self._offsets = {boot_id: _offsets(found) for boot_id, found in taken.items() if not is_recording(boot_id)}
         self._start_s: dict[str, WallTime] = {}
-        self._bound_from_before(boots)
-        self._bound_from_after(boots)
+        neighbours = [boot for boot in boots if not is_recording(boot.boot_id)]
+        self._bound_from_before(neighbours)
+        self._bound_from_after(neighbours)
+        for boot_id, found in taken.items():
+            if found and is_recording(boot_id):
+                self._start_s[boot_id] = WallTime(min(each.wall_s - each.monotonic_s for each in found), "not after")
 
     def resolve(self, boot_id: str, monotonic_s: float) -> WallTime:
         """Return the wall time of a moment; "unknown" for a boot that is not listed."""
-        readings = self._readings.get(boot_id)
-        if readings:
-            place = bisect_left([reading.monotonic_s for reading in readings], monotonic_s)
-            near = min(readings[max(0, place - 1) : place + 1], key=lambda r: abs(r.monotonic_s - monotonic_s))
-            return WallTime(near.wall_s - near.monotonic_s + monotonic_s, "clock")
+        times_s, offsets_s = self._offsets.get(boot_id, _NO_OFFSETS)
+        if times_s:
+            place = bisect_left(times_s, monotonic_s)
+            if place == len(times_s) or (place and monotonic_s - times_s[place - 1] <= times_s[place] - monotonic_s):
+                place -= 1
+            return tuple.__new__(WallTime, (offsets_s[place] + monotonic_s, "clock"))
         start = self._start_s.get(boot_id, WallTime(None, "unknown"))
         return start if start.unix_s is None else WallTime(start.unix_s + monotonic_s, start.basis)
 
@@ -82,7 +93,7 @@ class Timeline:
         """Bound each boot from below: it starts after the last known moment of the one before."""
         earliest_s: float | None = None
         for boot in boots:
-            if not self._readings[boot.boot_id] and earliest_s is not None:
+            if not self._offsets[boot.boot_id][0] and earliest_s is not None:
                 self._start_s[boot.boot_id] = WallTime(earliest_s, "not before")
             end_s = self.resolve(boot.boot_id, boot.last_monotonic_s).unix_s
             earliest_s = end_s if end_s is not None else earliest_s
@@ -91,23 +102,23 @@ class Timeline:
         """Bound boots before the first set clock from above: each ends before the next one starts."""
         latest_s: float | None = None
         for boot in reversed(boots):
-            if self._readings[boot.boot_id]:
+            if self._offsets[boot.boot_id][0]:
                 latest_s = self.resolve(boot.boot_id, 0.0).unix_s
             elif boot.boot_id not in self._start_s and latest_s is not None:
                 latest_s -= boot.last_monotonic_s
                 self._start_s[boot.boot_id] = WallTime(latest_s, "not after")
 
 
-def _agreeing(readings: list[ClockReading]) -> list[ClockReading]:
-    """Keep the newest reading and those that agree with it, sorted by monotonic time."""
+def _offsets(readings: list[ClockReading]) -> tuple[list[float], list[float]]:
+    """Return monotonic times and wall minus monotonic of the newest reading and those that agree with it, sorted."""
     if not readings:
-        return []
+        return _NO_OFFSETS
     newest = readings[-1]
     offset_s = newest.wall_s - newest.monotonic_s
-    kept = [
-        reading
+    kept = sorted(
+        (reading.monotonic_s, reading.wall_s - reading.monotonic_s)
         for reading in readings
         if abs(reading.wall_s - reading.monotonic_s - offset_s)
         <= _STEP_S + _DRIFT * abs(reading.monotonic_s - newest.monotonic_s)
-    ]
-    return sorted(kept, key=lambda reading: reading.monotonic_s)
+    )
+    return [time_s for time_s, _ in kept], [offset_s for _, offset_s in kept]

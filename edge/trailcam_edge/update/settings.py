@@ -7,6 +7,7 @@ from typing import Annotated
 from trailcam_core.records import FieldError, Pattern, Range, check_ranges
 
 UPDATE_FOLDER = Path("/var/lib/trailcam/update")
+TRUST_FOLDER = Path("/etc/trailcam")
 _DAY_S = 86_400.0
 _SOURCE = Pattern(r"(https://|/).*", "an https:// address or the absolute path of a folder")
 
@@ -15,7 +16,7 @@ _SOURCE = Pattern(r"(https://|/).*", "an https:// address or the absolute path o
 class UpdateSettings:
     """Section ``[update]``: the source of releases, the limits of a bundle and the rule of its trial.
 
-    ``folder`` holds the journal, the bundles and ``root.json``. Without ``source`` and ``channel`` only "trailcam
+    ``folder`` holds the journal and the bundles. Without ``source`` and ``channel`` only "trailcam
     update SOURCE" installs bundles.
 
     Self-test: 90 % of the images take at most ``max_latency_ms``, the process at most ``max_memory_mb``. The defaults
@@ -48,3 +49,13 @@ class UpdateSettings:
             raise FieldError(
                 "give_up_s", f"give_up_s is {self.give_up_s:g}, expected at least healthy_s ({self.healthy_s:g})"
             )
+
+
+def trusted_file(folder: Path, name: str) -> Path:
+    """Return the path of ``root.json`` or ``device-id`` for the update in ``folder``.
+
+    A provisioned camera has them in ``TRUST_FOLDER``, where root alone writes. Another folder than the camera's, and a
+    camera that was set up by hand or by an earlier version, has them in ``folder``.
+    """
+    provisioned = TRUST_FOLDER / name
+    return provisioned if folder == UPDATE_FOLDER and provisioned.exists() else folder / name

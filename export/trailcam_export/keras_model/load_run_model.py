@@ -11,6 +11,7 @@ import numpy as np
 from trailcam_core.errors import ExportError
 from trailcam_core.inference.file_model import first_line
 from trailcam_core.spec import InputSpec
+from trailcam_export.keras_model.first_reading import lambda_layers, prove_reading
 
 _LOADING_ERRORS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, zipfile.BadZipFile)
 
@@ -42,9 +43,18 @@ def load_keras(path: Path) -> keras.Model:
             f"Keras runs on {keras.backend.backend()} here, but only TensorFlow can convert to TFLite. "
             "Unset KERAS_BACKEND for the export; a run that was trained on another backend can be read all the same."
         )
+    prove_reading(path)
     try:
-        model = keras.models.load_model(path, compile=False)
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
     except _LOADING_ERRORS as error:
+        names = lambda_layers(path)
+        if names:
+            raise ExportError(
+                f"{path}: the layer {names[0]!r} is a Lambda, and its Python code is not run because it could do "
+                "anything. Put layers in its place, such as keras.layers.Rescaling(1 / 127.5, offset=-1) for "
+                "x / 127.5 - 1. If the file is yours, load it with keras.models.load_model(path, safe_mode=False), "
+                "copy its weights into a model without Lambda and save that."
+            ) from error
         reason = first_line(error)
         raise ExportError(f"{path}: cannot be loaded as a Keras model ({reason}). Save or train it again.") from error
     if not isinstance(model, keras.Sequential) and not isinstance(model, keras.models.Model):

@@ -15,12 +15,13 @@ reports that.
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.datasets.class_folders import ClassFolders, scan_class_folders
+from trailcam_core.datasets.class_folders import ClassFolders, describe_left_out, scan_class_folders
 from trailcam_core.datasets.near_duplicates import Forest, link_near_duplicates
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import ExportError, SourceError
@@ -75,6 +76,9 @@ def split_folder(
     notes = _notes(rows, groups, labels)
     if unreadable:
         notes.append(f"{unreadable} files of {data.name} do not decode and were left out")
+    left_out = describe_left_out(data, [*folders.loose, *chain.from_iterable(folders.folders.values())])
+    if left_out is not None:
+        notes.append(left_out)
     return tuple(sorted(rows, key=lambda row: row.file)), tuple(notes)
 
 

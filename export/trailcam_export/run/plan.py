@@ -15,6 +15,7 @@ from trailcam_core.errors import BundleError, ExportError
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.inference.tflite import ValueRange
 from trailcam_core.jobs.progress import Progress, silent
+from trailcam_core.network.secrets import mask_text
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec, schema_version_of
 from trailcam_export.calibration.calibration_set import CALIBRATION_COUNT, POOL_FACTOR, choose_pool
 from trailcam_export.calibration.select import CalibrationCandidates, find_frames
@@ -294,4 +295,4 @@ def _provenance(run: Run, data: Path) -> dict[str, str]:
     }
     if "split" in run.provenance:
         stated["split"] = run.provenance["split"]
-    return stated
+    return {key: mask_text(text) for key, text in stated.items()}  # weights may come from an address

@@ -63,3 +63,24 @@ def test_a_missing_label_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 
 def test_printable_labels_of_any_script_are_accepted() -> None:
     check_labels(("Reh", "鹿", "Poecile atricapillus (Black-capped Chickadee)"), "labels")
+
+
+def test_a_file_whose_lines_begin_with_their_number_gives_the_names(tmp_path: Path) -> None:
+    path = tmp_path / "labels.txt"
+    for text in ("0 cat\n1 dog\n2 red fox\n", "0: cat\n1: dog\n2: red fox\n", "0  cat\n1\tdog\n2,red fox\n"):
+        path.write_text(text)
+        assert read_labels(path) == ("cat", "dog", "red fox")
+    for text in ("1 euro\n2 euro\n", "0 cat\n2 dog\n", "0 cat\ndog\n", "0\n1\n", "0cat\n1dog\n"):
+        path.write_text(text)
+        assert read_labels(path) == tuple(text.split("\n")[:-1])
+
+
+@pytest.mark.parametrize("name", ["\u06af\u0631\u0628\u0647\u200c\u0633\u0627\u0646", "\u0dc1\u0dca\u200d\u0dbb\u0dd3"])
+def test_joiners_inside_a_word_are_part_of_its_spelling(name: str) -> None:
+    check_labels((name,), "labels")
+
+
+@pytest.mark.parametrize("name", ["\u200ccat", "cat\u200c", "c\u200cat", "\u06af\u200c\u200c\u0633", "\u202ecat"])
+def test_characters_that_nothing_shows_are_refused(name: str) -> None:
+    with pytest.raises(BundleError, match="expected a printable name"):
+        check_labels((name,), "labels")

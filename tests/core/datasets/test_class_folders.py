@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from trailcam_core.datasets.class_folders import list_images, scan_class_folders
+from trailcam_core.datasets.class_folders import find_images, list_images, scan_class_folders
 from trailcam_core.errors import DataError
 
 
@@ -32,6 +32,32 @@ def test_hidden_files_and_folders_are_skipped_everywhere(tmp_path: Path) -> None
     found = scan_class_folders(tmp_path)
     assert (found.folders, found.loose) == ({"fox": (tmp_path / "fox/e.jpg",)}, ())
     assert list_images(tmp_path) == [tmp_path / "fox/e.jpg"]
+
+
+@pytest.mark.parametrize(
+    "name", ["@eaDir", "@EADIR", "@__thumb", "#recycle", "$RECYCLE.BIN", "System Volume Information", "__MACOSX"]
+)
+def test_folders_of_the_system_are_no_classes_and_hold_no_pictures(tmp_path: Path, name: str) -> None:
+    _touch(tmp_path, f"{name}/a.jpg", f"fox/{name}/b.webp/THUMB_XL.jpg", "fox/e.jpg")
+    found = scan_class_folders(tmp_path)
+    assert (found.folders, found.loose) == ({"fox": (tmp_path / "fox/e.jpg",)}, ())
+    assert list_images(tmp_path) == [tmp_path / "fox/e.jpg"]
+
+
+def test_photographs_of_other_formats_and_videos_are_named(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.jpg", "b.txt", *(f"day/IMG_{number}.HEIC" for number in range(5)), "c.CR2", "d.mp4")
+    images, left_out = find_images(tmp_path)
+    assert images == [tmp_path / "a.jpg"]
+    assert left_out == (
+        "6 photographs (.cr2 .heic) are left out: c.CR2, day/IMG_0.HEIC, day/IMG_1.HEIC and 3 more. Trailcam reads "
+        'JPEG, PNG, WebP and BMP: convert them. 1 videos (.mp4) are left out: d.mp4. "trailcam watch --source FILE" '
+        "reads one."
+    )
+
+
+def test_a_folder_without_them_has_nothing_left_out(tmp_path: Path) -> None:
+    assert find_images(_touch(tmp_path, "a.jpg", "a.JPE", "b.jfif", "notes.txt", "a.xmp"))[1] is None
+    assert len(list_images(tmp_path)) == 3
 
 
 def test_links_are_followed_but_no_folder_is_entered_twice(tmp_path: Path) -> None:

@@ -49,6 +49,13 @@ def test_a_finished_run_is_read(run: Path) -> None:
         found.pictures("all")
 
 
+def test_files_that_an_editor_has_saved_with_a_byte_order_mark_are_read(run: Path) -> None:
+    before = read_run(run)
+    for name in ("labels.json", "recipe.toml", "split.csv"):
+        (run / name).write_bytes(b"\xef\xbb\xbf" + (run / name).read_bytes())
+    assert read_run(run) == before
+
+
 def _lacks(name: str) -> Callable[[Path], Any]:
     return lambda run: (run / name).unlink()
 

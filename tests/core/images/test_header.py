@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from trailcam_core.images.decode import decode_image
 from trailcam_core.images.header import ImageHeader, read_image_header
 
 _RANDOM = np.random.default_rng(0)
@@ -28,6 +29,10 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
+def _riff(kind: bytes, body: bytes) -> bytes:
+    return b"RIFF" + struct.pack("<I", len(kind + body)) + kind + body
+
+
 def _exif(orientation: int, order: str = "<", kind: int = 3) -> bytes:
     mark = b"II*\0" if order == "<" else b"MM\0*"
     value = struct.pack(order + {3: "HH", 4: "I"}[kind], *((orientation, 0) if kind == 3 else (orientation,)))
@@ -38,10 +43,14 @@ def _exif(orientation: int, order: str = "<", kind: int = 3) -> bytes:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (_encode(_PICTURE, "JPEG"), ImageHeader("JPEG", 50, 30)),
-        (_encode(_PICTURE, "JPEG", progressive=True), ImageHeader("JPEG", 50, 30, progressive=True)),
-        (_encode(_PICTURE.convert("CMYK"), "JPEG"), ImageHeader("JPEG", 50, 30)),
-        (_encode(_PICTURE.convert("L"), "JPEG", comment="a" * 60_000), ImageHeader("JPEG", 50, 30)),
+        (_encode(_PICTURE, "JPEG"), ImageHeader("JPEG", 50, 30, samples_per_px=1.5)),
+        (_encode(_PICTURE, "JPEG", subsampling=0), ImageHeader("JPEG", 50, 30, samples_per_px=3)),
+        (
+            _encode(_PICTURE, "JPEG", progressive=True),
+            ImageHeader("JPEG", 50, 30, progressive=True, samples_per_px=1.5),
+        ),
+        (_encode(_PICTURE.convert("CMYK"), "JPEG"), ImageHeader("JPEG", 50, 30, samples_per_px=4)),
+        (_encode(_PICTURE.convert("L"), "JPEG", comment="a" * 60_000), ImageHeader("JPEG", 50, 30, samples_per_px=1)),
         (_encode(_PICTURE, "PNG"), ImageHeader("PNG", 50, 30)),
         (_encode(_PICTURE.convert("RGBA"), "PNG"), ImageHeader("PNG", 50, 30, alpha=True)),
         (_encode(_PICTURE.convert("LA"), "PNG"), ImageHeader("PNG", 50, 30, alpha=True)),
@@ -109,20 +118,51 @@ def test_a_baseline_jpeg_in_separate_scans_counts_as_held_whole() -> None:
         (b"\0\0\0\x18ftyp\x1b[2J", "it is 2J, expected"),
         (b"%PDF-1.7", "it is PDF, expected"),
         (b"<!DOCTYPE html>", "it is HTML, expected"),
-        (_encode(_PICTURE, "JPEG")[:20], "the file ends inside its header"),
+        (_encode(_PICTURE, "JPEG")[:20], "its JPEG header does not end"),
+        (_encode(_PICTURE, "JPEG")[:25], "its JPEG segment FFDB of "),
+        (_encode(_PICTURE, "JPEG")[:3], "the file ends inside its header"),
         (_encode(_PICTURE, "PNG")[:20], "the file ends inside its header"),
-        (_encode(_PICTURE, "WEBP")[:20], "the file ends inside its header"),
+        (_encode(_PICTURE, "WEBP")[:20], "its RIFF length of "),
+        (_riff(b"WEBP", b"VP8X\0\0\0\0"), "the file ends inside its header"),
         (_encode(_PICTURE, "BMP")[:20], "the file ends inside its header"),
         (b"\xff\xd8\xff\xd9", "its JPEG header has no frame"),
-        (b"\xff\xd8hello", "its JPEG markers are damaged"),
-        (b"\xff\xd8" + b"\xff" * 100_000, "its JPEG header does not end"),
-        (_encode(_PICTURE, "PNG")[:33] + _chunk(b"tEXt", b"") * 20_000, "its PNG header does not end"),
+        (b"\xff\xd8hello", "its JPEG header does not end"),
+        (b"\xff\xd8" + b"\xff" * 200_000, "its JPEG header does not end"),
+        (_encode(_PICTURE, "PNG")[:33] + _chunk(b"tEXt", b"") * 100_000, "it has more than 100,000 PNG chunks"),
+        (_encode(_PICTURE, "PNG")[:-13], "its PNG chunk IDAT of "),
+        (
+            _encode(_PICTURE, "PNG")[:33] + b"\xff\xff\xff\xfftEXt",
+            "its PNG chunk tEXt of 4,294,967,295 bytes is longer",
+        ),
+        (_encode(_PICTURE, "PNG")[:33] + b"\0\0\1\0\x1b[2J", "its PNG chunk 1b5b324a of 256 bytes is longer"),
+        (b"\xff\xd8\xff\xe1\xff\xff" + bytes(50), "its JPEG segment FFE1 of 65,535 bytes is longer than the file"),
+        (_encode(_PICTURE, "WEBP")[:-1], "its RIFF length of "),
+        (
+            _riff(b"WEBP", b"VP8 \xff\xff\xff\xff" + bytes(20)),
+            "its WebP chunk 56503820 of 4,294,967,295 bytes is longer",
+        ),
         (b"RIFF\x10\0\0\0WEBPVP9 " + bytes(20), "its first WebP chunk is unknown"),
     ],
 )
 def test_what_is_no_usable_picture_is_called_by_its_name(data: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         read_image_header(data)
+
+
+@pytest.mark.parametrize("marker", [0xDB, 0xC0, 0xC4, 0xDA])
+@pytest.mark.parametrize("stray", [b"\0", b"\0\0", b"\x12\x34\x56\x78", b"\xff\0", b"\xff\xff", b"a" * 5_000])
+def test_stray_bytes_between_two_jpeg_segments_are_skipped_as_by_libjpeg(marker: int, stray: bytes) -> None:
+    data = _encode(_PICTURE, "JPEG")
+    place = data.index(bytes([0xFF, marker]))
+    spoilt = data[:place] + stray + data[place:]
+    assert read_image_header(spoilt) == read_image_header(data)
+    assert np.array_equal(decode_image(spoilt, "spoilt"), decode_image(data, "sound"))
+
+
+def test_bytes_after_the_end_of_a_picture_are_ignored() -> None:
+    for kind in ("PNG", "WEBP", "JPEG"):
+        data = _encode(_PICTURE, kind)
+        assert read_image_header(data + b"\xff\xff\xff\xfftEXt" * 5) == read_image_header(data)
 
 
 _FILES = [_encode(_PICTURE.resize((20, 17)), kind) for kind in ("JPEG", "PNG", "WEBP", "BMP")]

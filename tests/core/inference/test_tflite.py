@@ -9,7 +9,8 @@ import pytest
 
 from trailcam_core.errors import BundleError, DeviceError
 from trailcam_core.inference import runtimes
-from trailcam_core.inference.tflite import TFLiteModel, ValueRange
+from trailcam_core.inference.file_model import first_line
+from trailcam_core.inference.tflite import TFLiteModel, ValueRange, _check_fixed_size
 
 # Logits of a plain red, green, blue and grey picture, from the weights in make_models.py.
 _LEVELS = ((230, 0, 0), (0, 230, 0), (0, 0, 230), (128, 128, 128))
@@ -173,3 +174,20 @@ def test_models_that_others_made_are_read(shared_data: Path, name: str, side: in
     assert model.class_count == classes
     assert (model.input.dtype, model.output.dtype) == ("uint8", "uint8")
     assert model.gives_probabilities
+
+
+def test_a_model_of_pictures_of_any_size_is_called_that() -> None:
+    class Interpreter:
+        def get_input_details(self) -> list[dict[str, Any]]:
+            return [{"shape_signature": np.array([-1, -1, -1, 3])}]
+
+    with pytest.raises(BundleError, match=r"takes pictures of any size \(shape signature \(-1, -1, -1, 3\)\)"):
+        _check_fixed_size(Interpreter(), Path("any.tflite"))
+
+
+def test_a_long_reason_ends_with_a_whole_sentence_or_word() -> None:
+    assert first_line(ValueError("one\ntwo")) == "one"
+    assert first_line(ValueError("A sentence. " + "word " * 60)) == "A sentence"
+    cut = first_line(ValueError("word " * 60))
+    assert cut.endswith("word ...")
+    assert len(cut) <= 205

@@ -60,7 +60,7 @@ def test_an_update_of_the_devices_own_timer_is_waited_for() -> None:
     busy, done = UpdateResult("busy", "another update runs"), UpdateResult("up_to_date", "meadow 1.0.0")
     device = Device(busy, busy, done)
     assert activate_release(device, "meadow", 80) == done  # type: ignore[arg-type]
-    assert device.words == [("/var/lib/trailcam/inbox", "--channel", "meadow", "--max-latency-ms", "80")] * 3
+    assert device.words == [("/var/lib/trailcam-inbox", "--channel", "meadow", "--max-latency-ms", "80")] * 3
 
 
 def test_an_update_that_never_ends_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_the_update_command_of_a_device_is_understood(tmp_path: Path, capfd: pyt
 
         def try_run(self, script: str, *words: str, timeout_s: float) -> tuple[int, str, str]:
             assert script.endswith('trailcam update --json "$@"')
-            own = [word.replace("/var/lib/trailcam/inbox", str(tmp_path / "fleet" / "release")) for word in words]
+            own = [word.replace("/var/lib/trailcam-inbox", str(tmp_path / "fleet" / "release")) for word in words]
             status = main(["update", "--json", *own, "--folder", str(tmp_path / "update")])
             return (status, *capfd.readouterr())
 

@@ -11,7 +11,7 @@ import pytest
 from trailcam_core.errors import DeployError
 from trailcam_core.network.ssh.errors import HostError
 from trailcam_deploy.device.facts import Facts, check_facts, parse_facts
-from trailcam_deploy.device.provision import PACKAGES, DeviceSpec, plan_provision
+from trailcam_deploy.device.provision import PACKAGES, DeviceSpec, installed_name, plan_provision
 from trailcam_deploy.device.wheels import Software, fitting_wheels, list_wheels
 
 ROOT = b"root metadata"
@@ -33,7 +33,7 @@ FRESH = Facts(
 COMPLETE = replace(
     FRESH,
     missing_packages=(),
-    installed=SOFTWARE.identity(()),
+    installed=installed_name(FRESH, SPEC),
     enabled=True,
     active=True,
     has_config=True,
@@ -68,6 +68,24 @@ def test_an_older_root_of_this_fleet_is_trust_enough() -> None:
 def test_a_camera_of_another_fleet_is_left_alone() -> None:
     with pytest.raises(HostError, match=r"belongs to another fleet.*sudo rm -r"):
         plan_provision(replace(COMPLETE, root_sha256="x"), SPEC)
+
+
+@pytest.mark.parametrize("source", ["rtsp://admin:SECRET@cam/live", "http://cam/SECRET/x", "admin:SECRET@cam"])
+def test_an_address_is_sent_as_a_file_and_is_in_no_argument_list(source: str) -> None:
+    service = next(step for step in plan_provision(FRESH, replace(SPEC, source=source)) if step.kind == "service")
+    assert "SECRET" not in service.script + service.name + "".join(service.words)
+    (address,) = service.uploads
+    assert (address.content, address.path, address.mode) == (f"{source}\n".encode(), "/etc/trailcam/source", 0o600)
+    script = service.script.replace("/opt/trailcam/bin/trailcam", "echo")
+    done = subprocess.run(["sh", "-eu", "-c", script, "sh", *service.words], capture_output=True, text=True, check=True)
+    assert "--source-file /etc/trailcam/source --update-source" in done.stdout
+
+
+def test_a_device_keeps_its_camera_and_gets_no_address() -> None:
+    kept = replace(COMPLETE, enabled=False)
+    (service,) = plan_provision(kept, replace(SPEC, source="rtsp://admin:SECRET@cam/live"))
+    assert service.uploads == ()
+    assert "SECRET" not in "".join(service.words)
 
 
 def test_a_device_id_is_never_changed() -> None:
@@ -120,11 +138,12 @@ def test_the_service_script_installs_a_live_page_with_a_token_that_exists(tmp_pa
 
 
 def test_apts_numpy_1_is_protected_from_pip() -> None:
-    old = replace(FRESH, numpy=(1, 24), missing_packages=())
-    install = plan_provision(old, SPEC)[0]
+    old = replace(FRESH, python=(3, 11), numpy=(1, 24), missing_packages=())
+    newest = replace(SPEC, newest=True)
+    install = plan_provision(old, newest)[0]
     assert "numpy<2" in install.words
-    assert "numpy<2" not in plan_provision(replace(old, numpy=(2, 2)), SPEC)[0].words
-    assert kinds(replace(COMPLETE, numpy=(1, 24)))[0] == "install"  # what it has was made without
+    assert "numpy<2" not in plan_provision(replace(old, numpy=(2, 2)), newest)[0].words
+    assert kinds(replace(COMPLETE, python=(3, 11), numpy=(1, 24)))[0] == "install"  # what it has was made without
 
 
 def test_wheels_are_brought_and_no_index_is_asked(tmp_path: Path) -> None:

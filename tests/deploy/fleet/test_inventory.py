@@ -53,7 +53,7 @@ def test_groups_and_names_choose() -> None:
         ('[hosts.oak]\nssh = "pi@a"\n[hosts.elm]\nssh = "pi@a"', "hosts.elm and hosts.oak are both pi@a"),
         (
             "[hosts.oak]\nport = 22",
-            "line 2: unknown key 'hosts.oak.port', expected one of channel, source, live, ssh",
+            "line 2: unknown key 'hosts.oak.port', expected one of channel, source, source_file, live, ssh",
         ),
         ("[hosts.oak]\n[group.x]\nhosts = []", "unknown key 'group', expected one of"),
         ('[hosts.oak]\n[groups.x]\nhosts = ["elm"]', "groups.x.hosts names elm"),

@@ -155,3 +155,8 @@ def test_damaged_notes_are_an_error_with_a_way_out(tmp_path: Path, content: byte
 
 def test_the_kinds_of_the_state_file_stay() -> None:
     assert (DONE, OFFLINE, FAILED, SKIPPED) == ("done", "offline", "failed", "left out")
+
+
+def test_an_outcome_shows_no_password_and_steers_no_terminal() -> None:
+    outcome = HostOutcome(Host("oak", "oak"), FAILED, "rtsp://a:SECRET@h/: \x1b[31mno frame.\nnext")
+    assert outcome.text == "rtsp://a:***@h/: \\x1b[31mno frame.\nnext"

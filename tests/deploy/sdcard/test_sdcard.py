@@ -19,6 +19,7 @@ from trailcam_deploy.sdcard.custom_toml import HOOK, custom_toml, hooked_cmdline
 from trailcam_deploy.sdcard.first_boot import fresh_facts
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ7 me@laptop"
+CAMERA = "rtsp://admin:SECRET@cam/live"
 PASSWORD = "correct horse"
 CMDLINE_12 = "console=tty1 root=PARTUUID=1-02 rootwait quiet init=/usr/lib/raspberrypi-sys-mods/firstboot\n"
 CMDLINE_13 = "console=tty1 root=PARTUUID=1-02 rootwait resize\n"
@@ -161,7 +162,10 @@ def written(mount: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], mon
         (wheels / f"numpy-2.4.0-{tag}.whl").write_bytes(b"wheel")
     words = ["deploy", "sdcard", str(mount), "--hostname", "oak", "--authorized-key", str(tmp_path / "key.pub")]
     words += ["--wifi", "forest", "--wifi-country", "DE", "--wifi-password-file", str(tmp_path / "wifi")]
-    words += ["--bundle", str(BUILTIN_BUNDLE), "--i-know", "a test", "--wheels", str(wheels), "--source", "0"]
+    words += ["--bundle", str(BUILTIN_BUNDLE), "--i-know", "a test", "--wheels", str(wheels)]
+    (tmp_path / "camera").write_text(f"{CAMERA}\n")
+    (tmp_path / "camera").chmod(0o600)
+    words += ["--source-file", str(tmp_path / "camera")]
     for _ in range(2):  # a second time is no harm
         assert main([*words, "--fleet", str(tmp_path / "fleet")]) == 0, capsys.readouterr().err
     return mount
@@ -174,11 +178,15 @@ def test_a_written_card_has_everything_and_no_password(written: Path) -> None:
     numbers = {path.name for path in (written / "trailcam" / "files").iterdir()}
     brought = {line.split()[1] for line in script.splitlines() if line.startswith("bring ")}
     assert brought == numbers
-    for place in ("/var/lib/trailcam/update/root.json", "metadata/timestamp.json", "/var/cache/trailcam-wheels/numpy"):
+    for place in ("/etc/trailcam/root.json", "metadata/timestamp.json", "/var/cache/trailcam-wheels/numpy"):
         assert place in script
     for path in written.rglob("*"):
         if path.is_file() and "files" not in path.parts:
             assert PASSWORD not in path.read_text(), path
+            assert "SECRET" not in path.read_text(), path
+    addresses = [path for path in (written / "trailcam" / "files").iterdir() if b"SECRET" in path.read_bytes()]
+    assert [path.read_text() for path in addresses] == [f"{CAMERA}\n"]
+    assert f"bring {addresses[0].name} 600 /etc/trailcam/source" in script
 
 
 def test_a_written_card_starts_by_the_way_of_its_system(written: Path) -> None:
@@ -199,14 +207,14 @@ def test_the_steps_of_a_card_bring_their_files_and_take_themselves_away(written:
     shutil.copytree(written / "trailcam", card)
     script = (card / "first-boot.sh").read_text()
     script = script.replace("/boot/firmware/trailcam", str(card))
-    for place in ("/var/lib/trailcam", "/var/cache/trailcam-wheels"):
+    for place in ("/etc/trailcam", "/var/lib/trailcam", "/var/cache/trailcam-wheels"):
         script = script.replace(place, f"{root}{place}")
     lines = [line for line in script.splitlines() if not line.startswith(("(step", "systemctl"))]
     (card / "first-boot.sh").write_text("\n".join(lines))
     done = subprocess.run(["sh", str(card / "first-boot.sh")], capture_output=True, text=True, check=True)
     assert "--- done" in done.stdout
-    assert (root / "var/lib/trailcam/update/root.json").read_bytes().startswith(b"{")
-    assert (root / "var/lib/trailcam/inbox/metadata/timestamp.json").is_file()
+    assert (root / "etc/trailcam/root.json").read_bytes().startswith(b"{")
+    assert (root / "var/lib/trailcam-inbox/metadata/timestamp.json").is_file()
     assert not card.exists()
 
 

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import tracemalloc
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,12 @@ from frictionless.platform import platform as frictionless_files
 
 from trailcam_core.errors import DataError
 from trailcam_core.images.boxes import Box
-from trailcam_edge.camtrap_dp.package import PackageSummary, Selection, write_camtrap_dp
+from trailcam_edge.camtrap_dp.package import PackageSummary, Selection, _zip_info, write_camtrap_dp
 from trailcam_edge.camtrap_dp.rows import Deployment, Project
 from trailcam_edge.camtrap_dp.tables import DEPLOYMENT_COLUMNS, MEDIA_COLUMNS, OBSERVATION_COLUMNS
-from trailcam_edge.events import BlindTime
+from trailcam_edge.events import BlindTime, Moment
 from trailcam_edge.store.reader import open_reader
+from trailcam_edge.store.settings import StoreSettings
 
 from ..conftest import MakeVisit, OpenStore, moment_at
 
@@ -162,6 +165,53 @@ def test_effort_is_stated_with_when_the_camera_was_blind_and_why(write: Write, t
     assert deployment["timestampIssues"] == "true"  # the second boot never knew the time
     assert [row["reason"] for row in _rows(folder, "blind-times")] == ["disk full", "not running"]
     assert _rows(folder, "blind-times")[0]["end"] == "2026-06-01T00:31:40Z"
+
+
+def test_two_labels_of_one_species_are_one_entry_that_readers_can_join(write: Write, tmp_path: Path) -> None:
+    write(project=Project("P", "C", taxa={"squirrel": "Sciurus vulgaris", "lynx": "Sciurus vulgaris", "cow": "Bos"}))
+    metadata = json.loads((_unpack(tmp_path) / "datapackage.json").read_text(encoding="utf-8"))
+    assert metadata["taxonomic"] == [
+        {"scientificName": "Sciurus vulgaris", "vernacularNames": {"eng": "lynx, squirrel"}}
+    ]
+
+
+def test_dates_that_a_zip_file_cannot_hold_are_cut_off(
+    open_store: OpenStore, make_visit: MakeVisit, tmp_path: Path
+) -> None:
+    assert _zip_info("a", 4.4e9).date_time == (2107, 12, 31, 23, 59, 58)
+    assert _zip_info("a", -4.4e9).date_time == (1980, 1, 1, 0, 0, 0)
+    store = open_store()
+    store.add_visit(make_visit(1))
+    future = Moment(9.0, datetime(2108, 1, 1, tzinfo=UTC), "boot-0")
+    store.add_visit(make_visit(9, started=future, ended=future))
+    store.close()
+    with open_reader(tmp_path / "store") as reader:
+        assert write_camtrap_dp(tmp_path / "p.zip", reader, tmp_path / "store", PLACE, PROJECT).observations == 2
+    with zipfile.ZipFile(tmp_path / "p.zip") as package:
+        assert {info.date_time[:3] for info in package.infolist() if info.filename.endswith("jpg")} == {(2026, 6, 1)}
+
+
+def test_a_package_of_many_visits_takes_little_memory(
+    open_store: OpenStore, make_visit: MakeVisit, tmp_path: Path
+) -> None:
+    store = open_store(limits=StoreSettings(min_free_bytes=0))
+    store.add_visit(make_visit(1, best_frame=None))
+    columns = "label, started_boot_id, started_monotonic_s, started_wall_s, ended_boot_id, ended_monotonic_s, "
+    columns += "ended_wall_s, confidence, votes, frames, bundle, latency_ms, picture_bytes, picture_state"
+    store._database.connection.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) "
+        f"INSERT INTO visits (visit_id, {columns}) SELECT visit_id || '-' || i, {columns} FROM visits, n"
+    )
+    store.close()
+    with open_reader(tmp_path / "store") as reader:
+        tracemalloc.start()
+        summary = write_camtrap_dp(tmp_path / "p.zip", reader, tmp_path / "store", PLACE, PROJECT)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert summary.observations == 10_001
+    assert peak_bytes < 2_000_000  # a list of them takes 9 MB
+    with zipfile.ZipFile(tmp_path / "p.zip") as package:
+        assert package.read("observations.csv").count(b"\n") == 10_002
 
 
 def test_filters_choose_visits_and_effort(write: Write, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from trailcam_core.errors import ConfigError
-from trailcam_edge.config.camera_toml import Config, parse_config, read_config, read_secret
+from trailcam_core.files.secret_file import read_secret
+from trailcam_edge.config.camera_toml import Config, parse_config, read_config
 from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.store.settings import StoreSettings
 
@@ -149,6 +150,8 @@ def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="chmod o="):
         read_secret(path, "token")
     path.chmod(0o600)
+    assert read_secret(path, "token") == "a-long-enough-secret"
+    path.write_text("\ufeffa-long-enough-secret\r\n", encoding="utf-8")  # as Notepad saves it
     assert read_secret(path, "token") == "a-long-enough-secret"
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from trailcam_edge.events.clock import SystemClock, date_is_known, read_boot_id
+from trailcam_edge.events import is_recording
+from trailcam_edge.events.clock import RecordingClock, SystemClock, date_is_known, read_boot_id
 
 
 def test_a_moment_is_dated_back_from_now() -> None:
@@ -52,3 +53,15 @@ def test_a_board_whose_kernel_may_not_be_asked_does_not_know_the_date(
     board.touch()
     monkeypatch.setattr("trailcam_edge.events.clock.ctypes.CDLL", lambda name: Library())
     assert date_is_known(board, tmp_path / "none") is known
+
+
+def test_a_recording_has_a_clock_without_a_date_and_is_dated_by_when_it_was_read() -> None:
+    begun = datetime.now().astimezone()
+    clock = RecordingClock(SystemClock(known=lambda: True))
+    first, last = clock.moment(500.0), clock.moment(4100.0)
+    assert (first.monotonic_s, last.monotonic_s, clock.monotonic_s()) == (0.0, 3600.0, 4100.0)
+    assert first.wall == last.wall
+    assert first.wall is not None
+    assert begun <= first.wall <= datetime.now().astimezone()
+    assert is_recording(first.boot_id)
+    assert RecordingClock(SystemClock(known=lambda: False)).moment(1.0).wall is None

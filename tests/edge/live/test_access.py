@@ -73,8 +73,8 @@ def test_others_need_a_token_and_a_long_one() -> None:
         Access(EVERYWHERE, None)
     with pytest.raises(ConfigError, match="5 characters"):
         Access(EVERYWHERE, "short")
-    assert Access(HERE, None).allows(None, None)
-    assert not Access(HERE, TOKEN).allows(None, None)
+    assert Access(HERE, None).verdict(None, None) == "right"
+    assert Access(HERE, TOKEN).verdict(None, None) == "missing"
     assert new_token() != new_token()
     assert len(new_token()) == 32  # 192 random bits
     Access(EVERYWHERE, new_token())
@@ -85,29 +85,35 @@ def test_a_token_has_sixteen_characters_at_least() -> None:
         Access(EVERYWHERE, "x" * 15)
     with pytest.raises(ConfigError, match="15 characters"):
         Access(HERE, "x" * 15)  # also where none is needed
-    assert Access(EVERYWHERE, "x" * 16).needs_token
+    assert Access(EVERYWHERE, "abcdefgh" * 2).needs_token
     assert not Access(HERE, None).needs_token
+
+
+@pytest.mark.parametrize("token", ["a" * 16, "ab" * 40, "1234567" * 5])
+def test_a_token_has_eight_different_characters_at_least(token: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{len(set(token))} different characters, expected 8 or more"):
+        Access(HERE, token)
 
 
 def test_cookie_and_bearer_let_in_and_nothing_else_does() -> None:
     access = Access(EVERYWHERE, TOKEN)
-    assert access.allows(f"other=1; trailcam={access.cookie}", None)
-    assert access.allows(None, f"Bearer {TOKEN}")
+    assert access.verdict(f"other=1; trailcam={access.cookie}", None) == "right"
+    assert access.verdict(None, f"Bearer {TOKEN}") == "right"
     assert TOKEN not in access.cookie
-    for cookies, authorization in [
-        (None, None),
-        ("trailcam=", None),
-        (f"trailcam={TOKEN}", None),
-        (f"trailcam={Access(EVERYWHERE, TOKEN + 'x').cookie}", None),
-        ("trailcam=ü", None),
-        (";;;=", None),
-        ("a,b=1", None),  # no legal name
-        (None, "Bearer "),
-        (None, "Bearer ünïcode-token-of-some-length"),
-        (None, f"Basic {TOKEN}"),
-        (f"trailcam={access.cookie}", "Bearer wrong"),
+    for cookies, authorization, verdict in [
+        (None, None, "missing"),
+        ("trailcam=", None, "wrong"),
+        (f"trailcam={TOKEN}", None, "wrong"),
+        (f"trailcam={Access(EVERYWHERE, TOKEN + 'x').cookie}", None, "wrong"),
+        ("trailcam=ü", None, "missing"),  # no legal value
+        (";;;=", None, "missing"),
+        ("a,b=1", None, "missing"),  # no legal name
+        (None, "Bearer ", "wrong"),
+        (None, "Bearer ünïcode-token-of-some-length", "wrong"),
+        (None, f"Basic {TOKEN}", "missing"),
+        (f"trailcam={access.cookie}", "Bearer wrong", "wrong"),
     ]:
-        assert not access.allows(cookies, authorization)
+        assert access.verdict(cookies, authorization) == verdict
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from trailcam_core.images.boxes import Box
 from trailcam_edge.live import handler, server
 from trailcam_edge.live.access import Access, Address
 from trailcam_edge.live.latest_picture import LiveView
-from trailcam_edge.live.limits import Viewers
+from trailcam_edge.live.limits import MAX_HEAD_BYTES, MAX_HEAD_LINES, Places, Viewers, client_group
 from trailcam_edge.live.page import read_page
 from trailcam_edge.live.server import LiveServer, serve_live
 from trailcam_edge.recognition.frame_result import FrameResult
@@ -168,30 +168,45 @@ def test_no_new_picture_is_no_content(bench: Bench, monkeypatch: pytest.MonkeyPa
     assert bench.ask("GET", "/frame.jpg?after=nonsense").status == 204
 
 
-def test_the_eleventh_viewer_is_told_so_in_words(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_of_viewers_do_not_take_the_places_of_other_addresses(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(handler, "_PICTURE_WAIT_S", 0.01)
-    for number in range(10):
+    for number in range(5):
         assert bench.ask("GET", f"/frame.jpg?viewer=v{number}").status == 204
-    answer = bench.ask("GET", "/frame.jpg?viewer=v10")
+    answer = bench.ask("GET", "/frame.jpg?viewer=v5")
     assert answer.status == 503
-    assert b"10 viewers are connected already" in content(answer)
+    assert b"10 viewers are connected already, or half of them from your address" in content(answer)
     assert answer.headers["Retry-After"]
     assert bench.ask("GET", "/frame.jpg?viewer=v3").status == 204
+    other = ("127.0.0.2", 0)
+    with socket.create_connection(("127.0.0.1", bench.server.port), timeout=20, source_address=other) as line:
+        line.sendall(b"GET /frame.jpg?viewer=v5 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert line.recv(65_536).startswith(b"HTTP/1.1 204")
 
 
 def test_a_viewer_who_stops_asking_makes_room() -> None:
     viewers = Viewers(1)
-    assert viewers.admit("a", 0.0)
-    assert not viewers.admit("b", 14.0)
-    assert viewers.admit("b", 15.1)
-    assert not viewers.admit("a", 16.0)
+    assert viewers.admit("a", "192.0.2.1", 0.0)
+    assert not viewers.admit("b", "192.0.2.2", 14.0)
+    assert viewers.admit("b", "192.0.2.2", 15.1)
+    assert not viewers.admit("a", "192.0.2.1", 16.0)
+
+
+def test_two_hundred_names_of_one_address_get_half_of_the_places() -> None:
+    viewers = Viewers(10)
+    assert sum(viewers.admit(f"v{number}", "192.0.2.1", 1.0) for number in range(200)) == 5
+    assert sum(viewers.admit(f"v{number}", f"2001:db8::{number}", 1.0) for number in range(1, 200)) == 5
 
 
 def test_too_many_connections_are_refused_at_once_and_leave_no_trace(bench: Bench) -> None:
-    lines = [socket.create_connection(("127.0.0.1", bench.server.port), timeout=20) for _ in range(32)]
-    for line in lines:
-        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert line.recv(15) == b"HTTP/1.1 200 OK"
+    lines = [socket.create_connection(("127.0.0.1", bench.server.port), timeout=20) for _ in range(1)]
+    for _ in range(31):
+        lines.append(socket.create_connection(("127.0.0.1", bench.server.port), timeout=20))
+        lines[-1].sendall(b"GET /status.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert lines[-1].recv(15) == b"HTTP/1.1 200 OK"
+    lines[0].sendall(b"GET /status.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert lines[0].recv(15) == b"HTTP/1.1 200 OK"
     assert bench.raw(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.1 503")
     for line in lines:
         line.close()
@@ -201,8 +216,134 @@ def test_too_many_connections_are_refused_at_once_and_leave_no_trace(bench: Benc
         time.sleep(0.05)
 
 
+def test_slow_clients_of_the_same_address_lock_nobody_out(guarded: Bench) -> None:
+    slow = []
+    for _ in range(100):
+        slow.append(socket.create_connection(("127.0.0.1", guarded.server.port), timeout=20))
+        slow[-1].sendall(b"GET / HTTP/1.1\r\nHost: local")
+    assert guarded.ask("GET", "/status.json", Authorization=f"Bearer {TOKEN}").status == 200
+    assert guarded.ask("GET", "/healthz").status == 200
+    assert guarded.server._thread_places._value >= 16  # the threads of the others have ended
+    for line in slow:
+        line.close()
+
+
+class Lines:
+    """Pairs of connected sockets: of clients, and of the server."""
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[socket.socket, socket.socket]] = []
+
+    def new(self, text: bytes = b"") -> socket.socket:
+        client, ours = socket.socketpair()
+        client.sendall(text)
+        self.pairs.append((client, ours))
+        return ours
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    made = Lines()
+    yield made
+    for pair in made.pairs:
+        for end in pair:
+            end.close()
+
+
+def is_connected(line: socket.socket) -> bool:
+    return not (select.select([line], [], [], 0)[0] and line.recv(1, socket.MSG_PEEK) == b"")
+
+
+def test_one_address_has_four_places_until_it_shows_the_token(lines: Lines) -> None:
+    places = Places()
+    held = [lines.new() for _ in range(4)]
+    assert all(places.enter(line, "192.0.2.1") for line in held)
+    assert places.enter(lines.new(), "192.0.2.1")
+    assert [is_connected(line) for line in held] == [False, True, True, True]
+    for line in held[1:]:
+        places.answer(line)
+    assert places.enter(lines.new(), "192.0.2.1")  # the place of the one that is still slow
+    assert all(is_connected(line) for line in held[1:])
+    busy = Places()
+    for _ in range(4):
+        line = lines.new(b"GET / HTTP/1.1\r\n\r\n")  # complete: only its thread is late
+        assert busy.enter(line, "192.0.2.1")
+    assert not busy.enter(lines.new(), "192.0.2.1")
+    assert busy.enter(lines.new(), "192.0.2.2")
+    busy.let_in(line)
+    assert busy.enter(lines.new(), "192.0.2.1")
+
+
+def test_places_are_kept_for_loopback_and_clients_with_the_token_keep_theirs(lines: Lines) -> None:
+    places = Places()
+    outside = [lines.new() for _ in range(25)]
+    entered = [
+        places.enter(line, f"192.0.2.{number}") for number, line in enumerate(outside) if not places.let_in(line)
+    ]
+    assert entered == [True] * 25
+    assert [is_connected(line) for line in outside].count(False) == 1
+    for line in outside[1:]:
+        places.let_in(line)
+    assert not places.enter(lines.new(), "198.51.100.1")
+    inside = [lines.new() for _ in range(8)]
+    for line in inside:
+        assert places.enter(line, "127.0.0.1")
+        places.let_in(line)
+    assert not places.enter(lines.new(), "::1")
+    assert all(is_connected(line) for line in (*outside[1:], *inside))
+    places.leave(inside[0])
+    assert places.enter(lines.new(), "::1")
+
+
+def test_a_client_with_the_token_has_half_of_the_places_at_most(lines: Lines) -> None:
+    places = Places()
+    for _ in range(16):
+        line = lines.new()
+        assert places.enter(line, "2001:db8::1")
+        places.let_in(line)
+    assert not places.enter(lines.new(), "2001:db8::2")
+    assert places.enter(lines.new(), "2001:db8:0:1::2")
+
+
+@pytest.mark.parametrize(
+    ("address", "group", "loopback"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("::1", "::", True),
+        ("::ffff:127.0.0.1", "127.0.0.1", True),
+        ("::ffff:192.0.2.7", "192.0.2.7", False),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", False),
+        ("fe80::1%1", "fe80::", False),
+    ],
+)
+def test_an_ipv6_client_is_known_by_its_network(address: str, group: str, loopback: bool) -> None:
+    assert client_group(address) == (group, loopback)
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /" + b"a" * MAX_HEAD_BYTES, b"414"),
+        (b"GET / HTTP/1.1\r\nA: " + b"b" * MAX_HEAD_BYTES, b"431"),
+        (b"GET / HTTP/1.1\r\n" + b"A: " + b"b" * 4_000 + b"\r\nC: " + b"d" * 4_200, b"431"),
+        (b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * MAX_HEAD_LINES, b"431"),
+    ],
+)
+def test_a_head_has_a_budget_of_bytes_and_lines(guarded: Bench, head: bytes, status: bytes) -> None:
+    assert guarded.raw(head).startswith(b"HTTP/1.1 " + status)  # refused before the head ends
+
+
+def test_a_head_within_its_budget_is_answered_and_each_request_has_a_budget(bench: Bench) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", bench.server.port, timeout=20)
+    for _ in range(3):
+        connection.request("GET", "/status.json", headers={"A": "b" * 8_000})
+        with connection.getresponse() as answer:
+            assert (answer.status, answer.read()) == (200, b'{"bundle": "\xc3\xbc"}')
+    connection.close()
+
+
 def test_a_request_that_drips_is_hung_up_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handler, "_IDLE_S", 0.3)
+    monkeypatch.setattr(handler, "_HEAD_S", 0.3)
     with socket.create_connection(("127.0.0.1", bench.server.port), timeout=20) as line:
         sent = 0
         while not select.select([line], [], [], 0.05)[0]:  # readable when the other side hung up
@@ -220,6 +361,13 @@ def test_a_request_that_drips_is_hung_up_on(bench: Bench, monkeypatch: pytest.Mo
         (b"GET / HTTP/1.1\r\n\r\n", b"421"),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nabcde", b"400"),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", b"400"),
+        (b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\n", b"400"),
+        (b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"0" * 5_000 + b"\r\n\r\n", b"400"),
+        (b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef", b"400"),
+        (b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5, 5\r\n\r\nabcde", b"400"),
+        (b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length:\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 7\r\n\r\nGET / x", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", b"400"),
         (b"POST /login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
         (b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n", b"413"),
         (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", b"405"),
@@ -286,14 +434,50 @@ def test_the_link_and_the_form_give_a_cookie_that_lets_in(guarded: Bench) -> Non
     assert guarded.ask("GET", "/metrics", Authorization=f"Bearer {TOKEN}").status == 200
 
 
-def test_a_wrong_token_in_the_form_is_slow_and_said(guarded: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "body", "headers", "status"),
+    [
+        ("POST", "/login", "token=guess", {}, 403),
+        ("POST", "/login", "", {}, 403),
+        ("GET", "/?token=guess", None, {}, 401),
+        ("GET", "/", None, {"Cookie": "trailcam=guess"}, 401),
+        ("GET", "/status.json", None, {"Authorization": "Bearer guess"}, 401),
+        ("HEAD", "/frame.jpg", None, {"Authorization": "Bearer guess"}, 401),
+    ],
+)
+def test_a_wrong_token_is_answered_late_wherever_it_is(
+    guarded: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
+    body: str | None,
+    headers: dict[str, str],
+    status: int,
+) -> None:
     waited: list[float] = []
     monkeypatch.setattr(handler.time, "sleep", waited.append)
-    answer = guarded.ask("POST", "/login", "token=guess")
-    assert answer.status == 403
-    assert b"This token is wrong." in content(answer)
+    answer = guarded.ask(method, path, body, **headers)
+    assert answer.status == status
     assert waited == [1.0]
+    assert answer.headers["Connection"] == "close"
     assert "Set-Cookie" not in answer.headers
+    if method != "HEAD":
+        assert b"This token is wrong." in content(answer)
+
+
+def test_no_token_is_asked_for_at_once_and_open_paths_tell_nothing_of_one(
+    guarded: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler.time, "sleep", lambda _: pytest.fail("waited"))
+    assert guarded.ask("GET", "/").status == 401
+    assert guarded.ask("GET", "/status.json").status == 401
+    assert guarded.ask("GET", "/healthz", Authorization="Bearer guess").status == 200
+    assert guarded.ask("GET", "/login", Cookie="trailcam=guess").status == 200
+
+
+def test_the_token_leaves_the_address_bar_also_of_who_is_let_in(guarded: Bench) -> None:
+    answer = guarded.ask("GET", "/?token=old", Cookie=f"trailcam={guarded.access.cookie}")
+    assert (answer.status, answer.headers["Location"]) == (303, "/")
 
 
 def test_a_port_in_use_is_said_with_another_to_take(bench: Bench) -> None:
@@ -320,7 +504,7 @@ def test_closing_the_view_lets_waiting_viewers_go(bench: Bench) -> None:
 def test_a_connection_that_is_kept_open_ends_with_the_server() -> None:
     bench = Bench()
     with socket.create_connection(("127.0.0.1", bench.server.port), timeout=20) as line:
-        line.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        line.sendall(b"HEAD /status.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert line.recv(65_536).startswith(b"HTTP/1.1 200")
         bench.server.stop()
         assert line.recv(65_536) == b""
@@ -328,4 +512,3 @@ def test_a_connection_that_is_kept_open_ends_with_the_server() -> None:
 
 def test_the_message_on_the_form_is_escaped() -> None:
     assert b"&lt;b&gt;" in read_page().login("<b>")
-    assert server._MAX_CONNECTIONS == 32

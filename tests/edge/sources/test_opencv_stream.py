@@ -139,3 +139,11 @@ def test_a_usb_camera_that_is_not_there_is_named() -> None:
     for name in ("99", "/dev/video99"):
         with pytest.raises(SourceError, match="/dev/video99: no such camera"):
             open_source(name, refuse)
+
+
+@pytest.mark.parametrize(("images", "said"), [(1, "delivered one image and ended"), (0, "no image arrived")])
+def test_an_address_of_single_images_is_called_that(images: int, said: str) -> None:
+    capture = FakeCapture([SCENE] * images)
+    source = CaptureSource("http://camera/snapshot.jpg", lambda: capture, SourceError, skip_backlog=True)
+    with pytest.raises(SourceError, match=said):
+        list(source.frames())

@@ -45,6 +45,23 @@ def test_folder_delivers_pictures_in_the_order_of_their_paths(tmp_path: Path) ->
     assert [frame.timestamp_s for frame in frames] == sorted(frame.timestamp_s for frame in frames)
 
 
+def test_a_folder_follows_links_and_names_what_it_leaves_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "card").mkdir()
+    write_picture(tmp_path / "real" / "a.png", RED)
+    (tmp_path / "card" / "IMG_1.HEIC").write_bytes(b"")
+    with pytest.raises(SourceError, match=r"holds no picture .* 1 photographs \(.heic\) are left out: IMG_1.HEIC"):
+        list_pictures(tmp_path / "card")
+    (tmp_path / "card" / "station").symlink_to("../real")
+    (tmp_path / "card" / "loop").symlink_to(".")
+    (tmp_path / "card" / "lost.jpg").symlink_to("nowhere")
+    bad: list[SourceError] = []
+    with open_source(str(tmp_path / "card"), bad.append) as source:
+        assert [frame.name for frame in source.frames()] == ["station/a.png"]
+    assert "IMG_1.HEIC" in caplog.text
+    assert [str(error).endswith("lost.jpg: cannot be read (No such file or directory).") for error in bad] == [True]
+
+
 def test_pictures_and_videos_come_as_rgb(tmp_path: Path) -> None:
     write_picture(tmp_path / "red.png", RED)
     write_video(tmp_path / "blue.avi", [255])

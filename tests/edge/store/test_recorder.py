@@ -14,7 +14,7 @@ from trailcam_edge.events import BlindTime, Moment
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.recorder import Recorder, RecorderLimits
-from trailcam_edge.store.store_errors import DISK_FULL, StoreCorruptError, StoreUnavailableError
+from trailcam_edge.store.store_errors import DISK_FULL, LOCKED, StoreCorruptError, StoreUnavailableError
 
 from ..conftest import SMALL, MakeVisit, moment_at
 
@@ -155,6 +155,57 @@ def test_a_full_disk_is_waited_out_and_becomes_a_blind_time(
     assert blind.ended.unix_s - blind.started.unix_s == 60
     assert len(caplog.messages) == 2  # said once, and once that it is over
     assert "tries again" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_while_another_program_holds_the_database_only_a_lost_event_is_blind_time(
+    start: Callable[..., Recorder], make_visit: MakeVisit, clock: Clock, tmp_path: Path, full: bool
+) -> None:
+    recorder = start()
+    MoodyStore.trouble = StoreUnavailableError("events.db: database locked.", LOCKED)
+    for number in range(QUICK.max_waiting + full):
+        recorder.visit(make_visit(number, best_frame=None))
+    wait_until(lambda: recorder.health().problem == LOCKED)
+    clock.second = 60
+    MoodyStore.trouble = None
+    wait_until(lambda: recorder.health().problem is None)
+    recorder.close()
+    with open_reader(tmp_path / "store") as reader:
+        assert len(list(reader.events())) == QUICK.max_waiting
+        assert [blind.reason for blind in reader.blind_times()] == [LOCKED] * full
+
+
+def test_an_unexpected_error_of_the_store_does_not_end_the_recorder(
+    make_visit: MakeVisit, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    errors: list[Exception] = [StoreCorruptError("damaged again."), UnicodeError("surprise")]
+
+    def open_third_time() -> EventStore:
+        if errors:
+            raise errors.pop(0)
+        return EventStore(replace(SMALL, folder=tmp_path / "store"))
+
+    recorder = Recorder(open_third_time, clock, QUICK)
+    recorder.visit(make_visit(1))
+    wait_until(lambda: recorder.health().stored == 1)
+    assert recorder.close()
+
+
+def test_damage_that_a_reading_thread_finds_sets_the_database_aside(
+    start: Callable[..., Recorder], make_visit: MakeVisit, tmp_path: Path
+) -> None:
+    recorder = start()
+    recorder.visit(make_visit(0))
+    wait_until(lambda: recorder.health().stored == 1)
+    store = recorder.store
+    assert store is not None
+    store._database.connection.execute("UPDATE visits SET label = CAST(x'ff' AS TEXT)")
+    with pytest.raises(StoreCorruptError):
+        store.events_after(0, 10)
+    recorder.visit(make_visit(1))
+    assert recorder.close()
+    with open_reader(tmp_path / "store") as reader:
+        assert [event.visit_id for event in reader.events()] == ["boot-0-00001"]
 
 
 def test_a_damaged_database_is_replaced_and_the_event_stored_in_the_new_one(

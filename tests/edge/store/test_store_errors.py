@@ -15,6 +15,7 @@ from trailcam_edge.store.store_errors import (
     DISK_FAILING,
     DISK_FULL,
     DISK_READ_ONLY,
+    LOCKED,
     StoreCorruptError,
     StoreUnavailableError,
     translate_error,
@@ -59,6 +60,29 @@ def test_sqlites_own_errors_are_told_apart() -> None:
     full = sqlite3.OperationalError("full")
     full.sqlite_errorcode = sqlite3.SQLITE_FULL
     assert getattr(translate_error(full, "x"), "reason", "") == DISK_FULL
+
+
+def test_a_locked_database_is_no_failing_disk(open_store: OpenStore, tmp_path: Path) -> None:
+    open_store().close()
+    other = sqlite3.connect(tmp_path / "store" / "events.db", isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("trailcam_edge.store.open_database._BUSY_S", 0.01)
+        with pytest.raises(StoreUnavailableError, match="Another program holds the database") as stopped:
+            open_store()
+    assert stopped.value.reason == LOCKED
+    other.close()
+    assert not (tmp_path / "store" / "set-aside").exists()
+
+
+def test_an_error_of_our_own_statements_is_damage_and_no_failing_disk() -> None:
+    with pytest.raises(sqlite3.OperationalError) as raised:
+        sqlite3.connect(":memory:").execute("SELECT event_id FROM visits")
+    assert isinstance(translate_error(raised.value, "x"), StoreCorruptError)
+    with pytest.raises(sqlite3.OperationalError) as raised:
+        sqlite3.connect(":memory:").execute("SELECT CAST(x'ff' AS TEXT)").fetchall()
+    assert isinstance(translate_error(raised.value, "x"), StoreCorruptError)
 
 
 def test_on_a_full_disk_pictures_go_first_then_rows_wait_and_all_goes_on(

@@ -82,6 +82,26 @@ def test_a_first_boot_without_clock_stands_before_the_next() -> None:
     assert timeline.resolve("a", 1000) == WallTime(SUMMER_S - 550, "not after")
 
 
+def test_a_recording_was_made_before_it_was_read_and_has_no_neighbours() -> None:
+    boots = [Boot("a", 1000), Boot("recording-1", 600), Boot("recording-2", 9), Boot("b", 50)]
+    readings = [
+        ClockReading("a", 1000, SUMMER_S),
+        ClockReading("recording-1", 0, SUMMER_S),
+        ClockReading("recording-1", 600, SUMMER_S),
+    ]
+    timeline = Timeline(boots, readings)
+    assert timeline.resolve("recording-1", 0) == WallTime(SUMMER_S - 600, "not after")
+    assert timeline.resolve("recording-1", 600) == WallTime(SUMMER_S, "not after")
+    assert timeline.resolve("recording-2", 3) == WallTime(None, "unknown")
+    assert timeline.resolve("b", 7) == WallTime(SUMMER_S + 7, "not before")
+
+
+@pytest.mark.parametrize("wall_s", [1e9, 4.2e9, 1e300, float("inf"), float("nan")])
+def test_a_clock_that_cannot_be_right_counts_as_not_set(wall_s: float) -> None:
+    assert not is_plausible(wall_s)
+    assert Timeline([Boot("a", 9)], [ClockReading("a", 3, wall_s)]).resolve("a", 3) == WallTime(None, "unknown")
+
+
 def test_nothing_known_is_said_to_be_unknown() -> None:
     assert Timeline([Boot("a", 9)], []).resolve("a", 3) == WallTime(None, "unknown")
     assert Timeline([], []).resolve("never seen", 3) == WallTime(None, "unknown")

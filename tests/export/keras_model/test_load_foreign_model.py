@@ -288,3 +288,48 @@ def test_one_yes_or_no_output_for_two_labels_is_named(save: Any) -> None:
     model = _network(_rescaling(), last=[keras.layers.Dense(1, activation="sigmoid")])
     with pytest.raises(ExportError, match="one yes/no output, expected one output for each of the 2 labels"):
         open_foreign_model(save(model), ("cat", "dog"))
+
+
+def _preprocessed(steps: Callable[[Any], Any]) -> keras.Model:
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(6, 3)(steps(inputs)))
+    return keras.Model(inputs, keras.layers.Dense(3)(x))
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (lambda x: x / 127.5 - 1.0, (0, 255)),
+        (lambda x: (x - 127.5) / 127.5, (0, 255)),
+        (lambda x: x / 255.0, (0, 255)),
+        (lambda x: x * (1 / 255), (0, 255)),
+        (lambda x: (x - 0.5) * 2.0, (0, 1)),
+        (lambda x: x[..., ::-1] - np.array([103.939, 116.779, 123.68], np.float32), (0, 255)),
+        (keras.applications.mobilenet_v2.preprocess_input, (0, 255)),
+    ],
+)
+def test_the_operations_of_a_preprocess_input_state_the_range(save: Any, steps: Any, expected: tuple[int, int]) -> None:
+    path = save(_preprocessed(steps))
+    model, notes = open_foreign_model(path, LABELS)
+    white = np.full((1, 32, 32, 3), 255, np.uint8)
+    theirs = keras.models.load_model(path, compile=False)(np.full((1, 32, 32, 3), float(expected[1]), np.float32))
+    assert np.allclose(model(white), theirs, atol=1e-4)
+    assert notes == ()
+    other = (-1.0, 1.0)
+    assert "was used, although the first layer" in open_foreign_model(path, LABELS, other)[1][0]
+
+
+@pytest.mark.parametrize("steps", [lambda x: x * 255.0, lambda x: x * x, lambda x: x + 0.0])
+def test_operations_that_fit_no_usual_range_are_asked_about(save: Any, steps: Any) -> None:
+    with pytest.raises(ExportError, match="does not state its range"):
+        open_foreign_model(save(_preprocessed(steps)), LABELS)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras while it saves
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_lambda_layer_is_named_with_a_cure(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"theirs{suffix}"
+    _network(keras.layers.Lambda(lambda x: x / 127.5 - 1, name="to_range")).save(path)
+    with pytest.raises(ExportError, match=r"layer 'to_range' is a Lambda.*Rescaling\(1 / 127.5, offset=-1\)") as said:
+        open_foreign_model(path, LABELS)
+    assert str(said.value).endswith(".")

@@ -76,6 +76,7 @@ class DataCheck:
     extreme: tuple[str, ...]
     unreadable: tuple[Unreadable, ...]
     odd: tuple[str, ...]
+    left_out: str | None
     copies: tuple[CopyGroup, ...]
     problems: tuple[str, ...]
     notes: tuple[str, ...]
@@ -109,6 +110,7 @@ def check_data(dataset: Dataset, pairs: tuple[DuplicatePair, ...]) -> DataCheck:
         extreme=_files(dataset, extreme),
         unreadable=dataset.unreadable,
         odd=dataset.odd,
+        left_out=dataset.left_out,
         copies=copies,
         problems=tuple(_problems(classes)),
         notes=(),
@@ -187,6 +189,8 @@ def _notes(check: DataCheck) -> list[str]:
         )
     if check.odd:
         notes.append(f"{len(check.odd):,} files are no pictures or lie outside a class folder. They are ignored.")
+    if check.left_out is not None:
+        notes.append(check.left_out)
     if check.crossing:
         notes.append(
             f"{len(check.crossing):,} photographs have more than one label: at least one of the labels is wrong. "

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.bundle.labels import check_labels
-from trailcam_core.datasets.class_folders import ClassFolders, is_image, scan_class_folders
+from trailcam_core.datasets.class_folders import ClassFolders, describe_left_out, is_image, scan_class_folders
 from trailcam_core.errors import BundleError, DataError, SourceError
 from trailcam_core.images.alignment import THUMBNAIL, THUMBNAIL_PX, make_thumbnail
 from trailcam_core.images.decode import decode_image
@@ -61,6 +61,11 @@ class Dataset:
     unreadable: tuple[Unreadable, ...] = ()
     odd: tuple[str, ...] = ()
     thumbnails: npt.NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def left_out(self) -> str | None:
+        """A sentence about odd files that are photographs of other formats, or videos; None if there are none."""
+        return describe_left_out(self.root, [self.root / file for file in self.odd])
 
 
 @dataclass(frozen=True)

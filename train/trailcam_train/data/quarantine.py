@@ -107,7 +107,7 @@ def _move(source: Path, target: Path) -> None:
 
 def _read_journal(path: Path) -> list[tuple[str, Path]]:
     try:
-        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline=""), strict=True))
+        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f'{path}: cannot be read ({error}). Name a folder that "--quarantine" made.') from error
     if not lines or lines[0] != _HEADER:

@@ -59,7 +59,7 @@ def read_predictions(run: Run, split: str) -> tuple[Prediction, ...]:
     """
     path = run.path / PREDICTIONS_FILE
     try:
-        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8"), newline="")))
+        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TrainError(
             f"{path}: cannot be read ({error}). A finished run has one: copy the whole folder again."

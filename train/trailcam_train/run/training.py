@@ -218,6 +218,8 @@ def _provenance(request: TrainingRequest, dataset: Dataset) -> dict[str, str]:
     if dataset.unreadable:
         more = ", ..." if len(dataset.unreadable) > _LISTED else ""
         found["unreadable_files"] = ", ".join(item.file for item in dataset.unreadable[:_LISTED]) + more
+    if dataset.left_out is not None:
+        found["left_out"] = dataset.left_out
     if request.split is not None:
         found["split_from"] = str(request.split.resolve())
     if request.group_by is not None:

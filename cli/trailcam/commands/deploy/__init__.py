@@ -18,6 +18,7 @@ from trailcam.commands.deploy.host_options import (
 )
 from trailcam.commands.deploy.release_options import add_release_arguments, prepare_payload
 from trailcam.logs import add_logging_arguments
+from trailcam.source_option import given_source
 
 if TYPE_CHECKING:
     from trailcam_deploy.device.activation import DeviceStatus
@@ -52,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from trailcam_deploy.fleet.run_fleet import run_fleet
     from trailcam_deploy.fleet.state import FleetState
 
+    arguments.source = given_source(arguments)
     hosts, rules = chosen_hosts(arguments), fleet_rules(arguments)
     folder = open_operator_folder(arguments)
     # A dry run signs and releases in a temporary copy, so that its bytes are those of the real run.

@@ -8,6 +8,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
+from trailcam.logs import safe_message
 from trailcam_deploy.fleet.run_fleet import DONE, HostOutcome
 
 _BAR_EVERY_S = 0.2
@@ -50,7 +51,7 @@ class FleetDisplay(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a log record."""
-        self._line(f"{getattr(record, 'host', 'trailcam')}: {record.getMessage()}")
+        self._line(f"{getattr(record, 'host', 'trailcam')}: {safe_message(record.getMessage())}")
 
     def outcome(self, outcome: HostOutcome) -> None:
         """Print the outcome of a device; the success of a single device is a result, for stdout."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trailcam import __version__
 from trailcam.model_options import usage_error
+from trailcam.source_option import add_source_file_argument
 
 if TYPE_CHECKING:
     from trailcam_deploy.device.job import Payload
@@ -18,12 +19,19 @@ def add_release_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the release and the software."""
     parser.add_argument("--channel", metavar="NAME", help="channel of the devices (default: the bundle's name)")
     parser.add_argument("--source", metavar="SOURCE", help="camera, for a new configuration (picamera2)")
+    add_source_file_argument(parser)
     parser.add_argument(
         "--live", action="store_true", help="the live page of a new configuration listens on the network, with a token"
     )
     parser.add_argument("--i-know", metavar="REASON", help="release against the drift gate; the reason is signed")
-    parser.add_argument(
+    dependencies = parser.add_mutually_exclusive_group()
+    dependencies.add_argument(
         "--wheels", type=Path, metavar="DIR", help="install from these wheels: the device needs no package index"
+    )
+    dependencies.add_argument(
+        "--newest",
+        action="store_true",
+        help="install the newest dependencies of the package index, instead of pinned versions with digests",
     )
 
 
@@ -60,4 +68,4 @@ def prepare_payload(
         published.index(each)  # refuse a channel without a release before any device is changed
     software = this_software(__version__, folder.folder / "wheels")
     wheels = list_wheels(arguments.wheels) if arguments.wheels else ()
-    return Payload(published, channel, folder.roots(), software, wheels)
+    return Payload(published, channel, folder.roots(), software, wheels, arguments.newest)

@@ -22,8 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
     from trailcam_deploy.device.activation import roll_back
 
     def work(_: "Host", connection: "Connection") -> str:
-        running = roll_back(connection, arguments.reason).running
-        return f"{running or 'the bundle before'} runs now, or as soon as no visit is open"
+        result = roll_back(connection, arguments.reason)
+        return result.message or f"{result.running} runs now, or as soon as no visit is open"
 
     def show(outcome: "HostOutcome") -> None:
         print(f"{outcome.host.id}: {outcome.kind}: {outcome.text}", flush=True)

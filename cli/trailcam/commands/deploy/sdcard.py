@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from trailcam.commands.deploy.host_options import add_fleet_argument, open_operator_folder
 from trailcam.commands.deploy.release_options import add_release_arguments, prepare_payload
+from trailcam.source_option import given_source
 from trailcam_core.errors import DeployError
 
 if TYPE_CHECKING:
@@ -46,12 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
     from trailcam_deploy.sdcard.first_boot import card_files
     from trailcam_deploy.sdcard.write import write_card
 
+    source = given_source(arguments)
     system = read_system(arguments.mount)
     settings = _settings(arguments)
     check_settings(settings)
     with open_operator_folder(arguments).locked() as folder:
         payload = prepare_payload(arguments, folder)
-        spec = payload.spec(Host(settings.hostname, "", source=arguments.source, live=arguments.live))
+        spec = payload.spec(Host(settings.hostname, "", source=source, live=arguments.live))
         files = card_files(system, spec, payload.published)
         write_card(arguments.mount, system, settings, files)
     kind = {"cloud-init": "Raspberry Pi OS 13, cloud-init", "custom.toml": "Raspberry Pi OS 12, custom.toml"}[system]
@@ -82,7 +84,7 @@ def _keys(file: Path | None) -> tuple[str, ...]:
             f"{candidates[0]}: no such file, and there is no login without a key. Make one with ssh-keygen, or name "
             "it: --authorized-key FILE."
         )
-    with open(found, encoding="utf-8") as opened:
+    with open(found, encoding="utf-8-sig") as opened:
         lines = opened.read(_MAX_FILE_BYTES).splitlines()
     return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
@@ -96,5 +98,5 @@ def _wifi(arguments: argparse.Namespace) -> "Wifi":
     else:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise DeployError(f"{file}: other users can read it. Run: chmod 600 {file}")
-        password = file.read_text(encoding="utf-8").rstrip("\n")
+        password = file.read_text(encoding="utf-8-sig").rstrip("\n")
     return Wifi.of(arguments.wifi, password, arguments.wifi_country, arguments.wifi_hidden)

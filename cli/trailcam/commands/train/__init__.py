@@ -208,6 +208,8 @@ def _show(run: "Run") -> None:
     print(f"\nreport      {run.path / 'report.html'}")
     if run.provenance.get("unreadable", "0") != "0":
         print(f"left out    {run.provenance['unreadable']} unreadable pictures, listed in the report")
+    if "left_out" in run.provenance:
+        print(f"left out    {run.provenance['left_out']}")
     if run.provenance.get("near_duplicates_across", "0") != "0":
         print(
             f"warning     {run.provenance['near_duplicates_across']} groups of near-duplicates are in several splits: "

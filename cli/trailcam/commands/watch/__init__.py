@@ -14,6 +14,7 @@ from trailcam.commands.watch.output import JsonOutput, TextOutput
 from trailcam.logs import add_logging_arguments, configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier, usage_error
 from trailcam.signals import hangups, stop_on_signals
+from trailcam.source_option import add_source_file_argument, given_source
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_edge.app.runner import Runner, RunnerParts, open_notifier
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='"demo" (default), a folder of pictures, a video file, picamera2, a USB camera (0 or /dev/video0), or an '
         "rtsp:// or http:// address",
     )
+    add_source_file_argument(parser)
     parser.add_argument("--store", type=Path, metavar="DIR", help="store visits and pictures here, see trailcam events")
     parser.add_argument(
         "--live",
@@ -80,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Watch a source to its end; exit code 1 if a frame could not be read."""
     configure_logging(arguments)
+    arguments.source = given_source(arguments)
     bad_frames: list[SourceError] = []
 
     def report(error: SourceError) -> None:
@@ -115,7 +118,8 @@ def _open_model(arguments: argparse.Namespace, config: Config) -> Classifier:
     if arguments.model is None:
         chosen["bundle"] = arguments.bundle or config.model.bundle
     chosen["threads"] = arguments.threads or config.model.threads
-    return open_classifier(argparse.Namespace(**chosen))
+    folder = None if config.update is None else config.update.folder
+    return open_classifier(argparse.Namespace(**chosen), proven_below=folder)
 
 
 def _select_monitor(arguments: argparse.Namespace, config: Config) -> TrialMonitor | None:
@@ -142,6 +146,8 @@ def _configure(arguments: argparse.Namespace) -> Config:
         "frame_rate_hz": arguments.fps,
         "focus_m": arguments.focus,
     }
+    if arguments.source is not None:
+        config = replace(config, camera=replace(config.camera, source="demo", source_file=None))
     try:
         camera = replace(config.camera, **{name: value for name, value in options.items() if value is not None})
         changed: dict[str, Any] = {"camera": camera}
@@ -159,6 +165,7 @@ def _configure(arguments: argparse.Namespace) -> Config:
         config = replace(config, **changed)
     except ValueError as error:
         usage_error(str(error))
+    config = replace(config, camera=config.camera.resolved())
     if config.live is not None and config.camera.source == "demo":
         # a page needs a source without an end
         config = replace(config, camera=replace(config.camera, source=DEMO_LOOP))

@@ -1,6 +1,5 @@
 """Output of ``trailcam watch``; its memory does not grow with the number of frames."""
 
-import json
 from collections import Counter, deque
 from collections.abc import MutableSequence
 from dataclasses import dataclass
@@ -8,9 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from trailcam.json_records import answer_record
+from trailcam.json_records import answer_record, json_line
 from trailcam_core.classifier import Classification
-from trailcam_edge.events import BlindTime, Moment, Visit
+from trailcam_core.files.names import printable
+from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.sources import Frame
 from trailcam_edge.store.records import blind_json, box_json, event_json, unstored_blind_time, unstored_event
@@ -70,7 +70,7 @@ class JsonOutput:
             return
         else:
             record = frame_record(event, event.answer)
-        print(json.dumps(record, ensure_ascii=False), flush=True)
+        print(json_line(record), flush=True)
 
     def __enter__(self) -> Self:
         """Print nothing before the first line."""
@@ -133,7 +133,7 @@ class TextOutput:
             f"\n{self._frames} frames: {self._run_count} sightings, and {self._unknown} frames without a known label."
         )
         if self._visits:
-            counts = ", ".join(f"{label} {count}" for label, count in self._visits.most_common())
+            counts = ", ".join(f"{printable(label)} {count}" for label, count in self._visits.most_common())
             print(f"{self._visits.total()} visits: {counts}.")
         else:
             self._print_runs()
@@ -145,28 +145,30 @@ class TextOutput:
     def _print_runs(self) -> None:
         for run in self._runs:
             frames = "frame" if run.frames == 1 else "frames"
-            print(f"  {run.label:<14} {run.frames:>4} {frames:<7} best confidence {run.confidence:.0%}")
+            print(f"  {printable(run.label):<14} {run.frames:>4} {frames:<7} best confidence {run.confidence:.0%}")
 
 
 def _frame_line(result: FrameResult, answer: Classification) -> str:
-    label = answer.label or "-"
+    label = printable(answer.label or "-")
     bar = "█" * round(answer.confidence * _BAR_CHARACTERS) if answer.label else ""
     share = f"{answer.confidence:.0%}" if answer.label else ""
     return (
         f"{result.frame.sequence:>5}  {label:<14} {share:>4} {bar:<{_BAR_CHARACTERS}} {answer.latency_ms:>7.1f} ms"
-        f" {result.rate_hz:>6.1f} frames/s  {Path(result.frame.name).name}"
+        f" {result.rate_hz:>6.1f} frames/s  {printable(Path(result.frame.name).name)}"
     )
 
 
 def _visit_line(visit: Visit) -> str:
     stayed_s = visit.ended.monotonic_s - visit.started.monotonic_s
     return (
-        f"       visit: {visit.label}, {_time_of_day(visit.started)} for {stayed_s:.1f} s, {visit.frames} frames, "
-        f"best confidence {visit.confidence:.0%}"
+        f"       visit: {printable(visit.label)}, {_time_of_day(visit.started)} for {stayed_s:.1f} s, "
+        f"{visit.frames} frames, best confidence {visit.confidence:.0%}"
     )
 
 
 def _time_of_day(moment: Moment) -> str:
+    if is_recording(moment.boot_id):
+        return f"{moment.monotonic_s:.0f} s after the start of the recording"
     if moment.wall is None:
         return f"{moment.monotonic_s:.0f} s after the start of the machine"
     return moment.wall.isoformat(sep=" ", timespec="seconds")

@@ -1,4 +1,4 @@
-"""The id of a camera: one line in ``device-id`` of the update folder, written at provisioning and never changed.
+"""The id of a camera: one line in ``device-id``, written at provisioning and never changed.
 
 Staged rollouts depend on it. A camera without one creates a random one at its first update.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from trailcam_core.errors import UpdateError
 from trailcam_core.files.atomic import STAGING_PREFIX, sync_directory
+from trailcam_edge.update.settings import trusted_file
 
 DEVICE_ID_FILE = "device-id"
 _DEVICE_ID = r"[a-z0-9][a-z0-9._-]{0,63}"
@@ -38,7 +39,7 @@ def read_device_id(folder: Path) -> str | None:
     Raises:
         OSError: it is missing and cannot be written.
     """
-    path = folder / DEVICE_ID_FILE
+    path = trusted_file(folder, DEVICE_ID_FILE)
     with contextlib.suppress(FileExistsError):
         if not path.exists():
             _write_new(path, f"cam-{secrets.token_hex(_RANDOM_BYTES)}")

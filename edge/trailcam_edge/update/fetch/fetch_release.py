@@ -20,8 +20,9 @@ from trailcam_core.bundle.folder import MANIFEST_FILE, open_bundle
 from trailcam_core.bundle.manifest import MAX_MANIFEST_BYTES, parse_manifest
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import BundleError, UpdateError
-from trailcam_core.files.atomic import sync_directory
+from trailcam_core.files.atomic import make_folder, sync_directory
 from trailcam_core.inference.runtimes import check_installed
+from trailcam_core.network.secrets import mask_address, mask_text
 from trailcam_core.release.index import MAX_INDEX_BYTES, SIGNED_AT, ReleaseIndex, bundle_path, index_path, parse_index
 from trailcam_core.release.rollout import Choice, choose
 from trailcam_edge.update.errors import NotFetchedError, RefusedError
@@ -88,7 +89,7 @@ def fetch_release(
     floor = read_floor(folder)
     metadata = folder / "metadata"
     for place in (metadata, folder / "downloads"):
-        place.mkdir(parents=True, exist_ok=True)
+        make_folder(place)
     try:
         client = TufUpdater(
             str(metadata),
@@ -112,10 +113,13 @@ def fetch_release(
             return choice, path
         return choice, _read_bundle(client, folder, (channel, choice.version), copies)
     except DownloadError as error:
-        raise NotFetchedError(f"{source}: cannot be fetched ({error}). Try again later.") from error
+        raise NotFetchedError(
+            f"{mask_address(source)}: cannot be fetched ({mask_text(str(error))}). Try again later."
+        ) from error
     except RepositoryError as error:
         raise RefusedError(
-            f"{source}: verification failed ({type(error).__name__}: {error}). Nothing was installed."
+            f"{mask_address(source)}: verification failed ({type(error).__name__}: {mask_text(str(error))}). Nothing "
+            "was installed."
         ) from error
 
 
@@ -181,7 +185,7 @@ def _choose(client: TufUpdater, folder: Path, index: ReleaseIndex, copies: Local
 def _read_bundle(client: TufUpdater, folder: Path, release: tuple[str, str], copies: LocalCopies) -> Path:
     channel, wanted = release
     place = folder / "downloads" / "release.bundle"
-    place.mkdir(exist_ok=True)
+    make_folder(place)
     manifest_path = _download(
         client, bundle_path(channel, wanted, MANIFEST_FILE), place / MANIFEST_FILE, MAX_MANIFEST_BYTES
     )

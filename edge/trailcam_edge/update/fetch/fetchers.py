@@ -16,6 +16,7 @@ from tuf.ngclient.fetcher import FetcherInterface
 from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
 
 from trailcam_core.errors import UpdateError
+from trailcam_core.network.secrets import mask_address
 from trailcam_core.network.tls import client_context
 from trailcam_edge.update.errors import NotFetchedError
 
@@ -52,7 +53,7 @@ class RangedFetcher(Protocol):
 
 
 class FolderFetcher(FetcherInterface):
-    """Read plain files below one folder; links, pipes and devices count as missing."""
+    """Read plain files below one folder; links, also of folders, pipes and devices count as missing."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -62,13 +63,30 @@ class FolderFetcher(FetcherInterface):
         if path.is_absolute() or ".." in path.parts:
             raise DownloadError(f"{url}: leaves the folder")
         try:
-            descriptor = os.open(self._folder / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = _open_below(self._folder, path)
         except OSError as error:
             raise DownloadHTTPError(f"{path}: {error.strerror}", _NOT_FOUND) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise DownloadHTTPError(f"{path}: no plain file", _NOT_FOUND)
         return _chunks(descriptor, path)
+
+
+def _open_below(folder: Path, path: PurePosixPath) -> int:
+    """Open a file without following a link on the way from ``folder``, which itself may be one.
+
+    Raises:
+        OSError: it is missing, or a part of the way is a link.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(folder, flags | os.O_DIRECTORY)
+    for part in path.parts:
+        above = descriptor
+        try:
+            descriptor = os.open(part, flags | os.O_NOFOLLOW, dir_fd=above)
+        finally:
+            os.close(above)
+    return descriptor
 
 
 def _chunks(descriptor: int, path: PurePosixPath) -> Iterator[bytes]:
@@ -217,8 +235,8 @@ def open_source(source: str) -> tuple[FetcherInterface, str]:
     if source.startswith("https://"):
         return MinimumRateFetcher(PromptFetcher(chunk_size=_CHUNK_BYTES)), source.rstrip("/") + "/"
     if "://" in source:
-        raise UpdateError(f"{source}: expected a folder or an address that begins with https://.")
+        raise UpdateError(f"{mask_address(source)}: expected a folder or an address that begins with https://.")
     folder = Path(source)
     if not folder.is_dir():
-        raise NotFetchedError(f"{source}: no such folder. Mount the stick, or fill the inbox.")
+        raise NotFetchedError(f"{mask_address(source)}: no such folder. Mount the stick, or fill the inbox.")
     return FolderFetcher(folder), _FOLDER_URL

@@ -16,7 +16,7 @@ from typing import IO
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError, SlowRetrievalError
 from tuf.ngclient.fetcher import FetcherInterface
 
-from trailcam_core.files.atomic import sync_directory, write_file
+from trailcam_core.files.atomic import make_folder, sync_directory, write_file
 from trailcam_core.files.digest import file_sha256
 from trailcam_edge.update.fetch.fetchers import RangedFetcher
 
@@ -72,7 +72,7 @@ class ResumingFetcher(FetcherInterface):
             DownloadError: the host does not deliver it; the part is kept for the next attempt.
             OSError: the disk is full, read-only or failing; nothing is kept.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         name = url.rpartition("/")[2]
         found = _NAMED_BY_DIGEST.fullmatch(name)
         part = self._folder / (_UNNAMED if found is None else name)

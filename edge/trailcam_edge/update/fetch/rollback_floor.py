@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated
 
 from trailcam_core.errors import BundleError
-from trailcam_core.files.atomic import write_file
+from trailcam_core.files.atomic import make_folder, write_file
 from trailcam_core.records import Pattern, canonical_json, parse_json
 from trailcam_edge.update.errors import RefusedError
 
@@ -130,7 +130,7 @@ def write_floor(folder: Path, floor: Floor) -> None:
         _parse(content, "rollback floor")
     except (BundleError, ValueError) as error:
         raise RefusedError(f"{error} The floor is unchanged: check the repository's metadata.") from error
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for name in _FILES:
         write_file(folder / name, content)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from trailcam_core.errors import BundleError, UpdateError
 from trailcam_core.files.atomic import write_file
+from trailcam_core.network.secrets import mask_text
 from trailcam_core.records import Choice, Pattern, Range, canonical_json, parse_json
 
 BUILTIN = "builtin"
@@ -122,4 +123,4 @@ def _parse(content: bytes, source: str) -> Journal:
 
 
 def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)[:_MAX_REASON]
+    return "".join(letter if letter.isprintable() else " " for letter in mask_text(text))[:_MAX_REASON]

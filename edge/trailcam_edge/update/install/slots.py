@@ -9,7 +9,7 @@ from pathlib import Path
 from trailcam_core.bundle.folder import MANIFEST_FILE, Bundle, open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import BundleError, UpdateError
-from trailcam_core.files.atomic import STAGING_PREFIX, remove_staging, staged_directory, sync_directory
+from trailcam_core.files.atomic import STAGING_PREFIX, make_folder, remove_staging, staged_directory, sync_directory
 from trailcam_edge.update.install.journal import BUILTIN
 
 _CHUNK_BYTES = 1 << 20
@@ -73,7 +73,7 @@ class Slots:
             OSError: the disk is full, read-only or failing; no slot appears.
         """
         slot = slot_name(bundle)
-        self._slots.mkdir(parents=True, exist_ok=True)
+        make_folder(self._slots)
         sync_directory(self._slots.parent)
         if self.is_intact(slot):
             sync_directory(self._slots)  # it may have been renamed into place right before a cut
@@ -104,7 +104,7 @@ class Slots:
         target = self.path(slot)
         wanted = str(target) if slot == BUILTIN else str(target.relative_to(self._current.parent))
         if not (self._current.is_symlink() and str(self._current.readlink()) == wanted):
-            self._current.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._current.parent)
             staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=self._current.parent))
             (staging / "current").symlink_to(wanted)
             (staging / "current").rename(self._current)

@@ -21,6 +21,7 @@ from pathlib import Path
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import BundleError, UpdateError
+from trailcam_core.files.atomic import make_folder
 from trailcam_core.inference.runtimes import check_installed
 from trailcam_edge.update.errors import BusyError, TrialFailedError
 from trailcam_edge.update.install.journal import BUILTIN, Journal, read_journal, write_journal
@@ -254,7 +255,7 @@ class Updater:
 
     @contextmanager
     def _locked(self, name: str, wait: bool = True) -> Iterator[None]:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             try:

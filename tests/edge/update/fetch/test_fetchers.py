@@ -53,14 +53,30 @@ def test_a_host_that_drips_is_left_and_one_that_does_not_is_read(host: str) -> N
         fetcher.download_bytes(f"{host}/drip", 2000)
 
 
-@pytest.mark.parametrize("odd", ["link", "pipe", "folder", "missing"])
+@pytest.mark.parametrize("odd", ["link", "pipe", "folder", "missing", "linked/file", "folder/up/file", "pipe/file"])
 def test_what_is_no_plain_file_is_not_there(tmp_path: Path, odd: str) -> None:
     (tmp_path / "secret").write_bytes(b"secret")
     (tmp_path / "inbox" / "folder").mkdir(parents=True)
     (tmp_path / "inbox" / "link").symlink_to(tmp_path / "secret")
     os.mkfifo(tmp_path / "inbox" / "pipe")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").write_bytes(b"elsewhere")
+    (tmp_path / "inbox" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "inbox" / "folder" / "up").symlink_to("../../elsewhere")
     with pytest.raises(DownloadHTTPError):
         FolderFetcher(tmp_path / "inbox").download_bytes(f"folder:/{odd}", 100)
+
+
+def test_the_folder_itself_may_be_a_link_and_leaves_nothing_open(tmp_path: Path) -> None:
+    (tmp_path / "stick" / "targets" / "meadow").mkdir(parents=True)
+    (tmp_path / "stick" / "targets" / "meadow" / "file").write_bytes(b"content")
+    (tmp_path / "media").symlink_to("stick")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        assert FolderFetcher(tmp_path / "media").download_bytes("folder:/targets/meadow/file", 100) == b"content"
+        with pytest.raises(DownloadHTTPError):
+            FolderFetcher(tmp_path / "media").download_bytes("folder:/targets/none/file", 100)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_an_address_does_not_leave_its_folder(tmp_path: Path) -> None:

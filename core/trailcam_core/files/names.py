@@ -1,0 +1,21 @@
+"""Names of files and labels from untrusted places, made safe for a terminal."""
+
+_JOINERS = "\u200c\u200d"  # of Persian words and of emoji; they steer nothing
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Return ``text`` with an escape for every character that a terminal would not print.
+
+    These are control characters, marks that turn the direction of a text, and bytes of a file name that are not UTF-8.
+    Characters in ``keep`` stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in keep or each in _JOINERS else _escape(each) for each in text)
+
+
+def _escape(character: str) -> str:
+    number = ord(character)
+    if 0xDC80 <= number <= 0xDCFF:  # a byte that os.fsdecode could not decode
+        return f"\\x{number - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,72 @@
+"""Open a model file in a child process the first time.
+
+    python -m trailcam_core.inference.first_opening MODEL
+
+LiteRT checks the structure of a file before it runs it, but some files that are well-formed and wrong abort the
+process. The digest of a file that opened, and the version of the interpreter, are kept in the cache folder of the user,
+so the child starts once for each file.
+"""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from trailcam_core.errors import BundleError, TrailcamError
+from trailcam_core.files.child_reader import read_in_child
+from trailcam_core.files.digest import file_sha256
+from trailcam_core.inference.onnx import OnnxModel
+from trailcam_core.inference.runtimes import find_runtime
+from trailcam_core.inference.tflite import TFLiteModel
+
+
+def prove_opening(path: Path) -> None:
+    """Open and run a model in a child process, unless that was done before; other errors are left to the caller.
+
+    Raises:
+        BundleError: the interpreter aborts, crashes or hangs.
+        DeviceError: no interpreter is installed.
+    """
+    if not path.is_file():
+        return
+    runtime = find_runtime("onnx" if path.suffix == ".onnx" else "tflite")
+    mark = _cache_folder() / f"{file_sha256(path)}-{runtime.name}-{runtime.version}"
+    with suppress(OSError):  # a folder that this user may not read
+        if mark.exists():
+            return
+    death = read_in_child(__name__, path)
+    if death is not None:
+        raise BundleError(
+            f"{path}: the model made the interpreter {death}, {runtime.package} {runtime.version}. The file is "
+            "damaged: copy or export it again."
+        )
+    with suppress(OSError):  # a read-only system proves the file at every start
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+
+
+def _cache_folder() -> Path:
+    """Return the folder of the marks: https://specifications.freedesktop.org/basedir-spec/latest/."""
+    root = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not root.is_absolute():
+        try:
+            root = Path.home() / ".cache"
+        except RuntimeError:  # a user without a home folder: nothing is kept
+            root = Path(os.devnull)
+    return root / "trailcam" / "opened-models"
+
+
+def _main(path: Path) -> int:
+    try:
+        model = OnnxModel(path) if path.suffix == ".onnx" else TFLiteModel(path, value_range=(0.0, 1.0))
+        model.invoke(np.zeros(model.input.shape, np.uint8))
+    except (TrailcamError, ValueError, MemoryError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(Path(sys.argv[1])))

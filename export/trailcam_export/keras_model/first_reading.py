@@ -1,0 +1,78 @@
+"""Read the weights of a Keras file in a child process: a damaged HDF5 file can abort the library that reads it.
+
+python -m trailcam_export.keras_model.first_reading MODEL
+"""
+
+import json
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from trailcam_core.errors import ExportError
+from trailcam_core.files.child_reader import read_in_child
+
+_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+
+
+def prove_reading(path: Path) -> None:
+    """Read a ``.keras`` or ``.h5`` file in a child process; errors that Python reports are left to the caller.
+
+    Raises:
+        ExportError: the reader aborts, crashes or hangs.
+    """
+    death = read_in_child(__name__, path) if path.is_file() else None
+    if death is not None:
+        raise ExportError(f"{path}: the file made its reader {death}. It is damaged: copy or save it again.")
+
+
+def lambda_layers(path: Path) -> list[str]:
+    """Return the names of the Lambda layers of a file, as far as its configuration can be read."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                text = archive.read(_CONFIG)
+        else:
+            with h5py.File(path) as file:
+                text = file.attrs["model_config"]
+        return list(_find_lambdas(json.loads(text)))
+    except (OSError, KeyError, ValueError, TypeError, RecursionError, zipfile.BadZipFile):
+        return []
+
+
+def _find_lambdas(config: Any) -> Iterator[str]:
+    if isinstance(config, dict):
+        if config.get("class_name") == "Lambda":
+            inner = config.get("config")
+            yield str(config.get("name") or (inner.get("name") if isinstance(inner, dict) else ""))
+        config = list(config.values())
+    if isinstance(config, list):
+        for item in config:
+            yield from _find_lambdas(item)
+
+
+def _read_all(file: Any) -> None:
+    def read(_name: str, item: h5py.Group | h5py.Dataset) -> None:
+        list(item.attrs.items())
+        if isinstance(item, h5py.Dataset):
+            item[()]
+
+    file.visititems(read)
+
+
+def _main(path: Path) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                path = Path(archive.extract(_WEIGHTS, folder))
+        with h5py.File(path) as file:
+            _read_all(file)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(Path(sys.argv[1])))

@@ -1,0 +1,30 @@
+"""Names that would steer a terminal."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trailcam_core.files.names import printable
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Füchsin.webp", "Füchsin.webp"),
+        ("a\x1b[31mred\nline2.webp", r"a\x1b[31mred\nline2.webp"),
+        ("f\udcfcchs.webp", r"f\xfcchs.webp"),
+        ("c1\x9b2J", r"c1\x9b2J"),
+        ("gpj.\u202ebad", r"gpj.\u202ebad"),
+        ("می\u200cروم", "می\u200cروم"),  # a Persian word with its joiner
+    ],
+)
+def test_what_a_terminal_would_obey_is_escaped(name: str, shown: str) -> None:
+    assert printable(name) == shown
+
+
+@given(st.text(st.characters(codec=None)))
+def test_the_result_can_be_printed(text: str) -> None:
+    shown = printable(text)
+    assert shown.replace("\u200c", "").replace("\u200d", "").isprintable()
+    shown.encode("utf-8")
+    assert printable(shown) == shown
