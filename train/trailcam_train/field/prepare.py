@@ -29,7 +29,7 @@ from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.data.dataset import scan_dataset
-from trailcam_train.data.near_duplicates import group_near_duplicates
+from trailcam_train.data.near_duplicates import group_duplicates
 from trailcam_train.data.splits import make_split
 from trailcam_train.field.camera_look import draw_look
 from trailcam_train.field.compositing import Box, crop_square, draw_place, draw_square, paste
@@ -127,7 +127,7 @@ def prepare_field_data(
     taken = {settings.blank_label, settings.unknown_label} & set(dataset.labels)
     if taken:
         raise DataError(f"{data}: has a class {taken.pop()!r}, which --negatives makes. Rename the folder, or field.*.")
-    copies = group_near_duplicates(dataset, progress)
+    copies = group_duplicates(dataset, progress)
     rows = make_split(dataset, copies, division.seed, division.validation, division.test)
     photos = [Source(data / row.file, row.label, row.split, _name(row.file)) for row in rows]
     others = _divide(listed, negatives, settings, division)
