@@ -34,6 +34,15 @@ class Box:
         height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
         return max(0.0, width) * max(0.0, height)
 
+    def union(self, other: "Box") -> "Box":
+        """Return the smallest box around both."""
+        x, y = min(self.x, other.x), min(self.y, other.y)
+        right, bottom = (
+            max(self.x + self.width, other.x + other.width),
+            max(self.y + self.height, other.y + other.height),
+        )
+        return Box(x, y, right - x, bottom - y)
+
     def overlap(self, other: "Box") -> float:
         """Return the common area as a fraction (0 to 1) of the smaller box."""
         smaller = min(self.area, other.area)

@@ -1,6 +1,7 @@
 """From changed pixels to regions: opened, joined, freed of shadow, and separated from ghosts, as pure functions."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -26,6 +27,7 @@ _TURNED_GAIN = 0.5  # of the changed pixels that may be left where the frame has
 _SHADOW_RATIO = (0.25, 1.0)  # of the background's level: darker is no shadow under the open sky
 _FLAT = 0.4  # of the highest column
 _LONG = 0.15  # of the region's width: a shorter end is a tail
+_PART_OF_A_CROP = 0.8  # of a region in the crop of a larger one: both are one animal, or share the crop anyway
 _DARK = 0.65  # of the pixels of a column
 
 
@@ -109,7 +111,30 @@ def find_regions(comparison: Comparison, settings: RegionSettings, shadows: bool
         kept = _without_shadow(comparison, limbs, around) if shadows else limbs
         box = _box_of(kept, around[1].start, around[0].start, opened.shape)
         found.append(Region(box, mask, pixels, _edge_ratio(comparison, mask)))
-    return tuple(sorted(found, key=lambda region: -region.pixels))
+    return _join_parts(sorted(found, key=lambda region: -region.pixels), settings.crop_margin, opened.shape)
+
+
+def _join_parts(regions: Sequence[Region], crop_margin: float, size: tuple[int, ...]) -> tuple[Region, ...]:
+    """Join a region into a larger one whose crop shows it anyway: legs below a body of the background's brightness."""
+    joined: list[Region] = []
+    for part in regions:
+        whole = next((n for n, region in enumerate(joined) if _shows(region.box, part.box, crop_margin, size)), None)
+        if whole is None:
+            joined.append(part)
+        else:
+            region = joined[whole]
+            mask = np.asarray(region.mask | part.mask, np.uint8)
+            box = region.box.union(part.box)
+            joined[whole] = replace(region, box=box, mask=mask, pixels=region.pixels + part.pixels)
+    return tuple(joined)
+
+
+def _shows(box: Box, other: Box, crop_margin: float, size: tuple[int, ...]) -> bool:
+    """Return True if the square crop of ``box`` shows nearly all of ``other``; ``size`` is (height, width) in pixels."""
+    side_px = crop_margin * max(box.width * size[1], box.height * size[0])
+    width, height = side_px / size[1], side_px / size[0]
+    crop = Box(box.centre[0] - width / 2, box.centre[1] - height / 2, width, height)
+    return crop.common_area(other) >= _PART_OF_A_CROP * other.area
 
 
 def _with_limbs(changed: Mask, mask: Mask, window: tuple[slice, slice]) -> tuple[Mask, tuple[slice, slice]]:

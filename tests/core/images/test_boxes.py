@@ -67,3 +67,7 @@ def test_a_box_inside_of_another_overlaps_wholly_and_neighbours_do_not() -> None
     assert Box(0.2, 0.2, 0.1, 0.1).overlap(outer) == pytest.approx(1)
     assert Box(0.6, 0.1, 0.1, 0.1).overlap(outer) == pytest.approx(0)
     assert Box(0.2, 0.2, 0.0, 0.1).overlap(outer) == 0
+
+
+def test_a_union_is_the_smallest_box_around_both() -> None:
+    assert Box(0.1, 0.2, 0.2, 0.1).union(Box(0.2, 0.1, 0.3, 0.1)) == Box(0.1, 0.1, 0.4, pytest.approx(0.2))  # type: ignore[arg-type]
