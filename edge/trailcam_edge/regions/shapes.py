@@ -130,7 +130,7 @@ def _join_parts(regions: Sequence[Region], crop_margin: float, size: tuple[int, 
 
 
 def _shows(box: Box, other: Box, crop_margin: float, size: tuple[int, ...]) -> bool:
-    """Return True if the square crop of ``box`` shows nearly all of ``other``; ``size`` is (height, width) in pixels."""
+    """Return True if the square crop of ``box`` shows nearly all of ``other``; ``size``: (height, width) in pixels."""
     side_px = crop_margin * max(box.width * size[1], box.height * size[0])
     width, height = side_px / size[1], side_px / size[0]
     crop = Box(box.centre[0] - width / 2, box.centre[1] - height / 2, width, height)

@@ -110,9 +110,8 @@ class DemoJson(_Counting):
     def frame(self, sequence: Sequence, result: FrameResult) -> None:
         """Print the answer with the truth."""
         verdict = self.count_frame(sequence, result)
-        if result.answer is not None:
-            truth = {"expected": sequence.expected_at(result.frame.sequence), "verdict": verdict}
-            _print_json(frame_record(result, result.answer) | truth)
+        truth = {"expected": sequence.expected_at(result.frame.sequence), "verdict": verdict}
+        _print_json(frame_record(result, result.answer) | truth)
 
     def visit(self, visit: Visit) -> None:
         """Print the visit."""

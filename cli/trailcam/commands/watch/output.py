@@ -174,10 +174,11 @@ def _time_of_day(moment: Moment) -> str:
     return moment.wall.isoformat(sep=" ", timespec="seconds")
 
 
-def frame_record(result: FrameResult, answer: Classification) -> dict[str, Any]:
-    """Return the JSON object of a frame and its answer."""
+def frame_record(result: FrameResult, answer: Classification | None) -> dict[str, Any]:
+    """Return the JSON object of a frame and its answer; without one if nothing moved."""
     frame = result.frame
     record = {"sequence": frame.sequence, "frame": frame.name, "timestamp_s": round(frame.timestamp_s, 6)}
     live = {"age_ms": round(result.age_ms, 1), "dropped": result.dropped} if result.age_ms else {}
     place = {} if result.box is None else {"box": box_json(result.box)}
-    return record | answer_record(answer) | {"outcome": result.outcome} | place | live
+    answered = {} if answer is None else answer_record(answer)
+    return record | answered | {"outcome": result.outcome} | place | live
