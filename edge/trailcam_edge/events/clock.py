@@ -57,16 +57,14 @@ class RecordingClock:
         self._read_at = clock.moment(clock.monotonic_s()).wall
         self._boot_id = RECORDING_BOOT + uuid.uuid4().hex
         self._first_s: float | None = None
-        self._newest_s: float | None = None
 
     def monotonic_s(self) -> float:
-        """Return the newest timestamp that was dated."""
-        return time.monotonic() if self._newest_s is None else self._newest_s
+        """Return seconds since the machine was started."""
+        return time.monotonic()
 
     def moment(self, monotonic_s: float) -> Moment:
         """Return a moment of the recording; the first call defines its start."""
         first_s = self._first_s = monotonic_s if self._first_s is None else self._first_s
-        self._newest_s = monotonic_s if self._newest_s is None else max(monotonic_s, self._newest_s)
         return Moment(monotonic_s - first_s, self._read_at, self._boot_id)
 
 
