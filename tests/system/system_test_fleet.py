@@ -129,7 +129,7 @@ def _camera(lower: Path, layer: Path, folder: Path, name: str, fleet: Fleet) -> 
     ):
         config = config.replace(line, other)
     if name in fleet.slow:  # the line is for SSH: pictures alone would fill it
-        config = config.replace(f'source = "http://{HERE_ADDRESS}:{PORT}/"', 'source = "demo:loop"')
+        config = config.replace('\nsource_file = "/etc/trailcam/source"', '\nsource = "demo:loop"')
     (disk / "upper/etc/trailcam/trailcam.toml").write_text(config)
     namespace = f"trailcam-rig-{fleet.names.index(name)}"
     with boot(lower, disk, folder / "console.log", namespace) as device:

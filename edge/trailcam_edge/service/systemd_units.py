@@ -141,7 +141,7 @@ def install(
 
 
 def secret_files(root: Path) -> list[Path]:
-    """Return the files below ``root`` that the group of the service reads, and nobody else."""
+    """Return the files below ``root`` that the group of the service reads."""
     return [path for path in (root / CONFIG_PATH, root / SOURCE_PATH) if path.exists() and _is_restricted(path)]
 
 
