@@ -50,7 +50,7 @@ def has_secret(address: str) -> bool:
 
 
 def is_cut_short(address: str) -> bool:
-    """Return True if a password ends the host for every program: it would look up a part of the password as a host."""
+    """Return True if a password ends the host for every program: it would resolve a part of the password as a host."""
     _, userinfo, rest = _parts(address)
     return userinfo is not None and bool(_ENDS_HOST.search(userinfo)) and not _is_ambiguous(userinfo, rest)
 
