@@ -5,8 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
-import tools.fuzz as fuzz
-from tools.fuzz import TARGETS, Target, mutate, run_target
+
+import fuzz
+from fuzz import TARGETS, Target, mutate, run_target
 
 _INPUTS = {"models": 60, "videos": 40}
 
