@@ -9,7 +9,7 @@ import pytest
 
 from trailcam_core.datasets.run_directory import read_run
 from trailcam_core.errors import ExportError
-from trailcam_core.spec import InputSpec
+from trailcam_core.spec import InputSpec, OutputSpec
 from trailcam_export.convert.quantise import quantise
 from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.diagnosis import ChannelSwap, diagnose
@@ -45,7 +45,8 @@ def _judge(tiny: Any, pictures: tuple[Images, Any], file: Predictor) -> GateResu
 
     def ask(predictor: Predictor) -> ModelOutputs:
         logits = predictor.logits(images)
-        return ModelOutputs(logits, fit_output(LABELS, "max_logit", (logits, class_ids), logits, None))
+        both = (logits, class_ids)
+        return ModelOutputs(logits, fit_output(OutputSpec(LABELS, 1.0, None), "max_logit", both, both, None))
 
     ours, theirs = ask(trained), ask(file)
     result = evaluate_gate(measure_drift(ours, theirs, class_ids), PRESETS["mlperf-99"], LABELS)
@@ -115,11 +116,12 @@ def test_numbers_that_are_not_finite(tiny: Any, pictures: tuple[Images, Any]) ->
     model.layers[-1].set_weights([kernel, bias + np.float32([0, np.inf, 0])])
     images, class_ids = pictures
     trained, file = KerasPredictor(tiny.model).logits(images), KerasPredictor(model).logits(images)
-    output = fit_output(LABELS, "max_logit", (trained, class_ids), trained, None)
+    draft = OutputSpec(LABELS, 1.0, None)
+    output = fit_output(draft, "max_logit", (trained, class_ids), (trained, class_ids), None)
     drift = measure_drift(ModelOutputs(trained, output), ModelOutputs(file, output), class_ids)
     result = with_cause(evaluate_gate(drift, PRESETS["mlperf-99"], LABELS), diagnose(trained, file, LABELS))
     assert result.verdict is Verdict.FAIL
     assert "NaN or infinity for 30 of 30 pictures" in result.reason
     assert "overflows" in result.reason
     with pytest.raises(ExportError, match="NaN or infinity for 30 of 30 validation pictures"):
-        fit_output(LABELS, "max_logit", (file, class_ids), file, None)
+        fit_output(draft, "max_logit", (file, class_ids), (file, class_ids), None)

@@ -177,7 +177,7 @@ def test_a_32_bit_machine_is_told_no_before_anything_is_copied(
 def test_a_bundle_of_a_newer_schema_says_what_to_update(
     device: Device, tiny_bundle: Path, change_manifest: Callable[..., Any]
 ) -> None:
-    change_manifest(tiny_bundle, lambda fields: fields.update(schema_version=2))
+    change_manifest(tiny_bundle, lambda fields: fields.update(schema_version=3))
     with pytest.raises(BundleError, match="Update Trailcam on this machine"):
         device.updater.install(tiny_bundle)
     assert not (device.folder / "slots").exists()
