@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -77,12 +78,13 @@ def test_a_locked_database_is_no_failing_disk(open_store: OpenStore, tmp_path: P
 
 
 def test_an_error_of_our_own_statements_is_damage_and_no_failing_disk() -> None:
-    with pytest.raises(sqlite3.OperationalError) as raised:
-        sqlite3.connect(":memory:").execute("SELECT event_id FROM visits")
-    assert isinstance(translate_error(raised.value, "x"), StoreCorruptError)
-    with pytest.raises(sqlite3.OperationalError) as raised:
-        sqlite3.connect(":memory:").execute("SELECT CAST(x'ff' AS TEXT)").fetchall()
-    assert isinstance(translate_error(raised.value, "x"), StoreCorruptError)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        with pytest.raises(sqlite3.OperationalError) as raised:
+            connection.execute("SELECT event_id FROM visits")
+        assert isinstance(translate_error(raised.value, "x"), StoreCorruptError)
+        with pytest.raises(sqlite3.OperationalError) as raised:
+            connection.execute("SELECT CAST(x'ff' AS TEXT)").fetchall()
+        assert isinstance(translate_error(raised.value, "x"), StoreCorruptError)
 
 
 def test_on_a_full_disk_pictures_go_first_then_rows_wait_and_all_goes_on(
