@@ -4,9 +4,7 @@ import codecs
 import os
 import sys
 
-from trailcam_core.files.names import printable as printable
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from trailcam_core.files.names import FORMULA_STARTS, printable
 
 
 def prepare_streams() -> None:
@@ -39,7 +37,7 @@ def discard_output() -> None:
 def csv_text(text: object) -> str:
     """Return the text of a CSV cell; a spreadsheet does not take it for a formula."""
     written = printable(str(text))
-    return f"'{written}" if written.startswith(_FORMULA_STARTS) else written
+    return f"'{written}" if written.startswith(FORMULA_STARTS) else written
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from trailcam.main import main
-from trailcam.streams import csv_text, printable
+from trailcam.streams import csv_text
+from trailcam_core.files.names import printable
 from trailcam_edge.sources import DEMO_FRAMES
 
 _FIXTURES = Path(__file__).parents[1] / "core" / "fixtures"

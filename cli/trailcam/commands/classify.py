@@ -11,9 +11,10 @@ from typing import Any
 from trailcam.json_records import answer_record, named
 from trailcam.logs import configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier
-from trailcam.streams import csv_text, printable
+from trailcam.streams import csv_text
 from trailcam_core.classifier import Classification
 from trailcam_core.errors import SourceError
+from trailcam_core.files.names import printable
 from trailcam_edge.sources import list_pictures
 
 Show = Callable[[Path, "Classification | SourceError"], None]

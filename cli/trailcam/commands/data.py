@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trailcam.progress import terminal_progress
-from trailcam.streams import printable
+from trailcam_core.files.names import printable
 
 if TYPE_CHECKING:
     from trailcam_train.data.dataset import Dataset

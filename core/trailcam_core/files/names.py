@@ -1,5 +1,6 @@
 """Names of files and labels from untrusted places, made safe for a terminal."""
 
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that begins so for a formula
 _JOINERS = "\u200c\u200d"  # of Persian words and of emoji; they steer nothing
 
 

@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from trailcam_core.files.names import FORMULA_STARTS
 from trailcam_core.images.boxes import Box
 from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.wall_time import WallTime, is_plausible
-
-_FORMULA = frozenset("=+-@\t\r")  # first characters of a text that a spreadsheet takes for a formula
 
 
 class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
@@ -157,7 +156,7 @@ def csv_row(event: EventRecord) -> list[Any]:
     """Return the values of ``CSV_HEADER``; a text that a spreadsheet takes for a formula has a quote in front."""
     record = event_json(event)
     for name in ("label", "bundle", "boot_id"):  # the texts that others choose
-        if record[name][:1] in _FORMULA:
+        if record[name].startswith(FORMULA_STARTS):
             record[name] = f"'{record[name]}"
     *values, box = record.values()
     return [*values, *(_NO_BOX if box is None else box.values())]  # the CSV writer takes None for nothing
