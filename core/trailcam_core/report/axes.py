@@ -30,7 +30,7 @@ class Axis:
 
     def text(self, value: float) -> str:
         """Return a tick as text."""
-        return (f"{100 * value:.4g}%" if self.percent else f"{value:,.6g}").replace("-", "−")  # noqa: RUF001
+        return (f"{100 * value:.4g}%" if self.percent else f"{value:,.6g}").replace("-", "−")  # noqa: RUF001 - a minus
 
 
 def fraction(name: str, show: tuple[float, ...] = ()) -> Axis:

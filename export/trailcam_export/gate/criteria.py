@@ -21,7 +21,7 @@ _KL_FRACTION = 0.95  # of the images: the percentile that ``max_kl_p95`` limits
 class Verdict(Enum):
     """The result of a criterion or of the whole gate."""
 
-    PASS = "pass"  # noqa: S105
+    PASS = "pass"  # noqa: S105 - a verdict
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
 
