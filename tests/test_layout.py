@@ -3,7 +3,7 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("core", "edge", "train", "export", "benchmarks", "deploy", "cli")
+PACKAGES = ("core", "edge", "train", "export", "benchmarks", "deploy", "archive", "cli")
 _MAX_ENTRIES = 15
 _MAX_LINES = 300
 
