@@ -34,7 +34,7 @@ def download(address: str, max_bytes: int = MAX_DOWNLOAD_BYTES, longest_s: float
         except (urllib3.exceptions.HTTPError, UnicodeError) as error:
             raise SourceError(f"{mask_address(address)}: cannot be fetched ({_reason(error)}).") from error
         try:
-            if response.status != 200:  # noqa: PLR2004 - OK, RFC 9110 section 15.3.1
+            if response.status != 200:
                 raise SourceError(f"{mask_address(address)}: the server answers {response.status}, expected 200.")
             return _read(response, mask_address(address), max_bytes, end_s)
         finally:

@@ -6,7 +6,8 @@ camtrapR, ``recordTable``.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
 from pathlib import PurePosixPath
 
 from trailcam_archive.rows.record import Answer, PictureRecord
@@ -22,6 +23,7 @@ COLUMNS = {  # name: kind of its cells
     "Folder": TEXT,
     "Station": TEXT,
     "DateTimeOriginal": TEXT,
+    "UTCOffset": TEXT,
     "Species": TEXT,
     "Confidence": NUMBER,
     "Best": TEXT,
@@ -48,6 +50,28 @@ class ModelFacts:
 
 
 @dataclass(frozen=True)
+class TimeRule:
+    """How stated times become those of the rows: ``shift`` is added; a time with a zone is converted to ``zone``."""
+
+    zone: tzinfo | None = None
+    shift: timedelta = field(default=timedelta())
+
+    def cells(self, taken: str | None) -> Row:
+        """Return the cells of an ISO 8601 time, which has an offset only where the file states one."""
+        if taken is None:
+            return {}
+        try:
+            time = datetime.fromisoformat(taken) + self.shift
+            time = time.astimezone(self.zone) if time.tzinfo is not None and self.zone is not None else time
+        except (ValueError, OverflowError):
+            return {}
+        return {"DateTimeOriginal": time.strftime("%Y-%m-%d %H:%M:%S"), "UTCOffset": time.strftime("%z") or None}
+
+
+UNCHANGED_TIMES = TimeRule()
+
+
+@dataclass(frozen=True)
 class FileRecord:
     """A file as ``folder`` (as the user named it) and ``relative`` path with "/" in between, and its record."""
 
@@ -56,7 +80,7 @@ class FileRecord:
     record: PictureRecord
 
 
-def rows_of(file: FileRecord, model: ModelFacts) -> Iterator[Row]:
+def rows_of(file: FileRecord, model: ModelFacts, times: TimeRule = UNCHANGED_TIMES) -> Iterator[Row]:
     """Yield the rows of one file: one per answer, or one with the error."""
     path = PurePosixPath(file.relative)
     parent = "" if str(path.parent) == "." else str(path.parent)
@@ -66,12 +90,10 @@ def rows_of(file: FileRecord, model: ModelFacts) -> Iterator[Row]:
         "RelativePath": printable(parent),
         "Folder": printable(file.folder),
         "Station": printable(station_of(file.folder, path)),
-        "DateTimeOriginal": file.record.taken,
-        "Model": model.name,
-        "Error": None if file.record.error is None else printable(file.record.error),
+        "Model": printable(model.name),
+        "Error": printable(file.record.error or file.record.note or "") or None,
     }
-    if file.record.note is not None:
-        common["Error"] = printable(file.record.note)
+    common |= times.cells(file.record.taken)
     if not file.record.answers:
         yield common
     for answer in file.record.answers:
@@ -94,7 +116,7 @@ def _answer_cells(answer: Answer, model: ModelFacts) -> Row:
     if answer.score is not None:
         cells |= {
             "Score": round(answer.score, 6),
-            "ScoreLimit": model.score_limit,
+            "ScoreLimit": None if model.score_limit is None else round(model.score_limit, 6),
             "ScoreRule": model.score_rule,
         }
     if answer.detection is not None:

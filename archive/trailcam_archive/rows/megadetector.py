@@ -103,7 +103,7 @@ def _detection(
 
 
 def read_detections(path: Path) -> Iterator[DetectedPicture]:
-    """Yield the pictures of a MegaDetector document; its images are read one by one, whatever their number.
+    """Yield the pictures of a MegaDetector document; its images are read one by one.
 
     Pictures with a failure are left out.
 

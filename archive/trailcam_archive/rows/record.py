@@ -60,9 +60,10 @@ class ClipFacts:
 
 @dataclass(frozen=True)
 class PictureRecord:
-    """What is known of one file: answers, or an ``error``; ``taken`` is the camera's local time, YYYY-MM-DD HH:MM:SS.
+    """What is known of one file: answers, or an ``error``.
 
-    ``note`` is a problem that left the answers usable, such as a hole in a clip.
+    ``taken`` is the time that the file states, in ISO 8601, with an offset only where it states one. ``note`` is a
+    problem that left the answers usable, such as a hole in a clip.
     """
 
     answers: tuple[Answer, ...] = ()

@@ -27,8 +27,7 @@ def write_csv(file: BinaryIO, rows: Iterable[Row]) -> None:
 
 def write_json_lines(file: BinaryIO, rows: Iterable[Row]) -> None:
     """Write one JSON object per line, with every column; an empty cell is null."""
-    for row in rows:
-        file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+    file.writelines(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
 
 
 def write_parquet(file: BinaryIO, rows: Iterable[Row]) -> None:
