@@ -43,7 +43,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "deploy rollback": ('trailcam deploy rollback --to pi@camera --reason "worse at night"',),
     "deploy logs": ("trailcam deploy logs --to pi@camera",),
     "deploy sdcard": ("trailcam deploy sdcard /media/bootfs --hostname oak",),
-    "update": ("trailcam update", "trailcam update /media/stick/release --channel mine", 'trailcam update --roll-back "worse at night"'),
+    "update": (
+        "trailcam update",
+        "trailcam update /media/stick/release --channel mine",
+        'trailcam update --roll-back "worse at night"',
+    ),
     "benchmark": (
         "trailcam benchmark exports/mine/float32.bundle exports/mine/int8.bundle",
         "trailcam benchmark --field scenes/ cutouts/",
