@@ -1,4 +1,4 @@
-"""The container and the Home Assistant add-on: their scripts are shell, their configurations are read by the product."""
+"""The container and the Home Assistant add-on: scripts are shell, configurations are read by the product."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ def test_the_configuration_of_the_add_on_is_read_with_the_lines_of_its_documenta
     documented = re.findall("```toml\n(.*?)```", (ADD_ON / "DOCS.md").read_text(encoding="utf-8"), re.DOTALL)
     config = parse_config("\n".join([written, *documented]), "trailcam.toml", tmp_path)
     assert config.live is not None
-    assert config.live.address == "0.0.0.0:8080"  # noqa: S104 - inside the container
+    assert config.live.address == "0.0.0.0:8080"
     assert config.sinks.mqtt is not None
 
 

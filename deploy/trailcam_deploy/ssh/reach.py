@@ -13,7 +13,7 @@ _VIA = ("proxyjump", "proxycommand")
 
 
 def any_reachable(destinations: Iterable[str], settings: SshSettings) -> bool:
-    """Return False if no host listens; True if one does, or is behind another host, where only a login can tell."""
+    """Return False if no host listens; True if one does, or is behind another host, where only a login shows it."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return any(pool.map(lambda destination: _listens(destination, settings), destinations))
 
