@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--zoom",
         action="store_true",
-        help="if the whole picture names nothing, classify its most conspicuous part: for small animals; needs a bundle "
+        help="if the whole picture names nothing, classify its most conspicuous part, a small animal; needs a bundle "
         'of "trailcam export --zoom"',
     )
     parser.add_argument("--top", type=int, default=3, metavar="N", help="candidates to list (default 3)")
