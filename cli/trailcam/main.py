@@ -16,6 +16,7 @@ from types import FrameType
 COMMANDS = {
     "demo": "recognise animals now, with the built-in bundle, on real photographs",
     "classify": "classify picture files and folders",
+    "card": "read a card of photographs and clips into a store: visits by station, with true times",
     "watch": "live recognition, frame by frame",
     "service": "run the camera from power-on, as a systemd service",
     "cameras": "list the cameras of this machine and explain why others are missing",

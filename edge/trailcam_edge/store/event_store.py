@@ -67,6 +67,11 @@ class EventStore:
             raise
 
     @property
+    def database(self) -> Database:
+        """The database, for tables of other packages; the caller is the only user of the store meanwhile."""
+        return self._database
+
+    @property
     def damage(self) -> StoreCorruptError | None:
         """The damage that a statement of any thread has found: the store has to be reopened."""
         return self._database.damage
@@ -96,8 +101,8 @@ class EventStore:
         """Store a blind time."""
         with self._guard, self._database.transaction([blind.started, blind.ended]) as connection:
             connection.execute(
-                "INSERT INTO blind_times VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
-                (blind.reason, *moment_columns(blind.started), *moment_columns(blind.ended)),
+                "INSERT INTO blind_times VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (blind.reason, *moment_columns(blind.started), *moment_columns(blind.ended), blind.station),
             )
 
     def begin_watch(self, moment: Moment, bundle: str) -> int:
@@ -105,7 +110,7 @@ class EventStore:
         columns = moment_columns(moment)
         with self._guard, self._database.transaction([moment]) as connection:
             cursor = connection.execute(
-                "INSERT INTO watches VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, 0)", (bundle, *columns, *columns)
+                "INSERT INTO watches VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, 0, NULL)", (bundle, *columns, *columns)
             )
             return int(cursor.lastrowid or 0)
 
@@ -209,7 +214,7 @@ class EventStore:
         self._quota.reserve_rows()
         with self._database.transaction([visit.started, visit.ended]) as connection:
             cursor = connection.execute(
-                "INSERT INTO visits VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO visits VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     visit.visit_id,
                     visit.label,
@@ -223,6 +228,8 @@ class EventStore:
                     picture_bytes,
                     state,
                     *_box_columns(visit),
+                    visit.station,
+                    visit.source,
                 ),
             )
         return int(cursor.lastrowid or 0)
@@ -241,7 +248,7 @@ def _wall_of_start(visit: Visit) -> datetime | None:
         if (
             moment.wall is not None
             and moment.boot_id == visit.started.boot_id
-            and is_plausible(moment.wall.timestamp())
+            and is_plausible(moment.wall.timestamp(), moment.boot_id)
         ):
             return moment.wall - timedelta(seconds=moment.monotonic_s - visit.started.monotonic_s)
     return None

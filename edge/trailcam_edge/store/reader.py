@@ -10,14 +10,15 @@ from typing import Any
 
 from trailcam_core.images.boxes import Box
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_read_only
-from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, WatchRecord
+from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, Station, WatchRecord
 from trailcam_edge.store.schema import check_rows
 from trailcam_edge.store.store_errors import VALUE_ERRORS, translate_error
 from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
 
 _VISIT_COLUMNS = (
     "event_id, visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
-    "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height"
+    "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height, "
+    "station, source"
 )
 _LINE_COLUMNS = (
     "started_boot_id, started_monotonic_s, CASE started_boot_id WHEN ended_boot_id "
@@ -106,17 +107,23 @@ class StoreReader:
 
     def blind_times(self, since_s: float | None = None, until_s: float | None = None) -> Iterator[BlindRecord]:
         """Yield blind times in the order they were stored; the times filter as for ``events``."""
-        query = f"SELECT reason, {_SPAN_COLUMNS} FROM blind_times ORDER BY blind_id"  # noqa: S608 - constants
-        for reason, *span in self._connection.execute(query):
-            blind = BlindRecord(reason, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]))
+        query = f"SELECT reason, station, {_SPAN_COLUMNS} FROM blind_times ORDER BY blind_id"  # noqa: S608 - constants
+        for reason, station, *span in self._connection.execute(query):
+            blind = BlindRecord(reason, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]), station)
             if _within(blind.started.unix_s, since_s, until_s):
                 yield blind
 
     def watches(self) -> Iterator[WatchRecord]:
         """Yield the intervals of watching, in order."""
-        query = f"SELECT bundle, {_SPAN_COLUMNS}, frames FROM watches ORDER BY watch_id"  # noqa: S608 - constants
-        for bundle, *span, frames in self._connection.execute(query):
-            yield WatchRecord(bundle, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]), frames)
+        query = f"SELECT bundle, {_SPAN_COLUMNS}, frames, station FROM watches ORDER BY watch_id"  # noqa: S608 - constants
+        for bundle, *span, frames, station in self._connection.execute(query):
+            started, ended = self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:])
+            yield WatchRecord(bundle, started, ended, frames, station)
+
+    def stations(self) -> list[Station]:
+        """Return the stations whose cards were read, by name; none in the store of a camera."""
+        query = "SELECT deployment_id, latitude, longitude, camera, timezone FROM stations ORDER BY deployment_id"
+        return [Station(*row) for row in self._connection.execute(query)]
 
     def counts(self) -> dict[str, int]:
         """Return the number of stored events of each label."""
@@ -141,7 +148,9 @@ class StoreReader:
         box = None if None in row[14:18] else Box(*row[14:18])
         picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if row[12] else None
         whole = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s)
-        return tuple.__new__(EventRecord, (*whole, *row[7:12], picture, row[13], box))  # half the time of naming them
+        return tuple.__new__(
+            EventRecord, (*whole, *row[7:12], picture, row[13], box, *row[18:])
+        )  # half the time of naming them
 
 
 def _select(columns: str, label: str | None, after_event_id: int) -> tuple[str, list[Any]]:
@@ -177,7 +186,7 @@ def check_connection(connection: sqlite3.Connection, folder: Path) -> None:
     """
     try:
         reader = StoreReader(connection)
-        check_rows(connection, chain(reader.events(), reader.blind_times(), reader.watches()))
+        check_rows(connection, chain(reader.events(), reader.blind_times(), reader.watches(), reader.stations()))
     except (sqlite3.Error, *VALUE_ERRORS) as error:
         raise translate_error(error, folder / DATABASE_FILE) from error
 
