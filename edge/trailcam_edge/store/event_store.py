@@ -68,6 +68,11 @@ class EventStore:
             raise
 
     @property
+    def database(self) -> Database:
+        """The database, for tables of other packages; the caller is the only user of the store meanwhile."""
+        return self._database
+
+    @property
     def damage(self) -> StoreCorruptError | None:
         """The damage that a statement of any thread has found: the store has to be reopened."""
         return self._database.damage
@@ -97,7 +102,7 @@ class EventStore:
         """Store a blind time."""
         with self._guard, self._database.transaction([blind.started, blind.ended]) as connection:
             moments = moment_values("started", blind.started) | moment_values("ended", blind.ended)
-            insert(connection, "blind_times", {"reason": blind.reason, **moments})
+            insert(connection, "blind_times", {"reason": blind.reason, **moments, "station": blind.station})
 
     def begin_watch(self, moment: Moment, bundle: str) -> int:
         """Record the start of an interval of watching and return its number for ``extend_watch``."""
@@ -229,6 +234,8 @@ def _visit_values(visit: Visit) -> dict[str, object]:
         "bundle": visit.bundle,
         "latency_ms": float(visit.latency_ms),
         **{f"box_{name}": float(value) for name, value in (box or {}).items()},
+        "station": visit.station,
+        "source": visit.source,
     }
 
 
@@ -240,7 +247,7 @@ def _wall_of_start(visit: Visit) -> datetime | None:
         if (
             moment.wall is not None
             and moment.boot_id == visit.started.boot_id
-            and is_plausible(moment.wall.timestamp())
+            and is_plausible(moment.wall.timestamp(), moment.boot_id)
         ):
             return moment.wall - timedelta(seconds=moment.monotonic_s - visit.started.monotonic_s)
     return None

@@ -12,7 +12,7 @@ from typing import Any
 from trailcam_core.images.boxes import Box
 from trailcam_edge.store.disk.checksums import CheckedConnection
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_read_only
-from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, WatchRecord
+from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, Station, WatchRecord
 from trailcam_edge.store.schema import check_rows
 from trailcam_edge.store.store_errors import VALUE_ERRORS, translate_error
 from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
@@ -20,7 +20,8 @@ from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
 _log = logging.getLogger(__name__)
 _VISIT_COLUMNS = (
     "event_id, visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
-    "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height"
+    "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height, "
+    "station, source"
 )
 _LINE_COLUMNS = (
     "started_boot_id, started_monotonic_s, CASE started_boot_id WHEN ended_boot_id "
@@ -115,15 +116,23 @@ class StoreReader:
 
     def blind_times(self, since_s: float | None = None, until_s: float | None = None) -> Iterator[BlindRecord]:
         """Yield blind times in the order they were stored; the times filter as for ``events``."""
-        for reason, *span in self._sound(f"reason, {_SPAN_COLUMNS}", "blind_times", "ORDER BY blind_id"):
-            blind = BlindRecord(reason, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]))
+        columns = f"reason, station, {_SPAN_COLUMNS}"
+        for reason, station, *span in self._sound(columns, "blind_times", "ORDER BY blind_id"):
+            blind = BlindRecord(reason, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]), station)
             if _within(blind.started.unix_s, since_s, until_s):
                 yield blind
 
     def watches(self) -> Iterator[WatchRecord]:
         """Yield the intervals of watching, in order."""
-        for bundle, *span, frames in self._sound(f"bundle, {_SPAN_COLUMNS}, frames", "watches", "ORDER BY watch_id"):
-            yield WatchRecord(bundle, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]), frames)
+        columns = f"bundle, {_SPAN_COLUMNS}, frames, station"
+        for bundle, *span, frames, station in self._sound(columns, "watches", "ORDER BY watch_id"):
+            started, ended = self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:])
+            yield WatchRecord(bundle, started, ended, frames, station)
+
+    def stations(self) -> list[Station]:
+        """Return the stations whose cards were read, by name; none in the store of a camera."""
+        columns = "deployment_id, latitude, longitude, camera, timezone"
+        return [Station(*row) for row in self._sound(columns, "stations", "ORDER BY deployment_id")]
 
     def counts(self) -> dict[str, int]:
         """Return the number of stored events of each label."""
@@ -148,7 +157,9 @@ class StoreReader:
         box = None if None in row[14:18] else Box(*row[14:18])
         picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if row[12] else None
         whole = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s)
-        return tuple.__new__(EventRecord, (*whole, *row[7:12], picture, row[13], box))  # half the time of naming them
+        return tuple.__new__(
+            EventRecord, (*whole, *row[7:12], picture, row[13], box, *row[18:])
+        )  # half the time of naming them
 
     def _select(self, columns: str, label: str | None, after_event_id: int) -> tuple[str, list[Any]]:
         query = f"SELECT {columns} FROM visits WHERE event_id > ?"  # noqa: S608 - constants

@@ -89,9 +89,32 @@ ALTER TABLE visits ADD COLUMN box_height REAL;  -- all four NULL where the frame
 """
 
 # ``migrate`` also gives every table a column ``checksum``.
-_VERSION_3 = ""
+_VERSION_3 = """
+-- Cards: stations, where a visit comes from, and the files that were read. NULL is the camera of this machine.
+CREATE TABLE stations (
+    deployment_id TEXT PRIMARY KEY,             -- one camera at one place
+    latitude REAL,                              -- decimal degrees, WGS84; NULL where unknown, as the longitude
+    longitude REAL,
+    camera TEXT,
+    timezone TEXT                               -- of the clock of the camera; NULL where the files state it
+) STRICT;
+ALTER TABLE visits ADD COLUMN station TEXT REFERENCES stations (deployment_id);
+ALTER TABLE visits ADD COLUMN source TEXT;      -- file of the picture, below the card
+ALTER TABLE blind_times ADD COLUMN station TEXT REFERENCES stations (deployment_id);
+ALTER TABLE watches ADD COLUMN station TEXT REFERENCES stations (deployment_id);
+CREATE TABLE card_files (
+    fingerprint BLOB PRIMARY KEY,               -- of size, beginning and end of the file
+    station TEXT NOT NULL REFERENCES stations (deployment_id),
+    path TEXT NOT NULL,                         -- below the card
+    clock TEXT NOT NULL,                        -- zone and correction with which its time was read
+    bundle TEXT NOT NULL
+) STRICT;
+CREATE INDEX card_files_by_path ON card_files (station, path);
+CREATE INDEX visits_by_station ON visits (station, event_id) WHERE station IS NOT NULL;
+"""
 
 SEALED_SINCE = 3
+
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)  # the n-th takes a database from version n - 1 to n
 
 _MOMENT = (
@@ -111,6 +134,9 @@ _RULES = {  # condition of every row of a table
     "AND max(box_x, box_y, box_width, box_height) <= 1.001)",
     "blind_times": _SPAN,
     "watches": f"{_SPAN} AND frames BETWEEN 0 AND 1e12",
+    "stations": "length(deployment_id) BETWEEN 1 AND 200 AND (latitude IS NULL) = (longitude IS NULL) "
+    "AND (latitude IS NULL OR (latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180))",
+    "card_files": "length(fingerprint) = 16",
     "sinks": f"event_id BETWEEN 0 AND {_LAST_VISIT}",
     "sqlite_sequence": "typeof(seq) = 'integer' AND seq BETWEEN 0 AND 1e15 "
     "AND name IN ('boots', 'clock_readings', 'visits', 'blind_times', 'watches')",
@@ -155,7 +181,7 @@ def check_rows(connection: sqlite3.Connection) -> None:
     """
     orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
     if orphan is not None:
-        raise ValueError(f"row {orphan[1]} of {orphan[0]} names a start of the machine that is not there")
+        raise ValueError(f"row {orphan[1]} of {orphan[0]} names a row of {orphan[2]} that is not there")
     for table, rule in _RULES.items():
         query = f"SELECT count(*) FROM {table} WHERE ({rule}) IS NOT TRUE"  # noqa: S608 - constants
         number = connection.execute(query).fetchone()[0]

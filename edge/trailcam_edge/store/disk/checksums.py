@@ -1,8 +1,8 @@
 """A checksum for each row: a value that a failing card has changed is found, and its row is left out.
 
-Every table with a column ``checksum`` takes part. The checksum is the CRC-32 of all other columns: first the texts in
-the order of the table, as UTF-8 with a unit separator between them, then the numbers in the order of the table, as
-little-endian IEEE 754 doubles. A column that a later migration adds is covered by itself.
+Every table with a column ``checksum`` takes part. The checksum is the CRC-32 of all other columns: first the texts
+(bytes as hexadecimal digits) in the order of the table, as UTF-8 with a unit separator between them, then the numbers
+in the order of the table, as little-endian IEEE 754 doubles. A column that a later migration adds is covered by itself.
 
 Temporary triggers of the writer's connection keep the checksums up to date, so that no statement names them. They are
 not part of the database: another program can read it, and what another program changes counts as damage.
@@ -126,6 +126,8 @@ def _values(connection: sqlite3.Connection, table: str, prefix: str = "") -> str
     for name, kind in _columns(connection, table):
         if kind == "TEXT":
             texts.append(f"ifnull({prefix}{name}, {_NO_TEXT})")
+        elif kind == "BLOB":
+            texts.append(f"ifnull(hex({prefix}{name}), {_NO_TEXT})")
         elif name != _COLUMN:
             numbers.append(f"ifnull({prefix}{name}, {_NO_NUMBER})")
     return ", ".join([f"CAST({' || char(31) || '.join(texts)} AS BLOB)", *numbers])
