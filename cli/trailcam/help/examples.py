@@ -4,8 +4,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "demo": ("trailcam demo", "trailcam demo --json"),
     "classify": (
         "trailcam classify photo.jpg photos/",
-        "trailcam classify photos/ --csv > answers.csv",
+        "trailcam classify card/ --out rows.csv",
+        "trailcam classify card/ --out rows.json --boxes megadetector.json",
+        "trailcam classify s3://bucket/2026 --out rows.parquet --ray auto",
         "trailcam classify photo.jpg --bundle exports/mine/int8.bundle",
+    ),
+    "card": (
+        "trailcam card /media/card --store visits/",
+        "trailcam card /media/card --store visits/ --stations stations.csv --timezone Europe/Berlin",
     ),
     "watch": (
         "trailcam watch --source picamera2 --visits",
