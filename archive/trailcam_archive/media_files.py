@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal
 
+from trailcam_core.datasets.class_folders import SYSTEM_FOLDERS
 from trailcam_core.errors import SourceError
 
 MediaKind = Literal["photograph", "clip"]
@@ -18,7 +19,6 @@ PHOTOGRAPH_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".heic", ".heif", ".avif", ".tif", ".tiff"}
 )
 CLIP_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".mpg", ".mpeg", ".3gp"})
-_IGNORED_STARTS = (".", "@eaDir", "#recycle")  # hidden files, and the folders of storage boxes
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def walk_media(folder: Path, on_problem: Callable[[Path, str], None]) -> Iterato
     """Yield photographs and clips below a folder, each once.
 
     Links to folders are followed, but no folder is entered twice. A link to a file inside of ``folder`` is left out,
-    because the file itself is part of the walk. Hidden files are left out.
+    because the file itself is part of the walk. Hidden files, and folders of an operating system, are left out.
 
     Args:
         folder: where the walk starts.
@@ -85,7 +85,7 @@ class _Walk:
             return
         folders: list[tuple[Path, tuple[int, int]]] = []
         for entry in found:
-            if entry.name.startswith(_IGNORED_STARTS):
+            if entry.name.startswith(".") or entry.name.lower() in SYSTEM_FOLDERS:
                 continue
             path, kind = folder / entry.name, media_kind(entry.name)
             try:

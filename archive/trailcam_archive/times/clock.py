@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from trailcam_archive.times.exif import FIRST_YEAR, LAST_YEAR
+from trailcam_archive.times.exif import LAST_YEAR
 from trailcam_archive.times.recorded import StatedTime
 
 _SHIFT = re.compile(r"([+-])(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,6}(?:\.\d{1,3})?)s)?")
 _OFFSET = re.compile(r"(?:UTC)?([+-])(\d{1,2}):?(\d\d)?")
 _LARGEST_OFFSET = timedelta(hours=14)
+_FIRST_YEAR = 2000  # of a store; a camera trap with an earlier date has a clock that was reset
 _EARLY = timedelta(days=1)  # a clock may be wrong by its zone
 
 
@@ -21,12 +22,17 @@ class CameraClock:
     Attributes:
         zone: of times that state none.
         shift: is added to every time; positive where the clock was slow.
-        name: zone and shift as a text, which the store keeps.
+        zone_name: as the user wrote it, which the store keeps.
     """
 
     zone: tzinfo
     shift: timedelta = field(default=timedelta())
-    name: str = "UTC"
+    zone_name: str = "UTC"
+
+    @property
+    def rule(self) -> str:
+        """Zone and shift as a text: two cards of one rule have comparable times."""
+        return f"{self.zone_name} {self.shift.total_seconds():+g}s"
 
     def unix_s(self, stated: StatedTime | None, latest: datetime) -> float | None:
         """Return the Unix time of a recording; None if it is unknown, or later than a day after ``latest``.
@@ -42,7 +48,7 @@ class CameraClock:
             shifted = time.astimezone(UTC) + self.shift
         except OverflowError:
             return None
-        if not FIRST_YEAR <= shifted.year <= LAST_YEAR or shifted > latest + _EARLY:
+        if not _FIRST_YEAR <= shifted.year <= LAST_YEAR or shifted > latest + _EARLY:
             return None
         return shifted.timestamp()
 
