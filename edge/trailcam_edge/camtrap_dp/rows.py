@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from trailcam_edge.camtrap_dp.taxa import taxon_of
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.store.effort import Effort
 from trailcam_edge.store.records import EventRecord, iso_minute
@@ -34,9 +35,15 @@ class Deployment:
             )
 
 
+Deployments = Mapping[str | None, Deployment]  # by station; None is the camera of this machine
+
+
 @dataclass(frozen=True)
 class Project:
-    """The project of the data; ``taxa`` maps labels to scientific names, ``licence`` is an SPDX name."""
+    """The project of the data.
+
+    ``taxa`` maps labels to scientific names, beside those of the built-in bundle; ``licence`` is an SPDX name.
+    """
 
     title: str
     contributor: str
@@ -63,38 +70,40 @@ def deployment_row(deployment: Deployment, effort: Effort | None, span: tuple[fl
     }
 
 
-def media_rows(events: Iterable[EventRecord], pictured: set[str], deployment: Deployment) -> Iterator[Row]:
+def media_rows(events: Iterable[EventRecord], pictured: set[str], deployments: Deployments) -> Iterator[Row]:
     """Yield a row for each picture in the package."""
     for event in events:
         if event.visit_id in pictured:
             yield {
                 "mediaID": event.visit_id,
-                "deploymentID": deployment.deployment_id,
+                "deploymentID": deployments[event.station].deployment_id,
                 "captureMethod": "activityDetection",
                 "timestamp": utc_stamp(event.started.unix_s),
                 "filePath": f"media/{event.visit_id}.jpg",
                 "filePublic": "false" if _observation_type(event) == "human" else "true",
                 "fileName": f"{event.visit_id}.jpg",
                 "fileMediatype": "image/jpeg",
+                "mediaComments": None if event.source is None else f"picture of {event.source}",
             }
 
 
 def observation_rows(
-    events: Iterable[EventRecord], pictured: set[str], deployment: Deployment, project: Project
+    events: Iterable[EventRecord], pictured: set[str], deployments: Deployments, project: Project
 ) -> Iterator[Row]:
     """Yield an event-based row for each visit and, if its picture has a box, a media-based row with the box."""
     for event in events:
         kind = _observation_type(event)
         end = utc_stamp(event.ended.unix_s)
+        taxon = taxon_of(event.label, event.bundle, project.taxa)
         row: Row = {
             "observationID": event.visit_id,
-            "deploymentID": deployment.deployment_id,
+            "deploymentID": deployments[event.station].deployment_id,
             "eventID": event.visit_id,
             "eventStart": utc_stamp(event.started.unix_s),
             "eventEnd": end,
             "observationLevel": "event",
             "observationType": kind,
-            "scientificName": project.taxa.get(event.label),
+            "scientificName": None if taxon is None else taxon.name,
             "classificationMethod": "machine",
             "classifiedBy": event.bundle,
             "classificationTimestamp": end,

@@ -54,6 +54,7 @@ class StoreReader:
         until_s: float | None = None,
         after_event_id: int = 0,
         limit: int | None = None,
+        station: str | None = None,
     ) -> Iterator[EventRecord]:
         """Return events in the order they were stored.
 
@@ -63,8 +64,9 @@ class StoreReader:
             until_s: only those that started before.
             after_event_id: only those stored later than this one.
             limit: maximum number of rows that are read, before times are compared; None means all.
+            station: only those of this one.
         """
-        query, values = _select(_VISIT_COLUMNS, label, after_event_id)
+        query, values = _select(_VISIT_COLUMNS, label, after_event_id, station)
         query += " ORDER BY event_id"
         if limit is not None:
             query += " LIMIT ?"
@@ -93,10 +95,15 @@ class StoreReader:
                 yield tuple.__new__(EventLine, (unix_s, basis, duration_s, name, confidence, picture))
 
     def before_last(
-        self, number: int, label: str | None = None, since_s: float | None = None, until_s: float | None = None
+        self,
+        number: int,
+        label: str | None = None,
+        since_s: float | None = None,
+        until_s: float | None = None,
+        station: str | None = None,
     ) -> int:
         """Return the number after which the last ``number`` of these events come."""
-        query, values = _select("event_id, started_boot_id, started_monotonic_s", label, 0)
+        query, values = _select("event_id, started_boot_id, started_monotonic_s", label, 0, station)
         found = (
             event_id
             for event_id, *moment in self._connection.execute(f"{query} ORDER BY event_id DESC", values)
@@ -153,9 +160,14 @@ class StoreReader:
         )  # half the time of naming them
 
 
-def _select(columns: str, label: str | None, after_event_id: int) -> tuple[str, list[Any]]:
+def _select(columns: str, label: str | None, after_event_id: int, station: str | None = None) -> tuple[str, list[Any]]:
     query = f"SELECT {columns} FROM visits WHERE event_id > ?"  # noqa: S608 - constants
-    return (query, [after_event_id]) if label is None else (f"{query} AND label = ?", [after_event_id, label])
+    values: list[Any] = [after_event_id]
+    for name, value in (("label", label), ("station", station)):
+        if value is not None:
+            query += f" AND {name} = ?"
+            values.append(value)
+    return query, values
 
 
 @contextmanager
