@@ -2,9 +2,10 @@
 
 import os
 import struct
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 _MAX_PART_BYTES = 1_000_000  # an EXIF block of a JPEG has at most 64 kB
 _MAX_TOTAL_BYTES = 8_000_000
@@ -19,15 +20,15 @@ class BoundedFile:
     """A file that is read by parts: each, their sum and their number are bounded.
 
     Args:
-        path: the file.
+        path: the file, or its content.
 
     Raises:
         OSError: it cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=16_384)
-        self.size_bytes = os.fstat(self._file.fileno()).st_size
+    def __init__(self, path: Path | bytes) -> None:
+        self._file: IO[bytes] = path.open("rb", buffering=16_384) if isinstance(path, Path) else BytesIO(path)
+        self.size_bytes = os.fstat(self._file.fileno()).st_size if isinstance(path, Path) else len(path)
         self._reads = self._total_bytes = 0
 
     def read(self, start: int, size: int) -> bytes:

@@ -27,13 +27,13 @@ class StatedTime:
     basis: TimeBasis
 
 
-def recorded_time(path: Path, kind: MediaKind) -> StatedTime | None:
+def recorded_time(path: Path | bytes, kind: MediaKind) -> StatedTime | None:
     """Return the time that a file states; None if it states none, or one that no camera can have.
 
     A damaged file is not an error here: what cannot be read states no time.
 
     Args:
-        path: the file.
+        path: the file, or its content.
         kind: photograph or clip.
 
     Raises:

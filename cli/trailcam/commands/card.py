@@ -142,7 +142,7 @@ def _print_summary(summary: CardSummary, arguments: argparse.Namespace, clock: C
 
 def _list(what: str, names: list[str]) -> None:
     if names:
-        _note(f"{len(names)} {what}:")
+        _note(f"{what}, {len(names)}:")
         for name in names[:_MAX_LISTED]:
             print(f"  {printable(name)}", file=sys.stderr)
         if len(names) > _MAX_LISTED:

@@ -151,7 +151,7 @@ def _add_tables(
         "deployments": (
             DEPLOYMENT_COLUMNS,
             [
-                deployment_row(deployments[name], each.effort, each.span, each.times_known)
+                deployment_row(deployments[name], each.effort, each.span, each.times_known, name is not None)
                 for name, each in chosen.stations.items()
             ],
         ),

@@ -52,8 +52,18 @@ class Project:
     taxa: Mapping[str, str] = field(default_factory=dict)
 
 
-def deployment_row(deployment: Deployment, effort: Effort | None, span: tuple[float, float], times_known: bool) -> Row:
-    """Return the row of the deployment, with its effort in words; ``span`` is first and last Unix time of its data."""
+def deployment_row(
+    deployment: Deployment, effort: Effort | None, span: tuple[float, float], times_known: bool, of_card: bool = False
+) -> Row:
+    """Return the row of the deployment, with its effort in words.
+
+    Args:
+        deployment: camera and place.
+        effort: of the camera.
+        span: first and last Unix time of its data.
+        times_known: no time is a bound only.
+        of_card: the effort is the time from the first recording of a card to the last.
+    """
     start_s, end_s = span
     return {
         "deploymentID": deployment.deployment_id,
@@ -66,7 +76,7 @@ def deployment_row(deployment: Deployment, effort: Effort | None, span: tuple[fl
         "deploymentEnd": utc_stamp(math.ceil(end_s)),
         "cameraID": deployment.camera_id,
         "timestampIssues": "false" if times_known else "true",
-        "deploymentComments": _describe_effort(effort),
+        "deploymentComments": _describe_effort(effort, of_card),
     }
 
 
@@ -139,9 +149,13 @@ def _observation_type(event: EventRecord) -> str:
     return _TYPES.get(event.label.lower(), "animal")
 
 
-def _describe_effort(effort: Effort | None) -> str:
+def _describe_effort(effort: Effort | None, of_card: bool) -> str:
     if effort is None:
         return "Effort was not recorded."
+    if of_card:
+        hours = (effort.end_s - effort.start_s) / 3600
+        text = f"Effort: {hours:.2f} h from the first recording to the last; the card does not state when the camera slept."
+        return f"{text} Damaged recordings: see blind-times.csv." if effort.blind else text
     text = f"Watched {effort.watched_s / 3600:.2f} h of {(effort.end_s - effort.start_s) / 3600:.2f} h."
     blind = [
         f"{reason} {seconds / 3600:.2f} h ({number} times)"
