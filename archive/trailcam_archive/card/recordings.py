@@ -16,13 +16,20 @@ _SAMPLE_BYTES = 16_384  # from the beginning, the middle and the end: a card of 
 class Recording:
     """One photograph or clip.
 
-    ``unix_s`` is when it began, None if that is unknown. ``fingerprint`` is the same for every copy of the file.
+    ``unix_s`` is when it began, None if that is unknown; ``duration_s`` is that of a clip as its file states it.
+    ``fingerprint`` is the same for every copy of the file.
     """
 
     file: MediaFile
     station: str
     unix_s: float | None
     fingerprint: bytes
+    duration_s: float = 0.0
+
+    @property
+    def ended_s(self) -> float | None:
+        """When it ended, in Unix time, as far as its file states it."""
+        return None if self.unix_s is None else self.unix_s + self.duration_s
 
     @property
     def name(self) -> str:
@@ -46,7 +53,7 @@ def fingerprint(path: Path) -> bytes:
 
 
 def group_sequences(recordings: Iterable[Recording], gap_s: float) -> Iterator[tuple[Recording, ...]]:
-    """Yield the sequences of a card: recordings of one station that begin at most ``gap_s`` after the one before.
+    """Yield the sequences of a card: recordings of one station that begin at most ``gap_s`` after the one before ended.
 
     A recording of unknown time is a sequence of its own. Stations are in the order of their names, and their sequences
     in that of their times; those of unknown time come last, by path.
@@ -54,12 +61,13 @@ def group_sequences(recordings: Iterable[Recording], gap_s: float) -> Iterator[t
     ordered = sorted(recordings, key=_place)
     for _, found in groupby(ordered, key=lambda each: each.station):
         waiting: list[Recording] = []
+        last_s = float("-inf")
         for each in found:
-            last_s = waiting[-1].unix_s if waiting else None
-            if waiting and (each.unix_s is None or last_s is None or each.unix_s - last_s > gap_s):
+            if waiting and (each.unix_s is None or each.unix_s - last_s > gap_s):
                 yield tuple(waiting)
-                waiting = []
+                waiting, last_s = [], float("-inf")
             waiting.append(each)
+            last_s = max(last_s, each.ended_s or last_s)
         yield tuple(waiting)
 
 

@@ -154,7 +154,7 @@ def _describe_effort(effort: Effort | None, of_card: bool) -> str:
         return "Effort was not recorded."
     if of_card:
         hours = (effort.end_s - effort.start_s) / 3600
-        text = f"Effort: {hours:.2f} h from the first recording to the last; the card does not state when the camera slept."
+        text = f"Effort: {hours:.2f} h from the first recording to the last; gaps of the camera are not known."
         return f"{text} Damaged recordings: see blind-times.csv." if effort.blind else text
     text = f"Watched {effort.watched_s / 3600:.2f} h of {(effort.end_s - effort.start_s) / 3600:.2f} h."
     blind = [

@@ -52,8 +52,8 @@ def write_package(
     cameras = f", {summary.deployments} deployments" if summary.deployments > 1 else ""
     print(f"{arguments.camtrap_dp}: {summary.observations} observations, {summary.media} pictures{cameras}.")
     if summary.watched_s is not None:
-        whose = "The cameras" if summary.deployments > 1 else "The camera"
-        print(f"{whose} watched {summary.watched_s / 3600:.2f} h in it.")
+        hours = f"{summary.watched_s / 3600:.2f} h"
+        print(f"From first to last recording: {hours} in all." if stations else f"The camera watched {hours} in it.")
     if summary.undated:
         print(
             f"trailcam: {summary.undated} visits are left out: no clock and no file states their date.",
