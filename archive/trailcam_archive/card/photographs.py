@@ -93,7 +93,7 @@ def _sighting(
     started_s: float,
     ended_s: float,
 ) -> Sighting:
-    """Return what the mean of several looks at one place is called, with the look that shows it best."""
+    """Return the label of the mean of several crops of one place, with the crop that shows it best."""
     mean: MeanLogits | None = None
     for look in looks:
         mean = add_logits(mean, look.logits)

@@ -1,6 +1,7 @@
 """Decode photographs in other processes while the last ones are classified."""
 
 import os
+import struct
 import subprocess
 import sys
 from collections import deque
@@ -46,7 +47,7 @@ class DecodeProcess:
             content = process.stdout.read(size)
             if len(content) != size:
                 raise OSError("the answer ends early")
-        except (OSError, ValueError) as error:
+        except (OSError, struct.error) as error:
             raise self._bury(process, path) from error
         if not height:
             raise SourceError(content.decode("utf-8", "surrogateescape"))

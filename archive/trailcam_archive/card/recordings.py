@@ -38,7 +38,7 @@ class Recording:
 
 
 def fingerprint(path: Path) -> bytes:
-    """Return 16 bytes that tell files apart by their size and three samples.
+    """Return 16 bytes that differ between files: a digest of their size and three samples.
 
     Raises:
         OSError: the file cannot be read.
@@ -55,7 +55,7 @@ def fingerprint(path: Path) -> bytes:
 def group_sequences(recordings: Iterable[Recording], gap_s: float) -> Iterator[tuple[Recording, ...]]:
     """Yield the sequences of a card: recordings of one station that begin at most ``gap_s`` after the one before ended.
 
-    A recording of unknown time is a sequence of its own. Stations are in the order of their names, and their sequences
+    A recording of unknown time is a separate sequence. Stations are in the order of their names, and their sequences
     in that of their times; those of unknown time come last, by path.
     """
     ordered = sorted(recordings, key=_place)
@@ -67,7 +67,7 @@ def group_sequences(recordings: Iterable[Recording], gap_s: float) -> Iterator[t
                 yield tuple(waiting)
                 waiting, last_s = [], float("-inf")
             waiting.append(each)
-            last_s = max(last_s, each.ended_s or last_s)
+            last_s = last_s if each.ended_s is None else max(last_s, each.ended_s)
         yield tuple(waiting)
 
 

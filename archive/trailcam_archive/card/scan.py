@@ -1,4 +1,4 @@
-"""The first look at a card: its files with station, time and fingerprint, before a pixel is decoded."""
+"""The list of a card: its files with station, time and fingerprint, before a pixel is decoded."""
 
 import threading
 from collections.abc import Callable
@@ -107,8 +107,8 @@ class Scan:
             return
         self._met.add(mark)
         self._check_start(name, stated)
-        if recording.unix_s is not None:
-            ended_s = recording.ended_s or recording.unix_s
+        if recording.unix_s is not None and recording.ended_s is not None:
+            ended_s = recording.ended_s
             first_s, last_s = contents.spans.get(name, (recording.unix_s, ended_s))
             contents.spans[name] = min(first_s, recording.unix_s), max(last_s, ended_s)
         if not self._is_known(recording, clock):
@@ -146,7 +146,7 @@ class Scan:
         """Refuse ``start`` for a second recording of a station.
 
         Raises:
-            DataError: nobody knows when the second one began.
+            DataError: it does not date the second one.
         """
         if stated is not None or self._settings.start is None:
             return
