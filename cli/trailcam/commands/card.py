@@ -130,9 +130,9 @@ def _print_summary(summary: CardSummary, arguments: argparse.Namespace, clock: C
             f'times without a zone were read in that of this computer, {clock.zone_name}; "--timezone" names another.'
         )
     if summary.known:
-        _note(f"{summary.known} files were in the store before.")
+        _note(f"files that were in the store before: {summary.known}.")
     if summary.undated:
-        _note(f"{summary.undated} files state no time that can be true: their visits have none.")
+        _note(f"files that state no time that can be true, so that their visits have none: {summary.undated}.")
     _list("copies of other files, which count once", summary.copies)
     _list("files in no folder of the table of stations", summary.strangers)
     _list("problems", summary.problems)
