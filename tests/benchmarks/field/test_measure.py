@@ -16,11 +16,12 @@ from trailcam_benchmarks.field.measure import ClipResult, measure_clip
 from trailcam_benchmarks.field.plan import plan_clips, standard_conditions
 from trailcam_benchmarks.field.renderings import render_animal, render_scene
 from trailcam_benchmarks.field.run import FieldPlan, measure_field, result_json
-from trailcam_benchmarks.field.summary import cluster_rate, summarise, text_table
+from trailcam_benchmarks.field.summary import summarise, text_table
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_core.jobs.progress import silent
 from trailcam_core.spec import InputSpec, OutputSpec
+from trailcam_core.statistics.clustered import cluster_rate
 from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.regions import RegionSettings
 

@@ -72,8 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=_ZOOM_EVERY_S,
         metavar="SECONDS",
-        help=f"while nothing moves, classify the most conspicuous part of the frame this often ({_ZOOM_EVERY_S:g}); off "
-        'by default; needs a bundle of "trailcam export --zoom"',
+        help=f"while nothing moves, classify the most conspicuous part of the frame this often ({_ZOOM_EVERY_S:g}); "
+        'off by default; needs a bundle of "trailcam export --zoom"',
     )
     parser.add_argument("--rate", type=float, metavar="HZ", help="maximum number of frames to classify per second")
     camera = parser.add_argument_group("camera")
