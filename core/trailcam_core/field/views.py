@@ -20,6 +20,14 @@ from trailcam_core.statistics.clustered import cluster_rate
 
 GROUPS_FILE = "groups.json"
 CROPS = "crops"
+PICTURE_ROWS = (
+    "photographs",
+    "device crops",
+    "other animals: photographs",
+    "other animals: device crops",
+    "nothing: whole pictures",
+    "nothing: crops",
+)
 _MAX_GROUPS_BYTES = 500_000_000
 
 Floats = npt.NDArray[np.floating]
@@ -68,26 +76,16 @@ def field_figures(
     for row, is_answer, answer in zip(rows, named, answers, strict=True):
         right = float(is_answer and output.labels[int(answer)] == row.label)
         found.setdefault(_view(row, output), []).append((groups.get(row.file, row.file), right, float(is_answer)))
-    return FieldFigures(tuple(_row(name, found[name]) for name in _VIEWS if name in found))
-
-
-_VIEWS = (
-    "photographs",
-    "device crops",
-    "other animals: photographs",
-    "other animals: device crops",
-    "nothing: whole pictures",
-    "nothing: crops",
-)
+    return FieldFigures(tuple(_row(name, found[name]) for name in PICTURE_ROWS if name in found))
 
 
 def _view(row: SplitRow, output: OutputSpec) -> str:
     kind = 4 if row.label in output.blank_labels else 2 if row.label in output.unknown_labels else 0
-    return _VIEWS[kind + is_crop(row)]
+    return PICTURE_ROWS[kind + is_crop(row)]
 
 
 def _row(name: str, counts: Sequence[tuple[str, float, float]]) -> FieldRow:
-    has_truth = name in _VIEWS[:2]
+    has_truth = name in PICTURE_ROWS[:2]
     return FieldRow(
         name=name,
         unit="pictures",
