@@ -25,6 +25,7 @@ import numpy as np
 
 from trailcam_core.datasets.run_directory import SPLITS, SplitRow, split_to_bytes
 from trailcam_core.errors import DataError, SourceError
+from trailcam_core.field.cutouts import Cutout, cut_out
 from trailcam_core.field.views import GROUPS_FILE
 from trailcam_core.files.atomic import staged_directory
 from trailcam_core.images.decode import read_image
@@ -36,7 +37,6 @@ from trailcam_train.data.near_duplicates import group_duplicates
 from trailcam_train.data.splits import make_split
 from trailcam_train.field.camera_look import draw_look
 from trailcam_train.field.compositing import Box, crop_square, draw_place, draw_square, paste
-from trailcam_train.field.cutouts import Cutout, cut_out
 from trailcam_train.field.negatives import NOTHING, Negative, check_scenes, find_negatives, split_groups
 from trailcam_train.field.settings import FieldSettings
 
