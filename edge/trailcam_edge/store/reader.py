@@ -92,14 +92,19 @@ class StoreReader:
     ) -> Iterator[EventLine]:
         """Yield the short form of the events that ``events`` returns, in half the time."""
         query, values = self._select(_LINE_COLUMNS, label, after_event_id)
-        resolve = self.timeline.resolve
         everything = since_s is None and until_s is None
+        known: dict[str, tuple[float, str] | None] = {}
         rows = self._connection.execute(query + " ORDER BY event_id", values)
         for boot_id, start_s, duration_s, name, confidence, visit_id in rows:
-            unix_s, basis = resolve(boot_id, start_s)
+            if boot_id not in known:
+                known[boot_id] = self.timeline.constant(boot_id)
+            offset = known[boot_id]
+            unix_s, basis = (
+                self.timeline.resolve(boot_id, start_s) if offset is None else (offset[0] + start_s, offset[1])
+            )
             if everything or _within(unix_s, since_s, until_s):
                 picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if visit_id else None
-                yield tuple.__new__(EventLine, (unix_s, basis, duration_s, name, confidence, picture))
+                yield unix_s, basis, duration_s, name, confidence, picture
 
     def before_last(
         self, number: int, label: str | None = None, since_s: float | None = None, until_s: float | None = None
