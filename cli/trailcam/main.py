@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             mask_tracebacks()
         prepare_streams()
         if "_ARGCOMPLETE" in os.environ:
-            from trailcam.completion import complete
+            from trailcam.help.completion import complete
 
             complete(COMMANDS, ACTIONS)
         try:
@@ -145,6 +145,8 @@ def _overview() -> str:
 
 
 def _run(name: str, words: list[str]) -> int:
+    import argparse
+
     from trailcam.logs import SafeParser
 
     command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
@@ -154,6 +156,8 @@ def _run(name: str, words: list[str]) -> int:
         allow_abbrev=False,
     )
     command.add_arguments(parser)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "\n\n".join(filter(None, [_examples(name), parser.epilog]))
     arguments = parser.parse_args(words)
     if name.split()[0] in _WITH_SECRETS:
         os.umask(os.umask(0o077) | 0o022)
@@ -171,6 +175,12 @@ def _run(name: str, words: list[str]) -> int:
         if _seen and isinstance(error, ImportError):  # Ctrl-C while an extension module was imported
             return _fail("interrupted.", _INTERRUPTED)
         return _explain(name, error)
+
+
+def _examples(name: str) -> str:
+    from trailcam.help.examples import EXAMPLES
+
+    return "\n  ".join(["examples:", *EXAMPLES[name]])
 
 
 def _explain(name: str, error: Exception) -> int:

@@ -1,8 +1,10 @@
 """The front door: help without weight, exit codes, one line per error."""
 
+import argparse
 import errno
 import importlib
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from trailcam import main as front_door
 from trailcam.commands import classify
+from trailcam.help.examples import EXAMPLES
 from trailcam_core.errors import BundleError
 
 HEAVY = ("numpy", "cv2", "tensorflow", "keras", "ai_edge_litert", "tqdm")
@@ -48,6 +51,17 @@ def test_explaining_a_command_does_not_import_a_training_framework(name: str) ->
         "sys.exit(any(heavy in sys.modules for heavy in ('tensorflow', 'keras')))"
     )
     subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+
+
+@pytest.mark.parametrize("name", [*front_door.COMMANDS, *front_door.ACTIONS])
+def test_every_help_has_examples_that_its_parser_accepts(name: str) -> None:
+    command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
+    for example in EXAMPLES[name]:
+        words = shlex.split(example.removeprefix('eval "$(').removesuffix(')"').split(" > ")[0].removeprefix("sudo "))
+        assert words[: 1 + len(name.split())] == ["trailcam", *name.split()]
+        parser = argparse.ArgumentParser(allow_abbrev=False, exit_on_error=False)
+        command.add_arguments(parser)
+        parser.parse_args(words[1 + len(name.split()) :])
 
 
 def test_a_misspelt_command_is_corrected(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from trailcam_archive.card.recordings import Recording
 from trailcam_core.errors import DataError
 from trailcam_edge.events import Moment
-from trailcam_edge.store.database import moment_columns
+from trailcam_edge.store.database import insert, moment_columns, moment_values
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.records import Station
 
@@ -63,7 +63,8 @@ class CardJournal:
             _check_same(Station(*rows[0]), station, str(self._store.folder))
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT INTO stations VALUES (?, ?, ?, ?, ?) ON CONFLICT (deployment_id) DO UPDATE SET "
+                "INSERT INTO stations (deployment_id, latitude, longitude, camera, timezone) "
+                "VALUES (?, ?, ?, ?, ?) ON CONFLICT (deployment_id) DO UPDATE SET "
                 "latitude = coalesce(latitude, excluded.latitude), "
                 "longitude = coalesce(longitude, excluded.longitude), "
                 "camera = coalesce(camera, excluded.camera), timezone = coalesce(timezone, excluded.timezone)",
@@ -74,7 +75,10 @@ class CardJournal:
         """Note the files of a sequence whose visits are stored."""
         rows = [(each.fingerprint, each.station, each.name, clock, bundle) for each in recordings]
         with self._database.transaction() as connection:
-            connection.executemany("INSERT OR IGNORE INTO card_files VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany(
+                "INSERT OR IGNORE INTO card_files (fingerprint, station, path, clock, bundle) VALUES (?, ?, ?, ?, ?)",
+                rows,
+            )
 
     def put_effort(self, station: str, first: Moment, last: Moment, bundle: str) -> None:
         """Note that a camera was in place from its first recording to its last.
@@ -91,10 +95,8 @@ class CardJournal:
                 (station, last_s, first_s),
             ).fetchall()
             if not rows:
-                connection.execute(
-                    "INSERT INTO watches VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (bundle, *moment_columns(first), *moment_columns(last), frames, station),
-                )
+                moments = moment_values("started", first) | moment_values("ended", last)
+                insert(connection, "watches", {"bundle": bundle, **moments, "frames": frames, "station": station})
                 return
             watch_id, started_s, ended_s = rows[0]
             if first_s < started_s:

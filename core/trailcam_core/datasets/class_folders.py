@@ -20,7 +20,7 @@ from pathlib import Path
 from trailcam_core.errors import DataError
 from trailcam_core.images.decode import IMAGE_SUFFIXES
 
-_SYSTEM_FOLDERS = frozenset(  # in lower case
+SYSTEM_FOLDERS = frozenset(  # in lower case
     {
         "@eadir",  # thumbnails of Synology
         "@__thumb",  # of QNAP
@@ -141,7 +141,7 @@ def _walk_unsorted(root: Path) -> Iterator[Path]:
 
 def is_system_name(name: str) -> bool:
     """Return whether a folder is hidden, or one of an operating system or network storage."""
-    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
+    return name.startswith(".") or name.lower() in SYSTEM_FOLDERS
 
 
 def _refuse(error: OSError) -> None:

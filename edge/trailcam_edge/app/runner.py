@@ -162,10 +162,16 @@ class Runner:
         """Open the model that the user or the updater selects; a monitor with the same settings is kept."""
         monitor = self._parts.select_monitor(config)
         if monitor is None:
-            return self._parts.open_model(config), None
+            return self._open_model(config), None
         if self._monitor is not None and self._monitor.settings == monitor.settings:
             self._monitor.gap_s, monitor = monitor.gap_s, self._monitor
-        return self._parts.open_model(replace(config, model=replace(config.model, bundle=monitor.bundle))), monitor
+        return self._open_model(replace(config, model=replace(config.model, bundle=monitor.bundle))), monitor
+
+    def _open_model(self, config: Config) -> Classifier:
+        classifier = self._parts.open_model(config)
+        if config.motion.zoom_every_s:
+            classifier.check_zoom()
+        return classifier
 
     def _poll_reload(self) -> ModelReload | None:
         """Reload the configuration if requested; after any error the old one stays in place."""

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from trailcam_core.errors import SourceError
+from trailcam_core.files.names import counted
 from trailcam_edge.sources.frame import Delivery, Frame, OnBadFrame
 from trailcam_edge.sources.opencv_capture import BufferPool
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
@@ -132,7 +133,11 @@ class VideoSource:
         self._on_bad_frame(SourceError(f"{self._path}: {problem}. It is cut off or damaged: copy it again."))
 
     def _describe_death(self, frames: int) -> str:
-        place = f"after frame {frames - 1}; the {frames} frames up to it count" if frames else "before its first frame"
+        place = (
+            f"after frame {frames - 1}; {counted(frames, 'frame')} up to it count"
+            if frames
+            else "before its first frame"
+        )
         return f"{self._path}: the video made its decoder {self._decoder.death} {place}. Copy the damaged file again."
 
     def _step_s(self, stated_s: float) -> float:

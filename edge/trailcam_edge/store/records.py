@@ -1,6 +1,6 @@
 """Records of the store with resolved wall time, and their JSON and CSV forms: ``docs/events.md`` has the schema."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -9,6 +9,9 @@ from trailcam_core.files.names import FORMULA_STARTS
 from trailcam_core.images.boxes import Box
 from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.wall_time import WallTime, is_plausible
+
+_SECONDS = [f"{number:02}" for number in range(60)]
+_MILLISECONDS = [f".{number:03}Z" for number in range(1000)]
 
 
 class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
@@ -38,15 +41,9 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     source: str | None = None
 
 
-class EventLine(NamedTuple):
-    """One visit as a list for people shows it: ``unix_s`` and ``basis`` as in ``WallTime``."""
-
-    unix_s: float | None
-    basis: str
-    duration_s: float
-    label: str
-    confidence: float
-    picture: str | None
+# One visit as a list for people shows it: time and basis as in ``WallTime``, duration in s, label, confidence, and
+# picture as in ``EventRecord``.
+EventLine = tuple[float | None, str, float, str, float, str | None]
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,8 @@ def iso_time(unix_s: float | None) -> str | None:
     microseconds = round(rest_s * 1e6)
     if microseconds == 60_000_000:
         return datetime.fromtimestamp(round(unix_s), UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-    return f"{iso_minute(minute)}{microseconds // 1_000_000:02}.{microseconds // 1000 % 1000:03}Z"
+    second, millisecond = divmod(microseconds // 1000, 1000)
+    return f"{iso_minute(minute)}{_SECONDS[second]}{_MILLISECONDS[millisecond]}"
 
 
 @lru_cache
@@ -128,7 +126,9 @@ def event_json(event: EventRecord) -> dict[str, Any]:
 
 def box_json(box: Box | None) -> dict[str, float] | None:
     """Return the JSON object of a box: x, y, width and height as fractions of the image, from its upper left corner."""
-    return None if box is None else {name: round(value, 5) for name, value in asdict(box).items()}
+    if box is None:
+        return None
+    return {"x": round(box.x, 5), "y": round(box.y, 5), "width": round(box.width, 5), "height": round(box.height, 5)}
 
 
 def blind_json(blind: BlindRecord) -> dict[str, Any]:

@@ -8,15 +8,17 @@ until it was set. These are never changed afterwards. Later knowledge is in ``cl
 combines both when the store is read.
 
 ``PRAGMA integrity_check`` proves the pages, and that tables and their indices agree. It does not check values: a
-flipped bit in a time or a text passes it. Values that the readers cannot decode, or that no camera writes (``_RULES``),
-are damage.
+flipped bit in a time or a text passes it. From version 3 on every row has a checksum (``disk.checksums``); ``_RULES``
+find what was damaged before that.
 """
 
 import re
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
+
+from trailcam_edge.store.disk.checksums import seal
 
 APPLICATION_ID = 0x54434D31  # "TCM1", so that "file" and we know whose database this is
 
@@ -86,6 +88,7 @@ ALTER TABLE visits ADD COLUMN box_width REAL;
 ALTER TABLE visits ADD COLUMN box_height REAL;  -- all four NULL where the frame was classified as a whole
 """
 
+# ``migrate`` also gives every table a column ``checksum``.
 _VERSION_3 = """
 -- Cards: stations, where a visit comes from, and the files that were read. NULL is the camera of this machine.
 CREATE TABLE stations (
@@ -109,6 +112,8 @@ CREATE TABLE card_files (
 CREATE INDEX card_files_by_path ON card_files (station, path);
 CREATE INDEX visits_by_station ON visits (station, event_id) WHERE station IS NOT NULL;
 """
+
+SEALED_SINCE = 3
 
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)  # the n-th takes a database from version n - 1 to n
 
@@ -150,6 +155,8 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIO
             connection.execute("BEGIN IMMEDIATE")
             for statement in _statements(migrations[number]):
                 connection.execute(statement)
+            if number + 1 >= SEALED_SINCE:
+                seal(connection)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {number + 1}")
             connection.execute("COMMIT")
@@ -165,12 +172,8 @@ def has_tables(connection: sqlite3.Connection, migrations: Sequence[str], exactl
     return found == expected if exactly else found >= expected
 
 
-def check_rows(connection: sqlite3.Connection, records: Iterable[object]) -> None:
-    """Check every row of a database.
-
-    Args:
-        connection: of the database.
-        records: all of it, as the readers decode it; taken to their end.
+def check_rows(connection: sqlite3.Connection) -> None:
+    """Check every row of a database: references, ranges, and texts.
 
     Raises:
         sqlite3.Error: it cannot be read; a text that is not UTF-8 is an error without a code.
@@ -184,8 +187,7 @@ def check_rows(connection: sqlite3.Connection, records: Iterable[object]) -> Non
         number = connection.execute(query).fetchone()[0]
         if number:
             raise ValueError(f"{number} rows of {table} hold values out of range")
-    deque(connection.execute("SELECT name FROM sinks"), maxlen=0)
-    deque(records, maxlen=0)
+        deque(connection.execute(f"SELECT * FROM {table}"), maxlen=0)  # noqa: S608 - constants
 
 
 @lru_cache

@@ -8,23 +8,19 @@ from trailcam.logs import configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier, usage_error
 from trailcam_archive.batch.listing import read_shard
 
-_EXAMPLES = """\
-examples:
-  trailcam classify photo.jpg                              print the answer
-  trailcam classify CARD --out rows.csv                    every file of a card, on every core; go on after a stop
-  trailcam classify CARD --out rows.json --boxes md.json   classify the boxes of MegaDetector
-  trailcam classify s3://bucket/2026 --out rows.parquet --ray auto     on the machines of a Ray cluster
-"""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam classify``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = _EXAMPLES
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="pictures, clips, folders that are searched, or addresses of pictures"
     )
     add_model_arguments(parser)
+    parser.add_argument(
+        "--zoom",
+        action="store_true",
+        help="if the whole picture names nothing, classify its most conspicuous part, a small animal; needs a bundle "
+        'of "trailcam export --zoom"',
+    )
     parser.add_argument("--top", type=int, default=3, metavar="N", help="candidates to list (default 3)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object per picture and line")
@@ -49,13 +45,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Classify every picture; an unreadable one is reported, the others go on, and the exit code is 1."""
     configure_logging()
     if arguments.out is not None:
+        if arguments.zoom:
+            usage_error("--zoom prints answers: leave out --out")
         return classify_to_file(arguments)
     for name in ("jobs", "boxes", "sort_into", "threshold", "ray", "timezone", "shift"):
         if getattr(arguments, name) is not None:
             usage_error(f"--{name.replace('_', '-')} belongs to --out FILE")
     classifier = open_classifier(arguments)
+    if arguments.zoom:
+        classifier.check_zoom()
     show = show_json if arguments.json else csv_writer() if arguments.csv else show_text
-    return 1 if print_answers(arguments.paths, classifier, max(1, arguments.top), show, arguments.shard) else 0
+    top = max(1, arguments.top)
+    return 1 if print_answers(arguments.paths, classifier, top, show, arguments.shard, arguments.zoom) else 0
 
 
 def _shard(text: str) -> object:

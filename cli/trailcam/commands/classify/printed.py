@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,25 @@ from trailcam_archive.batch.references import is_address, read_reference, shown
 from trailcam_core.classifier import Classification, Classifier
 from trailcam_core.errors import SourceError
 from trailcam_core.files.names import printable
+from trailcam_core.images.boxes import Box
 from trailcam_core.images.decode import decode_image
 from trailcam_core.inference.decision import confidence_score
 
 Show = Callable[[str, "Classification | SourceError"], None]
 
 
-def print_answers(sources: list[str], classifier: Classifier, top_count: int, show: Show, shard: Shard) -> int:
-    """Classify and show every file; return the number of those that could not be read."""
+def print_answers(
+    sources: list[str], classifier: Classifier, top_count: int, show: Show, shard: Shard, zoom: bool
+) -> int:
+    """Classify and show every file; return the number of those that could not be read.
+
+    With ``zoom`` a picture is classified a second time if the whole names nothing.
+    """
     failures = 0
     for name, found in _expand(sources, shard):
         answer: Classification | SourceError
         try:
-            answer = found if isinstance(found, SourceError) else _classify(found, classifier, top_count)
+            answer = found if isinstance(found, SourceError) else _classify(found, classifier, top_count, zoom)
         except SourceError as error:
             answer = error
         failures += isinstance(answer, SourceError)
@@ -42,7 +49,12 @@ def show_text(name: str, answer: Classification | SourceError) -> None:
         print(f"trailcam: {printable(str(answer))}", file=sys.stderr)
         return
     best = ", ".join(f"{candidate.label} {candidate.probability:.1%}" for candidate in answer.top)
-    print(f"{printable(name)}: {named(answer)}  ({best}; {answer.latency_ms:.1f} ms)", flush=True)
+    place = "" if answer.box is None else f"; at {_place(answer.box)}"
+    print(f"{printable(name)}: {named(answer)}  ({best}; {answer.latency_ms:.1f} ms{place})", flush=True)
+
+
+def _place(box: Box) -> str:
+    return ", ".join(f"{name} {value:.0%}" for name, value in asdict(box).items())
 
 
 def show_json(name: str, answer: Classification | SourceError) -> None:
@@ -87,13 +99,16 @@ def _expand(sources: list[str], shard: Shard) -> Iterator[tuple[str, Found | Sou
             yield source, problem
 
 
-def _classify(found: Found, classifier: Classifier, top_count: int) -> Classification:
+def _classify(found: Found, classifier: Classifier, top_count: int, zoom: bool) -> Classification:
     if found.kind == "clip" and not is_address(found.reference):
         return _classify_clip(Path(found.reference), classifier, top_count)
     content = read_reference(found.reference)
     name = shown(found.reference)
+    look = classifier.look_twice if zoom else classifier.classify
     if is_heif(content):
-        return classifier.classify(decode_heif_in_child(content, name), top_count)
+        return look(decode_heif_in_child(content, name), top_count)
+    if zoom:
+        return look(decode_image(content, name), top_count)  # as large as it is: the part is cut from it
     return classifier.classify(decode_image(content, name, classifier.input), top_count)
 
 

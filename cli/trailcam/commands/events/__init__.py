@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from trailcam.commands.events.package import write_package
 from trailcam.json_records import json_line
 from trailcam_archive.times.clock import read_zone
 from trailcam_core.errors import DataError
-from trailcam_core.files.names import printable
+from trailcam_core.files.names import counted, printable
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS
 from trailcam_edge.store.reader import StoreReader, open_reader
 from trailcam_edge.store.records import (
@@ -30,8 +31,8 @@ from trailcam_edge.store.settings import DEFAULT_FOLDER
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
 _LINE = "%-27s %6.1f s  %-14s %3.0f%%  %s\n"  # in half the time of an f-string, for stores of a million events
-_QUARTER_S = 900
-_MINUTES = [f"{second // 60:02}:{second % 60:02}" for second in range(3600)]
+_SECONDS = [f"{second:02}" for second in range(60)]
+_CHUNK = 1000  # lines that are written at once
 _MARKS = {"not before": ">", "not after": "<"}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -121,16 +122,28 @@ def _print_stations(events: Iterator[EventRecord]) -> None:
             f"{when:<27} {event.duration_s:6.1f} s  {printable(event.label):<14} {100 * event.confidence:3.0f}%  "
             f"{printable(event.station or '-'):<16} {printable(event.source or event.picture or '')}"
         )
-    print(f"{number} visits.")
+    print(f"{counted(number, 'visit')}.")
 
 
 def _print_table(events: Iterator[EventLine]) -> None:
     number = 0
-    write = sys.stdout.write
-    for unix_s, basis, duration_s, label, confidence, picture in events:
-        number += 1
-        write(_LINE % (_when(unix_s, basis), duration_s, printable(label), 100 * confidence, printable(picture or "")))
-    print(f"{number} visits.")
+    shown = _Shown()
+    while lines := [
+        _LINE
+        % (_when(unix_s, basis), duration_s, shown[label], 100 * confidence, printable(picture) if picture else "")
+        for unix_s, basis, duration_s, label, confidence, picture in islice(events, _CHUNK)
+    ]:
+        sys.stdout.writelines(lines)
+        number += len(lines)
+    print(f"{counted(number, 'visit')}.")
+
+
+class _Shown(dict[str, str]):
+    """Labels as the terminal may show them: a store has few."""
+
+    def __missing__(self, label: str) -> str:
+        self[label] = printable(label)
+        return self[label]
 
 
 def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
@@ -151,17 +164,17 @@ def _when(unix_s: float | None, basis: str) -> str:
     """Return a time in the zone of this machine; a bound is marked with > or <."""
     if unix_s is None:
         return "at an unknown time"
-    quarter, second = divmod(int(unix_s // 1), _QUARTER_S)
-    hour, minute, zone = _local_quarter(quarter)
-    return f"{_MARKS.get(basis, '')}{hour}{_MINUTES[minute + second]}{zone}"
+    minute, second = divmod(unix_s, 60)
+    start, zone = _local_minute(minute)
+    text = f"{start}{_SECONDS[int(second)]}{zone}"
+    return text if basis == "clock" else _MARKS.get(basis, "") + text
 
 
 @lru_cache
-def _local_quarter(number: int) -> tuple[str, int, str]:
-    """Return date and hour, the second in it, and the zone of a quarter of an hour; no zone changes within one."""
-    start = datetime.fromtimestamp(number * _QUARTER_S).astimezone()
-    text = start.isoformat(" ", "seconds")
-    return text[:14], 60 * start.minute, text[19:]
+def _local_minute(number: float) -> tuple[str, str]:
+    """Return date, hour and minute, and the zone, of a Unix time in minutes: many events share one."""
+    text = datetime.fromtimestamp(60 * number).astimezone().isoformat(" ", "seconds")
+    return text[:17], text[19:]
 
 
 def _time(text: str) -> datetime:
