@@ -27,7 +27,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trailcam events --store visits/ --label fox --csv > foxes.csv",
         "trailcam events --store visits/ --camtrap-dp package/",
     ),
-    "data": ("trailcam data check photos/",),
+    "data": (
+        "trailcam data check photos/",
+        "trailcam data import package/ --out dataset/",
+        "trailcam data import labels.csv coco.json --media photos/ --out dataset/",
+    ),
     "train": (
         "trailcam train photos/ --name mine",
         "trailcam train photos/ --recipe efficientnet_lite2 --name mine",

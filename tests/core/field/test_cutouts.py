@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
+from trailcam_core.field.cutouts import MaskLimits, check_mask, cut_out, feather, find_mask
 from trailcam_core.images.resize import Image
-from trailcam_train.field.cutouts import MaskLimits, check_mask, cut_out, feather, find_mask
 
 
 def _animal(height: int = 120, width: int = 160) -> tuple[Image, Image]:
