@@ -14,12 +14,10 @@ from trailcam_archive.card.sightings import Sighting, outcome
 from trailcam_core.classifier import Classification, Classifier
 from trailcam_core.images.boxes import Box, square_crop
 from trailcam_core.images.resize import Image, fit_image
-from trailcam_core.spec import InputSpec
 from trailcam_edge.events import BLANK, UNKNOWN
 from trailcam_edge.regions import Following, MeanLogits, add_logits, follow, shrink_luma
 from trailcam_edge.sources.pixels import PackedPixels
 
-READ_SIZE = InputSpec(1024, 1024, "crop")  # a JPEG is decoded at the fraction of its size that is at least so large
 MAX_BURST = 8  # photographs in memory at a time; a longer sequence is cut
 _WHOLE_LOOKS = 3  # photographs that are classified as a whole where nothing moves
 _STORED_PX = 1920  # longer side of a picture in the store; the card keeps the original
@@ -95,7 +93,7 @@ def _sighting(
     started_s: float,
     ended_s: float,
 ) -> Sighting:
-    """Return what the mean of several looks at one place is called, with the look that shows it best."""
+    """Return the label of the mean of several crops of one place, with the crop that shows it best."""
     mean: MeanLogits | None = None
     for look in looks:
         mean = add_logits(mean, look.logits)

@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         default=60.0,
         metavar="TIME",
-        help="recordings that begin at most so long after the one before are one sequence (default 60s)",
+        help="recordings that begin at most so long after the end of the one before are one sequence (default 60s)",
     )
     add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
@@ -142,7 +142,7 @@ def _print_summary(summary: CardSummary, arguments: argparse.Namespace, clock: C
 
 def _list(what: str, names: list[str]) -> None:
     if names:
-        _note(f"{len(names)} {what}:")
+        _note(f"{what}, {len(names)}:")
         for name in names[:_MAX_LISTED]:
             print(f"  {printable(name)}", file=sys.stderr)
         if len(names) > _MAX_LISTED:

@@ -63,6 +63,7 @@ class StoreReader:
         until_s: float | None = None,
         after_event_id: int = 0,
         limit: int | None = None,
+        station: str | None = None,
     ) -> Iterator[EventRecord]:
         """Return events in the order they were stored.
 
@@ -72,8 +73,9 @@ class StoreReader:
             until_s: only those that started before.
             after_event_id: only those stored later than this one.
             limit: maximum number of rows that are read, before times are compared; None means all.
+            station: only those of this one.
         """
-        query, values = self._select(_VISIT_COLUMNS, label, after_event_id)
+        query, values = self._select(_VISIT_COLUMNS, label, after_event_id, station)
         query += " ORDER BY event_id"
         if limit is not None:
             query += " LIMIT ?"
@@ -107,10 +109,15 @@ class StoreReader:
                 yield unix_s, basis, duration_s, name, confidence, picture
 
     def before_last(
-        self, number: int, label: str | None = None, since_s: float | None = None, until_s: float | None = None
+        self,
+        number: int,
+        label: str | None = None,
+        since_s: float | None = None,
+        until_s: float | None = None,
+        station: str | None = None,
     ) -> int:
         """Return the number after which the last ``number`` of these events come."""
-        query, values = self._select("event_id, started_boot_id, started_monotonic_s", label, 0)
+        query, values = self._select("event_id, started_boot_id, started_monotonic_s", label, 0, station)
         found = (
             event_id
             for event_id, *moment in self._connection.execute(f"{query} ORDER BY event_id DESC", values)
@@ -166,12 +173,15 @@ class StoreReader:
             EventRecord, (*whole, *row[7:12], picture, row[13], box, *row[18:])
         )  # half the time of naming them
 
-    def _select(self, columns: str, label: str | None, after_event_id: int) -> tuple[str, list[Any]]:
+    def _select(
+        self, columns: str, label: str | None, after_event_id: int, station: str | None = None
+    ) -> tuple[str, list[Any]]:
         query = f"SELECT {columns} FROM visits WHERE event_id > ?"  # noqa: S608 - constants
         values: list[Any] = [after_event_id]
-        if label is not None:
-            query += " AND label = ?"
-            values.append(label)
+        for name, value in (("label", label), ("station", station)):
+            if value is not None:
+                query += f" AND {name} = ?"
+                values.append(value)
         return f"{query} AND {self._connection.condition('visits')}", values
 
     def _sound(self, columns: str, table: str, order: str) -> sqlite3.Cursor:

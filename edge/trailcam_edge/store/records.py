@@ -1,7 +1,7 @@
 """Records of the store with resolved wall time, and their JSON and CSV forms: ``docs/events.md`` has the schema."""
 
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -119,6 +119,8 @@ def event_json(event: EventRecord) -> dict[str, Any]:
         "boot_id": event.boot_id,
         "monotonic_s": round(event.monotonic_s, 3),
         "box": box_json(event.box),
+        "station": event.station,
+        "source": event.source,
     }
 
 
@@ -174,17 +176,49 @@ def _wall_time(moment: Moment) -> WallTime:
     return WallTime(moment.wall.timestamp(), "not after" if is_recording(moment.boot_id) else "clock")
 
 
-def csv_row(event: EventRecord) -> list[Any]:
-    """Return the values of ``CSV_HEADER``; a text that a spreadsheet takes for a formula has a quote in front."""
-    *values, box = event_json(event).values()
-    for place in _CHOSEN_TEXTS:
-        if values[place].startswith(FORMULA_STARTS):
-            values[place] = f"'{values[place]}"
-    return values + (_NO_BOX if box is None else list(box.values()))  # the CSV writer takes None for nothing
+def csv_row(event: EventRecord, station: Station | None = None, zone: tzinfo | None = None) -> list[Any]:
+    """Return the values of ``CSV_HEADER``; a text that a spreadsheet takes for a formula has a quote in front.
+
+    Args:
+        event: the visit.
+        station: that of the visit, None for the camera of this machine.
+        zone: of local times; None is that of this machine.
+    """
+    record = event_json(event)
+    box, source = record.pop("box"), record.pop("source")
+    place = Station(record.pop("station") or "") if station is None else station
+    for name in ("label", "bundle", "boot_id"):  # the texts that others choose
+        record[name] = _cell(record[name])
+    return [
+        *record.values(),
+        *(_NO_BOX if box is None else box.values()),
+        _cell(place.deployment_id),
+        _cell(place.camera or ""),
+        place.latitude,  # the CSV writer takes None for nothing
+        place.longitude,
+        _local_time(event.started.unix_s, zone),
+        _local_time(event.ended.unix_s, zone),
+        _cell(source or ""),
+    ]
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _local_time(unix_s: float | None, zone: tzinfo | None) -> str | None:
+    """Return a Unix time as ISO 8601 with the offset of its zone."""
+    return (
+        None if unix_s is None else datetime.fromtimestamp(unix_s, UTC).astimezone(zone).isoformat(timespec="seconds")
+    )
 
 
 _NEVER = WallTime(None, "unknown")
 _EMPTY = EventRecord(0, "", "", _NEVER, _NEVER, "", 0.0, 0.0, 0.0, 0, 0, "", 0.0, None, "none")
 _NO_BOX = [""] * len(fields(Box))
-CSV_HEADER = (*list(event_json(_EMPTY))[:-1], *(f"box_{field.name}" for field in fields(Box)))
-_CHOSEN_TEXTS = [CSV_HEADER.index(name) for name in ("label", "bundle", "boot_id")]  # by others
+_STATION_COLUMNS = ("station", "camera", "latitude", "longitude", "start_local", "end_local", "source")
+CSV_HEADER = (
+    *(name for name in event_json(_EMPTY) if name not in ("box", "station", "source")),
+    *(f"box_{field.name}" for field in fields(Box)),
+    *_STATION_COLUMNS,
+)

@@ -4,20 +4,29 @@ import argparse
 import csv
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
+from trailcam.commands.events.package import write_package
 from trailcam.json_records import json_line
+from trailcam_archive.times.clock import read_zone
 from trailcam_core.errors import DataError
 from trailcam_core.files.names import counted, printable
-from trailcam_core.records import read_toml
-from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Selection, write_camtrap_dp
-from trailcam_edge.camtrap_dp.rows import Deployment, Project
+from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS
 from trailcam_edge.store.reader import StoreReader, open_reader
-from trailcam_edge.store.records import CSV_HEADER, EventLine, blind_json, csv_row, event_json, iso_time
+from trailcam_edge.store.records import (
+    CSV_HEADER,
+    EventLine,
+    EventRecord,
+    Station,
+    blind_json,
+    csv_row,
+    event_json,
+    iso_time,
+)
 from trailcam_edge.store.settings import DEFAULT_FOLDER
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
@@ -37,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     when = 'a date or time, or an age such as "24h" or "7d"'
     parser.add_argument("--since", type=_time, metavar="TIME", help=f"only events that started at or after: {when}")
     parser.add_argument("--until", type=_time, metavar="TIME", help="only events that started before")
+    parser.add_argument("--station", metavar="NAME", help="only visits of this station, for cards that were read")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the last N")
     parser.add_argument("--blind", action="store_true", help="list blind times and their reasons")
     form = parser.add_mutually_exclusive_group()
@@ -44,8 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--csv", action="store_true", help="print one CSV row per event")
     form.add_argument("--camtrap-dp", type=Path, metavar="FILE.zip", help="write a Camera Trap Data Package")
     package = parser.add_argument_group("for --camtrap-dp")
-    package.add_argument("--latitude", type=float, metavar="DEGREES", help="WGS84; required")
-    package.add_argument("--longitude", type=float, metavar="DEGREES", help="WGS84; required")
+    package.add_argument("--latitude", type=float, metavar="DEGREES", help="WGS84, of the camera of this machine")
+    package.add_argument("--longitude", type=float, metavar="DEGREES", help="WGS84, of the camera of this machine")
+    package.add_argument(
+        "--stations", type=Path, metavar="FILE.csv", help="deploymentID, latitude, longitude, camera of stations"
+    )
     package.add_argument("--contributor", metavar="NAME", help="name of the contact; required")
     package.add_argument("--project", default="Camera trap project", metavar="TITLE", help="title of the project")
     package.add_argument("--sampling-design", choices=SAMPLING_DESIGNS, default="opportunistic", metavar="DESIGN")
@@ -65,23 +78,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print or export the events of a store."""
     with open_reader(arguments.store) as reader:
+        stations = {station.deployment_id: station for station in reader.stations()}
+        if arguments.station is not None and arguments.station not in stations:
+            names = ", ".join(map(printable, stations)) or "none"
+            raise DataError(f"{arguments.store}: no station {arguments.station}; there are: {names}.")
         if arguments.camtrap_dp is not None:
-            return _write_package(arguments, reader)
+            return write_package(arguments, reader, stations, _unix(arguments.since), _unix(arguments.until))
         if arguments.blind:
             _print_blind(arguments, reader)
             return 0
         chosen = arguments.label, _unix(arguments.since), _unix(arguments.until)
-        after = 0 if arguments.limit is None else reader.before_last(arguments.limit, *chosen)
+        after = 0 if arguments.limit is None else reader.before_last(arguments.limit, *chosen, arguments.station)
+        if not (arguments.json or arguments.csv or stations):
+            _print_table(reader.lines(*chosen, after))
+            return 0
+        events = reader.events(*chosen, after, station=arguments.station)
         if arguments.json:
-            for event in reader.events(*chosen, after):
+            for event in events:
                 print(json_line(event_json(event)))
         elif arguments.csv:
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(CSV_HEADER)
-            writer.writerows(map(csv_row, reader.events(*chosen, after)))
+            _print_csv(events, stations)
         else:
-            _print_table(reader.lines(*chosen, after))
+            _print_stations(events)
     return 0
+
+
+def _print_csv(events: Iterator[EventRecord], stations: Mapping[str, Station]) -> None:
+    zones = {name: read_zone(station.timezone) for name, station in stations.items() if station.timezone}
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(CSV_HEADER)
+    for event in events:
+        name = event.station or ""
+        writer.writerow(csv_row(event, stations.get(name), zones.get(name)))
+
+
+def _print_stations(events: Iterator[EventRecord]) -> None:
+    """Print a table of visits with their stations."""
+    number = 0
+    for event in events:
+        number += 1
+        when = _when(event.started.unix_s, event.started.basis)
+        print(
+            f"{when:<27} {event.duration_s:6.1f} s  {printable(event.label):<14} {100 * event.confidence:3.0f}%  "
+            f"{printable(event.station or '-'):<16} {printable(event.source or event.picture or '')}"
+        )
+    print(f"{counted(number, 'visit')}.")
 
 
 def _print_table(events: Iterator[EventLine]) -> None:
@@ -134,69 +175,6 @@ def _local_minute(number: float) -> tuple[str, str]:
     """Return date, hour and minute, and the zone, of a Unix time in minutes: many events share one."""
     text = datetime.fromtimestamp(60 * number).astimezone().isoformat(" ", "seconds")
     return text[:17], text[19:]
-
-
-def _write_package(arguments: argparse.Namespace, reader: StoreReader) -> int:
-    missing = [f"--{name}" for name in ("latitude", "longitude", "contributor") if getattr(arguments, name) is None]
-    if missing:
-        raise DataError(f"A Camera Trap Data Package needs place and contact: add {', '.join(missing)}.")
-    if arguments.limit is not None or arguments.blind:
-        raise DataError("--limit and --blind cannot be used with --camtrap-dp; select by --label, --since and --until.")
-    coordinates = f"{arguments.latitude:.5f}_{arguments.longitude:.5f}"
-    parts = [part for part in (arguments.location_id, arguments.camera_id, coordinates) if part]
-    try:
-        deployment = Deployment(
-            arguments.deployment_id or "_".join(parts),
-            arguments.latitude,
-            arguments.longitude,
-            arguments.camera_id,
-            arguments.location_id,
-            arguments.location_name,
-            arguments.uncertainty,
-        )
-    except ValueError as error:
-        raise DataError(f"{error}.") from error
-    project = Project(
-        arguments.project,
-        arguments.contributor,
-        arguments.sampling_design,
-        arguments.licence,
-        {} if arguments.taxa is None else _read_taxa(arguments.taxa, reader.counts()),
-    )
-    summary = write_camtrap_dp(
-        arguments.camtrap_dp,
-        reader,
-        arguments.store,
-        deployment,
-        project,
-        Selection(arguments.label, _unix(arguments.since), _unix(arguments.until)),
-    )
-    print(
-        f"{arguments.camtrap_dp}: {counted(summary.observations, 'observation')}, {counted(summary.media, 'picture')}."
-    )
-    if summary.effort is not None:
-        print(f"The camera watched {summary.effort.watched_s / 3600:.2f} h in it.")
-    if summary.undated:
-        print(
-            f"trailcam: {summary.undated} visits are left out: their date is unknown, because the clock was never set.",
-            file=sys.stderr,
-        )
-    return 0
-
-
-def _read_taxa(path: Path, labels: Collection[str]) -> dict[str, str]:
-    names, _ = read_toml(path, DataError)
-    for label, name in names.items():
-        if not isinstance(name, str) or not name.strip():
-            raise DataError(f"{path}: {label} is {name!r}, expected a scientific name in quotes.")
-    unknown = sorted(names.keys() - labels)
-    if unknown:
-        print(
-            f"trailcam: {path}: no visit has the label {', '.join(unknown)}; the labels are "
-            f"{', '.join(sorted(labels)) or 'none'}.",
-            file=sys.stderr,
-        )
-    return {label: " ".join(name.split()) for label, name in names.items()}
 
 
 def _time(text: str) -> datetime:
