@@ -8,11 +8,25 @@ if TYPE_CHECKING:
     from trailcam_core.images.boxes import Box
     from trailcam_core.images.resize import Image
 
-__all__ = ["BLANK", "PERSON", "UNKNOWN", "BlindTime", "Moment", "Visit", "is_recording"]
+__all__ = [
+    "BLANK",
+    "CLOSED",
+    "OPENED",
+    "PERSON",
+    "UNKNOWN",
+    "UPDATED",
+    "BlindTime",
+    "Moment",
+    "SuppressedVisit",
+    "Visit",
+    "VisitChange",
+    "is_recording",
+]
 
 BLANK = "blank"  # the model recognises an empty scene
 UNKNOWN = "unknown"  # none of the labels of the model, or too little confidence
 PERSON = "person"
+OPENED, UPDATED, CLOSED = "opened", "updated", "closed"  # the events of one visit
 RECORDING_BOOT = "recording-"  # first characters of the ``boot_id`` of moments in a recording
 
 
@@ -52,6 +66,25 @@ class Visit:
     bundle: str
     latency_ms: float
     box: "Box | None" = None
+
+
+@dataclass(frozen=True)
+class VisitChange:
+    """A visit that is still open: ``kind`` is ``OPENED``, or ``UPDATED`` for a clearly better picture or answer.
+
+    ``visit`` is the visit so far, with the identifier that it will have when it ends.
+    """
+
+    kind: str
+    visit: Visit
+
+
+@dataclass(frozen=True)
+class SuppressedVisit:
+    """A visit that the settings suppress; ``reason`` is "not allowed" or "out of season"."""
+
+    label: str
+    reason: str
 
 
 @dataclass(frozen=True)

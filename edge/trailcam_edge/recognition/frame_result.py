@@ -1,10 +1,10 @@
-"""Events of the live loop: one record for each frame, visit and blind time."""
+"""Events of the live loop: one record for each frame, visit, change of a visit, and blind time."""
 
 from dataclasses import dataclass
 
 from trailcam_core.classifier import Classification
 from trailcam_core.images.boxes import Box
-from trailcam_edge.events import BlindTime, Visit
+from trailcam_edge.events import BlindTime, SuppressedVisit, Visit, VisitChange
 from trailcam_edge.regions.polygons import Polygon
 from trailcam_edge.sources import Frame
 
@@ -18,6 +18,8 @@ class FrameResult:
     ``unknown``, ``blank`` or ``person``, None without an answer. ``age_ms`` is the time since the frame's timestamp,
     ``rate_hz`` the smoothed frame rate of the loop (0 until it is known), ``dropped`` the number of frames that were
     replaced by a newer one so far, ``open_labels`` the labels with an open visit.
+
+    ``paused`` is True outside the hours of the schedule: the frame was not classified.
 
     ``box`` is the region of the answer, None for the whole frame; ``boxes`` are all regions of the frame, ``ignore``
     and ``only`` the masks in use.
@@ -34,6 +36,7 @@ class FrameResult:
     boxes: tuple[Box, ...] = ()
     ignore: tuple[Polygon, ...] = ()
     only: tuple[Polygon, ...] = ()
+    paused: bool = False
 
 
-WatchEvent = FrameResult | Visit | BlindTime
+WatchEvent = FrameResult | Visit | VisitChange | SuppressedVisit | BlindTime

@@ -9,7 +9,7 @@ from typing import Any
 
 from trailcam_edge.events import Moment
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_database, set_aside
-from trailcam_edge.store.picture_folder import size_on_disk
+from trailcam_edge.store.pictures.picture_folder import size_on_disk
 from trailcam_edge.store.reader import check_connection
 from trailcam_edge.store.store_errors import VALUE_ERRORS, StoreCorruptError, StoreUnavailableError, translate_error
 from trailcam_edge.store.wall_time import is_plausible

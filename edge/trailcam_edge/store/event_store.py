@@ -10,15 +10,17 @@ import threading
 from datetime import datetime, timedelta
 
 from trailcam_core.files.atomic import make_folder, sync_directory
-from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
+from trailcam_edge.events import BlindTime, Moment, Visit, VisitChange, is_recording
 from trailcam_edge.store.database import Database, moment_columns, open_or_replace
-from trailcam_edge.store.exif import add_exif
 from trailcam_edge.store.open_database import PICTURES_FOLDER, Lock
-from trailcam_edge.store.picture_folder import PictureFolder, encode_jpeg
-from trailcam_edge.store.quota import Quota, StoreUsage
+from trailcam_edge.store.pictures.exif import add_exif
+from trailcam_edge.store.pictures.picture_folder import PictureFolder, encode_jpeg
+from trailcam_edge.store.queue.live_queue import LiveQueue
+from trailcam_edge.store.queue.open_visits import OpenVisits, box_columns
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
 from trailcam_edge.store.settings import StoreSettings
+from trailcam_edge.store.space.quota import Quota, StoreUsage
 from trailcam_edge.store.store_errors import DISK_FULL, StoreCorruptError, StoreUnavailableError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
 
@@ -58,6 +60,8 @@ class EventStore:
             raise
         try:
             self._quota = Quota(settings, self._database, self._pictures)
+            self.queue = LiveQueue(self._database, self._guard)
+            self._open = OpenVisits(self._database)
             self._sweep()
             with self._database.translated():  # a new folder is as durable as its name
                 sync_directory(folder)
@@ -91,6 +95,17 @@ class EventStore:
                     raise
                 self._pictures.remove(visit.visit_id)  # the picture goes first: its space may be enough for the row
                 return self._insert(visit, 0, "dropped")
+
+    def add_change(self, change: VisitChange) -> None:
+        """Store a visit that is still open, for the sinks that want to know; ``add_visit`` closes it.
+
+        Raises:
+            ValueError: see ``add_visit``.
+        """
+        visit = change.visit
+        with self._guard:
+            if self._database.one("SELECT 1 FROM visits WHERE visit_id = ?", visit.visit_id) is None:
+                self._open.store(change, *self._write_picture(visit))
 
     def add_blind_time(self, blind: BlindTime) -> None:
         """Store a blind time."""
@@ -148,7 +163,8 @@ class EventStore:
         """Record that a sink has received everything up to this event."""
         with self._guard, self._database.transaction() as connection:
             connection.execute(
-                "INSERT INTO sinks VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET event_id = excluded.event_id",
+                "INSERT INTO sinks (name, event_id) VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET event_id = excluded.event_id",
                 (sink, event_id),
             )
 
@@ -164,6 +180,10 @@ class EventStore:
             self._lock.release()
 
     def _sweep(self) -> None:
+        """Close visits that a kill has left open, and make rows and pictures consistent."""
+        closed = self._open.close_all()
+        if closed:
+            _log.warning("%d visits were open when the camera ended; they are closed with what was known.", closed)
         known = dict(self._database.rows("SELECT visit_id, picture_bytes FROM visits WHERE picture_bytes > 0"))
         with self._database.translated():
             swept = self._pictures.sweep(known)
@@ -182,6 +202,9 @@ class EventStore:
         self._pictures.place(visit.visit_id)  # refuses a bad name even without a picture
         if visit.best_frame is None:
             return 0, "none"
+        written = self._open.written(visit)
+        if written is not None:
+            return written
         facts = {
             "visit_id": visit.visit_id,
             "label": visit.label,
@@ -207,7 +230,8 @@ class EventStore:
 
     def _insert(self, visit: Visit, picture_bytes: int, state: str) -> int:
         self._quota.reserve_rows()
-        with self._database.transaction([visit.started, visit.ended]) as connection:
+        with self._open.closing(visit), self._database.transaction([visit.started, visit.ended]) as connection:
+            connection.execute("DELETE FROM open_visits WHERE visit_id = ?", (visit.visit_id,))
             cursor = connection.execute(
                 "INSERT INTO visits VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -222,15 +246,10 @@ class EventStore:
                     float(visit.latency_ms),
                     picture_bytes,
                     state,
-                    *_box_columns(visit),
+                    *box_columns(visit),
                 ),
             )
         return int(cursor.lastrowid or 0)
-
-
-def _box_columns(visit: Visit) -> tuple[float | None, ...]:
-    box = visit.box
-    return (None,) * 4 if box is None else tuple(map(float, (box.x, box.y, box.width, box.height)))
 
 
 def _wall_of_start(visit: Visit) -> datetime | None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from trailcam_core.errors import DeviceError
-from trailcam_edge.store.picture_folder import size_on_disk
+from trailcam_edge.store.pictures.picture_folder import size_on_disk
 from trailcam_edge.store.schema import APPLICATION_ID, MIGRATIONS, has_tables, migrate
 from trailcam_edge.store.store_errors import VALUE_ERRORS, StoreCorruptError, translate_error
 

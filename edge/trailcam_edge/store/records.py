@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 
 from trailcam_core.files.names import FORMULA_STARTS
 from trailcam_core.images.boxes import Box
-from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
+from trailcam_edge.events import CLOSED, BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.wall_time import WallTime, is_plausible
 
 
 class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     """One visit; ``event_id`` is 0 before it is stored, ``picture`` its path below the store, or None.
 
-    ``box`` is the place of the animal in the picture, None if frames were classified as a whole.
+    ``box`` is the place of the animal in the picture, None if frames were classified as a whole. ``kind`` is
+    "closed"; "opened" or "updated" while a sink is told of the visit before its end.
     """
 
     event_id: int
@@ -33,6 +34,7 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     picture: str | None
     picture_state: str
     box: Box | None = None
+    kind: str = CLOSED
 
 
 class EventLine(NamedTuple):
@@ -102,6 +104,11 @@ def event_json(event: EventRecord) -> dict[str, Any]:
         "monotonic_s": round(event.monotonic_s, 3),
         "box": box_json(event.box),
     }
+
+
+def sink_json(event: EventRecord) -> dict[str, Any]:
+    """Return the JSON object that sinks send: ``event`` ("opened", "updated", "closed") and the visit."""
+    return {"event": event.kind} | event_json(event)
 
 
 def box_json(box: Box | None) -> dict[str, float] | None:

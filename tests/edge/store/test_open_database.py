@@ -60,7 +60,7 @@ def test_a_store_of_version_1_keeps_its_visits_and_takes_boxes(
         "INSERT INTO visits VALUES (NULL, 'v', 'cow', 'a', 1, NULL, 'a', 2, NULL, 0.9, 3, 5, 'b', 9.0, 0, 'none')"
     )
     connection.close()
-    with pytest.raises(DeviceError, match="its schema is version 1, expected 2"):
+    with pytest.raises(DeviceError, match="its schema is version 1, expected 3"):
         open_read_only(folder)
     store = open_store()
     store.add_visit(make_visit(5, box=Box(0.1, 0.2, 0.3, 0.4)))

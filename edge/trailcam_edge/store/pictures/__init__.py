@@ -1,0 +1,1 @@
+"""Pictures of visits: their folder and their EXIF data."""
