@@ -12,7 +12,7 @@ from typing import Any
 from trailcam_edge.sinks.worker import SinkError
 
 _IDLE_S = 60.0
-_START_S = 60.0  # for the first answer: Apprise loads for 3 s here, and longer on a small board that is busy
+_START_S = 60.0  # Apprise loads for 3 s here, and longer on a small board that is busy
 _MAX_ANSWER_BYTES = 4096
 _COMMAND = (sys.executable, "-m", "trailcam_edge.sinks.notify.apprise_process")
 
@@ -70,30 +70,36 @@ class AppriseClient:
                         pipe.close()
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        limit_s = self._timeout_s if self._process is not None else self._timeout_s + _START_S
+        limit_s = _START_S
         try:
-            found: dict[str, Any] = json.loads(self._exchange(json.dumps(request).encode("ascii") + b"\n", limit_s))
+            if self._process is None:
+                self._process = subprocess.Popen(
+                    self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                )
+                _exchange(self._process, b"", limit_s)
+            limit_s = self._timeout_s
+            line = json.dumps(request).encode("ascii") + b"\n"
+            found: dict[str, Any] = json.loads(_exchange(self._process, line, limit_s))
         except (OSError, ValueError) as error:
             self.close()
             raise SinkError(f"no answer within {limit_s:g} s, or the sending process failed.") from error
         self._used_s = time.monotonic()
         return found
 
-    def _exchange(self, line: bytes, limit_s: float) -> bytes:
-        """Write a request and return the answer; a process that is late is killed, which ends both pipes."""
-        if self._process is None:
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-            )
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise ValueError("no pipes")
-        timer = threading.Timer(limit_s, self._process.kill)
-        timer.daemon = True
-        timer.start()
-        try:
-            stdin.write(line)
-            stdin.flush()
-            return stdout.readline(_MAX_ANSWER_BYTES)
-        finally:
-            timer.cancel()
+
+def _exchange(process: "subprocess.Popen[bytes]", line: bytes, limit_s: float) -> bytes:
+    """Write a request and return the answer; a process that is late is killed, which ends both pipes."""
+    if process.stdin is None or process.stdout is None:
+        raise ValueError("no pipes")
+    timer = threading.Timer(limit_s, process.kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        process.stdin.write(line)
+        process.stdin.flush()
+        answer = process.stdout.readline(_MAX_ANSWER_BYTES)
+    finally:
+        timer.cancel()
+    if not answer:
+        raise OSError("it has ended")
+    return answer

@@ -6,7 +6,7 @@ messages are sent, takes nothing from the live loop, and a server that hangs is 
     {"address": "ntfy://...", "title": "...", "body": "...", "picture": "BASE64" or null}  ->  {"result": "sent"}
 
 ``result`` is "sent", "failed" with ``status`` (of HTTP, 0 if unknown), or "unknown" for an address that Apprise does
-not know. Without ``body`` the address is only checked: "known".
+not know. Without ``body`` the address is only checked: "known". The first line is "ready", once Apprise is loaded.
 """
 
 import base64
@@ -36,7 +36,8 @@ def answer(request: dict[str, Any], statuses: _Statuses) -> dict[str, Any]:
     """Check an address, or send a message to it."""
     import apprise
 
-    service = apprise.Apprise.instantiate(request["address"], suppress_exceptions=True)
+    asset = apprise.AppriseAsset(app_id="Trailcam", app_desc="Trailcam", image_url_mask="")  # no icon of a third party
+    service = apprise.Apprise.instantiate(request["address"], asset=asset, suppress_exceptions=True)
     if service is None:
         return {"result": "unknown"}
     if "body" not in request:
@@ -57,6 +58,9 @@ def main(lines: TextIO, output: TextIO) -> None:
     logger = logging.getLogger("apprise")
     logger.addHandler(statuses)
     logger.propagate = False
+    answer({"address": "json://localhost"}, statuses)  # loads the services
+    output.write(json.dumps({"result": "ready"}) + "\n")
+    output.flush()
     for line in lines:
         output.write(json.dumps(answer(json.loads(line), statuses)) + "\n")
         output.flush()

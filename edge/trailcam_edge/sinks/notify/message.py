@@ -10,7 +10,7 @@ from trailcam_edge.store.records import EventRecord, iso_time
 
 NAMES = ("camera", "label", "kind", "time", "start", "percent", "confidence", "duration_s", "visit_id", "bundle")
 PICTURE = "picture_base64"
-_PLACE = re.compile(r"\{([A-Za-z_]+)\}")
+_PLACE = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 
 def check_template(field: str, template: str, is_json: bool = False) -> None:
