@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import pwd
 import resource
 import select
 import signal
 import subprocess
 import time
 from dataclasses import dataclass
+from typing import Any
 
 _MAX_OUTPUT_BYTES = 4096
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -43,7 +45,7 @@ def run_program(command: tuple[str, ...], stdin: bytes, limits: Limits) -> str |
             env={"PATH": _PATH, "LANG": "C.UTF-8"},
             cwd="/",
             start_new_session=True,
-            **({} if limits.user is None else {"user": limits.user, "group": limits.user, "extra_groups": []}),  # type: ignore[call-overload]
+            **_identity(limits.user),
         )
     except (OSError, ValueError, KeyError) as error:
         return f"cannot be started ({error})"
@@ -59,8 +61,19 @@ def run_program(command: tuple[str, ...], stdin: bytes, limits: Limits) -> str |
     if code == 0:
         return None
     ended = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-    shown = " ".join(output.decode("utf-8", "replace").split())[:200]
+    shown = " ".join(output.decode("utf-8", "replace").split())[:200].rstrip()
     return f"{ended}{': ' + shown if shown else ''}"
+
+
+def _identity(user: str | None) -> dict[str, Any]:
+    """Return the arguments of ``Popen`` for another user, with the group of that user alone.
+
+    Raises:
+        KeyError: there is no such user.
+    """
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
 def _talk(process: "subprocess.Popen[bytes]", stdin: bytes, until_s: float) -> bytes:
