@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from trailcam_edge.store.space import quota as room
+from trailcam_edge.store.disk import quota as room
 
 from trailcam_core.images.boxes import Box
 from trailcam_edge.events import BlindTime

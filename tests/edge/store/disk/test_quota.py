@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trailcam_edge.store.space import quota as quota_module
+from trailcam_edge.store.disk import quota as quota_module
 
 from trailcam_edge.store.disk.quota import Quota
 from trailcam_edge.store.open_database import SET_ASIDE_FOLDER
