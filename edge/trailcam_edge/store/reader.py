@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trailcam_core.images.boxes import Box
+from trailcam_edge.events import CLOSED
 from trailcam_edge.store.disk.checksums import CheckedConnection
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_read_only
 from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, Station, WatchRecord
@@ -18,11 +19,11 @@ from trailcam_edge.store.store_errors import VALUE_ERRORS, translate_error
 from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
 
 _log = logging.getLogger(__name__)
-_VISIT_COLUMNS = (
-    "event_id, visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
-    "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height, "
-    "station, source"
+_VALUE_COLUMNS = (
+    "visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
+    "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height"
 )
+_VISIT_COLUMNS = f"event_id, {_VALUE_COLUMNS}, station, source"
 _LINE_COLUMNS = (
     "started_boot_id, started_monotonic_s, CASE started_boot_id WHEN ended_boot_id "
     "THEN max(0.0, ended_monotonic_s - started_monotonic_s) ELSE 0.0 END, label, confidence, "
@@ -84,6 +85,27 @@ class StoreReader:
         if since_s is None and until_s is None:
             return found
         return (event for event in found if _within(event.started.unix_s, since_s, until_s))
+
+    def open_visits(self) -> Iterator[EventRecord]:
+        """Yield the visits that are open, as far as they are known; their ``event_id`` is 0."""
+        query = f"SELECT 0, {_VALUE_COLUMNS} FROM open_visits ORDER BY rowid"  # noqa: S608 - constants
+        return map(self._event, self._connection.execute(query))
+
+    def live_events(self, after_live_id: int, limit: int) -> list[tuple[int, int, EventRecord]]:
+        """Return the live events after this one, with their numbers and those of the last visit before each.
+
+        The visit is as it is known now; one that was deleted meanwhile is left out.
+        """
+        found = []
+        for table in ("open_visits", "visits"):
+            columns = ", ".join(f"{table}.{column}" for column in _VALUE_COLUMNS.split(", "))
+            query = (
+                f"SELECT live_id, kind, after_event_id, 0, {columns} FROM live_events "  # noqa: S608 - constants
+                f"JOIN {table} USING (visit_id) WHERE live_id > ? ORDER BY live_id LIMIT ?"
+            )
+            for live_id, kind, after, *row in self._connection.execute(query, (after_live_id, limit)):
+                found.append((live_id, after, self._event(tuple(row))._replace(kind=kind)))
+        return sorted(found, key=lambda item: item[0])[:limit]
 
     def lines(
         self,
@@ -169,9 +191,8 @@ class StoreReader:
         box = None if None in row[14:18] else Box(*row[14:18])
         picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if row[12] else None
         whole = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s)
-        return tuple.__new__(
-            EventRecord, (*whole, *row[7:12], picture, row[13], box, *row[18:])
-        )  # half the time of naming them
+        values = (*whole, *row[7:12], picture, row[13], box, *row[18:20], CLOSED)
+        return tuple.__new__(EventRecord, values)  # half the time of naming them
 
     def _select(
         self, columns: str, label: str | None, after_event_id: int, station: str | None = None
