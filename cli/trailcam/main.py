@@ -54,6 +54,7 @@ _EXTRAS = {
     "paho": "mqtt",
     "cryptography": "deploy",
     "argcomplete": "completion",
+    "pyarrow": "parquet",
 }
 
 _INTERRUPTED = 130
