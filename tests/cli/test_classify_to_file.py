@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -99,6 +100,18 @@ def test_a_signal_stops_a_job_that_then_goes_on(number: signal.Signals, tmp_path
         rows = list(csv.DictReader(file))
     assert [row["File"] for row in rows] == [f"{index:03}.webp" for index in range(_FILES)]
     assert len({row["Score"] for row in rows}) == 1
+
+
+def test_a_name_that_is_not_utf8_has_a_row(tmp_path: Path) -> None:
+    (tmp_path / "card").mkdir()
+    try:
+        (tmp_path / "card" / os.fsdecode(b"\xff.webp")).symlink_to(min(DEMO_FRAMES.glob("*.webp")))
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    assert main(["classify", str(tmp_path / "card"), "--out", str(tmp_path / "rows.csv"), "--jobs", "1"]) == 0
+    with open(tmp_path / "rows.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["File"], row["Error"]) == ("\\xff.webp", "")
 
 
 @pytest.mark.parametrize("option", [["--jobs", "2"], ["--boxes", "x.json"], ["--threshold", "2"], ["--ray", "auto"]])
