@@ -114,8 +114,19 @@ def test_a_name_that_is_not_utf8_has_a_row(tmp_path: Path) -> None:
     assert (row["File"], row["Error"]) == ("\\xff.webp", "")
 
 
-@pytest.mark.parametrize("option", [["--jobs", "2"], ["--boxes", "x.json"], ["--threshold", "2"], ["--ray", "auto"]])
-def test_options_of_a_file_need_a_file(option: list[str]) -> None:
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--jobs", "2"],
+        ["--boxes", "x.json"],
+        ["--threshold", "2"],
+        ["--ray", "auto"],
+        ["--out", "x.csv", "--threads", "2"],
+        ["--out", "x.csv", "--shard", "3/2"],
+        ["--out", "x.csv", "--json"],
+    ],
+)
+def test_options_of_a_file_need_a_file_and_those_of_print_do_not(option: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["classify", "x.jpg", *option])
     assert stopped.value.code == 2
