@@ -88,7 +88,7 @@ class StoreReader:
 
     def open_visits(self) -> Iterator[EventRecord]:
         """Yield the visits that are open, as far as they are known; their ``event_id`` is 0."""
-        query = f"SELECT 0, {_VALUE_COLUMNS} FROM open_visits ORDER BY rowid"  # noqa: S608 - constants
+        query = f"SELECT 0, {_VALUE_COLUMNS}, NULL, NULL FROM open_visits ORDER BY rowid"  # noqa: S608 - constants
         return map(self._event, self._connection.execute(query))
 
     def live_events(self, after_live_id: int, limit: int) -> list[tuple[int, int, EventRecord]]:
@@ -100,7 +100,7 @@ class StoreReader:
         for table in ("open_visits", "visits"):
             columns = ", ".join(f"{table}.{column}" for column in _VALUE_COLUMNS.split(", "))
             query = (
-                f"SELECT live_id, kind, after_event_id, 0, {columns} FROM live_events "  # noqa: S608 - constants
+                f"SELECT live_id, kind, after_event_id, 0, {columns}, NULL, NULL FROM live_events "  # noqa: S608 - constants
                 f"JOIN {table} USING (visit_id) WHERE live_id > ? ORDER BY live_id LIMIT ?"
             )
             for live_id, kind, after, *row in self._connection.execute(query, (after_live_id, limit)):

@@ -152,7 +152,7 @@ def test_a_database_that_is_full_loses_the_oldest_rows_of_the_commonest(
     open_store: OpenStore, make_visit: MakeVisit
 ) -> None:
     store = open_store()
-    store._database.one("PRAGMA max_page_count = 32")
+    store._database.one("PRAGMA max_page_count = 44")
     for number in range(400):
         store.add_visit(make_visit(number, "lynx" if number < 3 else "squirrel", best_frame=None))
     assert store.counts()["lynx"] == 3
