@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -32,7 +32,7 @@ class StoreReader:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Read the boots and clock readings."""
-        self._connection = connection
+        self.connection = connection
         boots = connection.execute("SELECT boot_id, last_monotonic_s FROM boots ORDER BY number")
         readings = connection.execute("SELECT boot_id, monotonic_s, wall_s FROM clock_readings ORDER BY reading_id")
         self.timeline = Timeline([Boot(*row) for row in boots], [ClockReading(*row) for row in readings])
@@ -40,11 +40,11 @@ class StoreReader:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Let all queries of the block see the same rows while the camera writes."""
-        self._connection.execute("BEGIN")
+        self.connection.execute("BEGIN")
         try:
             yield
         finally:
-            self._connection.rollback()
+            self.connection.rollback()
 
     def events(
         self,
@@ -68,10 +68,15 @@ class StoreReader:
         if limit is not None:
             query += " LIMIT ?"
             values.append(limit)
-        found = map(self._event, self._connection.execute(query, values))
+        found = map(self._event, self.connection.execute(query, values))
         if since_s is None and until_s is None:
             return found
         return (event for event in found if _within(event.started.unix_s, since_s, until_s))
+
+    def select(self, condition: str, values: Sequence[object], order: str, limit: int) -> list[EventRecord]:
+        """Return the events for which a condition in SQL over the table ``visits`` holds; ``values`` are its values."""
+        query = f"SELECT {_VISIT_COLUMNS} FROM visits WHERE {condition} ORDER BY {order} LIMIT ?"  # noqa: S608
+        return [self._event(row) for row in self.connection.execute(query, (*values, limit))]
 
     def lines(
         self,
@@ -84,7 +89,7 @@ class StoreReader:
         query, values = _select(_LINE_COLUMNS, label, after_event_id)
         resolve = self.timeline.resolve
         everything = since_s is None and until_s is None
-        rows = self._connection.execute(query + " ORDER BY event_id", values)
+        rows = self.connection.execute(query + " ORDER BY event_id", values)
         for boot_id, start_s, duration_s, name, confidence, visit_id in rows:
             unix_s, basis = resolve(boot_id, start_s)
             if everything or _within(unix_s, since_s, until_s):
@@ -98,7 +103,7 @@ class StoreReader:
         query, values = _select("event_id, started_boot_id, started_monotonic_s", label, 0)
         found = (
             event_id
-            for event_id, *moment in self._connection.execute(f"{query} ORDER BY event_id DESC", values)
+            for event_id, *moment in self.connection.execute(f"{query} ORDER BY event_id DESC", values)
             if _within(self.timeline.resolve(*moment).unix_s, since_s, until_s)
         )
         first: deque[int] = deque(islice(found, number), maxlen=1)
@@ -107,7 +112,7 @@ class StoreReader:
     def blind_times(self, since_s: float | None = None, until_s: float | None = None) -> Iterator[BlindRecord]:
         """Yield blind times in the order they were stored; the times filter as for ``events``."""
         query = f"SELECT reason, {_SPAN_COLUMNS} FROM blind_times ORDER BY blind_id"  # noqa: S608 - constants
-        for reason, *span in self._connection.execute(query):
+        for reason, *span in self.connection.execute(query):
             blind = BlindRecord(reason, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]))
             if _within(blind.started.unix_s, since_s, until_s):
                 yield blind
@@ -115,20 +120,20 @@ class StoreReader:
     def watches(self) -> Iterator[WatchRecord]:
         """Yield the intervals of watching, in order."""
         query = f"SELECT bundle, {_SPAN_COLUMNS}, frames FROM watches ORDER BY watch_id"  # noqa: S608 - constants
-        for bundle, *span, frames in self._connection.execute(query):
+        for bundle, *span, frames in self.connection.execute(query):
             yield WatchRecord(bundle, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]), frames)
 
     def counts(self) -> dict[str, int]:
         """Return the number of stored events of each label."""
-        return dict(self._connection.execute("SELECT label, count(*) FROM visits GROUP BY label ORDER BY label"))
+        return dict(self.connection.execute("SELECT label, count(*) FROM visits GROUP BY label ORDER BY label"))
 
     def last_event_id(self) -> int:
         """Return the number of the newest event, 0 if there is none."""
-        return int(self._connection.execute("SELECT coalesce(max(event_id), 0) FROM visits").fetchone()[0])
+        return int(self.connection.execute("SELECT coalesce(max(event_id), 0) FROM visits").fetchone()[0])
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self.connection.close()
 
     def last_event(self) -> EventRecord | None:
         """Return the newest event, None if there is none."""

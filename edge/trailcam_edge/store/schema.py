@@ -86,7 +86,24 @@ ALTER TABLE visits ADD COLUMN box_width REAL;
 ALTER TABLE visits ADD COLUMN box_height REAL;  -- all four NULL where the frame was classified as a whole
 """
 
-MIGRATIONS = (_VERSION_1, _VERSION_2)  # the n-th takes a database from version n - 1 to n
+_VERSION_3 = """
+-- Reviews: what people say of visits, beside the events and never over them. Rows are only added.
+CREATE TABLE reviews (
+    review_id INTEGER PRIMARY KEY AUTOINCREMENT, -- order of storing: the newest of each reviewer counts
+    visit_id TEXT NOT NULL,                     -- no reference: a review outlives the row of its visit
+    reviewer TEXT NOT NULL,
+    verdict TEXT NOT NULL,                      -- confirmed, label, nothing, wrong, deleted, withdrawn
+    label TEXT,                                 -- the other label; NULL with every other verdict
+    chosen TEXT NOT NULL,                       -- why it was looked at: random, unsure, unknown, rare, list
+    origin TEXT NOT NULL,                       -- from where
+    reviewed_wall_s REAL                        -- Unix time; NULL while the clock was not set
+) STRICT;
+CREATE INDEX reviews_by_visit ON reviews (visit_id, reviewer, review_id);
+CREATE INDEX visits_by_start ON visits (started_boot_id, started_monotonic_s, label);  -- pages: a day, the calendar
+CREATE INDEX pictures_by_confidence ON visits (label, confidence) WHERE picture_bytes > 0;  -- pages: the best picture
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)  # the n-th takes a database from version n - 1 to n
 
 _MOMENT = (
     "{0}_monotonic_s BETWEEN -1e9 AND 1e9 AND "  # 32 years without a restart
@@ -105,9 +122,12 @@ _RULES = {  # condition of every row of a table
     "AND max(box_x, box_y, box_width, box_height) <= 1.001)",
     "blind_times": _SPAN,
     "watches": f"{_SPAN} AND frames BETWEEN 0 AND 1e12",
+    "reviews": "verdict IN ('confirmed', 'label', 'nothing', 'wrong', 'deleted', 'withdrawn') "
+    "AND (verdict = 'label') = (label IS NOT NULL) AND chosen IN ('random', 'unsure', 'unknown', 'rare', 'list') "
+    "AND (reviewed_wall_s IS NULL OR reviewed_wall_s BETWEEN 946684800 AND 4102444800)",
     "sinks": f"event_id BETWEEN 0 AND {_LAST_VISIT}",
     "sqlite_sequence": "typeof(seq) = 'integer' AND seq BETWEEN 0 AND 1e15 "
-    "AND name IN ('boots', 'clock_readings', 'visits', 'blind_times', 'watches')",
+    "AND name IN ('boots', 'clock_readings', 'visits', 'blind_times', 'watches', 'reviews')",
 }
 
 
