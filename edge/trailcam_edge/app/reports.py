@@ -14,14 +14,18 @@ from trailcam_edge.config.camera_toml import Config
 from trailcam_edge.events import BlindTime, Moment, is_recording
 from trailcam_edge.events.clock import Clock
 from trailcam_edge.live.latest_picture import LiveView
+from trailcam_edge.live.pages.desk import Writer
 from trailcam_edge.live.pages.library import Library
 from trailcam_edge.live.state import Phase, ProgramState, program_state
 from trailcam_edge.live.status import CameraState, status_record
 from trailcam_edge.live.visit_counts import VisitCounts
 from trailcam_edge.sinks.worker import SinkWorker
+from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.open_database import PICTURES_FOLDER
 from trailcam_edge.store.quota import StoreUsage
 from trailcam_edge.store.recorder import Recorder
+from trailcam_edge.store.reviews.records import NewReview
+from trailcam_edge.store.reviews.tables import Saved
 from trailcam_edge.store.wall_time import is_plausible
 from trailcam_edge.telemetry.health import HealthSnapshot, read_health
 from trailcam_edge.telemetry.prometheus import MetricsSnapshot, render_metrics
@@ -58,6 +62,8 @@ class DeviceReports:
         self.library = None if config.store is None else Library(config.store.folder)
         self.name = (None if config.live is None else config.live.name) or socket.gethostname()
         self.has_camera = True
+        self.reviewer = "somebody"
+        self.known_labels: tuple[str, ...] = ()
         self.view = LiveView()
         self.counts = VisitCounts(self._date_of)
 
@@ -100,6 +106,27 @@ class DeviceReports:
         ]
         return [(name, text) for name, text in rows if text]
 
+    @property
+    def writer(self) -> Writer | None:
+        """Where answers of people are stored; None while the disk is unavailable."""
+        return None if self._recorder is None or self._recorder.store is None else self
+
+    def labels(self) -> tuple[str, ...]:
+        """Return the labels that the model knows."""
+        return self.known_labels
+
+    def save(self, reviews: Sequence[NewReview]) -> Saved:
+        """Store answers of people.
+
+        Raises:
+            DeviceError: the disk does not take them.
+        """
+        return self._store().add_reviews(reviews, self._unix_s())
+
+    def undo(self, review_ids: Sequence[int], reviewer: str, place: str) -> int:
+        """Take answers back; return how many."""
+        return self._store().undo_reviews(review_ids, reviewer, place, self._unix_s())
+
     def visit_picture(self, visit_id: str) -> Path | None:
         """Return the path of a picture below the store; it may be deleted before it is read."""
         if self._config.store is None:
@@ -124,6 +151,16 @@ class DeviceReports:
     def metrics(self) -> str:
         """Return the metrics in Prometheus' text format."""
         return render_metrics(self._snapshot())
+
+    def _store(self) -> EventStore:
+        store = None if self._recorder is None else self._recorder.store
+        if store is None:
+            raise DeviceError("The store cannot be written at present; try again in a moment.")
+        return store
+
+    def _unix_s(self) -> float | None:
+        wall = self._clock.moment(self._clock.monotonic_s()).wall
+        return wall.timestamp() if wall is not None and is_plausible(wall.timestamp()) else None
 
     def _snapshot(self) -> MetricsSnapshot:
         frame = self.view.summary()

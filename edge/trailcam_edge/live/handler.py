@@ -19,10 +19,11 @@ from http.server import BaseHTTPRequestHandler
 from typing import Protocol, cast
 from urllib.parse import parse_qsl
 
-from trailcam_edge.live.access import COOKIE, Access
+from trailcam_edge.live.access import Access
 from trailcam_edge.live.latest_picture import LiveView, frame_record
 from trailcam_edge.live.limits import Deadlines, HeadReader, Places, Viewers
 from trailcam_edge.live.pages.assets import POLICY
+from trailcam_edge.live.pages.review import Visitor
 from trailcam_edge.live.pages.router import JPEG, JSON, TEXT, Pages, Response, Source
 from trailcam_edge.telemetry.prometheus import CONTENT_TYPE
 
@@ -33,6 +34,8 @@ _SEND_S = 20.0  # for the client to read a response
 _MAX_FORM_BYTES = 1_024
 _LENGTH = re.compile(r"[0-9]{1,10}")
 _MAX_FIELDS = 8
+_WRITING = ("/reviews", "/undo", "/reviewer")
+_MAX_REVIEWS_BYTES = 16_384
 _WRONG_TOKEN_S = 1.0
 _COOKIE_S = 30 * 86_400
 _VIEWER = re.compile(r"[A-Za-z0-9-]{1,40}")
@@ -141,18 +144,31 @@ class Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_POST(self) -> None:
-        """Check the token of the form."""
+        """Check the token of the form, or store reviews."""
         length = int(self.headers.get("Content-Length", "0"))
-        if self.path != "/login" or length > _MAX_FORM_BYTES:
-            self._refuse(413 if length > _MAX_FORM_BYTES else 405, "Only the token can be posted here.")
-            return
-        self._expect_within(_HEAD_S)
-        form = _fields(self.rfile.read(length).decode("utf-8", "replace"))
-        self._expect_within(None)
-        if self._host.access.is_token(form.get("token", "").strip()):
-            self._log_in()
+        limit = _MAX_REVIEWS_BYTES if self.path in _WRITING else _MAX_FORM_BYTES
+        if self.path not in ("/login", *_WRITING) or length > limit:
+            self._refuse(413 if length > limit else 405, "Only the token and reviews can be posted here.")
+        elif self.path == "/login":
+            form = _fields(self._read_form(length))
+            if self._host.access.is_token(form.get("token", "").strip()):
+                self._log_in()
+            else:
+                self._refuse_token(403)
+        elif not self._host.access.may_write(self.headers):
+            self._refuse(403, "Answers need the token of this camera, and a page of this camera.")
         else:
-            self._refuse_token(403)
+            self._let_in()
+            self._respond(self._host.pages.post(self.path, self._read_form(length), self._visitor(True)))
+
+    def _read_form(self, length: int) -> str:
+        self._expect_within(_HEAD_S)
+        form = self.rfile.read(length).decode("utf-8", "replace")
+        self._expect_within(None)
+        return form
+
+    def _visitor(self, may_write: bool) -> Visitor:
+        return self._host.pages.visitor(may_write, self.headers.get("Cookie"), self.client_address[0])
 
     def _refuse_token(self, status: int) -> None:
         """Answer a wrong token, wherever it was: late, so that few can be tried."""
@@ -169,7 +185,8 @@ class Handler(BaseHTTPRequestHandler):
         self._host.deadlines.expect_by(self.connection, deadline_s)
 
     def _log_in(self) -> None:
-        cookie = f"{COOKIE}={self._host.access.cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_S}"
+        access = self._host.access
+        cookie = f"{access.cookie_name}={access.cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_S}"
         self._let_in()
         self._redirect({"Set-Cookie": cookie})
 
@@ -190,7 +207,8 @@ class Handler(BaseHTTPRequestHandler):
             alive = self._host.reports.alive()
             self._send(200 if alive else 503, TEXT, b"ok\n" if alive else b"no frames\n")
         else:
-            self._respond(self._host.pages.answer(path, query))
+            may_write = self._host.access.needs_token  # this client has shown it
+            self._respond(self._host.pages.answer(path, query, self._visitor(may_write)))
 
     def _send_frame(self, query: dict[str, str]) -> None:
         viewer = query.get("viewer", "")

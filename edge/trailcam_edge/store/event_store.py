@@ -7,6 +7,7 @@ order: rows first, then files. Files without a row are removed when the store is
 
 import logging
 import threading
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from trailcam_core.files.atomic import make_folder, sync_directory
@@ -18,6 +19,8 @@ from trailcam_edge.store.picture_folder import PictureFolder, encode_jpeg
 from trailcam_edge.store.quota import Quota, StoreUsage
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
+from trailcam_edge.store.reviews.records import NewReview
+from trailcam_edge.store.reviews.tables import Saved, insert_reviews, undo_reviews
 from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreCorruptError, StoreUnavailableError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
@@ -122,6 +125,25 @@ class EventStore:
                     "WHERE watch_id = ?",
                     (*moment_columns(moment), frames, watch_id),
                 )
+
+    def add_reviews(self, reviews: Sequence[NewReview], unix_s: float | None) -> Saved:
+        """Store answers of people; when this returns they survive a power cut, all of them or none.
+
+        Args:
+            reviews: the answers; those for visits that are gone are left out.
+            unix_s: the time, None while the clock is not set.
+        """
+        with self._guard:
+            self._quota.reserve_rows()
+            with self._database.transaction() as connection:
+                return insert_reviews(connection, reviews, unix_s)
+
+    def undo_reviews(self, review_ids: Sequence[int], reviewer: str, origin: str, unix_s: float | None) -> int:
+        """Give a reviewer the answers that these rows replaced, as new rows; return how many."""
+        with self._guard:
+            self._quota.reserve_rows()
+            with self._database.transaction() as connection:
+                return undo_reviews(connection, review_ids, reviewer, origin, unix_s)
 
     def events_after(self, event_id: int, limit: int) -> list[EventRecord]:
         """Return the events stored after this one, oldest first, at most ``limit``."""

@@ -100,7 +100,8 @@ CREATE TABLE reviews (
 ) STRICT;
 CREATE INDEX reviews_by_visit ON reviews (visit_id, reviewer, review_id);
 CREATE INDEX visits_by_start ON visits (started_boot_id, started_monotonic_s, label);  -- pages: a day, the calendar
-CREATE INDEX pictures_by_confidence ON visits (label, confidence) WHERE picture_bytes > 0;  -- pages: the best picture
+CREATE INDEX pictures_by_label ON visits (label, confidence) WHERE picture_bytes > 0;  -- pages: the best picture
+CREATE INDEX pictures_by_confidence ON visits (confidence) WHERE picture_bytes > 0;  -- pages: the least sure first
 """
 
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)  # the n-th takes a database from version n - 1 to n

@@ -22,6 +22,7 @@ from trailcam_edge.live.access import Access, Address
 from trailcam_edge.live.latest_picture import LiveView
 from trailcam_edge.live.limits import MAX_HEAD_BYTES, MAX_HEAD_LINES, Places, Viewers, client_group
 from trailcam_edge.live.pages.assets import read_assets
+from trailcam_edge.live.pages.desk import Writer
 from trailcam_edge.live.pages.library import Library
 from trailcam_edge.live.pages.router import Pages
 from trailcam_edge.live.server import LiveServer, serve_live
@@ -37,6 +38,8 @@ LOCAL = Address("127.0.0.1", 0)
 class FakeReports:
     name = "gate"
     has_camera = True
+    reviewer = "somebody"
+    writer: Writer | None = None
     library: Library | None = None
 
     def __init__(self) -> None:
@@ -466,6 +469,59 @@ def test_without_the_token_nothing_but_the_form_is_shown(guarded: Bench) -> None
         assert guarded.ask("GET", path).status == 401
     assert guarded.ask("GET", "/healthz").status == 200
     assert guarded.ask("GET", "/?token=wrong").status == 401
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("path", ["/reviews", "/undo", "/reviewer"])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 403),
+        ({"Cookie": "right"}, 403),  # no origin
+        ({"Cookie": "right", "Origin": "null"}, 403),
+        ({"Cookie": "right", "Origin": "https://evil.example"}, 403),
+        ({"Cookie": "right", "Origin": "http://localhost:1"}, 403),  # another port of this host
+        ({"Cookie": "right", "Origin": "own", "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Cookie": "right", "Origin": "own", "Sec-Fetch-Site": "same-site"}, 403),
+        ({"Cookie": "trailcam=wrong", "Origin": "own"}, 403),
+        ({"Authorization": "Bearer wrong"}, 403),
+        ({"Authorization": f"Bearer {TOKEN}", "Origin": "https://evil.example"}, 403),
+        ({"Cookie": "right", "Origin": "own"}, 400),  # the form is empty
+        ({"Cookie": "right", "Origin": "own", "Sec-Fetch-Site": "same-origin"}, 400),
+        ({"Authorization": f"Bearer {TOKEN}"}, 400),
+    ],
+)
+def test_only_the_token_and_a_page_of_this_host_may_write(
+    guarded: Bench, path: str, headers: dict[str, str], status: int
+) -> None:
+    own = {"right": f"trailcam={guarded.access.cookie}", "own": f"http://127.0.0.1:{guarded.server.port}"}
+    sent = {name.replace("-", "_"): own.get(value, value) for name, value in headers.items()}
+    answer = guarded.ask("POST", path, "", Content_Type=FORM, **sent)
+    expected = {400: (400, 503, 303)}.get(status, (status,))
+    assert answer.status in expected, content(answer)
+    if status == 403:
+        assert answer.headers["Connection"] == "close"
+
+
+def test_without_a_token_nobody_writes_also_on_loopback(bench: Bench) -> None:
+    origin = f"http://127.0.0.1:{bench.server.port}"
+    assert bench.ask("POST", "/reviews", "visit=a&verdict=confirmed", Origin=origin).status == 403
+
+
+def test_a_form_of_reviews_has_a_limit(guarded: Bench) -> None:
+    for size, status in ((16_384, 503), (16_385, 413)):  # 503: this camera has no store
+        answer = guarded.ask("POST", "/reviews", "a" * size, Authorization=f"Bearer {TOKEN}")
+        assert answer.status == status
+
+
+def test_two_cameras_on_one_host_have_cookies_of_their_own() -> None:
+    first, second = (Access(Address("127.0.0.1", port), TOKEN) for port in (8080, 8081))
+    assert first.cookie_name != second.cookie_name
+    cookies = f"{first.cookie_name}={first.cookie}; {second.cookie_name}=old"
+    assert first.verdict(cookies, None) == "right"
+    assert second.verdict(cookies, None) == "wrong"
 
 
 def test_the_link_and_the_form_give_a_cookie_that_lets_in(guarded: Bench) -> None:

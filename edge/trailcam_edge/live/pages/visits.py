@@ -35,13 +35,23 @@ def visits_page(
     return [_filter_form(chosen, labels), inside, _pager(found, chosen)]
 
 
-def visit_page(one: OneVisit, chosen: VisitFilter, tools: Child = None, message: Child = None) -> list[Child]:
-    """Return the content of the page of one visit; ``tools`` are the buttons to review it."""
+def visit_page(
+    one: OneVisit, chosen: VisitFilter, tools: Child = None, message: Child = None, steps: Child = None
+) -> list[Child]:
+    """Return the content of the page of one visit.
+
+    Args:
+        one: the visit.
+        chosen: the filter in which its neighbours are.
+        tools: buttons to review it.
+        message: what was saved last.
+        steps: links to the neighbours, if not those of the filter.
+    """
     event = one.event
     name = name_of(event.label)
     alt = f"{name}, {100 * event.confidence:.0f} %, {day_and_time(event.started)}"
     newer, older = (_neighbour(events, chosen) for events in (one.newer, one.older))
-    steps = tag(
+    steps = steps or tag(
         "nav",
         _step("Newer", newer, "newer", "prev"),
         tag("a", "All visits", href=f"/visits{chosen.query()}"),

@@ -51,7 +51,7 @@ class NewReview:
             raise FieldError(
                 "label", f"label is {shown(self.label)}, expected one with the verdict label and only then"
             )
-        for name, text in (("label", self.label or "x"), ("reviewer", self.reviewer)):
+        for name, text in (("label", "none" if self.label is None else self.label), ("reviewer", self.reviewer)):
             if not 0 < len(text) <= MAX_NAME or text != text.strip() or not text.isprintable():
                 raise FieldError(name, f"{name} is {shown(text)}, expected 1 to {MAX_NAME} printable characters")
 

@@ -23,6 +23,7 @@ NOT_DRAWN = (  # no answer to it as a part of the random sample
     "NOT EXISTS (SELECT 1 FROM reviews d WHERE d.visit_id = visits.visit_id AND d.chosen = 'random' "
     "AND d.verdict <> 'withdrawn')"
 )
+IS_RANDOM = f"visit_id GLOB '{'[0-9a-f]' * 32}'"  # made by chance: only then is their order a random one
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,16 @@ def standings(connection: sqlite3.Connection) -> dict[str, Standing]:
 def count_reviews(connection: sqlite3.Connection) -> int:
     """Return the number of rows."""
     return int(connection.execute("SELECT count(*) FROM reviews").fetchone()[0])
+
+
+def known_labels(connection: sqlite3.Connection, more: Sequence[str] = ()) -> list[str]:
+    """Return every label in use: those of reviews, then those of visits, the most frequent first, then ``more``."""
+    reviewed = "SELECT label FROM reviews WHERE label IS NOT NULL GROUP BY label ORDER BY count(*) DESC, label"
+    seen = "SELECT label FROM visits GROUP BY label ORDER BY count(*) DESC, label"
+    found: dict[str, str] = {}
+    for label in (*(row[0] for query in (reviewed, seen) for row in connection.execute(query)), *more):
+        found.setdefault(str(label).casefold(), str(label))
+    return list(found.values())
 
 
 def _grouped(reviews: Iterator[Review]) -> Iterator[tuple[str, list[Review]]]:

@@ -1,6 +1,7 @@
 """A small store, and the pages over it."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ from trailcam_edge.live.pages.library import Library
 from trailcam_edge.live.pages.router import Pages
 from trailcam_edge.live.state import ProgramState
 from trailcam_edge.store.event_store import EventStore
+from trailcam_edge.store.reviews.records import NewReview
+from trailcam_edge.store.reviews.tables import Saved
 from trailcam_edge.store.settings import StoreSettings
 
 NOON = datetime(2026, 6, 1, 12).astimezone()
@@ -41,12 +44,26 @@ class Gate:
 
     name = "Gate <b>"
     has_camera = True
+    reviewer = "somebody"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.store = EventStore(replace(LIMITS, folder=folder))
         self.library: Library | None = Library(folder)
         self.pages = Pages(self, read_assets())
+
+    @property
+    def writer(self) -> "Gate":
+        return self
+
+    def labels(self) -> tuple[str, ...]:
+        return ("bear",)
+
+    def save(self, reviews: Sequence[NewReview]) -> Saved:
+        return self.store.add_reviews(reviews, 1.8e9)
+
+    def undo(self, review_ids: Sequence[int], reviewer: str, place: str) -> int:
+        return self.store.undo_reviews(review_ids, reviewer, place, 1.8e9)
 
     def status(self) -> dict[str, Any]:
         return {"health": [("Disk", "0.1 GB free", False)]}
