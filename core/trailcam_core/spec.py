@@ -19,6 +19,7 @@ FITS = ("crop", "letterbox", "stretch")
 RESIZE_RULE = "halve_then_bilinear"
 REJECT_SCORES = ("max_logit", "energy", "max_probability")
 MIN_INPUT_PX, MAX_INPUT_PX = 32, 1024
+MAX_MAP_SIDE = 256
 VERSION_PATTERN = r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}([.+-][0-9A-Za-z.+-]{1,40})?"
 
 _NAME = Pattern(r"[a-z0-9][a-z0-9._-]{0,63}", "1 to 64 of a-z 0-9 . _ -")
@@ -90,11 +91,26 @@ class RejectRule:
 
 
 @dataclass(frozen=True)
+class FeatureMap:
+    """The size of the second output: (1, ``height``, ``width``, ``channels``), the last feature map of the network."""
+
+    height: Annotated[int, Range(1, MAX_MAP_SIDE)]
+    width: Annotated[int, Range(1, MAX_MAP_SIDE)]
+    channels: Annotated[int, Range(1, 65_536)]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """The shape of the tensor."""
+        return 1, self.height, self.width, self.channels
+
+
+@dataclass(frozen=True)
 class OutputSpec:
     """The output of the model: logits (1, K) in the order of ``labels``; softmax(logits / temperature) follows.
 
     ``blank_labels`` are those that mean "nothing there", ``unknown_labels`` those that mean "an animal, but none of the
-    others"; neither is ever an answer. Both need schema version 2.
+    others"; neither is ever an answer. ``feature_map`` is the second output of the model, which a second look needs;
+    None where it has none. All three need schema version 2.
     """
 
     labels: tuple[str, ...]
@@ -103,6 +119,7 @@ class OutputSpec:
     kind: Annotated[str, Choice("logits")] = "logits"
     blank_labels: tuple[str, ...] = ()
     unknown_labels: tuple[str, ...] = ()
+    feature_map: FeatureMap | None = None
 
     @property
     def known_ids(self) -> tuple[int, ...]:
@@ -161,4 +178,4 @@ class Manifest:
 
 def schema_version_of(output: OutputSpec) -> int:
     """Return the oldest schema version that can hold a bundle with this output."""
-    return 2 if output.blank_labels or output.unknown_labels else 1
+    return 2 if output.blank_labels or output.unknown_labels or output.feature_map is not None else 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trailcam.json_records import json_line
 from trailcam_core.errors import DataError
-from trailcam_core.files.names import printable
+from trailcam_core.files.names import counted, printable
 from trailcam_core.records import read_toml
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Selection, write_camtrap_dp
 from trailcam_edge.camtrap_dp.rows import Deployment, Project
@@ -89,7 +89,7 @@ def _print_table(events: Iterator[EventLine]) -> None:
     for unix_s, basis, duration_s, label, confidence, picture in events:
         number += 1
         write(_LINE % (_when(unix_s, basis), duration_s, printable(label), 100 * confidence, printable(picture or "")))
-    print(f"{number} visits.")
+    print(f"{counted(number, 'visit')}.")
 
 
 def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
@@ -158,7 +158,9 @@ def _write_package(arguments: argparse.Namespace, reader: StoreReader) -> int:
         project,
         Selection(arguments.label, _unix(arguments.since), _unix(arguments.until)),
     )
-    print(f"{arguments.camtrap_dp}: {summary.observations} observations, {summary.media} pictures.")
+    print(
+        f"{arguments.camtrap_dp}: {counted(summary.observations, 'observation')}, {counted(summary.media, 'picture')}."
+    )
     if summary.effort is not None:
         print(f"The camera watched {summary.effort.watched_s / 3600:.2f} h in it.")
     if summary.undated:

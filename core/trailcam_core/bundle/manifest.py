@@ -64,7 +64,7 @@ def _to_fields(manifest: Manifest) -> dict[str, Any]:
     for part, key in (("model", "runtime_min"), ("drift", "gate")):
         if fields[part] is not None and fields[part][key] is None:
             del fields[part][key]
-    for key in ("blank_labels", "unknown_labels"):
+    for key in ("blank_labels", "unknown_labels", "feature_map"):
         if not fields["output"][key]:
             del fields["output"][key]
     return fields
@@ -140,7 +140,7 @@ def _check_schema(document: Document, manifest: Manifest) -> None:
     needed = schema_version_of(manifest.output)
     if manifest.schema_version != needed:
         keys = "with" if needed > 1 else "without"
-        expected = f"{needed}, {keys} output.blank_labels or output.unknown_labels"
+        expected = f"{needed}, {keys} output.blank_labels, output.unknown_labels or output.feature_map"
         document.refuse_value(("schema_version",), manifest.schema_version, expected)
 
 

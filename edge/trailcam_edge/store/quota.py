@@ -4,9 +4,9 @@ import shutil
 from dataclasses import dataclass
 
 from trailcam_edge.store.database import Database
+from trailcam_edge.store.disk.picture_folder import PictureFolder, size_on_disk
+from trailcam_edge.store.disk.retention import RetentionItem, allocate_deletions, choose_deletions
 from trailcam_edge.store.open_database import SET_ASIDE_FOLDER, folder_bytes
-from trailcam_edge.store.picture_folder import PictureFolder, size_on_disk
-from trailcam_edge.store.retention import RetentionItem, allocate_deletions, choose_deletions
 from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError
 
@@ -16,9 +16,10 @@ _LOG_RESERVE_BYTES = 2_000_000  # possible growth of the write-ahead log between
 _SLACK_SHARE = 64  # a deletion frees 1/64 of the limit more than needed, so that not every visit deletes
 _ROWS_FULL = 0.95  # of the pages that the database may have; then rows are deleted
 _ROWS_BATCH = 0.02
+_REVIEWS_BATCH = 1000
 _OLD_REVIEWS = (
     "DELETE FROM reviews WHERE review_id IN (SELECT review_id FROM reviews WHERE visit_id NOT IN "
-    "(SELECT visit_id FROM visits) ORDER BY review_id LIMIT 1000)"
+    "(SELECT visit_id FROM visits) ORDER BY review_id LIMIT ?) RETURNING review_id"
 )
 
 
@@ -83,7 +84,7 @@ class Quota:
         counts = dict(self._database.rows("SELECT label, count(*) FROM visits GROUP BY label"))
         names: list[str] = []
         with self._database.transaction() as connection:
-            if connection.execute(_OLD_REVIEWS).rowcount:
+            if list(connection.execute(_OLD_REVIEWS, (_REVIEWS_BATCH,))):
                 return
             for label, number in allocate_deletions(counts, max(1, int(_ROWS_BATCH * sum(counts.values())))).items():
                 gone = connection.execute(

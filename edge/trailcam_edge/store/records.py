@@ -14,7 +14,8 @@ from trailcam_edge.store.wall_time import WallTime, is_plausible
 class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     """One visit; ``event_id`` is 0 before it is stored, ``picture`` its path below the store, or None.
 
-    ``box`` is the place of the animal in the picture, None if frames were classified as a whole.
+    ``box`` is the place of the animal in the picture, None if frames were classified as a whole. ``station`` and
+    ``source`` (the file of the picture below its card) are those of a visit that was read from a card.
     """
 
     event_id: int
@@ -33,6 +34,8 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     picture: str | None
     picture_state: str
     box: Box | None = None
+    station: str | None = None
+    source: str | None = None
 
 
 class EventLine(NamedTuple):
@@ -53,16 +56,33 @@ class BlindRecord:
     reason: str
     started: WallTime
     ended: WallTime
+    station: str | None = None
 
 
 @dataclass(frozen=True)
 class WatchRecord:
-    """One interval of watching, from its start to its last heartbeat."""
+    """One interval of watching, from its start to its last heartbeat, or the first and last file of a card."""
 
     bundle: str
     started: WallTime
     ended: WallTime
     frames: int
+    station: str | None = None
+
+
+@dataclass(frozen=True)
+class Station:
+    """One camera at one place, whose cards were read.
+
+    Latitude and longitude are decimal degrees in WGS84, both None where they are unknown. ``timezone`` is that of the
+    clock of the camera: a name such as "Europe/Berlin" or an offset such as "+02:00".
+    """
+
+    deployment_id: str
+    latitude: float | None = None
+    longitude: float | None = None
+    camera: str | None = None
+    timezone: str | None = None
 
 
 def iso_time(unix_s: float | None) -> str | None:
@@ -138,16 +158,18 @@ def unstored_event(visit: Visit) -> EventRecord:
         picture=None,
         picture_state="none",
         box=visit.box,
+        station=visit.station,
+        source=visit.source,
     )
 
 
 def unstored_blind_time(blind: BlindTime) -> BlindRecord:
     """Return the record of a blind time that has just ended, with the time as known by now."""
-    return BlindRecord(blind.reason, _wall_time(blind.started), _wall_time(blind.ended))
+    return BlindRecord(blind.reason, _wall_time(blind.started), _wall_time(blind.ended), blind.station)
 
 
 def _wall_time(moment: Moment) -> WallTime:
-    if moment.wall is None or not is_plausible(moment.wall.timestamp()):
+    if moment.wall is None or not is_plausible(moment.wall.timestamp(), moment.boot_id):
         return WallTime(None, "unknown")
     return WallTime(moment.wall.timestamp(), "not after" if is_recording(moment.boot_id) else "clock")
 

@@ -5,7 +5,8 @@ had been set. The readings of one boot are one offset, wall minus monotonic, tha
 boot, before the reading as well as after it. When readings of one boot contradict each other the clock was corrected,
 and the newest is believed. A boot without any reading is placed between its neighbours.
 
-A recording counts as a boot without neighbours. Its readings are upper bounds: it was made before it was read.
+A recording counts as a boot without neighbours. If it states when it was made, its readings are that time; otherwise it
+has none. Stores of before have upper bounds as readings of a recording: it was made before it was read.
 """
 
 from bisect import bisect_left
@@ -13,9 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from trailcam_edge.events import is_recording
+from trailcam_edge.events import has_neighbours, is_dated, is_recording
 
 EARLIEST_WALL_S = 1_735_689_600.0  # 2025-01-01: this code is younger, so an earlier clock has not been set
+EARLIEST_RECORDED_S = 946_684_800.0  # 2000-01-01: an earlier time of a digital recording is a clock that was reset
 LATEST_WALL_S = 4_102_444_800.0  # 2100-01-01: a later clock has been set to nonsense
 _STEP_S = 5.0  # offsets that differ by more were a step of the clock, not drift
 _DRIFT = 200e-6  # twice what the worst common crystal does (100 ppm)
@@ -55,9 +57,9 @@ class WallTime(NamedTuple):  # cheaper than a dataclass: a store has millions
         return self.basis == "clock"
 
 
-def is_plausible(wall_s: float) -> bool:
+def is_plausible(wall_s: float, boot_id: str = "") -> bool:
     """Return True if a wall time can be that of a set clock, rather than the start value of one without a battery."""
-    return EARLIEST_WALL_S <= wall_s <= LATEST_WALL_S
+    return (EARLIEST_RECORDED_S if is_dated(boot_id) else EARLIEST_WALL_S) <= wall_s <= LATEST_WALL_S
 
 
 class Timeline:
@@ -67,12 +69,12 @@ class Timeline:
         """Take the boots in the order of their start, and the readings of each boot in the order they were taken."""
         taken: dict[str, list[ClockReading]] = {boot.boot_id: [] for boot in boots}
         for reading in readings:
-            if is_plausible(reading.wall_s) and reading.boot_id in taken:
+            if is_plausible(reading.wall_s, reading.boot_id) and reading.boot_id in taken:
                 taken[reading.boot_id].append(reading)
         self._last_s = {boot.boot_id: boot.last_monotonic_s for boot in boots}
         self._offsets = {boot_id: _offsets(found) for boot_id, found in taken.items() if not is_recording(boot_id)}
         self._start_s: dict[str, WallTime] = {}
-        neighbours = [boot for boot in boots if not is_recording(boot.boot_id)]
+        neighbours = [boot for boot in boots if has_neighbours(boot.boot_id)]
         self._bound_from_before(neighbours)
         self._bound_from_after(neighbours)
         for boot_id, found in taken.items():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 from trailcam_core.records import FieldError, shown
+from trailcam_edge.store.records import iso_time
 
 Verdict = Literal["confirmed", "label", "nothing", "wrong", "deleted", "withdrawn"]
 Chosen = Literal["random", "unsure", "unknown", "rare", "list"]
@@ -103,7 +104,7 @@ def review_json(found: Standing | None) -> dict[str, Any] | None:
         "label": review.label,
         "reviewers": list(found.reviewers),
         "disputed": found.disputed,
-        "time": review.unix_s,
+        "time": iso_time(review.unix_s),
         "chosen": review.chosen,
         "origin": review.origin,
     }

@@ -1,10 +1,10 @@
 """Statements over the table of reviews. The caller owns the connection and its transaction."""
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from trailcam_edge.store.disk.checksums import CheckedConnection
 from trailcam_edge.store.reviews.records import NewReview, Review, Standing, standing
 
 _COLUMNS = "review_id, visit_id, reviewer, verdict, label, chosen, origin, reviewed_wall_s"
@@ -34,7 +34,7 @@ class Saved:
     gone: tuple[str, ...]
 
 
-def insert_reviews(connection: sqlite3.Connection, reviews: Sequence[NewReview], unix_s: float | None) -> Saved:
+def insert_reviews(connection: CheckedConnection, reviews: Sequence[NewReview], unix_s: float | None) -> Saved:
     """Store answers; one for a visit that is gone is left out.
 
     A label that differs from that of the event only by case confirms it.
@@ -58,7 +58,7 @@ def insert_reviews(connection: sqlite3.Connection, reviews: Sequence[NewReview],
 
 
 def undo_reviews(
-    connection: sqlite3.Connection, review_ids: Sequence[int], reviewer: str, origin: str, unix_s: float | None
+    connection: CheckedConnection, review_ids: Sequence[int], reviewer: str, origin: str, unix_s: float | None
 ) -> int:
     """Give a reviewer the answers that these rows replaced, as new rows; return how many.
 
@@ -83,7 +83,7 @@ def undo_reviews(
     return undone
 
 
-def reviews_of(connection: sqlite3.Connection, visit_ids: Sequence[str]) -> dict[str, list[Review]]:
+def reviews_of(connection: CheckedConnection, visit_ids: Sequence[str]) -> dict[str, list[Review]]:
     """Return all reviews of these visits, in the order of storing."""
     found: dict[str, list[Review]] = defaultdict(list)
     for start in range(0, len(visit_ids), _BATCH):
@@ -94,7 +94,7 @@ def reviews_of(connection: sqlite3.Connection, visit_ids: Sequence[str]) -> dict
     return found
 
 
-def standings(connection: sqlite3.Connection) -> dict[str, Standing]:
+def standings(connection: CheckedConnection) -> dict[str, Standing]:
     """Return what is said of every visit that has a review, by ``visit_id``."""
     found: dict[str, Standing] = {}
     for visit_id, reviews in _grouped(_read(connection, "1", (), "visit_id, review_id")):
@@ -104,12 +104,12 @@ def standings(connection: sqlite3.Connection) -> dict[str, Standing]:
     return found
 
 
-def count_reviews(connection: sqlite3.Connection) -> int:
+def count_reviews(connection: CheckedConnection) -> int:
     """Return the number of rows."""
     return int(connection.execute("SELECT count(*) FROM reviews").fetchone()[0])
 
 
-def known_labels(connection: sqlite3.Connection, more: Sequence[str] = ()) -> list[str]:
+def known_labels(connection: CheckedConnection, more: Sequence[str] = ()) -> list[str]:
     """Return every label in use: those of reviews, then those of visits, the most frequent first, then ``more``."""
     reviewed = "SELECT label FROM reviews WHERE label IS NOT NULL GROUP BY label ORDER BY count(*) DESC, label"
     seen = "SELECT label FROM visits GROUP BY label ORDER BY count(*) DESC, label"
@@ -131,12 +131,13 @@ def _grouped(reviews: Iterator[Review]) -> Iterator[tuple[str, list[Review]]]:
 
 
 def _read(
-    connection: sqlite3.Connection, condition: str, values: Sequence[object], order: str = "review_id"
+    connection: CheckedConnection, condition: str, values: Sequence[object], order: str = "review_id"
 ) -> Iterator[Review]:
-    query = f"SELECT {_COLUMNS} FROM reviews WHERE {condition} ORDER BY {order}"  # noqa: S608 - constants
+    sound = connection.condition("reviews")
+    query = f"SELECT {_COLUMNS} FROM reviews WHERE {condition} AND {sound} ORDER BY {order}"  # noqa: S608 - constants
     return (Review(*row) for row in connection.execute(query, values))
 
 
-def _insert(connection: sqlite3.Connection, values: tuple[object, ...]) -> int:
-    cursor = connection.execute("INSERT INTO reviews VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", values)
-    return int(cursor.lastrowid or 0)
+def _insert(connection: CheckedConnection, values: tuple[object, ...]) -> int:
+    query = f"INSERT INTO reviews ({_COLUMNS.partition(', ')[2]}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
+    return int(connection.execute(query, values).lastrowid or 0)

@@ -8,7 +8,7 @@ import pytest
 
 from trailcam_edge.live.pages import thumbnails
 from trailcam_edge.live.pages.thumbnails import Thumbnails, jpeg_size, shrink_picture
-from trailcam_edge.store.picture_folder import encode_jpeg
+from trailcam_edge.store.disk.picture_folder import encode_jpeg
 
 
 def save(path: Path, width: int, height: int, level: int = 128) -> Path:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from trailcam_core.images.header import read_image_header
-from trailcam_edge.store.exif import add_exif
+from trailcam_edge.store.disk.exif import add_exif
 
 JPEG = bytes(cv2.imencode(".jpg", np.full((20, 30, 3), 90, np.uint8))[1])
 EXIF_DIRECTORY = 0x8769
