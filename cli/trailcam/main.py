@@ -48,6 +48,7 @@ _EXTRAS = {
     "keras": "train,export",
     "tensorboard": "train",
     "kagglehub": "data",
+    "safetensors": "train",
     "paho": "mqtt",
     "cryptography": "deploy",
 }

@@ -12,7 +12,7 @@ import pytest
 from trailcam.commands.train import proposal
 from trailcam.main import main
 from trailcam_core.errors import TrainError
-from trailcam_train.recipes.find import recipe_names
+from trailcam_train.recipes.find import recipe_cost, recipe_names
 
 # Keras 3.15 passes numpy's copy keyword on to TensorFlow variables, which do not know it yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -57,7 +57,8 @@ def test_the_list_of_recipes_has_time_and_memory_of_each(capsys: pytest.CaptureF
     lines = printed.splitlines()
     for name in recipe_names():
         (row,) = [line for line in lines if line[:1].isdecimal() and f" {name} " in line]
-        assert " GB " in row
+        assert (" GB " in row) == (recipe_cost(name) is not None)
+    assert "?: not measured" in printed
 
 
 def test_without_a_terminal_nothing_is_trained_and_yes_is_named(

@@ -22,6 +22,7 @@ from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.service.sd_notify import Notifier
 from trailcam_edge.sinks.json_lines import JsonLinesSink
+from trailcam_edge.sinks.plugins import open_plugins
 from trailcam_edge.sinks.settings import SinksSettings
 from trailcam_edge.sinks.webhook import WebhookSink
 from trailcam_edge.sinks.worker import Sink, SinkWorker
@@ -186,7 +187,7 @@ def _open_sinks(sinks: SinksSettings, folder: Path, version: str) -> list[Sink]:
         from trailcam_edge.sinks.mqtt import MqttSink  # paho-mqtt is an extra
 
         opened.append(MqttSink(sinks.mqtt, folder, version, _read_optional(sinks.mqtt.password_file, "password")))
-    return opened
+    return [*opened, *open_plugins(sinks.plugin, folder)]
 
 
 def _read_optional(path: Path | None, what: str) -> str | None:

@@ -22,9 +22,10 @@ from trailcam_export.calibration.select import CalibrationCandidates, find_frame
 from trailcam_export.convert.embedded_metadata import EmbeddedMetadata
 from trailcam_export.convert.quantise import QUANTIZERS
 from trailcam_export.convert.variants import DEFAULT_VARIANTS, FIX_NEEDS, Variant
+from trailcam_export.foreign.foreign_run import ForeignModel, OpenedRun, open_foreign_run, split_foreign_run
 from trailcam_export.gate.presets import DEFAULT_PRESET, PRESETS, Preset
 from trailcam_export.inference.parity import PARITY_COUNT
-from trailcam_export.keras_model.foreign_run import ForeignModel, OpenedRun, open_foreign_run, split_foreign_run
+from trailcam_export.onnx_model.open_onnx import OnnxClassifier
 from trailcam_export.run.golden_vectors import choose_golden_files
 from trailcam_export.run.output_rule import choose_score, find_ood_images
 
@@ -81,7 +82,7 @@ class ExportPlan:
     golden_files: tuple[Path, ...]
     ood_files: tuple[Path, ...]
     value_range: ValueRange | None
-    foreign_model: keras.Model | None
+    foreign_model: keras.Model | OnnxClassifier | None
     notes: tuple[str, ...]
 
     @property
@@ -112,6 +113,7 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> ExportPlan
         ValueError: not exactly one of ``run`` and ``foreign``, no variant, or an unknown quantizer.
     """
     check_request(request)
+    _check_formats(request)
     opened = open_foreign_run(request.foreign, request.data, progress) if request.foreign is not None else None
     run = opened.run if opened is not None else _read_run(request)
     model_path = request.foreign.model if request.foreign is not None else run.model_path
@@ -205,6 +207,7 @@ def cache_inputs(plan: ExportPlan) -> dict[str, Any]:
         "labels": list(plan.run.labels),
         "input": vars(plan.run.input),
         "range": None if plan.value_range is None else list(plan.value_range),
+        "scaling": plan.foreign_model.scaling.text if isinstance(plan.foreign_model, OnnxClassifier) else None,
         "rows": [[row.file, row.sha256, row.split, row.label] for row in rows],
         "frames": [frame.sha256 for frame in candidates.frames],
         "others": [file_sha256(path) for path in plan.ood_files],
@@ -213,6 +216,16 @@ def cache_inputs(plan: ExportPlan) -> dict[str, Any]:
         "bundle": [plan.draft.name, plan.draft.version],
         "tools": {tool: version(tool) for tool in _TOOLS},
     }
+
+
+def _check_formats(request: ExportRequest) -> None:
+    """Refuse TFLite variants of an ONNX model."""
+    lacking = [variant.name for variant in request.variants if variant.format != "onnx"]
+    if request.foreign is not None and request.foreign.is_onnx and lacking:
+        raise ExportError(
+            f"{request.foreign.model}: an ONNX model becomes ONNX bundles alone, not {', '.join(lacking)}. Leave "
+            "--variants out, or name onnx-float32, onnx-float16, onnx-int8."
+        )
 
 
 def _calibrates(request: ExportRequest) -> bool:

@@ -71,5 +71,5 @@ def test_a_label_that_is_never_recognised_is_named() -> None:
 
 def test_few_test_pictures_are_said_to_be_few() -> None:
     assert judge(metrics(95, 99, 3), PRETRAINED).advice == (
-        "99 test pictures say little: more photographs make the interval narrower.",
+        "99 test pictures prove little: more photographs make the interval narrower.",
     )

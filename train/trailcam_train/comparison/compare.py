@@ -1,7 +1,7 @@
 """Compare two runs, with a paired test on the test pictures that both have answered.
 
 Pictures are identified by their sha256. The test is of all test pictures of both runs that neither was trained on. With
-different splits a test picture of one may be a validation picture of the other: it counts, and a warning says so. No
+different splits a test picture of one may be a validation picture of the other: it counts, and a warning states it. No
 training framework is needed.
 """
 

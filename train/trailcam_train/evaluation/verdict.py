@@ -1,4 +1,4 @@
-"""Judge a finished training against guessing, and say what to do next: pure functions of its metrics.
+"""Judge a finished training against guessing, and advise what to do next: pure functions of its metrics.
 
 The skill is the share of the way from guessing to perfection: (accuracy - chance) / (1 - chance), where guessing always
 answers the label with the most test pictures. Its bounds, 0.4 and 0.8, are those between fair and moderate and between
@@ -56,14 +56,14 @@ def judge(test: Mapping[str, Any], training: Training) -> Verdict:
     advice = [*_grade_advice(grade, training, len(per_class)), *_label_advice(per_class), *_count_advice(test)]
     commands = {
         GUESSING: f"trailcam data check {training.data}" if training.pretrained else f"trailcam train {training.data}",
-        WEAK: f"look at {training.run}/report.html, then train again, or: trailcam export {training.run}",
+        WEAK: f"read {training.run}/report.html, then train again, or: trailcam export {training.run}",
         GOOD: f"trailcam export {training.run}",
     }
     return Verdict(grade, chance, commonest, tuple(advice), commands[grade])
 
 
 def _grade(top1: float, low: float, chance: float) -> str:
-    skill = (top1 - chance) / (1 - chance) if chance < 1 else 0.0
+    skill = round((top1 - chance) / (1 - chance), 6) if chance < 1 else 0.0
     if low <= chance or skill < _FAIR:
         return GUESSING
     return WEAK if skill < _SUBSTANTIAL else GOOD
@@ -92,7 +92,7 @@ def _label_advice(per_class: Mapping[str, Any]) -> list[str]:
         return []
     more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
     return [
-        f"Never recognised: {', '.join(lost[:_NAMED])}{more}. Look at those pictures in the report; add others, or "
+        f"Never recognised: {', '.join(lost[:_NAMED])}{more}. Inspect those pictures in the report; add others, or "
         "remove the folder."
     ]
 
@@ -100,4 +100,4 @@ def _label_advice(per_class: Mapping[str, Any]) -> list[str]:
 def _count_advice(test: Mapping[str, Any]) -> list[str]:
     if test["n"] >= _FEW_TESTS:
         return []
-    return [f"{test['n']} test pictures say little: more photographs make the interval narrower."]
+    return [f"{test['n']} test pictures prove little: more photographs make the interval narrower."]

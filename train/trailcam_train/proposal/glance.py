@@ -12,7 +12,6 @@ from pathlib import Path
 from statistics import median
 
 from trailcam_core.datasets.class_folders import scan_class_folders
-from trailcam_core.errors import SourceError
 from trailcam_core.images.header import read_image_header
 from trailcam_core.jobs.cores import usable_cores
 
@@ -73,7 +72,7 @@ def glance_at_machine(gpu: bool) -> Machine:
 def _shorter_side(path: Path) -> int | None:
     try:
         header = read_image_header(path.read_bytes())
-    except (OSError, SourceError):
+    except (OSError, ValueError):
         return None  # the training names it
     return min(header.width_px, header.height_px)
 

@@ -1,4 +1,4 @@
-"""Propose a recipe: a pure function of what data and machine look like.
+"""Propose a recipe: a pure function of a glance at data and machine.
 
 The rule: of the recipes with published weights, the most accurate one whose estimated training fits the memory and
 takes no longer than an hour. A network from nothing is never proposed; on 240 photographs it barely beats guessing.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from trailcam_train.recipe.schema import Recipe
 
-_START_S = 40  # import, build, conversion, report: measured on two cores, whatever the pictures
+_START_S = 40  # import, build, conversion, report: measured on two cores, for any number of pictures
 _HELD_OUT_READINGS = 2  # validation pictures run after a phase and at the end
 
 

@@ -54,7 +54,7 @@ def find_recipe(name: str) -> Recipe:
 
 
 def recipe_summary(name: str) -> str:
-    """Return the first line of what a recipe says of itself."""
+    """Return the first line of the docstring of a recipe."""
     return (_module(name).__doc__ or "").strip().split("\n")[0].rstrip(".")
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 _INTERRUPTED = 130
+_DEVICES = Path("/dev")  # where the driver of NVIDIA puts one file for each GPU
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,13 +69,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'the classes "nothing" and "other animal", and crops of all as a camera sees them',
     )  # fmt: skip
     parser.add_argument("--teacher", metavar="RUN[,RUN]", help="a stronger run to learn from; several are combined")
+    parser.add_argument(
+        "--hosts", choices=("keras", "auto"), default="keras",
+        help="who starts several hosts: the variables of Keras (default), or also Slurm and Open MPI",
+    )  # fmt: skip
     parser.add_argument("--resume", type=Path, metavar="RUN", help="resume an interrupted training")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, or resume a training, and print the result."""
     prepare_tensorflow()
-    _wake_backend()
+    _wake_backend(arguments.hosts == "auto")
     if arguments.recipes:
         print_recipes(arguments.data, arguments.label_map)
         return 0
@@ -100,15 +105,29 @@ class _Training:
     begin: "Callable[[Progress], Run]"
 
 
-def _wake_backend() -> None:
+def _wake_backend(auto_hosts: bool) -> None:
     """Import Keras, join other hosts, and run one operation with the native log silenced."""
     with quiet_native_log():
         import keras
 
         from trailcam_train.fitting.multi_host import join_hosts
-    join_hosts()  # before the first computation
+    launcher = join_hosts(auto_hosts)  # before the first computation
+    if auto_hosts:
+        print(f"hosts       {launcher or 'no launcher found: the training runs on this host alone'}", file=sys.stderr)
     with quiet_native_log():
         keras.ops.ones(1)
+    _report_idle_gpus(keras.backend.backend())
+
+
+def _report_idle_gpus(backend: str) -> None:
+    """Print one line where GPUs stay idle because of the backend."""
+    from trailcam_train.models.runtime import has_gpu
+
+    gpus = len([path for path in _DEVICES.glob("nvidia*") if path.name.removeprefix("nvidia").isdecimal()])
+    used = 0 if not has_gpu() else (gpus if backend == "jax" else 1)
+    if gpus > used:
+        cure = "KERAS_BACKEND=jax trains on all of them" if used else f"install a {backend} that supports them"
+        print(f"gpus        {gpus - used} of {gpus} stay idle on the backend {backend}: {cure}", file=sys.stderr)
 
 
 def _plan_start(arguments: argparse.Namespace) -> _Training:

@@ -17,7 +17,7 @@ _EXAMPLE_PICTURES, _EXAMPLE_LABELS = 1000, 10  # of "--recipes" without DATA
 
 def print_recipes(data: Path | None, label_map: str | None) -> None:
     """Print every recipe with its time and memory, for ``data`` or for 1,000 pictures."""
-    proposal = _propose(data, label_map)
+    proposal = make_proposal(data, label_map)
     print("\n".join(_describe(proposal, data)))
 
 
@@ -26,16 +26,22 @@ def take_proposal(data: Path, label_map: str | None, yes: bool) -> "Recipe":
 
     Raises:
         DataError: the folder cannot be used.
-        TrainError: nothing was taken: no terminal to ask and no ``--yes``, or the user said no.
+        TrainError: nothing was taken: no terminal to ask and no ``--yes``, or the user refused.
     """
-    proposal = _propose(data, label_map)
+    proposal = make_proposal(data, label_map)
     print("\n".join(_describe(proposal, data)), flush=True)
     option = proposal.chosen if yes else _ask(proposal, data)
     print(f"\ntaken: {_command(option, data)}", flush=True)
     return option.recipe
 
 
-def _propose(data: Path | None, label_map: str | None) -> "Proposal":
+def make_proposal(data: Path | None, label_map: str | None) -> "Proposal":
+    """Return the proposal for a folder, or for 1,000 pictures of ten labels.
+
+    Raises:
+        DataError: the folder cannot be used.
+        TrainError: two recipes have one name, or one cannot be used.
+    """
     from trailcam_train.data.class_names import choose_label_map
     from trailcam_train.data.dataset import list_class_folders
     from trailcam_train.models.runtime import has_gpu
@@ -68,6 +74,7 @@ def _describe(proposal: "Proposal", data: Path | None) -> list[str]:
         f"machine  {cores}, {machine.memory_mb / 1000:.1f} GB of memory free, {gpu}",
         "",
         *table,
+        *(["?: not measured"] if any(option.training_s is None for option in proposal.options) else []),
         "",
         f"proposed: {_command(proposal.chosen, data)}",
     ]

@@ -1,4 +1,4 @@
-"""Wrap a Keras model that was trained elsewhere, its labels and a folder of images as a run."""
+"""Wrap a Keras or ONNX model that was trained elsewhere, its labels and a folder of images as a run."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,8 @@ from trailcam_core.spec import InputSpec
 from trailcam_export.keras_model.load_foreign_model import open_foreign_model
 from trailcam_export.keras_model.load_run_model import check_trained_model
 from trailcam_export.keras_model.split_foreign_data import split_folder
+from trailcam_export.onnx_model.open_onnx import OnnxClassifier, open_onnx_model
+from trailcam_export.onnx_model.scaling import Channels, Scaling, from_range, from_statistics
 
 _SPLIT_NOTE = (
     "calibration, validation and test pictures were split from the given folder by this export; which of them trained "
@@ -26,13 +28,31 @@ class ForeignModel:
     """The model file and its label file.
 
     ``fit`` is the rule of its training for other aspect ratios; ``value_range`` are the input values of pixel levels 0
-    and 255, if the file does not state them.
+    and 255, if the file does not state them. ``statistics`` are mean and deviation of the channels, for an ONNX model
+    in place of a range.
     """
 
     model: Path
     labels: Path
     fit: str = "stretch"
     value_range: ValueRange | None = None
+    statistics: tuple[Channels, Channels] | None = None
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether the file is an ONNX model, by its suffix."""
+        return self.model.suffix.lower() == ".onnx"
+
+    @property
+    def scaling(self) -> Scaling | None:
+        """The stated scaling of an ONNX model.
+
+        Raises:
+            ExportError: the statistics are not usable.
+        """
+        if self.statistics is not None:
+            return from_statistics(*self.statistics)
+        return None if self.value_range is None else from_range(self.value_range)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +60,7 @@ class OpenedRun:
     """A run of a foreign model, without pictures yet; the rebuilt model; notes for the user."""
 
     run: Run
-    model: keras.Model
+    model: keras.Model | OnnxClassifier
     notes: tuple[str, ...]
 
 
@@ -57,10 +77,15 @@ def open_foreign_run(foreign: ForeignModel, data: Path | None, progress: Progres
     labels = read_labels(foreign.labels)
     check_unique(labels, str(foreign.labels))
     progress("opening the trained model", 0, 1)
-    model, notes = open_foreign_model(foreign.model, labels, foreign.value_range)
-    height, width = model.input_shape[1:3]
-    spec = InputSpec(height, width, foreign.fit)
-    check_trained_model(model, foreign.model, spec, labels)
+    model: keras.Model | OnnxClassifier
+    notes: tuple[str, ...] = ()
+    if foreign.is_onnx:
+        model = open_onnx_model(foreign.model, labels, foreign.scaling)
+        spec = InputSpec(*model.input_shape[1:3], foreign.fit)
+    else:
+        model, notes = open_foreign_model(foreign.model, labels, foreign.value_range)
+        spec = InputSpec(*model.input_shape[1:3], foreign.fit)
+        check_trained_model(model, foreign.model, spec, labels)
     progress("opening the trained model", 1, 1)
     run = Run(
         path=foreign.model.with_suffix(""),
