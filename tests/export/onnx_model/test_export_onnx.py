@@ -38,7 +38,7 @@ def test_an_onnx_model_becomes_a_float_and_an_int8_bundle(
     assert main([*words, "--input-range", "0", "1", "--json"]) == 0
 
     record = json.loads(capsys.readouterr().out)
-    assert [item["name"] for item in record["variants"]] == ["onnx-float32", "onnx-int8"]
+    assert [item["variant"] for item in record["variants"]] == ["onnx-float32", "onnx-int8"]
     for name in ("onnx-float32", "onnx-int8"):
         bundle = open_bundle(tmp_path / "out" / "theirs" / f"{name}.bundle")
         assert bundle.manifest.output.labels == ("blue", "green", "red")

@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from trailcam_core.errors import BundleError, ExportError
+from trailcam_export.foreign.other_scalings import other_scalings
 from trailcam_export.onnx_model.open_onnx import open_onnx_model, run_onnx
 from trailcam_export.onnx_model.predict import OnnxPredictor, onnx_feature_function
 from trailcam_export.onnx_model.scaling import from_range, from_statistics
@@ -127,6 +128,15 @@ def test_the_same_model_can_be_asked_with_another_scaling(save: Callable[..., Pa
     other = run_onnx(model.with_scaling(from_range((0.0, 255.0))), IMAGES, Path("x.onnx"))
 
     np.testing.assert_allclose(other, MEANS * 4, rtol=1e-4)
+
+
+def test_the_other_usual_scalings_are_tried_and_not_its_own(save: Callable[..., Path]) -> None:
+    found = dict(other_scalings(open_onnx_model(save(last=None), LABELS, UNIT)))
+
+    assert "--input-range 0 1" not in found
+    assert len(found) == 3
+    np.testing.assert_allclose(found["--input-range 0 255"].logits(IMAGES), MEANS * 4, rtol=1e-4)
+    assert not list(other_scalings(None))
 
 
 @pytest.mark.parametrize(
