@@ -1,6 +1,6 @@
 """EfficientNet-Lite0 with ImageNet weights: half the arithmetic of Lite2.
 
-    trailcam train DATA --recipe efficientnet_lite0 --weights efficientnet_lite0_imagenet_notop.keras
+    trailcam train DATA --recipe efficientnet_lite0
 
 Hardware, time and accuracy: 2 cores without a GPU, shared with other work: 28 minutes for 9,413 training pictures
 of Animals-10, with two of the three cached views taken over from an earlier start. Test top-1 96.4 % (95.5 to 97.1,

