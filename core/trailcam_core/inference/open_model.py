@@ -11,7 +11,7 @@ from trailcam_core.errors import BundleError
 from trailcam_core.inference.file_model import FileModel
 from trailcam_core.inference.onnx import OnnxModel
 from trailcam_core.inference.tflite import TFLiteModel
-from trailcam_core.plugins import RUNTIMES, find_plugins, load_plugin
+from trailcam_core.jobs.plugins import RUNTIMES, find_plugins, load_plugin
 
 _OWN: dict[str, Callable[[Path, int], FileModel]] = {"tflite": TFLiteModel, "onnx": OnnxModel}
 

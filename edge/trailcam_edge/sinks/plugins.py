@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trailcam_core.errors import ConfigError
-from trailcam_core.plugins import SINKS, find_plugins, load_plugin
+from trailcam_core.jobs.plugins import SINKS, find_plugins, load_plugin
 from trailcam_edge.sinks.worker import Sink
 
 _OWN = ("json_lines", "mqtt", "webhook")

@@ -1,5 +1,6 @@
 """Wrap a Keras or ONNX model that was trained elsewhere, its labels and a folder of images as a run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from trailcam_core.errors import ExportError
 from trailcam_core.inference.tflite import ValueRange
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import InputSpec
+from trailcam_export.convert.variants import Variant
 from trailcam_export.keras_model.load_foreign_model import open_foreign_model
 from trailcam_export.keras_model.load_run_model import check_trained_model
 from trailcam_export.keras_model.split_foreign_data import split_folder
@@ -53,6 +55,25 @@ class ForeignModel:
         if self.statistics is not None:
             return from_statistics(*self.statistics)
         return None if self.value_range is None else from_range(self.value_range)
+
+    @property
+    def pixel_range(self) -> str:
+        """The stated range, or mean and deviation, as a text; empty if none is stated."""
+        stated = self.statistics or self.value_range
+        return "" if stated is None else str(stated)
+
+    def check_variants(self, variants: Sequence[Variant]) -> None:
+        """Refuse TFLite variants of an ONNX model.
+
+        Raises:
+            ExportError: naming them.
+        """
+        lacking = [variant.name for variant in variants if variant.format != "onnx"]
+        if self.is_onnx and lacking:
+            raise ExportError(
+                f"{self.model}: an ONNX model becomes ONNX bundles alone, not {', '.join(lacking)}. Leave --variants "
+                "out, or name onnx-float32, onnx-float16, onnx-int8."
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,24 +18,19 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
-from google.protobuf.message import DecodeError
-from onnx import TensorProto, compose, helper, numpy_helper, version_converter
+from onnx import TensorProto, helper, numpy_helper
 
 from trailcam_core.errors import ExportError
 from trailcam_core.inference.decision import probabilities
 from trailcam_core.inference.file_model import first_line
 from trailcam_core.inference.first_opening import prove_opening
-from trailcam_core.spec import MAX_INPUT_PX, MIN_INPUT_PX
-from trailcam_export.convert.to_onnx import INPUT_NAME, OPSET, OUTPUT_NAME, optimise
+from trailcam_export.convert.to_onnx import INPUT_NAME, OUTPUT_NAME, optimise
+from trailcam_export.onnx_model.read_onnx import CHANNELS, EXPORT_HINT, Original, read_original
 from trailcam_export.onnx_model.scaling import IDENTITY, Scaling
 
 Logits = npt.NDArray[np.float32]
 
-_PREFIX = "model/"  # of every name of the original: ours cannot collide
 _TOLERANCE = 1e-3  # relative, of a score: the same float32 operations, but for folded normalisation
-_PASSING = ("Identity", "Flatten", "Reshape", "Squeeze", "Cast")
-_CHANNELS = 3
-_EXPORT_HINT = "Export it again from its framework"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,34 +44,11 @@ class OnnxClassifier:
     input_shape: tuple[None, int, int, int]
     output_shape: tuple[None, int]
     scaling: Scaling
-    original: "Original"
+    original: Original
 
     def with_scaling(self, scaling: Scaling) -> onnx.ModelProto:
         """Return the model with other input values for the same pixel levels."""
         return build(self.original, scaling)
-
-
-@dataclass(frozen=True, eq=False)
-class Original:
-    """A checked file: one input of ``height`` by ``width`` px, ``channels_first`` or last, float or integer.
-
-    ``graph`` has a batch of one, the pinned operator set and prefixed names; ``scores`` is the tensor before a softmax.
-    """
-
-    path: Path
-    graph: onnx.ModelProto
-    input_name: str
-    output_name: str
-    scores: str
-    height: int
-    width: int
-    channels_first: bool
-    floats: bool
-
-    @property
-    def gives_probabilities(self) -> bool:
-        """Whether a softmax was cut off."""
-        return self.scores != self.output_name
 
 
 def open_onnx_model(path: Path, labels: Sequence[str], scaling: Scaling | None) -> OnnxClassifier:
@@ -104,37 +76,8 @@ def open_onnx_model(path: Path, labels: Sequence[str], scaling: Scaling | None) 
         )
     _check_same(original, chosen, logits)
     rebuilt = optimise(proto)
-    sides = (None, original.height, original.width, _CHANNELS)
+    sides = (None, original.height, original.width, CHANNELS)
     return OnnxClassifier(rebuilt, sides, (None, len(labels)), chosen, original)
-
-
-def read_original(path: Path) -> Original:
-    """Read and check an ONNX file.
-
-    Raises:
-        ExportError: damaged, or not an image classifier with one input and one output.
-    """
-    try:
-        model = onnx.load(path)
-    except (OSError, DecodeError, ValueError, onnx.checker.ValidationError) as error:
-        raise ExportError(f"{path}: cannot be read as an ONNX model ({first_line(error)}). {_EXPORT_HINT}.") from error
-    constants = {tensor.name for tensor in model.graph.initializer}
-    inputs = [item for item in model.graph.input if item.name not in constants]
-    outputs = list(model.graph.output)
-    if len(inputs) != 1 or len(outputs) != 1:
-        given = ", ".join(item.name for item in outputs)
-        raise ExportError(
-            f"{path}: {len(inputs)} inputs and {len(outputs)} outputs ({given}), expected one of each. {_EXPORT_HINT} "
-            "with the scores as its only output."
-        )
-    floats = _check_dtypes(inputs[0], outputs[0], path)
-    height, width, channels_first = _check_shape(inputs[0], path)
-    _check_domains(model, path)
-    _set_batch(model, inputs[0], outputs[0])
-    graph = compose.add_prefix(_pinned_opset(model, path), _PREFIX)
-    output = graph.graph.output[0].name
-    scores = _before_softmax(graph, output)
-    return Original(path, graph, f"{_PREFIX}{inputs[0].name}", output, scores, height, width, channels_first, floats)
 
 
 def build(original: Original, scaling: Scaling) -> onnx.ModelProto:
@@ -146,7 +89,7 @@ def build(original: Original, scaling: Scaling) -> onnx.ModelProto:
     copy = onnx.ModelProto()
     copy.CopyFrom(original.graph)
     graph = copy.graph
-    size = (1, original.height, original.width, _CHANNELS)
+    size = (1, original.height, original.width, CHANNELS)
     before = _input_nodes(original, scaling)
     nodes = [*before, *graph.node, *_output_nodes(original)]
     del graph.node[:], graph.input[:], graph.output[:], graph.value_info[:]
@@ -165,7 +108,7 @@ def build(original: Original, scaling: Scaling) -> onnx.ModelProto:
         inferred = onnx.shape_inference.infer_shapes(copy, strict_mode=True, data_prop=True)
     except onnx.shape_inference.InferenceError as error:
         raise ExportError(
-            f"{original.path}: does not work with a batch of one ({first_line(error)}). {_EXPORT_HINT} with a batch of "
+            f"{original.path}: does not work with a batch of one ({first_line(error)}). {EXPORT_HINT} with a batch of "
             "one."
         ) from error
     inferred.graph.name = "classifier"
@@ -192,87 +135,6 @@ def open_session(proto: onnx.ModelProto, threads: int = 1) -> onnxruntime.Infere
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 3, threads
     return onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
-
-
-def _check_dtypes(taken: Any, given: Any, path: Path) -> bool:
-    """Return whether the input is float."""
-    kinds = taken.type.tensor_type.elem_type, given.type.tensor_type.elem_type
-    names = [TensorProto.DataType.Name(kind).lower() for kind in kinds]
-    if kinds[0] not in (TensorProto.FLOAT, TensorProto.UINT8) or kinds[1] != TensorProto.FLOAT:
-        raise ExportError(
-            f"{path}: takes {names[0]} and gives {names[1]}, expected float or uint8 in and float out. {_EXPORT_HINT} "
-            "in float32 (in PyTorch: model.float()); the export makes float16 and int8 of it."
-        )
-    return bool(kinds[0] == TensorProto.FLOAT)
-
-
-def _check_shape(taken: Any, path: Path) -> tuple[int, int, bool]:
-    """Return height, width, and whether the channels come first."""
-    shape = [_size(dimension) for dimension in taken.type.tensor_type.shape.dim]
-    shown = f"({', '.join(map(str, shape))})"
-    fixed = [size for size in shape[1:] if isinstance(size, int)]
-    if len(shape) != 4 or _CHANNELS not in (shape[1], shape[3]):
-        raise ExportError(
-            f"{path}: takes {shown}, expected colour pictures, (N, 3, height, width) or (N, height, width, 3)."
-        )
-    if len(fixed) != 3:
-        raise ExportError(f"{path}: takes {shown}, expected a fixed height and width. {_EXPORT_HINT} with fixed sizes.")
-    if isinstance(shape[0], int) and shape[0] > 1:
-        raise ExportError(
-            f"{path}: takes batches of {shape[0]}, expected one picture, or any number. {_EXPORT_HINT} with a batch of "
-            "one."
-        )
-    channels_first = shape[1] == _CHANNELS
-    height, width = fixed[1:] if channels_first else fixed[:2]
-    if not all(MIN_INPUT_PX <= side <= MAX_INPUT_PX for side in (height, width)):
-        raise ExportError(f"{path}: takes {width}x{height} px, expected {MIN_INPUT_PX} to {MAX_INPUT_PX} a side.")
-    return height, width, channels_first
-
-
-def _size(dimension: Any) -> int | str:
-    return int(dimension.dim_value) if dimension.HasField("dim_value") else str(dimension.dim_param or "?")
-
-
-def _check_domains(model: onnx.ModelProto, path: Path) -> None:
-    foreign = sorted(
-        {f"{node.domain}.{node.op_type}" for node in model.graph.node if node.domain not in ("", "ai.onnx")}
-    )
-    if foreign:
-        raise ExportError(
-            f"{path}: uses {', '.join(foreign[:5])}, which plain ONNX does not have. {_EXPORT_HINT} with standard "
-            "operators only."
-        )
-
-
-def _set_batch(model: onnx.ModelProto, taken: Any, given: Any) -> None:
-    """Set the batch of input and output to one; sizes between are inferred anew."""
-    for item in (taken, given):
-        if item.type.tensor_type.shape.dim:
-            item.type.tensor_type.shape.dim[0].dim_value = 1
-    del model.graph.value_info[:]
-
-
-def _pinned_opset(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
-    version = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
-    if version == OPSET:
-        return model
-    try:
-        return version_converter.convert_version(model, OPSET)
-    except Exception as error:  # the converter is native code, whose errors are plain RuntimeErrors and others
-        raise ExportError(
-            f"{path}: its operator set {version} cannot be converted to {OPSET} ({first_line(error)}). {_EXPORT_HINT} "
-            f"with opset_version={OPSET}."
-        ) from error
-
-
-def _before_softmax(model: onnx.ModelProto, tensor: str) -> str:
-    """Return the tensor that a softmax at the end takes, or the output itself."""
-    made_by = {output: node for node in model.graph.node for output in node.output}
-    output = tensor
-    while tensor in made_by and made_by[tensor].op_type in _PASSING:
-        tensor = made_by[tensor].input[0]
-    node = made_by.get(tensor)
-    return node.input[0] if node is not None and node.op_type in ("Softmax", "LogSoftmax") else output
 
 
 def _choose_scaling(original: Original, stated: Scaling | None) -> Scaling:
@@ -318,7 +180,7 @@ def _output_nodes(original: Original) -> list[onnx.NodeProto]:
 
 def _noise(height: int, width: int) -> npt.NDArray[np.uint8]:
     random = np.random.default_rng(0)
-    ramp = np.broadcast_to(np.linspace(0, 255, width).astype(np.uint8)[None, :, None], (height, width, _CHANNELS))
+    ramp = np.broadcast_to(np.linspace(0, 255, width).astype(np.uint8)[None, :, None], (height, width, CHANNELS))
     return np.stack([random.integers(0, 256, ramp.shape, dtype=np.uint8), ramp, 255 - ramp])
 
 
@@ -338,5 +200,5 @@ def _check_same(original: Original, scaling: Scaling, logits: Logits) -> None:
     if not worst <= allowed:
         raise ExportError(
             f"{original.path}: rebuilt with raw pixels in and logits out it gives other scores (by {worst:.4g}, "
-            f"expected at most {allowed:.4g}). {_EXPORT_HINT} with a batch of one and logits at the end."
+            f"expected at most {allowed:.4g}). {EXPORT_HINT} with a batch of one and logits at the end."
         )

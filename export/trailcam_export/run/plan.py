@@ -13,7 +13,6 @@ from trailcam_core.bundle.manifest import manifest_to_bytes
 from trailcam_core.datasets.run_directory import Run, SplitRow, check_pictures, read_run
 from trailcam_core.errors import BundleError, ExportError
 from trailcam_core.files.digest import file_sha256
-from trailcam_core.inference.tflite import ValueRange
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.network.secrets import mask_text
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec, schema_version_of
@@ -65,7 +64,7 @@ class ExportRequest:
 class ExportPlan:
     """A request whose inputs are resolved; ``draft`` is the manifest without anything measured.
 
-    ``foreign_model`` is the model that was trained elsewhere, opened and rebuilt, and ``value_range`` its stated input
+    ``foreign_model`` is the model that was trained elsewhere, opened and rebuilt, and ``pixel_range`` its stated input
     range. ``ood_files`` are the out-of-distribution images for evaluation.
     """
 
@@ -81,7 +80,7 @@ class ExportPlan:
     score_name: str
     golden_files: tuple[Path, ...]
     ood_files: tuple[Path, ...]
-    value_range: ValueRange | None
+    pixel_range: str
     foreign_model: keras.Model | OnnxClassifier | None
     notes: tuple[str, ...]
 
@@ -113,7 +112,8 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> ExportPlan
         ValueError: not exactly one of ``run`` and ``foreign``, no variant, or an unknown quantizer.
     """
     check_request(request)
-    _check_formats(request)
+    if request.foreign is not None:
+        request.foreign.check_variants(request.variants)
     opened = open_foreign_run(request.foreign, request.data, progress) if request.foreign is not None else None
     run = opened.run if opened is not None else _read_run(request)
     model_path = request.foreign.model if request.foreign is not None else run.model_path
@@ -138,7 +138,7 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> ExportPlan
         score_name=choose_score(run),
         golden_files=tuple(choose_golden_files(run, data, request.golden)),
         ood_files=ood_files,
-        value_range=request.foreign.value_range if request.foreign is not None else None,
+        pixel_range=request.foreign.pixel_range if request.foreign is not None else "",
         foreign_model=opened.model if opened is not None else None,
         notes=(*notes, *ood_notes),
     )
@@ -206,8 +206,7 @@ def cache_inputs(plan: ExportPlan) -> dict[str, Any]:
         "model": plan.model_sha256,
         "labels": list(plan.run.labels),
         "input": vars(plan.run.input),
-        "range": None if plan.value_range is None else list(plan.value_range),
-        "scaling": plan.foreign_model.scaling.text if isinstance(plan.foreign_model, OnnxClassifier) else None,
+        "range": plan.pixel_range,
         "rows": [[row.file, row.sha256, row.split, row.label] for row in rows],
         "frames": [frame.sha256 for frame in candidates.frames],
         "others": [file_sha256(path) for path in plan.ood_files],
@@ -216,16 +215,6 @@ def cache_inputs(plan: ExportPlan) -> dict[str, Any]:
         "bundle": [plan.draft.name, plan.draft.version],
         "tools": {tool: version(tool) for tool in _TOOLS},
     }
-
-
-def _check_formats(request: ExportRequest) -> None:
-    """Refuse TFLite variants of an ONNX model."""
-    lacking = [variant.name for variant in request.variants if variant.format != "onnx"]
-    if request.foreign is not None and request.foreign.is_onnx and lacking:
-        raise ExportError(
-            f"{request.foreign.model}: an ONNX model becomes ONNX bundles alone, not {', '.join(lacking)}. Leave "
-            "--variants out, or name onnx-float32, onnx-float16, onnx-int8."
-        )
 
 
 def _calibrates(request: ExportRequest) -> bool:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from trailcam_core import plugins
 from trailcam_core.errors import ConfigError
-from trailcam_core.plugins import SINKS
+from trailcam_core.jobs import plugins
+from trailcam_core.jobs.plugins import SINKS
 from trailcam_edge.sinks.plugins import open_plugins
 
 

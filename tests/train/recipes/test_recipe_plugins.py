@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from trailcam_core import plugins
 from trailcam_core.errors import TrainError
-from trailcam_core.plugins import RECIPES
+from trailcam_core.jobs import plugins
+from trailcam_core.jobs.plugins import RECIPES
 from trailcam_train.recipes.find import build_network, find_recipe, recipe_names
 
 HERE = "trailcam_train.recipes.cnn"
@@ -51,7 +51,7 @@ def test_a_recipe_with_a_name_of_ours_is_refused(install: Any) -> None:
 
 
 def test_a_recipe_that_lacks_its_parts_or_cannot_be_imported_is_named(install: Any) -> None:
-    install(RECIPES, "empty", "trailcam_core.plugins")
+    install(RECIPES, "empty", "trailcam_core.jobs.plugins")
     install(RECIPES, "gone", "no_such_package.net")
 
     with pytest.raises(TrainError, match=r"recipe empty: trailcam_core\.plugins lacks RECIPE or build"):

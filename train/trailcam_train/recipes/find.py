@@ -18,8 +18,8 @@ import keras
 import trailcam_train.recipes
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import STAGING_PREFIX, sync_directory
+from trailcam_core.jobs.plugins import RECIPES, find_plugins, load_plugin
 from trailcam_core.jobs.progress import Progress, silent
-from trailcam_core.plugins import RECIPES, find_plugins, load_plugin
 from trailcam_train.models.imagenet_file import ImageNetFile
 from trailcam_train.models.weights_wheel import WeightsWheel
 from trailcam_train.recipe.cost import Cost

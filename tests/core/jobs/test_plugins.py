@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_core import plugins
 from trailcam_core.errors import BundleError, TrainError
 from trailcam_core.inference.open_model import open_model
-from trailcam_core.plugins import RECIPES, RUNTIMES, find_plugins, load_plugin
+from trailcam_core.jobs import plugins
+from trailcam_core.jobs.plugins import RECIPES, RUNTIMES, find_plugins, load_plugin
 
 HERE = "trailcam_core.files.digest"
 
