@@ -5,9 +5,12 @@ from dataclasses import asdict
 import numpy as np
 
 from trailcam_core.datasets.run_directory import Run
+from trailcam_core.field.views import field_figures, read_groups
 from trailcam_core.files.atomic import write_file
 from trailcam_core.inference.decision import probabilities
 from trailcam_core.jobs.progress import Progress
+from trailcam_core.records import encode
+from trailcam_core.spec import OutputSpec
 from trailcam_train.evaluation.evaluate import compute_metrics
 from trailcam_train.evaluation.ood import SplitLogits, predict_ood_images
 from trailcam_train.evaluation.predictions import PREDICTIONS_FILE, predictions_to_bytes
@@ -35,6 +38,13 @@ def _training_of(job: TrainingJob) -> Training:
     return Training(str(job.folder.with_name(job.name)), str(job.data), began, len(job.pictures("train")))
 
 
+def _output_of(job: TrainingJob) -> OutputSpec:
+    """Return the labels of a training, and which of them are never an answer."""
+    field = job.recipe.field
+    silent = [(name,) if name in job.labels else () for name in (field.blank_label, field.unknown_label)]
+    return OutputSpec(job.labels, 1.0, None, blank_labels=silent[0], unknown_labels=silent[1])
+
+
 def write_evaluation(job: TrainingJob, state: State, progress: Progress) -> None:
     """Evaluate the saved file, not the model in memory; write metrics, predictions, provenance and report.
 
@@ -52,7 +62,12 @@ def write_evaluation(job: TrainingJob, state: State, progress: Progress) -> None
     ood = None
     if job.ood is not None:
         ood = predict_ood_images(model, job.ood, job.recipe.input.spec, progress)
-    metrics = compute_metrics(job.labels, validation, test, ood)
+    output = _output_of(job)
+    metrics = compute_metrics(output, validation, test, ood)
+    rule = metrics["reject"]["score"], metrics["reject"]["threshold"]
+    figures = field_figures(job.pictures("test"), test.logits, output, rule, read_groups(job.data))
+    if figures is not None:
+        metrics["field"] = encode(figures)
     if state.blends:
         metrics["blends"] = [asdict(row) for row in state.blends]
     provenance = {
@@ -81,5 +96,6 @@ def write_evaluation(job: TrainingJob, state: State, progress: Progress) -> None
         test=test,
         model=model,
         verdict=judge(metrics["test"], _training_of(job)),
+        field_figures=figures,
     )
     write_file(job.folder / REPORT_FILE, render_report(page).encode("utf-8"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trailcam.commands.train.proposal import print_recipes, take_proposal
+from trailcam.logs import configure_logging
 from trailcam.native_log import quiet_native_log
 from trailcam.progress import terminal_progress
 from trailcam.tensorflow_settings import prepare_tensorflow
@@ -78,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, or resume a training, and print the result."""
+    configure_logging()
     prepare_tensorflow()
     _wake_backend(arguments.hosts == "auto")
     if arguments.recipes:
