@@ -102,10 +102,10 @@ def open_foreign_run(foreign: ForeignModel, data: Path | None, progress: Progres
     notes: tuple[str, ...] = ()
     if foreign.is_onnx:
         model = open_onnx_model(foreign.model, labels, foreign.scaling)
-        spec = InputSpec(*model.input_shape[1:3], foreign.fit)
+        spec = InputSpec(model.input_shape[1], model.input_shape[2], foreign.fit)
     else:
         model, notes = open_foreign_model(foreign.model, labels, foreign.value_range)
-        spec = InputSpec(*model.input_shape[1:3], foreign.fit)
+        spec = InputSpec(model.input_shape[1], model.input_shape[2], foreign.fit)
         check_trained_model(model, foreign.model, spec, labels)
     progress("opening the trained model", 1, 1)
     run = Run(
