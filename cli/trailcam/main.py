@@ -16,6 +16,7 @@ from types import FrameType
 COMMANDS = {
     "demo": "recognise animals now, with the built-in bundle, on real photographs",
     "classify": "classify picture files and folders",
+    "card": "read a card of photographs and clips into a store: visits by station, with true times",
     "watch": "live recognition, frame by frame",
     "service": "run the camera from power-on, as a systemd service",
     "cameras": "list the cameras of this machine and explain why others are missing",
@@ -69,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             mask_tracebacks()
         prepare_streams()
         if "_ARGCOMPLETE" in os.environ:
-            from trailcam.completion import complete
+            from trailcam.help.completion import complete
 
             complete(COMMANDS, ACTIONS)
         try:
@@ -177,7 +178,7 @@ def _run(name: str, words: list[str]) -> int:
 
 
 def _examples(name: str) -> str:
-    from trailcam.examples import EXAMPLES
+    from trailcam.help.examples import EXAMPLES
 
     return "\n  ".join(["examples:", *EXAMPLES[name]])
 

@@ -13,7 +13,7 @@ import pytest
 
 from trailcam import main as front_door
 from trailcam.commands import classify
-from trailcam.examples import EXAMPLES
+from trailcam.help.examples import EXAMPLES
 from trailcam_core.errors import BundleError
 
 HEAVY = ("numpy", "cv2", "tensorflow", "keras", "ai_edge_litert", "tqdm")

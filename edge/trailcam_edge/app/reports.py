@@ -142,8 +142,8 @@ class DeviceReports:
             return health
 
     def _date_of(self, moment: Moment) -> float | None:
-        """Return the Unix time of a moment of this boot, known then or by now; None in a recording."""
+        """Return the Unix time of a moment of this boot, known then or by now; None in a recording of unknown time."""
         if is_recording(moment.boot_id):
             return None
         wall = moment.wall or self._clock.moment(moment.monotonic_s).wall
-        return wall.timestamp() if wall is not None and is_plausible(wall.timestamp()) else None
+        return wall.timestamp() if wall is not None and is_plausible(wall.timestamp(), moment.boot_id) else None

@@ -122,6 +122,7 @@ class _Loop:
         self._rate_hz = 0.0
         self._previous_s: float | None = None
         self._due_s = 0.0
+        self._rate_dropped = 0  # of the frames that were replaced, those that the rate asked for
         self._is_silent = False
 
     def every(self, source: Source) -> Iterator[WatchEvent]:
@@ -156,7 +157,7 @@ class _Loop:
                 self._is_silent = False
                 try:
                     if not self._stop.is_set():
-                        yield from self._process(frame, source.delivery, latest.dropped)
+                        yield from self._process(frame, source.delivery, latest.dropped - self._rate_dropped)
                 finally:
                     frame.give_back()
             blind = capture.blind_now()
@@ -179,7 +180,9 @@ class _Loop:
         """Return the newest frame once the configured rate allows it, or None if none arrives in time."""
         rate_hz = self._settings.watch.rate_hz
         if rate_hz is not None:
+            before = latest.dropped
             self._stop.wait(max(0.0, self._due_s - time.monotonic()))
+            self._rate_dropped += latest.dropped - before
         frame = latest.take(_TICK_S)
         if frame is not None and rate_hz is not None:
             self._due_s = time.monotonic() + 1 / rate_hz

@@ -67,9 +67,7 @@ def kaggle_download() -> Path:
         hub = importlib.import_module("kagglehub")
         errors = importlib.import_module("kagglehub.exceptions")
     except ModuleNotFoundError as error:
-        raise DataError(
-            f"the package kagglehub is not installed: {install_command('data')} . {_by_hand()}"
-        ) from error
+        raise DataError(f"the package kagglehub is not installed: {install_command('data')} . {_by_hand()}") from error
     # requests' errors are OSErrors; kagglehub's own have no common base.
     known = (errors.BackendError, errors.CredentialError, errors.DataCorruptionError, errors.NotFoundError)
     try:

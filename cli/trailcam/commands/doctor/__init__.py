@@ -13,7 +13,7 @@ from trailcam.commands.doctor.checks import Check, State
 from trailcam.commands.doctor.machine_checks import check_machine
 from trailcam.commands.doctor.package_checks import check_packages
 from trailcam.json_records import json_line
-from trailcam_core.files.names import printable
+from trailcam_core.files.names import counted, printable
 from trailcam_core.network.secrets import mask_text
 from trailcam_edge.service.systemd_units import CONFIG_PATH
 
@@ -61,12 +61,8 @@ def _lines(checks: Iterable[Check], colour: bool) -> Iterable[str]:
     if not any(counts.values()):
         yield "No fault was found."
     else:
-        yield f"Found: {_plural(counts['fault'], 'fault')}, {_plural(counts['warning'], 'warning')}."
+        yield f"Found: {counted(counts['fault'], 'fault')}, {counted(counts['warning'], 'warning')}."
 
 
 def _wrap(text: str) -> list[str]:
     return textwrap.wrap(printable(mask_text(text)), _COLUMNS - _INDENT, break_on_hyphens=False) or [""]
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
