@@ -82,6 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if not arguments.card.is_dir():
         raise SourceError(f'{arguments.card}: no such folder. For single files use "trailcam classify".')
+    if arguments.store.resolve().is_relative_to(arguments.card.resolve()):
+        usage_error(f"--store {arguments.store} lies on the card {arguments.card}; name a folder elsewhere.")
     stations = _stations(arguments, clock)
     classifier = open_classifier(arguments)
     store = EventStore(StoreSettings(folder=arguments.store, max_bytes=_MAX_BYTES))
