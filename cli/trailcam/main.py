@@ -56,6 +56,7 @@ _EXTRAS = {
     "paho": "mqtt",
     "cryptography": "deploy",
     "argcomplete": "completion",
+    "pyarrow": "parquet",
 }
 
 _INTERRUPTED = 130
