@@ -87,9 +87,7 @@ def retained(broker: Broker, topic: str, accept: Callable[[bytes], bool] = bool)
 
 
 @pytest.mark.parametrize("label", ["lynx", ODD])
-def test_a_label_is_on_while_its_visit_is_open(
-    broker: Broker, camera: Camera, store: EventStore, label: str
-) -> None:
+def test_a_label_is_on_while_its_visit_is_open(broker: Broker, camera: Camera, store: EventStore, label: str) -> None:
     listener = Listener(broker.port)
     worker = camera(broker)
     wait_until(lambda: bool(listener.on(TOPICS.status)))

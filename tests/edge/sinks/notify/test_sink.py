@@ -47,9 +47,7 @@ def start(store: EventStore, tmp_path: Path) -> Iterator[Start]:
             sender = FormSender(made, HttpPost(made.url, made.timeout_s))
         sink = NotifySink("phone", made, sender, tmp_path / "store")
         options: Any = {"delay": lambda failures, jitter: delay_s, "backlog": True}
-        workers.append(
-            SinkWorker(sink, lambda: store, kinds=(made.only_when,), refresh=sink.refresh, **options)
-        )
+        workers.append(SinkWorker(sink, lambda: store, kinds=(made.only_when,), refresh=sink.refresh, **options))
         return workers[-1], sink
 
     yield start_one
@@ -89,9 +87,7 @@ def test_an_address_that_refuses_keeps_the_message_until_it_works_and_another_ge
     good, bad = Ntfy(), Ntfy()
     bad.status = 403
     add(1)
-    worker, _ = start(
-        addresses=(f"ntfy://{good.place}/a", f"ntfy://user:{SECRET}@{bad.place}/{SECRET}"), picture_px=0
-    )
+    worker, _ = start(addresses=(f"ntfy://{good.place}/a", f"ntfy://user:{SECRET}@{bad.place}/{SECRET}"), picture_px=0)
     wait_until(lambda: worker.status().error is not None)
     error = worker.status().error
     assert error is not None
@@ -111,7 +107,7 @@ def test_a_server_that_drips_is_left_after_the_time_limit(
 ) -> None:
     pytest.importorskip("apprise", reason="needs Apprise, the extra notify")
     add(1)
-    worker, sink = start(addresses=(f"ntfy://{dripping}/t?rto=60",), timeout_s=1.0, delay_s=30.0, picture_px=0)
+    worker, _ = start(addresses=(f"ntfy://{dripping}/t?rto=60",), timeout_s=1.0, delay_s=30.0, picture_px=0)
     wait_until(lambda: worker.status().error is not None)
     assert "no answer within" in str(worker.status().error)
     before_s = time.monotonic()
@@ -131,7 +127,9 @@ def test_a_sending_process_that_dies_is_started_again() -> None:
     with pytest.raises(SinkError, match="the sending process failed"):
         client.send("ntfy://h/t", "t", "b", b"\xff" * 300_000)
     client.close()
-    echo = AppriseClient(5.0, ("/bin/sh", "-c", 'echo "{}"; while read -r line; do echo "{\\"result\\": \\"sent\\"}"; done'))
+    echo = AppriseClient(
+        5.0, ("/bin/sh", "-c", 'echo "{}"; while read -r line; do echo "{\\"result\\": \\"sent\\"}"; done')
+    )
     echo.send("ntfy://h/t", "t", "b", b"\xff" * 300_000)
     echo.close()
     echo.send("ntfy://h/t", "t", "b", None)
