@@ -148,6 +148,11 @@ class Classifier:
         return f"{self._bundle.manifest.name} {self._bundle.manifest.version}"
 
     @property
+    def background(self) -> int | None:
+        """The class of a bare model that means "nothing there", or None."""
+        return self._background
+
+    @property
     def model(self) -> FileModel:
         """The open model, for measurements and comparisons."""
         return self._model

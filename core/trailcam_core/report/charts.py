@@ -26,7 +26,7 @@ _LONGEST_NAME, _LONGEST_LABEL = 50, 18  # letters that fit above a bar, and besi
 _DASHES: tuple[tuple[float, ...], ...] = ((), (6, 3), (2, 2), (8, 2, 2, 2))
 _SHAPES = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"))
 _FAINT, _PAGE, _GOOD, _BAD = (PALETTE[name][0] for name in ("faint", "page", "good", "bad"))
-_MISSING = 'Not drawn: Matplotlib is not installed. Run pip install "trailcam[report]", then make the report again.'
+_MISSING = 'Not drawn: Matplotlib is not installed. Run pip install "matplotlib>=3.9", then make the report again.'
 
 _Look = TypeVar("_Look")
 Point = tuple[float, float]

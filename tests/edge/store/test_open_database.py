@@ -40,7 +40,7 @@ def test_a_commit_is_flushed_in_full_and_the_log_is_a_write_ahead_log(tmp_path: 
 def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(tmp_path: Path) -> None:
     open_database(tmp_path).close()
     connection = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
-    connection.execute("INSERT INTO boots VALUES (NULL, 'a', 1.0)")
+    connection.execute("INSERT INTO boots (boot_id, last_monotonic_s) VALUES ('a', 1.0)")
     migrate(
         connection, [*MIGRATIONS, "ALTER TABLE boots ADD COLUMN note TEXT;\nCREATE TABLE extra (id INTEGER) STRICT;"]
     )
@@ -60,7 +60,7 @@ def test_a_store_of_version_1_keeps_its_visits_and_takes_boxes(
         "INSERT INTO visits VALUES (NULL, 'v', 'cow', 'a', 1, NULL, 'a', 2, NULL, 0.9, 3, 5, 'b', 9.0, 0, 'none')"
     )
     connection.close()
-    with pytest.raises(DeviceError, match="its schema is version 1, expected 2"):
+    with pytest.raises(DeviceError, match="its schema is version 1, expected 3"):
         open_read_only(folder)
     store = open_store()
     store.add_visit(make_visit(5, box=Box(0.1, 0.2, 0.3, 0.4)))

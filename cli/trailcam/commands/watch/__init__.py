@@ -13,6 +13,7 @@ from trailcam import __version__
 from trailcam.commands.watch.output import JsonOutput, TextOutput
 from trailcam.logs import add_logging_arguments, configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier, usage_error
+from trailcam.recording_time import recorded_at
 from trailcam.signals import hangups, stop_on_signals
 from trailcam.source_option import add_source_file_argument, given_source
 from trailcam_core.classifier import Classifier
@@ -108,6 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
             select_monitor=partial(_select_monitor, arguments),
             output=_output(arguments),
             on_bad_frame=report,
+            recorded_at=recorded_at,
             notifier=open_notifier(),
             version=__version__,
         )
