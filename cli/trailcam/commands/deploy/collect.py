@@ -1,4 +1,4 @@
-"""``trailcam deploy collect``: bring the stores of cameras home, each into a folder of its own."""
+"""``trailcam deploy collect``: bring the stores of cameras home, one folder for each camera."""
 
 import argparse
 import sys
@@ -48,5 +48,5 @@ def run(arguments: argparse.Namespace) -> int:
     outcomes = run_on_hosts(arguments, work, show, lock=True)
     done = [outcome.host.id for outcome in outcomes if outcome.kind == "done"]
     if done:
-        print(f'Look at one: "trailcam events --store {arguments.into / done[0]}".', file=sys.stderr)
+        print(f'To list the visits of one: "trailcam events --store {arguments.into / done[0]}".', file=sys.stderr)
     return exit_code(outcomes)
