@@ -108,6 +108,7 @@ def test_options_that_mean_nothing_are_refused(card: Path, tmp_path: Path, capsy
         ([str(card), *store, "--shift=1h"], "no correction"),
         ([str(card), *store, "--sequence-gap", "25h"], "no duration"),
         ([str(card), *store, "--start", "now"], "no time"),
+        ([str(card), "--store", str(card / "store")], "lies on the card"),
         ([str(card), *store, "--station", "a", "--stations", "b"], "cannot be used together"),
     ):
         with pytest.raises(SystemExit) as caught:

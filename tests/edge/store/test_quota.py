@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trailcam_edge.store.disk import quota as quota_module
 
-from trailcam_edge.store.disk.quota import Quota
+from trailcam_edge.store import quota as quota_module
 from trailcam_edge.store.open_database import SET_ASIDE_FOLDER
+from trailcam_edge.store.quota import Quota
 from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError
 
@@ -72,7 +72,9 @@ class FakeDatabase:
         yield self
 
     def execute(self, query: str, values: tuple[str, int]) -> list[tuple[str, int]]:
-        """Delete the oldest rows of a label; every second one has a picture."""
+        """Delete the oldest rows of a label; every second one has a picture. There are no reviews."""
+        if "FROM reviews" in query:
+            return []
         label, number = values
         self.rows_deleted.append(values)
         oldest = [row for row, name in self._pictures.kept.items() if name == label][:number]
