@@ -22,7 +22,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
 
 
 def test_the_wheel_has_every_package_and_the_built_in_data(names: dict[str, int]) -> None:
-    for package in ("_core", "_edge", "_train", "_export", "_benchmarks", "_deploy", ""):
+    for package in ("_core", "_edge", "_train", "_export", "_benchmarks", "_deploy", "_archive", ""):
         assert f"trailcam{package}/__init__.py" in names
         assert f"trailcam{package}/py.typed" in names
     for file in ("manifest.json", "model.tflite", "golden.npz"):
@@ -34,10 +34,11 @@ def test_the_wheel_has_every_package_and_the_built_in_data(names: dict[str, int]
 
 def test_the_wheel_has_nothing_else(names: dict[str, int]) -> None:
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
-    assert tops == {f"trailcam{p}" for p in ("_core", "_edge", "_train", "_export", "_benchmarks", "_deploy", "")}
+    stages = ("_core", "_edge", "_train", "_export", "_benchmarks", "_deploy", "_archive", "")
+    assert tops == {f"trailcam{stage}" for stage in stages}
     suffixes = {Path(name).suffix for name in names if ".dist-info" not in name}
-    suffixes -= {".service", ".timer", ".conf", ".html"}  # of the device: systemd and the live page
-    suffixes -= {".css"}  # of the reports
+    suffixes -= {".service", ".timer", ".conf", ".js"}  # of the device: systemd and the live page
+    suffixes -= {".css"}  # of the reports and the live page
     texts = {name for name in names if name.endswith(".txt") and ".dist-info" not in name}
     pins = {f"trailcam_deploy/data/pins/{name}.txt" for name in ("3.11", "3.11-numpy1", "3.12", "3.12-numpy1", "3.13")}
     assert texts == pins  # of deploy: versions and digests of dependencies

@@ -16,6 +16,7 @@ from types import FrameType
 COMMANDS = {
     "demo": "recognise animals now, with the built-in bundle, on real photographs",
     "classify": "classify picture files and folders",
+    "card": "read a card of photographs and clips into a store: visits by station, with true times",
     "watch": "live recognition, frame by frame",
     "service": "run the camera from power-on, as a systemd service",
     "cameras": "list the cameras of this machine and explain why others are missing",
@@ -29,12 +30,15 @@ COMMANDS = {
     "deploy": "install a bundle on cameras over SSH: provision, push, prove, watch",
     "update": "update the bundle of this camera; show the state or roll back",
     "benchmark": "compare bundles: latency, memory, accuracy, long runs",
+    "doctor": "check this machine: packages, camera, clock, disk, service; name a cure for each fault",
+    "completion": "print the script that completes commands at the tab key of bash, zsh or fish",
 }
 ACTIONS = {  # subcommands; a folder of such a name is written ./compare
     "train compare": "compare two runs on the same test pictures",
     "deploy status": "show the bundle and state of every camera of a fleet",
     "deploy rollback": "return cameras to their previous bundle",
     "deploy logs": "show the journals of cameras",
+    "deploy collect": "bring visits and pictures of cameras home, as far as they are not here yet",
     "deploy sdcard": "write first-boot files onto a freshly imaged card",
 }
 _WITH_SECRETS = ("watch", "service", "update", "release", "deploy")  # only their user may write what these make
@@ -49,8 +53,11 @@ _EXTRAS = {
     "keras": "train,export",
     "tensorboard": "train",
     "kagglehub": "data",
+    "safetensors": "train",
     "paho": "mqtt",
     "cryptography": "deploy",
+    "argcomplete": "completion",
+    "pyarrow": "parquet",
 }
 
 _INTERRUPTED = 130
@@ -66,6 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv is None:
             mask_tracebacks()
         prepare_streams()
+        if "_ARGCOMPLETE" in os.environ:
+            from trailcam.help.completion import complete
+
+            complete(COMMANDS, ACTIONS)
         try:
             try:
                 return _dispatch(list(sys.argv[1:] if argv is None else argv))
@@ -106,14 +117,19 @@ def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(_overview())
         return 0 if words else 2
-    if words[0] == "--version":
+    if words[0] in ("-V", "--version"):
         from trailcam import __version__
 
         print(f"trailcam {__version__}")
         return 0
+    if words[0] == "help":
+        return _dispatch([*words[1:], "--help"])
     if words[0] not in COMMANDS:
-        names = ", ".join(COMMANDS)
-        return _fail(f"no command '{words[0]}'; there are: {names}. Try \"trailcam --help\".", 2)
+        import difflib
+
+        close = difflib.get_close_matches(words[0], COMMANDS, n=1)
+        hint = f'Did you mean "trailcam {close[0]}"?' if close else f"There are: {', '.join(COMMANDS)}."
+        return _fail(f"no command '{words[0]}'. {hint} \"trailcam --help\" explains them.", 2)
     if " ".join(words[:2]) in ACTIONS:
         return _run(" ".join(words[:2]), words[2:])
     return _run(words[0], words[1:])
@@ -128,11 +144,13 @@ def _overview() -> str:
         "usage: trailcam COMMAND [OPTIONS]\n\n"
         "From a folder of photographs to animal recognition that is proven to work on a field camera.\n\n"
         f"{rows}\n\n"
-        '"trailcam COMMAND --help" explains one of them.'
+        '"trailcam help COMMAND" explains one of them, "trailcam doctor" checks this machine.'
     )
 
 
 def _run(name: str, words: list[str]) -> int:
+    import argparse
+
     from trailcam.logs import SafeParser
 
     command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
@@ -142,6 +160,8 @@ def _run(name: str, words: list[str]) -> int:
         allow_abbrev=False,
     )
     command.add_arguments(parser)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "\n\n".join(filter(None, [_examples(name), parser.epilog]))
     arguments = parser.parse_args(words)
     if name.split()[0] in _WITH_SECRETS:
         os.umask(os.umask(0o077) | 0o022)
@@ -161,6 +181,12 @@ def _run(name: str, words: list[str]) -> int:
         if _seen and isinstance(error, ImportError):  # Ctrl-C while an extension module was imported
             return _fail("interrupted.", _INTERRUPTED)
         return _explain(name, error)
+
+
+def _examples(name: str) -> str:
+    from trailcam.help.examples import EXAMPLES
+
+    return "\n  ".join(["examples:", *EXAMPLES[name]])
 
 
 def _warn_of_two_opencvs() -> None:
@@ -184,9 +210,10 @@ def _explain(name: str, error: Exception) -> int:
     if isinstance(error, ModuleNotFoundError):
         extra = _EXTRAS.get((error.name or "").split(".")[0])
         if extra is not None:
-            return _fail(
-                f'"trailcam {name}" needs {error.name}, which is not installed: pip install "trailcam[{extra}]".'
-            )
+            from trailcam_core.errors.install_command import install_command
+
+            command = install_command(*extra.split(","))
+            return _fail(f'"trailcam {name}" needs {error.name}, which is not installed: {command}')
     elif isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return _fail(f"{place}{_DISK_ERRORS.get(error.errno or 0, error.strerror or str(error))}.")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from trailcam.logs import add_logging_arguments, configure_logging
 from trailcam.model_options import usage_error
-from trailcam.privileges import become_owner
+from trailcam.process.privileges import become_owner
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.errors import BundleError, TrailcamError, UpdateError
 from trailcam_core.release.update_result import UpdateCode, UpdateResult
@@ -136,7 +136,8 @@ def _update(updater: Updater, source: str, channel: str, folder: Path, root: Pat
     slot = updater.install(bundle, again)
     installed = (
         f"{release}: passed its self-test and is active as {slot}. The camera's service restarts by itself to run it; "
-        'restart a "trailcam watch" in a terminal yourself.'
+        'restart a "trailcam watch" in a terminal yourself. It is on trial until it has run in good health for some '
+        'minutes; "trailcam update --roll-back REASON" ends the trial at once.'
     )
     return _result(updater, "installed", f"{passed_over} {installed}".lstrip())
 

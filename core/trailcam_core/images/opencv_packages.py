@@ -8,16 +8,14 @@ found here. See ADR 4.
 from collections.abc import Iterable, Mapping
 from importlib.metadata import Distribution, distributions
 
+from trailcam_core.errors.install_command import install_command
+
 _PACKAGES = (
     "opencv-python",
     "opencv-contrib-python",
     "opencv-python-headless",
     "opencv-contrib-python-headless",
 )  # in the order in which one is kept: who chose a larger one needs it
-_NEEDED = (
-    'Trailcam needs OpenCV, and this environment has none: pip install "trailcam[opencv]". '
-    "Any OpenCV of 4.11 or newer will do."
-)
 
 
 def owners_of_cv2(found: Iterable[Distribution] | None = None) -> dict[str, list[str]]:
@@ -49,4 +47,7 @@ def explain_missing(owners: Mapping[str, list[str]]) -> str:
             f"{names[0]} is installed, but its files in {place} are gone: another OpenCV was removed. "
             f"pip install --force-reinstall --no-deps {names[0]}."
         )
-    return _NEEDED
+    return (
+        "Trailcam needs OpenCV, and this environment has none. Any OpenCV of 4.11 or newer will do: "
+        f"{install_command('opencv')}"
+    )

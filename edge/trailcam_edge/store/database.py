@@ -20,7 +20,11 @@ _NEW_OFFSET_S = 0.5  # a clock reading that moves the offset by less is not stor
 def moment_columns(moment: Moment) -> tuple[str, float, float | None]:
     """Return the three columns of a moment; the time of a clock that cannot have been set is NULL."""
     wall_s = None if moment.wall is None else moment.wall.astimezone(UTC).timestamp()
-    return moment.boot_id, moment.monotonic_s, wall_s if wall_s is not None and is_plausible(wall_s) else None
+    return (
+        moment.boot_id,
+        moment.monotonic_s,
+        wall_s if wall_s is not None and is_plausible(wall_s, moment.boot_id) else None,
+    )
 
 
 def open_or_replace(folder: Path, set_aside_bytes: int) -> CheckedConnection:

@@ -3,25 +3,27 @@
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from trailcam_core.images.boxes import Box
+from trailcam_edge.events import CLOSED
 from trailcam_edge.store.disk.checksums import CheckedConnection
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_read_only
-from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, WatchRecord
+from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, Station, WatchRecord
 from trailcam_edge.store.schema import check_rows
 from trailcam_edge.store.store_errors import VALUE_ERRORS, translate_error
 from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline, WallTime
 
 _log = logging.getLogger(__name__)
-_VISIT_COLUMNS = (
-    "event_id, visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
+_VALUE_COLUMNS = (
+    "visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
     "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height"
 )
+_VISIT_COLUMNS = f"event_id, {_VALUE_COLUMNS}, station, source"
 _LINE_COLUMNS = (
     "started_boot_id, started_monotonic_s, CASE started_boot_id WHEN ended_boot_id "
     "THEN max(0.0, ended_monotonic_s - started_monotonic_s) ELSE 0.0 END, label, confidence, "
@@ -35,7 +37,7 @@ class StoreReader:
 
     def __init__(self, connection: CheckedConnection) -> None:
         """Read the boots and clock readings."""
-        self._connection = connection
+        self.connection = connection
         self._known: dict[str, tuple[float, str] | None] = {}  # offsets of boots
         self._damaged_before = connection.damaged_rows
         boots = self._sound("boot_id, last_monotonic_s", "boots", "ORDER BY number")
@@ -45,16 +47,16 @@ class StoreReader:
     @property
     def damaged_rows(self) -> int:
         """The number of rows that were left out so far, because their checksum is wrong."""
-        return self._connection.damaged_rows - self._damaged_before
+        return self.connection.damaged_rows - self._damaged_before
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Let all queries of the block see the same rows while the camera writes."""
-        self._connection.execute("BEGIN")
+        self.connection.execute("BEGIN")
         try:
             yield
         finally:
-            self._connection.rollback()
+            self.connection.rollback()
 
     def events(
         self,
@@ -63,6 +65,7 @@ class StoreReader:
         until_s: float | None = None,
         after_event_id: int = 0,
         limit: int | None = None,
+        station: str | None = None,
     ) -> Iterator[EventRecord]:
         """Return events in the order they were stored.
 
@@ -72,16 +75,44 @@ class StoreReader:
             until_s: only those that started before.
             after_event_id: only those stored later than this one.
             limit: maximum number of rows that are read, before times are compared; None means all.
+            station: only those of this one.
         """
-        query, values = self._select(_VISIT_COLUMNS, label, after_event_id)
+        query, values = self._select(_VISIT_COLUMNS, label, after_event_id, station)
         query += " ORDER BY event_id"
         if limit is not None:
             query += " LIMIT ?"
             values.append(limit)
-        found = map(self._event, self._connection.execute(query, values))
+        found = map(self._event, self.connection.execute(query, values))
         if since_s is None and until_s is None:
             return found
         return (event for event in found if _within(event.started.unix_s, since_s, until_s))
+
+    def open_visits(self) -> Iterator[EventRecord]:
+        """Yield the visits that are open, as far as they are known; their ``event_id`` is 0."""
+        return map(self._event, self._sound(f"0, {_VALUE_COLUMNS}, NULL, NULL", "open_visits", "ORDER BY rowid"))
+
+    def live_events(self, after_live_id: int, limit: int) -> list[tuple[int, int, EventRecord]]:
+        """Return the live events after this one, with their numbers and those of the last visit before each.
+
+        The visit is as it is known now; one that was deleted meanwhile is left out.
+        """
+        found = []
+        for table in ("open_visits", "visits"):
+            columns = ", ".join(f"{table}.{column}" for column in _VALUE_COLUMNS.split(", "))
+            query = (
+                f"SELECT live_id, kind, after_event_id, 0, {columns}, NULL, NULL FROM live_events "  # noqa: S608 - constants
+                f"JOIN {table} USING (visit_id) WHERE live_id > ? AND {self.connection.condition('live_events')} "
+                f"AND {self.connection.condition(table)} ORDER BY live_id LIMIT ?"
+            )
+            for live_id, kind, after, *row in self.connection.execute(query, (after_live_id, limit)):
+                found.append((live_id, after, self._event(tuple(row))._replace(kind=kind)))
+        return sorted(found, key=lambda item: item[0])[:limit]
+
+    def select(self, condition: str, values: Sequence[object], order: str, limit: int) -> list[EventRecord]:
+        """Return the sound events for which a condition in SQL over the table ``visits`` holds."""
+        sound = self.connection.condition("visits")
+        query = f"SELECT {_VISIT_COLUMNS} FROM visits WHERE {condition} AND {sound} ORDER BY {order} LIMIT ?"  # noqa: S608
+        return [self._event(row) for row in self.connection.execute(query, (*values, limit))]
 
     def lines(
         self,
@@ -94,7 +125,7 @@ class StoreReader:
         query, values = self._select(_LINE_COLUMNS, label, after_event_id)
         everything = since_s is None and until_s is None
         known = self._known
-        rows = self._connection.execute(query + " ORDER BY event_id", values)
+        rows = self.connection.execute(query + " ORDER BY event_id", values)
         for boot_id, start_s, duration_s, name, confidence, visit_id in rows:
             offset = known[boot_id] if boot_id in known else self._offset(boot_id)
             unix_s, basis = (
@@ -105,13 +136,18 @@ class StoreReader:
                 yield unix_s, basis, duration_s, name, confidence, picture
 
     def before_last(
-        self, number: int, label: str | None = None, since_s: float | None = None, until_s: float | None = None
+        self,
+        number: int,
+        label: str | None = None,
+        since_s: float | None = None,
+        until_s: float | None = None,
+        station: str | None = None,
     ) -> int:
         """Return the number after which the last ``number`` of these events come."""
-        query, values = self._select("event_id, started_boot_id, started_monotonic_s", label, 0)
+        query, values = self._select("event_id, started_boot_id, started_monotonic_s", label, 0, station)
         found = (
             event_id
-            for event_id, *moment in self._connection.execute(f"{query} ORDER BY event_id DESC", values)
+            for event_id, *moment in self.connection.execute(f"{query} ORDER BY event_id DESC", values)
             if _within(self.timeline.resolve(*moment).unix_s, since_s, until_s)
         )
         first: deque[int] = deque(islice(found, number), maxlen=1)
@@ -119,27 +155,35 @@ class StoreReader:
 
     def blind_times(self, since_s: float | None = None, until_s: float | None = None) -> Iterator[BlindRecord]:
         """Yield blind times in the order they were stored; the times filter as for ``events``."""
-        for reason, *span in self._sound(f"reason, {_SPAN_COLUMNS}", "blind_times", "ORDER BY blind_id"):
-            blind = BlindRecord(reason, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]))
+        columns = f"reason, station, {_SPAN_COLUMNS}"
+        for reason, station, *span in self._sound(columns, "blind_times", "ORDER BY blind_id"):
+            blind = BlindRecord(reason, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]), station)
             if _within(blind.started.unix_s, since_s, until_s):
                 yield blind
 
     def watches(self) -> Iterator[WatchRecord]:
         """Yield the intervals of watching, in order."""
-        for bundle, *span, frames in self._sound(f"bundle, {_SPAN_COLUMNS}, frames", "watches", "ORDER BY watch_id"):
-            yield WatchRecord(bundle, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]), frames)
+        columns = f"bundle, {_SPAN_COLUMNS}, frames, station"
+        for bundle, *span, frames, station in self._sound(columns, "watches", "ORDER BY watch_id"):
+            started, ended = self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:])
+            yield WatchRecord(bundle, started, ended, frames, station)
+
+    def stations(self) -> list[Station]:
+        """Return the stations whose cards were read, by name; none in the store of a camera."""
+        columns = "deployment_id, latitude, longitude, camera, timezone"
+        return [Station(*row) for row in self._sound(columns, "stations", "ORDER BY deployment_id")]
 
     def counts(self) -> dict[str, int]:
         """Return the number of stored events of each label."""
-        return dict(self._connection.execute("SELECT label, count(*) FROM visits GROUP BY label ORDER BY label"))
+        return dict(self.connection.execute("SELECT label, count(*) FROM visits GROUP BY label ORDER BY label"))
 
     def last_event_id(self) -> int:
         """Return the number of the newest event, 0 if there is none."""
-        return int(self._connection.execute("SELECT coalesce(max(event_id), 0) FROM visits").fetchone()[0])
+        return int(self.connection.execute("SELECT coalesce(max(event_id), 0) FROM visits").fetchone()[0])
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self.connection.close()
 
     def last_event(self) -> EventRecord | None:
         """Return the newest event, None if there is none."""
@@ -152,7 +196,8 @@ class StoreReader:
         box = None if None in row[14:18] else Box(*row[14:18])
         picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if row[12] else None
         whole = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s)
-        return tuple.__new__(EventRecord, (*whole, *row[7:12], picture, row[13], box))  # half the time of naming them
+        values = (*whole, *row[7:12], picture, row[13], box, *row[18:20], CLOSED)
+        return tuple.__new__(EventRecord, values)  # half the time of naming them
 
     def _resolve(self, boot_id: str, monotonic_s: float) -> WallTime:
         """Return a wall time of the timeline, in half the time for a boot that is known."""
@@ -165,18 +210,21 @@ class StoreReader:
         self._known[boot_id] = self.timeline.constant(boot_id)
         return self._known[boot_id]
 
-    def _select(self, columns: str, label: str | None, after_event_id: int) -> tuple[str, list[Any]]:
+    def _select(
+        self, columns: str, label: str | None, after_event_id: int, station: str | None = None
+    ) -> tuple[str, list[Any]]:
         query = f"SELECT {columns} FROM visits WHERE event_id > ?"  # noqa: S608 - constants
         values: list[Any] = [after_event_id]
-        if label is not None:
-            query += " AND label = ?"
-            values.append(label)
-        return f"{query} AND {self._connection.condition('visits')}", values
+        for name, value in (("label", label), ("station", station)):
+            if value is not None:
+                query += f" AND {name} = ?"
+                values.append(value)
+        return f"{query} AND {self.connection.condition('visits')}", values
 
     def _sound(self, columns: str, table: str, order: str) -> sqlite3.Cursor:
         """Return the rows of a table whose checksum is right."""
-        sound = self._connection.condition(table)
-        return self._connection.execute(f"SELECT {columns} FROM {table} WHERE {sound} {order}")  # noqa: S608 - constants
+        sound = self.connection.condition(table)
+        return self.connection.execute(f"SELECT {columns} FROM {table} WHERE {sound} {order}")  # noqa: S608 - constants
 
 
 @contextmanager

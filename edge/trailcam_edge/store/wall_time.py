@@ -5,7 +5,8 @@ had been set. The readings of one boot are one offset, wall minus monotonic, tha
 boot, before the reading as well as after it. When readings of one boot contradict each other the clock was corrected,
 and the newest is believed. A boot without any reading is placed between its neighbours.
 
-A recording counts as a boot without neighbours. Its readings are upper bounds: it was made before it was read.
+A recording counts as a boot without neighbours. If it states when it was made, its readings are that time; otherwise it
+has none. Stores of before have upper bounds as readings of a recording: it was made before it was read.
 """
 
 from bisect import bisect_left
@@ -13,9 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from trailcam_edge.events import is_recording
+from trailcam_edge.events import has_neighbours, is_dated, is_recording
 
 EARLIEST_WALL_S = 1_735_689_600.0  # 2025-01-01: this code is younger, so an earlier clock has not been set
+EARLIEST_RECORDED_S = 946_684_800.0  # 2000-01-01: an earlier time of a digital recording is a clock that was reset
 LATEST_WALL_S = 4_102_444_800.0  # 2100-01-01: a later clock has been set to nonsense
 _STEP_S = 5.0  # offsets that differ by more were a step of the clock, not drift
 _DRIFT = 200e-6  # twice what the worst common crystal does (100 ppm)
@@ -55,9 +57,9 @@ class WallTime(NamedTuple):  # cheaper than a dataclass: a store has millions
         return self.basis == "clock"
 
 
-def is_plausible(wall_s: float) -> bool:
+def is_plausible(wall_s: float, boot_id: str = "") -> bool:
     """Return True if a wall time can be that of a set clock, rather than the start value of one without a battery."""
-    return EARLIEST_WALL_S <= wall_s <= LATEST_WALL_S
+    return (EARLIEST_RECORDED_S if is_dated(boot_id) else EARLIEST_WALL_S) <= wall_s <= LATEST_WALL_S
 
 
 class Timeline:
@@ -67,11 +69,12 @@ class Timeline:
         """Take the boots in the order of their start, and the readings of each boot in the order they were taken."""
         taken: dict[str, list[ClockReading]] = {boot.boot_id: [] for boot in boots}
         for reading in readings:
-            if is_plausible(reading.wall_s) and reading.boot_id in taken:
+            if is_plausible(reading.wall_s, reading.boot_id) and reading.boot_id in taken:
                 taken[reading.boot_id].append(reading)
+        self._last_s = {boot.boot_id: boot.last_monotonic_s for boot in boots}
         self._offsets = {boot_id: _offsets(found) for boot_id, found in taken.items() if not is_recording(boot_id)}
         self._start_s: dict[str, tuple[float, str]] = {}
-        neighbours = [boot for boot in boots if not is_recording(boot.boot_id)]
+        neighbours = [boot for boot in boots if has_neighbours(boot.boot_id)]
         self._bound_from_before(neighbours)
         self._bound_from_after(neighbours)
         for boot_id, found in taken.items():
@@ -97,6 +100,28 @@ class Timeline:
         if times_s:
             return (offsets_s[0], "clock") if len(times_s) == 1 else None
         return self._start_s.get(boot_id)
+
+    def spans(self, since_s: float, until_s: float) -> list[tuple[str, float, float]]:
+        """Return each boot that touches a time, and the monotonic seconds in which that time begins and ends in it.
+
+        Args:
+            since_s: Unix time; moments of it belong to the time.
+            until_s: Unix time; moments of it do not.
+        """
+        found = []
+        for boot_id, last_s in self._last_s.items():
+            start, end = self.resolve(boot_id, 0.0).unix_s, self.resolve(boot_id, last_s).unix_s
+            if start is None or end is None or start >= until_s or end < since_s:
+                continue
+            found.append((boot_id, self._monotonic(boot_id, since_s), self._monotonic(boot_id, until_s)))
+        return found
+
+    def _monotonic(self, boot_id: str, unix_s: float) -> float:
+        """Return the monotonic time that resolves to a Unix time; offsets of one boot differ by seconds at most."""
+        monotonic_s = 0.0
+        for _ in range(2):  # the second step uses the offset that holds there
+            monotonic_s += unix_s - (self.resolve(boot_id, monotonic_s).unix_s or 0.0)
+        return monotonic_s
 
     def _bound_from_before(self, boots: Sequence[Boot]) -> None:
         """Bound each boot from below: it starts after the last known moment of the one before."""

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,7 +12,6 @@ from trailcam_core.bundle.manifest import manifest_to_bytes
 from trailcam_core.datasets.run_directory import Run, SplitRow, check_pictures, read_run
 from trailcam_core.errors import BundleError, ExportError
 from trailcam_core.files.digest import file_sha256
-from trailcam_core.inference.tflite import ValueRange
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.network.secrets import mask_text
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec, schema_version_of
@@ -22,13 +20,12 @@ from trailcam_export.calibration.select import CalibrationCandidates, find_frame
 from trailcam_export.convert.embedded_metadata import EmbeddedMetadata
 from trailcam_export.convert.quantise import QUANTIZERS
 from trailcam_export.convert.variants import DEFAULT_VARIANTS, FIX_NEEDS, Variant
+from trailcam_export.foreign.foreign_run import ForeignModel, OpenedRun, open_foreign_run, split_foreign_run
 from trailcam_export.gate.presets import DEFAULT_PRESET, PRESETS, Preset
 from trailcam_export.inference.parity import PARITY_COUNT
-from trailcam_export.keras_model.foreign_run import ForeignModel, OpenedRun, open_foreign_run, split_foreign_run
+from trailcam_export.onnx_model.open_onnx import OnnxClassifier
 from trailcam_export.run.golden_vectors import choose_golden_files
 from trailcam_export.run.output_rule import choose_score, find_ood_images
-
-_TOOLS = ("ai-edge-litert", "keras", "litert-quantizer", "onnx", "onnxruntime", "tensorflow", "tf2onnx", "trailcam")
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,8 @@ class ExportRequest:
     default the run's own name. ``golden`` is a folder of up to eight pictures for the golden vectors, ``ood`` one of
     out-of-distribution images, ``calibration`` one of field frames that also calibrate. ``quantizer`` replaces the
     default one of each scheme. ``gate`` has the criteria of the drift gate; with ``inconclusive_fails`` an inconclusive
-    variant counts as failed. ``fix`` keeps the worst operators of an int8 file that does not pass in float.
+    variant counts as failed. ``fix`` keeps the worst operators of an int8 file that does not pass in float. ``zoom``
+    adds the last feature map as a second output.
     """
 
     run: Path | None = None
@@ -58,13 +56,14 @@ class ExportRequest:
     gate: Preset = PRESETS[DEFAULT_PRESET]
     inconclusive_fails: bool = False
     fix: bool = False
+    zoom: bool = False
 
 
 @dataclass(frozen=True)
 class ExportPlan:
     """A request whose inputs are resolved; ``draft`` is the manifest without anything measured.
 
-    ``foreign_model`` is the model that was trained elsewhere, opened and rebuilt, and ``value_range`` its stated input
+    ``foreign_model`` is the model that was trained elsewhere, opened and rebuilt, and ``pixel_range`` its stated input
     range. ``ood_files`` are the out-of-distribution images for evaluation.
     """
 
@@ -80,9 +79,10 @@ class ExportPlan:
     score_name: str
     golden_files: tuple[Path, ...]
     ood_files: tuple[Path, ...]
-    value_range: ValueRange | None
-    foreign_model: keras.Model | None
+    pixel_range: str
+    foreign_model: keras.Model | OnnxClassifier | None
     notes: tuple[str, ...]
+    zoom: bool = False
 
     @property
     def card(self) -> EmbeddedMetadata:
@@ -112,6 +112,8 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> ExportPlan
         ValueError: not exactly one of ``run`` and ``foreign``, no variant, or an unknown quantizer.
     """
     check_request(request)
+    if request.foreign is not None:
+        request.foreign.check_variants(request.variants)
     opened = open_foreign_run(request.foreign, request.data, progress) if request.foreign is not None else None
     run = opened.run if opened is not None else _read_run(request)
     model_path = request.foreign.model if request.foreign is not None else run.model_path
@@ -136,9 +138,10 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> ExportPlan
         score_name=choose_score(run),
         golden_files=tuple(choose_golden_files(run, data, request.golden)),
         ood_files=ood_files,
-        value_range=request.foreign.value_range if request.foreign is not None else None,
+        pixel_range=request.foreign.pixel_range if request.foreign is not None else "",
         foreign_model=opened.model if opened is not None else None,
         notes=(*notes, *ood_notes),
+        zoom=request.zoom,
     )
 
 
@@ -194,25 +197,6 @@ def choose_calibration_pool(request: ExportRequest, run: Run) -> tuple[SplitRow,
         return ()
     seed = run.recipe.get("seed", 0)
     return choose_pool(run, request.calibration_count * POOL_FACTOR, seed if isinstance(seed, int) and seed >= 0 else 0)
-
-
-def cache_inputs(plan: ExportPlan) -> dict[str, Any]:
-    """Return the inputs that the finished parts of an export depend on, for the key of the cache."""
-    candidates = plan.candidates
-    rows = (*candidates.pool, *candidates.held_out)
-    return {
-        "model": plan.model_sha256,
-        "labels": list(plan.run.labels),
-        "input": vars(plan.run.input),
-        "range": None if plan.value_range is None else list(plan.value_range),
-        "rows": [[row.file, row.sha256, row.split, row.label] for row in rows],
-        "frames": [frame.sha256 for frame in candidates.frames],
-        "others": [file_sha256(path) for path in plan.ood_files],
-        "count": candidates.count,
-        "quantizer": plan.quantizer,
-        "bundle": [plan.draft.name, plan.draft.version],
-        "tools": {tool: version(tool) for tool in _TOOLS},
-    }
 
 
 def _calibrates(request: ExportRequest) -> bool:

@@ -9,8 +9,8 @@ from typing import Any, Self
 
 from trailcam.json_records import answer_record, json_line
 from trailcam_core.classifier import Classification
-from trailcam_core.files.names import printable
-from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
+from trailcam_core.files.names import counted, printable
+from trailcam_edge.events import BlindTime, Moment, SuppressedVisit, Visit, VisitChange, is_recording
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.sources import Frame
 from trailcam_edge.store.records import blind_json, box_json, event_json, unstored_blind_time, unstored_event
@@ -66,6 +66,10 @@ class JsonOutput:
             record = {"event": "visit"} | event_json(unstored_event(event))
         elif isinstance(event, BlindTime):
             record = {"event": "blind"} | blind_json(unstored_blind_time(event))
+        elif isinstance(event, VisitChange):
+            record = {"event": event.kind} | event_json(unstored_event(event.visit))
+        elif isinstance(event, SuppressedVisit):
+            record = {"event": "suppressed", "label": event.label, "reason": event.reason}
         elif event.answer is None or self._visits_only:
             return
         else:
@@ -105,6 +109,10 @@ class TextOutput:
         elif isinstance(event, BlindTime):
             seconds = event.ended.monotonic_s - event.started.monotonic_s
             print(f"       blind for {seconds:.1f} s: {event.reason}", flush=True)
+        elif isinstance(event, SuppressedVisit):
+            print(f"       no visit: {printable(event.label)} is {event.reason}", flush=True)
+        elif isinstance(event, VisitChange):
+            return  # the visit follows when it ends
         elif event.answer is not None:
             self._count(event.frame, event.answer)
             self._dropped = event.dropped
@@ -130,16 +138,17 @@ class TextOutput:
         if not self._frames:
             return
         print(
-            f"\n{self._frames} frames: {self._run_count} sightings, and {self._unknown} frames without a known label."
+            f"\n{counted(self._frames, 'frame')}: {counted(self._run_count, 'sighting')}, and "
+            f"{counted(self._unknown, 'frame')} without a known label."
         )
         if self._visits:
             counts = ", ".join(f"{printable(label)} {count}" for label, count in self._visits.most_common())
-            print(f"{self._visits.total()} visits: {counts}.")
+            print(f"{counted(self._visits.total(), 'visit')}: {counts}.")
         else:
             self._print_runs()
         latencies_ms = sorted(self._latencies_ms)
         middle_ms = latencies_ms[len(latencies_ms) // 2]
-        dropped = f" {self._dropped} frames were dropped while the model was busy." if self._dropped else ""
+        dropped = f" Dropped while the model was busy: {counted(self._dropped, 'frame')}." if self._dropped else ""
         print(f"Latency per frame: p50 {middle_ms:.1f} ms, worst {self._worst_ms:.1f} ms.{dropped}")
 
     def _print_runs(self) -> None:
@@ -162,7 +171,7 @@ def _visit_line(visit: Visit) -> str:
     stayed_s = visit.ended.monotonic_s - visit.started.monotonic_s
     return (
         f"       visit: {printable(visit.label)}, {_time_of_day(visit.started)} for {stayed_s:.1f} s, "
-        f"{visit.frames} frames, best confidence {visit.confidence:.0%}"
+        f"{counted(visit.frames, 'frame')}, best confidence {visit.confidence:.0%}"
     )
 
 

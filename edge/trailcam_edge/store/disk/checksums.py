@@ -1,8 +1,8 @@
 """A checksum for each row: a value that a failing card has changed is found, and its row is left out.
 
-Every table with a column ``checksum`` takes part. The checksum is the CRC-32 of all other columns: first the texts in
-the order of the table, as UTF-8 with a unit separator between them, then the numbers in the order of the table, as
-little-endian IEEE 754 doubles. A column that a later migration adds is covered by itself.
+Every table with a column ``checksum`` takes part. The checksum is the CRC-32 of all other columns: first the texts
+(bytes as hexadecimal digits) in the order of the table, as UTF-8 with a unit separator between them, then the numbers
+in the order of the table, as little-endian IEEE 754 doubles. A column that a later migration adds is covered by itself.
 
 Temporary triggers of the writer's connection keep the checksums up to date, so that no statement names them. They are
 not part of the database: another program can read it, and what another program changes counts as damage.
@@ -145,9 +145,12 @@ def _values(connection: sqlite3.Connection, table: str, prefix: str = "") -> str
     texts: list[str] = []
     numbers: list[str] = []
     for name, kind, is_required in _columns(connection, table):
-        if name != _COLUMN:
-            value, null = f"{prefix}{name}", _NO_TEXT if kind == "TEXT" else _NO_NUMBER
-            (texts if kind == "TEXT" else numbers).append(value if is_required else f"ifnull({value}, {null})")
+        if name == _COLUMN:
+            continue
+        value = f"hex({prefix}{name})" if kind == "BLOB" else f"{prefix}{name}"
+        is_text = kind in ("TEXT", "BLOB")
+        null = _NO_TEXT if is_text else _NO_NUMBER
+        (texts if is_text else numbers).append(value if is_required else f"ifnull({value}, {null})")
     return ", ".join([f"CAST({' || char(31) || '.join(texts or [repr('')])} AS BLOB)", *numbers])
 
 
