@@ -5,6 +5,8 @@
     answer = Classifier.open().classify(read_image("photo.jpg"))
     print(answer.label, answer.confidence)
 
+``train``, ``export`` and ``benchmark`` are the stages as functions.
+
 The names in ``__all__`` are the public interface; everything else may change between releases. Each name is loaded when
 it is first used, so that ``import trailcam`` needs neither numpy nor OpenCV.
 """
@@ -13,13 +15,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trailcam.workflow import benchmark, export, train
     from trailcam_core.bundle.folder import Bundle, open_bundle
     from trailcam_core.classifier import Classification, Classifier
     from trailcam_core.errors import TrailcamError
     from trailcam_core.images.decode import read_image
     from trailcam_core.inference.decision import Candidate
 
-__all__ = ["Bundle", "Candidate", "Classification", "Classifier", "TrailcamError", "open_bundle", "read_image"]
+__all__ = [
+    "Bundle",
+    "Candidate",
+    "Classification",
+    "Classifier",
+    "TrailcamError",
+    "benchmark",
+    "export",
+    "open_bundle",
+    "read_image",
+    "train",
+]
 
 _MODULES = {
     "Bundle": "trailcam_core.bundle.folder",
@@ -27,8 +41,11 @@ _MODULES = {
     "Classification": "trailcam_core.classifier",
     "Classifier": "trailcam_core.classifier",
     "TrailcamError": "trailcam_core.errors",
+    "benchmark": "trailcam.workflow",
+    "export": "trailcam.workflow",
     "open_bundle": "trailcam_core.bundle.folder",
     "read_image": "trailcam_core.images.decode",
+    "train": "trailcam.workflow",
 }
 
 

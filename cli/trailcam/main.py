@@ -51,6 +51,7 @@ _EXTRAS = {
     "keras": "train,export",
     "tensorboard": "train",
     "kagglehub": "data",
+    "safetensors": "train",
     "paho": "mqtt",
     "cryptography": "deploy",
     "argcomplete": "completion",

@@ -99,7 +99,7 @@ class Analyser:
             tuple((item.label, round(item.probability, 6)) for item in found.top),
             detection,
             frame,
-            at_s,
+            None if at_s is None else round(at_s, 3),
         )
 
     def _kind(self, logits: npt.NDArray[np.float32], best: str) -> AnswerKind:

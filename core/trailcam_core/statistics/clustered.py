@@ -48,10 +48,10 @@ def cluster_rate(counts: Iterable[tuple[str, float, float]], seed: int = 0) -> R
     if len(table) == 1:
         return Rate(float(count / of), None, None, float(of))
     random = np.random.default_rng(seed)
-    sums = np.concatenate(
+    drawn = np.concatenate(
         [table[random.integers(0, len(table), (100, len(table)))].sum(1) for _ in range(_RESAMPLES // 100)]
     )
-    ratios = np.sort(sums[sums[:, 1] > 0, 0] / sums[sums[:, 1] > 0, 1])
+    ratios = np.sort(drawn[drawn[:, 1] > 0, 0] / drawn[drawn[:, 1] > 0, 1])
     tail = (1 - _LEVEL) / 2
     low, high = ratios[math.floor(tail * (len(ratios) - 1))], ratios[math.ceil((1 - tail) * (len(ratios) - 1))]
     return Rate(float(count / of), float(low), float(high), float(of))

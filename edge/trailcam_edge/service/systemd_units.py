@@ -105,7 +105,8 @@ def render_config(source: str | None, releases: tuple[str, str] | None = None, t
     if source is not None:
         camera = f"source = {toml_string(source)}\n# {_SOURCE_IN_FILE}"
     return _fill(
-        (_DATA / "trailcam.toml").read_text(encoding="utf-8"), {"camera": camera, "release": wanted, "live": live}
+        (_DATA / "trailcam.toml").read_text(encoding="utf-8"),
+        {"camera_source": camera, "release": wanted, "live": live},
     )
 
 
@@ -150,7 +151,9 @@ def _is_restricted(path: Path) -> bool:
 
 
 def _holds_secret(config: str) -> bool:
-    lines = (line for line in config.splitlines() if not line.lstrip().startswith("#"))
+    lines = [line for line in config.splitlines() if not line.lstrip().startswith("#")]
+    if any(re.match(r"\s*addresses\s*=", line) for line in lines):  # of [notify]: any part of them may be a secret
+        return True
     return any(has_secret(text) for line in lines for text in re.findall(r"""["']([^"']*://.*)["']""", line))
 
 

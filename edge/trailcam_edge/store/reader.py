@@ -3,13 +3,14 @@
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from trailcam_core.images.boxes import Box
+from trailcam_edge.events import CLOSED
 from trailcam_edge.store.disk.checksums import CheckedConnection
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_read_only
 from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, Station, WatchRecord
@@ -18,11 +19,11 @@ from trailcam_edge.store.store_errors import VALUE_ERRORS, translate_error
 from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
 
 _log = logging.getLogger(__name__)
-_VISIT_COLUMNS = (
-    "event_id, visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
-    "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height, "
-    "station, source"
+_VALUE_COLUMNS = (
+    "visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
+    "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height"
 )
+_VISIT_COLUMNS = f"event_id, {_VALUE_COLUMNS}, station, source"
 _LINE_COLUMNS = (
     "started_boot_id, started_monotonic_s, CASE started_boot_id WHEN ended_boot_id "
     "THEN max(0.0, ended_monotonic_s - started_monotonic_s) ELSE 0.0 END, label, confidence, "
@@ -36,7 +37,7 @@ class StoreReader:
 
     def __init__(self, connection: CheckedConnection) -> None:
         """Read the boots and clock readings."""
-        self._connection = connection
+        self.connection = connection
         self._damaged_before = connection.damaged_rows
         boots = self._sound("boot_id, last_monotonic_s", "boots", "ORDER BY number")
         readings = self._sound("boot_id, monotonic_s, wall_s", "clock_readings", "ORDER BY reading_id")
@@ -45,16 +46,16 @@ class StoreReader:
     @property
     def damaged_rows(self) -> int:
         """The number of rows that were left out so far, because their checksum is wrong."""
-        return self._connection.damaged_rows - self._damaged_before
+        return self.connection.damaged_rows - self._damaged_before
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Let all queries of the block see the same rows while the camera writes."""
-        self._connection.execute("BEGIN")
+        self.connection.execute("BEGIN")
         try:
             yield
         finally:
-            self._connection.rollback()
+            self.connection.rollback()
 
     def events(
         self,
@@ -80,10 +81,37 @@ class StoreReader:
         if limit is not None:
             query += " LIMIT ?"
             values.append(limit)
-        found = map(self._event, self._connection.execute(query, values))
+        found = map(self._event, self.connection.execute(query, values))
         if since_s is None and until_s is None:
             return found
         return (event for event in found if _within(event.started.unix_s, since_s, until_s))
+
+    def open_visits(self) -> Iterator[EventRecord]:
+        """Yield the visits that are open, as far as they are known; their ``event_id`` is 0."""
+        query = f"SELECT 0, {_VALUE_COLUMNS}, NULL, NULL FROM open_visits ORDER BY rowid"  # noqa: S608 - constants
+        return map(self._event, self.connection.execute(query))
+
+    def live_events(self, after_live_id: int, limit: int) -> list[tuple[int, int, EventRecord]]:
+        """Return the live events after this one, with their numbers and those of the last visit before each.
+
+        The visit is as it is known now; one that was deleted meanwhile is left out.
+        """
+        found = []
+        for table in ("open_visits", "visits"):
+            columns = ", ".join(f"{table}.{column}" for column in _VALUE_COLUMNS.split(", "))
+            query = (
+                f"SELECT live_id, kind, after_event_id, 0, {columns}, NULL, NULL FROM live_events "  # noqa: S608 - constants
+                f"JOIN {table} USING (visit_id) WHERE live_id > ? ORDER BY live_id LIMIT ?"
+            )
+            for live_id, kind, after, *row in self.connection.execute(query, (after_live_id, limit)):
+                found.append((live_id, after, self._event(tuple(row))._replace(kind=kind)))
+        return sorted(found, key=lambda item: item[0])[:limit]
+
+    def select(self, condition: str, values: Sequence[object], order: str, limit: int) -> list[EventRecord]:
+        """Return the sound events for which a condition in SQL over the table ``visits`` holds."""
+        sound = self.connection.condition("visits")
+        query = f"SELECT {_VISIT_COLUMNS} FROM visits WHERE {condition} AND {sound} ORDER BY {order} LIMIT ?"  # noqa: S608
+        return [self._event(row) for row in self.connection.execute(query, (*values, limit))]
 
     def lines(
         self,
@@ -96,7 +124,7 @@ class StoreReader:
         query, values = self._select(_LINE_COLUMNS, label, after_event_id)
         everything = since_s is None and until_s is None
         known: dict[str, tuple[float, str] | None] = {}
-        rows = self._connection.execute(query + " ORDER BY event_id", values)
+        rows = self.connection.execute(query + " ORDER BY event_id", values)
         for boot_id, start_s, duration_s, name, confidence, visit_id in rows:
             if boot_id not in known:
                 known[boot_id] = self.timeline.constant(boot_id)
@@ -120,7 +148,7 @@ class StoreReader:
         query, values = self._select("event_id, started_boot_id, started_monotonic_s", label, 0, station)
         found = (
             event_id
-            for event_id, *moment in self._connection.execute(f"{query} ORDER BY event_id DESC", values)
+            for event_id, *moment in self.connection.execute(f"{query} ORDER BY event_id DESC", values)
             if _within(self.timeline.resolve(*moment).unix_s, since_s, until_s)
         )
         first: deque[int] = deque(islice(found, number), maxlen=1)
@@ -148,15 +176,15 @@ class StoreReader:
 
     def counts(self) -> dict[str, int]:
         """Return the number of stored events of each label."""
-        return dict(self._connection.execute("SELECT label, count(*) FROM visits GROUP BY label ORDER BY label"))
+        return dict(self.connection.execute("SELECT label, count(*) FROM visits GROUP BY label ORDER BY label"))
 
     def last_event_id(self) -> int:
         """Return the number of the newest event, 0 if there is none."""
-        return int(self._connection.execute("SELECT coalesce(max(event_id), 0) FROM visits").fetchone()[0])
+        return int(self.connection.execute("SELECT coalesce(max(event_id), 0) FROM visits").fetchone()[0])
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self.connection.close()
 
     def last_event(self) -> EventRecord | None:
         """Return the newest event, None if there is none."""
@@ -169,9 +197,8 @@ class StoreReader:
         box = None if None in row[14:18] else Box(*row[14:18])
         picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if row[12] else None
         whole = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s)
-        return tuple.__new__(
-            EventRecord, (*whole, *row[7:12], picture, row[13], box, *row[18:])
-        )  # half the time of naming them
+        values = (*whole, *row[7:12], picture, row[13], box, *row[18:20], CLOSED)
+        return tuple.__new__(EventRecord, values)  # half the time of naming them
 
     def _select(
         self, columns: str, label: str | None, after_event_id: int, station: str | None = None
@@ -182,12 +209,12 @@ class StoreReader:
             if value is not None:
                 query += f" AND {name} = ?"
                 values.append(value)
-        return f"{query} AND {self._connection.condition('visits')}", values
+        return f"{query} AND {self.connection.condition('visits')}", values
 
     def _sound(self, columns: str, table: str, order: str) -> sqlite3.Cursor:
         """Return the rows of a table whose checksum is right."""
-        sound = self._connection.condition(table)
-        return self._connection.execute(f"SELECT {columns} FROM {table} WHERE {sound} {order}")  # noqa: S608 - constants
+        sound = self.connection.condition(table)
+        return self.connection.execute(f"SELECT {columns} FROM {table} WHERE {sound} {order}")  # noqa: S608 - constants
 
 
 @contextmanager

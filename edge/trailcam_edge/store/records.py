@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from trailcam_core.files.names import FORMULA_STARTS
 from trailcam_core.images.boxes import Box
-from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
+from trailcam_edge.events import CLOSED, BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.wall_time import WallTime, is_plausible
 
 _SECONDS = [f"{number:02}" for number in range(60)]
@@ -18,7 +18,8 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     """One visit; ``event_id`` is 0 before it is stored, ``picture`` its path below the store, or None.
 
     ``box`` is the place of the animal in the picture, None if frames were classified as a whole. ``station`` and
-    ``source`` (the file of the picture below its card) are those of a visit that was read from a card.
+    ``source`` (the file of the picture below its card) are those of a visit that was read from a card. ``kind`` is
+    "closed"; "opened" or "updated" in the events that sinks get before the end of a visit.
     """
 
     event_id: int
@@ -39,6 +40,7 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     box: Box | None = None
     station: str | None = None
     source: str | None = None
+    kind: str = CLOSED
 
 
 # One visit as a list for people shows it: time and basis as in ``WallTime``, duration in s, label, confidence, and
@@ -122,6 +124,11 @@ def event_json(event: EventRecord) -> dict[str, Any]:
         "station": event.station,
         "source": event.source,
     }
+
+
+def sink_json(event: EventRecord) -> dict[str, Any]:
+    """Return the JSON object that sinks send: ``event`` ("opened", "updated", "closed") and the visit."""
+    return {"event": event.kind} | event_json(event)
 
 
 def box_json(box: Box | None) -> dict[str, float] | None:

@@ -11,8 +11,8 @@ from PIL import Image
 
 from trailcam_core.images.boxes import Box
 from trailcam_edge.events import BlindTime
-from trailcam_edge.store import quota as room
-from trailcam_edge.store.quota import StoreUsage
+from trailcam_edge.store.disk import quota as room
+from trailcam_edge.store.disk.quota import StoreUsage
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.records import CSV_HEADER, csv_row, event_json
 from trailcam_edge.store.settings import StoreSettings
@@ -152,7 +152,7 @@ def test_a_database_that_is_full_loses_the_oldest_rows_of_the_commonest(
     open_store: OpenStore, make_visit: MakeVisit
 ) -> None:
     store = open_store()
-    store._database.one("PRAGMA max_page_count = 28")
+    store._database.one("PRAGMA max_page_count = 44")
     for number in range(400):
         store.add_visit(make_visit(number, "lynx" if number < 3 else "squirrel", best_frame=None))
     assert store.counts()["lynx"] == 3

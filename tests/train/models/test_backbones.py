@@ -1,16 +1,11 @@
-import http.client
-import urllib.error
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
 from trailcam_core.errors import TrainError
-from trailcam_train.models import backbones
 from trailcam_train.models.backbones import (
-    ImageNetFile,
     load_weights,
     with_pixel_input,
 )
@@ -121,21 +116,3 @@ def test_missing_weights_say_what_to_name() -> None:
 def test_a_backbone_without_published_weights_says_so() -> None:
     with pytest.raises(TrainError, match=r"no published Keras file.*--weights PATH"):
         load_weights(tiny_backbone(), "imagenet", imagenet=None)
-
-
-@pytest.mark.parametrize("error", [urllib.error.URLError("no route to host"), http.client.IncompleteRead(b"half", 9)])
-def test_no_network_names_the_file_and_where_to_put_it(
-    error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def refuse(*arguments: Any, **options: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(backbones.urllib.request, "urlopen", refuse)
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    published = ImageNetFile("some_weights.h5", "https://example.org/weights")
-
-    with pytest.raises(TrainError, match=r"https://example\.org/weights/some_weights\.h5") as caught:
-        load_weights(tiny_backbone(), "imagenet", published)
-
-    assert str(tmp_path / ".keras" / "models" / "some_weights.h5") in str(caught.value)
-    assert not list(tmp_path.rglob("*.h5"))

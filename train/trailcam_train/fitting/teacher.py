@@ -99,7 +99,8 @@ class StoredTeacher:
         order, step = self._pictures.order(number), self._pictures.batch_size
         numbers = (number + repeat_counts(order)) % len(self._views)
         for start in range(0, len(order), step):
-            yield gather_views(self._views, numbers[start : start + step], order[start : start + step])
+            part = self._pictures.share.within(start, min(len(order), start + step))
+            yield gather_views(self._views, numbers[part], order[part])
 
     def view(self, number: int) -> Iterator[Floats]:
         """Yield the logits of view ``number`` of every picture, in the order of the rows."""

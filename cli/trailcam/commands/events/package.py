@@ -8,6 +8,7 @@ from pathlib import Path
 from trailcam_archive.card.stations import read_stations
 from trailcam_archive.times.clock import CameraClock, read_zone
 from trailcam_core.errors import DataError
+from trailcam_core.files.names import counted
 from trailcam_core.records import read_toml
 from trailcam_edge.camtrap_dp.chosen import Selection
 from trailcam_edge.camtrap_dp.package import write_camtrap_dp
@@ -50,7 +51,8 @@ def write_package(
         Selection(arguments.label, since_s, until_s, arguments.station),
     )
     cameras = f", {summary.deployments} deployments" if summary.deployments > 1 else ""
-    print(f"{arguments.camtrap_dp}: {summary.observations} observations, {summary.media} pictures{cameras}.")
+    observations, pictures = counted(summary.observations, "observation"), counted(summary.media, "picture")
+    print(f"{arguments.camtrap_dp}: {observations}, {pictures}{cameras}.")
     if summary.watched_s is not None:
         hours = f"{summary.watched_s / 3600:.2f} h"
         print(f"From first to last recording: {hours} in all." if stations else f"The camera watched {hours} in it.")

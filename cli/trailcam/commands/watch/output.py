@@ -66,7 +66,7 @@ class JsonOutput:
             record = {"event": "visit"} | event_json(unstored_event(event))
         elif isinstance(event, BlindTime):
             record = {"event": "blind"} | blind_json(unstored_blind_time(event))
-        elif event.answer is None or self._visits_only:
+        elif not isinstance(event, FrameResult) or event.answer is None or self._visits_only:
             return
         else:
             record = frame_record(event, event.answer)
@@ -105,7 +105,7 @@ class TextOutput:
         elif isinstance(event, BlindTime):
             seconds = event.ended.monotonic_s - event.started.monotonic_s
             print(f"       blind for {seconds:.1f} s: {event.reason}", flush=True)
-        elif event.answer is not None:
+        elif isinstance(event, FrameResult) and event.answer is not None:
             self._count(event.frame, event.answer)
             self._dropped = event.dropped
             if not self._visits_only:
