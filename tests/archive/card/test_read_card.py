@@ -338,6 +338,24 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(
     assert _short(_events(tmp_path)) == _EXPECTED
 
 
+def test_a_picture_that_cannot_be_written_ends_the_run_and_its_visit_is_not_stored(
+    card: Path, tmp_path: Path, reader_of: ReaderOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = reader_of(card)
+    with monkeypatch.context() as patch:
+        patch.setattr(reader._store._pictures, "write", _fail_to_write)
+        with pytest.raises(DeviceError, match=r"a picture cannot be written.*goes on where it was"):
+            reader.run(card)
+    assert _events(tmp_path) == []
+    reader_of(card).run(card)
+    assert _short(_events(tmp_path)) == _EXPECTED
+    assert {each.picture_state for each in _events(tmp_path)} == {"kept"}
+
+
+def _fail_to_write(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def _with(kind: Any, free: int) -> Any:
     usage = kind()
     usage.free = usage.total = free
