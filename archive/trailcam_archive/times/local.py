@@ -15,7 +15,7 @@ def local_zone(variable: str | None = None) -> tuple[tzinfo, str]:
     """Return the time zone of this computer, and its name or offset.
 
     Args:
-        variable: the environment variable ``TZ``, which goes before the settings of the system.
+        variable: the environment variable ``TZ``, which overrides the settings of the system.
     """
     name = (variable or "").removeprefix(":") or str(_LOCAL_TIME.resolve()).partition(_ZONES)[2]
     try:
