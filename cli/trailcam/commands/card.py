@@ -128,7 +128,7 @@ def _print_summary(summary: CardSummary, arguments: argparse.Namespace, clock: C
         counts = (summary.visits[station, label] for label in labels)
         print("  ".join([printable(station).ljust(width), *(f"{count:>10}" for count in counts)]))
     print(f"{summary.files} files, {sum(summary.visits.values())} visits in {arguments.store}.")
-    if arguments.timezone is None and summary.files:
+    if arguments.timezone is None and summary.files > summary.undated:
         _note(
             f'times without a zone were read in that of this computer, {clock.zone_name}; "--timezone" names another.'
         )

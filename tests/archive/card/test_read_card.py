@@ -289,6 +289,15 @@ def test_a_photograph_that_kills_its_decoder_costs_that_photograph(
     assert _short(_events(tmp_path)) == _EXPECTED
 
 
+def test_a_decoder_that_hangs_is_ended(card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_ahead, "CODE", "import sys, time; sys.stdin.readline(); time.sleep(60)")
+    monkeypatch.setattr(read_ahead, "_LONGEST_S", 0.3)
+    decoder = DecodeProcess()
+    with pytest.raises(SourceError, match=r"0\.jpg: the photograph made its decoder hang for 0\.3 s"):
+        decoder.read(card / "elm/0.jpg")
+    decoder.close()
+
+
 def test_a_decoder_reads_on_after_an_error(card: Path, tmp_path: Path) -> None:
     decoder = DecodeProcess()
     try:
