@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from trailcam_archive.card.read_card import CardReader, CardSummary
 from trailcam_archive.card.stations import StationRow, StationTable
 from trailcam_archive.times.clock import CameraClock, read_shift, read_zone
 from trailcam_core.errors import DataError, DeviceError, SourceError
+from trailcam_edge.live.pages.library import Library
 from trailcam_edge.store.effort import summarise_effort
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.reader import open_reader
@@ -81,6 +82,16 @@ def test_a_card_becomes_visits_with_times_boxes_and_pictures(card: Path, tmp_pat
     assert b"2012:06:09 14:00:00" in picture
     undated = next(each for each in events if each.started.unix_s is None)
     assert undated.started.basis == undated.ended.basis == "unknown"
+
+
+def test_the_pages_show_the_visits_of_a_card_on_their_days(card: Path, tmp_path: Path, reader_of: ReaderOf) -> None:
+    reader_of(card).run(card)
+    library = Library(tmp_path / "store")
+    assert library.labels() == {"blank": 1, "fox": 1, "frog": 1, "jay": 1}
+    days = {day.day.day: day.total for day in library.month(date(2012, 6, 1)) if day.total}
+    assert sum(days.values()) == 3  # the fourth has no time
+    assert days.keys() <= {9, 10}  # by the zone of this machine
+    assert sum(day.total for day in library.month(datetime.now().date().replace(day=1))) == 0
 
 
 def test_effort_is_from_the_first_to_the_last_recording_of_a_station(
