@@ -22,7 +22,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
 
 
 def test_the_wheel_has_every_package_and_the_built_in_data(names: dict[str, int]) -> None:
-    for package in ("_core", "_edge", "_train", "_export", "_benchmarks", "_deploy", ""):
+    for package in ("_core", "_edge", "_train", "_export", "_benchmarks", "_deploy", "_archive", ""):
         assert f"trailcam{package}/__init__.py" in names
         assert f"trailcam{package}/py.typed" in names
     for file in ("manifest.json", "model.tflite", "golden.npz"):
@@ -34,7 +34,8 @@ def test_the_wheel_has_every_package_and_the_built_in_data(names: dict[str, int]
 
 def test_the_wheel_has_nothing_else(names: dict[str, int]) -> None:
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
-    assert tops == {f"trailcam{p}" for p in ("_core", "_edge", "_train", "_export", "_benchmarks", "_deploy", "")}
+    stages = ("_core", "_edge", "_train", "_export", "_benchmarks", "_deploy", "_archive", "")
+    assert tops == {f"trailcam{stage}" for stage in stages}
     suffixes = {Path(name).suffix for name in names if ".dist-info" not in name}
     suffixes -= {".service", ".timer", ".conf", ".html"}  # of the device: systemd and the live page
     suffixes -= {".css"}  # of the reports

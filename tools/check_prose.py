@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PLACES = ("core", "edge", "train", "export", "benchmarks", "deploy", "cli", "tools", "examples", "docs")
+PLACES = ("core", "edge", "train", "export", "benchmarks", "deploy", "archive", "cli", "tools", "examples", "docs")
 SKIPPED = {"docs/adr", "tools/check_prose.py"}
 
 # Each with the cure. Programs return, log, raise and reject; they do not tell, say or look.

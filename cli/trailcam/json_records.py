@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def answer_record(answer: "Classification") -> dict[str, Any]:
         "confidence": round(answer.confidence, 6),
         "top": [{"label": item.label, "probability": round(item.probability, 6)} for item in answer.top],
         "latency_ms": round(answer.latency_ms, 3),
+        **({} if answer.box is None else {"box": {key: round(value, 5) for key, value in asdict(answer.box).items()}}),
     }
 
 

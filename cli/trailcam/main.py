@@ -16,6 +16,7 @@ from types import FrameType
 COMMANDS = {
     "demo": "recognise animals now, with the built-in bundle, on real photographs",
     "classify": "classify picture files and folders",
+    "card": "read a card of photographs and clips into a store: visits by station, with true times",
     "watch": "live recognition, frame by frame",
     "service": "run the camera from power-on, as a systemd service",
     "cameras": "list the cameras of this machine and explain why others are missing",
@@ -29,6 +30,8 @@ COMMANDS = {
     "deploy": "install a bundle on cameras over SSH: provision, push, prove, watch",
     "update": "update the bundle of this camera; show the state or roll back",
     "benchmark": "compare bundles: latency, memory, accuracy, long runs",
+    "doctor": "check this machine: packages, camera, clock, disk, service; name a cure for each fault",
+    "completion": "print the script that completes commands at the tab key of bash, zsh or fish",
 }
 ACTIONS = {  # subcommands; a folder of such a name is written ./compare
     "train compare": "compare two runs on the same test pictures",
@@ -50,6 +53,7 @@ _EXTRAS = {
     "kagglehub": "data",
     "paho": "mqtt",
     "cryptography": "deploy",
+    "argcomplete": "completion",
 }
 
 _INTERRUPTED = 130
@@ -65,6 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv is None:
             mask_tracebacks()
         prepare_streams()
+        if "_ARGCOMPLETE" in os.environ:
+            from trailcam.help.completion import complete
+
+            complete(COMMANDS, ACTIONS)
         try:
             try:
                 return _dispatch(list(sys.argv[1:] if argv is None else argv))
@@ -105,14 +113,19 @@ def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(_overview())
         return 0 if words else 2
-    if words[0] == "--version":
+    if words[0] in ("-V", "--version"):
         from trailcam import __version__
 
         print(f"trailcam {__version__}")
         return 0
+    if words[0] == "help":
+        return _dispatch([*words[1:], "--help"])
     if words[0] not in COMMANDS:
-        names = ", ".join(COMMANDS)
-        return _fail(f"no command '{words[0]}'; there are: {names}. Try \"trailcam --help\".", 2)
+        import difflib
+
+        close = difflib.get_close_matches(words[0], COMMANDS, n=1)
+        hint = f'Did you mean "trailcam {close[0]}"?' if close else f"There are: {', '.join(COMMANDS)}."
+        return _fail(f"no command '{words[0]}'. {hint} \"trailcam --help\" explains them.", 2)
     if " ".join(words[:2]) in ACTIONS:
         return _run(" ".join(words[:2]), words[2:])
     return _run(words[0], words[1:])
@@ -127,11 +140,13 @@ def _overview() -> str:
         "usage: trailcam COMMAND [OPTIONS]\n\n"
         "From a folder of photographs to animal recognition that is proven to work on a field camera.\n\n"
         f"{rows}\n\n"
-        '"trailcam COMMAND --help" explains one of them.'
+        '"trailcam help COMMAND" explains one of them, "trailcam doctor" checks this machine.'
     )
 
 
 def _run(name: str, words: list[str]) -> int:
+    import argparse
+
     from trailcam.logs import SafeParser
 
     command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
@@ -141,6 +156,8 @@ def _run(name: str, words: list[str]) -> int:
         allow_abbrev=False,
     )
     command.add_arguments(parser)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = "\n\n".join(filter(None, [_examples(name), parser.epilog]))
     arguments = parser.parse_args(words)
     if name.split()[0] in _WITH_SECRETS:
         os.umask(os.umask(0o077) | 0o022)
@@ -160,6 +177,12 @@ def _run(name: str, words: list[str]) -> int:
         return _explain(name, error)
 
 
+def _examples(name: str) -> str:
+    from trailcam.help.examples import EXAMPLES
+
+    return "\n  ".join(["examples:", *EXAMPLES[name]])
+
+
 def _explain(name: str, error: Exception) -> int:
     """Print an error that the user can act on and return 1; raise another one again."""
     from trailcam_core.errors import TrailcamError
@@ -169,9 +192,10 @@ def _explain(name: str, error: Exception) -> int:
     if isinstance(error, ModuleNotFoundError):
         extra = _EXTRAS.get((error.name or "").split(".")[0])
         if extra is not None:
-            return _fail(
-                f'"trailcam {name}" needs {error.name}, which is not installed: pip install "trailcam[{extra}]".'
-            )
+            from trailcam_core.errors.install_command import install_command
+
+            command = install_command(*extra.split(","))
+            return _fail(f'"trailcam {name}" needs {error.name}, which is not installed: {command}')
     elif isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return _fail(f"{place}{_DISK_ERRORS.get(error.errno or 0, error.strerror or str(error))}.")

@@ -1,6 +1,8 @@
 """Progress bars on stderr for long jobs."""
 
+import logging
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -8,6 +10,39 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from trailcam_core.jobs.progress import Progress
+
+_log = logging.getLogger(__name__)
+_LOG_INTERVAL_S = 60.0
+
+
+@contextmanager
+def job_progress() -> Iterator[Progress]:
+    """Yield a ``Progress``: a bar on a terminal, and elsewhere, as in the log of a cluster job, a line per minute."""
+    if sys.stderr.isatty():
+        with terminal_progress() as bars:
+            yield bars
+    else:
+        yield _LoggedProgress()
+
+
+class _LoggedProgress:
+    def __init__(self) -> None:
+        self._due_s = time.monotonic() + _LOG_INTERVAL_S
+        self._since: tuple[float, int] | None = None
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        now_s = time.monotonic()
+        if self._since is None:
+            self._since = now_s, done
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + _LOG_INTERVAL_S
+        start_s, first = self._since
+        left = ""
+        if done > first:
+            minutes = (total - done) * (now_s - start_s) / (done - first) / 60
+            left = f", about {minutes:,.0f} min left"
+        _log.warning("%s: %s of %s%s%s", stage, f"{done:,}", f"{total:,}", left, f" ({note})" if note else "")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ print(answer.label, answer.confidence)
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,14 @@ from trailcam_core.bundle.folder import Bundle, open_bundle
 from trailcam_core.bundle.golden_replay import GoldenReport, check_model, replay
 from trailcam_core.bundle.labels import read_labels
 from trailcam_core.errors import BundleError
+from trailcam_core.images.boxes import Box, square_crop
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image, fit_image
 from trailcam_core.inference.decision import Candidate, decide
 from trailcam_core.inference.file_model import FileModel
 from trailcam_core.inference.open_model import open_model
 from trailcam_core.inference.runtimes import check_runtime, find_runtime
+from trailcam_core.inference.second_look import find_box
 from trailcam_core.inference.tflite import TFLiteModel, ValueRange
 from trailcam_core.jobs.cores import usable_cores
 from trailcam_core.spec import FITS, InputSpec, OutputSpec
@@ -37,7 +39,8 @@ class Classification:
     """The answer for one picture.
 
     ``label`` is None for "unknown", and for "nothing there", where ``blank`` is true. ``confidence`` and ``top`` are
-    probabilities in 0..1; ``latency_ms`` is the time from the decoded image to the answer.
+    probabilities in 0..1; ``latency_ms`` is the time from the decoded image to the answer. ``box`` is the part of the
+    picture that a second look answered for, None where the answer is for the whole picture.
     """
 
     label: str | None
@@ -45,6 +48,7 @@ class Classification:
     top: tuple[Candidate, ...]
     latency_ms: float
     blank: bool = False
+    box: Box | None = None
 
 
 class Classifier:
@@ -144,6 +148,11 @@ class Classifier:
         return f"{self._bundle.manifest.name} {self._bundle.manifest.version}"
 
     @property
+    def background(self) -> int | None:
+        """The class of a bare model that means "nothing there", or None."""
+        return self._background
+
+    @property
     def model(self) -> FileModel:
         """The open model, for measurements and comparisons."""
         return self._model
@@ -205,6 +214,52 @@ class Classifier:
         """
         return self.classify(read_image(Path(path), self.input), top_count)
 
+    def check_zoom(self) -> None:
+        """Refuse a model without the output that a second look needs.
+
+        Raises:
+            BundleError: it has no feature map.
+        """
+        if self._model.feature_map_shape is None:
+            raise BundleError(
+                f"{self.name}: the model has no feature map as its second output, which --zoom needs to find where to "
+                'look. Export it again with "trailcam export RUN --zoom", or leave out --zoom.'
+            )
+
+    def look_twice(self, image: Image, top_count: int = 3) -> Classification:
+        """Classify an image, and if that names nothing, the most conspicuous part, ``box`` of the answer.
+
+        Args:
+            image: (H, W, 3) uint8 RGB of any size from 1x1 px; as large as there is.
+            top_count: candidates to list.
+
+        Raises:
+            BundleError: the model has no feature map, fails, or gives NaN or infinity.
+        """
+        self.check_zoom()
+        start_s = time.perf_counter()
+        logits, box = self.logits_and_box(fit_image(image, self.input), (image.shape[0], image.shape[1]))
+        whole = self.answer(logits, top_count, start_s)
+        if whole.label is not None:
+            return whole
+        crop = square_crop(box, (image.shape[0], image.shape[1]), 1.0, 1)
+        part = image[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+        closer = self.answer(self.logits(part), top_count, start_s)
+        return whole if closer.label is None else replace(closer, box=box)
+
+    def logits_and_box(self, fitted: Image, picture_size: tuple[int, int]) -> tuple[npt.NDArray[np.float32], Box]:
+        """Return the (K,) float32 logits of an input tensor, and the box in which to look a second time.
+
+        Args:
+            fitted: the whole picture, made by ``fit_image`` for this classifier.
+            picture_size: height and width of the picture in pixels.
+
+        Raises:
+            BundleError, ValueError: as for ``logits_of_input``, and without a feature map; see ``check_zoom``.
+        """
+        scores, features = self._model.invoke_with_features(fitted[None])
+        return self._checked(scores), find_box(features, picture_size, self.input)
+
     def replay_golden(self) -> GoldenReport:
         """Run the bundle's golden vectors on this machine.
 
@@ -221,7 +276,10 @@ class Classifier:
             BundleError: the model fails, or gives NaN or infinity.
             ValueError: another size.
         """
-        scores = self._model.invoke(fitted[None])
+        return self._checked(self._model.invoke(fitted[None]))
+
+    def _checked(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return scores as logits, if they are finite."""
         if not np.isfinite(scores).all():
             raise BundleError("the model gives NaN or infinity for this picture: it is broken. Export it again.")
         if self._probabilities_in:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from trailcam_core.records import Choice, Key, Pattern, Range
+from trailcam_core.statistics.clustered import Rate
 
 SCHEMA_VERSION = 1  # of a bundle without the keys of a later one, so that older devices read it
 SCHEMA_VERSIONS = (1, 2)
@@ -19,10 +20,12 @@ FITS = ("crop", "letterbox", "stretch")
 RESIZE_RULE = "halve_then_bilinear"
 REJECT_SCORES = ("max_logit", "energy", "max_probability")
 MIN_INPUT_PX, MAX_INPUT_PX = 32, 1024
+MAX_MAP_SIDE = 256
 VERSION_PATTERN = r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}([.+-][0-9A-Za-z.+-]{1,40})?"
 
 _NAME = Pattern(r"[a-z0-9][a-z0-9._-]{0,63}", "1 to 64 of a-z 0-9 . _ -")
 _RUNTIME_VERSION = Pattern(r"[0-9]{1,4}(\.[0-9]{1,4}){0,2}", "a version such as 2.14, or null")
+_TITLE = Pattern(r"[ -~]{1,80}", "1 to 80 printable ASCII characters")
 _Fraction = Annotated[float, Range(0.0, 1.0)]
 
 
@@ -90,11 +93,26 @@ class RejectRule:
 
 
 @dataclass(frozen=True)
+class FeatureMap:
+    """The size of the second output: (1, ``height``, ``width``, ``channels``), the last feature map of the network."""
+
+    height: Annotated[int, Range(1, MAX_MAP_SIDE)]
+    width: Annotated[int, Range(1, MAX_MAP_SIDE)]
+    channels: Annotated[int, Range(1, 65_536)]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """The shape of the tensor."""
+        return 1, self.height, self.width, self.channels
+
+
+@dataclass(frozen=True)
 class OutputSpec:
     """The output of the model: logits (1, K) in the order of ``labels``; softmax(logits / temperature) follows.
 
     ``blank_labels`` are those that mean "nothing there", ``unknown_labels`` those that mean "an animal, but none of the
-    others"; neither is ever an answer. Both need schema version 2.
+    others"; neither is ever an answer. ``feature_map`` is the second output of the model, which a second look needs;
+    None where it has none. All three need schema version 2.
     """
 
     labels: tuple[str, ...]
@@ -103,6 +121,7 @@ class OutputSpec:
     kind: Annotated[str, Choice("logits")] = "logits"
     blank_labels: tuple[str, ...] = ()
     unknown_labels: tuple[str, ...] = ()
+    feature_map: FeatureMap | None = None
 
     @property
     def known_ids(self) -> tuple[int, ...]:
@@ -144,6 +163,30 @@ class Drift:
 
 
 @dataclass(frozen=True)
+class FieldRow:
+    """One kind of test of a camera: ``right`` and ``wrong`` of ``n`` clips or pictures.
+
+    ``groups`` counts the scenes, kinds or places that the intervals resample. ``right`` is None where no label is
+    right: empties and other animals.
+    """
+
+    name: Annotated[str, _TITLE]
+    unit: Annotated[str, Choice("clips", "pictures")]
+    n: Annotated[int, Range(1, 1_000_000_000)]
+    groups: Annotated[int, Range(1, 1_000_000_000)]
+    right: Rate | None
+    wrong: Rate
+
+
+@dataclass(frozen=True)
+class FieldFigures:
+    """What was measured on device crops, generated clips, other animals and empties; ``docs/field.md`` says how."""
+
+    rows: tuple[FieldRow, ...]
+    false_visits_per_hour: Rate | None = None
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything that a device needs to run a bundle and that an operator needs to trust it."""
 
@@ -157,8 +200,10 @@ class Manifest:
     drift: Drift | None
     provenance: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+    field_figures: Annotated[FieldFigures | None, Key("field")] = None
 
 
-def schema_version_of(output: OutputSpec) -> int:
-    """Return the oldest schema version that can hold a bundle with this output."""
-    return 2 if output.blank_labels or output.unknown_labels else 1
+def schema_version_of(output: OutputSpec, field_figures: FieldFigures | None = None) -> int:
+    """Return the oldest schema version that can hold a bundle with this output and these figures."""
+    is_new = output.blank_labels or output.unknown_labels or output.feature_map is not None
+    return 2 if is_new or field_figures is not None else 1

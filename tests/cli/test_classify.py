@@ -4,12 +4,14 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from trailcam.main import main
+from trailcam_core.spec import FeatureMap, OutputSpec
 from trailcam_edge.sources import DEMO_FRAMES
 
 
@@ -129,3 +131,40 @@ def test_a_label_file_that_is_one_short_asks_for_the_background(
     assert "--background 0" in capsys.readouterr().err
     assert main(["classify", str(models / "parrot.jpg"), *options, "--background", "0", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["label"] == "macaw"
+
+
+@pytest.fixture
+def zoom_bundle(tmp_path: Path, write_tiny_bundle: Any) -> Path:
+    """A bundle of colours with a feature map, in which "grey" means unknown."""
+    labels = ("red", "green", "blue", "grey")
+    output = OutputSpec(labels, 1.0, None, unknown_labels=("grey",), feature_map=FeatureMap(32, 32, 3))
+    write_tiny_bundle(tmp_path / "zoom.bundle", "feature_map", output=output, schema_version=2)
+    return tmp_path / "zoom.bundle"
+
+
+def test_zoom_names_a_small_animal_and_prints_where(
+    zoom_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = np.full((320, 320, 3), 128, np.uint8)
+    picture[60:120, 200:260] = (20, 20, 230)  # red, as OpenCV writes it
+    cv2.imwrite(str(tmp_path / "small.png"), picture)
+    command = ["classify", str(tmp_path / "small.png"), "--bundle", str(zoom_bundle)]
+    assert main([*command, "--json"]) == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert main([*command, "--json", "--zoom"]) == 0
+    zoomed = json.loads(capsys.readouterr().out)
+    assert (plain["label"], zoomed["label"]) == (None, "red")
+    assert "box" not in plain
+    assert zoomed["box"]["width"] == pytest.approx(0.45)
+    assert main([*command, "--zoom"]) == 0
+    assert "; at x " in capsys.readouterr().out
+
+
+def test_zoom_is_refused_once_with_the_way_to_it(
+    pristine_bundle: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["classify", str(photos), "--bundle", str(pristine_bundle), "--zoom"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert 'trailcam export RUN --zoom"' in shown.err

@@ -1,8 +1,10 @@
 """The front door: help without weight, exit codes, one line per error."""
 
+import argparse
 import errno
 import importlib
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from trailcam import main as front_door
 from trailcam.commands import classify
+from trailcam.help.examples import EXAMPLES
 from trailcam_core.errors import BundleError
 
 HEAVY = ("numpy", "cv2", "tensorflow", "keras", "ai_edge_litert", "tqdm")
@@ -50,11 +53,49 @@ def test_explaining_a_command_does_not_import_a_training_framework(name: str) ->
     subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
 
 
-def test_unknown_command_lists_the_valid_ones(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", [*front_door.COMMANDS, *front_door.ACTIONS])
+def test_every_help_has_examples_that_its_parser_accepts(name: str) -> None:
+    command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
+    for example in EXAMPLES[name]:
+        words = shlex.split(example.removeprefix('eval "$(').removesuffix(')"').split(" > ")[0].removeprefix("sudo "))
+        assert words[: 1 + len(name.split())] == ["trailcam", *name.split()]
+        parser = argparse.ArgumentParser(allow_abbrev=False, exit_on_error=False)
+        command.add_arguments(parser)
+        parser.parse_args(words[1 + len(name.split()) :])
+
+
+def test_a_misspelt_command_is_corrected(capsys: pytest.CaptureFixture[str]) -> None:
     assert front_door.main(["clasify"]) == 2
     printed = capsys.readouterr().err
     assert "'clasify'" in printed
-    assert "classify" in printed
+    assert 'Did you mean "trailcam classify"?' in printed
+
+
+def test_a_word_like_no_command_lists_the_valid_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert front_door.main(["xyz"]) == 2
+    printed = capsys.readouterr().err
+    assert "Did you mean" not in printed
+    assert all(name in printed for name in front_door.COMMANDS)
+
+
+@pytest.mark.parametrize("words", [["help", "watch"], ["help", "train", "compare"]])
+def test_help_explains_a_command(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        front_door.main(words)
+    assert stopped.value.code == 0
+    assert f"usage: trailcam {' '.join(words[1:])}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["help"], ["help", "--help"]])
+def test_help_alone_is_the_overview(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert front_door.main(words) == 0
+    assert capsys.readouterr().out.startswith("usage: trailcam COMMAND")
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_the_version_is_one_line(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert front_door.main([option]) == 0
+    assert capsys.readouterr().out.startswith("trailcam ")
 
 
 def test_no_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,7 +111,7 @@ def test_no_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/run"), 1, "/data/run: the disk is full"),
         (OSError(errno.EROFS, os.strerror(errno.EROFS), "/data/run"), 1, "read-only"),
         (PermissionError(errno.EACCES, "Permission denied", "/root/x"), 1, "/root/x: Permission denied"),
-        (ModuleNotFoundError("No module named 'keras'", name="keras"), 1, 'pip install "trailcam[train,export]"'),
+        (ModuleNotFoundError("No module named 'keras'", name="keras"), 1, "[train,export]"),
     ],
 )
 def test_each_failure_is_one_line_with_its_exit_code(

@@ -221,11 +221,21 @@ def test_a_fleet_goes_on_past_the_dead_and_the_wrong(sshd, deploy, device, tmp_p
     assert status == 1
 
 
-def test_a_dead_device_is_offline_and_not_a_failure(sshd, deploy) -> None:
+def test_a_dead_device_is_reported_before_anything_is_signed(sshd, deploy, tmp_path: Path) -> None:
     sshd.process.terminate()
     sshd.process.wait()
     status, _, errors = deploy(*BUNDLE, "--to", sshd.destination)
-    assert status == 3
+    assert status == 1
+    assert f"no answer from {sshd.destination}. Nothing was signed." in errors
+    assert not (tmp_path / "fleet" / "release").exists()
+
+
+def test_a_device_that_dies_later_is_offline(sshd, deploy) -> None:
+    assert deploy(*BUNDLE, "--to", sshd.destination)[0] == 0
+    sshd.process.terminate()
+    sshd.process.wait()
+    status, _, errors = deploy("--channel", "animals10", "--to", sshd.destination)
+    assert status == 1
     assert "localhost: offline: no answer" in errors
     status, output, _ = deploy("status", "--to", sshd.destination)
     assert status == 3

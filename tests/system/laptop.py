@@ -56,7 +56,8 @@ class Laptop:
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """Begin a command line and return its process."""
         paths = [
-            str(roots.CHECKOUT / name) for name in ("core", "edge", "train", "export", "benchmarks", "deploy", "cli")
+            str(roots.CHECKOUT / name)
+            for name in ("core", "edge", "train", "export", "benchmarks", "deploy", "archive", "cli")
         ]
         return subprocess.Popen(
             [sys.executable, *self.program, *words, *self._common(words)],

@@ -82,6 +82,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="if int8 does not pass, keep its most sensitive layers in float until it does",
     )
+    parser.add_argument(
+        "--zoom",
+        action="store_true",
+        help='give the bundles the second output that "trailcam classify --zoom" and "trailcam watch --zoom" need',
+    )
     foreign = parser.add_argument_group("a Keras model that was trained elsewhere, in place of RUN")
     foreign.add_argument("--model", type=Path, metavar="FILE", help=".keras or .h5 file")
     foreign.add_argument("--labels", type=Path, metavar="FILE", help="one label per line in the order of its outputs")
@@ -143,6 +148,7 @@ def _export(arguments: argparse.Namespace) -> "ExportReport":
                 gate=find_preset(arguments.gate),
                 inconclusive_fails=arguments.gate_inconclusive == "fail",
                 fix=arguments.fix,
+                zoom=arguments.zoom,
             ),
             progress,
         )

@@ -136,7 +136,8 @@ def _update(updater: Updater, source: str, channel: str, folder: Path, root: Pat
     slot = updater.install(bundle, again)
     installed = (
         f"{release}: passed its self-test and is active as {slot}. The camera's service restarts by itself to run it; "
-        'restart a "trailcam watch" in a terminal yourself.'
+        'restart a "trailcam watch" in a terminal yourself. It is on trial until it has run in good health for some '
+        'minutes; "trailcam update --roll-back REASON" ends the trial at once.'
     )
     return _result(updater, "installed", f"{passed_over} {installed}".lstrip())
 

@@ -9,7 +9,7 @@ from trailcam_core.bundle.golden_file import GoldenVectors, Logits
 from trailcam_core.errors import BundleError
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.decision import probabilities
-from trailcam_core.inference.file_model import Model
+from trailcam_core.inference.file_model import FileModel, Model
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest
 
 _FITTED_LEVELS = 2  # the bilinear step is bit-exact, but another build may round the halvings before it by one level
@@ -74,7 +74,7 @@ def diagnose(expected: Logits, got: Logits, swapped: Logits, tolerance: float) -
     return "another model or interpreter: the scores differ without a pattern"
 
 
-def check_model(model: Model, manifest: Manifest, source: str) -> None:
+def check_model(model: FileModel, manifest: Manifest, source: str) -> None:
     """Refuse a model whose tensors disagree with the manifest.
 
     Raises:
@@ -87,4 +87,11 @@ def check_model(model: Model, manifest: Manifest, source: str) -> None:
         raise BundleError(
             f"{source}: the model gives {model.class_count} scores, the manifest lists "
             f"{len(manifest.output.labels)} labels. Export the bundle again."
+        )
+    declared = manifest.output.feature_map
+    shape = model.feature_map_shape
+    if shape != (None if declared is None else declared.shape):
+        raise BundleError(
+            f"{source}: the model's feature map is {shape or 'missing'}, the manifest has "
+            f"{declared.shape if declared is not None else 'none'}. Export the bundle again."
         )

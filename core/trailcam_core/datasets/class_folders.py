@@ -20,7 +20,7 @@ from pathlib import Path
 from trailcam_core.errors import DataError
 from trailcam_core.images.decode import IMAGE_SUFFIXES
 
-_SYSTEM_FOLDERS = frozenset(  # in lower case
+SYSTEM_FOLDERS = frozenset(  # in lower case
     {
         "@eadir",  # thumbnails of Synology
         "@__thumb",  # of QNAP
@@ -36,7 +36,7 @@ _SYSTEM_FOLDERS = frozenset(  # in lower case
     }
 )
 # fmt: off
-_OTHER_PHOTOGRAPHS = (
+OTHER_PHOTOGRAPHS = (
     ".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".j2k", ".tif", ".tiff", ".gif", ".dng", ".cr2",
     ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2", ".raf", ".pef", ".srw", ".x3f",
     ".3fr", ".raw", ".svg", ".psd", ".tga", ".ppm", ".pgm"
@@ -76,7 +76,7 @@ def scan_class_folders(root: Path) -> ClassFolders:
         what = "a file" if root.exists() else "no such folder"
         raise DataError(f"{root}: {what}, expected a folder with one folder of pictures per class. Check the path.")
     folders: dict[str, list[Path]] = {
-        item.name: [] for item in sorted(root.iterdir()) if item.is_dir() and not _is_skipped(item.name)
+        item.name: [] for item in sorted(root.iterdir()) if item.is_dir() and not is_system_name(item.name)
     }
     loose: list[Path] = []
     for path in _walk(root):
@@ -108,7 +108,7 @@ def describe_left_out(folder: Path, files: Iterable[Path]) -> str | None:
     """Return a sentence about the files below ``folder`` that are photographs of other formats, or videos."""
     sentences = []
     for kind, suffixes, cure in (
-        ("photographs", _OTHER_PHOTOGRAPHS, "Trailcam reads JPEG, PNG, WebP and BMP: convert them."),
+        ("photographs", OTHER_PHOTOGRAPHS, "Trailcam reads JPEG, PNG, WebP and BMP: convert them."),
         ("videos", _VIDEOS, '"trailcam watch --source FILE" reads one.'),
     ):
         found = [path for path in files if path.suffix.lower() in suffixes]
@@ -133,14 +133,15 @@ def _walk_unsorted(root: Path) -> Iterator[Path]:
             folders.clear()
             continue
         entered.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not _is_skipped(name))
+        folders[:] = sorted(name for name in folders if not is_system_name(name))
         for name in files:
             if not name.startswith("."):
                 yield Path(place) / name
 
 
-def _is_skipped(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
+def is_system_name(name: str) -> bool:
+    """Return whether a folder is hidden, or one of an operating system or network storage."""
+    return name.startswith(".") or name.lower() in SYSTEM_FOLDERS
 
 
 def _refuse(error: OSError) -> None:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 STAGING_PREFIX = ".trailcam-staging-"
 
@@ -48,10 +49,21 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     Raises:
         OSError: the disk is full, read-only or failing; nothing is left behind.
     """
+    with staged_file(path, mode) as file:
+        file.write(content)
+
+
+@contextmanager
+def staged_file(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """Yield a file beside ``path`` to fill. It replaces ``path`` if the block succeeds, else it is removed.
+
+    Raises:
+        OSError: the disk is full, read-only or failing; nothing is left behind.
+    """
     descriptor, name = tempfile.mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fchmod(descriptor, mode)
             os.fsync(descriptor)

@@ -4,6 +4,11 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell 
 _JOINERS = "\u200c\u200d"  # of Persian words and of emoji; they steer nothing
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it is not one: "1 frame", "2,000 frames"."""
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
+
+
 def printable(text: str, keep: str = "") -> str:
     """Return ``text`` with an escape for every character that a terminal would not print.
 

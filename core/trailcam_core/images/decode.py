@@ -85,8 +85,16 @@ def read_image(path: Path | str, spec: InputSpec | None = None) -> Image:
     Raises:
         SourceError: missing, unreadable, or not a picture that can be used.
     """
+    return decode_image(read_file_bytes(Path(path)), str(path), spec)
+
+
+def read_file_bytes(path: Path) -> bytes:
+    """Read a picture file without decoding it.
+
+    Raises:
+        SourceError: missing, unreadable, no plain file, or too large.
+    """
     try:
-        path = Path(path)
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise SourceError(f"{path}: a folder, expected a picture file.")
@@ -96,10 +104,9 @@ def read_image(path: Path | str, spec: InputSpec | None = None) -> Image:
             raise SourceError(
                 f"{path}: {status.st_size:,} bytes, expected a picture of at most {_MAX_FILE_BYTES:,} bytes."
             )
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
-    return decode_image(data, str(path), spec)
 
 
 def _reduction(header: ImageHeader, spec: InputSpec | None) -> int:

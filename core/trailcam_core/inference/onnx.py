@@ -35,9 +35,13 @@ class OnnxModel(FileModel):
         self._session = _open_session(path, num_threads)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         super().__init__(
-            path, _tensor_info(inputs, path, "input", "uint8"), _tensor_info(outputs, path, "output", "float32")
+            path,
+            _tensor_info(inputs, path, "input", "uint8"),
+            _tensor_info(outputs[:1], path, "output", "float32"),
+            _tensor_info(outputs[1:], path, "second output", "float32") if len(outputs) > 1 else None,
         )
         self._input_name = inputs[0].name
+        self._last_features: npt.NDArray[np.float32] | None = None
 
     @cached_property
     def gives_probabilities(self) -> bool:
@@ -56,7 +60,13 @@ class OnnxModel(FileModel):
             answers = self._session.run(None, {self._input_name: np.ascontiguousarray(input_tensor)})
         except _session_errors() as error:
             raise BundleError(f"{self.path}: the model fails while it runs: {first_line(error)}") from error
+        self._last_features = answers[1] if self.features is not None else None
         return np.asarray(answers[0], np.float32).reshape(-1)
+
+    def _read_features(self) -> npt.NDArray[np.float32]:
+        if self._last_features is None:
+            raise ValueError("the model has no second output")
+        return np.asarray(self._last_features, np.float32)
 
 
 def _open_session(path: Path, num_threads: int) -> Any:

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from trailcam_core.errors import DeviceError
+from trailcam_core.errors.install_command import install_command
 from trailcam_core.spec import FORMAT_RUNTIMES, ModelEntry
 
 _TFLITE_RUNTIMES = {
@@ -64,8 +65,8 @@ def load_onnxruntime() -> Any:
     module = _try_import("onnxruntime")
     if module is None:
         raise DeviceError(
-            'no interpreter for ONNX files is installed: "pip install trailcam[onnx]", or use a bundle with a '
-            ".tflite file."
+            "no interpreter for ONNX files is installed. Use a bundle with a .tflite file, or run "
+            f"{install_command('onnx')}"
         )
     return module
 

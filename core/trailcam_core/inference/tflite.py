@@ -37,9 +37,15 @@ class TFLiteModel(FileModel):
     def __init__(self, path: Path, num_threads: int = 1, value_range: ValueRange | None = None) -> None:
         self._interpreter = _open_interpreter(path, num_threads)
         inputs, outputs, self._operators = _read_details(self._interpreter, path)
-        super().__init__(path, _tensor_info(inputs, path, "input"), _tensor_info(outputs, path, "output"))
+        super().__init__(
+            path,
+            _tensor_info(inputs, path, "input"),
+            _tensor_info(outputs[:1], path, "output"),
+            _map_info(outputs, path),
+        )
         self._input_index = inputs[0]["index"]
         self._output_index = outputs[0]["index"]
+        self._features_index = outputs[-1]["index"]
         self._table = _input_table(self.input, value_range, path)
 
     @property
@@ -63,9 +69,18 @@ class TFLiteModel(FileModel):
             scores = self._interpreter.get_tensor(self._output_index).reshape(-1)
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"{self.path}: the model fails while it runs: {first_line(error)}") from error
-        if self.output.scale:
-            scores = (scores.astype(np.float32) - self.output.zero_point) * np.float32(self.output.scale)
-        return np.asarray(scores, np.float32)
+        return _to_real(scores, self.output)
+
+    def _read_features(self) -> npt.NDArray[np.float32]:
+        if self.features is None:
+            raise ValueError("the model has no second output")
+        return _to_real(self._interpreter.get_tensor(self._features_index), self.features)
+
+
+def _to_real(stored: npt.NDArray[Any], tensor: TensorInfo) -> npt.NDArray[np.float32]:
+    if tensor.scale:
+        stored = (stored.astype(np.float32) - tensor.zero_point) * np.float32(tensor.scale)
+    return np.asarray(stored, np.float32)
 
 
 def _open_interpreter(path: Path, num_threads: int) -> Any:
@@ -105,17 +120,31 @@ def _read_details(interpreter: Any, path: Path) -> tuple[list[dict[str, Any]], .
         raise BundleError(f"{path}: the model is damaged: {first_line(error)}") from error
 
 
-def _tensor_info(details: list[dict[str, Any]], path: Path, role: str) -> TensorInfo:
+def _tensor_info(
+    details: list[dict[str, Any]], path: Path, role: str, dtypes: tuple[str, ...] = ("uint8", "int8", "float32")
+) -> TensorInfo:
     if len(details) != 1:
         raise BundleError(f"{path}: the model has {len(details)} {role}s, expected 1.")
     found = details[0]
     dtype = np.dtype(found["dtype"]).name
-    if dtype not in ("uint8", "int8", "float32"):
-        raise BundleError(f"{path}: the model's {role} is {dtype}, expected uint8, int8 or float32.")
+    if dtype not in dtypes:
+        raise BundleError(f"{path}: the model's {role} is {dtype}, expected {', '.join(dtypes[:-1])} or {dtypes[-1]}.")
     scale, zero_point = found["quantization"]
-    if dtype != "float32" and role == "output" and not scale:
-        raise BundleError(f"{path}: the model's {role} is {dtype} without a scale, so its scores cannot be read.")
+    if dtype != "float32" and role != "input" and not scale:
+        raise BundleError(f"{path}: the model's {role} is {dtype} without a scale, so its numbers cannot be read.")
     return TensorInfo(tuple(int(size) for size in found["shape"]), dtype, float(scale), int(zero_point))
+
+
+def _map_info(outputs: list[dict[str, Any]], path: Path) -> TensorInfo | None:
+    """Return the second output; only the feature map of an int16 file may be of whole numbers of 16 bits."""
+    if len(outputs) < 2:
+        return None
+    if len(outputs) > 2 or len(outputs[1]["shape"]) != 4:
+        raise BundleError(
+            f"{path}: the model has {len(outputs)} outputs, expected 1, or a feature map (1, height, width, features) "
+            "as the second."
+        )
+    return _tensor_info(outputs[1:], path, "second output", ("uint8", "int8", "int16", "float32"))
 
 
 def _input_table(tensor: TensorInfo, value_range: ValueRange | None, path: Path) -> npt.NDArray[Any] | None:

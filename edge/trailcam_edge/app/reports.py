@@ -17,9 +17,9 @@ from trailcam_edge.live.status import CameraState, status_record
 from trailcam_edge.live.visit_counts import VisitCounts
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.sinks.worker import SinkWorker
+from trailcam_edge.store.disk.quota import StoreUsage
 from trailcam_edge.store.open_database import PICTURES_FOLDER
 from trailcam_edge.store.recorder import Recorder
-from trailcam_edge.store.space.quota import StoreUsage
 from trailcam_edge.store.wall_time import is_plausible
 from trailcam_edge.telemetry.health import HealthSnapshot, read_health
 from trailcam_edge.telemetry.prometheus import MetricsSnapshot, render_metrics
@@ -169,8 +169,8 @@ class DeviceReports:
             return health
 
     def _date_of(self, moment: Moment) -> float | None:
-        """Return the Unix time of a moment of this boot, known then or by now; None in a recording."""
+        """Return the Unix time of a moment of this boot, known then or by now; None in a recording of unknown time."""
         if is_recording(moment.boot_id):
             return None
         wall = moment.wall or self._clock.moment(moment.monotonic_s).wall
-        return wall.timestamp() if wall is not None and is_plausible(wall.timestamp()) else None
+        return wall.timestamp() if wall is not None and is_plausible(wall.timestamp(), moment.boot_id) else None

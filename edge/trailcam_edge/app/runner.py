@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -79,6 +80,7 @@ class RunnerParts:
         select_monitor: returns the monitor that selects the bundle, or None if the user selected one.
         output: of events.
         on_bad_frame: called with the error of an unreadable image.
+        recorded_at: returns when a recording began, with its zone, as its file states it; None if it does not.
         notifier: of the service manager.
         version: of this program.
     """
@@ -88,6 +90,7 @@ class RunnerParts:
     select_monitor: Callable[[Config], TrialMonitor | None]
     output: Output
     on_bad_frame: OnBadFrame
+    recorded_at: Callable[[Path], datetime | None]
     notifier: Notifier
     version: str
 
@@ -133,10 +136,10 @@ class Runner:
         config, parts = self._config, self._parts
         reopen = partial(open_configured, config, parts.on_bad_frame)
         source = reopen()  # before the model, so that an invalid source fails fast
-        if source.delivery == "stills" and config.store is not None:
-            _refuse_store(config.camera.source)
-        is_recording = Path(config.camera.source).is_file()
-        clock = RecordingClock(SystemClock()) if is_recording else SystemClock()
+        if source.delivery == "stills":
+            _check_stills(config)
+        path = Path(config.camera.source)
+        clock = RecordingClock(parts.recorded_at(path)) if path.is_file() else SystemClock()
         if self._classifier is None:
             self._classifier, self._monitor = self._open(config)
         monitor = self._monitor
@@ -160,10 +163,16 @@ class Runner:
         """Open the model that the user or the updater selects; a monitor with the same settings is kept."""
         monitor = self._parts.select_monitor(config)
         if monitor is None:
-            return self._parts.open_model(config), None
+            return self._open_model(config), None
         if self._monitor is not None and self._monitor.settings == monitor.settings:
             self._monitor.gap_s, monitor = monitor.gap_s, self._monitor
-        return self._parts.open_model(replace(config, model=replace(config.model, bundle=monitor.bundle))), monitor
+        return self._open_model(replace(config, model=replace(config.model, bundle=monitor.bundle))), monitor
+
+    def _open_model(self, config: Config) -> Classifier:
+        classifier = self._parts.open_model(config)
+        if config.motion.zoom_every_s:
+            classifier.check_zoom()
+        return classifier
 
     def _poll_reload(self) -> ModelReload | None:
         """Reload the configuration if requested; after any error the old one stays in place."""
@@ -194,16 +203,22 @@ class Runner:
         return ModelReload(classifier, config)
 
 
-def _refuse_store(source: str) -> None:
-    """Refuse a store for a folder of pictures; for the demo, which shows every part, state that it stays empty.
+def _check_stills(config: Config) -> None:
+    """Log what a folder of pictures does not give; the demo, which shows every part, may have a store that stays empty.
 
     Raises:
         ConfigError: a folder is to be watched into a store.
     """
-    reason = f"{source}: pictures have no time between them and give no visits, so the store keeps nothing of them."
-    if source != "demo":
-        raise ConfigError(f'{reason} Leave out the store, or use "trailcam classify {source}".')
-    _log.warning("%s", reason)
+    source = config.camera.source
+    reason = f"{source}: pictures are classified one by one here; their times are not read, so they give no visits"
+    advice = f'For visits use "trailcam card {source} --store DIR", for a table "trailcam classify {source}".'
+    if config.store is None:
+        if source != "demo":
+            _log.warning("%s. %s", reason, advice)
+    elif source != "demo":
+        raise ConfigError(f"{reason}, and the store would keep nothing. {advice}")
+    else:
+        _log.warning("%s, and the store keeps nothing of them.", reason)
 
 
 def _check_golden(classifier: Classifier) -> None:

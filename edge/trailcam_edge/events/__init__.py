@@ -20,6 +20,8 @@ __all__ = [
     "SuppressedVisit",
     "Visit",
     "VisitChange",
+    "has_neighbours",
+    "is_dated",
     "is_recording",
 ]
 
@@ -27,7 +29,8 @@ BLANK = "blank"  # the model recognises an empty scene
 UNKNOWN = "unknown"  # none of the labels of the model, or too little confidence
 PERSON = "person"
 OPENED, UPDATED, CLOSED = "opened", "updated", "closed"  # the events of one visit
-RECORDING_BOOT = "recording-"  # first characters of the ``boot_id`` of moments in a recording
+RECORDING_BOOT = "recording-"  # first characters of the ``boot_id`` of moments in a recording of unknown time
+DATED_BOOT = "dated-"  # the same, in recordings that state when they were made
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,8 @@ class Moment:
     """A point in time on a machine that may not know the date.
 
     ``monotonic_s`` counts within one start of the machine, which ``boot_id`` names; ``wall`` (with time zone) is None
-    until the clock has been set. In a recording, ``monotonic_s`` counts from its first frame, and ``wall`` is when it
-    was read.
+    until the clock has been set. In a recording that states its time, ``monotonic_s`` counts from the first of those
+    read together, and ``wall`` is that time.
     """
 
     monotonic_s: float
@@ -52,7 +55,8 @@ class Visit:
     the first and last of its ``frames``; ``votes`` of these were far enough apart to count. ``confidence`` (0..1,
     calibrated) is that of ``best_frame``, (H, W, 3) uint8 RGB and owned by the visit, or None if no picture is kept.
     ``bundle`` names the model, ``latency_ms`` is the mean time from a frame to its answer. ``box`` is the place of the
-    animal in ``best_frame``, None if frames were classified as a whole.
+    animal in ``best_frame``, None if frames were classified as a whole. ``station`` is the deployment, and ``source``
+    the file of the picture below its card; both None for what this machine's camera saw.
     """
 
     visit_id: str
@@ -66,6 +70,8 @@ class Visit:
     bundle: str
     latency_ms: float
     box: "Box | None" = None
+    station: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,17 @@ class BlindTime:
     reason: str
     started: Moment
     ended: Moment
+    station: str | None = None
+
+
+def has_neighbours(boot_id: str) -> bool:
+    """Return True if a boot is a start of this machine, which lies between the starts before and after it."""
+    return not boot_id.startswith((RECORDING_BOOT, DATED_BOOT))
+
+
+def is_dated(boot_id: str) -> bool:
+    """Return True if ``boot_id`` is that of moments in recordings that state when they were made."""
+    return boot_id.startswith(DATED_BOOT)
 
 
 def is_recording(boot_id: str) -> bool:

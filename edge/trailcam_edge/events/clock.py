@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from trailcam_edge.events import RECORDING_BOOT, Moment
+from trailcam_edge.events import DATED_BOOT, RECORDING_BOOT, Moment
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOARD = Path("/proc/device-tree/model")  # small boards have it, PCs and virtual machines do not
@@ -51,11 +51,15 @@ class SystemClock:
 
 
 class RecordingClock:
-    """The clock of a recording: it was made at an unknown time before it is read, which ``clock`` dates."""
+    """The clock of a recording, which began at the time that its file states, or at an unknown time.
 
-    def __init__(self, clock: Clock) -> None:
-        self._read_at = clock.moment(clock.monotonic_s()).wall
-        self._boot_id = RECORDING_BOOT + uuid.uuid4().hex
+    Args:
+        began: time of its first frame, with a zone; None if it is unknown.
+    """
+
+    def __init__(self, began: datetime | None = None) -> None:
+        self._began = began
+        self._boot_id = (RECORDING_BOOT if began is None else DATED_BOOT) + uuid.uuid4().hex
         self._first_s: float | None = None
 
     def monotonic_s(self) -> float:
@@ -65,7 +69,9 @@ class RecordingClock:
     def moment(self, monotonic_s: float) -> Moment:
         """Return a moment of the recording; the first call defines its start."""
         first_s = self._first_s = monotonic_s if self._first_s is None else self._first_s
-        return Moment(monotonic_s - first_s, self._read_at, self._boot_id)
+        elapsed_s = monotonic_s - first_s
+        wall = None if self._began is None else self._began + timedelta(seconds=elapsed_s)
+        return Moment(elapsed_s, wall, self._boot_id)
 
 
 def read_boot_id(path: Path = _BOOT_ID) -> str:

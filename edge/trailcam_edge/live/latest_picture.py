@@ -15,7 +15,7 @@ from trailcam_core.images.boxes import Box
 from trailcam_core.images.resize import Image
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.regions.polygons import Polygon
-from trailcam_edge.store.pictures.picture_folder import encode_jpeg
+from trailcam_edge.store.disk.picture_folder import encode_jpeg
 
 _INTEREST_S = 10.0  # without a request pictures are discarded
 _MAX_SIDE_PX = 960  # enough for a phone; a JPEG of 60 kB

@@ -118,6 +118,7 @@ class _Loop:
         self._rate_hz = 0.0
         self._previous_s: float | None = None
         self._due_s = 0.0
+        self._rate_dropped = 0  # of the frames that were replaced, those that the rate asked for
         self._is_silent = False
 
     def every(self, source: Source) -> Iterator[WatchEvent]:
@@ -152,7 +153,7 @@ class _Loop:
                 self._is_silent = False
                 try:
                     if not self._stop.is_set():
-                        yield from self._process_live(frame, latest.dropped)
+                        yield from self._process_live(frame, latest.dropped - self._rate_dropped)
                 finally:
                     frame.give_back()
             blind = capture.blind_now()
@@ -175,7 +176,9 @@ class _Loop:
     def _wait_for_frame(self, latest: LatestFrame) -> Frame | None:
         """Return the newest frame once the configured rate allows it, or None if none arrives in time."""
         rate_hz = self._settings.watch.rate_hz
+        before = latest.dropped
         self._stop.wait(max(0.0, self._due_s - time.monotonic()))
+        self._rate_dropped += latest.dropped - before
         frame = latest.take(_TICK_S)
         if frame is not None and rate_hz is not None:
             self._due_s = time.monotonic() + 1 / rate_hz

@@ -3,6 +3,8 @@
 luma of the frame --> regions --> the region whose turn it is --> crop from the largest picture --> logits
 |
 answer of the region <-- mean of its logits <-----------------------+
+
+While nothing moves, and ``zoom_every_s`` is set, the crop is now and then where the whole frame has the most energy.
 """
 
 import time
@@ -12,14 +14,20 @@ from trailcam_core.classifier import Classification, Classifier
 from trailcam_core.images.boxes import Box, square_crop
 from trailcam_core.images.resize import Image, fit_image
 from trailcam_edge.regions import (
+    STILL_REGION,
     FinderState,
     MeanLogits,
     RegionSettings,
+    StillLooks,
     add_logits,
     advance,
     choose,
+    end_series,
+    is_due,
+    may_open,
     may_open_visit,
     note_look,
+    note_still_look,
     shrink_luma,
 )
 from trailcam_edge.sources import Frame
@@ -31,6 +39,7 @@ class RegionAnswer:
 
     ``region`` is its number, ``box`` its place in this frame; ``answer`` is made of the mean logits of its crops.
     ``crop`` is (h, w, 3) uint8 RGB, the model's input. ``may_open`` is False for what never moved: it opens no visit.
+    The number of an answer for a second look is ``STILL_REGION``.
     """
 
     region: int
@@ -46,12 +55,18 @@ class RegionClassifier:
     Args:
         classifier: answers; it is used by the calling thread only.
         settings: see ``RegionSettings``.
+
+    Raises:
+        BundleError: ``zoom_every_s`` is set, and the model has no feature map.
     """
 
     def __init__(self, classifier: Classifier, settings: RegionSettings) -> None:
+        if settings.zoom_every_s:
+            classifier.check_zoom()
         self._classifier = classifier
         self._settings = settings
         self._state = FinderState()
+        self._still = StillLooks()
         self._means: dict[int, MeanLogits] = {}
         self._frames = 0
 
@@ -63,10 +78,11 @@ class RegionClassifier:
     @property
     def alive(self) -> frozenset[int]:
         """Numbers of all regions that are followed, those that are out of sight for a moment included."""
-        return frozenset(region.identifier for region in self._state.following.regions)
+        still = (STILL_REGION,) if self._still.looks else ()
+        return frozenset((*still, *(region.identifier for region in self._state.following.regions)))
 
     def classify(self, frame: Frame) -> RegionAnswer | None:
-        """Return the answer of the region whose turn it is; None where nothing moves.
+        """Return the answer of the region whose turn it is; None where nothing moves and no second look is due.
 
         Raises:
             BundleError: the model fails.
@@ -81,7 +97,10 @@ class RegionClassifier:
         self._means = {number: mean for number, mean in self._means.items() if number in alive}
         region = choose(following)
         if region is None:
-            return None
+            quiet = not following.regions and not self._state.scene_changed
+            is_second = quiet and is_due(self._still, frame.timestamp_s, self._settings)
+            return self._look_twice(frame, start_s) if is_second else None
+        self._still = end_series(self._still)
         settings = self._settings
         part = square_crop(region.box, frame.picture_size, settings.crop_margin, settings.min_crop_px)
         crop = fit_image(frame.part(part), self._classifier.input)
@@ -93,3 +112,14 @@ class RegionClassifier:
         self._state = replace(self._state, following=following)
         answer = self._classifier.answer(mean.logits, start_s=start_s)
         return RegionAnswer(region.identifier, region.box, answer, crop, may_open)
+
+    def _look_twice(self, frame: Frame, start_s: float) -> RegionAnswer:
+        """Return the answer for the part of a still frame that differs most from the rest; two runs of the model."""
+        classifier, before = self._classifier, self._still
+        _, box = classifier.logits_and_box(frame.fitted(classifier.input), frame.picture_size)
+        crop = fit_image(frame.part(square_crop(box, frame.picture_size, 1.0, 1)), classifier.input)
+        mean = add_logits(self._means.get(STILL_REGION) if before.looks else None, classifier.logits_of_input(crop))
+        answer = classifier.answer(mean.logits, start_s=start_s)
+        self._still = note_still_look(before, box, answer.label is not None, frame.timestamp_s, self._settings)
+        self._means[STILL_REGION] = mean
+        return RegionAnswer(STILL_REGION, box, answer, crop, may_open(before, box))

@@ -13,9 +13,11 @@ from trailcam_edge.regions.answers import MeanLogits, add_logits
 from trailcam_edge.regions.finder import LUMA_WIDTH_PX, FinderState, advance, shrink_luma
 from trailcam_edge.regions.following import FollowedRegion, Following, choose, follow, may_open_visit, note_look
 from trailcam_edge.regions.settings import RegionSettings
+from trailcam_edge.regions.still_looks import STILL_REGION, StillLooks, end_series, is_due, may_open, note_still_look
 
 __all__ = [
     "LUMA_WIDTH_PX",
+    "STILL_REGION",
     "Box",
     "Crop",
     "FinderState",
@@ -23,12 +25,17 @@ __all__ = [
     "Following",
     "MeanLogits",
     "RegionSettings",
+    "StillLooks",
     "add_logits",
     "advance",
     "choose",
+    "end_series",
     "follow",
+    "is_due",
+    "may_open",
     "may_open_visit",
     "note_look",
+    "note_still_look",
     "shrink_luma",
     "square_crop",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from trailcam_core.images.boxes import Box
 from trailcam_edge.regions.settings import RegionSettings
 
-_MIN_OVERLAP = 0.2  # of the smaller box, between two frames
+MIN_OVERLAP = 0.2  # of the smaller box, between two frames
 _MAX_SPEED = 0.5  # frame widths a second, where two boxes do not overlap any more: at one frame a second
 _MIN_REACH = 1.0  # in longer sides of the box, however short the time
 _MAX_GROWTH = 4.0  # of the area from frame to frame, where two boxes do not overlap
@@ -130,7 +130,7 @@ def may_open_visit(following: Following, region: FollowedRegion, settings: Regio
         return True
     if region.seen_s - region.first_s >= settings.still_s:
         return False
-    return not any(place.box.overlap(region.box) >= _MIN_OVERLAP for place in following.places)
+    return not any(place.box.overlap(region.box) >= MIN_OVERLAP for place in following.places)
 
 
 def _match(regions: Sequence[FollowedRegion], boxes: Sequence[Box], elapsed_s: float) -> dict[int, int]:
@@ -139,7 +139,7 @@ def _match(regions: Sequence[FollowedRegion], boxes: Sequence[Box], elapsed_s: f
     for number, region in enumerate(regions):
         for candidate, box in enumerate(boxes):
             common = region.box.common_area(box)
-            if region.box.overlap(box) >= _MIN_OVERLAP:
+            if region.box.overlap(box) >= MIN_OVERLAP:
                 overlapping.append((-common, number, candidate))
             elif (distance := region.box.distance(box)) <= _reach(region.box, elapsed_s) and _is_alike(region.box, box):
                 near.append((distance, number, candidate))

@@ -31,6 +31,8 @@ class RegionSettings:
         memory_s: how long a place is remembered at which a region never moved.
         crop_margin: side of the crop, in longer sides of the region.
         min_crop_px: smallest side of a crop.
+        zoom_every_s: while nothing moves, classify the most conspicuous part of the frame this often; 0 is never. It
+            needs a bundle with a feature map.
         ignore: polygons of (x, y) fractions of the upright frame in which nothing is proposed.
         only: polygons outside of which nothing is proposed; none is the whole frame.
     """
@@ -49,11 +51,14 @@ class RegionSettings:
     memory_s: Annotated[float, Range(0, 86_400)] = 600.0
     crop_margin: Annotated[float, Range(1, 4)] = 1.3
     min_crop_px: Annotated[int, Range(16, 4096)] = 160
+    zoom_every_s: Annotated[float, Range(0, 86_400)] = 0.0
     ignore: tuple[Polygon, ...] = ()
     only: tuple[Polygon, ...] = ()
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        if self.zoom_every_s and not self.enabled:
+            raise FieldError("zoom_every_s", "zoom_every_s belongs to motion regions, so enabled must be true")
         for name in ("ignore", "only"):
             for number, polygon in enumerate(getattr(self, name)):
                 problem = check_polygon(polygon)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from trailcam_core.errors import SourceError
+from trailcam_core.files.names import counted
 from trailcam_edge.sources.frame import Delivery, Frame, OnBadFrame
 from trailcam_edge.sources.opencv_capture import BufferPool
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
@@ -38,6 +39,8 @@ class VideoSource:
         sleep: waits for a number of seconds.
         on_bad_frame: called with the error of frames that do not decode; those after them are read.
 
+    ``rate_hz`` is the frame rate that the file states, or a likely one.
+
     Raises:
         SourceError: the file cannot be opened as a video, or not one frame of it decodes.
     """
@@ -63,7 +66,13 @@ class VideoSource:
                 raise SourceError(self._describe_death(0))
             raise SourceError(f"{path}: cannot be opened as a video. It may be damaged, or of a format FFmpeg lacks.")
         rate_hz = self._decoder.rate_hz
-        self._rate_hz = rate_hz if _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1] else _LIKELY_RATE_HZ
+        self.rate_hz = rate_hz if _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1] else _LIKELY_RATE_HZ
+
+    @property
+    def stated_s(self) -> float:
+        """The length that the file states, in seconds; 0 if it states none, or an implausible one."""
+        stated = self._decoder.stated_frames
+        return stated / self.rate_hz if 0 < stated < _MOST_STATED else 0.0
 
     def frames(self) -> Iterator[Frame]:
         """Yield every frame, upright as the file states."""
@@ -86,7 +95,7 @@ class VideoSource:
         self._report_end(sequence, position_s)
 
     def _report_hole(self, sequence: int, gap_s: float) -> None:
-        lost = max(1, round(gap_s * self._rate_hz) - bool(sequence)) if 0 < gap_s < float("inf") else 1
+        lost = max(1, round(gap_s * self.rate_hz) - bool(sequence)) if 0 < gap_s < float("inf") else 1
         self._lost += lost
         self._on_bad_frame(
             SourceError(
@@ -113,9 +122,9 @@ class VideoSource:
     def _report_missing(self, frames: int, position_s: float) -> None:
         """Report a file that ends earlier than it states, or has fewer frames because FFmpeg passed over some."""
         stated = self._decoder.stated_frames
-        stated_s = stated / self._rate_hz
+        stated_s = stated / self.rate_hz
         missing = round(stated) - frames - self._lost if stated < _MOST_STATED else 0
-        if max(position_s, frames / self._rate_hz) + max(_CUT_S, _CUT_SHARE * stated_s) < stated_s:
+        if max(position_s, frames / self.rate_hz) + max(_CUT_S, _CUT_SHARE * stated_s) < stated_s:
             problem = f"ends after frame {frames - 1}, at {position_s:.1f} s of {stated_s:.1f} s"
         elif missing > 0 and self._decoder.has_errors:
             problem = f"about {missing} of {stated:.0f} frames do not decode and were left out"
@@ -124,12 +133,16 @@ class VideoSource:
         self._on_bad_frame(SourceError(f"{self._path}: {problem}. It is cut off or damaged: copy it again."))
 
     def _describe_death(self, frames: int) -> str:
-        place = f"after frame {frames - 1}; the {frames} frames up to it count" if frames else "before its first frame"
+        place = (
+            f"after frame {frames - 1}; {counted(frames, 'frame')} up to it count"
+            if frames
+            else "before its first frame"
+        )
         return f"{self._path}: the video made its decoder {self._decoder.death} {place}. Copy the damaged file again."
 
     def _step_s(self, stated_s: float) -> float:
         """Return the time between two frames: as the container states it if that is plausible."""
-        return stated_s if 0 < stated_s <= _MAX_STEP_S else 1 / self._rate_hz
+        return stated_s if 0 < stated_s <= _MAX_STEP_S else 1 / self.rate_hz
 
     def __enter__(self) -> Self:
         """Return the source, whose file is open already."""

@@ -1,16 +1,16 @@
 """The writer's connection: durable transactions, translated errors, and recorded moments."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 from trailcam_edge.events import Moment
+from trailcam_edge.store.disk.checksums import CheckedConnection
+from trailcam_edge.store.disk.picture_folder import size_on_disk
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_database, set_aside
-from trailcam_edge.store.pictures.picture_folder import size_on_disk
-from trailcam_edge.store.reader import check_connection
 from trailcam_edge.store.store_errors import VALUE_ERRORS, StoreCorruptError, StoreUnavailableError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
 
@@ -20,10 +20,14 @@ _NEW_OFFSET_S = 0.5  # a clock reading that moves the offset by less is not stor
 def moment_columns(moment: Moment) -> tuple[str, float, float | None]:
     """Return the three columns of a moment; the time of a clock that cannot have been set is NULL."""
     wall_s = None if moment.wall is None else moment.wall.astimezone(UTC).timestamp()
-    return moment.boot_id, moment.monotonic_s, wall_s if wall_s is not None and is_plausible(wall_s) else None
+    return (
+        moment.boot_id,
+        moment.monotonic_s,
+        wall_s if wall_s is not None and is_plausible(wall_s, moment.boot_id) else None,
+    )
 
 
-def open_or_replace(folder: Path, set_aside_bytes: int) -> sqlite3.Connection:
+def open_or_replace(folder: Path, set_aside_bytes: int) -> CheckedConnection:
     """Open the database; a damaged one, or pictures without a database, are set aside and a new one is created.
 
     Raises:
@@ -36,28 +40,32 @@ def open_or_replace(folder: Path, set_aside_bytes: int) -> sqlite3.Connection:
         if lost and any((folder / PICTURES_FOLDER).glob("*.jpg")):
             set_aside(folder, set_aside_bytes, f"{folder}: there are pictures, but their database is gone.")
         try:
-            return _open_checked(folder)
+            return open_database(folder)
         except StoreCorruptError as error:
             set_aside(folder, set_aside_bytes, str(error))
-            return _open_checked(folder)
+            return open_database(folder)
     except OSError as error:
         raise translate_error(error, folder) from error
 
 
-def _open_checked(folder: Path) -> sqlite3.Connection:
-    connection = open_database(folder)
-    try:
-        check_connection(connection, folder)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+def moment_values(name: str, moment: Moment) -> dict[str, object]:
+    """Return the three columns of a moment by their names, which begin with ``name``."""
+    return dict(
+        zip((f"{name}_{part}" for part in ("boot_id", "monotonic_s", "wall_s")), moment_columns(moment), strict=True)
+    )
+
+
+def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, object]) -> int:
+    """Insert a row of these columns and return its number."""
+    marks = ", ".join("?" * len(values))
+    query = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"  # noqa: S608 - names of our columns
+    return int(connection.execute(query, tuple(values.values())).lastrowid or 0)
 
 
 class Database:
     """One connection in autocommit mode; the caller serialises its use."""
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
+    def __init__(self, connection: CheckedConnection, folder: Path) -> None:
         """Take over a connection of ``open_database``."""
         self.connection = connection
         self.damage: StoreCorruptError | None = None  # found by a statement; the database has to be set aside
@@ -132,7 +140,7 @@ class Database:
     def _note(self, moment: Moment) -> None:
         boot_id, monotonic_s, wall_s = moment_columns(moment)
         self.connection.execute(
-            "INSERT INTO boots VALUES (NULL, ?, ?) ON CONFLICT (boot_id) DO UPDATE SET "
+            "INSERT INTO boots (boot_id, last_monotonic_s) VALUES (?, ?) ON CONFLICT (boot_id) DO UPDATE SET "
             "last_monotonic_s = max(last_monotonic_s, excluded.last_monotonic_s)",
             (boot_id, monotonic_s),
         )
@@ -143,4 +151,5 @@ class Database:
             (boot_id,),
         ).fetchone()
         if newest is None or abs(newest[0] - (wall_s - monotonic_s)) > _NEW_OFFSET_S:
-            self.connection.execute("INSERT INTO clock_readings VALUES (NULL, ?, ?, ?)", (boot_id, monotonic_s, wall_s))
+            reading = {"boot_id": boot_id, "monotonic_s": monotonic_s, "wall_s": wall_s}
+            insert(self.connection, "clock_readings", reading)

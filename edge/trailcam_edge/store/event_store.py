@@ -7,20 +7,21 @@ order: rows first, then files. Files without a row are removed when the store is
 
 import logging
 import threading
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from trailcam_core.files.atomic import make_folder, sync_directory
 from trailcam_edge.events import BlindTime, Moment, Visit, VisitChange, is_recording
-from trailcam_edge.store.database import Database, moment_columns, open_or_replace
-from trailcam_edge.store.open_database import PICTURES_FOLDER, Lock
-from trailcam_edge.store.pictures.exif import add_exif
-from trailcam_edge.store.pictures.picture_folder import PictureFolder, encode_jpeg
+from trailcam_edge.store.database import Database, insert, moment_columns, moment_values, open_or_replace
+from trailcam_edge.store.disk.exif import add_exif
+from trailcam_edge.store.disk.picture_folder import PictureFolder, encode_jpeg
+from trailcam_edge.store.disk.quota import Quota, StoreUsage
+from trailcam_edge.store.open_database import PICTURES_FOLDER, Lock, ask_for_check
 from trailcam_edge.store.queue.live_queue import LiveQueue
-from trailcam_edge.store.queue.open_visits import OpenVisits, box_columns
+from trailcam_edge.store.queue.open_visits import OpenVisits
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
 from trailcam_edge.store.settings import StoreSettings
-from trailcam_edge.store.space.quota import Quota, StoreUsage
 from trailcam_edge.store.store_errors import DISK_FULL, StoreCorruptError, StoreUnavailableError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
 
@@ -71,6 +72,11 @@ class EventStore:
             raise
 
     @property
+    def database(self) -> Database:
+        """The database, for tables of other packages; the caller is the only user of the store meanwhile."""
+        return self._database
+
+    @property
     def damage(self) -> StoreCorruptError | None:
         """The damage that a statement of any thread has found: the store has to be reopened."""
         return self._database.damage
@@ -110,19 +116,14 @@ class EventStore:
     def add_blind_time(self, blind: BlindTime) -> None:
         """Store a blind time."""
         with self._guard, self._database.transaction([blind.started, blind.ended]) as connection:
-            connection.execute(
-                "INSERT INTO blind_times VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
-                (blind.reason, *moment_columns(blind.started), *moment_columns(blind.ended)),
-            )
+            moments = moment_values("started", blind.started) | moment_values("ended", blind.ended)
+            insert(connection, "blind_times", {"reason": blind.reason, **moments, "station": blind.station})
 
     def begin_watch(self, moment: Moment, bundle: str) -> int:
         """Record the start of an interval of watching and return its number for ``extend_watch``."""
-        columns = moment_columns(moment)
+        moments = moment_values("started", moment) | moment_values("ended", moment)
         with self._guard, self._database.transaction([moment]) as connection:
-            cursor = connection.execute(
-                "INSERT INTO watches VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, 0)", (bundle, *columns, *columns)
-            )
-            return int(cursor.lastrowid or 0)
+            return insert(connection, "watches", {"bundle": bundle, **moments, "frames": 0})
 
     def extend_watch(self, watch_id: int, moment: Moment, frames: int) -> None:
         """Extend an interval of watching and set its number of frames; also keeps the disk above its minimum.
@@ -141,7 +142,11 @@ class EventStore:
     def events_after(self, event_id: int, limit: int) -> list[EventRecord]:
         """Return the events stored after this one, oldest first, at most ``limit``."""
         with self._guard, self._database.reading():
-            return list(StoreReader(self._database.connection).events(after_event_id=event_id, limit=limit))
+            reader = StoreReader(self._database.connection)
+            found = list(reader.events(after_event_id=event_id, limit=limit))
+            if reader.damaged_rows:
+                raise ValueError(f"the checksums of {reader.damaged_rows} rows are wrong")
+            return found
 
     def last_event_id(self) -> int:
         """Return the newest event's number, 0 if there is none."""
@@ -177,6 +182,8 @@ class EventStore:
         """Close the database and release the lock."""
         with self._guard:
             self._database.connection.close()
+            if self.damage is not None:
+                ask_for_check(self.folder)
             self._lock.release()
 
     def _sweep(self) -> None:
@@ -230,26 +237,29 @@ class EventStore:
 
     def _insert(self, visit: Visit, picture_bytes: int, state: str) -> int:
         self._quota.reserve_rows()
+        picture = {"picture_bytes": picture_bytes, "picture_state": state}
         with self._open.closing(visit), self._database.transaction([visit.started, visit.ended]) as connection:
             connection.execute("DELETE FROM open_visits WHERE visit_id = ?", (visit.visit_id,))
-            cursor = connection.execute(
-                "INSERT INTO visits VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    visit.visit_id,
-                    visit.label,
-                    *moment_columns(visit.started),
-                    *moment_columns(visit.ended),
-                    float(visit.confidence),  # SQLite knows none of NumPy's numbers
-                    int(visit.votes),
-                    int(visit.frames),
-                    visit.bundle,
-                    float(visit.latency_ms),
-                    picture_bytes,
-                    state,
-                    *box_columns(visit),
-                ),
-            )
-        return int(cursor.lastrowid or 0)
+            return insert(connection, "visits", _visit_values(visit) | picture)
+
+
+def _visit_values(visit: Visit) -> dict[str, object]:
+    """Return the columns of a visit, without those of its picture; SQLite knows none of NumPy's numbers."""
+    box = None if visit.box is None else asdict(visit.box)
+    return {
+        "visit_id": visit.visit_id,
+        "label": visit.label,
+        **moment_values("started", visit.started),
+        **moment_values("ended", visit.ended),
+        "confidence": float(visit.confidence),
+        "votes": int(visit.votes),
+        "frames": int(visit.frames),
+        "bundle": visit.bundle,
+        "latency_ms": float(visit.latency_ms),
+        **{f"box_{name}": float(value) for name, value in (box or {}).items()},
+        "station": visit.station,
+        "source": visit.source,
+    }
 
 
 def _wall_of_start(visit: Visit) -> datetime | None:
@@ -260,7 +270,7 @@ def _wall_of_start(visit: Visit) -> datetime | None:
         if (
             moment.wall is not None
             and moment.boot_id == visit.started.boot_id
-            and is_plausible(moment.wall.timestamp())
+            and is_plausible(moment.wall.timestamp(), moment.boot_id)
         ):
             return moment.wall - timedelta(seconds=moment.monotonic_s - visit.started.monotonic_s)
     return None

@@ -1,6 +1,7 @@
 """Open the database of a store: lock, check, migrate, or set a damaged one aside."""
 
 import fcntl
+import json
 import logging
 import os
 import shutil
@@ -10,8 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from trailcam_core.errors import DeviceError
-from trailcam_edge.store.pictures.picture_folder import size_on_disk
-from trailcam_edge.store.schema import APPLICATION_ID, MIGRATIONS, has_tables, migrate
+from trailcam_core.files.atomic import write_file
+from trailcam_edge.store.disk.checksums import CheckedConnection, find_damaged, keep_sealed, sealed_tables, take_out
+from trailcam_edge.store.disk.picture_folder import size_on_disk
+from trailcam_edge.store.schema import APPLICATION_ID, MIGRATIONS, check_rows, has_tables, migrate
 from trailcam_edge.store.store_errors import VALUE_ERRORS, StoreCorruptError, translate_error
 
 DATABASE_FILE = "events.db"
@@ -22,7 +25,16 @@ _LOCK_FILE = "lock"
 _BUSY_S = 5.0
 _FORMATS = slice(18, 20)  # write and read version in the header: 1 with a rollback journal, 2 with a write-ahead log
 _WAL_FORMAT = 2
-_AUTOCHECKPOINT_PAGES = 256  # 1 MB: the write-ahead log stays small
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",  # a commit is on the disk when it returns
+    "foreign_keys = ON",
+    "wal_autocheckpoint = 256",  # 1 MB: the write-ahead log stays small
+    "temp_store = MEMORY",  # the triggers need no disk
+)
+_CHECK_FILE = "check"  # present while all rows have to be checked
+_SMALL_BYTES = 8_000_000  # some 25,000 visits: all are checked in a fraction of a second
+_NEWEST_ROWS = 20_000
 
 
 class Lock:
@@ -49,8 +61,11 @@ class Lock:
         os.close(self._descriptor)
 
 
-def open_database(folder: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
+def open_database(folder: Path, migrations: Sequence[str] = MIGRATIONS) -> CheckedConnection:
     """Open the database for writing, create it or migrate it to the newest schema; the caller holds the lock.
+
+    Damaged rows are set aside. A large database is checked in part: its pages, and its newest rows. All of it is
+    checked before a migration, and after ``ask_for_check``.
 
     Raises:
         StoreCorruptError: it is damaged.
@@ -60,15 +75,24 @@ def open_database(folder: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlit
     path = folder / DATABASE_FILE
     try:
         _check_header(path)
-        connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, factory=CheckedConnection
+        )
         try:
             version = _check(connection, path, migrations)
             _check_structure(connection, path, migrations[:version])
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {_AUTOCHECKPOINT_PAGES}")
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+            size_bytes = path.stat().st_size
+            whole = version < len(migrations) or size_bytes <= _SMALL_BYTES or (folder / _CHECK_FILE).exists()
+            _set_rows_aside(connection, folder, None if whole else _NEWEST_ROWS)
+            if whole:
+                _check_indices(connection, path)
             migrate(connection, migrations)
+            if whole and len(migrations) == len(MIGRATIONS):  # the rules are those of the newest tables
+                check_rows(connection)
+                (folder / _CHECK_FILE).unlink(missing_ok=True)
+            keep_sealed(connection)
         except BaseException:
             connection.close()
             raise
@@ -77,7 +101,15 @@ def open_database(folder: Path, migrations: Sequence[str] = MIGRATIONS) -> sqlit
     return connection
 
 
-def open_read_only(folder: Path) -> sqlite3.Connection:
+def ask_for_check(folder: Path) -> None:
+    """Let the next opening check every row, because damage was found. A disk that refuses this changes nothing."""
+    try:
+        (folder / _CHECK_FILE).touch()
+    except OSError as error:
+        _log.debug("%s: %s", folder / _CHECK_FILE, error)
+
+
+def open_read_only(folder: Path) -> CheckedConnection:
     """Open the database for reading beside a process that writes, or on a disk that is read-only.
 
     Raises:
@@ -91,7 +123,9 @@ def open_read_only(folder: Path) -> sqlite3.Connection:
     # Reading a WAL database needs a writable folder for its index; in a read-only one there is no writer either.
     options = "mode=ro" if os.access(folder, os.W_OK) else "mode=ro&immutable=1"
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, timeout=_BUSY_S)
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?{options}", uri=True, timeout=_BUSY_S, factory=CheckedConnection
+        )
         try:
             version = _check(connection, path, MIGRATIONS)
         except BaseException:
@@ -146,11 +180,60 @@ def _check(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]
 
 
 def _check_structure(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
-    verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     if verdict == "ok" and not has_tables(connection, migrations):
         verdict = "its tables are not those of its schema"
     if verdict != "ok":
         raise StoreCorruptError(f"{path}: the database is damaged ({verdict}).")
+
+
+def _check_indices(connection: sqlite3.Connection, path: Path) -> None:
+    """Check that tables and indices agree; where the rows have checksums, the indices are made anew."""
+    verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    if verdict != "ok" and sealed_tables(connection):
+        connection.execute("REINDEX")
+        verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    if verdict != "ok":
+        raise StoreCorruptError(f"{path}: the database is damaged ({verdict}).")
+
+
+def _set_rows_aside(connection: CheckedConnection, folder: Path, newest: int | None) -> None:
+    """Move rows whose checksum is wrong, of the ``newest`` or of all, to a file in ``set-aside``.
+
+    Their pictures follow. A row that others refer to cannot be taken out: then the whole database is damaged.
+    """
+    found = {table: find_damaged(connection, table, newest) for table in sealed_tables(connection)}
+    number = sum(map(len, found.values()))
+    if not number:
+        return
+    place = _new_place(folder)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute("REINDEX")  # a row is only found for deletion where its indices agree with it
+        rows = [
+            json.dumps({"table": table} | row) + "\n"
+            for table, numbers in found.items()
+            for row in take_out(connection, table, numbers)
+        ]
+        write_file(place / "rows.jsonl", "".join(rows).encode())
+        if found.get("visits"):
+            _move_pictures(connection, folder / PICTURES_FOLDER, place / PICTURES_FOLDER)
+        connection.execute("COMMIT")
+    except BaseException as error:
+        connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.IntegrityError):
+            raise StoreCorruptError(f"{folder / DATABASE_FILE}: the database is damaged ({error}).") from error
+        raise
+    _log.error("%s: %d damaged rows were set aside in %s. All others are kept.", folder / DATABASE_FILE, number, place)
+
+
+def _move_pictures(connection: sqlite3.Connection, pictures: Path, place: Path) -> None:
+    """Move the pictures that have no row any more."""
+    kept = {name for (name,) in connection.execute("SELECT visit_id FROM visits WHERE picture_bytes > 0")}
+    place.mkdir(0o755)
+    for picture in pictures.glob("*.jpg"):
+        if picture.stem not in kept:
+            picture.rename(place / picture.name)
 
 
 def set_aside(folder: Path, max_bytes: int, why: str) -> Path:
@@ -166,12 +249,7 @@ def set_aside(folder: Path, max_bytes: int, why: str) -> Path:
     Raises:
         OSError: the disk is read-only or failing.
     """
-    parent = folder / SET_ASIDE_FOLDER
-    parent.mkdir(0o755, exist_ok=True)
-    # Numbered, because the date of a machine without a clock battery may repeat.
-    number = 1 + max((int(old.name[:4]) for old in parent.iterdir() if old.name[:4].isdecimal()), default=0)
-    place = parent / f"{number:04}-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
-    place.mkdir(0o755)
+    place = _new_place(folder)
     for name in (PICTURES_FOLDER, f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-wal", DATABASE_FILE):
         if (folder / name).exists():
             (folder / name).rename(place / name)
@@ -181,11 +259,22 @@ def set_aside(folder: Path, max_bytes: int, why: str) -> Path:
         why,
         place,
     )
-    for old in sorted(parent.iterdir())[:-1]:
-        if folder_bytes(parent) <= max_bytes:
+    for old in sorted(place.parent.iterdir())[:-1]:
+        if folder_bytes(place.parent) <= max_bytes:
             break
         shutil.rmtree(old)
         _log.warning("%s: deleted, because set-aside databases took more than %s bytes.", old, f"{max_bytes:,}")
+    return place
+
+
+def _new_place(folder: Path) -> Path:
+    """Make the next folder in ``set-aside``."""
+    parent = folder / SET_ASIDE_FOLDER
+    parent.mkdir(0o755, exist_ok=True)
+    # Numbered, because the date of a machine without a clock battery may repeat.
+    number = 1 + max((int(old.name[:4]) for old in parent.iterdir() if old.name[:4].isdecimal()), default=0)
+    place = parent / f"{number:04}-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
+    place.mkdir(0o755)
     return place
 
 

@@ -1,26 +1,29 @@
 """Read a store: events, blind times and effort, with wall time resolved from all clock readings."""
 
+import logging
 import sqlite3
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from trailcam_core.images.boxes import Box
 from trailcam_edge.events import CLOSED
+from trailcam_edge.store.disk.checksums import CheckedConnection
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_read_only
-from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, WatchRecord
+from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, Station, WatchRecord
 from trailcam_edge.store.schema import check_rows
 from trailcam_edge.store.store_errors import VALUE_ERRORS, translate_error
 from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
 
+_log = logging.getLogger(__name__)
 _VALUE_COLUMNS = (
     "visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
     "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height"
 )
-_VISIT_COLUMNS = f"event_id, {_VALUE_COLUMNS}"
+_VISIT_COLUMNS = f"event_id, {_VALUE_COLUMNS}, station, source"
 _LINE_COLUMNS = (
     "started_boot_id, started_monotonic_s, CASE started_boot_id WHEN ended_boot_id "
     "THEN max(0.0, ended_monotonic_s - started_monotonic_s) ELSE 0.0 END, label, confidence, "
@@ -32,12 +35,18 @@ _SPAN_COLUMNS = "started_boot_id, started_monotonic_s, ended_boot_id, ended_mono
 class StoreReader:
     """Queries over one connection. Times are those of ``timeline``; make a new reader to see later corrections."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: CheckedConnection) -> None:
         """Read the boots and clock readings."""
         self._connection = connection
-        boots = connection.execute("SELECT boot_id, last_monotonic_s FROM boots ORDER BY number")
-        readings = connection.execute("SELECT boot_id, monotonic_s, wall_s FROM clock_readings ORDER BY reading_id")
+        self._damaged_before = connection.damaged_rows
+        boots = self._sound("boot_id, last_monotonic_s", "boots", "ORDER BY number")
+        readings = self._sound("boot_id, monotonic_s, wall_s", "clock_readings", "ORDER BY reading_id")
         self.timeline = Timeline([Boot(*row) for row in boots], [ClockReading(*row) for row in readings])
+
+    @property
+    def damaged_rows(self) -> int:
+        """The number of rows that were left out so far, because their checksum is wrong."""
+        return self._connection.damaged_rows - self._damaged_before
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -55,6 +64,7 @@ class StoreReader:
         until_s: float | None = None,
         after_event_id: int = 0,
         limit: int | None = None,
+        station: str | None = None,
     ) -> Iterator[EventRecord]:
         """Return events in the order they were stored.
 
@@ -64,8 +74,9 @@ class StoreReader:
             until_s: only those that started before.
             after_event_id: only those stored later than this one.
             limit: maximum number of rows that are read, before times are compared; None means all.
+            station: only those of this one.
         """
-        query, values = _select(_VISIT_COLUMNS, label, after_event_id)
+        query, values = self._select(_VISIT_COLUMNS, label, after_event_id, station)
         query += " ORDER BY event_id"
         if limit is not None:
             query += " LIMIT ?"
@@ -77,7 +88,7 @@ class StoreReader:
 
     def open_visits(self) -> Iterator[EventRecord]:
         """Yield the visits that are open, as far as they are known; their ``event_id`` is 0."""
-        query = f"SELECT 0, {_VALUE_COLUMNS} FROM open_visits ORDER BY rowid"  # noqa: S608 - constants
+        query = f"SELECT 0, {_VALUE_COLUMNS}, NULL, NULL FROM open_visits ORDER BY rowid"  # noqa: S608 - constants
         return map(self._event, self._connection.execute(query))
 
     def live_events(self, after_live_id: int, limit: int) -> list[tuple[int, int, EventRecord]]:
@@ -89,7 +100,7 @@ class StoreReader:
         for table in ("open_visits", "visits"):
             columns = ", ".join(f"{table}.{column}" for column in _VALUE_COLUMNS.split(", "))
             query = (
-                f"SELECT live_id, kind, after_event_id, 0, {columns} FROM live_events "  # noqa: S608 - constants
+                f"SELECT live_id, kind, after_event_id, 0, {columns}, NULL, NULL FROM live_events "  # noqa: S608 - constants
                 f"JOIN {table} USING (visit_id) WHERE live_id > ? ORDER BY live_id LIMIT ?"
             )
             for live_id, kind, after, *row in self._connection.execute(query, (after_live_id, limit)):
@@ -104,21 +115,31 @@ class StoreReader:
         after_event_id: int = 0,
     ) -> Iterator[EventLine]:
         """Yield the short form of the events that ``events`` returns, in half the time."""
-        query, values = _select(_LINE_COLUMNS, label, after_event_id)
-        resolve = self.timeline.resolve
+        query, values = self._select(_LINE_COLUMNS, label, after_event_id)
         everything = since_s is None and until_s is None
+        known: dict[str, tuple[float, str] | None] = {}
         rows = self._connection.execute(query + " ORDER BY event_id", values)
         for boot_id, start_s, duration_s, name, confidence, visit_id in rows:
-            unix_s, basis = resolve(boot_id, start_s)
+            if boot_id not in known:
+                known[boot_id] = self.timeline.constant(boot_id)
+            offset = known[boot_id]
+            unix_s, basis = (
+                self.timeline.resolve(boot_id, start_s) if offset is None else (offset[0] + start_s, offset[1])
+            )
             if everything or _within(unix_s, since_s, until_s):
                 picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if visit_id else None
-                yield tuple.__new__(EventLine, (unix_s, basis, duration_s, name, confidence, picture))
+                yield unix_s, basis, duration_s, name, confidence, picture
 
     def before_last(
-        self, number: int, label: str | None = None, since_s: float | None = None, until_s: float | None = None
+        self,
+        number: int,
+        label: str | None = None,
+        since_s: float | None = None,
+        until_s: float | None = None,
+        station: str | None = None,
     ) -> int:
         """Return the number after which the last ``number`` of these events come."""
-        query, values = _select("event_id, started_boot_id, started_monotonic_s", label, 0)
+        query, values = self._select("event_id, started_boot_id, started_monotonic_s", label, 0, station)
         found = (
             event_id
             for event_id, *moment in self._connection.execute(f"{query} ORDER BY event_id DESC", values)
@@ -129,17 +150,23 @@ class StoreReader:
 
     def blind_times(self, since_s: float | None = None, until_s: float | None = None) -> Iterator[BlindRecord]:
         """Yield blind times in the order they were stored; the times filter as for ``events``."""
-        query = f"SELECT reason, {_SPAN_COLUMNS} FROM blind_times ORDER BY blind_id"  # noqa: S608 - constants
-        for reason, *span in self._connection.execute(query):
-            blind = BlindRecord(reason, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]))
+        columns = f"reason, station, {_SPAN_COLUMNS}"
+        for reason, station, *span in self._sound(columns, "blind_times", "ORDER BY blind_id"):
+            blind = BlindRecord(reason, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]), station)
             if _within(blind.started.unix_s, since_s, until_s):
                 yield blind
 
     def watches(self) -> Iterator[WatchRecord]:
         """Yield the intervals of watching, in order."""
-        query = f"SELECT bundle, {_SPAN_COLUMNS}, frames FROM watches ORDER BY watch_id"  # noqa: S608 - constants
-        for bundle, *span, frames in self._connection.execute(query):
-            yield WatchRecord(bundle, self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:]), frames)
+        columns = f"bundle, {_SPAN_COLUMNS}, frames, station"
+        for bundle, *span, frames, station in self._sound(columns, "watches", "ORDER BY watch_id"):
+            started, ended = self.timeline.resolve(*span[:2]), self.timeline.resolve(*span[2:])
+            yield WatchRecord(bundle, started, ended, frames, station)
+
+    def stations(self) -> list[Station]:
+        """Return the stations whose cards were read, by name; none in the store of a camera."""
+        columns = "deployment_id, latitude, longitude, camera, timezone"
+        return [Station(*row) for row in self._sound(columns, "stations", "ORDER BY deployment_id")]
 
     def counts(self) -> dict[str, int]:
         """Return the number of stored events of each label."""
@@ -164,13 +191,24 @@ class StoreReader:
         box = None if None in row[14:18] else Box(*row[14:18])
         picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if row[12] else None
         whole = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s)
-        values = (*whole, *row[7:12], picture, row[13], box, CLOSED)
+        values = (*whole, *row[7:12], picture, row[13], box, *row[18:20], CLOSED)
         return tuple.__new__(EventRecord, values)  # half the time of naming them
 
+    def _select(
+        self, columns: str, label: str | None, after_event_id: int, station: str | None = None
+    ) -> tuple[str, list[Any]]:
+        query = f"SELECT {columns} FROM visits WHERE event_id > ?"  # noqa: S608 - constants
+        values: list[Any] = [after_event_id]
+        for name, value in (("label", label), ("station", station)):
+            if value is not None:
+                query += f" AND {name} = ?"
+                values.append(value)
+        return f"{query} AND {self._connection.condition('visits')}", values
 
-def _select(columns: str, label: str | None, after_event_id: int) -> tuple[str, list[Any]]:
-    query = f"SELECT {columns} FROM visits WHERE event_id > ?"  # noqa: S608 - constants
-    return (query, [after_event_id]) if label is None else (f"{query} AND label = ?", [after_event_id, label])
+    def _sound(self, columns: str, table: str, order: str) -> sqlite3.Cursor:
+        """Return the rows of a table whose checksum is right."""
+        sound = self._connection.condition(table)
+        return self._connection.execute(f"SELECT {columns} FROM {table} WHERE {sound} {order}")  # noqa: S608 - constants
 
 
 @contextmanager
@@ -182,7 +220,14 @@ def open_reader(folder: Path) -> Iterator[StoreReader]:
     """
     connection = open_read_only(folder)
     try:
-        yield StoreReader(connection)
+        reader = StoreReader(connection)
+        yield reader
+        if reader.damaged_rows:
+            _log.error(
+                '%s: %d damaged rows are left out. The next start of "trailcam watch" on this store sets them aside.',
+                folder / DATABASE_FILE,
+                reader.damaged_rows,
+            )
     except sqlite3.Error as error:
         raise translate_error(error, folder) from error
     except (AttributeError, *VALUE_ERRORS):
@@ -200,8 +245,7 @@ def check_connection(connection: sqlite3.Connection, folder: Path) -> None:
         StoreUnavailableError: the disk is failing, or another program holds the database.
     """
     try:
-        reader = StoreReader(connection)
-        check_rows(connection, chain(reader.events(), reader.open_visits(), reader.blind_times(), reader.watches()))
+        check_rows(connection)
     except (sqlite3.Error, *VALUE_ERRORS) as error:
         raise translate_error(error, folder / DATABASE_FILE) from error
 

@@ -1,7 +1,7 @@
 """Records of the store with resolved wall time, and their JSON and CSV forms: ``docs/events.md`` has the schema."""
 
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -10,12 +10,16 @@ from trailcam_core.images.boxes import Box
 from trailcam_edge.events import CLOSED, BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.wall_time import WallTime, is_plausible
 
+_SECONDS = [f"{number:02}" for number in range(60)]
+_MILLISECONDS = [f".{number:03}Z" for number in range(1000)]
+
 
 class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     """One visit; ``event_id`` is 0 before it is stored, ``picture`` its path below the store, or None.
 
-    ``box`` is the place of the animal in the picture, None if frames were classified as a whole. ``kind`` is
-    "closed"; "opened" or "updated" while a sink is told of the visit before its end.
+    ``box`` is the place of the animal in the picture, None if frames were classified as a whole. ``station`` and
+    ``source`` (the file of the picture below its card) are those of a visit that was read from a card. ``kind`` is
+    "closed"; "opened" or "updated" in the events that sinks get before the end of a visit.
     """
 
     event_id: int
@@ -34,18 +38,14 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     picture: str | None
     picture_state: str
     box: Box | None = None
+    station: str | None = None
+    source: str | None = None
     kind: str = CLOSED
 
 
-class EventLine(NamedTuple):
-    """One visit as a list for people shows it: ``unix_s`` and ``basis`` as in ``WallTime``."""
-
-    unix_s: float | None
-    basis: str
-    duration_s: float
-    label: str
-    confidence: float
-    picture: str | None
+# One visit as a list for people shows it: time and basis as in ``WallTime``, duration in s, label, confidence, and
+# picture as in ``EventRecord``.
+EventLine = tuple[float | None, str, float, str, float, str | None]
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,33 @@ class BlindRecord:
     reason: str
     started: WallTime
     ended: WallTime
+    station: str | None = None
 
 
 @dataclass(frozen=True)
 class WatchRecord:
-    """One interval of watching, from its start to its last heartbeat."""
+    """One interval of watching, from its start to its last heartbeat, or the first and last file of a card."""
 
     bundle: str
     started: WallTime
     ended: WallTime
     frames: int
+    station: str | None = None
+
+
+@dataclass(frozen=True)
+class Station:
+    """One camera at one place, whose cards were read.
+
+    Latitude and longitude are decimal degrees in WGS84, both None where they are unknown. ``timezone`` is that of the
+    clock of the camera: a name such as "Europe/Berlin" or an offset such as "+02:00".
+    """
+
+    deployment_id: str
+    latitude: float | None = None
+    longitude: float | None = None
+    camera: str | None = None
+    timezone: str | None = None
 
 
 def iso_time(unix_s: float | None) -> str | None:
@@ -75,7 +92,8 @@ def iso_time(unix_s: float | None) -> str | None:
     microseconds = round(rest_s * 1e6)
     if microseconds == 60_000_000:
         return datetime.fromtimestamp(round(unix_s), UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-    return f"{iso_minute(minute)}{microseconds // 1_000_000:02}.{microseconds // 1000 % 1000:03}Z"
+    second, millisecond = divmod(microseconds // 1000, 1000)
+    return f"{iso_minute(minute)}{_SECONDS[second]}{_MILLISECONDS[millisecond]}"
 
 
 @lru_cache
@@ -103,6 +121,8 @@ def event_json(event: EventRecord) -> dict[str, Any]:
         "boot_id": event.boot_id,
         "monotonic_s": round(event.monotonic_s, 3),
         "box": box_json(event.box),
+        "station": event.station,
+        "source": event.source,
     }
 
 
@@ -113,7 +133,9 @@ def sink_json(event: EventRecord) -> dict[str, Any]:
 
 def box_json(box: Box | None) -> dict[str, float] | None:
     """Return the JSON object of a box: x, y, width and height as fractions of the image, from its upper left corner."""
-    return None if box is None else {name: round(value, 5) for name, value in asdict(box).items()}
+    if box is None:
+        return None
+    return {"x": round(box.x, 5), "y": round(box.y, 5), "width": round(box.width, 5), "height": round(box.height, 5)}
 
 
 def blind_json(blind: BlindRecord) -> dict[str, Any]:
@@ -145,31 +167,65 @@ def unstored_event(visit: Visit) -> EventRecord:
         picture=None,
         picture_state="none",
         box=visit.box,
+        station=visit.station,
+        source=visit.source,
     )
 
 
 def unstored_blind_time(blind: BlindTime) -> BlindRecord:
     """Return the record of a blind time that has just ended, with the time as known by now."""
-    return BlindRecord(blind.reason, _wall_time(blind.started), _wall_time(blind.ended))
+    return BlindRecord(blind.reason, _wall_time(blind.started), _wall_time(blind.ended), blind.station)
 
 
 def _wall_time(moment: Moment) -> WallTime:
-    if moment.wall is None or not is_plausible(moment.wall.timestamp()):
+    if moment.wall is None or not is_plausible(moment.wall.timestamp(), moment.boot_id):
         return WallTime(None, "unknown")
     return WallTime(moment.wall.timestamp(), "not after" if is_recording(moment.boot_id) else "clock")
 
 
-def csv_row(event: EventRecord) -> list[Any]:
-    """Return the values of ``CSV_HEADER``; a text that a spreadsheet takes for a formula has a quote in front."""
+def csv_row(event: EventRecord, station: Station | None = None, zone: tzinfo | None = None) -> list[Any]:
+    """Return the values of ``CSV_HEADER``; a text that a spreadsheet takes for a formula has a quote in front.
+
+    Args:
+        event: the visit.
+        station: that of the visit, None for the camera of this machine.
+        zone: of local times; None is that of this machine.
+    """
     record = event_json(event)
+    box, source = record.pop("box"), record.pop("source")
+    place = Station(record.pop("station") or "") if station is None else station
     for name in ("label", "bundle", "boot_id"):  # the texts that others choose
-        if record[name].startswith(FORMULA_STARTS):
-            record[name] = f"'{record[name]}"
-    *values, box = record.values()
-    return [*values, *(_NO_BOX if box is None else box.values())]  # the CSV writer takes None for nothing
+        record[name] = _cell(record[name])
+    return [
+        *record.values(),
+        *(_NO_BOX if box is None else box.values()),
+        _cell(place.deployment_id),
+        _cell(place.camera or ""),
+        place.latitude,  # the CSV writer takes None for nothing
+        place.longitude,
+        _local_time(event.started.unix_s, zone),
+        _local_time(event.ended.unix_s, zone),
+        _cell(source or ""),
+    ]
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _local_time(unix_s: float | None, zone: tzinfo | None) -> str | None:
+    """Return a Unix time as ISO 8601 with the offset of its zone."""
+    return (
+        None if unix_s is None else datetime.fromtimestamp(unix_s, UTC).astimezone(zone).isoformat(timespec="seconds")
+    )
 
 
 _NEVER = WallTime(None, "unknown")
 _EMPTY = EventRecord(0, "", "", _NEVER, _NEVER, "", 0.0, 0.0, 0.0, 0, 0, "", 0.0, None, "none")
 _NO_BOX = [""] * len(fields(Box))
-CSV_HEADER = (*list(event_json(_EMPTY))[:-1], *(f"box_{field.name}" for field in fields(Box)))
+_STATION_COLUMNS = ("station", "camera", "latitude", "longitude", "start_local", "end_local", "source")
+CSV_HEADER = (
+    *(name for name in event_json(_EMPTY) if name not in ("box", "station", "source")),
+    *(f"box_{field.name}" for field in fields(Box)),
+    *_STATION_COLUMNS,
+)

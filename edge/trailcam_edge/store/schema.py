@@ -8,15 +8,17 @@ until it was set. These are never changed afterwards. Later knowledge is in ``cl
 combines both when the store is read.
 
 ``PRAGMA integrity_check`` proves the pages, and that tables and their indices agree. It does not check values: a
-flipped bit in a time or a text passes it. Values that the readers cannot decode, or that no camera writes (``_RULES``),
-are damage.
+flipped bit in a time or a text passes it. From version 3 on every row has a checksum (``disk.checksums``); ``_RULES``
+find what was damaged before that.
 """
 
 import re
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
+
+from trailcam_edge.store.disk.checksums import seal
 
 APPLICATION_ID = 0x54434D31  # "TCM1", so that "file" and we know whose database this is
 
@@ -86,7 +88,29 @@ ALTER TABLE visits ADD COLUMN box_width REAL;
 ALTER TABLE visits ADD COLUMN box_height REAL;  -- all four NULL where the frame was classified as a whole
 """
 
+# ``migrate`` also gives every table a column ``checksum``.
 _VERSION_3 = """
+-- Cards: stations, where a visit comes from, and the files that were read. NULL is the camera of this machine.
+CREATE TABLE stations (
+    deployment_id TEXT PRIMARY KEY,             -- one camera at one place
+    latitude REAL,                              -- decimal degrees, WGS84; NULL where unknown, as the longitude
+    longitude REAL,
+    camera TEXT,
+    timezone TEXT                               -- of the clock of the camera; NULL where the files state it
+) STRICT;
+ALTER TABLE visits ADD COLUMN station TEXT REFERENCES stations (deployment_id);
+ALTER TABLE visits ADD COLUMN source TEXT;      -- file of the picture, below the card
+ALTER TABLE blind_times ADD COLUMN station TEXT REFERENCES stations (deployment_id);
+ALTER TABLE watches ADD COLUMN station TEXT REFERENCES stations (deployment_id);
+CREATE TABLE card_files (
+    fingerprint BLOB PRIMARY KEY,               -- of size, beginning and end of the file
+    station TEXT NOT NULL REFERENCES stations (deployment_id),
+    path TEXT NOT NULL,                         -- below the card
+    clock TEXT NOT NULL,                        -- zone and correction with which its time was read
+    bundle TEXT NOT NULL
+) STRICT;
+CREATE INDEX card_files_by_path ON card_files (station, path);
+CREATE INDEX visits_by_station ON visits (station, event_id) WHERE station IS NOT NULL;
 -- live events: visits that are open, and the queue of what sinks may want to know of a visit before its end
 CREATE TABLE open_visits (                      -- as ``visits``; one row from its opening until it is stored there
     visit_id TEXT PRIMARY KEY,
@@ -119,6 +143,8 @@ ALTER TABLE sinks ADD COLUMN live_id INTEGER NOT NULL DEFAULT 0;  -- the last li
 ALTER TABLE sinks ADD COLUMN memory TEXT NOT NULL DEFAULT '';     -- JSON: what its filters remember
 """
 
+SEALED_SINCE = 3
+
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)  # the n-th takes a database from version n - 1 to n
 
 _MOMENT = (
@@ -143,6 +169,9 @@ _RULES = {  # condition of every row of a table
     "live_events": "kind IN ('opened', 'updated') AND after_event_id BETWEEN 0 AND 1e15",
     "blind_times": _SPAN,
     "watches": f"{_SPAN} AND frames BETWEEN 0 AND 1e12",
+    "stations": "length(deployment_id) BETWEEN 1 AND 200 AND (latitude IS NULL) = (longitude IS NULL) "
+    "AND (latitude IS NULL OR (latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180))",
+    "card_files": "length(fingerprint) = 16",
     "sinks": f"event_id BETWEEN 0 AND {_LAST_VISIT} AND live_id BETWEEN 0 AND 1e15",
     "sqlite_sequence": "typeof(seq) = 'integer' AND seq BETWEEN 0 AND 1e15 "
     "AND name IN ('boots', 'clock_readings', 'visits', 'blind_times', 'watches', 'live_events')",
@@ -161,6 +190,8 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIO
             connection.execute("BEGIN IMMEDIATE")
             for statement in _statements(migrations[number]):
                 connection.execute(statement)
+            if number + 1 >= SEALED_SINCE:
+                seal(connection)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {number + 1}")
             connection.execute("COMMIT")
@@ -176,12 +207,8 @@ def has_tables(connection: sqlite3.Connection, migrations: Sequence[str], exactl
     return found == expected if exactly else found >= expected
 
 
-def check_rows(connection: sqlite3.Connection, records: Iterable[object]) -> None:
-    """Check every row of a database.
-
-    Args:
-        connection: of the database.
-        records: all of it, as the readers decode it; taken to their end.
+def check_rows(connection: sqlite3.Connection) -> None:
+    """Check every row of a database: references, ranges, and texts.
 
     Raises:
         sqlite3.Error: it cannot be read; a text that is not UTF-8 is an error without a code.
@@ -189,14 +216,13 @@ def check_rows(connection: sqlite3.Connection, records: Iterable[object]) -> Non
     """
     orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
     if orphan is not None:
-        raise ValueError(f"row {orphan[1]} of {orphan[0]} names a start of the machine that is not there")
+        raise ValueError(f"row {orphan[1]} of {orphan[0]} names a row of {orphan[2]} that is not there")
     for table, rule in _RULES.items():
         query = f"SELECT count(*) FROM {table} WHERE ({rule}) IS NOT TRUE"  # noqa: S608 - constants
         number = connection.execute(query).fetchone()[0]
         if number:
             raise ValueError(f"{number} rows of {table} hold values out of range")
-    deque(connection.execute("SELECT name, memory FROM sinks"), maxlen=0)
-    deque(records, maxlen=0)
+        deque(connection.execute(f"SELECT * FROM {table}"), maxlen=0)  # noqa: S608 - constants
 
 
 @lru_cache

@@ -5,7 +5,8 @@ had been set. The readings of one boot are one offset, wall minus monotonic, tha
 boot, before the reading as well as after it. When readings of one boot contradict each other the clock was corrected,
 and the newest is believed. A boot without any reading is placed between its neighbours.
 
-A recording counts as a boot without neighbours. Its readings are upper bounds: it was made before it was read.
+A recording counts as a boot without neighbours. If it states when it was made, its readings are that time; otherwise it
+has none. Stores of before have upper bounds as readings of a recording: it was made before it was read.
 """
 
 from bisect import bisect_left
@@ -13,9 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from trailcam_edge.events import is_recording
+from trailcam_edge.events import has_neighbours, is_dated, is_recording
 
 EARLIEST_WALL_S = 1_735_689_600.0  # 2025-01-01: this code is younger, so an earlier clock has not been set
+EARLIEST_RECORDED_S = 946_684_800.0  # 2000-01-01: an earlier time of a digital recording is a clock that was reset
 LATEST_WALL_S = 4_102_444_800.0  # 2100-01-01: a later clock has been set to nonsense
 _STEP_S = 5.0  # offsets that differ by more were a step of the clock, not drift
 _DRIFT = 200e-6  # twice what the worst common crystal does (100 ppm)
@@ -55,9 +57,9 @@ class WallTime(NamedTuple):  # cheaper than a dataclass: a store has millions
         return self.basis == "clock"
 
 
-def is_plausible(wall_s: float) -> bool:
+def is_plausible(wall_s: float, boot_id: str = "") -> bool:
     """Return True if a wall time can be that of a set clock, rather than the start value of one without a battery."""
-    return EARLIEST_WALL_S <= wall_s <= LATEST_WALL_S
+    return (EARLIEST_RECORDED_S if is_dated(boot_id) else EARLIEST_WALL_S) <= wall_s <= LATEST_WALL_S
 
 
 class Timeline:
@@ -67,34 +69,43 @@ class Timeline:
         """Take the boots in the order of their start, and the readings of each boot in the order they were taken."""
         taken: dict[str, list[ClockReading]] = {boot.boot_id: [] for boot in boots}
         for reading in readings:
-            if is_plausible(reading.wall_s) and reading.boot_id in taken:
+            if is_plausible(reading.wall_s, reading.boot_id) and reading.boot_id in taken:
                 taken[reading.boot_id].append(reading)
         self._offsets = {boot_id: _offsets(found) for boot_id, found in taken.items() if not is_recording(boot_id)}
-        self._start_s: dict[str, WallTime] = {}
-        neighbours = [boot for boot in boots if not is_recording(boot.boot_id)]
+        self._start_s: dict[str, tuple[float, str]] = {}
+        neighbours = [boot for boot in boots if has_neighbours(boot.boot_id)]
         self._bound_from_before(neighbours)
         self._bound_from_after(neighbours)
         for boot_id, found in taken.items():
             if found and is_recording(boot_id):
-                self._start_s[boot_id] = WallTime(min(each.wall_s - each.monotonic_s for each in found), "not after")
+                self._start_s[boot_id] = min(each.wall_s - each.monotonic_s for each in found), "not after"
 
     def resolve(self, boot_id: str, monotonic_s: float) -> WallTime:
         """Return the wall time of a moment; "unknown" for a boot that is not listed."""
+        constant = self.constant(boot_id)
+        if constant is not None:
+            return tuple.__new__(WallTime, (constant[0] + monotonic_s, constant[1]))
+        times_s, offsets_s = self._offsets.get(boot_id, _NO_OFFSETS)
+        if not times_s:
+            return WallTime(None, "unknown")
+        place = bisect_left(times_s, monotonic_s)
+        if place == len(times_s) or (place and monotonic_s - times_s[place - 1] <= times_s[place] - monotonic_s):
+            place -= 1
+        return tuple.__new__(WallTime, (offsets_s[place] + monotonic_s, "clock"))
+
+    def constant(self, boot_id: str) -> tuple[float, str] | None:
+        """Return wall minus monotonic time and its basis, None if it is unknown or not the same in the whole boot."""
         times_s, offsets_s = self._offsets.get(boot_id, _NO_OFFSETS)
         if times_s:
-            place = bisect_left(times_s, monotonic_s)
-            if place == len(times_s) or (place and monotonic_s - times_s[place - 1] <= times_s[place] - monotonic_s):
-                place -= 1
-            return tuple.__new__(WallTime, (offsets_s[place] + monotonic_s, "clock"))
-        start = self._start_s.get(boot_id, WallTime(None, "unknown"))
-        return start if start.unix_s is None else WallTime(start.unix_s + monotonic_s, start.basis)
+            return (offsets_s[0], "clock") if len(times_s) == 1 else None
+        return self._start_s.get(boot_id)
 
     def _bound_from_before(self, boots: Sequence[Boot]) -> None:
         """Bound each boot from below: it starts after the last known moment of the one before."""
         earliest_s: float | None = None
         for boot in boots:
             if not self._offsets[boot.boot_id][0] and earliest_s is not None:
-                self._start_s[boot.boot_id] = WallTime(earliest_s, "not before")
+                self._start_s[boot.boot_id] = earliest_s, "not before"
             end_s = self.resolve(boot.boot_id, boot.last_monotonic_s).unix_s
             earliest_s = end_s if end_s is not None else earliest_s
 
@@ -106,7 +117,7 @@ class Timeline:
                 latest_s = self.resolve(boot.boot_id, 0.0).unix_s
             elif boot.boot_id not in self._start_s and latest_s is not None:
                 latest_s -= boot.last_monotonic_s
-                self._start_s[boot.boot_id] = WallTime(latest_s, "not after")
+                self._start_s[boot.boot_id] = latest_s, "not after"
 
 
 def _offsets(readings: list[ClockReading]) -> tuple[list[float], list[float]]:

@@ -14,17 +14,25 @@ from onnx import TensorProto
 
 from trailcam_core.errors import ExportError
 from trailcam_core.inference.file_model import first_line
+from trailcam_core.spec import FeatureMap
+from trailcam_export.convert.onnx_feature_map import OUTPUT_NAME as FEATURE_MAP_NAME
 from trailcam_export.convert.to_onnx import INPUT_NAME, OPSET, OUTPUT_NAME
 
 _RANDOM = {"RandomUniform", "RandomNormal", "RandomUniformLike", "RandomNormalLike", "Multinomial", "Bernoulli"}
 _ENDINGS = {"Softmax", "LogSoftmax", "Sigmoid"}
 _PASSING = {"Reshape", "Squeeze", "Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "Flatten"}
 _ARITHMETIC = {"Mul", "Add", "Sub", "Div", "BatchNormalization"}
+_Tensor = tuple[str, int, tuple[int, ...]]  # name, type, shape
 _MIN_FRACTION = 0.99  # see tflite/inspect.py
 
 
 def check_onnx(
-    model: onnx.ModelProto, scheme: str, input_shape: tuple[int, ...], class_count: int, kernels: int
+    model: onnx.ModelProto,
+    scheme: str,
+    input_shape: tuple[int, ...],
+    class_count: int,
+    kernels: int,
+    feature_map: FeatureMap | None = None,
 ) -> None:
     """Refuse an ONNX file that does not satisfy ``scheme``; the float source of an int8 file is checked as ``float32``.
 
@@ -34,6 +42,7 @@ def check_onnx(
         input_shape: (H, W, 3).
         class_count: K.
         kernels: as ``trailcam_export.tflite.inspect.kernel_size`` counts them.
+        feature_map: size of the second output; None for a file without one.
 
     Raises:
         ExportError: naming the operator or tensor.
@@ -45,7 +54,7 @@ def check_onnx(
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ExportError(f"{name} is not valid: {first_line(error)}.") from error
     _check_operators(model, name)
-    _check_tensors(inferred, name, input_shape, class_count)
+    _check_tensors(inferred, name, input_shape, class_count, feature_map)
     _check_end(model, name)
     _check_weights(model, name, scheme, kernels)
     if (
@@ -74,15 +83,17 @@ def _check_operators(model: onnx.ModelProto, name: str) -> None:
         raise ExportError(f"{name} keeps {outside[0]!r} in a file beside it, expected all weights inside.")
 
 
-def _check_tensors(model: onnx.ModelProto, name: str, input_shape: tuple[int, ...], class_count: int) -> None:
-    expected = (
-        ("input", model.graph.input, INPUT_NAME, TensorProto.UINT8, (1, *input_shape)),
-        ("output", model.graph.output, OUTPUT_NAME, TensorProto.FLOAT, (1, class_count)),
-    )
-    for role, found, tensor_name, dtype, shape in expected:
+def _check_tensors(
+    model: onnx.ModelProto, name: str, input_shape: tuple[int, ...], class_count: int, feature_map: FeatureMap | None
+) -> None:
+    inputs: list[_Tensor] = [(INPUT_NAME, TensorProto.UINT8, (1, *input_shape))]
+    outputs: list[_Tensor] = [(OUTPUT_NAME, TensorProto.FLOAT, (1, class_count))]
+    if feature_map is not None:
+        outputs.append((FEATURE_MAP_NAME, TensorProto.FLOAT, feature_map.shape))
+    for role, found, wanted in (("input", model.graph.input, inputs), ("output", model.graph.output, outputs)):
         seen = [(item.name, item.type.tensor_type.elem_type, _shape(item)) for item in found]
-        if seen != [(tensor_name, dtype, shape)]:
-            raise ExportError(f"{name} has the {role} {seen}, expected {[(tensor_name, dtype, shape)]}.")
+        if seen != wanted:
+            raise ExportError(f"{name} has the {role} {seen}, expected {wanted}.")
     for item in model.graph.value_info:
         if item.type.HasField("tensor_type") and not all(isinstance(size, int) for size in _shape(item)):
             raise ExportError(f"{name} holds {item.name!r} of unknown size, expected a fixed one.")

@@ -11,6 +11,7 @@ from trailcam_core.errors import ExportError
 from trailcam_core.images.resize import Image
 from trailcam_export.convert.embedded_metadata import embed_onnx_metadata, embed_tflite_metadata
 from trailcam_export.convert.onnx_check import check_onnx
+from trailcam_export.convert.onnx_feature_map import add_onnx_feature_map
 from trailcam_export.convert.quantise import quantise
 from trailcam_export.convert.to_onnx import convert_onnx_float32, quantise_onnx, to_float16
 from trailcam_export.convert.to_tflite import convert_float16, convert_float32
@@ -21,6 +22,7 @@ from trailcam_export.inference.predict import FilePredictor, Predictor
 from trailcam_export.run.plan import ExportPlan
 from trailcam_export.run.resume_cache import ConvertedFile, ResumeCache
 from trailcam_export.tflite.checks import check_graph
+from trailcam_export.tflite.feature_map import add_feature_map
 from trailcam_export.tflite.inspect import check_weights, kernel_size, runtime_min, shorten_names
 
 _ONNXRUNTIME = "1.17"  # the oldest on which golden vectors were replayed; the files themselves need opset 17, IR 8
@@ -50,6 +52,7 @@ class VariantConverter:
         self._model, self._trained, self._card = model, trained, plan.card
         self._calibration, self._parity_images = calibration, parity_images
         self._quantizer, self._cache = plan.quantizer, cache
+        self._zoom = plan.zoom
         self._kernels = kernel_size(model)
         self._onnx: onnx.ModelProto | None = None
 
@@ -92,8 +95,12 @@ class VariantConverter:
     def _finish(self, variant: Variant, content: bytes) -> bytes:
         if not variant.is_float:
             content = shorten_names(content)  # a float file, for study, keeps them whole
+        feature_map = None
+        if self._zoom:
+            content, feature_map = add_feature_map(content, variant.name)
         content = embed_tflite_metadata(content, self._card)
-        check_graph(content, variant.scheme, tuple(self._model.input_shape[1:]), self._model.output_shape[-1])
+        shape, count = tuple(self._model.input_shape[1:]), self._model.output_shape[-1]
+        check_graph(content, variant.scheme, shape, count, feature_map)
         check_weights(content, variant.name, self._kernels)
         return content
 
@@ -107,8 +114,11 @@ class VariantConverter:
             model = to_float16(model)
         elif variant.scheme == "int8":
             model = quantise_onnx(model, self._calibration(variant.name))
+        feature_map = None
+        if self._zoom:
+            model, feature_map = add_onnx_feature_map(model, variant.name)
         content = embed_onnx_metadata(model, self._card)
-        check_onnx(onnx.load_from_string(content), variant.scheme, shape, count, self._kernels)
+        check_onnx(onnx.load_from_string(content), variant.scheme, shape, count, self._kernels, feature_map)
         return content
 
     def _parity(self, variant: Variant, content: bytes) -> float:

@@ -33,10 +33,11 @@ from trailcam_export.inference.batches import fit_file
 from trailcam_export.inference.predict import KerasPredictor
 from trailcam_export.keras_model.load_run_model import open_trained_model
 from trailcam_export.report.findings import Findings, FixFindings
+from trailcam_export.run.cache_key import cache_inputs
 from trailcam_export.run.convert_variant import VariantConverter
 from trailcam_export.run.evaluate_variants import Reference, check_trained_reference, evaluate_variants
 from trailcam_export.run.golden_vectors import read_golden_pictures
-from trailcam_export.run.plan import ExportPlan, ExportRequest, cache_inputs, make_plan
+from trailcam_export.run.plan import ExportPlan, ExportRequest, make_plan
 from trailcam_export.run.resume_cache import open_resume_cache
 from trailcam_export.run.run_fix import run_fix
 from trailcam_export.run.session import ConvertedVariants, ExportSession

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -28,8 +27,6 @@ from trailcam_export.keras_model.foreign_run import ForeignModel, OpenedRun, ope
 from trailcam_export.run.golden_vectors import choose_golden_files
 from trailcam_export.run.output_rule import choose_score, find_ood_images
 
-_TOOLS = ("ai-edge-litert", "keras", "litert-quantizer", "onnx", "onnxruntime", "tensorflow", "tf2onnx", "trailcam")
-
 
 @dataclass(frozen=True)
 class ExportRequest:
@@ -40,7 +37,8 @@ class ExportRequest:
     default the run's own name. ``golden`` is a folder of up to eight pictures for the golden vectors, ``ood`` one of
     out-of-distribution images, ``calibration`` one of field frames that also calibrate. ``quantizer`` replaces the
     default one of each scheme. ``gate`` has the criteria of the drift gate; with ``inconclusive_fails`` an inconclusive
-    variant counts as failed. ``fix`` keeps the worst operators of an int8 file that does not pass in float.
+    variant counts as failed. ``fix`` keeps the worst operators of an int8 file that does not pass in float. ``zoom``
+    adds the last feature map as a second output.
     """
 
     run: Path | None = None
@@ -58,6 +56,7 @@ class ExportRequest:
     gate: Preset = PRESETS[DEFAULT_PRESET]
     inconclusive_fails: bool = False
     fix: bool = False
+    zoom: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,7 @@ class ExportPlan:
     value_range: ValueRange | None
     foreign_model: keras.Model | None
     notes: tuple[str, ...]
+    zoom: bool = False
 
     @property
     def card(self) -> EmbeddedMetadata:
@@ -139,6 +139,7 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> ExportPlan
         value_range=request.foreign.value_range if request.foreign is not None else None,
         foreign_model=opened.model if opened is not None else None,
         notes=(*notes, *ood_notes),
+        zoom=request.zoom,
     )
 
 
@@ -194,25 +195,6 @@ def choose_calibration_pool(request: ExportRequest, run: Run) -> tuple[SplitRow,
         return ()
     seed = run.recipe.get("seed", 0)
     return choose_pool(run, request.calibration_count * POOL_FACTOR, seed if isinstance(seed, int) and seed >= 0 else 0)
-
-
-def cache_inputs(plan: ExportPlan) -> dict[str, Any]:
-    """Return the inputs that the finished parts of an export depend on, for the key of the cache."""
-    candidates = plan.candidates
-    rows = (*candidates.pool, *candidates.held_out)
-    return {
-        "model": plan.model_sha256,
-        "labels": list(plan.run.labels),
-        "input": vars(plan.run.input),
-        "range": None if plan.value_range is None else list(plan.value_range),
-        "rows": [[row.file, row.sha256, row.split, row.label] for row in rows],
-        "frames": [frame.sha256 for frame in candidates.frames],
-        "others": [file_sha256(path) for path in plan.ood_files],
-        "count": candidates.count,
-        "quantizer": plan.quantizer,
-        "bundle": [plan.draft.name, plan.draft.version],
-        "tools": {tool: version(tool) for tool in _TOOLS},
-    }
 
 
 def _calibrates(request: ExportRequest) -> bool:

@@ -27,6 +27,7 @@ from trailcam_export.mixed_int8.selective_quantiser import SelectiveQuantiser
 from trailcam_export.report.findings import FixFindings
 from trailcam_export.run.output_rule import fit_output
 from trailcam_export.run.session import ConvertedVariants, ExportSession
+from trailcam_export.tflite.feature_map import without_feature_map
 
 _BROKEN = "int8"
 _NAME = MIXED_INT8.name
@@ -56,7 +57,8 @@ def run_fix(
         return None
     plan, progress, float_file = session.plan, session.progress, search.files["float32"]
     quantiser = SelectiveQuantiser(
-        float_file.read_bytes(), calibration.stream(plan.data, plan.run.input, progress, f"calibrating {_NAME}")
+        without_feature_map(float_file.read_bytes()),
+        calibration.stream(plan.data, plan.run.input, progress, f"calibrating {_NAME}"),
     )
     images = np.stack(list(islice(calibration.stream(plan.data, plan.run.input), RANKING_COUNT)))
     reference = FilePredictor(float_file).logits(images)

@@ -8,6 +8,7 @@ from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.statistics import Score
 from trailcam_export.report.findings import FixFindings
 from trailcam_export.run.export import ExportReport
+from trailcam_export.run.verdict import VariantVerdict, describe_verdict
 from trailcam_export.run.write_bundle import VariantReport
 
 
@@ -23,6 +24,7 @@ def describe_export(report: ExportReport) -> list[str]:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.append(f"n = {report.trained.n:,} test pictures; delta in points, agreement with the trained model")
     lines += [f"WARNING: {report.findings.reference_warning}"] if report.findings.reference_warning is not None else []
+    lines.append(_verdict(report))
     lines += [_rule(variant) for variant in report.variants]
     lines += [f"{variant.variant}: {variant.verdict.value}: {variant.reason}" for variant in report.variants]
     lines += [
@@ -66,6 +68,24 @@ def export_record(report: ExportReport) -> dict[str, Any]:
         ],
         "notes": list(report.notes),
     }
+
+
+def _verdict(report: ExportReport) -> str:
+    """Return the sentences on the files that are shipped: without one that a repaired file replaces."""
+    findings = report.findings
+    replaced = findings.fix.of if findings.fix is not None and findings.fixed is not None else None
+    variants = [
+        VariantVerdict(
+            variant.name,
+            variant.gate.verdict,
+            measured.drift.top1_agreement,
+            bool(variant.gate.warnings),
+            variant.gate.pictures_needed,
+        )
+        for variant, measured in zip(findings.variants, report.variants, strict=True)
+        if variant.name != replaced
+    ]
+    return describe_verdict(variants, report.trained.n)
 
 
 def _fixed(found: FixFindings) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 from trailcam_core.bundle.folder import describe_file, write_bundle
 from trailcam_core.bundle.golden_file import golden_to_bytes
 from trailcam_core.bundle.golden_replay import check_model
+from trailcam_core.inference.file_model import FileModel
 from trailcam_core.inference.open_model import open_model
-from trailcam_core.spec import Drift, Gate, GoldenEntry, Manifest, ModelEntry, OutputSpec
+from trailcam_core.spec import Drift, FeatureMap, Gate, GoldenEntry, Manifest, ModelEntry, OutputSpec, schema_version_of
 from trailcam_export.calibration.select import CalibrationSelection
 from trailcam_export.convert.quantise import QUANTIZER_OF
 from trailcam_export.convert.variants import MIXED_INT8, Variant
@@ -82,16 +83,20 @@ class BundleWriter:
         model_entry = describe_file(file.path, f"model.{variant.format}")
         golden_entry = describe_file(golden_file, "golden.npz")
         runtimes = find_runtime_min(variant, file.path)
+        model = open_model(file.path)
+        output = _with_feature_map(found.answers.output, model)
         manifest: Manifest = replace(
             plan.draft,
             model=ModelEntry(**vars(model_entry), format=variant.format, scheme=variant.scheme, runtime_min=runtimes),
             golden=GoldenEntry(golden_entry.file, golden_entry.sha256, golden_entry.size_bytes, tolerance),
-            output=found.answers.output,
+            output=output,
+            field_figures=found.field_figures,
+            schema_version=schema_version_of(output, found.field_figures),
             metrics=statistics.variant.as_metrics(),
             drift=drift,
             provenance=plan.draft.provenance | _made_with(variant, plan, self.selection),
         )
-        check_model(open_model(file.path), manifest, variant.name)
+        check_model(model, manifest, variant.name)
         write_bundle(self.staging / found.bundle, manifest, file.path, content)
         return VariantReport(
             variant=variant.name,
@@ -106,6 +111,11 @@ class BundleWriter:
             parity=file.parity,
             conversion_s=file.conversion_s,
         )
+
+
+def _with_feature_map(output: OutputSpec, model: FileModel) -> OutputSpec:
+    shape = model.feature_map_shape
+    return output if shape is None else replace(output, feature_map=FeatureMap(*shape[1:]))
 
 
 def _made_with(variant: Variant, plan: ExportPlan, selection: CalibrationSelection) -> dict[str, str]:

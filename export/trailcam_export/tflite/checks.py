@@ -12,6 +12,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from trailcam_core.errors import ExportError
 from trailcam_core.inference.file_model import first_line
+from trailcam_core.spec import FeatureMap
 
 _FORBIDDEN = {
     "READ_VARIABLE": "its weights are variables that a TFLite file cannot carry",
@@ -29,7 +30,13 @@ _OUTPUTS = {"int8": ("uint8",), "mixed_int8": ("float32", "int8", "uint8")}
 _REQUIRED_DTYPES = {"float16": np.float16, "int16x8": np.int16}
 
 
-def check_graph(content: bytes, scheme: str, input_shape: tuple[int, ...], class_count: int) -> None:
+def check_graph(
+    content: bytes,
+    scheme: str,
+    input_shape: tuple[int, ...],
+    class_count: int,
+    feature_map: FeatureMap | None = None,
+) -> None:
     """Refuse a TFLite file that does not satisfy ``scheme``.
 
     Args:
@@ -37,6 +44,7 @@ def check_graph(content: bytes, scheme: str, input_shape: tuple[int, ...], class
         scheme: one of ``trailcam_core.spec.SCHEMES``.
         input_shape: (H, W, 3).
         class_count: K.
+        feature_map: size of the second output; None for a file without one.
 
     Raises:
         ExportError: naming the operator or tensor.
@@ -55,6 +63,11 @@ def check_graph(content: bytes, scheme: str, input_shape: tuple[int, ...], class
     _check_operators(operators, scheme)
     _check_end(interpreter, operators, scheme)
     _check_sizes(interpreter, tensors, scheme, input_shape, class_count)
+    maps = [tuple(int(size) for size in item["shape"]) for item in interpreter.get_output_details()[1:]]
+    if maps != ([] if feature_map is None else [feature_map.shape]):
+        raise ExportError(
+            f"The converted {scheme} file has the further outputs {maps}, expected the feature map alone."
+        )
     if scheme == "int8":
         _check_integer(interpreter, operators, tensors)
     required = _REQUIRED_DTYPES.get(scheme)
@@ -89,7 +102,7 @@ def _check_end(interpreter: Any, operators: list[dict[str, Any]], scheme: str) -
 def _check_sizes(
     interpreter: Any, tensors: dict[int, dict[str, Any]], scheme: str, input_shape: tuple[int, ...], class_count: int
 ) -> None:
-    taken, given = interpreter.get_input_details(), interpreter.get_output_details()
+    taken, given = interpreter.get_input_details(), interpreter.get_output_details()[:1]
     expected = ((1, *input_shape), ("uint8",)), ((1, class_count), _OUTPUTS.get(scheme, ("float32",)))
     for role, found, (shape, dtypes) in (("input", taken, expected[0]), ("output", given, expected[1])):
         seen = [(tuple(int(size) for size in item["shape_signature"]), item["dtype"].__name__) for item in found]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trailcam_core.files.names import printable
+from trailcam_core.files.names import counted, printable
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,8 @@ def test_the_result_can_be_printed(text: str) -> None:
     assert shown.replace("\u200c", "").replace("\u200d", "").isprintable()
     shown.encode("utf-8")
     assert printable(shown) == shown
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 frames"), (1, "1 frame"), (2, "2 frames"), (1200, "1,200 frames")])
+def test_a_noun_agrees_with_its_number(number: int, text: str) -> None:
+    assert counted(number, "frame") == text

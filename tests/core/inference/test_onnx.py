@@ -122,7 +122,7 @@ def test_without_onnx_runtime_the_message_says_what_to_install(models: Path, mon
         return found(name)
 
     monkeypatch.setattr(runtimes.importlib, "import_module", hide)
-    with pytest.raises(DeviceError, match=r"pip install trailcam\[onnx\]"):
+    with pytest.raises(DeviceError, match=r"pip install .*\[onnx\]"):
         OnnxModel(models / "float_bundle.onnx")
     assert open_model(models / "float_bundle.tflite").class_count == 4
 

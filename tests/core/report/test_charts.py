@@ -184,5 +184,5 @@ def test_without_matplotlib_a_chart_is_a_sentence_that_names_what_to_install(mon
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     page = HtmlPage(line_chart("Loss & more", [("a", POINTS)], Axis("x"), Axis("y")))
     assert "Loss & more" in page.texts
-    assert 'pip install "trailcam[report]"' in page.text
+    assert 'pip install "matplotlib>=3.9"' in page.text
     assert page.tags["svg"] == 1  # the key of the line alone

@@ -1,12 +1,12 @@
 """Time on a machine that may not know the date."""
 
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from trailcam_edge.events import is_recording
+from trailcam_edge.events import has_neighbours, is_dated, is_recording
 from trailcam_edge.events.clock import RecordingClock, SystemClock, date_is_known, read_boot_id
 
 
@@ -55,13 +55,19 @@ def test_a_board_whose_kernel_may_not_be_asked_does_not_know_the_date(
     assert date_is_known(board, tmp_path / "none") is known
 
 
-def test_a_recording_has_a_clock_without_a_date_and_is_dated_by_when_it_was_read() -> None:
-    begun = datetime.now().astimezone()
-    clock = RecordingClock(SystemClock(known=lambda: True))
+def test_a_recording_that_states_no_time_has_a_clock_without_a_date() -> None:
+    clock = RecordingClock()
     first, last = clock.moment(500.0), clock.moment(4100.0)
     assert (first.monotonic_s, last.monotonic_s) == (0.0, 3600.0)
-    assert first.wall == last.wall
-    assert first.wall is not None
-    assert begun <= first.wall <= datetime.now().astimezone()
+    assert (first.wall, last.wall) == (None, None)
     assert is_recording(first.boot_id)
-    assert RecordingClock(SystemClock(known=lambda: False)).moment(1.0).wall is None
+    assert not has_neighbours(first.boot_id)
+
+
+def test_a_recording_that_states_its_time_is_dated_by_it() -> None:
+    began = datetime(2012, 6, 9, 14, 21, tzinfo=UTC)
+    clock = RecordingClock(began)
+    first, last = clock.moment(500.0), clock.moment(4100.0)
+    assert (first.wall, last.wall) == (began, began + timedelta(hours=1))
+    assert is_dated(first.boot_id)
+    assert not has_neighbours(first.boot_id)

@@ -137,7 +137,8 @@ def test_a_rate_limits_how_many_frames_are_looked_at() -> None:
     start_s = time.monotonic()
     found = observations(run(fakes.ScriptedSource(lambda: iter(script)), replace(QUICK, watch=WatchSettings(10))))
     assert 2 <= len(found) <= 2 + 10 * (time.monotonic() - start_s)
-    assert found[-1].dropped > 20
+    assert len(found) < 60
+    assert found[-1].dropped < 20  # the rate asked for the others: the model was not busy
 
 
 def test_a_source_that_is_lost_is_opened_again_and_the_time_without_it_is_blind(

@@ -176,3 +176,48 @@ def test_a_model_that_fails_is_found_out_in_the_first_frame_though_nothing_moves
     classifier._model = Broken()
     with pytest.raises(BundleError, match="NaN"):
         run(stage(*["grey"] * 5), MOVING, classifier)
+
+
+ZOOM = replace(MOVING, motion=RegionSettings(min_crop_px=16, zoom_every_s=4.0, memory_s=60.0))
+
+
+class _ZoomClassifier(fakes.ColourClassifier):  # type: ignore[name-defined, misc]
+    """Finds its box where the picture is brightest or most colourful; ``asked`` counts the second looks."""
+
+    asked = 0
+
+    def check_zoom(self) -> None:
+        """Accept."""
+
+    def logits_and_box(self, fitted: Any, picture_size: tuple[int, int]) -> Any:
+        self.asked += 1
+        rows, columns = np.nonzero(np.abs(fitted.astype(int) - 128).sum(axis=2) > 100)
+        x, y = (columns.mean() + 0.5) / fitted.shape[1], (rows.mean() + 0.5) / fitted.shape[0]
+        box = Box(x - 0.05, y - 0.1, 0.1, 0.2)
+        return self.logits_of_input(fitted), box
+
+
+def test_an_animal_that_lay_there_from_the_start_is_found_by_the_second_look_and_told_once() -> None:
+    classifier = _ZoomClassifier()
+    frames = 200  # 40 s
+    found = run(stage(*["red@150"] * frames), ZOOM, classifier)
+    assert [visit.label for visit in visits(found)] == ["red"]
+    boxes = [item.box for item in observations(found) if item.answer is not None]
+    assert boxes
+    assert all(box is not None for box in boxes)
+    assert classifier.asked <= 5 * 10  # five looks in every four seconds, not one for each frame
+
+
+def test_without_the_setting_nothing_is_looked_at_twice() -> None:
+    classifier = _ZoomClassifier()
+    assert visits(run(stage(*["red@150"] * 60), MOVING, classifier)) == []
+    assert classifier.asked == 0
+
+
+def test_a_bundle_without_a_feature_map_is_refused_before_the_first_frame(tmp_path: Path) -> None:
+    class Plain(fakes.ColourClassifier):  # type: ignore[name-defined, misc]
+        def check_zoom(self) -> None:
+            raise BundleError("no feature map")
+
+    with pytest.raises(BundleError, match="no feature map"):
+        run(stage("red@150"), ZOOM, Plain())

@@ -40,7 +40,7 @@ def test_a_commit_is_flushed_in_full_and_the_log_is_a_write_ahead_log(tmp_path: 
 def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(tmp_path: Path) -> None:
     open_database(tmp_path).close()
     connection = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
-    connection.execute("INSERT INTO boots VALUES (NULL, 'a', 1.0)")
+    connection.execute("INSERT INTO boots (boot_id, last_monotonic_s) VALUES ('a', 1.0)")
     migrate(
         connection, [*MIGRATIONS, "ALTER TABLE boots ADD COLUMN note TEXT;\nCREATE TABLE extra (id INTEGER) STRICT;"]
     )

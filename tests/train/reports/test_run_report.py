@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from trailcam_core.datasets.run_directory import SplitRow
+from trailcam_core.spec import FieldFigures, FieldRow, OutputSpec
+from trailcam_core.statistics.clustered import Rate
 from trailcam_train.data.dataset import Unreadable
 from trailcam_train.evaluation.evaluate import compute_metrics
 from trailcam_train.evaluation.ood import OodLogits, SplitLogits
@@ -21,6 +23,7 @@ from ...html_pages import HtmlPage
 pytestmark = pytest.mark.usefixtures("eager")
 
 LABELS = ("fox & <hare>", "hare", "owl")
+OUTPUT = OutputSpec(LABELS, 1.0, None)
 
 
 def network(*body: keras.layers.Layer) -> keras.Model:
@@ -53,7 +56,7 @@ def page(tmp_path: Path) -> Page:
         name="cnn-1",
         recipe=override(find_recipe("cnn"), ["input.height=32", "input.width=32"]),
         labels=LABELS,
-        metrics=compute_metrics(LABELS, validation, test, others),
+        metrics=compute_metrics(OUTPUT, validation, test, others),
         history=tuple(EpochRow(n, "all", 0.1, 1 / n, 0.5, 1 / n, 0.6, 1.0) for n in (1, 2, 3)),
         provenance={"data": "/photos", "keras": "3"},
         unreadable=(Unreadable("fox/broken.jpg", "cut off"),),
@@ -144,7 +147,7 @@ def test_the_points_of_the_reliability_chart_come_with_their_counts(page: Page) 
 def test_a_model_without_mistakes_says_so(page: Page) -> None:
     right = SplitLogits(np.eye(3)[page.test.class_ids] * 4.0, page.test.class_ids)
 
-    text = render_report(replace(page, validation=right, test=right, metrics=compute_metrics(LABELS, right, right)))
+    text = render_report(replace(page, validation=right, test=right, metrics=compute_metrics(OUTPUT, right, right)))
 
     assert "None on the test pictures" in text
     assert "0 of 18 validation and test pictures are suspected" in text
@@ -155,7 +158,7 @@ def test_a_model_without_mistakes_says_so(page: Page) -> None:
 def test_a_model_without_a_right_answer_can_be_drawn(page: Page) -> None:
     wrong = SplitLogits(np.eye(3)[(page.test.class_ids + 1) % 3] * 4.0, page.test.class_ids)
 
-    text = render_report(replace(page, test=wrong, metrics=compute_metrics(LABELS, page.validation, wrong)))
+    text = render_report(replace(page, test=wrong, metrics=compute_metrics(OUTPUT, page.validation, wrong)))
 
     assert HtmlPage(text).headings
     assert "Right answers" not in text
@@ -211,3 +214,13 @@ def test_a_training_from_labels_alone_says_nothing_about_lessons(page: Page) -> 
 
     assert "of the loss" not in training.text
     assert "out-of-distribution" not in training.text
+
+
+def test_the_field_section_states_n_and_interval_of_every_kind_of_view(page: Page) -> None:
+    assert "In the field" not in render_report(page)
+    row = FieldRow("device crops", "pictures", 40, 8, Rate(0.75, 0.6, 0.9, 40.0), Rate(0.05, 0.0, 0.1, 40.0))
+    text = render_report(replace(page, field_figures=FieldFigures((row,))))
+    assert '<h2 id="s' in text
+    assert "In the field</h2>" in text
+    for shown in ("device crops", "75.0%", "60.0% to 90.0%", "<td>50</td>", "not a week in a forest"):
+        assert shown in text

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from trailcam_core.errors import DataError
+from trailcam_core.errors.install_command import install_command
 from trailcam_core.files.atomic import staged_directory
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.data.class_names import ANIMALS10
@@ -66,9 +67,7 @@ def kaggle_download() -> Path:
         hub = importlib.import_module("kagglehub")
         errors = importlib.import_module("kagglehub.exceptions")
     except ModuleNotFoundError as error:
-        raise DataError(
-            f'the package kagglehub is not installed: pip install "trailcam[data]". {_by_hand()}'
-        ) from error
+        raise DataError(f"the package kagglehub is not installed: {install_command('data')} . {_by_hand()}") from error
     # requests' errors are OSErrors; kagglehub's own have no common base.
     known = (errors.BackendError, errors.CredentialError, errors.DataCorruptionError, errors.NotFoundError)
     try:

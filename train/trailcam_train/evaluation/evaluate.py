@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from trailcam_core.inference.decision import probabilities
 from trailcam_core.inference.temperature import fit_temperature, negative_log_likelihood
+from trailcam_core.spec import OutputSpec
 from trailcam_core.statistics.calibration_error import calibration_error, reliability_bins
 from trailcam_core.statistics.wilson import wilson_interval
 from trailcam_train.evaluation.bootstrap import calibration_error_interval, macro_f1_interval
@@ -19,18 +20,26 @@ from trailcam_train.evaluation.ood import OodLogits, SplitLogits, ood_metrics, r
 
 
 def compute_metrics(
-    labels: Sequence[str], validation: SplitLogits, test: SplitLogits, ood: OodLogits | None = None
+    output: OutputSpec, validation: SplitLogits, test: SplitLogits, ood: OodLogits | None = None
 ) -> dict[str, Any]:
-    """Return the content of ``metrics.json``: plain numbers, texts, lists and tables."""
+    """Return the content of ``metrics.json``: plain numbers, texts, lists and tables.
+
+    Args:
+        output: labels, and which of them are never an answer; temperature and reject rule are not read.
+        validation: chooses the temperature and the reject rule.
+        test: for evaluation only.
+        ood: out-of-distribution images, if there are any.
+    """
+    labels = output.labels
     temperature = fit_temperature(validation.logits, validation.class_ids)
     metrics: dict[str, Any] = {
         "temperature": temperature,
-        "reject": reject_metrics(validation, test, ood),
+        "reject": reject_metrics(output, validation, test, ood),
         "validation": _split_metrics(labels, validation, temperature),
         "test": _split_metrics(labels, test, temperature),
     }
     if ood is not None:
-        metrics["others"] = ood_metrics(metrics["reject"], validation, test, ood)
+        metrics["others"] = ood_metrics(output, metrics["reject"], validation, test, ood)
     return metrics
 
 

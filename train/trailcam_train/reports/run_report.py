@@ -12,9 +12,11 @@ from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.inference.decision import probabilities
 from trailcam_core.report.axes import Axis, fraction
 from trailcam_core.report.charts import charts, line_chart, reliability_chart
+from trailcam_core.report.field_section import HEADING, field_part
 from trailcam_core.report.markup import Html, fill, join, paragraph
 from trailcam_core.report.page import render_page
 from trailcam_core.report.tables import html_table
+from trailcam_core.spec import FieldFigures
 from trailcam_train.data.dataset import Unreadable
 from trailcam_train.evaluation.ood import KNOWN_ACCEPT_RATE, SplitLogits
 from trailcam_train.fitting.checkpoints import EpochRow
@@ -78,6 +80,7 @@ class Page:
     validation: SplitLogits
     test: SplitLogits
     model: keras.Model
+    field_figures: FieldFigures | None = None
 
     @property
     def held_out(self) -> Pictures:
@@ -108,6 +111,7 @@ def render_report(page: Page) -> str:
         ("Confusion", _confusion(page)),
         ("Calibration", _reliability(page)),
         ("Unknown pictures", _reject(page)),
+        (HEADING, field_part(page.field_figures)),
         ("Most confident mistakes", show_mistakes(tested)),
         ("Likely label errors", show_label_errors(page.held_out)),
         ("Attention", show_attention(tested, page.model, spec)),
@@ -225,11 +229,16 @@ def _reliability(page: Page) -> Html:
 def _reject(page: Page) -> Html:
     text = fill(
         "<p>Below {threshold:.3f} of <b>{score}</b> the answer is unknown. The threshold keeps {:.0%} of the "
-        "validation pictures; it kept {animals_kept:.1%} of {n_animals:,} test pictures ({animals_kept_low:.1%} to "
-        "{animals_kept_high:.1%}).</p>",
+        "validation pictures of animals; it kept {animals_kept:.1%} of {n_animals:,} test pictures of them "
+        "({animals_kept_low:.1%} to {animals_kept_high:.1%}).</p>",
         KNOWN_ACCEPT_RATE,
         **page.metrics["reject"],
     )
+    if page.field_figures is not None and page.metrics["reject"]["n_others"]:
+        text += fill(
+            "<p>It turned away {others_rejected:.1%} of {n_others:,} test pictures of nothing and of others.</p>",
+            **page.metrics["reject"],
+        )
     if "others" not in page.metrics:
         return text + paragraph('How many other pictures are rejected was not measured: train with "--others DIR".')
     return text + _table(_OTHERS, _named(page.metrics["others"]["groups"]))

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from trailcam.commands.demo.material import Photograph, Sequence, Verdict, demo_labels, judge, judge_photograph
 from trailcam.commands.watch.output import frame_record
 from trailcam_core.classifier import Classification
+from trailcam_core.files.names import counted
 from trailcam_edge.events import BLANK, UNKNOWN, Visit
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.store.records import event_json, unstored_event
@@ -196,7 +197,8 @@ class DemoText(_Counting):
         self.visits[visit.label] += 1
         stayed_s = visit.ended.monotonic_s - visit.started.monotonic_s
         self._visit_lines.append(
-            f"  {visit.label} for {stayed_s:.1f} s, {visit.frames} frames, best confidence {visit.confidence:.0%}"
+            f"  {visit.label} for {stayed_s:.1f} s, {counted(visit.frames, 'frame')}, best confidence "
+            f"{visit.confidence:.0%}"
         )
 
     def sequence_end(self, sequence: Sequence) -> None:

@@ -46,12 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Deploy; exit code 1 if a device failed, 3 if none did but some were not reached."""
+    """Deploy; exit code 1 if a device failed or was not reached."""
     from trailcam.commands.deploy.display import FleetDisplay
+    from trailcam_core.network.ssh.errors import OfflineError
     from trailcam_deploy.device.activation import WaitPolicy
     from trailcam_deploy.device.job import DeployJob
     from trailcam_deploy.fleet.run_fleet import run_fleet
     from trailcam_deploy.fleet.state import FleetState
+    from trailcam_deploy.ssh.reach import any_reachable
 
     arguments.source = given_source(arguments)
     hosts, rules = chosen_hosts(arguments), fleet_rules(arguments)
@@ -61,9 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
         state = FleetState(folder.folder / "state.json")
         if arguments.pending:
             hosts = tuple(host for host in hosts if (last := state.last(host.id)) is None or last.kind != "done")
+        settings = ssh_settings(arguments, len(hosts))
+        if arguments.bundle is not None and not any_reachable([host.ssh for host in hosts], settings):
+            names = ", ".join(host.ssh for host in hosts[:3]) + (" ..." if len(hosts) > 3 else "")
+            raise OfflineError(f"no answer from {names}. Nothing was signed. Check power, network and name.")
         payload = prepare_payload(arguments, folder, [host.channel for host in hosts])
         hosts = tuple(_with_options(host, arguments) for host in hosts)
-        settings = ssh_settings(arguments, len(hosts))
         level = logging.DEBUG if arguments.verbose else logging.WARNING if arguments.quiet else logging.INFO
         with FleetDisplay(len(hosts), level) as display:
             wait = WaitPolicy(arguments.wait, arguments.max_latency_ms)

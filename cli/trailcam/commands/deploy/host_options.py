@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from trailcam_deploy.operator_folder import OperatorFolder
     from trailcam_deploy.ssh.connection import Connection
 
-_NOT_ALL = 3  # exit code: no device failed, but some were not reached
-
 
 def add_host_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of devices and connections."""
@@ -112,6 +110,5 @@ def run_on_hosts(
 
 
 def exit_code(outcomes: "list[HostOutcome]") -> int:
-    """Return 1 if a device failed, 3 if one was not reached, else 0."""
-    kinds = {outcome.kind for outcome in outcomes}
-    return 1 if "failed" in kinds else 0 if kinds <= {"done"} else _NOT_ALL
+    """Return 0 if every device is done, 1 if one failed or was not reached."""
+    return 0 if {outcome.kind for outcome in outcomes} <= {"done"} else 1

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trailcam.logs import configure_logging
 from trailcam.native_log import quiet_native_log
 from trailcam.progress import terminal_progress
 from trailcam.tensorflow_settings import prepare_tensorflow
@@ -68,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, or resume a training, and print the result."""
+    configure_logging()
     prepare_tensorflow()
     _wake_backend()
     train = _plan_resume(arguments) if arguments.resume else _plan_start(arguments)

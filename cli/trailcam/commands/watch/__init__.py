@@ -13,6 +13,7 @@ from trailcam import __version__
 from trailcam.commands.watch.output import JsonOutput, TextOutput
 from trailcam.logs import add_logging_arguments, configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier, usage_error
+from trailcam.recording_time import recorded_at
 from trailcam.signals import hangups, stop_on_signals
 from trailcam.source_option import add_source_file_argument, given_source
 from trailcam_core.classifier import Classifier
@@ -30,6 +31,7 @@ from trailcam_edge.update.trial_monitor import TrialMonitor
 __all__ = ["add_arguments", "run"]
 
 _log = logging.getLogger("trailcam_edge")
+_ZOOM_EVERY_S = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +67,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="classify crops of what moves (default), or every frame as a whole",
     )
+    parser.add_argument(
+        "--zoom",
+        type=float,
+        nargs="?",
+        const=_ZOOM_EVERY_S,
+        metavar="SECONDS",
+        help=f"while nothing moves, classify the most conspicuous part of the frame this often ({_ZOOM_EVERY_S:g}); "
+        'off by default; needs a bundle of "trailcam export --zoom"',
+    )
     parser.add_argument("--rate", type=float, metavar="HZ", help="maximum number of frames to classify per second")
     camera = parser.add_argument_group("camera")
     camera.add_argument("--fast", action="store_true", help="read every frame of a video file, as fast as possible")
@@ -98,6 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
             select_monitor=partial(_select_monitor, arguments),
             output=_output(arguments),
             on_bad_frame=report,
+            recorded_at=recorded_at,
             notifier=open_notifier(),
             version=__version__,
         )
@@ -151,8 +163,8 @@ def _configure(arguments: argparse.Namespace) -> Config:
     try:
         camera = replace(config.camera, **{name: value for name, value in options.items() if value is not None})
         changed: dict[str, Any] = {"camera": camera}
-        if arguments.motion is not None:
-            changed["motion"] = replace(config.motion, enabled=arguments.motion)
+        motion = {"enabled": arguments.motion, "zoom_every_s": arguments.zoom}
+        changed["motion"] = replace(config.motion, **{name: v for name, v in motion.items() if v is not None})
         if arguments.unknown:
             outcomes = tuple(dict.fromkeys((*config.visits.reported_outcomes, PERSON, UNKNOWN)))
             changed["visits"] = replace(config.visits, reported_outcomes=outcomes)
@@ -170,7 +182,7 @@ def _configure(arguments: argparse.Namespace) -> Config:
         # a page needs a source without an end
         config = replace(config, camera=replace(config.camera, source=DEMO_LOOP))
     if config.camera.source == DEMO_LOOP:  # photographs: nothing moves in them
-        config = replace(config, motion=replace(config.motion, enabled=False))
+        config = replace(config, motion=replace(config.motion, enabled=False, zoom_every_s=0.0))
     return config
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from trailcam.json_records import answer_record, json_line
 from trailcam_core.classifier import Classification
-from trailcam_core.files.names import printable
+from trailcam_core.files.names import counted, printable
 from trailcam_edge.events import BlindTime, Moment, SuppressedVisit, Visit, VisitChange, is_recording
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.sources import Frame
@@ -138,16 +138,17 @@ class TextOutput:
         if not self._frames:
             return
         print(
-            f"\n{self._frames} frames: {self._run_count} sightings, and {self._unknown} frames without a known label."
+            f"\n{counted(self._frames, 'frame')}: {counted(self._run_count, 'sighting')}, and "
+            f"{counted(self._unknown, 'frame')} without a known label."
         )
         if self._visits:
             counts = ", ".join(f"{printable(label)} {count}" for label, count in self._visits.most_common())
-            print(f"{self._visits.total()} visits: {counts}.")
+            print(f"{counted(self._visits.total(), 'visit')}: {counts}.")
         else:
             self._print_runs()
         latencies_ms = sorted(self._latencies_ms)
         middle_ms = latencies_ms[len(latencies_ms) // 2]
-        dropped = f" {self._dropped} frames were dropped while the model was busy." if self._dropped else ""
+        dropped = f" Dropped while the model was busy: {counted(self._dropped, 'frame')}." if self._dropped else ""
         print(f"Latency per frame: p50 {middle_ms:.1f} ms, worst {self._worst_ms:.1f} ms.{dropped}")
 
     def _print_runs(self) -> None:
@@ -170,7 +171,7 @@ def _visit_line(visit: Visit) -> str:
     stayed_s = visit.ended.monotonic_s - visit.started.monotonic_s
     return (
         f"       visit: {printable(visit.label)}, {_time_of_day(visit.started)} for {stayed_s:.1f} s, "
-        f"{visit.frames} frames, best confidence {visit.confidence:.0%}"
+        f"{counted(visit.frames, 'frame')}, best confidence {visit.confidence:.0%}"
     )
 
 

@@ -1,0 +1,1 @@
+"""Classify any number of files: list them, spread them over processes, keep every answer in a journal."""

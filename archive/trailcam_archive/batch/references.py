@@ -1,0 +1,96 @@
+"""What a picture is named by: a path, or an address; read the bytes of either, with bounds."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from trailcam_archive.batch.download import MAX_DOWNLOAD_BYTES, download
+from trailcam_core.errors import DeviceError, SourceError
+from trailcam_core.images.decode import read_file_bytes
+from trailcam_core.network.secrets import mask_address, mask_text
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
+_WEB = ("http://", "https://")
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text is an address such as https://host/a.jpg or s3://bucket/folder."""
+    return _ADDRESS.match(text) is not None
+
+
+def is_web_address(text: str) -> bool:
+    """Return whether a text is the address of one file on a web server."""
+    return text.lower().startswith(_WEB)
+
+
+def shown(reference: str) -> str:
+    """Return a path or an address for messages and rows, without the secrets of an address."""
+    return mask_address(reference) if is_address(reference) else reference
+
+
+def read_reference(reference: str) -> bytes:
+    """Read a file or fetch an address.
+
+    Raises:
+        DeviceError: the address needs a package that is not installed.
+        SourceError: it cannot be read, or is too large.
+    """
+    if is_web_address(reference):
+        return download(reference)
+    if is_address(reference):
+        return _read_remote(reference)
+    return read_file_bytes(Path(reference))
+
+
+def _read_remote(address: str) -> bytes:
+    with remote_errors(address):
+        file: IO[bytes]
+        with open_filesystem()(address, "rb").open() as file:
+            content = file.read(MAX_DOWNLOAD_BYTES + 1)
+    if len(content) > MAX_DOWNLOAD_BYTES:
+        raise SourceError(f"{shown(address)}: more than {MAX_DOWNLOAD_BYTES:,} bytes, expected a picture.")
+    return content
+
+
+def open_filesystem() -> Any:
+    """Return ``fsspec.open``, which reads s3://, gs://, az:// and others.
+
+    Raises:
+        DeviceError: fsspec is not installed.
+    """
+    try:
+        import fsspec
+    except ModuleNotFoundError as error:
+        raise DeviceError(
+            'addresses other than http:// and https:// need fsspec: pip install "trailcam[cluster]", and the package '
+            "of the storage, such as s3fs for s3://."
+        ) from error
+    return fsspec.open
+
+
+@contextmanager
+def remote_errors(address: str) -> Iterator[None]:
+    """Turn what the drivers of fsspec raise, which is theirs to choose, into a ``SourceError``."""
+    try:
+        yield
+    except DeviceError:
+        raise
+    except ImportError as error:  # fsspec names the package that is missing
+        raise DeviceError(f"{shown(address)}: {error}.") from error
+    except Exception as error:
+        reason = mask_text(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        raise SourceError(f"{shown(address)}: cannot be read ({reason}).") from error
+
+
+def identity_of(reference: str) -> tuple[int, int]:
+    """Return size in bytes and time of change in ns of a file, (0, 0) for an address or an unreadable file."""
+    if is_address(reference):
+        return 0, 0
+    try:
+        status = os.stat(reference)  # noqa: PTH116 - millions of paths stay texts
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns

@@ -1,0 +1,1 @@
+"""A card of photographs and clips becomes visits in a store; ``docs/archives.md`` is the manual."""

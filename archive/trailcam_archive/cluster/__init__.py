@@ -1,0 +1,1 @@
+"""Classify on the machines of a Ray cluster."""

@@ -1,0 +1,88 @@
+"""Copy or link pictures into one folder per label."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal
+
+from trailcam_archive.rows.columns import FileRecord, ModelFacts
+from trailcam_core.errors import DataError
+from trailcam_core.files.atomic import STAGING_PREFIX, make_folder
+from trailcam_core.files.names import printable
+
+SortMode = Literal["copy", "link"]
+
+
+def sort_into(
+    folder: Path,
+    records: Iterable[FileRecord],
+    model: ModelFacts,
+    mode: SortMode,
+    on_problem: Callable[[str], None],
+) -> int:
+    """Put every classified file below FOLDER/LABEL/, at its path below the source; return their number.
+
+    A file of several labels goes into the folder of each. One that is there already, with the same size, is left as it
+    is, so a stopped run goes on.
+
+    Args:
+        folder: is made if it does not exist.
+        records: with paths on disks; addresses are left out.
+        model: its limit decides what is unknown.
+        mode: ``copy`` keeps the time of change; ``link`` makes symbolic links to the absolute path.
+        on_problem: called with a sentence about a file that could not be put there.
+
+    Raises:
+        DataError: ``folder`` is inside of a source, whose next run would find the copies.
+        OSError: the disk is full or read-only.
+    """
+    number = 0
+    checked: set[str] = set()
+    for item in records:
+        source = Path(item.folder)
+        if item.folder not in checked:
+            _refuse_inside(folder, source)
+            checked.add(item.folder)
+        original = source / item.relative
+        for label in sorted({answer.species(model.score_limit) for answer in item.record.answers}):
+            place = folder / _folder_name(label) / item.relative
+            try:
+                number += _put(original, place, mode)
+            except (FileNotFoundError, NotADirectoryError, PermissionError, FileExistsError) as error:
+                on_problem(f"{printable(str(original))}: not put into {printable(str(place))} ({error.strerror})")
+    return number
+
+
+def _refuse_inside(folder: Path, source: Path) -> None:
+    if folder.resolve().is_relative_to(source.resolve()):
+        raise DataError(f"{folder}: is inside of {source}, whose next run would find the copies. Name another folder.")
+
+
+def _folder_name(label: str) -> str:
+    """Return a label as the name of a folder: one part, not hidden."""
+    name = printable(label).replace("/", "_").replace("\\", "_").strip()
+    return name if name.strip(".") else "_"
+
+
+def _put(original: Path, place: Path, mode: SortMode) -> bool:
+    """Copy or link one file in one step; return False if it is there already."""
+    if mode == "link":
+        if place.is_symlink() and os.readlink(place) == str(original.absolute()):  # noqa: PTH115 - as a text
+            return False
+    elif place.is_file() and place.stat().st_size == original.stat().st_size:
+        return False
+    make_folder(place.parent)
+    staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=place.parent))
+    try:
+        staged = staging / "file"
+        if mode == "link":
+            original.stat()
+            staged.symlink_to(original.absolute())
+        else:
+            shutil.copy2(original, staged)
+        staged.replace(place)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return True

@@ -1,0 +1,1 @@
+"""Help beyond the parsers: examples of every command, and completion at the tab key."""

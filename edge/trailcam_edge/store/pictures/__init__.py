@@ -1,1 +1,0 @@
-"""Pictures of visits: their folder and their EXIF data."""

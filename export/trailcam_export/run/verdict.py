@@ -1,0 +1,63 @@
+"""The verdict on a whole export in one or two sentences, for the person who decides whether to ship it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trailcam_export.gate.criteria import Verdict
+
+
+@dataclass(frozen=True)
+class VariantVerdict:
+    """The verdict on one variant.
+
+    Attributes:
+        name: for example ``int8``.
+        verdict: of the gate.
+        agreement: share of test pictures with the trained model's answer, 0 to 1.
+        suspicious: whether the gate warns of something.
+        pictures_needed: the number of test pictures that would decide it; None if unknown, or if it is decided.
+    """
+
+    name: str
+    verdict: Verdict
+    agreement: float
+    suspicious: bool
+    pictures_needed: int | None
+
+
+def describe_verdict(variants: Sequence[VariantVerdict], n: int) -> str:
+    """Return the verdict on all variants.
+
+    Args:
+        variants: at least one.
+        n: number of test pictures.
+    """
+    failed = [variant for variant in variants if variant.verdict is Verdict.FAIL]
+    unproven = [variant for variant in variants if variant.verdict is Verdict.INCONCLUSIVE]
+    sentences = []
+    if failed:
+        sentences.append(f"Do not ship {_names(failed)}: too many answers differ from the trained model's.")
+    passed = [variant for variant in variants if variant.verdict is Verdict.PASS]
+    if passed:
+        sentences.append(f"You may ship {_names(passed)}: the loss is proven to be within the bounds.")
+    if unproven:
+        sentences.append(_describe_unproven(unproven, n))
+    return " ".join(sentences)
+
+
+def _describe_unproven(variants: Sequence[VariantVerdict], n: int) -> str:
+    if any(variant.suspicious for variant in variants):
+        found = f"There is a warning about {_names([v for v in variants if v.suspicious])}: read it before you ship."
+    elif all(variant.agreement == 1 for variant in variants):
+        found = "All answers were identical; you may ship it."
+    else:
+        found = "Nothing suspicious was seen; you may ship it."
+    needed = [variant.pictures_needed for variant in variants]
+    known = [number for number in needed if number is not None]
+    proof = f" About {max(known):,} would do." if known and len(known) == len(needed) else ""
+    return f"{n:,} test pictures are too few to prove the bounds for {_names(variants)}. {found}{proof}"
+
+
+def _names(variants: Sequence[VariantVerdict]) -> str:
+    names = [variant.name for variant in variants]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
