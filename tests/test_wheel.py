@@ -37,8 +37,8 @@ def test_the_wheel_has_nothing_else(names: dict[str, int]) -> None:
     stages = ("_core", "_edge", "_train", "_export", "_benchmarks", "_deploy", "_archive", "")
     assert tops == {f"trailcam{stage}" for stage in stages}
     suffixes = {Path(name).suffix for name in names if ".dist-info" not in name}
-    suffixes -= {".service", ".timer", ".conf", ".html"}  # of the device: systemd and the live page
-    suffixes -= {".css"}  # of the reports
+    suffixes -= {".service", ".timer", ".conf", ".js"}  # of the device: systemd and the live page
+    suffixes -= {".css"}  # of the reports and the live page
     texts = {name for name in names if name.endswith(".txt") and ".dist-info" not in name}
     pins = {f"trailcam_deploy/data/pins/{name}.txt" for name in ("3.11", "3.11-numpy1", "3.12", "3.12-numpy1", "3.13")}
     assert texts == pins  # of deploy: versions and digests of dependencies

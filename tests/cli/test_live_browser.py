@@ -104,12 +104,15 @@ def test_picture_label_visit_chart_and_health_appear_and_nothing_leaves_the_mach
         assert "elephant" in str(camera.page.get_attribute("#picture", "alt"))
         assert camera.page.inner_text("#confidence").endswith("%")
         station.handle_event(visit(station, elephant), "animals10 1.0.0")
-        camera.show_until(elephant, "document.querySelectorAll('#visits b').length === 1")
+        camera.show_until(elephant, "document.querySelectorAll('#visits .name').length === 1")
         assert "elephant" in camera.page.inner_text("#visits")
         assert "1 today" in camera.page.inner_text("#today")
         assert camera.page.locator("#hours rect").count() == 1
         assert camera.page.locator("#days rect").count() == 1
         assert "1 visits. elephant 1" in str(camera.page.get_attribute("#hours svg", "aria-label"))
+        camera.page.wait_for_function("document.querySelector('#visits img').naturalWidth > 0")
+        assert "watching" in camera.page.inner_text("#state")
+        camera.page.goto(camera.place + "camera")
         assert "Memory" in camera.page.inner_text("#health")
         response = camera.context.request.get(camera.place + f"pictures/{'first'}.jpg")
         assert response.status == 200
@@ -154,7 +157,7 @@ def test_labels_with_names_of_properties_are_counted_like_others(
         camera.page.goto(camera.place)
         camera.show_until(elephant, "document.querySelectorAll('#days rect').length === 4")
         assert camera.page.locator("#hours rect").count() == 0
-        assert sorted(camera.page.locator("#visits b").all_inner_texts()) == sorted(labels)
+        assert sorted(camera.page.locator("#visits .name").all_inner_texts()) == sorted(labels)
         assert camera.complaints == []
         camera.context.close()
 
@@ -170,7 +173,53 @@ def test_a_phone_shows_it_without_scrolling_sideways(
         camera.show_until(elephant, "document.querySelectorAll('#hours rect').length === 1")
         assert camera.page.evaluate("document.documentElement.scrollWidth") == 390
         assert camera.page.evaluate(CONTRAST) >= 4.5  # WCAG 2.2, success criterion 1.4.3
+        for path in ("visits", "visits/first", "species", "calendar", "camera"):
+            camera.page.goto(camera.place + path)
+            assert camera.page.evaluate("document.documentElement.scrollWidth") == 390, path
+            assert camera.page.evaluate(CONTRAST) >= 4.5, path
+            unnamed = camera.page.evaluate(
+                "[...document.querySelectorAll('a, button, input, select')].filter("
+                "e => !(e.textContent.trim() || e.ariaLabel || e.labels?.length)).length"
+            )
+            assert unnamed == 0, path
+        assert camera.complaints == []
         camera.context.close()
+
+
+def test_keys_and_the_filter_lead_from_visit_to_visit(
+    tmp_path: Path, browser: "Browser", elephant: FrameResult
+) -> None:
+    with DeviceServices(wanted(tmp_path), "1.0") as station:
+        for number in range(3):
+            station.handle_event(visit(station, elephant, f"v{number}"), "animals10 1.0.0")
+        camera = Camera(station, browser)
+        camera.page.goto(camera.place)
+        camera.show_until(elephant, "document.querySelectorAll('#visits .name').length === 3")
+        camera.page.goto(camera.place + "visits")
+        camera.page.select_option("[name=label]", "elephant")
+        camera.page.click("text=Show")
+        camera.page.click(".tile >> nth=0")
+        camera.page.wait_for_url("**/visits/v2?label=elephant")
+        ratios = "e => [e.clientWidth / e.clientHeight, e.naturalWidth / e.naturalHeight]"
+        shown, natural = camera.page.eval_on_selector(".shot img", ratios)
+        assert shown == pytest.approx(natural, rel=0.01)  # no bars
+        camera.page.keyboard.press("ArrowRight")
+        camera.page.wait_for_url("**/visits/v1?label=elephant")
+        camera.page.keyboard.press("k")
+        camera.page.wait_for_url("**/visits/v2?label=elephant")
+        assert all(url.startswith((camera.place, "blob:", "data:")) for url in camera.asked), camera.asked
+        assert camera.complaints == []
+        camera.context.close()
+
+
+def test_the_page_says_that_the_program_has_ended(tmp_path: Path, browser: "Browser", elephant: FrameResult) -> None:
+    with DeviceServices(wanted(tmp_path), "1.0") as station:
+        camera = Camera(station, browser)
+        camera.page.goto(camera.place)
+        camera.show_until(elephant, "document.querySelector('#state').textContent === 'watching'")
+        camera.page.wait_for_timeout(300)
+    camera.page.wait_for_selector("#state[data-state=ended]")
+    camera.context.close()
 
 
 CONTRAST = """() => {
@@ -186,7 +235,8 @@ CONTRAST = """() => {
     }
     return "rgb(255, 255, 255)";
   };
-  const texts = [...document.querySelectorAll("h1, h2, p, span, dt, dd, b, time, a, li")].filter(e => e.textContent);
+  const texts = [...document.querySelectorAll("h1, h2, p, span, dt, dd, b, time, a, li, th, td, small, button")]
+    .filter(e => e.textContent && e.checkVisibility());
   return Math.min(...texts.map(element => {
     const pair = [light(getComputedStyle(element).color), light(behind(element))].sort((a, b) => b - a);
     return (pair[0] + .05) / (pair[1] + .05);
@@ -225,7 +275,7 @@ def test_an_animals_name_cannot_bring_a_script_along(tmp_path: Path, browser: "B
         station.handle_event(Visit("v", name, station._now(), station._now(), 0.9, 3, 9, None, "b", 1.0), "b")
         camera = Camera(station, browser)
         camera.page.goto(camera.place)
-        camera.show_until(elephant, "document.querySelectorAll('#visits b').length === 1")
-        assert camera.page.inner_text("#visits b") == name
+        camera.show_until(elephant, "document.querySelectorAll('#visits .name').length === 1")
+        assert camera.page.inner_text("#visits .name") == name
         assert camera.page.evaluate("window.broken") is None
         camera.context.close()

@@ -1,5 +1,6 @@
 """Status and metrics of a running camera, for the live page: read by many threads."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -8,24 +9,32 @@ from pathlib import Path
 from typing import Any
 
 from trailcam_core.errors import DeviceError
+from trailcam_core.network.secrets import mask_address
 from trailcam_edge.app.summary import LastFrame, camera_summary
 from trailcam_edge.config.camera_toml import Config
 from trailcam_edge.events import BlindTime, Moment, SuppressedVisit, is_recording
 from trailcam_edge.events.clock import Clock
 from trailcam_edge.live.latest_picture import LiveView
+from trailcam_edge.live.pages.desk import Writer
+from trailcam_edge.live.pages.library import Library
+from trailcam_edge.live.state import Phase, ProgramState, program_state
 from trailcam_edge.live.status import CameraState, status_record
 from trailcam_edge.live.visit_counts import VisitCounts
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.sinks.worker import SinkWorker
 from trailcam_edge.store.disk.quota import StoreUsage
+from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.open_database import PICTURES_FOLDER
 from trailcam_edge.store.recorder import Recorder
+from trailcam_edge.store.reviews.records import NewReview
+from trailcam_edge.store.reviews.tables import Saved
 from trailcam_edge.store.wall_time import is_plausible
 from trailcam_edge.telemetry.health import HealthSnapshot, read_health
 from trailcam_edge.telemetry.prometheus import MetricsSnapshot, render_metrics
 from trailcam_edge.update.install.journal import Journal
 
 _HEALTH_S = 5.0
+_BOARD = Path("/proc/device-tree/model")
 
 
 class DeviceReports:
@@ -54,6 +63,12 @@ class DeviceReports:
         self._workers: Sequence[SinkWorker] = ()
         self._health: tuple[float, HealthSnapshot] = (float("-inf"), HealthSnapshot())
         self._guard = threading.Lock()
+        self.phase: Phase = "watching"
+        self.library = None if config.store is None else Library(config.store.folder)
+        self.name = (None if config.live is None else config.live.name) or socket.gethostname()
+        self.has_camera = True
+        self.reviewer = "somebody"
+        self.known_labels: tuple[str, ...] = ()
         self.view = LiveView()
         self.counts = VisitCounts(self._date_of)
 
@@ -83,6 +98,48 @@ class DeviceReports:
         last = self._last_frame
         return last is not None and time.monotonic() < last.at_s + self._config.recovery.stall_s
 
+    def state(self) -> ProgramState:
+        """Return what the program does at present."""
+        now_s, frame = time.monotonic(), self.view.summary()
+        age_s = None if frame.sequence < 0 else now_s - frame.at_s
+        return program_state(self.phase, age_s, now_s - self._started_s, self._config.recovery.stall_s)
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what camera this is: names and values."""
+        camera = self._config.camera
+        rows = [
+            ("Name", self.name),
+            ("Source", "in a file" if camera.source_file is not None else mask_address(camera.source)),
+            ("Bundle", self._bundle or "none yet"),
+            ("Trailcam", self._version),
+            ("Host", socket.gethostname()),
+            ("Board", _read_board()),
+            ("Store", "none" if self._config.store is None else str(self._config.store.folder)),
+            ("Time here", f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"),
+        ]
+        return [(name, text) for name, text in rows if text]
+
+    @property
+    def writer(self) -> Writer | None:
+        """Where answers of people are stored; None while the disk is unavailable."""
+        return None if self._recorder is None or self._recorder.store is None else self
+
+    def labels(self) -> tuple[str, ...]:
+        """Return the labels that the model knows."""
+        return self.known_labels
+
+    def save(self, reviews: Sequence[NewReview]) -> Saved:
+        """Store answers of people.
+
+        Raises:
+            DeviceError: the disk does not take them.
+        """
+        return self._store().add_reviews(reviews, self._unix_s())
+
+    def undo(self, review_ids: Sequence[int], reviewer: str, place: str) -> int:
+        """Take answers back; return how many."""
+        return self._store().undo_reviews(review_ids, reviewer, place, self._unix_s())
+
     def visit_picture(self, visit_id: str) -> Path | None:
         """Return the path of a picture below the store; it may be deleted before it is read."""
         if self._config.store is None:
@@ -97,6 +154,7 @@ class DeviceReports:
             frame=self.view.summary(),
             health=self._read_health(),
             alive=self.alive(),
+            state=self.state(),
             date_known=self._clock.moment(self._clock.monotonic_s()).wall is not None,
             store_problem=None if self._recorder is None else self._recorder.health().problem,
             update=self._update(),
@@ -118,6 +176,16 @@ class DeviceReports:
     def metrics(self) -> str:
         """Return the metrics in Prometheus' text format."""
         return render_metrics(self._snapshot())
+
+    def _store(self) -> EventStore:
+        store = None if self._recorder is None else self._recorder.store
+        if store is None:
+            raise DeviceError("The store cannot be written at present; try again in a moment.")
+        return store
+
+    def _unix_s(self) -> float | None:
+        wall = self._clock.moment(self._clock.monotonic_s()).wall
+        return wall.timestamp() if wall is not None and is_plausible(wall.timestamp()) else None
 
     def _snapshot(self) -> MetricsSnapshot:
         frame = self.view.summary()
@@ -174,3 +242,11 @@ class DeviceReports:
             return None
         wall = moment.wall or self._clock.moment(moment.monotonic_s).wall
         return wall.timestamp() if wall is not None and is_plausible(wall.timestamp(), moment.boot_id) else None
+
+
+def _read_board() -> str:
+    """Return the name of the board, nothing on other machines."""
+    try:
+        return _BOARD.read_text(encoding="utf-8", errors="replace").strip("\0\n ")
+    except OSError:
+        return ""

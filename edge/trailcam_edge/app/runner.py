@@ -113,6 +113,7 @@ class Runner:
         self._next: Config | None = None
         self._classifier: Classifier | None = None
         self._frames = 0
+        self._restarts = False  # the service manager starts the program again
 
     def run(self) -> None:
         """Watch, and start again after every reload that reopens resources."""
@@ -158,6 +159,8 @@ class Runner:
                     monitor.record_frame(event)
             if self._next is None:
                 parts.notifier.stopping()
+            if self._next is not None or self._restarts:
+                services.announce_switch()
 
     def _open(self, config: Config) -> tuple[Classifier, TrialMonitor | None]:
         """Open the model that the user or the updater selects; a monitor with the same settings is kept."""
@@ -179,6 +182,7 @@ class Runner:
         reason = None if self._monitor is None else self._monitor.restart_due()
         if reason is not None and not self._stop.event.is_set():
             _log.warning("%s: ending, so that the service manager starts it.", reason)
+            self._restarts = True
             self._stop.event.set()
             return None
         if not self._hangup.is_set():

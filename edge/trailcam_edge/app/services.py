@@ -89,6 +89,10 @@ class DeviceServices:
         """Status and metrics, as the live page shows them."""
         return self._reports
 
+    def announce_switch(self) -> None:
+        """Let the page say that the program ends only to start again."""
+        self._reports.phase = "switching"
+
     def handle_event(self, event: WatchEvent, bundle: str) -> None:
         """Pass an event of the loop to the services; returns at once.
 
@@ -113,6 +117,8 @@ class DeviceServices:
     def close(self) -> None:
         """End all services; returns when the waiting events are stored, or cannot be."""
         self._heartbeat()
+        if self._reports.phase == "watching":
+            self._reports.phase = "ended"
         self._reports.view.close()
         if self._server is not None:
             self._server.stop()

@@ -10,7 +10,9 @@ import ipaddress
 import re
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from http.cookies import CookieError, SimpleCookie
 from typing import Literal
 
@@ -106,6 +108,7 @@ class Access:
         self._loopback_only = address.is_loopback
         # A fixed text signed with the token: it proves knowledge of the token, and stays valid after a restart.
         key = (token or "").encode()
+        self.cookie_name = f"{COOKIE}_{address.port}" if address.port else COOKIE  # browsers share them between ports
         self.cookie = hmac.new(key, b"trailcam live page", hashlib.sha256).hexdigest()
 
     @property
@@ -136,12 +139,27 @@ class Access:
         if authorization is not None and authorization.startswith("Bearer "):
             return "right" if self.is_token(authorization.removeprefix("Bearer ")) else "wrong"
         try:
-            found = SimpleCookie(cookies or "").get(COOKIE)
+            found = SimpleCookie(cookies or "").get(self.cookie_name)
         except CookieError:
             found = None
         if found is None:
             return "missing"
         return "right" if hmac.compare_digest(found.value.encode(), self.cookie.encode()) else "wrong"
+
+    def may_write(self, headers: "Mapping[str, str] | Message") -> bool:
+        """Return True if a request with these headers may change something.
+
+        It needs the token, also on loopback. With a cookie it must come from a page of this very host: browsers send
+        the cookie along with what other pages ask for, but name the origin of the page.
+        """
+        if self.token is None or self.verdict(headers.get("Cookie"), headers.get("Authorization")) != "right":
+            return False
+        origin, host = headers.get("Origin"), headers.get("Host", "")
+        if origin is None:
+            return headers.get("Authorization") is not None  # a program, and no browser
+        scheme, _, place = origin.partition("://")
+        is_own = scheme in ("http", "https") and place.lower() == host.lower()
+        return is_own and headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
 
 
 def _is_ip(text: str) -> bool:

@@ -1,11 +1,11 @@
 """Requests of the live page: access check, response, and security headers.
 
-/                         the page, one self-contained file
 /frame.jpg?after=N&viewer=ID    the next picture after number N; its frame summary is in a header
 /status.json              visits, charts, health
-/pictures/VISIT.jpg       the picture of a visit
 /metrics  /healthz        for monitoring
 /login                    the form for the token
+/assets/...               style and scripts, for everybody
+/, /visits, ...           pages and pictures of visits, see ``pages.router``
 """
 
 import http.client
@@ -16,14 +16,15 @@ import socket
 import time
 from email.message import Message
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 from urllib.parse import parse_qsl
 
-from trailcam_edge.live.access import COOKIE, Access
+from trailcam_edge.live.access import Access
 from trailcam_edge.live.latest_picture import LiveView, frame_record
 from trailcam_edge.live.limits import Deadlines, HeadReader, Places, Viewers
-from trailcam_edge.live.page import Page
+from trailcam_edge.live.pages.assets import POLICY
+from trailcam_edge.live.pages.review import Visitor
+from trailcam_edge.live.pages.router import JPEG, JSON, TEXT, Pages, Response, Source
 from trailcam_edge.telemetry.prometheus import CONTENT_TYPE
 
 _PICTURE_WAIT_S = 5.0
@@ -33,19 +34,17 @@ _SEND_S = 20.0  # for the client to read a response
 _MAX_FORM_BYTES = 1_024
 _LENGTH = re.compile(r"[0-9]{1,10}")
 _MAX_FIELDS = 8
+_WRITING = ("/reviews", "/undo", "/reviewer")
+_MAX_REVIEWS_BYTES = 16_384
 _WRONG_TOKEN_S = 1.0
 _COOKIE_S = 30 * 86_400
-_VISIT_PICTURE = re.compile(r"/pictures/([A-Za-z0-9][A-Za-z0-9._-]{0,99})\.jpg")
 _VIEWER = re.compile(r"[A-Za-z0-9-]{1,40}")
-_HTML, _JSON, _TEXT, _JPEG = "text/html; charset=utf-8", "application/json", "text/plain; charset=utf-8", "image/jpeg"
+_PAGES = ("/visits", "/species", "/calendar", "/review", "/camera")
 _OPEN_TO_ALL = ("/healthz", "/login")
 
 
-class Reports(Protocol):
+class Reports(Source, Protocol):
     """Reports of the device services that the page shows; called by many threads."""
-
-    def status(self) -> dict[str, Any]:
-        """Return the JSON object that the page shows."""
 
     def metrics(self) -> str:
         """Return the metrics in Prometheus' text format."""
@@ -53,15 +52,12 @@ class Reports(Protocol):
     def alive(self) -> bool:
         """Return True while frames arrive."""
 
-    def visit_picture(self, visit_id: str) -> Path | None:
-        """Return the file with the picture of a visit, if there is one."""
-
 
 class Host(Protocol):
     """Attributes of the server that a request reads."""
 
     access: Access
-    page: Page
+    pages: Pages
     view: LiveView
     reports: Reports
     viewers: Viewers
@@ -124,8 +120,9 @@ class Handler(BaseHTTPRequestHandler):
         """Answer a browser or a monitoring system."""
         path, _, text = self.path.partition("?")
         query = _fields(text)
-        if path in _OPEN_TO_ALL:
-            self._answer(path, query)
+        asset = self._host.pages.asset(path) if path.startswith("/assets/") else None
+        if path in _OPEN_TO_ALL or asset is not None:
+            self._answer(path, query) if asset is None else self._respond(asset)
             return
         access = self._host.access
         token = query.get("token") if path == "/" else None
@@ -137,34 +134,47 @@ class Handler(BaseHTTPRequestHandler):
             self._log_in()
         elif verdict == "wrong" or token is not None:
             self._refuse_token(401)
-        elif path == "/":
-            self._send(401, _HTML, self._host.page.login(""))
+        elif path == "/" or path.startswith(_PAGES):
+            self._respond(self._host.pages.login(401, ""))
         else:
-            self._send(401, _TEXT, b"A token is required.\n")
+            self._send(401, TEXT, b"A token is required.\n")
 
     def do_HEAD(self) -> None:
         """Answer as for GET, without the content."""
         self.do_GET()
 
     def do_POST(self) -> None:
-        """Check the token of the form."""
+        """Check the token of the form, or store reviews."""
         length = int(self.headers.get("Content-Length", "0"))
-        if self.path != "/login" or length > _MAX_FORM_BYTES:
-            self._refuse(413 if length > _MAX_FORM_BYTES else 405, "Only the token can be posted here.")
-            return
-        self._expect_within(_HEAD_S)
-        form = _fields(self.rfile.read(length).decode("utf-8", "replace"))
-        self._expect_within(None)
-        if self._host.access.is_token(form.get("token", "").strip()):
-            self._log_in()
+        limit = _MAX_REVIEWS_BYTES if self.path in _WRITING else _MAX_FORM_BYTES
+        if self.path not in ("/login", *_WRITING) or length > limit:
+            self._refuse(413 if length > limit else 405, "Only the token and reviews can be posted here.")
+        elif self.path == "/login":
+            form = _fields(self._read_form(length))
+            if self._host.access.is_token(form.get("token", "").strip()):
+                self._log_in()
+            else:
+                self._refuse_token(403)
+        elif not self._host.access.may_write(self.headers):
+            self._refuse(403, "Answers need the token of this camera, and a page of this camera.")
         else:
-            self._refuse_token(403)
+            self._let_in()
+            self._respond(self._host.pages.post(self.path, self._read_form(length), self._visitor(True)))
+
+    def _read_form(self, length: int) -> str:
+        self._expect_within(_HEAD_S)
+        form = self.rfile.read(length).decode("utf-8", "replace")
+        self._expect_within(None)
+        return form
+
+    def _visitor(self, may_write: bool) -> Visitor:
+        return self._host.pages.visitor(may_write, self.headers.get("Cookie"), self.client_address[0])
 
     def _refuse_token(self, status: int) -> None:
         """Answer a wrong token, wherever it was: late, so that few can be tried."""
         time.sleep(_WRONG_TOKEN_S)
         self.close_connection = True
-        self._send(status, _HTML, self._host.page.login("This token is wrong."), {"Connection": "close"})
+        self._respond(self._host.pages.login(status, "This token is wrong."), {"Connection": "close"})
 
     def _let_in(self) -> None:
         self._is_let_in = True
@@ -175,32 +185,30 @@ class Handler(BaseHTTPRequestHandler):
         self._host.deadlines.expect_by(self.connection, deadline_s)
 
     def _log_in(self) -> None:
-        cookie = f"{COOKIE}={self._host.access.cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_S}"
+        access = self._host.access
+        cookie = f"{access.cookie_name}={access.cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age={_COOKIE_S}"
         self._let_in()
         self._redirect({"Set-Cookie": cookie})
 
     def _redirect(self, more: dict[str, str] | None = None) -> None:
         """Redirect to the page, which removes the token from the address bar."""
-        self._send(303, _TEXT, b"", {"Location": "/"} | (more or {}))
+        self._send(303, TEXT, b"", {"Location": "/"} | (more or {}))
 
     def _answer(self, path: str, query: dict[str, str]) -> None:
-        if path == "/":
-            self._send(200, _HTML, self._host.page.main, {"Content-Security-Policy": self._host.page.policy})
-        elif path == "/login":
-            self._send(200, _HTML, self._host.page.login(""))
+        if path == "/login":
+            self._respond(self._host.pages.login(200, ""))
         elif path == "/frame.jpg":
             self._send_frame(query)
         elif path == "/status.json":
-            self._send(200, _JSON, json.dumps(self._host.reports.status(), ensure_ascii=False).encode("utf-8"))
+            self._send(200, JSON, json.dumps(self._host.reports.status(), ensure_ascii=False).encode("utf-8"))
         elif path == "/metrics":
             self._send(200, CONTENT_TYPE, self._host.reports.metrics().encode("utf-8"))
         elif path == "/healthz":
             alive = self._host.reports.alive()
-            self._send(200 if alive else 503, _TEXT, b"ok\n" if alive else b"no frames\n")
-        elif found := _VISIT_PICTURE.fullmatch(path):
-            self._send_visit_picture(found[1])
+            self._send(200 if alive else 503, TEXT, b"ok\n" if alive else b"no frames\n")
         else:
-            self._send(404, _TEXT, b"No such page.\n")
+            may_write = self._host.access.needs_token  # this client has shown it
+            self._respond(self._host.pages.answer(path, query, self._visitor(may_write)))
 
     def _send_frame(self, query: dict[str, str]) -> None:
         viewer = query.get("viewer", "")
@@ -211,38 +219,30 @@ class Handler(BaseHTTPRequestHandler):
                 f"{self._host.viewers.limit} viewers are connected already, or half of them from your address; more "
                 "would slow the camera down.\n"
             )
-            self._send(503, _TEXT, words.encode("utf-8"), {"Retry-After": "15"})
+            self._send(503, TEXT, words.encode("utf-8"), {"Retry-After": "15"})
             return
         after = query.get("after", "-1")
         picture = self._host.view.picture(int(after) if after.isdecimal() and len(after) < 16 else -1, _PICTURE_WAIT_S)
         if picture is None:
-            self._send(204, _TEXT, b"")
+            self._send(204, TEXT, b"", {"X-Trailcam-State": self._host.reports.state().code})
             return
         record = json.dumps(frame_record(picture.summary))  # ASCII: it is a header
-        self._send(200, _JPEG, picture.jpeg, {"X-Trailcam": record})
+        self._send(200, JPEG, picture.jpeg, {"X-Trailcam": record})
 
-    def _send_visit_picture(self, visit_id: str) -> None:
-        path = self._host.reports.visit_picture(visit_id)
-        try:
-            content = None if path is None else path.read_bytes()
-        except OSError:
-            content = None  # deleted for space
-        if content is None:
-            self._send(404, _TEXT, b"This picture has been deleted.\n")
-        else:
-            self._send(200, _JPEG, content, {"Cache-Control": "private, max-age=86400"})
+    def _respond(self, response: Response, more: dict[str, str] | None = None) -> None:
+        self._send(response.status, response.kind, response.content, response.headers | (more or {}))
 
     def _refuse(self, status: int, words: str) -> None:
         """Answer and disconnect: the rest of this connection may not be a request."""
         self.close_connection = True
-        self._send(status, _TEXT, f"{words}\n".encode(), {"Connection": "close"})
+        self._send(status, TEXT, f"{words}\n".encode(), {"Connection": "close"})
 
     def _send(self, status: int, kind: str, content: bytes, more: dict[str, str] | None = None) -> None:
         self.send_response(status)
         headers = {
             "Content-Type": kind,
             "Cache-Control": "no-store",
-            "Content-Security-Policy": self._host.page.login_policy,
+            "Content-Security-Policy": POLICY,
         }
         if not self._is_let_in:
             headers["Connection"] = "close"  # a place for a client is that of one request until it has access
@@ -258,7 +258,7 @@ class Handler(BaseHTTPRequestHandler):
         """Add the security headers, also to responses of the base class."""
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("X-Frame-Options", "DENY")
-        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Referrer-Policy", "same-origin")
         self.send_header("Cross-Origin-Resource-Policy", "same-origin")
         super().end_headers()
 

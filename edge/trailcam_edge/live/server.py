@@ -17,7 +17,8 @@ from trailcam_edge.live.access import Access, Address
 from trailcam_edge.live.handler import Handler, Reports
 from trailcam_edge.live.latest_picture import LiveView
 from trailcam_edge.live.limits import MAX_CONNECTIONS, Deadlines, Places, Viewers
-from trailcam_edge.live.page import read_page
+from trailcam_edge.live.pages.assets import read_assets
+from trailcam_edge.live.pages.router import Pages
 
 _MAX_THREADS = MAX_CONNECTIONS + 16  # a thread ends shortly after its connection has lost its place
 _POLL_S = 0.5
@@ -37,7 +38,7 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def __init__(self, address: Address, access: Access, viewers: int, view: LiveView, reports: Reports) -> None:
         self.access = access
-        self.page = read_page()
+        self.pages = Pages(reports, read_assets())
         self.view = view
         self.reports = reports
         self.viewers = Viewers(viewers)

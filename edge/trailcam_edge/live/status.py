@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from trailcam_edge.live.latest_picture import FrameSummary, frame_record
+from trailcam_edge.live.state import ProgramState, duration
 from trailcam_edge.live.visit_counts import Chart, RecentVisit, VisitCounts
 from trailcam_edge.store.records import iso_time
 from trailcam_edge.telemetry.health import HealthSnapshot
@@ -28,8 +29,8 @@ Row = tuple[str, str, bool]
 class CameraState:
     """State of a camera at one moment.
 
-    ``date_known`` is False until the clock has been set, ``alive`` True while frames arrive. ``store_problem`` is the
-    reason why nothing can be stored, ``update`` the update journal, None without one.
+    ``date_known`` is False until the clock has been set, ``alive`` True while frames arrive; ``state`` says more.
+    ``store_problem`` is the reason why nothing can be stored, ``update`` the update journal, None without one.
     """
 
     snapshot: MetricsSnapshot
@@ -37,6 +38,7 @@ class CameraState:
     health: HealthSnapshot
     alive: bool
     date_known: bool
+    state: ProgramState
     store_problem: str | None = None
     update: Journal | None = None
     last_frame_unix_s: float | None = None
@@ -50,6 +52,8 @@ def status_record(state: CameraState, counts: VisitCounts, now: datetime) -> dic
         "version": snapshot.version,
         "alive": state.alive,
         "paused": snapshot.paused,
+        "state": state.state.code,
+        "state_words": state.state.words,
         "date_known": state.date_known,
         "frame": None if state.frame.sequence < 0 else frame_record(state.frame),
         "last_frame": iso_time(state.last_frame_unix_s),
@@ -67,7 +71,7 @@ def health_rows(snapshot: MetricsSnapshot, health: HealthSnapshot, store_problem
     rows: list[Row] = [
         ("Frame rate", f"{snapshot.frame_rate_hz or 0:.1f} frames/s", True),
         ("Frames", f"{snapshot.frames:,} ({snapshot.frames_dropped:,} dropped)", True),
-        ("Running for", _duration(snapshot.uptime_s), True),
+        ("Running for", duration(snapshot.uptime_s), True),
     ]
     if snapshot.latency_ms is not None:
         rows.append(("Latency", f"{snapshot.latency_ms:.0f} ms", True))
@@ -101,7 +105,7 @@ def _store_rows(snapshot: MetricsSnapshot, problem: str | None) -> list[Row]:
         rows.append(("Store", f"nothing can be stored: {problem}", False))
     if snapshot.events_waiting or snapshot.events_lost:
         rows.append(("Not stored", f"{snapshot.events_waiting} waiting, {snapshot.events_lost} lost", False))
-    return rows + [(f"Blind: {reason}", _duration(s), False) for reason, s in sorted(snapshot.blind_s.items())]
+    return rows + [(f"Blind: {reason}", duration(s), False) for reason, s in sorted(snapshot.blind_s.items())]
 
 
 def _sink_rows(snapshot: MetricsSnapshot) -> list[Row]:
@@ -133,15 +137,6 @@ def _update(update: Journal) -> dict[str, Any]:
         "starts": update.starts,
         "refused": update.refused,
     }
-
-
-def _duration(seconds: float) -> str:
-    minutes = int(seconds // 60)
-    if minutes < 1:
-        return f"{seconds:.0f} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes < 2 * 1440 else f"{minutes // 1440} days"
 
 
 def _visit(seen: RecentVisit, now: datetime) -> dict[str, Any]:

@@ -7,6 +7,7 @@ order: rows first, then files. Files without a row are removed when the store is
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -21,6 +22,8 @@ from trailcam_edge.store.queue.live_queue import LiveQueue
 from trailcam_edge.store.queue.open_visits import OpenVisits
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
+from trailcam_edge.store.reviews.records import NewReview
+from trailcam_edge.store.reviews.tables import Saved, insert_reviews, undo_reviews
 from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreCorruptError, StoreUnavailableError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
@@ -138,6 +141,25 @@ class EventStore:
                     "WHERE watch_id = ?",
                     (*moment_columns(moment), frames, watch_id),
                 )
+
+    def add_reviews(self, reviews: Sequence[NewReview], unix_s: float | None) -> Saved:
+        """Store answers of people; when this returns they survive a power cut, all of them or none.
+
+        Args:
+            reviews: the answers; those for visits that are gone are left out.
+            unix_s: the time, None while the clock is not set.
+        """
+        with self._guard:
+            self._quota.reserve_rows()
+            with self._database.transaction():
+                return insert_reviews(self._database.connection, reviews, unix_s)
+
+    def undo_reviews(self, review_ids: Sequence[int], reviewer: str, origin: str, unix_s: float | None) -> int:
+        """Give a reviewer the answers that these rows replaced, as new rows; return how many."""
+        with self._guard:
+            self._quota.reserve_rows()
+            with self._database.transaction():
+                return undo_reviews(self._database.connection, review_ids, reviewer, origin, unix_s)
 
     def events_after(self, event_id: int, limit: int) -> list[EventRecord]:
         """Return the events stored after this one, oldest first, at most ``limit``."""

@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -37,7 +37,7 @@ class StoreReader:
 
     def __init__(self, connection: CheckedConnection) -> None:
         """Read the boots and clock readings."""
-        self._connection = connection
+        self.connection = connection
         self._damaged_before = connection.damaged_rows
         boots = self._sound("boot_id, last_monotonic_s", "boots", "ORDER BY number")
         readings = self._sound("boot_id, monotonic_s, wall_s", "clock_readings", "ORDER BY reading_id")
@@ -46,16 +46,16 @@ class StoreReader:
     @property
     def damaged_rows(self) -> int:
         """The number of rows that were left out so far, because their checksum is wrong."""
-        return self._connection.damaged_rows - self._damaged_before
+        return self.connection.damaged_rows - self._damaged_before
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Let all queries of the block see the same rows while the camera writes."""
-        self._connection.execute("BEGIN")
+        self.connection.execute("BEGIN")
         try:
             yield
         finally:
-            self._connection.rollback()
+            self.connection.rollback()
 
     def events(
         self,
@@ -81,7 +81,7 @@ class StoreReader:
         if limit is not None:
             query += " LIMIT ?"
             values.append(limit)
-        found = map(self._event, self._connection.execute(query, values))
+        found = map(self._event, self.connection.execute(query, values))
         if since_s is None and until_s is None:
             return found
         return (event for event in found if _within(event.started.unix_s, since_s, until_s))
@@ -89,7 +89,7 @@ class StoreReader:
     def open_visits(self) -> Iterator[EventRecord]:
         """Yield the visits that are open, as far as they are known; their ``event_id`` is 0."""
         query = f"SELECT 0, {_VALUE_COLUMNS}, NULL, NULL FROM open_visits ORDER BY rowid"  # noqa: S608 - constants
-        return map(self._event, self._connection.execute(query))
+        return map(self._event, self.connection.execute(query))
 
     def live_events(self, after_live_id: int, limit: int) -> list[tuple[int, int, EventRecord]]:
         """Return the live events after this one, with their numbers and those of the last visit before each.
@@ -103,9 +103,15 @@ class StoreReader:
                 f"SELECT live_id, kind, after_event_id, 0, {columns}, NULL, NULL FROM live_events "  # noqa: S608 - constants
                 f"JOIN {table} USING (visit_id) WHERE live_id > ? ORDER BY live_id LIMIT ?"
             )
-            for live_id, kind, after, *row in self._connection.execute(query, (after_live_id, limit)):
+            for live_id, kind, after, *row in self.connection.execute(query, (after_live_id, limit)):
                 found.append((live_id, after, self._event(tuple(row))._replace(kind=kind)))
         return sorted(found, key=lambda item: item[0])[:limit]
+
+    def select(self, condition: str, values: Sequence[object], order: str, limit: int) -> list[EventRecord]:
+        """Return the sound events for which a condition in SQL over the table ``visits`` holds."""
+        sound = self.connection.condition("visits")
+        query = f"SELECT {_VISIT_COLUMNS} FROM visits WHERE {condition} AND {sound} ORDER BY {order} LIMIT ?"  # noqa: S608
+        return [self._event(row) for row in self.connection.execute(query, (*values, limit))]
 
     def lines(
         self,
@@ -118,7 +124,7 @@ class StoreReader:
         query, values = self._select(_LINE_COLUMNS, label, after_event_id)
         everything = since_s is None and until_s is None
         known: dict[str, tuple[float, str] | None] = {}
-        rows = self._connection.execute(query + " ORDER BY event_id", values)
+        rows = self.connection.execute(query + " ORDER BY event_id", values)
         for boot_id, start_s, duration_s, name, confidence, visit_id in rows:
             if boot_id not in known:
                 known[boot_id] = self.timeline.constant(boot_id)
@@ -142,7 +148,7 @@ class StoreReader:
         query, values = self._select("event_id, started_boot_id, started_monotonic_s", label, 0, station)
         found = (
             event_id
-            for event_id, *moment in self._connection.execute(f"{query} ORDER BY event_id DESC", values)
+            for event_id, *moment in self.connection.execute(f"{query} ORDER BY event_id DESC", values)
             if _within(self.timeline.resolve(*moment).unix_s, since_s, until_s)
         )
         first: deque[int] = deque(islice(found, number), maxlen=1)
@@ -170,15 +176,15 @@ class StoreReader:
 
     def counts(self) -> dict[str, int]:
         """Return the number of stored events of each label."""
-        return dict(self._connection.execute("SELECT label, count(*) FROM visits GROUP BY label ORDER BY label"))
+        return dict(self.connection.execute("SELECT label, count(*) FROM visits GROUP BY label ORDER BY label"))
 
     def last_event_id(self) -> int:
         """Return the number of the newest event, 0 if there is none."""
-        return int(self._connection.execute("SELECT coalesce(max(event_id), 0) FROM visits").fetchone()[0])
+        return int(self.connection.execute("SELECT coalesce(max(event_id), 0) FROM visits").fetchone()[0])
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self.connection.close()
 
     def last_event(self) -> EventRecord | None:
         """Return the newest event, None if there is none."""
@@ -203,12 +209,12 @@ class StoreReader:
             if value is not None:
                 query += f" AND {name} = ?"
                 values.append(value)
-        return f"{query} AND {self._connection.condition('visits')}", values
+        return f"{query} AND {self.connection.condition('visits')}", values
 
     def _sound(self, columns: str, table: str, order: str) -> sqlite3.Cursor:
         """Return the rows of a table whose checksum is right."""
-        sound = self._connection.condition(table)
-        return self._connection.execute(f"SELECT {columns} FROM {table} WHERE {sound} {order}")  # noqa: S608 - constants
+        sound = self.connection.condition(table)
+        return self.connection.execute(f"SELECT {columns} FROM {table} WHERE {sound} {order}")  # noqa: S608 - constants
 
 
 @contextmanager

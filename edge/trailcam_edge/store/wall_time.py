@@ -71,6 +71,7 @@ class Timeline:
         for reading in readings:
             if is_plausible(reading.wall_s, reading.boot_id) and reading.boot_id in taken:
                 taken[reading.boot_id].append(reading)
+        self._last_s = {boot.boot_id: boot.last_monotonic_s for boot in boots}
         self._offsets = {boot_id: _offsets(found) for boot_id, found in taken.items() if not is_recording(boot_id)}
         self._start_s: dict[str, tuple[float, str]] = {}
         neighbours = [boot for boot in boots if has_neighbours(boot.boot_id)]
@@ -99,6 +100,28 @@ class Timeline:
         if times_s:
             return (offsets_s[0], "clock") if len(times_s) == 1 else None
         return self._start_s.get(boot_id)
+
+    def spans(self, since_s: float, until_s: float) -> list[tuple[str, float, float]]:
+        """Return each boot that touches a time, and the monotonic seconds in which that time begins and ends in it.
+
+        Args:
+            since_s: Unix time; moments of it belong to the time.
+            until_s: Unix time; moments of it do not.
+        """
+        found = []
+        for boot_id, last_s in self._last_s.items():
+            start, end = self.resolve(boot_id, 0.0).unix_s, self.resolve(boot_id, last_s).unix_s
+            if start is None or end is None or start >= until_s or end < since_s:
+                continue
+            found.append((boot_id, self._monotonic(boot_id, since_s), self._monotonic(boot_id, until_s)))
+        return found
+
+    def _monotonic(self, boot_id: str, unix_s: float) -> float:
+        """Return the monotonic time that resolves to a Unix time; offsets of one boot differ by seconds at most."""
+        monotonic_s = 0.0
+        for _ in range(2):  # the second step uses the offset that holds there
+            monotonic_s += unix_s - (self.resolve(boot_id, monotonic_s).unix_s or 0.0)
+        return monotonic_s
 
     def _bound_from_before(self, boots: Sequence[Boot]) -> None:
         """Bound each boot from below: it starts after the last known moment of the one before."""

@@ -97,21 +97,21 @@ def test_a_token_has_eight_different_characters_at_least(token: str) -> None:
 
 def test_cookie_and_bearer_let_in_and_nothing_else_does() -> None:
     access = Access(EVERYWHERE, TOKEN)
-    assert access.verdict(f"other=1; trailcam={access.cookie}", None) == "right"
+    assert access.verdict(f"other=1; {access.cookie_name}={access.cookie}", None) == "right"
     assert access.verdict(None, f"Bearer {TOKEN}") == "right"
     assert TOKEN not in access.cookie
     for cookies, authorization, verdict in [
         (None, None, "missing"),
-        ("trailcam=", None, "wrong"),
-        (f"trailcam={TOKEN}", None, "wrong"),
-        (f"trailcam={Access(EVERYWHERE, TOKEN + 'x').cookie}", None, "wrong"),
-        ("trailcam=ü", None, "missing"),  # no legal value
+        (f"{access.cookie_name}=", None, "wrong"),
+        (f"{access.cookie_name}={TOKEN}", None, "wrong"),
+        (f"{access.cookie_name}={Access(EVERYWHERE, TOKEN + 'x').cookie}", None, "wrong"),
+        (f"{access.cookie_name}=ü", None, "missing"),  # no legal value
         (";;;=", None, "missing"),
         ("a,b=1", None, "missing"),  # no legal name
         (None, "Bearer ", "wrong"),
         (None, "Bearer ünïcode-token-of-some-length", "wrong"),
         (None, f"Basic {TOKEN}", "missing"),
-        (f"trailcam={access.cookie}", "Bearer wrong", "wrong"),
+        (f"{access.cookie_name}={access.cookie}", "Bearer wrong", "wrong"),
     ]:
         assert access.verdict(cookies, authorization) == verdict
 

@@ -21,8 +21,12 @@ from trailcam_edge.live import handler, server
 from trailcam_edge.live.access import Access, Address
 from trailcam_edge.live.latest_picture import LiveView
 from trailcam_edge.live.limits import MAX_HEAD_BYTES, MAX_HEAD_LINES, Places, Viewers, client_group
-from trailcam_edge.live.page import read_page
+from trailcam_edge.live.pages.assets import read_assets
+from trailcam_edge.live.pages.desk import Writer
+from trailcam_edge.live.pages.library import Library
+from trailcam_edge.live.pages.router import Pages
 from trailcam_edge.live.server import LiveServer, serve_live
+from trailcam_edge.live.state import ProgramState
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.sources.frame import Frame
 from trailcam_edge.sources.pixels import PackedPixels
@@ -32,8 +36,15 @@ LOCAL = Address("127.0.0.1", 0)
 
 
 class FakeReports:
+    name = "gate"
+    has_camera = True
+    reviewer = "somebody"
+    writer: Writer | None = None
+    library: Library | None = None
+
     def __init__(self) -> None:
         self.well = True
+        self.words = ProgramState("watching", "watching")
         self.pictures: dict[str, Path] = {}
 
     def status(self) -> dict[str, Any]:
@@ -44,6 +55,12 @@ class FakeReports:
 
     def alive(self) -> bool:
         return self.well
+
+    def state(self) -> ProgramState:
+        return self.words
+
+    def facts(self) -> list[tuple[str, str]]:
+        return [("Name", self.name)]
 
     def visit_picture(self, visit_id: str) -> Path | None:
         return self.pictures.get(visit_id)
@@ -114,11 +131,33 @@ def test_the_page_may_run_nothing_but_itself_and_names_no_other_place(bench: Ben
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
-    assert len(re.findall(r"script-src 'sha256-", policy)) == 1
+    assert "script-src 'self'; style-src 'self'" in policy
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["X-Frame-Options"] == "DENY"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
     assert "Python" not in answer.headers["Server"]
+
+
+def test_script_and_style_are_for_everybody_and_kept_by_browsers(guarded: Bench) -> None:
+    for name, kind in (("pages.css", "text/css"), ("pages.js", "text/javascript"), ("now.js", "text/javascript")):
+        answer = guarded.ask("GET", read_assets().path(name))
+        assert answer.status == 200
+        assert answer.headers["Content-Type"].startswith(kind)
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", content(answer).decode())
+    assert guarded.ask("GET", "/assets/../page.html").status == 401
+
+
+def test_a_viewer_who_waits_hears_why_the_program_ends(bench: Bench) -> None:
+    answers: list[http.client.HTTPResponse] = []
+    waiting = threading.Thread(target=lambda: answers.append(bench.ask("GET", "/frame.jpg?viewer=a")))
+    waiting.start()
+    time.sleep(0.2)
+    bench.reports.words = ProgramState("switching", "switching")
+    bench.view.close()
+    waiting.join(20)
+    assert answers[0].status == 204
+    assert answers[0].headers["X-Trailcam-State"] == "switching"
 
 
 def test_a_picture_comes_as_soon_as_there_is_a_newer_one_with_its_answer(bench: Bench) -> None:
@@ -413,10 +452,76 @@ def test_without_the_token_nothing_but_the_form_is_shown(guarded: Bench) -> None
     answer = guarded.ask("GET", "/")
     assert answer.status == 401
     assert b"<form" in content(answer)
-    for path in ("/frame.jpg", "/status.json", "/metrics", "/pictures/a.jpg", "/nothing", "/frame.jpg?token=" + TOKEN):
+    for path in ("/visits", "/visits/a", "/review", "/camera"):
+        answer = guarded.ask("GET", path)
+        assert answer.status == 401
+        assert b"<form" in content(answer)
+    for path in (
+        "/frame.jpg",
+        "/status.json",
+        "/metrics",
+        "/pictures/a.jpg",
+        "/thumbs/a.jpg",
+        "/latest",
+        "/nothing",
+        "/frame.jpg?token=" + TOKEN,
+    ):
         assert guarded.ask("GET", path).status == 401
     assert guarded.ask("GET", "/healthz").status == 200
     assert guarded.ask("GET", "/?token=wrong").status == 401
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("path", ["/reviews", "/undo", "/reviewer"])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 403),
+        ({"Cookie": "right"}, 403),  # no origin
+        ({"Cookie": "right", "Origin": "null"}, 403),
+        ({"Cookie": "right", "Origin": "https://evil.example"}, 403),
+        ({"Cookie": "right", "Origin": "http://localhost:1"}, 403),  # another port of this host
+        ({"Cookie": "right", "Origin": "own", "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Cookie": "right", "Origin": "own", "Sec-Fetch-Site": "same-site"}, 403),
+        ({"Cookie": "trailcam=wrong", "Origin": "own"}, 403),
+        ({"Authorization": "Bearer wrong"}, 403),
+        ({"Authorization": f"Bearer {TOKEN}", "Origin": "https://evil.example"}, 403),
+        ({"Cookie": "right", "Origin": "own"}, 400),  # the form is empty
+        ({"Cookie": "right", "Origin": "own", "Sec-Fetch-Site": "same-origin"}, 400),
+        ({"Authorization": f"Bearer {TOKEN}"}, 400),
+    ],
+)
+def test_only_the_token_and_a_page_of_this_host_may_write(
+    guarded: Bench, path: str, headers: dict[str, str], status: int
+) -> None:
+    own = {"right": f"trailcam={guarded.access.cookie}", "own": f"http://127.0.0.1:{guarded.server.port}"}
+    sent = {name.replace("-", "_"): own.get(value, value) for name, value in headers.items()}
+    answer = guarded.ask("POST", path, "", Content_Type=FORM, **sent)
+    expected = {400: (400, 503, 303)}.get(status, (status,))
+    assert answer.status in expected, content(answer)
+    if status == 403:
+        assert answer.headers["Connection"] == "close"
+
+
+def test_without_a_token_nobody_writes_also_on_loopback(bench: Bench) -> None:
+    origin = f"http://127.0.0.1:{bench.server.port}"
+    assert bench.ask("POST", "/reviews", "visit=a&verdict=confirmed", Origin=origin).status == 403
+
+
+def test_a_form_of_reviews_has_a_limit(guarded: Bench) -> None:
+    for size, status in ((16_384, 503), (16_385, 413)):  # 503: this camera has no store
+        answer = guarded.ask("POST", "/reviews", "a" * size, Authorization=f"Bearer {TOKEN}")
+        assert answer.status == status
+
+
+def test_two_cameras_on_one_host_have_cookies_of_their_own() -> None:
+    first, second = (Access(Address("127.0.0.1", port), TOKEN) for port in (8080, 8081))
+    assert first.cookie_name != second.cookie_name
+    cookies = f"{first.cookie_name}={first.cookie}; {second.cookie_name}=old"
+    assert first.verdict(cookies, None) == "right"
+    assert second.verdict(cookies, None) == "wrong"
 
 
 def test_the_link_and_the_form_give_a_cookie_that_lets_in(guarded: Bench) -> None:
@@ -511,4 +616,4 @@ def test_a_connection_that_is_kept_open_ends_with_the_server() -> None:
 
 
 def test_the_message_on_the_form_is_escaped() -> None:
-    assert b"&lt;b&gt;" in read_page().login("<b>")
+    assert b"&lt;b&gt;" in Pages(FakeReports(), read_assets()).login(200, "<b>").content

@@ -205,6 +205,7 @@ def test_the_rows_of_an_older_database_get_checksums(
         "sinks",
         "stations",
         "card_files",
+        "reviews",
     ]
 
 

@@ -23,7 +23,7 @@ Authors and licences of the photographs: {DEMO_FRAMES / "frames.json"}
 Next:
   trailcam classify PHOTO.jpg            your own photo
   trailcam watch --source FOLDER         a folder of photos or a video, frame by frame
-  trailcam train FOLDER --recipe cnn     your own animals, one sub-folder per kind"""
+  trailcam train FOLDER                  your own animals, one sub-folder per kind"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

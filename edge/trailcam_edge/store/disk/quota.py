@@ -16,6 +16,11 @@ _LOG_RESERVE_BYTES = 2_000_000  # possible growth of the write-ahead log between
 _SLACK_SHARE = 64  # a deletion frees 1/64 of the limit more than needed, so that not every visit deletes
 _ROWS_FULL = 0.95  # of the pages that the database may have; then rows are deleted
 _ROWS_BATCH = 0.02
+_REVIEWS_BATCH = 1000
+_OLD_REVIEWS = (
+    "DELETE FROM reviews WHERE review_id IN (SELECT review_id FROM reviews WHERE visit_id NOT IN "
+    "(SELECT visit_id FROM visits) ORDER BY review_id LIMIT ?) RETURNING review_id"
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Quota:
         return short <= freed or self._expire(short - freed + slack, spare_per_label=1) >= short - freed
 
     def reserve_rows(self) -> None:
-        """Delete rows if the database is close to its page limit.
+        """Delete rows if the database is close to its page limit: first reviews of visits that are gone, then visits.
 
         Raises:
             StoreUnavailableError: the disk is full, read-only or failing.
@@ -79,6 +84,8 @@ class Quota:
         counts = dict(self._database.rows("SELECT label, count(*) FROM visits GROUP BY label"))
         names: list[str] = []
         with self._database.transaction() as connection:
+            if list(connection.execute(_OLD_REVIEWS, (_REVIEWS_BATCH,))):
+                return
             for label, number in allocate_deletions(counts, max(1, int(_ROWS_BATCH * sum(counts.values())))).items():
                 gone = connection.execute(
                     "DELETE FROM visits WHERE event_id IN "

@@ -1,0 +1,102 @@
+"""Species and calendar: what came by, and when."""
+
+from datetime import date, timedelta
+
+from trailcam_edge.live.pages.filters import VisitFilter, name_of
+from trailcam_edge.live.pages.library import Day, Species
+from trailcam_edge.live.pages.markup import Child, Html, tag
+from trailcam_edge.live.pages.tiles import day_and_time, shot, visits_words
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_LEVELS = 5  # shades of a day, by its share of the busiest one
+
+
+def species_page(found: list[Species]) -> list[Child]:
+    """Return the content of the list of labels."""
+    if not found:
+        return [tag("h1", "Species"), tag("p", "No visits yet.", class_="empty")]
+    total = sum(each.count for each in found)
+    words = f"{len(found)} labels, {visits_words(total)}."
+    return [
+        tag("h1", "Species"),
+        tag("p", words, class_="soft"),
+        tag("ul", [_species(each) for each in found], class_="species"),
+    ]
+
+
+def calendar_page(days: list[Day], ends: tuple[date, date] | None) -> list[Child]:
+    """Return the content of one month; ``ends`` are the first and last day with visits."""
+    first, after = days[0].day, days[-1].day + timedelta(days=1)
+    before = first - timedelta(days=1)
+    most = max(1, *(day.total for day in days))
+    rows: list[list[Child]] = [[tag("td") for _ in range(first.weekday())]]
+    for day in days:
+        if len(rows[-1]) == 7:
+            rows.append([])
+        rows[-1].append(_day(day, most))
+    steps = tag(
+        "nav",
+        _month_step(f"{before:%b}", before, "newer", ends is not None and ends[0] < first),
+        tag("h1", f"{first:%B %Y}"),
+        _month_step(f"{after:%b}", after, "older", ends is not None and ends[1] >= after),
+        class_="steps",
+        aria_label="Months",
+    )
+    head = tag("thead", tag("tr", [tag("th", name, scope="col") for name in _WEEKDAYS]))
+    table = tag("table", head, tag("tbody", [tag("tr", row) for row in rows]), class_="month")
+    total = sum(day.total for day in days)
+    return [steps, tag("p", f"{visits_words(total)} in this month.", class_="soft"), table]
+
+
+def _species(each: Species) -> Html:
+    name = name_of(each.label)
+    picture = each.best or each.last
+    return tag(
+        "li",
+        tag(
+            "a",
+            shot(picture, f"/thumbs/{picture.visit_id}.jpg", "lazy"),
+            tag("span", name, class_="name"),
+            tag("span", f"{each.count:,}", class_="score"),
+            href=f"/visits{VisitFilter(each.label).query()}",
+            aria_label=f"{name}, {visits_words(each.count)}",
+        ),
+        tag("p", "first ", _seen(each, True), tag("br"), "last ", _seen(each, False)),
+        tag("p", tag("a", f"best picture, {100 * picture.confidence:.0f} %", href=_address(picture.visit_id)))
+        if each.best is not None
+        else None,
+        class_="tile",
+    )
+
+
+def _seen(each: Species, is_first: bool) -> Html:
+    event = each.first if is_first else each.last
+    return tag("a", day_and_time(event.started).rpartition(":")[0] or "unknown", href=_address(event.visit_id))
+
+
+def _address(visit_id: str) -> str:
+    return f"/visits/{visit_id}"
+
+
+def _day(day: Day, most: int) -> Html:
+    number = tag("span", day.day.day, class_="date")
+    if not day.total:
+        return tag("td", number)
+    level = -(-day.total * _LEVELS // most)
+    labels = ", ".join(f"{name_of(label)} {count}" for label, count in day.counts)
+    link = tag(
+        "a",
+        number,
+        tag("b", f"{day.total:,}"),
+        tag("small", name_of(day.counts[0][0])),
+        href=f"/visits{VisitFilter(day=day.day).query()}",
+        aria_label=f"{day.day:%-d %B}: {visits_words(day.total)}: {labels}",
+        title=labels,
+    )
+    return tag("td", link, data_level=level)
+
+
+def _month_step(words: str, day: date, name: str, is_on: bool) -> Html:
+    if not is_on:
+        return tag("span", words, class_=f"{name} off")
+    return tag("a", words, href=f"/calendar?month={day:%Y-%m}", class_=name)

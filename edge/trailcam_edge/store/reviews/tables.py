@@ -1,0 +1,143 @@
+"""Statements over the table of reviews. The caller owns the connection and its transaction."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from trailcam_edge.store.disk.checksums import CheckedConnection
+from trailcam_edge.store.reviews.records import NewReview, Review, Standing, standing
+
+_COLUMNS = "review_id, visit_id, reviewer, verdict, label, chosen, origin, reviewed_wall_s"
+_BATCH = 500  # values of one statement
+_NEWEST = (  # the newest row of a reviewer for the visit of the outer query
+    "FROM reviews r WHERE r.visit_id = visits.visit_id AND r.verdict <> 'withdrawn' AND NOT EXISTS "
+    "(SELECT 1 FROM reviews n WHERE n.visit_id = r.visit_id AND n.reviewer = r.reviewer AND n.review_id > r.review_id)"
+)
+# Conditions on a visit.
+REVIEWED = f"EXISTS (SELECT 1 {_NEWEST})"
+UNREVIEWED = f"NOT EXISTS (SELECT 1 {_NEWEST})"
+DELETED = f"EXISTS (SELECT 1 {_NEWEST} AND r.verdict = 'deleted')"
+CORRECTED = f"EXISTS (SELECT 1 {_NEWEST} AND r.verdict IN ('label', 'nothing', 'wrong'))"
+DISPUTED = f"(SELECT count(DISTINCT r.verdict || ' ' || lower(coalesce(r.label, ''))) {_NEWEST}) > 1"
+NOT_DRAWN = (  # no answer to it as a part of the random sample
+    "NOT EXISTS (SELECT 1 FROM reviews d WHERE d.visit_id = visits.visit_id AND d.chosen = 'random' "
+    "AND d.verdict <> 'withdrawn')"
+)
+IS_RANDOM = f"visit_id GLOB '{'[0-9a-f]' * 32}'"  # made by chance: only then is their order a random one
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Numbers of the rows that were stored, and identifiers of visits that are gone, for which none was."""
+
+    review_ids: tuple[int, ...]
+    gone: tuple[str, ...]
+
+
+def insert_reviews(connection: CheckedConnection, reviews: Sequence[NewReview], unix_s: float | None) -> Saved:
+    """Store answers; one for a visit that is gone is left out.
+
+    A label that differs from that of the event only by case confirms it.
+    """
+    stored: list[int] = []
+    gone: list[str] = []
+    for review in reviews:
+        row = connection.execute("SELECT label FROM visits WHERE visit_id = ?", (review.visit_id,)).fetchone()
+        if row is None:
+            gone.append(review.visit_id)
+            continue
+        verdict, label = review.verdict, review.label
+        if label is not None and label.casefold() == str(row[0]).casefold():
+            verdict, label = "confirmed", None
+        stored.append(
+            _insert(
+                connection, (review.visit_id, review.reviewer, verdict, label, review.chosen, review.origin, unix_s)
+            )
+        )
+    return Saved(tuple(stored), tuple(gone))
+
+
+def undo_reviews(
+    connection: CheckedConnection, review_ids: Sequence[int], reviewer: str, origin: str, unix_s: float | None
+) -> int:
+    """Give a reviewer the answers that these rows replaced, as new rows; return how many.
+
+    A row of another reviewer, or one that is not the newest any more, is left out.
+    """
+    undone = 0
+    for review_id in review_ids:
+        found = list(
+            _read(
+                connection,
+                "visit_id = (SELECT visit_id FROM reviews WHERE review_id = ?) AND reviewer = ?",
+                (review_id, reviewer),
+            )
+        )
+        if not found or found[-1].review_id != review_id:
+            continue
+        last, before = found[-1], found[-2] if len(found) > 1 else None
+        former = ("withdrawn", None) if before is None else (before.verdict, before.label)
+        chosen = last.chosen if before is None else before.chosen
+        _insert(connection, (last.visit_id, reviewer, *former, chosen, origin, unix_s))
+        undone += 1
+    return undone
+
+
+def reviews_of(connection: CheckedConnection, visit_ids: Sequence[str]) -> dict[str, list[Review]]:
+    """Return all reviews of these visits, in the order of storing."""
+    found: dict[str, list[Review]] = defaultdict(list)
+    for start in range(0, len(visit_ids), _BATCH):
+        names = visit_ids[start : start + _BATCH]
+        places = ", ".join("?" * len(names))
+        for review in _read(connection, f"visit_id IN ({places})", names):
+            found[review.visit_id].append(review)
+    return found
+
+
+def standings(connection: CheckedConnection) -> dict[str, Standing]:
+    """Return what is said of every visit that has a review, by ``visit_id``."""
+    found: dict[str, Standing] = {}
+    for visit_id, reviews in _grouped(_read(connection, "1", (), "visit_id, review_id")):
+        answer = standing(reviews)
+        if answer is not None:
+            found[visit_id] = answer
+    return found
+
+
+def count_reviews(connection: CheckedConnection) -> int:
+    """Return the number of rows."""
+    return int(connection.execute("SELECT count(*) FROM reviews").fetchone()[0])
+
+
+def known_labels(connection: CheckedConnection, more: Sequence[str] = ()) -> list[str]:
+    """Return every label in use: those of reviews, then those of visits, the most frequent first, then ``more``."""
+    reviewed = "SELECT label FROM reviews WHERE label IS NOT NULL GROUP BY label ORDER BY count(*) DESC, label"
+    seen = "SELECT label FROM visits GROUP BY label ORDER BY count(*) DESC, label"
+    found: dict[str, str] = {}
+    for label in (*(row[0] for query in (reviewed, seen) for row in connection.execute(query)), *more):
+        found.setdefault(str(label).casefold(), str(label))
+    return list(found.values())
+
+
+def _grouped(reviews: Iterator[Review]) -> Iterator[tuple[str, list[Review]]]:
+    group: list[Review] = []
+    for review in reviews:
+        if group and group[0].visit_id != review.visit_id:
+            yield group[0].visit_id, group
+            group = []
+        group.append(review)
+    if group:
+        yield group[0].visit_id, group
+
+
+def _read(
+    connection: CheckedConnection, condition: str, values: Sequence[object], order: str = "review_id"
+) -> Iterator[Review]:
+    sound = connection.condition("reviews")
+    query = f"SELECT {_COLUMNS} FROM reviews WHERE {condition} AND {sound} ORDER BY {order}"  # noqa: S608 - constants
+    return (Review(*row) for row in connection.execute(query, values))
+
+
+def _insert(connection: CheckedConnection, values: tuple[object, ...]) -> int:
+    query = f"INSERT INTO reviews ({_COLUMNS.partition(', ')[2]}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
+    return int(connection.execute(query, values).lastrowid or 0)
