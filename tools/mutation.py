@@ -51,11 +51,11 @@ MODULES: dict[str, tuple[str, ...]] = {
     "edge/trailcam_edge/live/visit_counts.py": ("tests/edge/live/test_visit_counts.py",),
     "edge/trailcam_edge/recognition/visits.py": ("tests/edge/recognition/test_visits.py",),
     "edge/trailcam_edge/store/effort.py": ("tests/edge/store/test_effort.py",),
-    "edge/trailcam_edge/store/space/quota.py": (
-        "tests/edge/store/space/test_quota.py",
+    "edge/trailcam_edge/store/quota.py": (
+        "tests/edge/store/test_quota.py",
         "tests/edge/store/test_event_store.py",
     ),
-    "edge/trailcam_edge/store/space/retention.py": ("tests/edge/store/space/test_retention.py",),
+    "edge/trailcam_edge/store/disk/retention.py": ("tests/edge/store/disk/test_retention.py",),
     "edge/trailcam_edge/store/wall_time.py": ("tests/edge/store/test_wall_time.py",),
     "edge/trailcam_edge/update/fetch/rollback_floor.py": ("tests/edge/update/fetch/test_rollback_floor.py",),
     "edge/trailcam_edge/update/install/journal.py": ("tests/edge/update/install/test_journal.py",),

@@ -8,7 +8,7 @@ import struct
 import cv2
 import numpy as np
 
-from trailcam_archive.batch.heif import decode_heif, is_heif
+from trailcam_archive.heif import decode_heif, is_heif
 from trailcam_core.errors import SourceError
 from trailcam_core.images.decode import MAX_DECODED_PX, MIN_SIDE_PX, decode_image
 from trailcam_core.images.resize import Image

@@ -8,9 +8,9 @@ from pathlib import Path
 from trailcam.json_records import json_line
 from trailcam.logs import configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier, usage_error
+from trailcam.process.signals import stop_on_signals
 from trailcam.progress import terminal_progress
 from trailcam.recording_time import local_zone
-from trailcam.signals import stop_on_signals
 from trailcam_archive.card.read_card import CardReader, CardSummary
 from trailcam_archive.card.settings import CardSettings
 from trailcam_archive.card.stations import StationTable, read_stations, station_name

@@ -24,10 +24,10 @@ from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.sinks.worker import SinkWorker
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.open_database import PICTURES_FOLDER
+from trailcam_edge.store.quota import StoreUsage
 from trailcam_edge.store.recorder import Recorder
 from trailcam_edge.store.reviews.records import NewReview
 from trailcam_edge.store.reviews.tables import Saved
-from trailcam_edge.store.space.quota import StoreUsage
 from trailcam_edge.store.wall_time import is_plausible
 from trailcam_edge.telemetry.health import HealthSnapshot, read_health
 from trailcam_edge.telemetry.prometheus import MetricsSnapshot, render_metrics

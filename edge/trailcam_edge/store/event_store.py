@@ -19,12 +19,12 @@ from trailcam_edge.store.disk.picture_folder import PictureFolder, encode_jpeg
 from trailcam_edge.store.open_database import PICTURES_FOLDER, Lock, ask_for_check
 from trailcam_edge.store.queue.live_queue import LiveQueue
 from trailcam_edge.store.queue.open_visits import OpenVisits
+from trailcam_edge.store.quota import Quota, StoreUsage
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
 from trailcam_edge.store.reviews.records import NewReview
 from trailcam_edge.store.reviews.tables import Saved, insert_reviews, undo_reviews
 from trailcam_edge.store.settings import StoreSettings
-from trailcam_edge.store.space.quota import Quota, StoreUsage
 from trailcam_edge.store.store_errors import DISK_FULL, StoreCorruptError, StoreUnavailableError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
 

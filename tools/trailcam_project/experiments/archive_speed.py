@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.run:
         name, *words = arguments.run
-        loops = {"floor": floor, "naive": naive, "archive": archive}
+        loops: dict[str, Callable[..., None]] = {"floor": floor, "naive": naive, "archive": archive}
         loops[name](arguments.picture.resolve(), arguments.count, *map(int, words))
     elif arguments.memory:
         memory(arguments.picture, arguments.memory)

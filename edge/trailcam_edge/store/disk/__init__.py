@@ -1,1 +1,1 @@
-"""What the store keeps safe on a disk that wears out: pictures, and the checksums of rows."""
+"""What the store keeps safe on a disk that wears out: pictures, their deletion, and the checksums of rows."""

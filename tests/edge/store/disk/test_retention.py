@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trailcam_edge.store.space.retention import RetentionItem, allocate_deletions, choose_deletions
+from trailcam_edge.store.disk.retention import RetentionItem, allocate_deletions, choose_deletions
 
 labels = st.sampled_from(["squirrel", "deer", "lynx", "wolf"])
 things = st.lists(st.tuples(labels, st.integers(0, 10_000)), max_size=60).map(

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from trailcam_edge.store.database import Database
 from trailcam_edge.store.disk.picture_folder import PictureFolder, size_on_disk
+from trailcam_edge.store.disk.retention import RetentionItem, allocate_deletions, choose_deletions
 from trailcam_edge.store.open_database import SET_ASIDE_FOLDER, folder_bytes
 from trailcam_edge.store.settings import StoreSettings
-from trailcam_edge.store.space.retention import RetentionItem, allocate_deletions, choose_deletions
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError
 
 _PAGE_BYTES = 4096

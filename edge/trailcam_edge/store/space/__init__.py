@@ -1,1 +1,0 @@
-"""The disk space of a store: its limits, and what is deleted first."""
