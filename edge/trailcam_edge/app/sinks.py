@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trailcam_core.errors import ConfigError
+from trailcam_core.errors.install_command import install_command
 from trailcam_core.files.secret_file import read_secret
 from trailcam_edge.config.camera_toml import Config
 from trailcam_edge.events import CLOSED
@@ -98,7 +99,7 @@ def _open_sender(name: str, settings: NotifySettings) -> Sender:
         token = _read_optional(settings.token_file, "token")
         return FormSender(settings, HttpPost(settings.url, settings.timeout_s, token))
     if importlib.util.find_spec("apprise") is None:
-        raise ConfigError(f'[notify.{name}] needs Apprise: pip install "trailcam[notify]".')
+        raise ConfigError(f"[notify.{name}] needs Apprise, which is not installed: {install_command('notify')}")
     return AppriseSender(settings, settings.read_addresses(), AppriseClient(settings.timeout_s))
 
 
