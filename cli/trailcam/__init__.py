@@ -55,7 +55,13 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("importlib.metadata").version("trailcam")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULES[name]), name)
+    try:
+        return getattr(importlib.import_module(_MODULES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name != "cv2":
+            raise
+        packages = importlib.import_module("trailcam_core.images.opencv_packages")
+        raise ModuleNotFoundError(packages.explain_missing(packages.owners_of_cv2()), name="cv2") from error
 
 
 def __dir__() -> list[str]:

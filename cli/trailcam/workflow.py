@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trailcam.tensorflow_settings import prepare_tensorflow
+from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam_core.jobs.progress import Progress, silent
 
 if TYPE_CHECKING:

@@ -16,11 +16,10 @@ import numpy.typing as npt
 
 from trailcam_core.bundle.folder import Bundle, open_bundle
 from trailcam_core.bundle.golden_replay import GoldenReport, check_model, replay
-from trailcam_core.bundle.labels import read_labels
+from trailcam_core.bundle.labels import match_labels, read_labels
 from trailcam_core.errors import BundleError, SourceError
 from trailcam_core.images.boxes import Box, square_crop
 from trailcam_core.images.decode import read_image
-from trailcam_core.images.read_ahead import read_ahead
 from trailcam_core.images.resize import Image, fit_image
 from trailcam_core.inference.decision import Candidate as Candidate
 from trailcam_core.inference.decision import Classification as Classification
@@ -31,6 +30,7 @@ from trailcam_core.inference.runtimes import check_runtime, find_runtime
 from trailcam_core.inference.second_look import find_box
 from trailcam_core.inference.tflite import TFLiteModel, ValueRange
 from trailcam_core.jobs.cores import usable_cores
+from trailcam_core.jobs.read_ahead import read_ahead
 from trailcam_core.spec import FITS, InputSpec, OutputSpec
 
 BUILTIN_BUNDLE = Path(__file__).parent / "data" / "animals10.bundle"
@@ -113,7 +113,7 @@ class Classifier:
         threads = num_threads or _default_threads()
         added = find_runtime_plugin(model)
         opened = TFLiteModel(model, threads, value_range) if added is None else added(model, threads)
-        names = _match_labels(read_labels(labels), opened.class_count, background, labels)
+        names = match_labels(read_labels(labels), opened.class_count, background, labels)
         height, width = opened.input_size
         output = OutputSpec(names, temperature=1.0, reject=None)
         return cls(opened, InputSpec(height, width, fit), output, background=background)
@@ -203,6 +203,17 @@ class Classifier:
         """
         return self.classify(read_image(Path(path), self.input), top_count)
 
+    def classify_files(
+        self, paths: Iterable[Path | str], top_count: int = 3
+    ) -> Iterator[tuple[Path, Classification | SourceError]]:
+        """Classify many picture files, in their order; the next ones are decoded while the model runs.
+
+        Yields each path with its answer, or with the error of a file that cannot be read as a picture. Arguments and
+        further errors are those of ``classify_file``; ``paths`` are taken as needed, so they may be endless.
+        """
+        for path, found in read_ahead(map(Path, paths), lambda path: read_image(path, self.input)):
+            yield path, found if isinstance(found, SourceError) else self.classify(found, top_count)
+
     def check_zoom(self) -> None:
         """Refuse a model without the output that a second look needs.
 
@@ -249,24 +260,6 @@ class Classifier:
         scores, features = self._model.invoke_with_features(fitted[None])
         return self._checked(scores), find_box(features, picture_size, self.input)
 
-    def classify_files(
-        self, paths: Iterable[Path | str], top_count: int = 3
-    ) -> Iterator[tuple[Path, Classification | SourceError]]:
-        """Classify many picture files, in their order; the next ones are decoded while the model runs.
-
-        Args:
-            paths: of the files; read as needed, so it may be endless.
-            top_count: candidates to list.
-
-        Yields:
-            Each path with its answer, or with the error of a file that cannot be read as a picture.
-
-        Raises:
-            BundleError: the model fails, or gives NaN or infinity.
-        """
-        for path, found in read_ahead(map(Path, paths), lambda path: read_image(path, self.input)):
-            yield path, found if isinstance(found, SourceError) else self.classify(found, top_count)
-
     def replay_golden(self) -> GoldenReport:
         """Run the bundle's golden vectors on this machine.
 
@@ -296,16 +289,3 @@ class Classifier:
 
 def _default_threads() -> int:
     return min(_MOST_THREADS, usable_cores())
-
-
-def _match_labels(labels: tuple[str, ...], class_count: int, background: int | None, path: Path) -> tuple[str, ...]:
-    if background is not None and not 0 <= background < class_count:
-        raise BundleError(f"--background is {background}, expected a class of this model, 0 to {class_count - 1}.")
-    if len(labels) == class_count:
-        return labels
-    if background is not None and len(labels) == class_count - 1:
-        return (*labels[:background], "background", *labels[background:])
-    hint = ""
-    if len(labels) == class_count - 1:
-        hint = ' If one class means "nothing there" and is not in the file, add its number: "--background 0".'
-    raise BundleError(f"{path}: {len(labels)} labels, but the model gives {class_count} scores.{hint}")

@@ -8,9 +8,9 @@ from pathlib import Path
 from trailcam.json_records import json_line
 from trailcam.logs import configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier, usage_error
+from trailcam.process.signals import stop_on_signals
 from trailcam.progress import terminal_progress
 from trailcam.recording_time import local_zone
-from trailcam.signals import stop_on_signals
 from trailcam_archive.card.read_card import CardReader, CardSummary
 from trailcam_archive.card.settings import CardSettings
 from trailcam_archive.card.stations import StationTable, read_stations, station_name
@@ -82,6 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if not arguments.card.is_dir():
         raise SourceError(f'{arguments.card}: no such folder. For single files use "trailcam classify".')
+    if arguments.store.resolve().is_relative_to(arguments.card.resolve()):
+        usage_error(f"--store {arguments.store} lies on the card {arguments.card}; name a folder elsewhere.")
     stations = _stations(arguments, clock)
     classifier = open_classifier(arguments)
     store = EventStore(StoreSettings(folder=arguments.store, max_bytes=_MAX_BYTES))
@@ -130,9 +132,9 @@ def _print_summary(summary: CardSummary, arguments: argparse.Namespace, clock: C
             f'times without a zone were read in that of this computer, {clock.zone_name}; "--timezone" names another.'
         )
     if summary.known:
-        _note(f"{summary.known} files were in the store before.")
+        _note(f"files that were in the store before: {summary.known}.")
     if summary.undated:
-        _note(f"{summary.undated} files state no time that can be true: their visits have none.")
+        _note(f"files that state no time that can be true, so that their visits have none: {summary.undated}.")
     _list("copies of other files, which count once", summary.copies)
     _list("files in no folder of the table of stations", summary.strangers)
     _list("problems", summary.problems)

@@ -9,9 +9,9 @@ from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trailcam.native_log import quiet_native_log
+from trailcam.process.native_log import quiet_native_log
+from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam.progress import terminal_progress
-from trailcam.tensorflow_settings import prepare_tensorflow
 from trailcam_core.errors import TrailcamError
 from trailcam_core.jobs.progress import Progress
 from trailcam_core.spec import FITS

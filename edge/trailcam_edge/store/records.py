@@ -192,10 +192,10 @@ def csv_row(event: EventRecord, station: Station | None = None, zone: tzinfo | N
         zone: of local times; None is that of this machine.
     """
     record = event_json(event)
-    box, source = record.pop("box"), record.pop("source")
-    place = Station(record.pop("station") or "") if station is None else station
-    for name in ("label", "bundle", "boot_id"):  # the texts that others choose
-        record[name] = _cell(record[name])
+    box, name, source = (record.pop(key) for key in ("box", "station", "source"))
+    place = Station(name or "") if station is None else station
+    for key in ("label", "bundle", "boot_id"):  # the texts that others choose
+        record[key] = _cell(record[key])
     return [
         *record.values(),
         *(_NO_BOX if box is None else box.values()),

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from trailcam_archive.batch.analysis import Analyser
-from trailcam_archive.batch.heif import decode_heif, decode_heif_in_child, is_heif
 from trailcam_archive.batch.tasks import AnalysisSettings, Task
+from trailcam_archive.heif import decode_heif, decode_heif_in_child, is_heif
 from trailcam_archive.rows.record import Detection
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError

@@ -1,6 +1,7 @@
 """Cameras that OpenCV reads: over the network for real, USB cameras on a capture that misbehaves."""
 
 import itertools
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,8 +156,8 @@ def test_a_usb_camera_is_asked_for_the_large_size_because_crops_are_cut_from_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked: list[tuple[int, tuple[int, int]]] = []
-    module = "trailcam_edge.sources.open_source.usb_source"
-    monkeypatch.setattr(module, lambda index, size_px, *_: asked.append((index, size_px)))
+    module = sys.modules[open_source.__module__]
+    monkeypatch.setattr(module, "usb_source", lambda index, size_px, *_: asked.append((index, size_px)))
     monkeypatch.chdir(tmp_path)
     open_source("3", lambda error: None, stream=StreamConfig(picture_size_px=(1280, 720)))
     assert asked == [(3, (1280, 720))]

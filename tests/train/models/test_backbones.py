@@ -108,6 +108,18 @@ def test_a_file_that_is_no_model_is_refused(name: str, tmp_path: Path) -> None:
         load_weights(tiny_backbone(), str(tmp_path / name), imagenet=None)
 
 
+def test_a_file_whose_reader_aborts_costs_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "damaged.weights.h5"
+    tiny_backbone().save_weights(path)
+    read: list[Path] = []
+    monkeypatch.setattr(
+        "trailcam_core.files.keras_weights.read_in_child", lambda _, place: read.append(place) or "abort (SIGABRT)"
+    )
+    with pytest.raises(TrainError, match=r"made its reader abort \(SIGABRT\)"):
+        load_weights(tiny_backbone(), str(path), imagenet=None)
+    assert read == [path]
+
+
 def test_missing_weights_say_what_to_name() -> None:
     with pytest.raises(TrainError, match=r"nowhere\.keras.*--weights PATH"):
         load_weights(tiny_backbone(), "nowhere.keras", imagenet=None)

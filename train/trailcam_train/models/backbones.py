@@ -14,6 +14,7 @@ import keras
 from trailcam_core.errors import TrainError
 from trailcam_core.inference.file_model import first_line
 from trailcam_train.models.imagenet_file import ImageNetFile
+from trailcam_train.models.runtime import prove_weights
 
 
 class FrozenBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras is untyped here
@@ -71,7 +72,7 @@ def load_weights(backbone: keras.Model, weights: str, imagenet: ImageNetFile | N
         imagenet: the published weights of this backbone, if any.
 
     Raises:
-        TrainError: no such file, of another layout, or not available without a network.
+        TrainError: no such file, of another layout, damaged, or not available without a network.
     """
     if weights == "none":
         return
@@ -86,6 +87,7 @@ def load_weights(backbone: keras.Model, weights: str, imagenet: ImageNetFile | N
             f"{path}: no such file, expected the weights of {backbone.name} without its head (.keras, .weights.h5 or "
             '.h5). Name one with "--weights PATH", or start from nothing with "--weights none".'
         )
+    prove_weights(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # Keras only warns where it leaves a layer without weights

@@ -26,13 +26,6 @@ MODEL_FILE = "model.keras"
 REPORT_FILE = "report.html"  # written last
 
 
-def _output_of(job: TrainingJob) -> OutputSpec:
-    """Return the labels of a training, and which of them are never an answer."""
-    field = job.recipe.field
-    silent = [(name,) if name in job.labels else () for name in (field.blank_label, field.unknown_label)]
-    return OutputSpec(job.labels, 1.0, None, blank_labels=silent[0], unknown_labels=silent[1])
-
-
 def judge_run(run: Run) -> Verdict:
     """Judge a finished run against guessing."""
     began = run.recipe.get("weights", "none") != "none" or bool(run.provenance.get("teacher"))
@@ -43,6 +36,13 @@ def judge_run(run: Run) -> Verdict:
 def _training_of(job: TrainingJob) -> Training:
     began = job.recipe.weights != "none" or bool(job.recipe.distillation.teacher)
     return Training(str(job.folder.with_name(job.name)), str(job.data), began, len(job.pictures("train")))
+
+
+def _output_of(job: TrainingJob) -> OutputSpec:
+    """Return the labels of a training, and which of them are never an answer."""
+    field = job.recipe.field
+    silent = [(name,) if name in job.labels else () for name in (field.blank_label, field.unknown_label)]
+    return OutputSpec(job.labels, 1.0, None, blank_labels=silent[0], unknown_labels=silent[1])
 
 
 def write_evaluation(job: TrainingJob, state: State, progress: Progress) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from trailcam.model_options import open_classifier
+from trailcam.process.signals import stop_on_signals
 from trailcam.progress import job_progress
-from trailcam.signals import stop_on_signals
 from trailcam_archive.batch.job import Job, Report, run_job
 from trailcam_archive.batch.journal import Journal
 from trailcam_archive.batch.model_choice import ModelChoice, model_facts

@@ -7,7 +7,7 @@ import threading
 from trailcam.commands.demo.material import read_photographs, read_sequence
 from trailcam.commands.demo.output import DemoJson, DemoOutput, DemoText
 from trailcam.model_options import add_model_arguments, open_classifier
-from trailcam.signals import stop_on_signals
+from trailcam.process.signals import stop_on_signals
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_edge.events import Visit

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from trailcam.commands.train.proposal import print_recipes, take_proposal
 from trailcam.logs import configure_logging
-from trailcam.native_log import quiet_native_log
+from trailcam.process.native_log import quiet_native_log
+from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam.progress import terminal_progress
-from trailcam.tensorflow_settings import prepare_tensorflow
 from trailcam_core.errors import TrainError
 from trailcam_core.jobs.progress import Progress
 

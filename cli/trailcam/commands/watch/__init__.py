@@ -13,8 +13,8 @@ from trailcam import __version__
 from trailcam.commands.watch.output import JsonOutput, TextOutput
 from trailcam.logs import add_logging_arguments, configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier, usage_error
+from trailcam.process.signals import hangups, stop_on_signals
 from trailcam.recording_time import recorded_at
-from trailcam.signals import hangups, stop_on_signals
 from trailcam.source_option import add_source_file_argument, given_source
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError

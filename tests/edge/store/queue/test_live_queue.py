@@ -18,6 +18,7 @@ from trailcam_edge.store.schema import MIGRATIONS
 from trailcam_edge.store.settings import StoreSettings
 
 ALL = ("opened", "updated", "closed")
+START = Cursor(0, 0)
 OpenStore = Callable[[], EventStore]
 
 
@@ -45,7 +46,7 @@ def open_store(tmp_path: Path) -> Iterator[OpenStore]:
             store.close()
 
 
-def told(store: EventStore, kinds: tuple[str, ...] = ALL, after: Cursor = Cursor(0, 0)) -> list[tuple[str, str]]:
+def told(store: EventStore, kinds: tuple[str, ...] = ALL, after: Cursor = START) -> list[tuple[str, str]]:
     return [(event.kind, event.visit_id) for _, event in store.queue.after(after, kinds, 100)]
 
 
