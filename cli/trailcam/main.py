@@ -38,6 +38,7 @@ ACTIONS = {  # subcommands; a folder of such a name is written ./compare
     "deploy status": "show the bundle and state of every camera of a fleet",
     "deploy rollback": "return cameras to their previous bundle",
     "deploy logs": "show the journals of cameras",
+    "deploy collect": "bring visits and pictures of cameras home, as far as they are not here yet",
     "deploy sdcard": "write first-boot files onto a freshly imaged card",
 }
 _WITH_SECRETS = ("watch", "service", "update", "release", "deploy")  # only their user may write what these make

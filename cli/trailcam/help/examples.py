@@ -52,6 +52,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "deploy status": ("trailcam deploy status --inventory fleet.toml",),
     "deploy rollback": ('trailcam deploy rollback --to pi@camera --reason "worse at night"',),
     "deploy logs": ("trailcam deploy logs --to pi@camera",),
+    "deploy collect": ("trailcam deploy collect --inventory fleet.toml --into stores/ --budget-mb 200",),
     "deploy sdcard": ("trailcam deploy sdcard /media/bootfs --hostname oak",),
     "update": (
         "trailcam update",
