@@ -1,5 +1,6 @@
 """From changed pixels to regions: opened, joined, freed of shadow, and separated from ghosts, as pure functions."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.images.boxes import Box
-from trailcam_edge.regions.background import Comparison, Levels, Mask
+from trailcam_edge.regions.background import Comparison, Levels, Mask, median
 from trailcam_edge.regions.settings import RegionSettings
 
 _OPENING = np.ones((3, 3), np.uint8)
@@ -65,18 +66,24 @@ def is_turned(comparison: Comparison) -> bool:
         return False
     rows, columns = comparison.luma.shape
     small = (_correlated(columns), _correlated(rows))
+    # In its own light: a gain fitted to a frame that has moved takes contrast away.
+    plain = (comparison.expected - np.float32(comparison.shift)) / np.float32(comparison.gain)
     frame, expected = (
         cv2.resize(levels.astype(np.float32), small, interpolation=cv2.INTER_AREA)
-        for levels in (comparison.luma, comparison.expected)
+        for levels in (comparison.luma, plain)
     )
-    (x, y), _ = cv2.phaseCorrelate(expected, frame, cv2.createHanningWindow(small, cv2.CV_32F))
+    window = cv2.createHanningWindow(small, cv2.CV_32F)
+    (x, y), _ = cv2.phaseCorrelate(expected.copy(), frame.copy(), window)  # it changes its inputs
     if max(abs(x) * columns / small[0], abs(y) * rows / small[1]) < _TURNED_PX:
         return False
     shift = np.array([[1, 0, x], [0, 1, y]], np.float32)
-    moved = cv2.warpAffine(expected, shift, small, borderValue=-1)
-    seen = moved >= 0
-    before, after = (float(np.abs(frame - levels)[seen].sum()) for levels in (expected, moved))
-    return after < _TURNED_GAIN * before
+    moved = cv2.warpAffine(expected, shift, small, borderMode=cv2.BORDER_REPLICATE)
+    left, top = math.ceil(abs(x)) + 1, math.ceil(abs(y)) + 1
+    inner = (slice(top, small[1] - top), slice(left, small[0] - left))  # what both have seen
+    before, after = ((frame - levels)[inner].ravel() for levels in (expected, moved))
+    if not before.size:
+        return False
+    return float(np.abs(after - median(after)).mean()) < _TURNED_GAIN * float(np.abs(before - median(before)).mean())
 
 
 @lru_cache(maxsize=8)
