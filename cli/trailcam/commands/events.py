@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
+from trailcam.commands.review.output import print_accuracy, print_with_reviews
 from trailcam.json_records import json_line
 from trailcam_core.errors import DataError
 from trailcam_core.files.names import counted, printable
@@ -16,7 +17,8 @@ from trailcam_core.records import read_toml
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Selection, write_camtrap_dp
 from trailcam_edge.camtrap_dp.rows import Deployment, Project
 from trailcam_edge.store.reader import StoreReader, open_reader
-from trailcam_edge.store.records import CSV_HEADER, EventLine, blind_json, csv_row, event_json, iso_time
+from trailcam_edge.store.records import EventLine, blind_json, iso_time
+from trailcam_edge.store.reviews.tables import REVIEWED, UNREVIEWED
 from trailcam_edge.store.settings import DEFAULT_FOLDER
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
@@ -38,6 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", type=_time, metavar="TIME", help="only events that started before")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the last N")
     parser.add_argument("--blind", action="store_true", help="list blind times and their reasons")
+    said = parser.add_mutually_exclusive_group()
+    said.add_argument("--reviewed", action="store_true", help="only visits that people have reviewed")
+    said.add_argument("--unreviewed", action="store_true", help="only visits that nobody has reviewed")
+    parser.add_argument(
+        "--accuracy",
+        action="store_true",
+        help="state how often each bundle was right, from reviewed random visits; also with --json",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object per event")
     form.add_argument("--csv", action="store_true", help="print one CSV row per event")
@@ -64,6 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print or export the events of a store."""
     with open_reader(arguments.store) as reader:
+        if arguments.reviewed or arguments.unreviewed:
+            reader.restrict(REVIEWED if arguments.reviewed else UNREVIEWED)
+        if arguments.accuracy:
+            print_accuracy(reader, arguments.json)
+            return 0
         if arguments.camtrap_dp is not None:
             return _write_package(arguments, reader)
         if arguments.blind:
@@ -71,13 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         chosen = arguments.label, _unix(arguments.since), _unix(arguments.until)
         after = 0 if arguments.limit is None else reader.before_last(arguments.limit, *chosen)
-        if arguments.json:
-            for event in reader.events(*chosen, after):
-                print(json_line(event_json(event)))
-        elif arguments.csv:
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(CSV_HEADER)
-            writer.writerows(map(csv_row, reader.events(*chosen, after)))
+        if arguments.json or arguments.csv or arguments.reviewed:
+            print_with_reviews(reader, reader.events(*chosen, after), arguments)
         else:
             _print_table(reader.lines(*chosen, after))
     return 0
@@ -163,6 +173,8 @@ def _write_package(arguments: argparse.Namespace, reader: StoreReader) -> int:
     )
     if summary.effort is not None:
         print(f"The camera watched {summary.effort.watched_s / 3600:.2f} h in it.")
+    if summary.deleted:
+        print(f"trailcam: {counted(summary.deleted, 'visit')} that reviewers deleted are left out.", file=sys.stderr)
     if summary.undated:
         print(
             f"trailcam: {summary.undated} visits are left out: their date is unknown, because the clock was never set.",

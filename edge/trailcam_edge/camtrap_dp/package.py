@@ -46,6 +46,8 @@ from trailcam_edge.camtrap_dp.tables import (
 from trailcam_edge.store.effort import Effort, summarise_effort
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
+from trailcam_edge.store.reviews.records import reviewed_label
+from trailcam_edge.store.reviews.tables import standings
 
 SAMPLING_DESIGNS = (
     "simpleRandom",
@@ -71,12 +73,13 @@ class Selection:
 
 @dataclass(frozen=True)
 class PackageSummary:
-    """Contents of a written package; ``undated`` visits have no known date and were left out."""
+    """Contents of a written package; ``undated`` visits have no known date; people left ``deleted`` ones out."""
 
     observations: int
     media: int
     undated: int
     effort: Effort | None
+    deleted: int = 0
 
 
 def write_camtrap_dp(
@@ -117,7 +120,7 @@ def write_camtrap_dp(
             Path(staging).unlink(missing_ok=True)
             raise
     sync_directory(path.parent)
-    return PackageSummary(chosen.number, len(chosen.pictured), chosen.undated, chosen.effort)
+    return PackageSummary(chosen.number, len(chosen.pictured), chosen.undated, chosen.effort, chosen.deleted)
 
 
 class _Chosen:
@@ -129,6 +132,8 @@ class _Chosen:
         self.effort = summarise_effort(reader.watches(), reader.blind_times(), selection.since_s, selection.until_s)
         self.number = self.undated = 0
         self.labels: set[str] = set()
+        self.reviews = standings(reader.connection)
+        self.deleted = 0
         self.pictured: set[str] = set()
         self.boxed = False
         self.times_known = self.effort is None or self.effort.times_known
@@ -144,7 +149,7 @@ class _Chosen:
         bases: set[str] = set()
         for event in self.dated():
             self.number += 1
-            self.labels.add(event.label)
+            self.labels.add(reviewed_label(event.label, self.reviews.get(event.visit_id)) or event.label)
             (start_s, start_basis), (end_s, end_basis) = event.started, event.ended
             bases.update((start_basis, end_basis))
             first_s, last_s = min(first_s, start_s or 0), max(last_s, end_s or 0)
@@ -159,10 +164,13 @@ class _Chosen:
             )
 
     def dated(self) -> Iterator[EventRecord]:
-        """Yield the events whose date is known, in order, and count the others."""
-        self.undated = 0
+        """Yield the events whose date is known, in order, and count the others; people may have deleted some."""
+        self.undated = self.deleted = 0
         for event in self._reader.events(self._selection.label, self._selection.since_s, self._selection.until_s):
-            if event.started.unix_s is None or event.ended.unix_s is None:
+            found = self.reviews.get(event.visit_id)
+            if found is not None and found.review.verdict == "deleted":
+                self.deleted += 1
+            elif event.started.unix_s is None or event.ended.unix_s is None:
                 self.undated += 1
             else:
                 yield event
@@ -185,7 +193,10 @@ def _add_tables(package: zipfile.ZipFile, chosen: _Chosen, deployment: Deploymen
             [deployment_row(deployment, chosen.effort, chosen.span, chosen.times_known)],
         ),
         "media": (MEDIA_COLUMNS, media_rows(chosen.dated() if pictured else (), pictured, deployment)),
-        "observations": (OBSERVATION_COLUMNS, observation_rows(chosen.dated(), pictured, deployment, project)),
+        "observations": (
+            OBSERVATION_COLUMNS,
+            observation_rows(chosen.dated(), pictured, deployment, project, chosen.reviews),
+        ),
         "blind-times": (BLIND_TIME_COLUMNS, blind_rows(chosen.effort, deployment)),
     }
     for name, (columns, rows) in tables.items():

@@ -8,6 +8,7 @@ from typing import Any
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.store.effort import Effort
 from trailcam_edge.store.records import EventRecord, iso_minute
+from trailcam_edge.store.reviews.records import Standing, reviewed_label
 
 _TYPES = {BLANK: "blank", "empty": "blank", UNKNOWN: "unknown", PERSON: "human", "human": "human", "vehicle": "vehicle"}
 
@@ -73,18 +74,27 @@ def media_rows(events: Iterable[EventRecord], pictured: set[str], deployment: De
                 "captureMethod": "activityDetection",
                 "timestamp": utc_stamp(event.started.unix_s),
                 "filePath": f"media/{event.visit_id}.jpg",
-                "filePublic": "false" if _observation_type(event) == "human" else "true",
+                "filePublic": "false" if _observation_type(event.label) == "human" else "true",
                 "fileName": f"{event.visit_id}.jpg",
                 "fileMediatype": "image/jpeg",
             }
 
 
 def observation_rows(
-    events: Iterable[EventRecord], pictured: set[str], deployment: Deployment, project: Project
+    events: Iterable[EventRecord],
+    pictured: set[str],
+    deployment: Deployment,
+    project: Project,
+    reviews: Mapping[str, Standing],
 ) -> Iterator[Row]:
-    """Yield an event-based row for each visit and, if its picture has a box, a media-based row with the box."""
+    """Yield an event-based row for each visit and, if its picture has a box, a media-based row with the box.
+
+    A visit with a review is classified by a person; the answer of the model is in the tags.
+    """
     for event in events:
-        kind = _observation_type(event)
+        found = reviews.get(event.visit_id)
+        label = event.label if found is None else reviewed_label(event.label, found) or UNKNOWN
+        kind = _observation_type(label)
         end = utc_stamp(event.ended.unix_s)
         row: Row = {
             "observationID": event.visit_id,
@@ -94,16 +104,12 @@ def observation_rows(
             "eventEnd": end,
             "observationLevel": "event",
             "observationType": kind,
-            "scientificName": project.taxa.get(event.label),
-            "classificationMethod": "machine",
-            "classifiedBy": event.bundle,
-            "classificationTimestamp": end,
-            "classificationProbability": None if kind in ("unknown", "blank") else round(event.confidence, 4),
-            "observationTags": f"label:{event.label}",
-            "observationComments": None if event.started.known else f"the date is a bound: {event.started.basis}",
+            "scientificName": project.taxa.get(label),
+            **_classification(event, label, kind, found),
+            "observationComments": _comments(event, found),
         }
         yield row
-        if event.box is not None and event.visit_id in pictured:
+        if event.box is not None and event.visit_id in pictured and kind != "blank":
             yield row | {
                 "observationID": f"{event.visit_id}-box",
                 "mediaID": event.visit_id,
@@ -126,8 +132,40 @@ def blind_rows(effort: Effort | None, deployment: Deployment) -> Iterator[Row]:
         }
 
 
-def _observation_type(event: EventRecord) -> str:
-    return _TYPES.get(event.label.lower(), "animal")
+def _classification(event: EventRecord, label: str, kind: str, found: Standing | None) -> Row:
+    """Return the terms of the most recent classification.
+
+    Source: Camtrap DP 1.0.2, observations: the probability is that of a machine, and left out for a person; the time
+    and the person are those of the newest answer.
+    """
+    probability = round(event.confidence, 4)
+    if found is None:
+        return {
+            "classificationMethod": "machine",
+            "classifiedBy": event.bundle,
+            "classificationTimestamp": utc_stamp(event.ended.unix_s),
+            "classificationProbability": None if kind in ("unknown", "blank") else probability,
+            "observationTags": f"label:{event.label}",
+        }
+    machine = f"machineLabel:{event.label}|machineProbability:{probability}|machine:{event.bundle}"
+    return {
+        "classificationMethod": "human",
+        "classifiedBy": found.review.reviewer,
+        "classificationTimestamp": None if found.review.unix_s is None else utc_stamp(found.review.unix_s),
+        "classificationProbability": None,
+        "observationTags": f"label:{label}|{machine}",
+    }
+
+
+def _comments(event: EventRecord, found: Standing | None) -> str | None:
+    words = [] if event.started.known else [f"the date is a bound: {event.started.basis}"]
+    if found is not None and found.disputed:
+        words.append(f"reviewers differ: {', '.join(found.reviewers)}")
+    return "; ".join(words) or None
+
+
+def _observation_type(label: str) -> str:
+    return _TYPES.get(label.lower(), "animal")
 
 
 def _describe_effort(effort: Effort | None) -> str:

@@ -37,10 +37,15 @@ class StoreReader:
     def __init__(self, connection: CheckedConnection) -> None:
         """Read the boots and clock readings."""
         self.connection = connection
+        self._only = "1"
         self._damaged_before = connection.damaged_rows
         boots = self._sound("boot_id, last_monotonic_s", "boots", "ORDER BY number")
         readings = self._sound("boot_id, monotonic_s, wall_s", "clock_readings", "ORDER BY reading_id")
         self.timeline = Timeline([Boot(*row) for row in boots], [ClockReading(*row) for row in readings])
+
+    def restrict(self, condition: str) -> None:
+        """Let ``events``, ``lines`` and ``before_last`` return only visits for which a condition in SQL holds."""
+        self._only = condition
 
     @property
     def damaged_rows(self) -> int:
@@ -173,7 +178,7 @@ class StoreReader:
         if label is not None:
             query += " AND label = ?"
             values.append(label)
-        return f"{query} AND {self.connection.condition('visits')}", values
+        return f"{query} AND {self._only} AND {self.connection.condition('visits')}", values
 
     def _sound(self, columns: str, table: str, order: str) -> sqlite3.Cursor:
         """Return the rows of a table whose checksum is right."""

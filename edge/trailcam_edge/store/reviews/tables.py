@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from trailcam_edge.store.disk.checksums import CheckedConnection
+from trailcam_edge.store.reviews.accuracy import SampledVisit
 from trailcam_edge.store.reviews.records import NewReview, Review, Standing, standing
 
 _COLUMNS = "review_id, visit_id, reviewer, verdict, label, chosen, origin, reviewed_wall_s"
@@ -102,6 +103,21 @@ def standings(connection: CheckedConnection) -> dict[str, Standing]:
         if answer is not None:
             found[visit_id] = answer
     return found
+
+
+def random_sample(connection: CheckedConnection) -> list[SampledVisit]:
+    """Return the reviewed visits of the random sample; those whose row is gone are left out."""
+    query = (
+        "SELECT visit_id, bundle, label FROM visits WHERE visit_id IN "  # noqa: S608 - constants
+        f"(SELECT visit_id FROM reviews WHERE chosen = 'random') AND {connection.condition('visits')}"
+    )
+    rows = connection.execute(query).fetchall()
+    found = reviews_of(connection, [row[0] for row in rows])
+    return [
+        SampledVisit(bundle, label, standing(found[visit_id]))
+        for visit_id, bundle, label in rows
+        if any(review.chosen == "random" and review.verdict != "withdrawn" for review in found.get(visit_id, ()))
+    ]
 
 
 def count_reviews(connection: CheckedConnection) -> int:
