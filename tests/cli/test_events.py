@@ -78,7 +78,9 @@ def test_csv_has_the_fields_of_json(store: Path, capsys: pytest.CaptureFixture[s
     records = _json(capsys)
     assert main(["events", "--store", str(store), "--csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert all(record.pop("review") is None for record in records)
     box = ["box_x", "box_y", "box_width", "box_height"]
+    box += ["review_verdict", "review_label", "reviewers", "review_disputed", "review_time"]
     assert [list(row) for row in rows] == [[*record, *box] for record in records if record.pop("box", 0) is None]
     assert [row["label"] for row in rows] == [record["label"] for record in records]
     assert rows[5]["picture"] == ""

@@ -18,7 +18,7 @@ from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS, Selection, write_
 from trailcam_edge.camtrap_dp.rows import Deployment, Project
 from trailcam_edge.store.reader import StoreReader, open_reader
 from trailcam_edge.store.records import EventLine, blind_json, iso_time
-from trailcam_edge.store.reviews.tables import REVIEWED, UNREVIEWED
+from trailcam_edge.store.reviews.tables import REVIEWED, UNREVIEWED, known_labels
 from trailcam_edge.store.settings import DEFAULT_FOLDER
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
@@ -158,7 +158,7 @@ def _write_package(arguments: argparse.Namespace, reader: StoreReader) -> int:
         arguments.contributor,
         arguments.sampling_design,
         arguments.licence,
-        {} if arguments.taxa is None else _read_taxa(arguments.taxa, reader.counts()),
+        {} if arguments.taxa is None else _read_taxa(arguments.taxa, known_labels(reader.connection)),
     )
     summary = write_camtrap_dp(
         arguments.camtrap_dp,

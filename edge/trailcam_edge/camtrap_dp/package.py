@@ -192,7 +192,7 @@ def _add_tables(package: zipfile.ZipFile, chosen: _Chosen, deployment: Deploymen
             DEPLOYMENT_COLUMNS,
             [deployment_row(deployment, chosen.effort, chosen.span, chosen.times_known)],
         ),
-        "media": (MEDIA_COLUMNS, media_rows(chosen.dated() if pictured else (), pictured, deployment)),
+        "media": (MEDIA_COLUMNS, media_rows(chosen.dated() if pictured else (), pictured, deployment, chosen.reviews)),
         "observations": (
             OBSERVATION_COLUMNS,
             observation_rows(chosen.dated(), pictured, deployment, project, chosen.reviews),

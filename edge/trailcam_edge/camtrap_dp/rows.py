@@ -64,8 +64,10 @@ def deployment_row(deployment: Deployment, effort: Effort | None, span: tuple[fl
     }
 
 
-def media_rows(events: Iterable[EventRecord], pictured: set[str], deployment: Deployment) -> Iterator[Row]:
-    """Yield a row for each picture in the package."""
+def media_rows(
+    events: Iterable[EventRecord], pictured: set[str], deployment: Deployment, reviews: Mapping[str, Standing]
+) -> Iterator[Row]:
+    """Yield a row for each picture in the package; one that model or reviewers call a person is not public."""
     for event in events:
         if event.visit_id in pictured:
             yield {
@@ -74,7 +76,7 @@ def media_rows(events: Iterable[EventRecord], pictured: set[str], deployment: De
                 "captureMethod": "activityDetection",
                 "timestamp": utc_stamp(event.started.unix_s),
                 "filePath": f"media/{event.visit_id}.jpg",
-                "filePublic": "false" if _observation_type(event.label) == "human" else "true",
+                "filePublic": "false" if "human" in _answers(event, reviews) else "true",
                 "fileName": f"{event.visit_id}.jpg",
                 "fileMediatype": "image/jpeg",
             }
@@ -162,6 +164,11 @@ def _comments(event: EventRecord, found: Standing | None) -> str | None:
     if found is not None and found.disputed:
         words.append(f"reviewers differ: {', '.join(found.reviewers)}")
     return "; ".join(words) or None
+
+
+def _answers(event: EventRecord, reviews: Mapping[str, Standing]) -> set[str]:
+    reviewed = reviewed_label(event.label, reviews.get(event.visit_id))
+    return {_observation_type(label) for label in (event.label, reviewed) if label is not None}
 
 
 def _observation_type(label: str) -> str:

@@ -123,6 +123,11 @@ CREATE TABLE reviews (
     reviewed_wall_s REAL                        -- Unix time; NULL while the clock was not set
 ) STRICT;
 CREATE INDEX reviews_by_visit ON reviews (visit_id, reviewer, review_id);
+CREATE TABLE answered (                         -- what the reviews of a visit say together: derived from them
+    event_id INTEGER PRIMARY KEY REFERENCES visits (event_id) ON DELETE CASCADE,
+    verdict TEXT NOT NULL,
+    disputed INTEGER NOT NULL                   -- 1 if reviewers differ
+) STRICT;
 CREATE INDEX visits_by_start ON visits (started_boot_id, started_monotonic_s, label);  -- pages: a day, the calendar
 CREATE INDEX pictures_by_label ON visits (label, confidence) WHERE picture_bytes > 0;  -- pages: the best picture
 CREATE INDEX pictures_by_confidence ON visits (confidence) WHERE picture_bytes > 0;  -- pages: the least sure first
@@ -155,6 +160,7 @@ _RULES = {  # condition of every row of a table
     "stations": "length(deployment_id) BETWEEN 1 AND 200 AND (latitude IS NULL) = (longitude IS NULL) "
     "AND (latitude IS NULL OR (latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180))",
     "card_files": "length(fingerprint) = 16",
+    "answered": "verdict IN ('confirmed', 'label', 'nothing', 'wrong', 'deleted') AND disputed IN (0, 1)",
     "sinks": f"event_id BETWEEN 0 AND {_LAST_VISIT}",
     "sqlite_sequence": "typeof(seq) = 'integer' AND seq BETWEEN 0 AND 1e15 "
     "AND name IN ('boots', 'clock_readings', 'visits', 'blind_times', 'watches', 'reviews')",

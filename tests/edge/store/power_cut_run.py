@@ -103,6 +103,10 @@ def inspect(folder: Path, said: list[str], last_number: int) -> None:
         events = {event.visit_id: event for event in found.events()}
         blind = {record.reason for record in found.blind_times()}
         reviews = {name: len(rows) for name, rows in reviews_of(found.connection, [*events, *names(said)]).items()}
+        answered = {
+            row[0] for row in found.connection.execute("SELECT visit_id FROM visits JOIN answered USING (event_id)")
+        }
+    assert answered == set(reviews), "what is derived from the reviews agrees with them"
     wanted = [text.removeprefix("visit ") for text in said if text.startswith("visit ")]
     assert all(visit_id in events for visit_id in wanted), sorted(set(wanted) - set(events))
     assert all(reviews.get(visit_id) == 2 for visit_id in names(said)), reviews

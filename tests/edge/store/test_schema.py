@@ -206,6 +206,7 @@ def test_the_rows_of_an_older_database_get_checksums(
         "stations",
         "card_files",
         "reviews",
+        "answered",
     ]
 
 

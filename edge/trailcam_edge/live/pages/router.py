@@ -16,6 +16,7 @@ from trailcam_edge.live.pages.desk import Desk, Query, Writer, note_of, parse_na
 from trailcam_edge.live.pages.filters import parse_day, parse_filter
 from trailcam_edge.live.pages.layout import Shell, login_page, message_page
 from trailcam_edge.live.pages.library import Library
+from trailcam_edge.live.pages.markup import tag
 from trailcam_edge.live.pages.now import camera_page, latest_tiles, now_page
 from trailcam_edge.live.pages.overviews import calendar_page, species_page
 from trailcam_edge.live.pages.queues import QUEUES
@@ -212,6 +213,9 @@ class Pages:
         picks = visitor.may_write and "select" in query
         bar = several_bar(self._desk.labels(), f"/visits{chosen.query(select=1)}") if picks else None
         content = visits_page(found, chosen, library.labels(), datetime.now(), bar)
+        if visitor.may_write and not picks and found.events:
+            several = tag("a", "Select several", href=f"/visits{chosen.query(select=1)}", class_="button")
+            content.append(tag("p", several))
         return self._page("Visits", "Visits", note_of(query, "/visits"), *content, script="review.js")
 
     def _visit(self, visit_id: str, query: Query, visitor: Visitor) -> Response:

@@ -186,6 +186,12 @@ def test_a_visit_far_down_the_random_order_was_not_drawn(gate: Gate) -> None:
     assert rows == {name(19): "random", name(20): "list"}
 
 
+def test_an_undone_answer_of_the_random_order_is_asked_for_again(filled: Gate) -> None:
+    assert walk(filled, "random")[:3] == [0, 1, 2]
+    post(filled, "/undo", rows="2-2")
+    assert walk(filled, "random") == [1]
+
+
 def test_visits_whose_names_are_not_random_are_in_no_sample(gate: Gate) -> None:
     gate.store.add_visit(make_visit(1, visit_id="imported-0001"))
     assert gate.pages.answer("/review/random", {}, JO).status == 200
