@@ -121,7 +121,7 @@ def test_nothing_is_said_from_visits_that_were_chosen(folder: Path, capsys: pyte
     with StoreReports(folder, "Jo") as reports:
         reports.save([NewReview(name(1), "Jo", "wrong", None, "unsure", "here")])
     assert main(["events", "--store", str(folder), "--accuracy"]) == 1
-    assert "The 1 reviews are of chosen visits, and say nothing of the rest" in capsys.readouterr().err
+    assert "The 1 reviews are of chosen visits, and not representative" in capsys.readouterr().err
 
 
 def test_a_store_that_a_camera_uses_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

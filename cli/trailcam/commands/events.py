@@ -40,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", type=_time, metavar="TIME", help="only events that started before")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the last N")
     parser.add_argument("--blind", action="store_true", help="list blind times and their reasons")
-    said = parser.add_mutually_exclusive_group()
-    said.add_argument("--reviewed", action="store_true", help="only visits that people have reviewed")
-    said.add_argument("--unreviewed", action="store_true", help="only visits that nobody has reviewed")
+    answers = parser.add_mutually_exclusive_group()
+    answers.add_argument("--reviewed", action="store_true", help="only visits with a review")
+    answers.add_argument("--unreviewed", action="store_true", help="only visits without a review")
     parser.add_argument(
         "--accuracy",
         action="store_true",

@@ -67,7 +67,7 @@ def deployment_row(deployment: Deployment, effort: Effort | None, span: tuple[fl
 def media_rows(
     events: Iterable[EventRecord], pictured: set[str], deployment: Deployment, reviews: Mapping[str, Standing]
 ) -> Iterator[Row]:
-    """Yield a row for each picture in the package; one that model or reviewers call a person is not public."""
+    """Yield a row for each picture in the package; one that model or reviewers call a human is not public."""
     for event in events:
         if event.visit_id in pictured:
             yield {
@@ -91,7 +91,7 @@ def observation_rows(
 ) -> Iterator[Row]:
     """Yield an event-based row for each visit and, if its picture has a box, a media-based row with the box.
 
-    A visit with a review is classified by a person; the answer of the model is in the tags.
+    A visit with a review is classified by its reviewer; the answer of the model is in the tags.
     """
     for event in events:
         found = reviews.get(event.visit_id)
@@ -137,8 +137,8 @@ def blind_rows(effort: Effort | None, deployment: Deployment) -> Iterator[Row]:
 def _classification(event: EventRecord, label: str, kind: str, found: Standing | None) -> Row:
     """Return the terms of the most recent classification.
 
-    Source: Camtrap DP 1.0.2, observations: the probability is that of a machine, and left out for a person; the time
-    and the person are those of the newest answer.
+    Source: Camtrap DP 1.0.2, observations: the probability is that of a machine, and left out for a human; time and
+    name are those of the newest answer.
     """
     probability = round(event.confidence, 4)
     if found is None:

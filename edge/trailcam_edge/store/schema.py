@@ -111,19 +111,19 @@ CREATE TABLE card_files (
 ) STRICT;
 CREATE INDEX card_files_by_path ON card_files (station, path);
 CREATE INDEX visits_by_station ON visits (station, event_id) WHERE station IS NOT NULL;
--- Reviews: what people say of visits, beside the events and never over them. Rows are only added.
+-- Reviews: answers of people, beside the events and never over them. Rows are only added.
 CREATE TABLE reviews (
     review_id INTEGER PRIMARY KEY AUTOINCREMENT, -- order of storing: the newest of each reviewer counts
     visit_id TEXT NOT NULL,                     -- no reference: a review outlives the row of its visit
     reviewer TEXT NOT NULL,
     verdict TEXT NOT NULL,                      -- confirmed, label, nothing, wrong, deleted, withdrawn
     label TEXT,                                 -- the other label; NULL with every other verdict
-    chosen TEXT NOT NULL,                       -- why it was looked at: random, unsure, unknown, rare, list
+    chosen TEXT NOT NULL,                       -- why it was reviewed: random, unsure, unknown, rare, list
     origin TEXT NOT NULL,                       -- from where
     reviewed_wall_s REAL                        -- Unix time; NULL while the clock was not set
 ) STRICT;
 CREATE INDEX reviews_by_visit ON reviews (visit_id, reviewer, review_id);
-CREATE TABLE answered (                         -- what the reviews of a visit say together: derived from them
+CREATE TABLE answered (                         -- combined answer of the reviews of a visit
     event_id INTEGER PRIMARY KEY REFERENCES visits (event_id) ON DELETE CASCADE,
     verdict TEXT NOT NULL,
     disputed INTEGER NOT NULL                   -- 1 if reviewers differ

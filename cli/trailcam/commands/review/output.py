@@ -46,7 +46,7 @@ def print_accuracy(reader: StoreReader, as_json: bool) -> None:
     bundles = measure_accuracy(random_sample(reader.connection))
     if not bundles:
         others = count_reviews(reader.connection)
-        reason = f" The {others} reviews are of chosen visits, and say nothing of the rest." if others else ""
+        reason = f" The {others} reviews are of chosen visits, and not representative." if others else ""
         raise DataError(
             f"No random visit has been reviewed, so the accuracy is not known.{reason} "
             'Review some with "trailcam review STORE" or on the live page, under "Random visits".'
@@ -82,10 +82,10 @@ def _review_row(found: Standing | None) -> list[str]:
 
 def _line(event: EventRecord, found: Standing | None) -> str:
     when = event_json(event)["start"] or "at an unknown time"
-    said = "" if found is None else found.review.verdict
+    verdict = "" if found is None else found.review.verdict
     shown = reviewed_label(event.label, found)
     names = "" if found is None else f" by {', '.join(found.reviewers)}{' (disputed)' if found.disputed else ''}"
-    words = f"{said}{'' if said != 'label' else f' {shown}'}{names}"
+    words = f"{verdict}{'' if verdict != 'label' else f' {shown}'}{names}"
     return f"{when:<26}{printable(event.label):<16}{event.confidence:>4.0%}  {printable(words)}"
 
 

@@ -1,4 +1,4 @@
-"""The addresses for reviews: what to look at first, one visit after the other, and the forms that store answers."""
+"""The addresses for reviews: what to review first, one visit after the other, and the forms that store answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol

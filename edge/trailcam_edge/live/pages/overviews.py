@@ -53,7 +53,7 @@ def calendar_page(days: list[Day], ends: tuple[date, date] | None) -> list[Child
 def accuracy_table(bundles: Sequence[BundleAccuracy]) -> Html:
     """Return how often each bundle was right, from reviewed random visits."""
     if not bundles:
-        words = 'Not known yet: no visit of "Random visits" has been reviewed. Other reviews say nothing of the rest.'
+        words = 'Not known yet: no visit of "Random visits" has been reviewed. Other reviews are of chosen visits.'
         return tag("section", tag("h2", "How right is it here"), tag("p", words, class_="soft"), class_="card")
     tables = [
         tag(

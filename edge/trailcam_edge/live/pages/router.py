@@ -63,7 +63,7 @@ class Source(Protocol):
 
     @property
     def reviewer(self) -> str:
-        """The name for reviews of somebody who has given none."""
+        """The name for reviews of a client without a name."""
 
     @property
     def writer(self) -> Writer | None:
@@ -131,7 +131,7 @@ class Pages:
         return Response(404, TEXT, b"No such page.\n")
 
     def post(self, path: str, text: str, visitor: Visitor) -> Response:
-        """Store what an encoded form says; the client may write."""
+        """Store the answers of an encoded form; the client may write."""
         headers: dict[str, str] = {}
         try:
             form = parse_form(text)

@@ -1,6 +1,6 @@
 """How often the camera is right, from reviewed random visits. Pure functions.
 
-Visits that people chose for being hard, rare or unknown say nothing about the others, so only the random sample counts
+Visits that people chose for being hard, rare or unknown do not represent the others, so only the random sample counts
 (``chosen`` is "random"). Each fraction has its 95 % interval after Wilson.
 
 Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927; the interval keeps
@@ -18,7 +18,7 @@ from trailcam_edge.store.reviews.records import Standing, reviewed_label
 
 
 class SampledVisit(NamedTuple):
-    """One visit of the random sample: what the camera answered, and what people said of it."""
+    """One visit of the random sample: what the camera answered, and its reviews."""
 
     bundle: str
     label: str

@@ -17,10 +17,9 @@ UNREVIEWED = f"NOT EXISTS {_ANSWERED})"
 DELETED = f"EXISTS {_ANSWERED} AND a.verdict = 'deleted')"
 CORRECTED = f"EXISTS {_ANSWERED} AND a.verdict IN ('label', 'nothing', 'wrong'))"
 DISPUTED = f"EXISTS {_ANSWERED} AND a.disputed)"
-NOT_DRAWN = (  # no answer to it as a part of the random sample
-    f"NOT (EXISTS (SELECT 1 FROM reviews d WHERE d.visit_id = visits.visit_id AND d.chosen = 'random') AND {REVIEWED})"
-)
-IS_RANDOM = f"visit_id GLOB '{'[0-9a-f]' * 32}'"  # made by chance: only then is their order a random one
+_DRAWN = "EXISTS (SELECT 1 FROM reviews d WHERE d.visit_id = visits.visit_id AND d.chosen = 'random')"
+NOT_DRAWN = f"NOT ({_DRAWN} AND {REVIEWED})"  # no answer to it as a part of the random sample
+IS_RANDOM = f"visit_id GLOB '{'[0-9a-f]' * 32}'"  # random identifiers, so their order is random
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def reviews_of(connection: CheckedConnection, visit_ids: Sequence[str]) -> dict[
 
 
 def standings(connection: CheckedConnection) -> dict[str, Standing]:
-    """Return what is said of every visit that has a review, by ``visit_id``."""
+    """Return the combined answer of every visit that has a review, by ``visit_id``."""
     found: dict[str, Standing] = {}
     for visit_id, reviews in _grouped(_read(connection, "1", (), "visit_id, review_id")):
         answer = standing(reviews)
