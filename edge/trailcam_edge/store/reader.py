@@ -28,6 +28,7 @@ _LINE_COLUMNS = (
     "THEN max(0.0, ended_monotonic_s - started_monotonic_s) ELSE 0.0 END, label, confidence, "
     "CASE WHEN picture_bytes THEN visit_id END"
 )
+_SPARE = 2
 _SPAN_COLUMNS = "started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s"
 
 
@@ -89,10 +90,16 @@ class StoreReader:
         return (event for event in found if _within(event.started.unix_s, since_s, until_s))
 
     def select(self, condition: str, values: Sequence[object], order: str, limit: int) -> list[EventRecord]:
-        """Return the sound events for which a condition in SQL over the table ``visits`` holds."""
-        sound = self.connection.condition("visits")
-        query = f"SELECT {_VISIT_COLUMNS} FROM visits WHERE {condition} AND {sound} ORDER BY {order} LIMIT ?"  # noqa: S608
-        return [self._event(row) for row in self.connection.execute(query, (*values, limit))]
+        """Return the sound events for which a condition in SQL over the table ``visits`` holds.
+
+        Checksums are computed for the found rows only, so ``_SPARE`` damaged ones of them can be replaced.
+        """
+        inner = f"SELECT event_id FROM visits WHERE {condition} ORDER BY {order} LIMIT ?"  # noqa: S608 - constants
+        query = (
+            f"SELECT {_VISIT_COLUMNS} FROM visits WHERE event_id IN ({inner}) "  # noqa: S608 - constants
+            f"AND {self.connection.condition('visits')} ORDER BY {order} LIMIT ?"
+        )
+        return [self._event(row) for row in self.connection.execute(query, (*values, limit + _SPARE, limit))]
 
     def lines(
         self,

@@ -130,7 +130,7 @@ CREATE TABLE answered (                         -- combined answer of the review
 ) STRICT;
 CREATE INDEX visits_by_start ON visits (started_boot_id, started_monotonic_s, label);  -- pages: a day, the calendar
 CREATE INDEX pictures_by_label ON visits (label, confidence) WHERE picture_bytes > 0;  -- pages: the best picture
-CREATE INDEX pictures_by_confidence ON visits (confidence) WHERE picture_bytes > 0;  -- pages: the least sure first
+CREATE INDEX pictures_by_confidence ON visits (confidence, label) WHERE picture_bytes > 0;  -- the least sure
 """
 
 SEALED_SINCE = 3

@@ -57,8 +57,12 @@ class Desk:
         """Return the content of the page with all queues."""
         with self._library().reading() as reader:
             counts = {name: waiting(reader, queue) if visitor.may_write else 0 for name, queue in QUEUES.items()}
-            accuracy = accuracy_table(measure_accuracy(random_sample(reader.connection)))
-        return queues_page(counts, visitor, accuracy)
+        return queues_page(counts, visitor)
+
+    def accuracy(self) -> Children:
+        """Return the content of the page that states how often the camera was right."""
+        with self._library().reading() as reader:
+            return [accuracy_table(measure_accuracy(random_sample(reader.connection)))]
 
     def first(self, name: str) -> str | None:
         """Return the address of the first visit of a queue, None if nothing is left."""

@@ -54,11 +54,11 @@ def accuracy_table(bundles: Sequence[BundleAccuracy]) -> Html:
     """Return how often each bundle was right, from reviewed random visits."""
     if not bundles:
         words = 'Not known yet: no visit of "Random visits" has been reviewed. Other reviews are of chosen visits.'
-        return tag("section", tag("h2", "How right is it here"), tag("p", words, class_="soft"), class_="card")
+        return tag("section", tag("h1", "How right is it here"), tag("p", words, class_="soft"))
     tables = [
         tag(
             "div",
-            tag("h3", bundle.bundle),
+            tag("h2", bundle.bundle),
             tag(
                 "table",
                 tag(
@@ -73,7 +73,7 @@ def accuracy_table(bundles: Sequence[BundleAccuracy]) -> Html:
         for bundle in bundles
     ]
     note = "From reviewed random visits; the last column is the interval in which the true value is in 95 of 100 cases."
-    return tag("section", tag("h2", "How right is it here"), tag("p", note, class_="soft"), tables, class_="card")
+    return tag("section", tag("h1", "How right is it here"), tag("p", note, class_="soft"), tables)
 
 
 def _species(each: Species) -> Html:

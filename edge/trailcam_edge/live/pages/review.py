@@ -131,7 +131,7 @@ def done_note(done: str, gone: str, here: str) -> Html | None:
     return tag("div", tag("span", f"{words} {_gone_words(gone)}", role="status"), undo, class_="done")
 
 
-def queues_page(counts: Mapping[str, int], visitor: Visitor, notes: Child = None) -> list[Child]:
+def queues_page(counts: Mapping[str, int], visitor: Visitor) -> list[Child]:
     """Return the content of the page with the queues."""
     rows = [
         tag(
@@ -159,13 +159,18 @@ def queues_page(counts: Mapping[str, int], visitor: Visitor, notes: Child = None
         class_="filter",
         id="name",
     )
-    several = tag("p", tag("a", "Several at once", href="/visits?select=1", class_="button"))
+    several = tag("a", "Several at once", href="/visits?select=1", class_="button")
+    accuracy = tag("a", "How right is it here", href="/accuracy", class_="button")
     write = (
-        [tag("ul", rows, class_="queues"), several, tag("section", tag("h2", "Who reviews"), name_form, class_="card")]
+        [
+            tag("ul", rows, class_="queues"),
+            tag("p", several, " ", accuracy),
+            tag("section", tag("h2", "Who reviews"), name_form, class_="card"),
+        ]
         if visitor.may_write
-        else [tag("p", _READ_ONLY, class_="empty")]
+        else [tag("p", _READ_ONLY, class_="empty"), tag("p", accuracy)]
     )
-    return [tag("h1", "Review"), *write, notes]
+    return [tag("h1", "Review"), *write]
 
 
 _READ_ONLY = (

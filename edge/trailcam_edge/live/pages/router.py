@@ -100,6 +100,7 @@ class Pages:
             "/species": self._species,
             "/calendar": self._calendar,
             "/review": self._review,
+            "/accuracy": self._accuracy,
             "/camera": self._camera,
             "/latest": self._latest,
             "/state.json": self._state,
@@ -183,6 +184,9 @@ class Pages:
     def _review(self, query: Query, visitor: Visitor) -> Response:
         content = self._desk.overview(visitor)
         return self._page("Review", "Review", note_of(query, "/review"), *content, script="review.js")
+
+    def _accuracy(self, _query: Query, _visitor: Visitor) -> Response:
+        return self._page("How right is it here", "Review", *self._desk.accuracy())
 
     def _queue(self, name: str, visit_id: str | None, query: Query, visitor: Visitor) -> Response:
         if visit_id is None:

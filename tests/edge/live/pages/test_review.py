@@ -222,6 +222,15 @@ def test_the_overview_counts_what_is_left(filled: Gate) -> None:
     assert counts == {"random": "10", "unsure": "9", "unknown": "1", "rare": "2", "list": "10"}
 
 
+def test_the_page_states_the_accuracy_from_random_visits_only(filled: Gate) -> None:
+    walk(filled, "unsure")
+    assert "Not known yet" in filled.text("/accuracy")
+    walk(filled, "random", verdict="nothing")
+    text = filled.text("/accuracy")
+    assert '<th scope="row">lynx</th><td>0 of 8</td><td>0%</td><td>0% to 32%</td>' in text
+    assert '<th scope="row">all labels</th><td>0 of 9</td>' in text
+
+
 def test_one_statement_stores_all_or_nothing(filled: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     good, bad = (NewReview(name(n), "Jo", "confirmed", None, "list", "x") for n in (1, 2))
     object.__setattr__(bad, "verdict", None)
