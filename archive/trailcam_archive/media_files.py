@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal
 
-from trailcam_core.datasets.class_folders import SYSTEM_FOLDERS
+from trailcam_core.datasets.class_folders import is_system_name
 from trailcam_core.errors import SourceError
 
 MediaKind = Literal["photograph", "clip"]
@@ -85,7 +85,7 @@ class _Walk:
             return
         folders: list[tuple[Path, tuple[int, int]]] = []
         for entry in found:
-            if entry.name.startswith(".") or entry.name.lower() in SYSTEM_FOLDERS:
+            if is_system_name(entry.name):
                 continue
             path, kind = folder / entry.name, media_kind(entry.name)
             try:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from trailcam_core.files.names import printable
 from trailcam_core.network.secrets import mask_text
 
-_LOGGERS = ("trailcam_core", "trailcam_edge")
+_LOGGERS = ("trailcam_core", "trailcam_edge", "trailcam_train")
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.DEBUG, 7))  # syslog(3)
 
 

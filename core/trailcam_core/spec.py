@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from trailcam_core.records import Choice, Key, Pattern, Range
+from trailcam_core.statistics.clustered import Rate
 
 SCHEMA_VERSION = 1  # of a bundle without the keys of a later one, so that older devices read it
 SCHEMA_VERSIONS = (1, 2)
@@ -24,6 +25,7 @@ VERSION_PATTERN = r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}([.+-][0-9A-Za-z.+-]{1,40}
 
 _NAME = Pattern(r"[a-z0-9][a-z0-9._-]{0,63}", "1 to 64 of a-z 0-9 . _ -")
 _RUNTIME_VERSION = Pattern(r"[0-9]{1,4}(\.[0-9]{1,4}){0,2}", "a version such as 2.14, or null")
+_TITLE = Pattern(r"[ -~]{1,80}", "1 to 80 printable ASCII characters")
 _Fraction = Annotated[float, Range(0.0, 1.0)]
 
 
@@ -161,6 +163,30 @@ class Drift:
 
 
 @dataclass(frozen=True)
+class FieldRow:
+    """One kind of test of a camera: ``right`` and ``wrong`` of ``n`` clips or pictures.
+
+    ``groups`` counts the scenes, kinds or places that the intervals resample. ``right`` is None where no label is
+    right: empties and other animals.
+    """
+
+    name: Annotated[str, _TITLE]
+    unit: Annotated[str, Choice("clips", "pictures")]
+    n: Annotated[int, Range(1, 1_000_000_000)]
+    groups: Annotated[int, Range(1, 1_000_000_000)]
+    right: Rate | None
+    wrong: Rate
+
+
+@dataclass(frozen=True)
+class FieldFigures:
+    """What was measured on device crops, generated clips, other animals and empties; ``docs/field.md`` says how."""
+
+    rows: tuple[FieldRow, ...]
+    false_visits_per_hour: Rate | None = None
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything that a device needs to run a bundle and that an operator needs to trust it."""
 
@@ -174,8 +200,10 @@ class Manifest:
     drift: Drift | None
     provenance: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+    field_figures: Annotated[FieldFigures | None, Key("field")] = None
 
 
-def schema_version_of(output: OutputSpec) -> int:
-    """Return the oldest schema version that can hold a bundle with this output."""
-    return 2 if output.blank_labels or output.unknown_labels or output.feature_map is not None else 1
+def schema_version_of(output: OutputSpec, field_figures: FieldFigures | None = None) -> int:
+    """Return the oldest schema version that can hold a bundle with this output and these figures."""
+    is_new = output.blank_labels or output.unknown_labels or output.feature_map is not None
+    return 2 if is_new or field_figures is not None else 1

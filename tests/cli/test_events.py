@@ -80,8 +80,11 @@ def test_csv_has_the_fields_of_json(store: Path, capsys: pytest.CaptureFixture[s
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert all(record.pop("review") is None for record in records)
     box = ["box_x", "box_y", "box_width", "box_height"]
-    box += ["review_verdict", "review_label", "reviewers", "review_disputed", "review_time"]
-    assert [list(row) for row in rows] == [[*record, *box] for record in records if record.pop("box", 0) is None]
+    said = ["review_verdict", "review_label", "reviewers", "review_disputed", "review_time"]
+    place = ["station", "camera", "latitude", "longitude", "start_local", "end_local", "source"]
+    for record in records:
+        assert [record.pop(name) for name in ("box", "station", "source")] == [None] * 3
+    assert [list(row) for row in rows] == [[*record, *box, *place, *said] for record in records]
     assert [row["label"] for row in rows] == [record["label"] for record in records]
     assert rows[5]["picture"] == ""
 
@@ -169,6 +172,18 @@ def test_a_wrong_name_in_taxa_is_said(store: Path, tmp_path: Path, capsys: pytes
 def test_no_store_is_said_with_the_next_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["events", "--store", str(tmp_path)]) == 1
     assert "--store" in capsys.readouterr().err
+
+
+def test_the_default_name_of_a_deployment_is_that_of_no_other(store: Path, tmp_path: Path) -> None:
+    names = set()
+    for location, camera in (("a_b", "c"), ("a", "b_c"), ("a_", "b"), ("a", "_b"), ("a%5Fb", "c"), ("a_b_c", "")):
+        words = ["--location-id", location, *(["--camera-id", camera] if camera else [])]
+        assert main(["events", "--store", str(store), "--camtrap-dp", str(tmp_path / "p.zip"), *PLACE, *words]) == 0
+        with zipfile.ZipFile(tmp_path / "p.zip") as package:
+            (row,) = csv.DictReader(io.StringIO(package.read("deployments.csv").decode()))
+        names.add(row["deploymentID"])
+    assert len(names) == 6
+    assert "a%5Fb_c_52.70000_23.80000" in names
 
 
 def test_events_can_be_listed_while_the_camera_writes(store: Path, capsys: pytest.CaptureFixture[str]) -> None:

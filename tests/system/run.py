@@ -30,7 +30,18 @@ RUNTIMES = {  # packages, then the script and its leading arguments
     "onnxruntime": (("onnxruntime==1.17.3", "ai-edge-litert==2.1.0", *_OLD), ("replay_bundles.py", "onnx")),
     "mediapipe": (("mediapipe", "ai-edge-litert", "tqdm"), ("mediapipe_labels.py",)),
 }
-TESTS = (*IN_A_DEVICE, *WITH_A_LIBRARY, *RUNTIMES)
+CLUSTER = (
+    "ray",
+    "pyarrow",
+    "fsspec",
+    "numpy",
+    "opencv-python-headless",
+    "ai-edge-litert",
+    "tqdm",
+    "tuf",
+    "backports.zstd",
+)
+TESTS = (*IN_A_DEVICE, *WITH_A_LIBRARY, *RUNTIMES, "cluster")
 
 
 def main(words: list[str]) -> int:
@@ -41,7 +52,10 @@ def main(words: list[str]) -> int:
     if name in WITH_A_LIBRARY:
         return _run_with_a_library(name)
     if name in RUNTIMES:
-        return _run_on_a_runtime(name, words[1:])
+        packages, (script, *first) = RUNTIMES[name]
+        return _run_with_packages(name, packages, ROOT / "tests" / "environments" / script, [*first, *words[1:]])
+    if name == "cluster":
+        return _run_with_packages(name, CLUSTER, SYSTEM / "system_test_cluster.py", words[1:])
     print(f"TEST={name}: no such system test, expected one of {', '.join(TESTS)}.", file=sys.stderr)
     return 2
 
@@ -64,9 +78,8 @@ def _run_with_a_library(name: str) -> int:
     return 0
 
 
-def _run_on_a_runtime(name: str, words: list[str]) -> int:
+def _run_with_packages(name: str, packages: tuple[str, ...], script: Path, words: list[str]) -> int:
     """Run a script in an environment with other packages; a package without a wheel skips the test."""
-    packages, (script, *first) = RUNTIMES[name]
     environment = ROOT / f".venv-{name}"
     python = environment / "bin" / "python"
     if not python.exists():
@@ -76,8 +89,8 @@ def _run_on_a_runtime(name: str, words: list[str]) -> int:
         shutil.rmtree(environment)
         print(f"skipped: {name} has no wheel for this Python and machine.")
         return 0
-    path = os.pathsep.join(str(ROOT / part) for part in ("core", "edge", "cli"))
-    program = [str(python), str(ROOT / "tests" / "environments" / script), *first, *words]
+    path = os.pathsep.join(str(ROOT / part) for part in ("core", "edge", "archive", "cli"))
+    program = [str(python), str(script), *words]
     return subprocess.call(program, env=os.environ | {"PYTHONPATH": path})
 
 

@@ -1,6 +1,7 @@
 """Fetch one picture from a web server, within bounds of size and time."""
 
 import time
+from urllib.parse import unquote
 
 import urllib3
 
@@ -12,7 +13,7 @@ MAX_DOWNLOAD_BYTES = 256_000_000  # as for a file
 _LONGEST_S = 60.0
 _SILENCE_S = 15.0
 _CHUNK_BYTES = 1 << 16
-_RETRIES = urllib3.Retry(connect=1, read=0, status=0, other=0, redirect=5, backoff_factor=0.5)
+_RETRIES = urllib3.Retry(connect=0, read=0, status=0, other=0, redirect=5)  # it logs a retry with the whole address
 
 
 def download(address: str, max_bytes: int = MAX_DOWNLOAD_BYTES, longest_s: float = _LONGEST_S) -> bytes:
@@ -30,7 +31,9 @@ def download(address: str, max_bytes: int = MAX_DOWNLOAD_BYTES, longest_s: float
     timeout = urllib3.Timeout(connect=min(_SILENCE_S, longest_s), read=min(_SILENCE_S, longest_s))
     with urllib3.PoolManager(ssl_context=client_context(), retries=_RETRIES, timeout=timeout) as pool:
         try:
-            response = pool.request("GET", address, preload_content=False, headers={"User-Agent": "trailcam"})
+            auth = urllib3.util.parse_url(address).auth
+            headers = urllib3.util.make_headers(basic_auth=unquote(auth) if auth else None, user_agent="trailcam")
+            response = pool.request("GET", address, preload_content=False, headers=headers)
         except (urllib3.exceptions.HTTPError, UnicodeError) as error:
             raise SourceError(f"{mask_address(address)}: cannot be fetched ({_reason(error)}).") from error
         try:
@@ -60,10 +63,10 @@ def _reason(error: Exception) -> str:
     cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
     if isinstance(cause, urllib3.exceptions.NameResolutionError):
         return "no such host"
-    if isinstance(cause, urllib3.exceptions.TimeoutError):
-        return "no answer in time"
     if isinstance(cause, urllib3.exceptions.NewConnectionError):
         return "no connection"
+    if isinstance(cause, urllib3.exceptions.TimeoutError):
+        return "no answer in time"
     if isinstance(cause, urllib3.exceptions.SSLError):
         return "its certificate is not accepted"
     return type(cause).__name__

@@ -16,13 +16,20 @@ _SAMPLE_BYTES = 16_384  # from the beginning, the middle and the end: a card of 
 class Recording:
     """One photograph or clip.
 
-    ``unix_s`` is when it began, None if that is unknown. ``fingerprint`` is the same for every copy of the file.
+    ``unix_s`` is when it began, None if that is unknown; ``duration_s`` is that of a clip as its file states it.
+    ``fingerprint`` is the same for every copy of the file.
     """
 
     file: MediaFile
     station: str
     unix_s: float | None
     fingerprint: bytes
+    duration_s: float = 0.0
+
+    @property
+    def ended_s(self) -> float | None:
+        """When it ended, in Unix time, as far as its file states it."""
+        return None if self.unix_s is None else self.unix_s + self.duration_s
 
     @property
     def name(self) -> str:
@@ -31,7 +38,7 @@ class Recording:
 
 
 def fingerprint(path: Path) -> bytes:
-    """Return 16 bytes that tell files apart by their size and three samples.
+    """Return 16 bytes that differ between files: a digest of their size and three samples.
 
     Raises:
         OSError: the file cannot be read.
@@ -46,20 +53,21 @@ def fingerprint(path: Path) -> bytes:
 
 
 def group_sequences(recordings: Iterable[Recording], gap_s: float) -> Iterator[tuple[Recording, ...]]:
-    """Yield the sequences of a card: recordings of one station that begin at most ``gap_s`` after the one before.
+    """Yield the sequences of a card: recordings of one station that begin at most ``gap_s`` after the one before ended.
 
-    A recording of unknown time is a sequence of its own. Stations are in the order of their names, and their sequences
+    A recording of unknown time is a separate sequence. Stations are in the order of their names, and their sequences
     in that of their times; those of unknown time come last, by path.
     """
     ordered = sorted(recordings, key=_place)
     for _, found in groupby(ordered, key=lambda each: each.station):
         waiting: list[Recording] = []
+        last_s = float("-inf")
         for each in found:
-            last_s = waiting[-1].unix_s if waiting else None
-            if waiting and (each.unix_s is None or last_s is None or each.unix_s - last_s > gap_s):
+            if waiting and (each.unix_s is None or each.unix_s - last_s > gap_s):
                 yield tuple(waiting)
-                waiting = []
+                waiting, last_s = [], float("-inf")
             waiting.append(each)
+            last_s = last_s if each.ended_s is None else max(last_s, each.ended_s)
         yield tuple(waiting)
 
 

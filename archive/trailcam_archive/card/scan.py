@@ -1,4 +1,4 @@
-"""The first look at a card: its files with station, time and fingerprint, before a pixel is decoded."""
+"""The list of a card: its files with station, time and fingerprint, before a pixel is decoded."""
 
 import threading
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from trailcam_archive.card.settings import CardSettings
 from trailcam_archive.card.stations import StationRow, StationTable
 from trailcam_archive.media_files import MediaFile, walk_media
 from trailcam_archive.times.clock import CameraClock
-from trailcam_archive.times.recorded import StatedTime, recorded_time
+from trailcam_archive.times.recorded import StatedTime, clip_duration_s, recorded_time
 from trailcam_core.errors import DataError
 from trailcam_core.jobs.progress import Progress
 
@@ -94,21 +94,23 @@ class Scan:
         try:
             mark = fingerprint(file.path)
             stated = recorded_time(file.path, file.kind)
+            duration_s = clip_duration_s(file.path) if file.kind == "clip" else 0.0
         except OSError as error:
             self._on_problem(file.path, str(error.strerror))
             return
         name = row.station.deployment_id
         clock = row.clock or self._clock
         contents.stations.setdefault(name, row)
-        recording = Recording(file, name, self._unix_s(stated, clock), mark)
+        recording = Recording(file, name, self._unix_s(stated, clock), mark, duration_s)
         if mark in self._met:
             contents.copies.append(recording.name)
             return
         self._met.add(mark)
         self._check_start(name, stated)
-        if recording.unix_s is not None:
-            first_s, last_s = contents.spans.get(name, (recording.unix_s, recording.unix_s))
-            contents.spans[name] = min(first_s, recording.unix_s), max(last_s, recording.unix_s)
+        if recording.unix_s is not None and recording.ended_s is not None:
+            ended_s = recording.ended_s
+            first_s, last_s = contents.spans.get(name, (recording.unix_s, ended_s))
+            contents.spans[name] = min(first_s, recording.unix_s), max(last_s, ended_s)
         if not self._is_known(recording, clock):
             contents.new.append(recording)
 
@@ -144,7 +146,7 @@ class Scan:
         """Refuse ``start`` for a second recording of a station.
 
         Raises:
-            DataError: nobody knows when the second one began.
+            DataError: it does not date the second one.
         """
         if stated is not None or self._settings.start is None:
             return

@@ -14,7 +14,7 @@ class CardSettings:
     """How recordings become visits.
 
     Attributes:
-        gap_s: recordings that begin at most so long after the one before are one sequence.
+        gap_s: recordings that begin at most so long after the end of the one before are one sequence.
         start: when the one recording of a station that states no time began, with a zone; None leaves it unknown.
         clips_are_local: containers that are defined in UTC hold local time, as many trail cameras write it.
         visits: which confidence a label needs, and which labels are outcomes.

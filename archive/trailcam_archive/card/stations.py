@@ -38,7 +38,7 @@ class StationTable:
     Args:
         card: the name of the station of files that lie in no folder of a station.
         rows: stations by their folder below the card, with ``/`` between its parts; None makes one of every folder.
-        single: the whole card is one station, whatever its folders.
+        single: the whole card is one station, with all of its folders.
     """
 
     def __init__(self, card: str, rows: Mapping[str, StationRow] | None = None, single: bool = False) -> None:

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 _CHUNK_BYTES = 1 << 16
 _MOST_CHARACTERS = 64 << 20  # of one value: an image with 10,000 boxes has 1 MB
 _SPACE = " \t\r\n"
+_IN_NUMBERS = "0123456789.eE+-"
 
 
 class JsonStreamError(ValueError):
@@ -81,11 +82,12 @@ class _Text:
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._text, self._position)
-            except (json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
                 if not self._read_more():
                     raise JsonStreamError(f"not JSON, or cut off ({error})") from error
                 continue
-            if end < len(self._text) or not self._read_more():  # a number at the end may go on
+            may_go_on = end == len(self._text) or self._text[end] in _IN_NUMBERS
+            if not may_go_on or not self._read_more():
                 self._position = end
                 return value
 

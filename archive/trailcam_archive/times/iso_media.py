@@ -69,6 +69,17 @@ def movie_time(file: BoundedFile) -> datetime | None:
     return time if FIRST_YEAR <= time.year <= LAST_YEAR else None
 
 
+def movie_duration_s(file: BoundedFile) -> float:
+    """Return the duration that an MP4 or MOV file states, 0 if it states none; raises as ``movie_time`` does."""
+    movie = find_box(iter_boxes(file, Span(0, file.size_bytes)), b"moov")
+    header = None if movie is None else find_box(iter_boxes(file, movie), b"mvhd")
+    if header is None:
+        return 0.0
+    is_long = file.read(header.start, 1) == b"\1"
+    scale, duration = file.numbers(">IQ" if is_long else ">II", header.start + (20 if is_long else 12))
+    return duration / scale if scale and duration < 1 << (63 if is_long else 31) else 0.0
+
+
 def item_of_type(file: BoundedFile, meta: Span, kind: bytes) -> int | None:
     """Return the number of the first item of a type in the ``meta`` box of a HEIF file."""
     span = find_box(iter_boxes(file, Span(meta.start + 4, meta.end)), b"iinf")

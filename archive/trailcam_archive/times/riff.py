@@ -50,6 +50,18 @@ def avi_time(file: BoundedFile) -> datetime | None:
     return None
 
 
+def avi_duration_s(file: BoundedFile) -> float:
+    """Return the duration that an AVI file states, 0 if it states none; raises as ``avi_time`` does."""
+    for kind, start, length in iter_chunks(file, 12, file.size_bytes):
+        if kind != b"LIST" or file.read(start, 4) != b"hdrl":
+            continue
+        for name, place, size in iter_chunks(file, start + 4, start + length):
+            if name == b"avih" and size >= 20:
+                frame_us, *_, frames = file.numbers("<5I", place)
+                return float(frame_us * frames / 1e6)
+    return 0.0
+
+
 def _read(file: BoundedFile, start: int, length: int) -> datetime | None:
     text = file.read(start, min(length, _LONGEST_TEXT)).split(b"\0")[0].decode("ascii", "replace").strip()
     named = _NAMED.match(text)

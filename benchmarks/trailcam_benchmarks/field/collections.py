@@ -7,6 +7,7 @@ import numpy as np
 
 from trailcam_benchmarks.field.types import CutOut, Image
 from trailcam_core.errors import SourceError
+from trailcam_core.field.cutouts import cut_out
 from trailcam_core.images.decode import IMAGE_SUFFIXES, read_image
 
 _MIN_SCENE_PX = 320
@@ -68,6 +69,18 @@ def read_cut_out(path: Path) -> CutOut:
     if min(width, height) < _MIN_CUT_OUT_PX:
         raise SourceError(f"{path}: its animal is {width}x{height} px, expected {_MIN_CUT_OUT_PX} px or more.")
     return CutOut(np.ascontiguousarray(rgba[y : y + height, x : x + width]), path.parent.name, path.stem)
+
+
+def cut_out_photograph(image: Image, label: str, name: str) -> CutOut | None:
+    """Return the animal of a photograph without its surroundings, or None where no mask is plausible.
+
+    Args:
+        image: (H, W, 3) uint8 RGB with one animal, more or less in the middle.
+        label: of the animal.
+        name: of the photograph.
+    """
+    found = cut_out(image)
+    return None if found is None else CutOut(np.dstack([found.pixels, found.alpha]), label, name)
 
 
 def write_cut_out(cut_out: CutOut, folder: Path) -> Path:

@@ -7,19 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 from trailcam_benchmarks.field.collections import list_scenes, read_cut_outs, read_scene
 from trailcam_benchmarks.field.measure import ClipResult, measure_clip
 from trailcam_benchmarks.field.plan import PlannedClip, plan_clips, standard_conditions
+from trailcam_benchmarks.field.stills import StillResult, measure_empty, measure_others
 from trailcam_benchmarks.field.summary import FieldRow, rows_json, summarise
+from trailcam_benchmarks.field.write import render_field_page, to_figures
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.jobs.progress import Progress
+from trailcam_core.records import encode
+from trailcam_core.spec import FieldFigures
 from trailcam_edge.recognition.settings import LoopSettings, VisitSettings
 from trailcam_edge.regions import RegionSettings
 
 FIELD_RESULT = "field.json"
+FIELD_REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class FieldPlan:
     """A field test: folders of scenes and cut-outs that the model has not learned from.
 
     ``clips`` of each condition; ``empty_s`` is the duration of each empty scene; ``conditions`` empty is all of them;
-    ``motion`` False classifies every frame as a whole.
+    ``motion`` False classifies every frame as a whole. ``others`` are cut-outs of animals that are none of the labels.
     """
 
     scenes: Path
@@ -38,6 +44,7 @@ class FieldPlan:
     motion: bool = True
     conditions: tuple[str, ...] = ()
     frame_size_px: tuple[int, int] = (1920, 1080)
+    others: Path | None = None
 
     def planned(self) -> tuple[PlannedClip, ...]:
         """Return all clips.
@@ -65,11 +72,17 @@ class FieldResult:
     bundle: str
     plan: FieldPlan
     clips: tuple[ClipResult, ...] = field(default=())
+    stills: tuple[StillResult, ...] = field(default=())
 
     @property
     def rows(self) -> tuple[FieldRow, ...]:
         """One row for each condition."""
         return summarise(self.clips, self.plan.seed)
+
+    @property
+    def figures(self) -> FieldFigures:
+        """The figures in the form of manifests and reports."""
+        return to_figures(self.rows, self.stills)
 
 
 def measure_field(classifier: Classifier, plan: FieldPlan, progress: Progress) -> FieldResult:
@@ -82,18 +95,21 @@ def measure_field(classifier: Classifier, plan: FieldPlan, progress: Progress) -
     planned = plan.planned()
     _check_labels(classifier, planned)
     cv2.setNumThreads(1)
-    return FieldResult(classifier.name, plan, tuple(_measure(classifier, plan, planned, progress)))
+    clips = tuple(_measure(classifier, plan, planned, progress))
+    return FieldResult(classifier.name, plan, clips, tuple(_measure_stills(classifier, plan, progress)))
 
 
 def result_json(result: FieldResult) -> dict[str, Any]:
     """Return the JSON form of a field test."""
     plan = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(result.plan).items()}
     clips = [asdict(clip) for clip in result.clips]
-    return {"bundle": result.bundle, "plan": plan, "rows": rows_json(result.rows), "clips": clips}
+    figures = encode(result.figures)
+    return {"bundle": result.bundle, "plan": plan, "rows": rows_json(result.rows), "clips": clips, "figures": figures}
 
 
 def write_field(result: FieldResult, folder: Path) -> Path:
-    """Write ``field.json`` and return its path."""
+    """Write ``field.json`` and ``report.html``; return the path of the former."""
+    write_file(folder / FIELD_REPORT, render_field_page(result.bundle, result.figures).encode("utf-8"))
     path = folder / FIELD_RESULT
     write_file(path, f"{json.dumps(result_json(result), sort_keys=True, indent=1, ensure_ascii=False)}\n".encode())
     return path
@@ -108,6 +124,22 @@ def _measure(
         scene = clip.scene.stem, read_scene(clip.scene)
         yield measure_clip(clip.condition, scene, clip.cut_outs, clip.settings, clip.seed, classifier, settings)
     progress("field", len(planned), len(planned))
+
+
+def _measure_stills(classifier: Classifier, plan: FieldPlan, progress: Progress) -> Iterator[StillResult]:
+    """Yield the results of empty scenes and other animals; none if only some conditions were asked for."""
+    if plan.conditions:
+        return
+    scenes = []
+    paths = list_scenes(plan.scenes)
+    for number, path in enumerate(paths):
+        progress("field", number, len(paths), "empty scenes")
+        picture = cv2.resize(read_scene(path), plan.frame_size_px, interpolation=cv2.INTER_AREA)
+        scenes.append((path.stem, np.asarray(picture, np.uint8)))
+        yield from measure_empty(classifier, scenes[-1], plan.seed + number)
+    if plan.others is not None:
+        progress("field", 0, 1, "other animals")
+        yield from measure_others(classifier, scenes, read_cut_outs(plan.others), plan.seed)
 
 
 def _check_labels(classifier: Classifier, planned: Iterable[PlannedClip]) -> None:

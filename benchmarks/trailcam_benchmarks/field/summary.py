@@ -1,31 +1,13 @@
 """Rows of a field report: rates of clips and frames, with intervals clustered by scene."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from trailcam_benchmarks.field.measure import ClipResult
-
-_RESAMPLES = 1000
-_LEVEL = 0.95
+from trailcam_core.statistics.clustered import Rate, cluster_rate
 
 Count = Callable[[ClipResult], float]
-
-
-@dataclass(frozen=True)
-class Rate:
-    """``value`` is a sum over a sum, ``n`` the latter; the interval resamples scenes, because clips of one are alike.
-
-    All three are None where ``n`` is 0; bounds are None with a single scene.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: float
 
 
 @dataclass(frozen=True)
@@ -82,34 +64,6 @@ def _row(condition: str, results: list[ClipResult], seed: int) -> FieldRow:
             lambda clip: (clip.loop_ms + clip.invoke_ms) * clip.invokes, lambda clip: clip.invoke_ms * clip.all_frames
         ),
     )
-
-
-def cluster_rate(counts: Sequence[tuple[str, float, float]], seed: int) -> Rate:
-    """Return the ratio of two sums with a bootstrap interval over clusters.
-
-    Args:
-        counts: cluster, numerator and denominator of each observation.
-        seed: of the resampling.
-
-    Source: C. A. Field and A. H. Welsh, "Bootstrapping clustered data", JRSS B 69 (2007), section 2.
-    """
-    clusters: dict[str, list[float]] = {}
-    for name, count, of in counts:
-        sums = clusters.setdefault(name, [0.0, 0.0])
-        sums[0] += count
-        sums[1] += of
-    table = np.array(list(clusters.values()) or [[0.0, 0.0]])
-    count, of = table.sum(0)
-    if not of:
-        return Rate(None, None, None, 0)
-    if len(table) == 1:
-        return Rate(float(count / of), None, None, float(of))
-    random = np.random.default_rng(seed)
-    sums = table[random.integers(0, len(table), (_RESAMPLES, len(table)))].sum(1)
-    ratios = np.sort(sums[sums[:, 1] > 0, 0] / sums[sums[:, 1] > 0, 1])
-    tail = (1 - _LEVEL) / 2
-    low, high = ratios[math.floor(tail * (len(ratios) - 1))], ratios[math.ceil((1 - tail) * (len(ratios) - 1))]
-    return Rate(float(count / of), float(low), float(high), float(of))
 
 
 def text_table(rows: Sequence[FieldRow]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from trailcam.progress import terminal_progress
 from trailcam_benchmarks.field.run import FieldPlan, measure_field, result_json, write_field
 from trailcam_benchmarks.field.summary import text_table
+from trailcam_benchmarks.field.write import write_to
 from trailcam_benchmarks.host.signals import INTERRUPTED, interruptions
 from trailcam_benchmarks.host.virtual_environments import environments_folder
 from trailcam_benchmarks.report.html import render_report
@@ -81,6 +82,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--condition", action="append", default=[], metavar="NAME", help='with --field: only this one, as "0.25, wind"'
     )
     parser.add_argument(
+        "--others", type=Path, metavar="CUTOUTS", help="with --field: cut-outs of animals that are none of the labels"
+    )
+    parser.add_argument(
+        "--write-to",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="with --field: state the figures in this bundle (manifest) or run (metrics.json, report.html); repeatable",
+    )
+    parser.add_argument(
         "--soak", type=_duration, default=0.0, metavar="T", help="then run each bundle for this time: 30m"
     )
     parser.add_argument("--budget", type=_duration, metavar="T", help="name the best bundle whose p90 fits: 66ms")
@@ -148,7 +160,10 @@ def _field(arguments: argparse.Namespace) -> int:
     if len(arguments.bundles) > 1 or arguments.on is not None:
         raise SourceError("--field measures one bundle, on this machine. Run it again for the next one.")
     scenes, cut_outs = arguments.field
-    plan = FieldPlan(scenes, cut_outs, arguments.clips, arguments.empty, conditions=tuple(arguments.condition))
+    conditions = tuple(arguments.condition)
+    if arguments.write_to and conditions:
+        raise SourceError("--write-to states the figures of all conditions: leave out --condition.")
+    plan = FieldPlan(scenes, cut_outs, arguments.clips, arguments.empty, conditions=conditions, others=arguments.others)
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)  # better now than after an hour
     with terminal_progress() as progress:
@@ -157,6 +172,8 @@ def _field(arguments: argparse.Namespace) -> int:
     print(json.dumps(result_json(result), sort_keys=True) if arguments.json else text_table(result.rows))
     if arguments.out is not None:
         write_field(result, arguments.out)
+    for folder in arguments.write_to:
+        write_to(folder, result.figures)
     return 0
 
 

@@ -33,6 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetch.add_argument(
         "--to", type=Path, default=Path("animals10"), metavar="DIR", help="target folder (default: animals10)"
     )
+    importing = actions.add_parser(
+        "import", help="make a data set of other programs' labels", description=_IMPORT, allow_abbrev=False
+    )
+    importing.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help=_SOURCES)
+    importing.add_argument("--out", type=Path, required=True, metavar="DATA", help="data set to make, or to add to")
+    importing.add_argument("--media", type=Path, metavar="DIR", help="folder of the pictures, if they lie elsewhere")
+    importing.add_argument(
+        "--min-confidence", type=float, default=0.8, metavar="P", help="of labels that a model gave (default 0.8)"
+    )
+    importing.add_argument("--fetch", action="store_true", help="fetch pictures that are web addresses")
     restore = actions.add_parser(
         "restore", help="restore the files of a quarantine", description=_RESTORE, allow_abbrev=False
     )
@@ -43,13 +53,18 @@ _CHECK = (
     "Read every picture and compare all of them: unreadable and odd files, sizes, class balance, copies within and "
     "across classes. Nothing is changed without --quarantine. The exit code is 3 if a training would refuse the folder."
 )
+_IMPORT = (
+    "Cut out the labelled animals as a camera does, into folders of their label and of their camera and sequence; "
+    "scenes without an animal become negatives. The same command goes on after a stop, and adds nothing twice."
+)
+_SOURCES = "Camtrap DP, COCO Camera Traps, MegaDetector output of sorted folders, or a CSV file of file and label"
 _FETCH = "Download Animals-10 with kagglehub, unpack it and read every picture."
 _RESTORE = "Move every file of a quarantine folder back to its original place."
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check, fetch or restore."""
-    actions = {"check": _check, "fetch": _fetch, "restore": _restore}
+    """Check, fetch, import or restore."""
+    actions = {"check": _check, "fetch": _fetch, "import": _import, "restore": _restore}
     return actions[arguments.action](arguments)
 
 
@@ -112,3 +127,20 @@ def _restore(arguments: argparse.Namespace) -> int:
     restored = restore_files(arguments.quarantine)
     print(f"{len(restored):,} files are back in their place")
     return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from trailcam_archive.imports.dataset import ImportRules, import_samples
+    from trailcam_archive.imports.sources import read_source
+
+    failed = False
+    rules = ImportRules(arguments.min_confidence, arguments.fetch)
+    with terminal_progress() as progress:
+        for source in arguments.sources:
+            summary = import_samples(read_source(source, arguments.media), arguments.out, rules, progress)
+            failed = failed or bool(summary.problems)
+            print(f"{printable(str(source))}:")
+            print("\n".join(summary.lines()))
+    print(f"Train on it: trailcam train {arguments.out}/photos --group-by folder", end="")
+    print(f" --negatives {arguments.out}/negatives" if (arguments.out / "negatives").exists() else "")
+    return 1 if failed else 0

@@ -10,7 +10,7 @@ from trailcam.model_options import open_first
 from trailcam_core.bundle.golden_replay import GoldenReport
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.records import encode
-from trailcam_core.spec import Manifest, ModelEntry
+from trailcam_core.spec import FieldRow, Manifest, ModelEntry
 
 _CHECK_FAILED = 3
 
@@ -81,12 +81,20 @@ def _lines(manifest: Manifest, report: GoldenReport) -> list[tuple[str, str]]:
         gate = "no gate" if drift.gate is None else f"{drift.gate.verdict} by the gate {drift.gate.preset!r}"
         figures = f"{drift.top1_delta:+.2%} top-1 and {drift.top1_agreement:.2%} agreement with its float model"
         lines.append(("drift", f"{figures}: {gate}"))
+    if manifest.field_figures is not None:
+        lines += [("field", _field_text(row)) for row in manifest.field_figures.rows]
     lines += [(key, value) for key, value in sorted(manifest.provenance.items())]
     verdict = "reproduced" if report.passed else "NOT reproduced"
     lines.append(
         ("golden", f"{report.count} vectors {verdict}, worst {report.worst:.4g} of {report.tolerance:.4g} allowed")
     )
     return lines
+
+
+def _field_text(row: FieldRow) -> str:
+    right = "" if row.right is None or row.right.value is None else f"right {row.right.value:.0%}, "
+    wrong = "-" if row.wrong.value is None else f"{row.wrong.value:.1%}"
+    return f"{row.name}: {right}wrong {wrong} (n={row.n:,} {row.unit} of {row.groups:,} groups)"
 
 
 def _runtimes(model: ModelEntry) -> str:

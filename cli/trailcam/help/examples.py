@@ -30,7 +30,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trailcam events --store visits/ --accuracy",
     ),
     "review": ("trailcam review visits/", "trailcam review visits/ --serve 0.0.0.0:8080 --reviewer Jo"),
-    "data": ("trailcam data check photos/",),
+    "data": (
+        "trailcam data check photos/",
+        "trailcam data import package/ --out dataset/",
+        "trailcam data import labels.csv coco.json --media photos/ --out dataset/",
+    ),
     "train": (
         "trailcam train photos/ --name mine",
         "trailcam train photos/ --recipe efficientnet_lite2 --name mine",
@@ -51,6 +55,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "deploy status": ("trailcam deploy status --inventory fleet.toml",),
     "deploy rollback": ('trailcam deploy rollback --to pi@camera --reason "worse at night"',),
     "deploy logs": ("trailcam deploy logs --to pi@camera",),
+    "deploy collect": ("trailcam deploy collect --inventory fleet.toml --into stores/ --budget-mb 200",),
     "deploy sdcard": ("trailcam deploy sdcard /media/bootfs --hostname oak",),
     "update": (
         "trailcam update",

@@ -22,6 +22,7 @@ MAX_MANIFEST_BYTES = 8_000_000  # 100,000 labels with room to spare; a ten-class
 
 MAX_GOLDEN_BYTES = 64_000_000
 _MAX_PROVENANCE = 100
+_MAX_FIELD_ROWS = 100
 _MAX_TEXT_CHARACTERS = 2_000
 
 
@@ -67,6 +68,8 @@ def _to_fields(manifest: Manifest) -> dict[str, Any]:
     for key in ("blank_labels", "unknown_labels", "feature_map"):
         if not fields["output"][key]:
             del fields["output"][key]
+    if fields["field"] is None:
+        del fields["field"]
     return fields
 
 
@@ -137,14 +140,16 @@ def _check_silent_labels(document: Document, output: OutputSpec) -> None:
 
 
 def _check_schema(document: Document, manifest: Manifest) -> None:
-    needed = schema_version_of(manifest.output)
+    needed = schema_version_of(manifest.output, manifest.field_figures)
     if manifest.schema_version != needed:
         keys = "with" if needed > 1 else "without"
-        expected = f"{needed}, {keys} output.blank_labels, output.unknown_labels or output.feature_map"
+        expected = f"{needed}, {keys} output.blank_labels, output.unknown_labels, output.feature_map or field"
         document.refuse_value(("schema_version",), manifest.schema_version, expected)
 
 
 def _check_figures(document: Document, manifest: Manifest) -> None:
+    if manifest.field_figures is not None and not 1 <= len(manifest.field_figures.rows) <= _MAX_FIELD_ROWS:
+        document.refuse_value(("field", "rows"), len(manifest.field_figures.rows), f"1 to {_MAX_FIELD_ROWS} rows")
     metrics, count = manifest.metrics, len(manifest.output.labels)
     if metrics is None:
         return

@@ -161,6 +161,26 @@ def interval_chart(
     return _chart(title, _ROW_PX * len(rows) + _AXIS_PX, draw)
 
 
+def range_chart(title: str, rows: Sequence[tuple[str, float, float, float, bool]], axis: Axis) -> Html:
+    """Return values with their intervals, one row each, blue where more is better and red where less is.
+
+    A row is a name, lower end, value, upper end, and whether more is better; nothing for no row.
+    """
+
+    def draw(figure: "Figure") -> None:
+        axes, (names, lows, values, highs, better) = figure.add_subplot(), zip(*rows, strict=True)
+        colours = [SERIES[0] if good else _BAD for good in better]
+        _set_axes(axes, [(value, 0.0) for value in (0.0, *lows, *highs)], axis, Axis(""))
+        axes.hlines(range(len(rows)), lows, highs, colours, linewidth=2)
+        axes.scatter(values, range(len(rows)), s=48, color=colours, clip_on=False)
+        axes.set_yticks(range(len(rows)), [shorten(name, _LONGEST_LABEL) for name in names])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(visible=False, axis="y")
+
+    return _chart(title, _ROW_PX * len(rows) + _AXIS_PX, draw) if rows else Html()
+
+
 def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
     """Leave out the middle of a name that is too long for its place: names differ at their ends."""
     first = longest // 3

@@ -10,8 +10,9 @@ from typing import Any
 
 from trailcam_core.errors import DeviceError
 from trailcam_core.network.secrets import mask_address
+from trailcam_edge.app.summary import LastFrame, camera_summary
 from trailcam_edge.config.camera_toml import Config
-from trailcam_edge.events import BlindTime, Moment, is_recording
+from trailcam_edge.events import BlindTime, Moment, SuppressedVisit, is_recording
 from trailcam_edge.events.clock import Clock
 from trailcam_edge.live.latest_picture import LiveView
 from trailcam_edge.live.pages.desk import Writer
@@ -19,6 +20,7 @@ from trailcam_edge.live.pages.library import Library
 from trailcam_edge.live.state import Phase, ProgramState, program_state
 from trailcam_edge.live.status import CameraState, status_record
 from trailcam_edge.live.visit_counts import VisitCounts
+from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.sinks.worker import SinkWorker
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.open_database import PICTURES_FOLDER
@@ -53,7 +55,10 @@ class DeviceReports:
         self._started_s = time.monotonic()
         self._bundle = ""
         self._frames = 0
+        self._paused = False
+        self._last_frame: LastFrame | None = None
         self._blind_s: dict[str, float] = {}
+        self._suppressed: dict[tuple[str, str], int] = {}
         self._recorder: Recorder | None = None
         self._workers: Sequence[SinkWorker] = ()
         self._health: tuple[float, HealthSnapshot] = (float("-inf"), HealthSnapshot())
@@ -71,10 +76,17 @@ class DeviceReports:
         """Report on the store and the sinks as well."""
         self._recorder, self._workers = recorder, workers
 
-    def add_frame(self, bundle: str) -> None:
-        """Count a frame; ``bundle`` is the name of the model that classifies."""
+    def add_frame(self, result: FrameResult, bundle: str) -> None:
+        """Count a frame; ``bundle`` is the name of the model that classifies it, unless the schedule pauses that."""
         self._bundle = bundle
-        self._frames += 1
+        self._paused = result.paused
+        self._frames += not result.paused
+        self._last_frame = LastFrame(time.monotonic(), result.outcome, result.rate_hz, result.dropped)
+
+    def add_suppressed(self, suppressed: SuppressedVisit) -> None:
+        """Count a visit that the settings suppress."""
+        key = (suppressed.label, suppressed.reason)
+        self._suppressed[key] = self._suppressed.get(key, 0) + 1
 
     def add_blind_time(self, blind: BlindTime) -> None:
         """Add a blind time to the total of its reason."""
@@ -83,7 +95,8 @@ class DeviceReports:
 
     def alive(self) -> bool:
         """Return True while frames arrive."""
-        return time.monotonic() < self.view.summary().at_s + self._config.recovery.stall_s
+        last = self._last_frame
+        return last is not None and time.monotonic() < last.at_s + self._config.recovery.stall_s
 
     def state(self) -> ProgramState:
         """Return what the program does at present."""
@@ -145,8 +158,20 @@ class DeviceReports:
             date_known=self._clock.moment(self._clock.monotonic_s()).wall is not None,
             store_problem=None if self._recorder is None else self._recorder.health().problem,
             update=self._update(),
+            last_frame_unix_s=None if self._last_frame is None else self._last_frame.unix_s(now.timestamp()),
         )
         return status_record(state, self.counts, now)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the state of the camera for a fleet, as MQTT has it: see ``camera_summary``."""
+        queue = None if self._recorder is None or self._recorder.store is None else self._recorder.store.queue
+        try:
+            last_visit = None if queue is None else queue.last_event()
+        except DeviceError:
+            last_visit = None
+        return camera_summary(
+            self._snapshot(), self._last_frame, self._read_health(), self._update(), last_visit, self.alive()
+        )
 
     def metrics(self) -> str:
         """Return the metrics in Prometheus' text format."""
@@ -178,6 +203,8 @@ class DeviceReports:
             latency_ms=frame.latency_ms,
             visits=visits,
             blind_s=dict(self._blind_s),
+            suppressed=dict(self._suppressed),
+            paused=self._paused,
             events_waiting=0 if recorder is None else recorder.waiting,
             events_lost=0 if recorder is None else recorder.lost,
             store_bytes=None if usage is None else usage.database_bytes + usage.pictures_bytes + usage.set_aside_bytes,

@@ -150,7 +150,8 @@ class Runner:
             monitor or nullcontext(),
         ):
             first = open_first(source, reopen)
-            for event in watch(first, self._classifier, config, self._stop.event, clock, self._poll_reload):
+            changes = config.wants_changes
+            for event in watch(first, self._classifier, config, self._stop.event, clock, self._poll_reload, changes):
                 self._frames += isinstance(event, FrameResult)
                 parts.output.show(event)
                 services.handle_event(event, self._classifier.name)
@@ -242,4 +243,5 @@ def _check_golden(classifier: Classifier) -> None:
 def _resources(config: Config) -> Config:
     """Return the part of a configuration whose resources stay open while the camera watches."""
     default = Config()
-    return replace(config, model=default.model, motion=default.motion, visits=default.visits, watch=default.watch)
+    rules = {name: getattr(default, name) for name in ("model", "motion", "visits", "watch", "schedule")}
+    return replace(config, **rules)

@@ -9,28 +9,26 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
 from trailcam_core.files.secret_file import read_secret
 from trailcam_edge.app.reports import DeviceReports
+from trailcam_edge.app.sinks import SinkParts, open_sinks
 from trailcam_edge.config.camera_toml import Config
-from trailcam_edge.events import BlindTime, Moment, Visit
+from trailcam_edge.events import BlindTime, Moment, SuppressedVisit, Visit, VisitChange
 from trailcam_edge.events.clock import Clock, SystemClock
 from trailcam_edge.live.access import Access, new_token, parse_address
 from trailcam_edge.live.server import LiveServer, serve_live
 from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.service.sd_notify import Notifier
-from trailcam_edge.sinks.json_lines import JsonLinesSink
-from trailcam_edge.sinks.settings import SinksSettings
-from trailcam_edge.sinks.webhook import WebhookSink
-from trailcam_edge.sinks.worker import Sink, SinkWorker
+from trailcam_edge.sinks.worker import SinkWorker
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.recorder import Recorder
 from trailcam_edge.update.install.journal import Journal
 
 _log = logging.getLogger(__name__)
 _HEARTBEAT_S = 1.0  # interval of the heartbeat to the recorder and the service manager
+_SINKS_END_S = 6.0  # for all sinks together; a service manager waits 30 s
 _MAX_LOADED = 5_000  # stored visits that the page counts after a start
 
 
@@ -74,10 +72,14 @@ class DeviceServices:
                 self._recorder = Recorder(partial(EventStore, config.store), self._now)
                 if config.live is not None and self._recorder.store is not None:
                     self._load_counts(self._recorder.store)
-                for sink in _open_sinks(config.sinks, config.store.folder, version):
-                    self._workers.append(SinkWorker(sink, partial(_store_of, self._recorder)))
-                    self._recorder.subscribe(self._workers[-1].wake)
                 self._reports.connect(self._recorder, self._workers)
+                source = partial(_store_of, self._recorder)
+                for opened in open_sinks(config, SinkParts(version, source, self._reports.summary)):
+                    worker = SinkWorker(opened.sink, source, kinds=opened.kinds, refresh=opened.refresh)
+                    self._workers.append(worker)
+                    self._recorder.subscribe(worker.wake)
+                    if opened.subscribe is not None:
+                        opened.subscribe(worker.wake)
             if config.live is not None:
                 self._server = self._serve(config.live)
             undo.pop_all()
@@ -95,7 +97,7 @@ class DeviceServices:
         """Pass an event of the loop to the services; returns at once.
 
         Args:
-            event: a frame, visit or blind time.
+            event: a frame, a visit or what becomes of it, or a blind time.
             bundle: name of the model that classifies.
         """
         if isinstance(event, FrameResult):
@@ -104,6 +106,11 @@ class DeviceServices:
             self._reports.add_blind_time(event)
             if self._recorder is not None:
                 self._recorder.blind(event)
+        elif isinstance(event, VisitChange):
+            if self._recorder is not None:
+                self._recorder.change(event)
+        elif isinstance(event, SuppressedVisit):
+            self._reports.add_suppressed(event)
         else:
             self._handle_visit(event)
 
@@ -116,7 +123,10 @@ class DeviceServices:
         if self._server is not None:
             self._server.stop()
         for worker in self._workers:
-            worker.close()
+            worker.stop()
+        until_s = time.monotonic() + _SINKS_END_S
+        for worker in self._workers:
+            worker.close(max(0.1, until_s - time.monotonic()))
         if self._recorder is not None:
             self._recorder.close()
 
@@ -131,16 +141,19 @@ class DeviceServices:
     def _handle_frame(self, result: FrameResult, bundle: str) -> None:
         if bundle != self._bundle:
             self._bundle, self._frames_of_bundle, self._heartbeat_s = bundle, 0, float("-inf")
-        self._frames_of_bundle += 1
-        self._frame_s = result.frame.timestamp_s
-        self._reports.add_frame(bundle)
+        if not result.paused:
+            self._frames_of_bundle += 1
+            self._frame_s = result.frame.timestamp_s
+        self._reports.add_frame(result, bundle)
         if self._server is not None:
             self._reports.view.show(result)
         now_s = time.monotonic()
         if now_s >= self._heartbeat_s + _HEARTBEAT_S:
             self._heartbeat_s = now_s
-            self._heartbeat()
-            self._notifier.frame(f"{result.rate_hz:.1f} frames/s, {bundle}")
+            if not result.paused:
+                self._heartbeat()
+            state = "outside the hours of [schedule]" if result.paused else f"{result.rate_hz:.1f} frames/s"
+            self._notifier.frame(f"{state}, {bundle}")
 
     def _heartbeat(self) -> None:
         moment = self._clock.moment(self._frame_s)
@@ -155,7 +168,7 @@ class DeviceServices:
 
     def _serve(self, live: LiveSettings) -> LiveServer:
         address = parse_address(live.address)
-        token = _read_optional(live.token_file, "token")
+        token = None if live.token_file is None else read_secret(live.token_file, "token")
         generated = token is None and not address.is_loopback
         access = Access(address, new_token() if generated else token, live.hosts)
         server = serve_live(address, access, live.viewers, self._reports.view, self._reports)
@@ -180,20 +193,3 @@ class DeviceServices:
 
 def _store_of(recorder: Recorder) -> EventStore | None:
     return recorder.store
-
-
-def _open_sinks(sinks: SinksSettings, folder: Path, version: str) -> list[Sink]:
-    opened: list[Sink] = []
-    if sinks.json_lines is not None:
-        opened.append(JsonLinesSink(sinks.json_lines))
-    if sinks.webhook is not None:
-        opened.append(WebhookSink(sinks.webhook, _read_optional(sinks.webhook.token_file, "token")))
-    if sinks.mqtt is not None:
-        from trailcam_edge.sinks.mqtt import MqttSink  # paho-mqtt is an extra
-
-        opened.append(MqttSink(sinks.mqtt, folder, version, _read_optional(sinks.mqtt.password_file, "password")))
-    return opened
-
-
-def _read_optional(path: Path | None, what: str) -> str | None:
-    return None if path is None else read_secret(path, what)

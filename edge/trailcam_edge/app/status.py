@@ -14,7 +14,8 @@ from trailcam_edge.live.access import parse_address
 from trailcam_edge.live.client import fetch_status
 from trailcam_edge.store.open_database import DATABASE_FILE
 from trailcam_edge.store.reader import open_reader
-from trailcam_edge.store.records import event_json
+from trailcam_edge.store.records import event_json, iso_time
+from trailcam_edge.telemetry.health import health_json, read_health
 from trailcam_edge.update.install.journal import Journal, read_journal
 from trailcam_edge.update.install.updater import Updater
 
@@ -26,8 +27,10 @@ def camera_status(config: Config, version: str) -> dict[str, Any]:
     """Return the status of this camera; null where a value is not configured or cannot be read.
 
     Keys: ``schema``; ``version`` of Trailcam; ``running``, True if the live page answers; ``alive``, True while frames
-    arrive; ``bundle``, name and version of the active one; ``frame``, the last frame; ``update``, the journal;
-    ``last_visit``, as ``trailcam events --json`` prints it; ``store``, its folder, number of visits and size.
+    arrive; ``paused``, True outside the hours of the schedule; ``bundle``, name and version of the active one;
+    ``frame``, the last frame; ``last_frame``, its time, without a live page to a minute; ``update``, the journal;
+    ``last_visit``, as ``trailcam events --json`` prints it; ``store``, its folder, number of visits and size;
+    ``disk_free_bytes``, ``temperature_c`` and ``throttling`` of the machine.
     """
     live = _read_live(config)
     journal = _read_or_none(lambda: _read_journal(config))
@@ -37,10 +40,13 @@ def camera_status(config: Config, version: str) -> dict[str, Any]:
         "version": version,
         "running": live is not None,
         "alive": None if live is None else live.get("alive"),
+        "paused": None if live is None else live.get("paused"),
         "bundle": _read_bundle(config, journal) if live is None else live.get("bundle"),
         "frame": None if live is None else live.get("frame"),
         "update": None if journal is None else asdict(journal),
-        **(stored or {"last_visit": None, "store": None}),
+        **(stored or {"last_visit": None, "store": None, "last_frame": None}),
+        **({} if live is None else {"last_frame": live.get("last_frame")}),
+        **health_json(read_health(None if config.store is None else config.store.folder)),
     }
 
 
@@ -82,8 +88,10 @@ def _read_store(config: Config) -> dict[str, Any] | None:
     with open_reader(store.folder) as reader:
         last = reader.last_event()
         visits = sum(reader.counts().values())
+        watched = [watch.ended.unix_s for watch in reader.watches() if watch.ended.known]
     size_bytes = sum(path.lstat().st_size for path in store.folder.rglob("*") if path.is_file())
     return {
         "last_visit": None if last is None else event_json(last),
+        "last_frame": iso_time(max(filter(None, watched), default=None)),
         "store": {"folder": str(store.folder), "visits": visits, "bytes": size_bytes, "max_bytes": store.max_bytes},
     }

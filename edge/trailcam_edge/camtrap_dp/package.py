@@ -1,6 +1,6 @@
-"""Write a Camera Trap Data Package (Camtrap DP 1.0.2): visits, pictures, effort and blind times of a camera.
+"""Write a Camera Trap Data Package (Camtrap DP 1.0.2): visits, pictures, effort and blind times of cameras.
 
-    deployments.csv     one row: this camera at this place, with its effort in words
+    deployments.csv     one row for each camera at its place, with its effort in words
     media.csv, media/   the kept pictures
     observations.csv    one event-based row for each visit, and a media-based one with the box in its picture
     blind-times.csv     blind times and their reasons: an additional table, which the standard allows
@@ -15,18 +15,19 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import inf
+from itertools import chain
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Any
 
-from trailcam_core.errors import DataError
 from trailcam_core.files.atomic import STAGING_PREFIX, sync_directory
+from trailcam_edge.camtrap_dp.chosen import Chosen, Selection
 from trailcam_edge.camtrap_dp.rows import (
     Deployment,
+    Deployments,
     Project,
     Row,
     blind_rows,
@@ -43,11 +44,8 @@ from trailcam_edge.camtrap_dp.tables import (
     PROFILE,
     RESOURCES,
 )
-from trailcam_edge.store.effort import Effort, summarise_effort
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
-from trailcam_edge.store.reviews.records import reviewed_label
-from trailcam_edge.store.reviews.tables import standings
 
 SAMPLING_DESIGNS = (
     "simpleRandom",
@@ -63,22 +61,18 @@ _LAST_ZIP_DATE = datetime(2107, 12, 31, 23, 59, 58, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Visits with this label, and visits and effort from ``since_s`` until before ``until_s``, in Unix time."""
-
-    label: str | None = None
-    since_s: float | None = None
-    until_s: float | None = None
-
-
-@dataclass(frozen=True)
 class PackageSummary:
-    """Contents of a written package; ``undated`` visits have no known date; people left ``deleted`` ones out."""
+    """Contents of a written package; ``undated`` visits have no known date and were left out.
+
+    ``deployments`` counts the cameras, ``watched_s`` is the sum of their effort, None if none was recorded.
+    ``deleted`` visits were left out by reviewers.
+    """
 
     observations: int
     media: int
     undated: int
-    effort: Effort | None
+    deployments: int
+    watched_s: float | None
     deleted: int = 0
 
 
@@ -86,7 +80,7 @@ def write_camtrap_dp(
     path: Path,
     reader: StoreReader,
     store_folder: Path,
-    deployment: Deployment,
+    deployments: Deployments,
     project: Project,
     selection: Selection | None = None,
 ) -> PackageSummary:
@@ -96,7 +90,7 @@ def write_camtrap_dp(
         path: of the zip file; an older one is replaced.
         reader: of the events; visits stored meanwhile are not part of the package.
         store_folder: of the pictures.
-        deployment: the camera and its place.
+        deployments: camera and place of each station that is selected, and of the camera of this machine.
         project: for the metadata.
         selection: of visits and effort; None is everything.
 
@@ -109,9 +103,10 @@ def write_camtrap_dp(
         try:
             with os.fdopen(descriptor, "wb") as file:
                 with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package:
-                    chosen = _Chosen(reader, selection or Selection())
-                    chosen.add_pictures(package, store_folder)
-                    _add_tables(package, chosen, deployment, project)
+                    chosen = Chosen(reader, selection or Selection(), project.taxa)
+                    pictured = _add_pictures(package, chosen, store_folder)
+                    chosen.check(deployments)
+                    _add_tables(package, chosen, pictured, deployments, project)
                 file.flush()
                 os.fchmod(descriptor, 0o644)
                 os.fsync(descriptor)
@@ -120,60 +115,27 @@ def write_camtrap_dp(
             Path(staging).unlink(missing_ok=True)
             raise
     sync_directory(path.parent)
-    return PackageSummary(chosen.number, len(chosen.pictured), chosen.undated, chosen.effort, chosen.deleted)
+    return PackageSummary(
+        chosen.number, len(pictured.visits), chosen.undated, len(chosen.stations), chosen.watched_s, chosen.deleted
+    )
 
 
-class _Chosen:
-    """The chosen events, read anew for every table, because a store may hold more than fit into memory."""
+@dataclass
+class _Pictured:
+    """Visits whose pictures are in the package, and whether one of them has a box."""
 
-    def __init__(self, reader: StoreReader, selection: Selection) -> None:
-        self._reader = reader
-        self._selection = selection
-        self.effort = summarise_effort(reader.watches(), reader.blind_times(), selection.since_s, selection.until_s)
-        self.number = self.undated = 0
-        self.labels: set[str] = set()
-        self.reviews = standings(reader.connection)
-        self.deleted = 0
-        self.pictured: set[str] = set()
-        self.boxed = False
-        self.times_known = self.effort is None or self.effort.times_known
-        self.span = (inf, -inf) if self.effort is None else (self.effort.start_s, self.effort.end_s)
+    visits: set[str] = field(default_factory=set)
+    boxed: bool = False
 
-    def add_pictures(self, package: zipfile.ZipFile, folder: Path) -> None:
-        """Count the events and copy their pictures; one that was deleted meanwhile is left out.
 
-        Raises:
-            DataError: there is nothing to write.
-        """
-        first_s, last_s = self.span
-        bases: set[str] = set()
-        for event in self.dated():
-            self.number += 1
-            self.labels.add(reviewed_label(event.label, self.reviews.get(event.visit_id)) or event.label)
-            (start_s, start_basis), (end_s, end_basis) = event.started, event.ended
-            bases.update((start_basis, end_basis))
-            first_s, last_s = min(first_s, start_s or 0), max(last_s, end_s or 0)
-            if event.picture is not None and _add_picture(package, event, folder):
-                self.pictured.add(event.visit_id)
-                self.boxed = self.boxed or event.box is not None
-        self.span = first_s, last_s
-        self.times_known = self.times_known and bases <= {"clock"}
-        if not self.number and self.effort is None:
-            raise DataError(
-                "There are no visits and no effort with a known date in this time, so there is nothing to write."
-            )
-
-    def dated(self) -> Iterator[EventRecord]:
-        """Yield the events whose date is known, in order, and count the others; people may have deleted some."""
-        self.undated = self.deleted = 0
-        for event in self._reader.events(self._selection.label, self._selection.since_s, self._selection.until_s):
-            found = self.reviews.get(event.visit_id)
-            if found is not None and found.review.verdict == "deleted":
-                self.deleted += 1
-            elif event.started.unix_s is None or event.ended.unix_s is None:
-                self.undated += 1
-            else:
-                yield event
+def _add_pictures(package: zipfile.ZipFile, chosen: Chosen, folder: Path) -> _Pictured:
+    """Count the events and copy their pictures; one that was deleted meanwhile is left out."""
+    pictured = _Pictured()
+    for event in chosen.count():
+        if event.picture is not None and _add_picture(package, event, folder):
+            pictured.visits.add(event.visit_id)
+            pictured.boxed = pictured.boxed or event.box is not None
+    return pictured
 
 
 def _add_picture(package: zipfile.ZipFile, event: EventRecord, folder: Path) -> bool:
@@ -185,37 +147,45 @@ def _add_picture(package: zipfile.ZipFile, event: EventRecord, folder: Path) -> 
     return True
 
 
-def _add_tables(package: zipfile.ZipFile, chosen: _Chosen, deployment: Deployment, project: Project) -> None:
-    pictured = chosen.pictured
+def _add_tables(
+    package: zipfile.ZipFile, chosen: Chosen, pictured: _Pictured, deployments: Deployments, project: Project
+) -> None:
+    visits = pictured.visits
     tables: dict[str, tuple[Sequence[str], Iterable[Row]]] = {
         "deployments": (
             DEPLOYMENT_COLUMNS,
-            [deployment_row(deployment, chosen.effort, chosen.span, chosen.times_known)],
+            [
+                deployment_row(deployments[name], each.effort, each.span, each.times_known, name is not None)
+                for name, each in chosen.stations.items()
+            ],
         ),
-        "media": (MEDIA_COLUMNS, media_rows(chosen.dated() if pictured else (), pictured, deployment, chosen.reviews)),
+        "media": (MEDIA_COLUMNS, media_rows(chosen.dated() if visits else (), visits, deployments, chosen.reviews)),
         "observations": (
             OBSERVATION_COLUMNS,
-            observation_rows(chosen.dated(), pictured, deployment, project, chosen.reviews),
+            observation_rows(chosen.dated(), visits, deployments, project, chosen.reviews),
         ),
-        "blind-times": (BLIND_TIME_COLUMNS, blind_rows(chosen.effort, deployment)),
+        "blind-times": (
+            BLIND_TIME_COLUMNS,
+            chain.from_iterable(blind_rows(each.effort, deployments[name]) for name, each in chosen.stations.items()),
+        ),
     }
     for name, (columns, rows) in tables.items():
         _add_table(package, f"{name}.csv", columns, rows, chosen.number > _MANY_ROWS)
-    levels = ["event", "media"] if chosen.boxed else ["event"]
-    metadata = _datapackage(deployment, project, chosen.span, chosen.labels, levels)
+    levels = ["event", "media"] if pictured.boxed else ["event"]
+    used = [deployments[name] for name in chosen.stations]
+    metadata = _datapackage(used, project, chosen, levels)
     package.writestr(_zip_info("datapackage.json"), json.dumps(metadata, ensure_ascii=False, indent=2) + "\n")
 
 
-def _datapackage(
-    deployment: Deployment, project: Project, span: tuple[float, float], labels: set[str], levels: list[str]
-) -> dict[str, Any]:
-    start_s, end_s = span
+def _datapackage(used: Sequence[Deployment], project: Project, chosen: Chosen, levels: list[str]) -> dict[str, Any]:
+    start_s, end_s = chosen.span
+    single = used[0].deployment_id if len(used) == 1 else None
     metadata: dict[str, Any] = {
         "resources": list(RESOURCES),
         "profile": PROFILE,
-        "name": re.sub(r"[^a-z0-9._-]+", "-", deployment.deployment_id.lower()).strip("-") or "deployment",
+        "name": re.sub(r"[^a-z0-9._-]+", "-", (single or project.title).lower()).strip("-") or "deployment",
         "created": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "title": f"{project.title}: {deployment.deployment_id}",
+        "title": f"{project.title}: {single or f'{len(used)} deployments'}",
         "contributors": [{"title": project.contributor, "role": "contact"}],
         "sources": [{"title": "Trailcam"}],
         "project": {
@@ -225,23 +195,21 @@ def _datapackage(
             "individualAnimals": False,
             "observationLevel": levels,
         },
-        "spatial": {"type": "Point", "coordinates": [deployment.longitude, deployment.latitude]},
+        "spatial": _spatial(used),
         "temporal": {"start": utc_stamp(start_s)[:10], "end": utc_stamp(end_s)[:10]},
-        "taxonomic": _taxonomy(project, labels),
+        "taxonomic": chosen.taxonomy(),
     }
     if project.licence is not None:
         metadata["licenses"] = [{"name": project.licence, "scope": scope} for scope in ("data", "media")]
     return metadata
 
 
-def _taxonomy(project: Project, labels: set[str]) -> list[dict[str, Any]]:
-    """Return one entry for each scientific name, because readers join the observations to it."""
-    found: dict[str, list[str]] = {}
-    for label in sorted(labels & project.taxa.keys()):
-        found.setdefault(project.taxa[label], []).append(label)
-    return [
-        {"scientificName": name, "vernacularNames": {"eng": ", ".join(names)}} for name, names in sorted(found.items())
-    ]
+def _spatial(used: Sequence[Deployment]) -> dict[str, Any]:
+    """Return the places as GeoJSON."""
+    places = sorted({(each.longitude, each.latitude) for each in used})
+    if len(places) == 1:
+        return {"type": "Point", "coordinates": list(places[0])}
+    return {"type": "MultiPoint", "coordinates": [list(place) for place in places]}
 
 
 def _add_table(

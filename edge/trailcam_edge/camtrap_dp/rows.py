@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from trailcam_edge.camtrap_dp.taxa import taxon_of
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.store.effort import Effort
-from trailcam_edge.store.records import EventRecord, iso_minute
+from trailcam_edge.store.records import CLOCK, EventRecord, iso_hour
 from trailcam_edge.store.reviews.records import Standing, reviewed_label
 
 _TYPES = {BLANK: "blank", "empty": "blank", UNKNOWN: "unknown", PERSON: "human", "human": "human", "vehicle": "vehicle"}
@@ -35,9 +36,15 @@ class Deployment:
             )
 
 
+Deployments = Mapping[str | None, Deployment]  # by station; None is the camera of this machine
+
+
 @dataclass(frozen=True)
 class Project:
-    """The project of the data; ``taxa`` maps labels to scientific names, ``licence`` is an SPDX name."""
+    """The project of the data.
+
+    ``taxa`` maps labels to scientific names, beside those of the built-in bundle; ``licence`` is an SPDX name.
+    """
 
     title: str
     contributor: str
@@ -46,8 +53,18 @@ class Project:
     taxa: Mapping[str, str] = field(default_factory=dict)
 
 
-def deployment_row(deployment: Deployment, effort: Effort | None, span: tuple[float, float], times_known: bool) -> Row:
-    """Return the row of the deployment, with its effort in words; ``span`` is first and last Unix time of its data."""
+def deployment_row(
+    deployment: Deployment, effort: Effort | None, span: tuple[float, float], times_known: bool, of_card: bool = False
+) -> Row:
+    """Return the row of the deployment, with its effort in words.
+
+    Args:
+        deployment: camera and place.
+        effort: of the camera.
+        span: first and last Unix time of its data.
+        times_known: no time is a bound only.
+        of_card: the effort is the time from the first recording of a card to the last.
+    """
     start_s, end_s = span
     return {
         "deploymentID": deployment.deployment_id,
@@ -60,32 +77,33 @@ def deployment_row(deployment: Deployment, effort: Effort | None, span: tuple[fl
         "deploymentEnd": utc_stamp(math.ceil(end_s)),
         "cameraID": deployment.camera_id,
         "timestampIssues": "false" if times_known else "true",
-        "deploymentComments": _describe_effort(effort),
+        "deploymentComments": _describe_effort(effort, of_card),
     }
 
 
 def media_rows(
-    events: Iterable[EventRecord], pictured: set[str], deployment: Deployment, reviews: Mapping[str, Standing]
+    events: Iterable[EventRecord], pictured: set[str], deployments: Deployments, reviews: Mapping[str, Standing]
 ) -> Iterator[Row]:
     """Yield a row for each picture in the package; one that model or reviewers call a human is not public."""
     for event in events:
         if event.visit_id in pictured:
             yield {
                 "mediaID": event.visit_id,
-                "deploymentID": deployment.deployment_id,
+                "deploymentID": deployments[event.station].deployment_id,
                 "captureMethod": "activityDetection",
                 "timestamp": utc_stamp(event.started.unix_s),
                 "filePath": f"media/{event.visit_id}.jpg",
                 "filePublic": "false" if "human" in _answers(event, reviews) else "true",
                 "fileName": f"{event.visit_id}.jpg",
                 "fileMediatype": "image/jpeg",
+                "mediaComments": None if event.source is None else f"picture of {event.source}",
             }
 
 
 def observation_rows(
     events: Iterable[EventRecord],
     pictured: set[str],
-    deployment: Deployment,
+    deployments: Deployments,
     project: Project,
     reviews: Mapping[str, Standing],
 ) -> Iterator[Row]:
@@ -98,15 +116,16 @@ def observation_rows(
         label = event.label if found is None else reviewed_label(event.label, found) or UNKNOWN
         kind = _observation_type(label)
         end = utc_stamp(event.ended.unix_s)
+        taxon = taxon_of(label, event.bundle, project.taxa)
         row: Row = {
             "observationID": event.visit_id,
-            "deploymentID": deployment.deployment_id,
+            "deploymentID": deployments[event.station].deployment_id,
             "eventID": event.visit_id,
             "eventStart": utc_stamp(event.started.unix_s),
             "eventEnd": end,
             "observationLevel": "event",
             "observationType": kind,
-            "scientificName": project.taxa.get(label),
+            "scientificName": None if taxon is None else taxon.name,
             **_classification(event, label, kind, found),
             "observationComments": _comments(event, found),
         }
@@ -175,9 +194,13 @@ def _observation_type(label: str) -> str:
     return _TYPES.get(label.lower(), "animal")
 
 
-def _describe_effort(effort: Effort | None) -> str:
+def _describe_effort(effort: Effort | None, of_card: bool) -> str:
     if effort is None:
         return "Effort was not recorded."
+    if of_card:
+        hours = (effort.end_s - effort.start_s) / 3600
+        text = f"Effort: {hours:.2f} h from the first recording to the last; gaps of the camera are not known."
+        return f"{text} Damaged recordings: see blind-times.csv." if effort.blind else text
     text = f"Watched {effort.watched_s / 3600:.2f} h of {(effort.end_s - effort.start_s) / 3600:.2f} h."
     blind = [
         f"{reason} {seconds / 3600:.2f} h ({number} times)"
@@ -188,5 +211,5 @@ def _describe_effort(effort: Effort | None) -> str:
 
 def utc_stamp(unix_s: float | None) -> str:
     """Return a Unix time as ISO 8601 in UTC, in whole seconds."""
-    minute, second = divmod(math.floor(unix_s or 0), 60)
-    return f"{iso_minute(minute)}{second:02}Z"
+    hour, second = divmod(math.floor(unix_s or 0), 3600)
+    return f"{iso_hour(hour)}{CLOCK[second]}Z"

@@ -10,11 +10,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLANK",
+    "CLOSED",
+    "OPENED",
     "PERSON",
     "UNKNOWN",
+    "UPDATED",
     "BlindTime",
     "Moment",
+    "SuppressedVisit",
     "Visit",
+    "VisitChange",
     "has_neighbours",
     "is_dated",
     "is_recording",
@@ -23,6 +28,7 @@ __all__ = [
 BLANK = "blank"  # the model recognises an empty scene
 UNKNOWN = "unknown"  # none of the labels of the model, or too little confidence
 PERSON = "person"
+OPENED, UPDATED, CLOSED = "opened", "updated", "closed"  # the events of one visit
 RECORDING_BOOT = "recording-"  # first characters of the ``boot_id`` of moments in a recording of unknown time
 DATED_BOOT = "dated-"  # the same, in recordings that state when they were made
 
@@ -66,6 +72,25 @@ class Visit:
     box: "Box | None" = None
     station: str | None = None
     source: str | None = None
+
+
+@dataclass(frozen=True)
+class VisitChange:
+    """A visit that is still open: ``kind`` is ``OPENED``, or ``UPDATED`` for a clearly better picture or answer.
+
+    ``visit`` is the visit so far, with the identifier that it will have when it ends.
+    """
+
+    kind: str
+    visit: Visit
+
+
+@dataclass(frozen=True)
+class SuppressedVisit:
+    """A visit that the settings suppress; ``reason`` is "not allowed" or "out of season"."""
+
+    label: str
+    reason: str
 
 
 @dataclass(frozen=True)

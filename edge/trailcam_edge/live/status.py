@@ -7,6 +7,7 @@ from typing import Any
 from trailcam_edge.live.latest_picture import FrameSummary, frame_record
 from trailcam_edge.live.state import ProgramState, duration
 from trailcam_edge.live.visit_counts import Chart, RecentVisit, VisitCounts
+from trailcam_edge.store.records import iso_time
 from trailcam_edge.telemetry.health import HealthSnapshot
 from trailcam_edge.telemetry.prometheus import MetricsSnapshot
 from trailcam_edge.update.install.journal import Journal
@@ -40,6 +41,7 @@ class CameraState:
     state: ProgramState
     store_problem: str | None = None
     update: Journal | None = None
+    last_frame_unix_s: float | None = None
 
 
 def status_record(state: CameraState, counts: VisitCounts, now: datetime) -> dict[str, Any]:
@@ -49,10 +51,12 @@ def status_record(state: CameraState, counts: VisitCounts, now: datetime) -> dic
         "bundle": snapshot.bundle,
         "version": snapshot.version,
         "alive": state.alive,
+        "paused": snapshot.paused,
         "state": state.state.code,
         "state_words": state.state.words,
         "date_known": state.date_known,
         "frame": None if state.frame.sequence < 0 else frame_record(state.frame),
+        "last_frame": iso_time(state.last_frame_unix_s),
         "today": counts.today(now),
         "visits": [_visit(seen, now) for seen in counts.recent()],
         "hours": _chart(counts.hours(now)),

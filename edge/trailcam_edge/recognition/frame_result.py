@@ -1,10 +1,10 @@
-"""Events of the live loop: one record for each frame, visit and blind time."""
+"""Events of the live loop: one record for each frame, visit, change of a visit, and blind time."""
 
 from dataclasses import dataclass
 
 from trailcam_core.classifier import Classification
 from trailcam_core.images.boxes import Box
-from trailcam_edge.events import BlindTime, Visit
+from trailcam_edge.events import BlindTime, SuppressedVisit, Visit, VisitChange
 from trailcam_edge.regions.polygons import Polygon
 from trailcam_edge.sources import Frame
 
@@ -19,6 +19,8 @@ class FrameResult:
     ``rate_hz`` the smoothed frame rate of the loop (0 until it is known), ``dropped`` the number of frames that arrived
     while the model was busy, so far; those beyond a requested rate do not count. ``open_labels`` are the labels with an
     open visit.
+
+    ``paused`` is True outside the hours of the schedule: the frame was not classified.
 
     ``box`` is the region of the answer, None for the whole frame; ``boxes`` are all regions of the frame, ``ignore``
     and ``only`` the masks in use.
@@ -35,6 +37,7 @@ class FrameResult:
     boxes: tuple[Box, ...] = ()
     ignore: tuple[Polygon, ...] = ()
     only: tuple[Polygon, ...] = ()
+    paused: bool = False
 
 
-WatchEvent = FrameResult | Visit | BlindTime
+WatchEvent = FrameResult | Visit | VisitChange | SuppressedVisit | BlindTime

@@ -10,7 +10,6 @@ measurements.
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -20,23 +19,16 @@ from trailcam_core.images.resize import Image
 from trailcam_core.network.secrets import mask_address
 from trailcam_edge.camera.capture_thread import CaptureThread
 from trailcam_edge.camera.latest_frame import LatestFrame
-from trailcam_edge.events import BLANK, UNKNOWN, Visit
+from trailcam_edge.events import BLANK, UNKNOWN
 from trailcam_edge.events.clock import Clock, SystemClock
-from trailcam_edge.recognition.best_pictures import BestPictures
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
+from trailcam_edge.recognition.pause import Pause
 from trailcam_edge.recognition.region_classifier import RegionAnswer, RegionClassifier
 from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.recognition.sharpness import sharpness
-from trailcam_edge.recognition.visits import (
-    FrameVote,
-    Track,
-    VisitState,
-    advance,
-    finish,
-    name_outcome,
-    outcome_of,
-    wait_until,
-)
+from trailcam_edge.recognition.visit_changes import unknown_labels
+from trailcam_edge.recognition.visit_tracker import VisitEvent, VisitTracker
+from trailcam_edge.recognition.visits import FrameVote, name_outcome, outcome_of, wait_until
 from trailcam_edge.sources import Delivery, Frame, OnBadFrame, Source, open_source
 
 _log = logging.getLogger(__name__)
@@ -64,6 +56,7 @@ def watch(
     stop: threading.Event | None = None,
     clock: Clock | None = None,
     poll_reload: Callable[[], ModelReload | None] = _no_reload,
+    changes: bool = False,
 ) -> Iterator[WatchEvent]:
     """Classify the frames of a source; yield a result for each frame, and visits and blind times when they end.
 
@@ -78,6 +71,7 @@ def watch(
         clock: dates events.
         poll_reload: called before every frame, and while none arrives. A reload ends the open visits and yields them
             before the new model classifies. Settings of camera and recovery do not change: they belong to the source.
+        changes: also yield a ``VisitChange`` when a visit opens, and when an open one has clearly improved.
 
     Raises:
         SourceError: the source cannot be opened or delivers nothing; a live one delivered nothing for ``give_up_s``.
@@ -85,7 +79,7 @@ def watch(
         BundleError: the model fails during inference.
     """
     settings = settings or LoopSettings()
-    loop = _Loop(classifier, settings, clock or SystemClock(), stop or threading.Event(), poll_reload)
+    loop = _Loop(classifier, settings, clock or SystemClock(), stop or threading.Event(), poll_reload, changes)
     source = reopen()
     if source.delivery == "live":
         return loop.newest(source, reopen)
@@ -110,15 +104,17 @@ class _Loop:
         clock: Clock,
         stop: threading.Event,
         poll_reload: Callable[[], ModelReload | None],
+        changes: bool,
     ) -> None:
         self._poll_reload = poll_reload
         self._classifier = classifier
         self._settings = settings
         self._clock = clock
         self._stop = stop
+        self._changes = changes
         self._regions = self._make_regions()
-        self._visits = VisitState()
-        self._pictures = BestPictures()
+        self._visits = self._make_tracker()
+        self._pause = Pause(settings.schedule, self._clock)
         self._rate_hz = 0.0
         self._previous_s: float | None = None
         self._due_s = 0.0
@@ -137,7 +133,7 @@ class _Loop:
                     frame.give_back()
                 if self._stop.is_set():
                     break
-        yield from self._end()
+        yield from self._visits.end()
 
     def newest(self, source: Source, reopen: Callable[[], Source]) -> Iterator[WatchEvent]:
         """Process the newest frame of a source that does not wait."""
@@ -152,12 +148,12 @@ class _Loop:
                 yield from self._reload()
                 if frame is None:
                     self._log_silence(capture.silent_s)
-                    yield from self._pass_time(self._clock.monotonic_s())
+                    yield from self._visits.pass_time(self._clock.monotonic_s())
                     continue
                 self._is_silent = False
                 try:
                     if not self._stop.is_set():
-                        yield from self._process(frame, source.delivery, latest.dropped - self._rate_dropped)
+                        yield from self._process_live(frame, latest.dropped - self._rate_dropped)
                 finally:
                     frame.give_back()
             blind = capture.blind_now()
@@ -166,7 +162,8 @@ class _Loop:
         yield from capture.take_blind_times()
         if blind is not None:
             yield blind
-        yield from self._end()
+        yield from self._pause.end()
+        yield from self._visits.end()
         if capture.error is not None:
             raise capture.error
         if blind is not None and not self._stop.is_set():
@@ -179,10 +176,9 @@ class _Loop:
     def _wait_for_frame(self, latest: LatestFrame) -> Frame | None:
         """Return the newest frame once the configured rate allows it, or None if none arrives in time."""
         rate_hz = self._settings.watch.rate_hz
-        if rate_hz is not None:
-            before = latest.dropped
-            self._stop.wait(max(0.0, self._due_s - time.monotonic()))
-            self._rate_dropped += latest.dropped - before
+        before = latest.dropped
+        self._stop.wait(max(0.0, self._due_s - time.monotonic()))
+        self._rate_dropped += latest.dropped - before
         frame = latest.take(_TICK_S)
         if frame is not None and rate_hz is not None:
             self._due_s = time.monotonic() + 1 / rate_hz
@@ -193,6 +189,22 @@ class _Loop:
         if not self._is_silent and silent_s > recovery.stall_s:
             self._is_silent = True
             _log.warning("no frame for %g s; ending after %g s without one.", recovery.stall_s, recovery.give_up_s)
+
+    def _process_live(self, frame: Frame, dropped: int) -> Iterator[WatchEvent]:
+        """Process a frame within the hours of the schedule; outside of them it is not classified."""
+        was_paused = self._pause.active
+        yield from self._pause.update()
+        if not self._pause.active:
+            if was_paused:
+                self._regions = self._make_regions()  # hours later nothing of the background is the same
+            yield from self._process(frame, "live", dropped)
+            return
+        if not was_paused:
+            self._classify(frame)  # proves that the model runs, as the first frame always does
+            yield from self._visits.end()
+        self._due_s = time.monotonic() + self._pause.frame_s
+        self._measure_rate(time.monotonic())
+        yield FrameResult(frame, None, self._rate_hz, dropped=dropped, paused=True)
 
     def _process(self, frame: Frame, delivery: Delivery, dropped: int = 0) -> Iterator[WatchEvent]:
         """Classify what moves in one frame; yield the visits that ended before it, then its result."""
@@ -210,8 +222,12 @@ class _Loop:
             answer = found.answer
             outcome, ended = self._count(frame, answer, found.crop, found)
             yield from ended
+        elif delivery == "recording" and self._regions.is_blind:  # the animal may be gone before the scene is known
+            answer, fitted = self._classify(frame)
+            outcome, ended = self._count(frame, answer, fitted, may_open=False)
+            yield from ended
         else:
-            yield from self._pass_time(frame.timestamp_s)
+            yield from self._visits.pass_time(frame.timestamp_s)
         now_s = time.monotonic()
         self._measure_rate(now_s)
         age_ms = (now_s - frame.timestamp_s) * 1e3 if delivery == "live" else 0.0
@@ -221,15 +237,23 @@ class _Loop:
             result = replace(result, box=box, boxes=self._regions.boxes, ignore=motion.ignore, only=motion.only)
         yield result
 
-    def _reload(self) -> Iterator[Visit]:
+    def _reload(self) -> Iterator[VisitEvent]:
         """Switch to another model and other rules, if there are any; visits of the old model end with it."""
         reload = self._poll_reload()
         if reload is None:
             return
-        yield from self._end()
-        self._pictures = BestPictures()
+        yield from self._visits.end()
         self._classifier, self._settings = reload.classifier, reload.settings
         self._regions = self._make_regions()
+        self._visits = self._make_tracker()
+        self._pause.reload(reload.settings.schedule)
+
+    def _make_tracker(self) -> VisitTracker:
+        rules = self._settings.visits
+        unknown = unknown_labels(rules, self._classifier.output.labels)
+        if unknown:
+            _log.warning("[visits] allowed and months: %s has no label %s.", self._classifier.name, ", ".join(unknown))
+        return VisitTracker(rules, self._classifier.name, self._clock, self._changes)
 
     def _make_regions(self) -> RegionClassifier | None:
         motion = self._settings.motion
@@ -242,53 +266,32 @@ class _Loop:
         return self._classifier.classify_input(fitted, start_s=start_s), fitted
 
     def _count(
-        self, frame: Frame, answer: Classification, seen: Image, found: RegionAnswer | None = None
-    ) -> tuple[str, tuple[Visit, ...]]:
-        """Count an answer; return the outcome it was counted as, and the visits that ended before.
+        self,
+        frame: Frame,
+        answer: Classification,
+        seen: Image,
+        found: RegionAnswer | None = None,
+        may_open: bool = True,
+    ) -> tuple[str, tuple[VisitEvent, ...]]:
+        """Count an answer; return the outcome it was counted as, and the events of visits.
 
         Args:
             frame: the frame.
             answer: for the frame, or for one region of it.
-            seen: the image in the size of the model's input.
+            seen: the model's input.
             found: the region.
+            may_open: the vote may be the one that opens a visit.
         """
         rules = self._settings.visits
         label = name_outcome(answer, rules)
-        vote = FrameVote(frame.timestamp_s, frame.sequence, label, answer.confidence, 0.0, answer.latency_ms)
+        at_s, confidence = frame.timestamp_s, answer.confidence
+        vote = FrameVote(at_s, frame.sequence, label, confidence, 0.0, answer.latency_ms, may_open=may_open)
         if found is not None and self._regions is not None:
             vote = replace(vote, region=found.region, box=found.box, may_open=found.may_open, alive=self._regions.alive)
-        waited, _ = wait_until(self._visits, frame.timestamp_s, rules)
+        waited, _ = wait_until(self._visits.state, frame.timestamp_s, rules)
         if outcome_of(vote, waited, rules) not in (UNKNOWN, BLANK):  # sharpness takes time, and is needed for no other
             vote = replace(vote, sharpness=sharpness(seen))
-        self._visits, ended, outcome = advance(self._visits, vote, rules)
-        visits = tuple(map(self._visit, ended))
-        self._pictures.keep(frame, self._visits.tracks, rules.keep_person_pictures)
-        return outcome, visits
-
-    def _pass_time(self, now_s: float) -> Iterator[Visit]:
-        self._visits, ended = wait_until(self._visits, now_s, self._settings.visits)
-        yield from map(self._visit, ended)
-        self._pictures.drop_ended(self._visits.tracks)
-
-    def _end(self) -> Iterator[Visit]:
-        tracks = finish(self._visits)
-        self._visits = VisitState()
-        yield from map(self._visit, tracks)
-
-    def _visit(self, track: Track) -> Visit:
-        return Visit(
-            visit_id=uuid.uuid4().hex,
-            label=track.label,
-            started=self._clock.moment(track.started_s),
-            ended=self._clock.moment(track.seen_s),
-            confidence=track.best.confidence,
-            votes=track.votes,
-            frames=track.frames,
-            best_frame=self._pictures.of(track),
-            bundle=self._classifier.name,
-            latency_ms=track.latency_sum_ms / track.frames,
-            box=track.best.box,
-        )
+        return self._visits.count(frame, vote)
 
     def _measure_rate(self, now_s: float) -> None:
         if self._previous_s is not None and now_s > self._previous_s:

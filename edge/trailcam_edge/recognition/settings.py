@@ -8,6 +8,7 @@ from typing import Annotated
 from trailcam_core.records import Choice, FieldError, Range, check_ranges
 from trailcam_edge.camera.settings import CameraSettings, RecoverySettings
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.recognition.schedule import ScheduleSettings
 from trailcam_edge.regions import RegionSettings
 
 _Probability = Annotated[float, Range(0, 1)]
@@ -25,6 +26,12 @@ class VisitSettings:
     Labels in ``blank_labels`` and ``person_labels`` (in any case) become these outcomes. Of ``blank``, ``unknown`` and
     ``person``, ``reported_outcomes`` become visits; every other label does. Pictures of people are kept only
     with ``keep_person_pictures``.
+
+    An open visit is reported again when its confidence has grown by ``update_gain``, or its picture is clearly sharper,
+    at most every ``update_spacing_s``.
+
+    Only labels in ``allowed`` become visits, if it has any; a label in ``months`` becomes one in these months (1 to 12)
+    alone. Outcomes are not concerned. Visits that are suppressed are counted.
     """
 
     confidence: _Probability = 0.6
@@ -40,6 +47,10 @@ class VisitSettings:
     person_labels: tuple[str, ...] = ("person", "human", "people")
     reported_outcomes: tuple[Annotated[str, Choice(BLANK, UNKNOWN, PERSON)], ...] = (PERSON,)
     keep_person_pictures: bool = False
+    update_gain: Annotated[float, Range(0.01, 1)] = 0.1
+    update_spacing_s: Annotated[float, Range(0, 3600)] = 2.0
+    allowed: tuple[str, ...] = ()
+    months: Mapping[str, tuple[Annotated[int, Range(1, 12)], ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -72,3 +83,4 @@ class LoopSettings:
     motion: RegionSettings = field(default_factory=RegionSettings)
     visits: VisitSettings = field(default_factory=VisitSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)

@@ -10,7 +10,9 @@ changed and dark ones not; with a gain the background is right again in the very
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -24,7 +26,10 @@ _FIRST_DEVIATION = 6.0  # until a pixel has shown its own: half of the smallest 
 _FIRST_WEIGHT = 4  # frames that the first deviation weighs
 _SAMPLE_STEP = 8  # every eighth pixel in both directions is enough for the light
 _MAX_GAIN = 4.0
-_STEADY = 1.0  # levels: while half of the pixels agree as well as that, the light has a shift only
+# While half of the pixels agree as well as that, in levels, or as well as usual, the light has a shift only. The median
+# of a normal distribution's distances is 0.85 of their mean.
+_STEADY = 1.0
+_SEASONED = 25  # frames after which the deviations are the scene's, and no longer the first guess
 _MIN_GAIN = 0.9  # of the residual with the shift alone: a gain must explain more than that
 _MIN_SPREAD = 4.0  # levels: below this the scene is of one colour and has no gain
 _FULL_CONTRAST = 32.0  # standard deviation over the frame, in levels, from which the smallest step is as set
@@ -65,6 +70,13 @@ class Comparison:
     gain: float
     shift: float
 
+    @cached_property
+    def blocks(self) -> Levels:
+        """Fraction that changed of each of 3 rows of 4 blocks."""
+        return np.asarray(
+            cv2.resize(self.changed * np.uint8(255), (4, 3), interpolation=cv2.INTER_AREA) / 255, np.float32
+        )
+
 
 def begin(luma: Plane, time_s: float) -> Background:
     """Return the background after one frame."""
@@ -80,11 +92,11 @@ def compare(background: Background, luma: Plane, settings: RegionSettings, watch
         settings: thresholds.
         watched: (H, W) uint8 with 1 where a change counts; None is everywhere.
     """
-    gain, shift = _fit_light(background.mean, luma, watched)
+    gain, shift = _fit_light(background, luma, watched)
     expected = background.mean * np.float32(gain)  # from here on in place: the memory is what takes the time
     expected += np.float32(shift)
     np.clip(expected, 0, 255, out=expected)
-    difference = luma - expected
+    difference = np.asarray(cv2.subtract(luma, expected, dtype=cv2.CV_32F), np.float32)
     limit = background.deviation * np.float32(settings.deviations * gain)
     np.maximum(limit, np.float32(settings.level_step * _step_factor(background.mean)), out=limit)
     changed = (np.abs(difference) > limit).view(np.uint8)
@@ -110,16 +122,22 @@ def learn(
         held: (H, W) uint8 with 1 where nothing is learned: an animal rests there.
     """
     weight = _weight(background, time_s, settings)
-    weights = np.where(comparison.changed, np.float32(weight / settings.changed_slowdown), np.float32(weight))
+    levels = np.array([weight, weight / settings.changed_slowdown], np.float32)
+    weights = levels.take(comparison.changed)
     if held is not None:
         weights[held.astype(bool)] = 0
     # Not clipped to 0..255: a pixel that a lamp drove to white has its level back when the lamp is out.
-    lit = np.clip(background.mean * np.float32(comparison.gain) + np.float32(comparison.shift), *_MEAN_RANGE)
-    mean = np.asarray(lit + weights * comparison.difference, np.float32)
-    deviation = background.deviation * np.float32(comparison.gain)
-    deviation_weights = weights * np.float32((background.frames + 1) / (background.frames + _FIRST_WEIGHT))
-    distance = np.minimum(np.abs(comparison.difference), comparison.limit)
-    deviation = np.asarray(deviation + deviation_weights * (distance - deviation), np.float32)
+    mean = background.mean * np.float32(comparison.gain)
+    mean += np.float32(comparison.shift)
+    np.clip(mean, *_MEAN_RANGE, out=mean)
+    mean += weights * comparison.difference
+    former = background.deviation if comparison.gain == 1 else background.deviation * np.float32(comparison.gain)
+    weights *= np.float32((background.frames + 1) / (background.frames + _FIRST_WEIGHT))
+    deviation = np.abs(comparison.difference)
+    np.minimum(deviation, comparison.limit, out=deviation)
+    deviation -= former
+    deviation *= weights
+    deviation += former
     return Background(mean, deviation, background.frames + 1, background.begun_s, max(time_s, background.time_s))
 
 
@@ -157,7 +175,7 @@ def absorb(background: Background, luma: Plane, mask: Mask) -> Background:
 
 def _step_factor(mean: Levels) -> float:
     """Return the factor of the smallest step: at night the whole scene has little contrast, and so has an animal."""
-    contrast = float(np.std(mean[::_SAMPLE_STEP, ::_SAMPLE_STEP]))
+    contrast = float(cv2.meanStdDev(mean[::_SAMPLE_STEP, ::_SAMPLE_STEP])[1][0, 0])
     return min(1.0, max(_MIN_STEP_FACTOR, contrast / _FULL_CONTRAST))
 
 
@@ -166,20 +184,21 @@ def _weight(background: Background, time_s: float, settings: RegionSettings) -> 
     return max(1 - math.exp(-elapsed_s / settings.follow_s), 1 / (background.frames + 1))
 
 
-def _fit_light(mean: Levels, luma: Plane, watched: Mask | None) -> tuple[float, float]:
+def _fit_light(background: Background, luma: Plane, watched: Mask | None) -> tuple[float, float]:
     """Return gain and shift that take the background to the frame, unmoved by less than half of the pixels."""
     sample = (slice(_SAMPLE_STEP // 2, None, _SAMPLE_STEP),) * 2
-    old, new = mean[sample].ravel(), luma[sample].astype(np.float32).ravel()
+    old, new = background.mean[sample].ravel(), luma[sample].astype(np.float32).ravel()
     if watched is not None and (kept := watched[sample].ravel().astype(bool)).any():
         old, new = old[kept], new[kept]
-    shift = _median(new - old) if old.size else 0.0
-    if _residual(old, new, 1.0, shift) <= _STEADY:
+    shift = median(new - old) if old.size else 0.0
+    usual = median(background.deviation[sample].ravel()) if background.frames >= _SEASONED else 0.0
+    if _residual(old, new, 1.0, shift) <= max(_STEADY, usual):
         return 1.0, shift
     is_lit = (new > 2) & (new < 250) & (old > 2) & (old < 250)  # a clipped pixel has lost its level
     old, new = old[is_lit], new[is_lit]
     if old.size < 32 or float(np.std(old)) < _MIN_SPREAD:
         return 1.0, shift
-    starts = ((1.0, _median(new - old)), (_median(new / old), 0.0))
+    starts = ((1.0, median(new - old)), (median(new / old), 0.0))
     gain, offset = _refine(old, new, *min(starts, key=lambda light: _residual(old, new, *light)))
     if not 1 / _MAX_GAIN <= gain <= _MAX_GAIN:
         return 1.0, shift
@@ -190,7 +209,7 @@ def _fit_light(mean: Levels, luma: Plane, watched: Mask | None) -> tuple[float, 
 def _refine(old: Levels, new: Levels, gain: float, shift: float) -> tuple[float, float]:
     """Fit once more by least squares, to the half of the pixels that agree best."""
     distance = np.abs(new - gain * old - shift)
-    agreeing = distance <= _median(distance)
+    agreeing = distance <= median(distance)
     near, far = old[agreeing], new[agreeing]
     spread = float(np.var(near))
     if spread < _MIN_SPREAD**2:
@@ -200,10 +219,10 @@ def _refine(old: Levels, new: Levels, gain: float, shift: float) -> tuple[float,
 
 
 def _residual(old: Levels, new: Levels, gain: float, shift: float) -> float:
-    return _median(np.abs(new - gain * old - shift))
+    return median(np.abs(new - gain * old - shift))
 
 
-def _median(values: Levels) -> float:
+def median(values: Levels) -> float:
     """Return the upper median of (N,) values, N at least 1: a fifth of the time of ``np.median``."""
     middle = values.size // 2
     return float(np.partition(values, middle)[middle])

@@ -36,6 +36,12 @@ class FinderState:
     scene_changed: bool = False
 
     @property
+    def is_known(self) -> bool:
+        """True once the background has seen enough frames, so that the next may have regions."""
+        scene = self.background
+        return scene is not None and scene.frames >= _QUIET_FRAMES and scene.time_s - scene.begun_s >= _QUIET_S
+
+    @property
     def regions(self) -> tuple[FollowedRegion, ...]:
         """The regions in the newest frame."""
         return self.following.visible
@@ -68,7 +74,7 @@ def advance(state: FinderState, luma: Plane, time_s: float, settings: RegionSett
     watched = _watched(luma.shape, settings.ignore, settings.only)
     comparison = compare(background, luma, settings, watched)
     turned = is_turned(comparison)
-    is_whole = turned or comparison.changed_fraction > settings.max_fraction or is_spread(comparison.changed)
+    is_whole = turned or comparison.changed_fraction > settings.max_fraction or is_spread(comparison)
     is_known = background.frames >= _QUIET_FRAMES and time_s - background.begun_s >= _QUIET_S
     regions = find_regions(comparison, settings) if is_known and not is_whole else ()
     if is_whole or len(regions) > _MAX_REGIONS:

@@ -1,28 +1,29 @@
 """From changed pixels to regions: opened, joined, freed of shadow, and separated from ghosts, as pure functions."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.images.boxes import Box
-from trailcam_edge.regions.background import Comparison, Levels, Mask
+from trailcam_edge.regions.background import Comparison, Levels, Mask, median
 from trailcam_edge.regions.settings import RegionSettings
 
 _OPENING = np.ones((3, 3), np.uint8)
 _REACH = np.ones((5, 5), np.uint8)
 _LIMB_PX = 4  # two steps of this reach
-_BLOCKS = (4, 3)  # columns and rows of the test for a change of the whole scene
 _BLOCK_FRACTION = 0.4  # a block counts as changed from here: a storm changes a third of it
 _MAX_BLOCKS = 0.8  # an animal does not reach four fifths of the blocks
 
-_TURNED_FRACTION = 0.03  # of a block: the frame is compared at another place if enough blocks changed so much
-_TURNED_BLOCKS = 0.6
-_TURNED_PX = 5.0  # in a storm leaves sway by 4
+_TURNED_FRACTION = 0.02  # of a block: the frame is compared at another place if enough blocks changed so much
+_TURNED_BLOCKS = 0.5
+_TURNED_PX = 1.5  # leaves sway by more in a storm, but each in its own way
 _SHRINK = 4  # of the frames that are compared
-_TURNED_GAIN = 0.5  # of the changed pixels that may be left where the frame has moved
+_TURNED_GAIN = 0.6  # of the difference that may be left where the frame has moved
 
 _SHADOW_RATIO = (0.25, 1.0)  # of the background's level: darker is no shadow under the open sky
 _FLAT = 0.4  # of the highest column
@@ -46,36 +47,53 @@ class Region:
     edge_ratio: float
 
 
-def is_spread(changed: Mask, fraction: float = _BLOCK_FRACTION, blocks: float = _MAX_BLOCKS) -> bool:
+def is_spread(comparison: Comparison, fraction: float = _BLOCK_FRACTION, blocks: float = _MAX_BLOCKS) -> bool:
     """Return whether changes reach nearly all parts of the frame, as when the camera itself is turned.
 
     Args:
-        changed: (H, W) uint8, 1 where the frame changed.
+        comparison: the frame beside its background.
         fraction: of a block, from which the block counts.
         blocks: fraction of the blocks that must count.
     """
-    fractions = cv2.resize(changed * np.float32(1), _BLOCKS, interpolation=cv2.INTER_AREA)
-    return float(np.mean(fractions >= fraction)) >= blocks
+    if comparison.changed_fraction < fraction * blocks:
+        return False  # not even if it were all in these blocks
+    return int(np.count_nonzero(comparison.blocks >= fraction)) >= blocks * comparison.blocks.size
 
 
 def is_turned(comparison: Comparison) -> bool:
     """Return whether the whole frame has moved, so that the background fits again once it is moved as well."""
-    if not is_spread(comparison.changed, _TURNED_FRACTION, _TURNED_BLOCKS):
+    if not is_spread(comparison, _TURNED_FRACTION, _TURNED_BLOCKS):
         return False
-    small = (max(8, comparison.luma.shape[1] // _SHRINK), max(8, comparison.luma.shape[0] // _SHRINK))
-    frame, expected, limit = (
+    rows, columns = comparison.luma.shape
+    small = (_correlated(columns), _correlated(rows))
+    # In its own light: a gain fitted to a frame that has moved takes contrast away.
+    plain = (comparison.expected - np.float32(comparison.shift)) / np.float32(comparison.gain)
+    frame, expected = (
         cv2.resize(levels.astype(np.float32), small, interpolation=cv2.INTER_AREA)
-        for levels in (comparison.luma, comparison.expected, comparison.limit)
+        for levels in (comparison.luma, plain)
     )
-    (x, y), _ = cv2.phaseCorrelate(expected, frame, cv2.createHanningWindow(small, cv2.CV_32F))
-    if _SHRINK * max(abs(x), abs(y)) < _TURNED_PX:
+    window = cv2.createHanningWindow(small, cv2.CV_32F)
+    (x, y), _ = cv2.phaseCorrelate(expected.copy(), frame.copy(), window)  # it changes its inputs
+    if max(abs(x) * columns / small[0], abs(y) * rows / small[1]) < _TURNED_PX:
         return False
     shift = np.array([[1, 0, x], [0, 1, y]], np.float32)
-    moved = cv2.warpAffine(expected, shift, small, borderValue=-1)
-    seen = moved >= 0
-    before = np.count_nonzero((np.abs(frame - expected) > limit) & seen)
-    after = np.count_nonzero((np.abs(frame - moved) > limit) & seen)
-    return bool(after < _TURNED_GAIN * before)
+    moved = cv2.warpAffine(expected, shift, small, borderMode=cv2.BORDER_REPLICATE)
+    left, top = math.ceil(abs(x)) + 1, math.ceil(abs(y)) + 1
+    inner = (slice(top, small[1] - top), slice(left, small[0] - left))  # what both have seen
+    before, after = ((frame - levels)[inner].ravel() for levels in (expected, moved))
+    if not before.size:
+        return False
+    return float(np.abs(after - median(after)).mean()) < _TURNED_GAIN * float(np.abs(before - median(before)).mean())
+
+
+@lru_cache(maxsize=8)
+def _correlated(side: int) -> int:
+    """Return the side of a frame that is compared: even, and a size of the Fourier transform.
+
+    phaseCorrelate pads any other size, and with an odd one its answer is off by half a pixel.
+    """
+    wanted = max(8, side // _SHRINK)
+    return next(size for size in range(wanted, 0, -1) if size % 2 == 0 and cv2.getOptimalDFTSize(size) == size)
 
 
 def find_regions(comparison: Comparison, settings: RegionSettings, shadows: bool = True) -> tuple[Region, ...]:
@@ -89,10 +107,11 @@ def find_regions(comparison: Comparison, settings: RegionSettings, shadows: bool
     opened = np.asarray(cv2.morphologyEx(comparison.changed, cv2.MORPH_OPEN, _OPENING), np.uint8)
     if not opened.any():
         return ()
-    joined = opened
+    rows, columns = _reached(opened, settings.join_px)  # the rest of the frame takes no time
+    joined = opened[rows, columns]
     if settings.join_px:
         reach = settings.join_px // 2 * 2 + 1
-        joined = np.asarray(cv2.dilate(opened, np.ones((reach, reach), np.uint8)), np.uint8)
+        joined = np.asarray(cv2.dilate(joined, np.ones((reach, reach), np.uint8)), np.uint8)
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     smallest = settings.min_fraction * opened.size
     found = []
@@ -100,8 +119,10 @@ def find_regions(comparison: Comparison, settings: RegionSettings, shadows: bool
         left, top, width, height, area = (int(value) for value in statistics[number])
         if area < smallest:
             continue
+        part = labels[top : top + height, left : left + width] == number
+        top, left = top + rows.start, left + columns.start
         window = (slice(top, top + height), slice(left, left + width))
-        inside = np.asarray(opened[window] & (labels[window] == number), np.uint8)
+        inside = np.asarray(opened[window] & part, np.uint8)
         pixels = int(np.count_nonzero(inside))
         if pixels < smallest:
             continue
@@ -112,6 +133,16 @@ def find_regions(comparison: Comparison, settings: RegionSettings, shadows: bool
         box = _box_of(kept, around[1].start, around[0].start, opened.shape)
         found.append(Region(box, mask, pixels, _edge_ratio(comparison, mask)))
     return _join_parts(sorted(found, key=lambda region: -region.pixels), settings.crop_margin, opened.shape)
+
+
+def _reached(opened: Mask, join_px: int) -> tuple[slice, slice]:
+    """Return the rows and columns that hold all changed pixels, with what joining them reaches."""
+    x, y, width, height = cv2.boundingRect(opened)
+    air = join_px + 1
+    return (
+        slice(max(0, y - air), min(opened.shape[0], y + height + air)),
+        slice(max(0, x - air), min(opened.shape[1], x + width + air)),
+    )
 
 
 def _join_parts(regions: Sequence[Region], crop_margin: float, size: tuple[int, ...]) -> tuple[Region, ...]:
@@ -190,4 +221,6 @@ def _edge_ratio(comparison: Comparison, mask: Mask) -> float:
 
 def _gradient(levels: npt.NDArray[np.float32]) -> Levels:
     smooth = cv2.blur(levels, (3, 3))
-    return np.asarray(np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)), np.float32)
+    return np.asarray(
+        cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)), np.float32
+    )

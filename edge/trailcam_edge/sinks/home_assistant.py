@@ -4,9 +4,12 @@ Source: "Device discovery payload" in the documentation of Home Assistant's MQTT
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from trailcam_edge.sinks.mqtt_topics import DEFAULT_BASE, Topics
+from trailcam_edge.sinks.mqtt_topics import DEFAULT_BASE, OFF, ON, Topics, plain_key
+
+_MAX_NAME = 200
 
 
 def discovery_topic(prefix: str, camera_id: str, base_topic: str = DEFAULT_BASE) -> str:
@@ -24,12 +27,13 @@ def device_id(camera_id: str, base_topic: str = DEFAULT_BASE) -> str:
     if base_topic == DEFAULT_BASE and re.fullmatch(r"[A-Za-z0-9_-]+", camera_id):
         return f"trailcam_{camera_id}"
     path = camera_id if base_topic == DEFAULT_BASE else f"{base_topic}/{camera_id}"
-    # "_" and two digits for each byte of any other character; "trailcam-" begins no identifier of the form above.
-    return "trailcam-" + re.sub(rb"[^A-Za-z0-9-]", lambda found: b"_%02x" % found[0][0], path.encode()).decode()
+    return f"trailcam-{plain_key(path)}"  # "trailcam-" begins no identifier of the form above
 
 
-def discovery_payload(device: str, camera_name: str, version: str, topics: Topics, pictures: bool) -> dict[str, Any]:
-    """Return the message: sensors for the last visit, its confidence, its time and, with ``pictures``, its picture.
+def discovery_payload(
+    device: str, camera_name: str, version: str, topics: Topics, pictures: bool, labels: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the message: sensors of the last visit and of the machine, and a binary sensor for each label.
 
     Args:
         device: identifier of ``device_id``.
@@ -37,12 +41,13 @@ def discovery_payload(device: str, camera_name: str, version: str, topics: Topic
         version: of Trailcam.
         topics: of the camera.
         pictures: the camera sends pictures.
+        labels: each is "on" while a visit of it is open.
     """
     sensors: dict[str, dict[str, Any]] = {
         "animal": {
             "name": "Last visit",
             "icon": "mdi:paw",
-            "value_template": "{{ value_json.label }}",
+            "value_template": "{{ value_json.label[:255] }}",  # Home Assistant keeps no longer state
             "json_attributes_topic": topics.state,
         },
         "confidence": {
@@ -58,10 +63,22 @@ def discovery_payload(device: str, camera_name: str, version: str, topics: Topic
             "value_template": "{{ value_json.start }}",
         },
     }
-    components = {
+    components: dict[str, dict[str, Any]] = {
         f"{device}_{key}": {"platform": "sensor", "unique_id": f"{device}_{key}", **sensor}
-        for key, sensor in sensors.items()
+        for key, sensor in (sensors | _diagnostics(topics)).items()
     }
+    for label in labels:
+        key = f"{device}_present_{plain_key(label)}"
+        components[key] = {
+            "platform": "binary_sensor",
+            "unique_id": key,
+            "name": label[:_MAX_NAME],
+            "icon": "mdi:paw",
+            "device_class": "occupancy",
+            "state_topic": topics.present(label),
+            "payload_on": ON,
+            "payload_off": OFF,
+        }
     if pictures:
         components[f"{device}_picture"] = {
             "platform": "image",
@@ -83,4 +100,54 @@ def discovery_payload(device: str, camera_name: str, version: str, topics: Topic
         "state_topic": topics.state,
         "qos": 1,
         "components": components,
+    }
+
+
+def without_former(payload: dict[str, Any], former: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the message that removes the components of a former message, or None if none is to be removed.
+
+    Home Assistant removes a component whose entry is its platform alone; the message proper follows.
+    """
+    components = former.get("components")
+    if not isinstance(components, dict):
+        return None
+    gone = {
+        key: {"platform": entry["platform"]}
+        for key, entry in components.items()
+        if key not in payload["components"] and isinstance(entry, dict) and isinstance(entry.get("platform"), str)
+    }
+    return payload | {"components": payload["components"] | gone} if gone else None
+
+
+def _diagnostics(topics: Topics) -> dict[str, dict[str, Any]]:
+    """Return the sensors of the machine."""
+    common = {"state_topic": topics.status, "entity_category": "diagnostic"}
+    return {
+        "temperature": {
+            "name": "Temperature",
+            "device_class": "temperature",
+            "unit_of_measurement": "°C",
+            "state_class": "measurement",
+            "value_template": "{{ value_json.temperature_c }}",
+            **common,
+        },
+        "disk_free": {
+            "name": "Free disk space",
+            "device_class": "data_size",
+            "unit_of_measurement": "B",
+            "value_template": "{{ value_json.disk_free_bytes }}",
+            **common,
+        },
+        "bundle": {
+            "name": "Model",
+            "icon": "mdi:brain",
+            "value_template": "{{ value_json.bundle }}",
+            **common,
+        },
+        "last_frame": {
+            "name": "Last frame",
+            "device_class": "timestamp",
+            "value_template": "{{ value_json.last_frame }}",
+            **common,
+        },
     }

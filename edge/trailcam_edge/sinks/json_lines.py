@@ -7,7 +7,7 @@ from pathlib import Path
 from trailcam_core.files.atomic import make_folder, sync_directory
 from trailcam_edge.sinks.settings import JsonLinesSettings
 from trailcam_edge.sinks.worker import SinkError
-from trailcam_edge.store.records import EventRecord, event_json
+from trailcam_edge.store.records import EventRecord, sink_json
 
 _TAIL_BYTES = 65_536  # longer than any line
 
@@ -32,7 +32,7 @@ class JsonLinesSink:
         Raises:
             SinkError: the disk is full, read-only or failing.
         """
-        line = json.dumps(event_json(event), ensure_ascii=False).encode("utf-8") + b"\n"
+        line = json.dumps(sink_json(event), ensure_ascii=False).encode("utf-8") + b"\n"
         try:
             if not self._checked:
                 make_folder(self._path.parent)

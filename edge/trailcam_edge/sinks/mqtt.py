@@ -1,19 +1,22 @@
-"""Events over MQTT, with Home Assistant discovery, a retained state and a last will.
+"""Events over MQTT, with Home Assistant discovery, retained states and a last will.
 
 Needs paho-mqtt, the extra ``mqtt``. Its network code runs in a separate thread and reconnects automatically.
 """
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trailcam_core.network.secrets import mask_address
-from trailcam_edge.sinks.home_assistant import device_id, discovery_payload, discovery_topic, former_discovery_topic
+from trailcam_edge.sinks.home_assistant import device_id, discovery_topic, former_discovery_topic
+from trailcam_edge.sinks.mqtt_facts import CameraFacts, NoFacts
+from trailcam_edge.sinks.mqtt_retained import RetainedState, removal
 from trailcam_edge.sinks.mqtt_topics import OFFLINE, ONLINE, camera_topics
 from trailcam_edge.sinks.settings import MqttSettings
 from trailcam_edge.sinks.worker import SinkError
-from trailcam_edge.store.records import EventRecord, event_json
+from trailcam_edge.store.records import EventRecord, sink_json
 
 if TYPE_CHECKING:
     from paho.mqtt.client import MQTTMessageInfo
@@ -22,6 +25,10 @@ _QOS = 1  # at least once: the broker confirms each message
 _QUEUED = 20  # messages that paho may queue; the store has the rest
 _CONNECT_DELAY_S = (1, 120)
 _KEEPALIVE_S = 60
+
+
+def _nothing() -> None:
+    """Do nothing: no thread waits yet."""
 
 
 class MqttSink:
@@ -34,6 +41,7 @@ class MqttSink:
         version: str,
         password: str | None = None,
         timeout_s: float = 20.0,
+        facts: CameraFacts | None = None,
     ) -> None:
         """Start connecting; an unreachable broker is not an error.
 
@@ -43,6 +51,7 @@ class MqttSink:
             version: of Trailcam, for Home Assistant.
             password: for ``settings.username``.
             timeout_s: for a connection and for each confirmation.
+            facts: the state of the camera; without it only events are retained.
 
         Raises:
             ModuleNotFoundError: paho-mqtt is not installed.
@@ -52,14 +61,16 @@ class MqttSink:
 
         self._settings = settings
         self._timeout_s = timeout_s
-        self._store_folder = store_folder
         self._version = version
         self._topics = camera_topics(settings.base_topic, settings.camera_id)
         self._connected = threading.Event()
         self._problem = "not connected yet"
-        self._pending: tuple[str, list[MQTTMessageInfo]] | None = None
+        self._stale = threading.Event()  # the broker may have forgotten what is retained
+        self._wake: Callable[[], None] = _nothing
+        self._pending: tuple[tuple[str, str], list[MQTTMessageInfo]] | None = None
         self._device = device_id(settings.camera_id, settings.base_topic)
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=self._device)
+        self._retained = RetainedState(settings, self._topics, facts or NoFacts(), store_folder, self._publish_retained)
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
@@ -88,8 +99,9 @@ class MqttSink:
         if not self._connected.wait(self._timeout_s):
             raise SinkError(f"{self._broker()}: {self._problem}.")
         # A message that paho still tries to deliver is not published again.
-        if self._pending is None or self._pending[0] != event.visit_id:
-            self._pending = (event.visit_id, self._publish(event))
+        key = (event.visit_id, event.kind)
+        if self._pending is None or self._pending[0] != key:
+            self._pending = (key, self._publish(event))
         try:
             for info in self._pending[1]:
                 info.wait_for_publish(self._timeout_s)
@@ -100,9 +112,33 @@ class MqttSink:
             raise SinkError(f"{self._broker()}: {error}.") from error
         self._pending = None
 
+    def subscribe(self, wake: Callable[[], None]) -> None:
+        """Call ``wake``, which returns at once, when ``refresh`` has something to do."""
+        self._wake = wake
+
+    def refresh(self) -> None:
+        """Publish what is retained and has changed; everything after a connection.
+
+        Raises:
+            SinkError: the broker does not confirm.
+        """
+        if not self._connected.is_set():
+            return
+        try:
+            if self._retained.add_labels():
+                self._publish_retained(self._discovery_topic(), json.dumps(self._discovery()))
+            if self._stale.is_set():
+                self._retained.publish_all()
+                self._stale.clear()
+            else:
+                self._retained.refresh()
+        except (ValueError, RuntimeError) as error:
+            raise SinkError(f"{self._broker()}: {error}.") from error
+
     def close(self) -> None:
         """Publish "offline" and disconnect: a broker sends the last will only after an unclean disconnect."""
         if self._connected.is_set():
+            self._retained.leave()
             info = self._client.publish(self._topics.availability, OFFLINE, _QOS, retain=True)
             try:
                 info.wait_for_publish(2.0)
@@ -112,18 +148,25 @@ class MqttSink:
         self._client.loop_stop()
 
     def _publish(self, event: EventRecord) -> "list[MQTTMessageInfo]":
-        payload = json.dumps(event_json(event), ensure_ascii=False)
+        payload = json.dumps(sink_json(event), ensure_ascii=False)
         sent = [
             self._client.publish(self._topics.visit, payload, _QOS),
             self._client.publish(self._topics.state, payload, _QOS, retain=True),
         ]
         if self._settings.pictures and event.picture is not None:
-            try:
-                content = (self._store_folder / event.picture).read_bytes()
-            except OSError:
-                return sent  # deleted meanwhile: the event is sent without it
-            sent.append(self._client.publish(self._topics.picture, content, _QOS, retain=True))
+            info = self._retained.publish_picture(event.picture)
+            sent += [] if info is None else [info]
         return sent
+
+    def _publish_retained(self, topic: str, payload: "str | bytes") -> "MQTTMessageInfo":
+        return self._client.publish(topic, payload, _QOS, retain=True)
+
+    def _discovery(self) -> dict[str, Any]:
+        return self._retained.discovery(self._device, self._version)
+
+    def _discovery_topic(self) -> str:
+        settings = self._settings
+        return discovery_topic(settings.discovery_prefix, settings.camera_id, settings.base_topic)
 
     def _on_connect(self, client: Any, _userdata: Any, _flags: Any, reason_code: Any, _properties: Any) -> None:
         if reason_code.is_failure:
@@ -131,23 +174,24 @@ class MqttSink:
             return
         settings = self._settings
         if settings.discovery_prefix:
-            payload = discovery_payload(
-                self._device,
-                settings.camera_name or settings.camera_id,
-                self._version,
-                self._topics,
-                settings.pictures,
-            )
-            topic = discovery_topic(settings.discovery_prefix, settings.camera_id, settings.base_topic)
-            client.publish(topic, json.dumps(payload), _QOS, retain=True)
+            client.subscribe(self._discovery_topic(), _QOS)  # its former message, before the next one
+            client.publish(self._discovery_topic(), json.dumps(self._discovery()), _QOS, retain=True)
             former = former_discovery_topic(settings.discovery_prefix, settings.camera_id)
-            if former != topic:
+            if former != self._discovery_topic():
                 client.subscribe(former, _QOS)
         client.publish(self._topics.availability, ONLINE, _QOS, retain=True)
+        self._stale.set()
         self._connected.set()
+        self._wake()
 
     def _on_message(self, client: Any, _userdata: Any, message: Any) -> None:
-        """Remove the device that an earlier version made of this camera, but not one of another camera."""
+        """Remove what an earlier version or configuration has left in Home Assistant, but nothing of another camera."""
+        if message.topic == self._discovery_topic():
+            gone = removal(message.payload, self._discovery()) if message.retain else None
+            if gone is not None:
+                client.publish(message.topic, json.dumps(gone), _QOS, retain=True)
+                client.publish(message.topic, json.dumps(self._discovery()), _QOS, retain=True)
+            return
         try:
             found = json.loads(message.payload)
         except ValueError:

@@ -3,17 +3,20 @@
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
 from trailcam_core.errors import DeviceError, TrailcamError
 from trailcam_core.network.secrets import mask_text, mask_webhook
+from trailcam_edge.events import CLOSED
+from trailcam_edge.store.queue.live_queue import Cursor
 from trailcam_edge.store.records import EventRecord
 
 _log = logging.getLogger(__name__)
 _BATCH = 50
 _IDLE_S = 60.0  # maximum sleep without a wake-up
+_REFRESH_S = 10.0  # the same for a sink that refreshes
 _FIRST_DELAY_S = 1.0
 _MAX_DELAY_S = 300.0
 _JITTER = 0.25  # spreads the reconnections of a fleet over time
@@ -51,20 +54,42 @@ class Sink(Protocol):
         """Close the sink. Called once, even if the destination is unreachable."""
 
 
+class RememberingSink(Sink, Protocol):
+    """A sink with filters that remember what was sent; the store keeps that with the progress of the sink."""
+
+    @property
+    def memory(self) -> str:
+        """What is to be remembered, a short text."""
+
+    def recall(self, memory: str) -> None:
+        """Remember what an earlier process has stored; called before the first event."""
+
+
+class Queue(Protocol):
+    """The part of the store's queue that a sink worker needs: see ``LiveQueue``."""
+
+    def newest(self) -> Cursor:
+        """Return the cursor after everything that is stored."""
+
+    def cursor(self, sink: str) -> Cursor | None:
+        """Return the cursor of a sink, None for a new one."""
+
+    def memory(self, sink: str) -> str:
+        """Return what a sink remembers."""
+
+    def after(self, cursor: Cursor, kinds: Collection[str], limit: int) -> list[tuple[Cursor, EventRecord]]:
+        """Return the next events, each with the cursor that follows it."""
+
+    def move(self, sink: str, cursor: Cursor, memory: str = "") -> None:
+        """Record that a sink has taken everything up to a cursor."""
+
+
 class EventSource(Protocol):
     """The part of the event store that a sink worker needs."""
 
-    def events_after(self, event_id: int, limit: int) -> list[EventRecord]:
-        """Return the next events."""
-
-    def last_event_id(self) -> int:
-        """Return the newest event's number."""
-
-    def acknowledged(self, sink: str) -> int | None:
-        """Return the last event delivered to a sink, None if there is none."""
-
-    def acknowledge(self, sink: str, event_id: int) -> None:
-        """Record the last event delivered to a sink."""
+    @property
+    def queue(self) -> Queue:
+        """The queue of the sinks."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +123,8 @@ class SinkWorker:
         source: Callable[[], EventSource | None],
         backlog: bool = False,
         delay: Callable[[int, float], float] = retry_delay_s,
+        kinds: Collection[str] = (CLOSED,),
+        refresh: Callable[[], None] | None = None,
     ) -> None:
         """Start delivering.
 
@@ -106,12 +133,18 @@ class SinkWorker:
             source: returns the store, or None while there is none.
             backlog: also deliver events that were stored before this sink was used for the first time.
             delay: the retry rule.
+            kinds: of events: "opened", "updated", "closed".
+            refresh: called after deliveries, and every now and then without one; what it raises is a failure of the
+                sink.
         """
         self._sink = sink
         self._shown = mask_webhook(sink.name)
         self._source = source
         self._backlog = backlog
         self._delay = delay
+        self._kinds = frozenset(kinds)
+        self._refresh = refresh
+        self._recalled = False
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._delivered = self._rejected = self._waiting = self._failures = self._unexpected = 0
@@ -127,10 +160,14 @@ class SinkWorker:
         """Return the state of the delivery."""
         return SinkStatus(self._shown, self._delivered, self._rejected, self._waiting, self._error)
 
-    def close(self, timeout_s: float = 5.0) -> None:
-        """Stop; undelivered events stay in the store for the next start."""
+    def stop(self) -> None:
+        """Ask the thread to end; returns at once."""
         self._stop.set()
         self._wake.set()
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Stop; undelivered events stay in the store for the next start."""
+        self.stop()
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
@@ -146,7 +183,7 @@ class SinkWorker:
             else:
                 self._succeed()
                 if not more:
-                    self._wake.wait(_IDLE_S)
+                    self._wake.wait(_IDLE_S if self._refresh is None else _REFRESH_S)
         self._sink.close()
 
     def _deliver_batch(self) -> bool:
@@ -154,25 +191,42 @@ class SinkWorker:
         source = self._source()
         if source is None:
             return False
-        newest = source.last_event_id()
-        done = source.acknowledged(self._sink.name)
-        if done is None:
-            done = 0 if self._backlog else newest
-            source.acknowledge(self._sink.name, done)
-        self._waiting = max(0, newest - done)
-        events = source.events_after(done, _BATCH)
+        queue = source.queue
+        newest = queue.newest()
+        done = self._begin(queue, newest)
+        self._count_waiting(newest, done)
+        events = queue.after(done, self._kinds, _BATCH)
         reached = done
         try:
-            for event in events:
+            for cursor, event in events:
                 if self._stop.is_set():
                     break
                 self._deliver(event)
-                reached = event.event_id
-                self._waiting = max(0, newest - reached)
+                reached = cursor
+                self._count_waiting(newest, reached)
         finally:
             if reached != done:
-                source.acknowledge(self._sink.name, reached)
+                queue.move(self._sink.name, reached, getattr(self._sink, "memory", ""))
+        if self._refresh is not None:
+            self._refresh()
         return bool(events)
+
+    def _begin(self, queue: Queue, newest: Cursor) -> Cursor:
+        """Return the cursor of the sink; where it takes no events of a queue, that of the newest."""
+        done = queue.cursor(self._sink.name)
+        if not self._recalled and hasattr(self._sink, "recall"):
+            self._sink.recall(queue.memory(self._sink.name))
+        self._recalled = True
+        if done is None:
+            done = Cursor(0, 0) if self._backlog else newest
+            queue.move(self._sink.name, done, getattr(self._sink, "memory", ""))
+        return Cursor(
+            done.event_id if CLOSED in self._kinds else newest.event_id,
+            done.live_id if self._kinds - {CLOSED} else newest.live_id,
+        )
+
+    def _count_waiting(self, newest: Cursor, done: Cursor) -> None:
+        self._waiting = max(0, newest.event_id - done.event_id) + max(0, newest.live_id - done.live_id)
 
     def _deliver(self, event: EventRecord) -> None:
         if self._unexpected >= _MAX_UNEXPECTED:

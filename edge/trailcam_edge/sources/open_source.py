@@ -63,7 +63,7 @@ def open_source(
     if path.is_file():
         return VideoSource(path, fast, orientation, on_bad_frame=on_bad_frame)
     if device := _USB.fullmatch(name):
-        return usb_source(int(device[1]), stream.small_size_px, stream.frame_rate_hz, orientation)
+        return usb_source(int(device[1]), stream.picture_size_px, stream.frame_rate_hz, orientation)
     if path.exists():
         raise SourceError(f"{path}: a device or pipe, not a source of frames. A source is {SOURCES}.")
     raise SourceError(f"{mask_address(name)}: no such folder or video. A source is {SOURCES}.{encoding_hint(name)}")

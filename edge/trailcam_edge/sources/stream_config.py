@@ -12,6 +12,8 @@ _Side = Annotated[int, Range(64, 8192)]
 class StreamConfig:
     """Requested sizes, frame rate and focus; a camera may deliver others, except for a ``focus_m`` it cannot set.
 
+    Crops and stored pictures come from ``picture_size_px``; the Pi camera finds motion in a second stream of
+    ``small_size_px``, a USB camera has one stream alone.
     ``frame_rate_hz`` None leaves the rate to the camera. ``focus_m`` is a distance in metres for cameras with a focus
     motor; None is continuous autofocus where available.
     """

@@ -12,11 +12,13 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from trailcam_core.files.atomic import make_folder, sync_directory
-from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
+from trailcam_edge.events import BlindTime, Moment, Visit, VisitChange, is_recording
 from trailcam_edge.store.database import Database, insert, moment_columns, moment_values, open_or_replace
 from trailcam_edge.store.disk.exif import add_exif
 from trailcam_edge.store.disk.picture_folder import PictureFolder, encode_jpeg
 from trailcam_edge.store.open_database import PICTURES_FOLDER, Lock, ask_for_check
+from trailcam_edge.store.queue.live_queue import LiveQueue
+from trailcam_edge.store.queue.open_visits import OpenVisits
 from trailcam_edge.store.quota import Quota, StoreUsage
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
@@ -62,6 +64,8 @@ class EventStore:
             raise
         try:
             self._quota = Quota(settings, self._database, self._pictures)
+            self.queue = LiveQueue(self._database, self._guard)
+            self._open = OpenVisits(self._database)
             self._sweep()
             with self._database.translated():  # a new folder is as durable as its name
                 sync_directory(folder)
@@ -100,6 +104,17 @@ class EventStore:
                     raise
                 self._pictures.remove(visit.visit_id)  # the picture goes first: its space may be enough for the row
                 return self._insert(visit, 0, "dropped")
+
+    def add_change(self, change: VisitChange) -> None:
+        """Store a visit that is still open, for the sinks that want to know; ``add_visit`` closes it.
+
+        Raises:
+            ValueError: see ``add_visit``.
+        """
+        visit = change.visit
+        with self._guard:
+            if self._database.one("SELECT 1 FROM visits WHERE visit_id = ?", visit.visit_id) is None:
+                self._open.store(change, *self._write_picture(visit))
 
     def add_blind_time(self, blind: BlindTime) -> None:
         """Store a blind time."""
@@ -194,6 +209,10 @@ class EventStore:
             self._lock.release()
 
     def _sweep(self) -> None:
+        """Close visits that a kill has left open, and make rows and pictures consistent."""
+        closed = self._open.close_all(self._pictures.size_bytes)
+        if closed:
+            _log.info("%d visits were open when the camera ended; they are closed with what was known.", closed)
         known = dict(self._database.rows("SELECT visit_id, picture_bytes FROM visits WHERE picture_bytes > 0"))
         with self._database.translated():
             swept = self._pictures.sweep(known)
@@ -212,6 +231,9 @@ class EventStore:
         self._pictures.place(visit.visit_id)  # refuses a bad name even without a picture
         if visit.best_frame is None:
             return 0, "none"
+        written = self._open.written(visit)
+        if written is not None:
+            return written
         facts = {
             "visit_id": visit.visit_id,
             "label": visit.label,
@@ -238,7 +260,8 @@ class EventStore:
     def _insert(self, visit: Visit, picture_bytes: int, state: str) -> int:
         self._quota.reserve_rows()
         picture = {"picture_bytes": picture_bytes, "picture_state": state}
-        with self._database.transaction([visit.started, visit.ended]) as connection:
+        with self._open.closing(visit), self._database.transaction([visit.started, visit.ended]) as connection:
+            connection.execute("DELETE FROM open_visits WHERE visit_id = ?", (visit.visit_id,))
             return insert(connection, "visits", _visit_values(visit) | picture)
 
 

@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from trailcam_core.images.boxes import Box
+from trailcam_edge.events import CLOSED
 from trailcam_edge.store.disk.checksums import CheckedConnection
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_read_only
 from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, Station, WatchRecord
 from trailcam_edge.store.schema import check_rows
 from trailcam_edge.store.store_errors import VALUE_ERRORS, translate_error
-from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
+from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline, WallTime
 
 _log = logging.getLogger(__name__)
-_VISIT_COLUMNS = (
-    "event_id, visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
-    "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height, "
-    "station, source"
+_VALUE_COLUMNS = (
+    "visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
+    "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height"
 )
+_VISIT_COLUMNS = f"event_id, {_VALUE_COLUMNS}, station, source"
 _LINE_COLUMNS = (
     "started_boot_id, started_monotonic_s, CASE started_boot_id WHEN ended_boot_id "
     "THEN max(0.0, ended_monotonic_s - started_monotonic_s) ELSE 0.0 END, label, confidence, "
@@ -39,6 +40,7 @@ class StoreReader:
         """Read the boots and clock readings."""
         self.connection = connection
         self._only = "1"
+        self._known: dict[str, tuple[float, str] | None] = {}  # offsets of boots
         self._damaged_before = connection.damaged_rows
         boots = self._sound("boot_id, last_monotonic_s", "boots", "ORDER BY number")
         readings = self._sound("boot_id, monotonic_s, wall_s", "clock_readings", "ORDER BY reading_id")
@@ -69,6 +71,7 @@ class StoreReader:
         until_s: float | None = None,
         after_event_id: int = 0,
         limit: int | None = None,
+        station: str | None = None,
     ) -> Iterator[EventRecord]:
         """Return events in the order they were stored.
 
@@ -78,8 +81,9 @@ class StoreReader:
             until_s: only those that started before.
             after_event_id: only those stored later than this one.
             limit: maximum number of rows that are read, before times are compared; None means all.
+            station: only those of this one.
         """
-        query, values = self._select(_VISIT_COLUMNS, label, after_event_id)
+        query, values = self._select(_VISIT_COLUMNS, label, after_event_id, station)
         query += " ORDER BY event_id"
         if limit is not None:
             query += " LIMIT ?"
@@ -88,6 +92,27 @@ class StoreReader:
         if since_s is None and until_s is None:
             return found
         return (event for event in found if _within(event.started.unix_s, since_s, until_s))
+
+    def open_visits(self) -> Iterator[EventRecord]:
+        """Yield the visits that are open, as far as they are known; their ``event_id`` is 0."""
+        return map(self._event, self._sound(f"0, {_VALUE_COLUMNS}, NULL, NULL", "open_visits", "ORDER BY rowid"))
+
+    def live_events(self, after_live_id: int, limit: int) -> list[tuple[int, int, EventRecord]]:
+        """Return the live events after this one, with their numbers and those of the last visit before each.
+
+        The visit is as it is known now; one that was deleted meanwhile is left out.
+        """
+        found = []
+        for table in ("open_visits", "visits"):
+            columns = ", ".join(f"{table}.{column}" for column in _VALUE_COLUMNS.split(", "))
+            query = (
+                f"SELECT live_id, kind, after_event_id, 0, {columns}, NULL, NULL FROM live_events "  # noqa: S608 - constants
+                f"JOIN {table} USING (visit_id) WHERE live_id > ? AND {self.connection.condition('live_events')} "
+                f"AND {self.connection.condition(table)} ORDER BY live_id LIMIT ?"
+            )
+            for live_id, kind, after, *row in self.connection.execute(query, (after_live_id, limit)):
+                found.append((live_id, after, self._event(tuple(row))._replace(kind=kind)))
+        return sorted(found, key=lambda item: item[0])[:limit]
 
     def select(self, condition: str, values: Sequence[object], order: str, limit: int) -> list[EventRecord]:
         """Return the sound events for which a condition in SQL over the table ``visits`` holds.
@@ -110,20 +135,28 @@ class StoreReader:
     ) -> Iterator[EventLine]:
         """Yield the short form of the events that ``events`` returns, in half the time."""
         query, values = self._select(_LINE_COLUMNS, label, after_event_id)
-        resolve = self.timeline.resolve
         everything = since_s is None and until_s is None
+        known = self._known
         rows = self.connection.execute(query + " ORDER BY event_id", values)
         for boot_id, start_s, duration_s, name, confidence, visit_id in rows:
-            unix_s, basis = resolve(boot_id, start_s)
+            offset = known[boot_id] if boot_id in known else self._offset(boot_id)
+            unix_s, basis = (
+                self.timeline.resolve(boot_id, start_s) if offset is None else (offset[0] + start_s, offset[1])
+            )
             if everything or _within(unix_s, since_s, until_s):
                 picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if visit_id else None
-                yield tuple.__new__(EventLine, (unix_s, basis, duration_s, name, confidence, picture))
+                yield unix_s, basis, duration_s, name, confidence, picture
 
     def before_last(
-        self, number: int, label: str | None = None, since_s: float | None = None, until_s: float | None = None
+        self,
+        number: int,
+        label: str | None = None,
+        since_s: float | None = None,
+        until_s: float | None = None,
+        station: str | None = None,
     ) -> int:
         """Return the number after which the last ``number`` of these events come."""
-        query, values = self._select("event_id, started_boot_id, started_monotonic_s", label, 0)
+        query, values = self._select("event_id, started_boot_id, started_monotonic_s", label, 0, station)
         found = (
             event_id
             for event_id, *moment in self.connection.execute(f"{query} ORDER BY event_id DESC", values)
@@ -170,21 +203,34 @@ class StoreReader:
 
     def _event(self, row: tuple[Any, ...]) -> EventRecord:
         event_id, visit_id, label, boot_id, start_s, end_boot_id, end_s = row[:7]
-        started, ended = self.timeline.resolve(boot_id, start_s), self.timeline.resolve(end_boot_id, end_s)
+        started, ended = self._resolve(boot_id, start_s), self._resolve(end_boot_id, end_s)
         duration_s = end_s - start_s if boot_id == end_boot_id and end_s > start_s else 0.0
         box = None if None in row[14:18] else Box(*row[14:18])
         picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if row[12] else None
         whole = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s)
-        return tuple.__new__(
-            EventRecord, (*whole, *row[7:12], picture, row[13], box, *row[18:])
-        )  # half the time of naming them
+        values = (*whole, *row[7:12], picture, row[13], box, *row[18:20], CLOSED)
+        return tuple.__new__(EventRecord, values)  # half the time of naming them
 
-    def _select(self, columns: str, label: str | None, after_event_id: int) -> tuple[str, list[Any]]:
+    def _resolve(self, boot_id: str, monotonic_s: float) -> WallTime:
+        """Return a wall time of the timeline, in half the time for a boot that is known."""
+        offset = self._known[boot_id] if boot_id in self._known else self._offset(boot_id)
+        if offset is None:
+            return self.timeline.resolve(boot_id, monotonic_s)
+        return tuple.__new__(WallTime, (offset[0] + monotonic_s, offset[1]))
+
+    def _offset(self, boot_id: str) -> tuple[float, str] | None:
+        self._known[boot_id] = self.timeline.constant(boot_id)
+        return self._known[boot_id]
+
+    def _select(
+        self, columns: str, label: str | None, after_event_id: int, station: str | None = None
+    ) -> tuple[str, list[Any]]:
         query = f"SELECT {columns} FROM visits WHERE event_id > ?"  # noqa: S608 - constants
         values: list[Any] = [after_event_id]
-        if label is not None:
-            query += " AND label = ?"
-            values.append(label)
+        for name, value in (("label", label), ("station", station)):
+            if value is not None:
+                query += f" AND {name} = ?"
+                values.append(value)
         return f"{query} AND {self._only} AND {self.connection.condition('visits')}", values
 
     def _sound(self, columns: str, table: str, order: str) -> sqlite3.Cursor:

@@ -9,11 +9,15 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from trailcam_core.errors import DeviceError
-from trailcam_edge.events import BlindTime, Moment, Visit
+from trailcam_edge.events import UPDATED, BlindTime, Moment, Visit, VisitChange
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.store_errors import LOCKED, StoreCorruptError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from trailcam_core.images.resize import Image
 
 _log = logging.getLogger(__name__)
 _LOCKED_RETRY_S = 3.0
@@ -38,6 +42,9 @@ class RecorderHealth:
     lost: int
     pictures_dropped: int
     problem: str | None
+
+
+_Job = Visit | VisitChange | BlindTime
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ class Recorder:
         self._now = now
         self._limits = limits or RecorderLimits()
         self._changed = threading.Condition()
-        self._jobs: deque[Visit | BlindTime] = deque()
+        self._jobs: deque[_Job] = deque()
         self._heartbeat: _Heartbeat | None = None
         self._watch: tuple[int, str] | None = None
         self._watch_written_s = float("-inf")
@@ -91,11 +98,22 @@ class Recorder:
     def visit(self, visit: Visit) -> None:
         """Queue a visit, without its picture if too many pictures are waiting."""
         with self._changed:
-            pictures = sum(isinstance(job, Visit) and job.best_frame is not None for job in self._jobs)
-            if visit.best_frame is not None and pictures >= self._limits.max_pictures:
+            if visit.best_frame is not None and self._has_many_pictures():
                 visit = replace(visit, best_frame=None)
                 self._pictures_dropped += 1
             self._add(visit)
+
+    def change(self, change: VisitChange) -> None:
+        """Queue a change of an open visit, without its picture if too many pictures are waiting.
+
+        While nothing can be stored, an update is dropped: the visit itself will come.
+        """
+        with self._changed:
+            if self._problem is not None and change.kind == UPDATED:
+                return
+            if self._has_many_pictures():
+                change = replace(change, visit=replace(change.visit, best_frame=None))
+            self._add(change)
 
     def blind(self, blind: BlindTime) -> None:
         """Queue a blind time."""
@@ -131,7 +149,10 @@ class Recorder:
                 _log.error("%d events could not be stored before the end and are lost.", len(self._jobs))
             return not self._jobs and not self._lost and not self._thread.is_alive()
 
-    def _add(self, job: Visit | BlindTime) -> None:
+    def _has_many_pictures(self) -> bool:
+        return sum(_picture_of(job) is not None for job in self._jobs) >= self._limits.max_pictures
+
+    def _add(self, job: _Job) -> None:
         if len(self._jobs) >= self._limits.max_waiting:
             self._lost += 1
             return
@@ -171,8 +192,7 @@ class Recorder:
             while self._jobs:
                 self._store_job(store, self._jobs[0])
                 with self._changed:
-                    self._jobs.popleft()
-                    self._stored += 1
+                    self._stored += not isinstance(self._jobs.popleft(), VisitChange)
             self._recover(store)
         except StoreCorruptError as error:
             _log.error("%s", error)
@@ -194,11 +214,13 @@ class Recorder:
             self._fail(error)
         return self.store is not None
 
-    def _store_job(self, store: EventStore, job: Visit | BlindTime) -> None:
+    def _store_job(self, store: EventStore, job: _Job) -> None:
         """Store one event; an invalid one must not block all others, so it loses its picture or is dropped."""
         try:
             if isinstance(job, BlindTime):
                 store.add_blind_time(job)
+            elif isinstance(job, VisitChange):
+                store.add_change(job)
             else:
                 store.add_visit(job)
         except (StoreUnavailableError, StoreCorruptError):
@@ -208,7 +230,7 @@ class Recorder:
             if isinstance(job, Visit) and job.best_frame is not None:
                 self._store_job(store, replace(job, best_frame=None))
             else:
-                self._lost += 1
+                self._lost += not isinstance(job, VisitChange)
 
     def _store_heartbeat(self, store: EventStore, closing: bool) -> None:
         heartbeat = self._heartbeat
@@ -246,6 +268,11 @@ class Recorder:
         with self._changed:
             self._problem = None
         _log.warning("Events are stored again; nothing was for a while: %s.", reason)
+
+
+def _picture_of(job: _Job) -> "Image | None":
+    visit = job.visit if isinstance(job, VisitChange) else job
+    return visit.best_frame if isinstance(visit, Visit) else None
 
 
 def _message(error: Exception) -> str:

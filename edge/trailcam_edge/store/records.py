@@ -1,21 +1,25 @@
 """Records of the store with resolved wall time, and their JSON and CSV forms: ``docs/events.md`` has the schema."""
 
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from trailcam_core.files.names import FORMULA_STARTS
 from trailcam_core.images.boxes import Box
-from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
+from trailcam_edge.events import CLOSED, BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.wall_time import WallTime, is_plausible
+
+CLOCK = [f"{second // 60:02}:{second % 60:02}" for second in range(3600)]  # within an hour
+_MILLISECONDS = [f".{number:03}Z" for number in range(1000)]
 
 
 class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     """One visit; ``event_id`` is 0 before it is stored, ``picture`` its path below the store, or None.
 
     ``box`` is the place of the animal in the picture, None if frames were classified as a whole. ``station`` and
-    ``source`` (the file of the picture below its card) are those of a visit that was read from a card.
+    ``source`` (the file of the picture below its card) are those of a visit that was read from a card. ``kind`` is
+    "closed"; "opened" or "updated" in the events that sinks get before the end of a visit.
     """
 
     event_id: int
@@ -36,17 +40,12 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     box: Box | None = None
     station: str | None = None
     source: str | None = None
+    kind: str = CLOSED
 
 
-class EventLine(NamedTuple):
-    """One visit as a list for people shows it: ``unix_s`` and ``basis`` as in ``WallTime``."""
-
-    unix_s: float | None
-    basis: str
-    duration_s: float
-    label: str
-    confidence: float
-    picture: str | None
+# One visit as a list for people shows it: time and basis as in ``WallTime``, duration in s, label, confidence, and
+# picture as in ``EventRecord``.
+EventLine = tuple[float | None, str, float, str, float, str | None]
 
 
 @dataclass(frozen=True)
@@ -89,17 +88,18 @@ def iso_time(unix_s: float | None) -> str | None:
     """Return a Unix time as ISO 8601 in UTC with milliseconds, or None for None."""
     if unix_s is None:
         return None
-    minute, rest_s = divmod(unix_s, 60)
+    hour, rest_s = divmod(unix_s, 3600)
     microseconds = round(rest_s * 1e6)
-    if microseconds == 60_000_000:
-        return datetime.fromtimestamp(round(unix_s), UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-    return f"{iso_minute(minute)}{microseconds // 1_000_000:02}.{microseconds // 1000 % 1000:03}Z"
+    if microseconds == 3_600_000_000:
+        hour, microseconds = hour + 1, 0
+    second, millisecond = divmod(microseconds // 1000, 1000)
+    return f"{iso_hour(hour)}{CLOCK[second]}{_MILLISECONDS[millisecond]}"
 
 
 @lru_cache
-def iso_minute(number: float) -> str:
-    """Return the ISO 8601 text in UTC of a Unix time in minutes, up to its seconds: many events share one."""
-    return datetime.fromtimestamp(60 * number, UTC).isoformat(timespec="minutes")[:-6] + ":"
+def iso_hour(number: float) -> str:
+    """Return the ISO 8601 text in UTC of a Unix time in hours, up to its minutes: many events share one."""
+    return datetime.fromtimestamp(3600 * number, UTC).isoformat(timespec="hours")[:-6] + ":"
 
 
 def event_json(event: EventRecord) -> dict[str, Any]:
@@ -121,12 +121,21 @@ def event_json(event: EventRecord) -> dict[str, Any]:
         "boot_id": event.boot_id,
         "monotonic_s": round(event.monotonic_s, 3),
         "box": box_json(event.box),
+        "station": event.station,
+        "source": event.source,
     }
+
+
+def sink_json(event: EventRecord) -> dict[str, Any]:
+    """Return the JSON object that sinks send: ``event`` ("opened", "updated", "closed") and the visit."""
+    return {"event": event.kind} | event_json(event)
 
 
 def box_json(box: Box | None) -> dict[str, float] | None:
     """Return the JSON object of a box: x, y, width and height as fractions of the image, from its upper left corner."""
-    return None if box is None else {name: round(value, 5) for name, value in asdict(box).items()}
+    if box is None:
+        return None
+    return {"x": round(box.x, 5), "y": round(box.y, 5), "width": round(box.width, 5), "height": round(box.height, 5)}
 
 
 def blind_json(blind: BlindRecord) -> dict[str, Any]:
@@ -174,17 +183,49 @@ def _wall_time(moment: Moment) -> WallTime:
     return WallTime(moment.wall.timestamp(), "not after" if is_recording(moment.boot_id) else "clock")
 
 
-def csv_row(event: EventRecord) -> list[Any]:
-    """Return the values of ``CSV_HEADER``; a text that a spreadsheet takes for a formula has a quote in front."""
+def csv_row(event: EventRecord, station: Station | None = None, zone: tzinfo | None = None) -> list[Any]:
+    """Return the values of ``CSV_HEADER``; a text that a spreadsheet takes for a formula has a quote in front.
+
+    Args:
+        event: the visit.
+        station: that of the visit, None for the camera of this machine.
+        zone: of local times; None is that of this machine.
+    """
     record = event_json(event)
-    for name in ("label", "bundle", "boot_id"):  # the texts that others choose
-        if record[name].startswith(FORMULA_STARTS):
-            record[name] = f"'{record[name]}"
-    *values, box = record.values()
-    return [*values, *(_NO_BOX if box is None else box.values())]  # the CSV writer takes None for nothing
+    box, name, source = (record.pop(key) for key in ("box", "station", "source"))
+    place = Station(name or "") if station is None else station
+    for key in ("label", "bundle", "boot_id"):  # the texts that others choose
+        record[key] = _cell(record[key])
+    return [
+        *record.values(),
+        *(_NO_BOX if box is None else box.values()),
+        _cell(place.deployment_id),
+        _cell(place.camera or ""),
+        place.latitude,  # the CSV writer takes None for nothing
+        place.longitude,
+        _local_time(event.started.unix_s, zone),
+        _local_time(event.ended.unix_s, zone),
+        _cell(source or ""),
+    ]
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _local_time(unix_s: float | None, zone: tzinfo | None) -> str | None:
+    """Return a Unix time as ISO 8601 with the offset of its zone."""
+    return (
+        None if unix_s is None else datetime.fromtimestamp(unix_s, UTC).astimezone(zone).isoformat(timespec="seconds")
+    )
 
 
 _NEVER = WallTime(None, "unknown")
 _EMPTY = EventRecord(0, "", "", _NEVER, _NEVER, "", 0.0, 0.0, 0.0, 0, 0, "", 0.0, None, "none")
 _NO_BOX = [""] * len(fields(Box))
-CSV_HEADER = (*list(event_json(_EMPTY))[:-1], *(f"box_{field.name}" for field in fields(Box)))
+_STATION_COLUMNS = ("station", "camera", "latitude", "longitude", "start_local", "end_local", "source")
+CSV_HEADER = (
+    *(name for name in event_json(_EMPTY) if name not in ("box", "station", "source")),
+    *(f"box_{field.name}" for field in fields(Box)),
+    *_STATION_COLUMNS,
+)

@@ -111,6 +111,36 @@ CREATE TABLE card_files (
 ) STRICT;
 CREATE INDEX card_files_by_path ON card_files (station, path);
 CREATE INDEX visits_by_station ON visits (station, event_id) WHERE station IS NOT NULL;
+-- live events: visits that are open, and the queue of what sinks may want to know of a visit before its end
+CREATE TABLE open_visits (                      -- as ``visits``; one row from its opening until it is stored there
+    visit_id TEXT PRIMARY KEY,
+    label TEXT NOT NULL,
+    started_boot_id TEXT NOT NULL REFERENCES boots (boot_id),
+    started_monotonic_s REAL NOT NULL,
+    started_wall_s REAL,
+    ended_boot_id TEXT NOT NULL REFERENCES boots (boot_id),  -- so far
+    ended_monotonic_s REAL NOT NULL,
+    ended_wall_s REAL,
+    confidence REAL NOT NULL,
+    votes INTEGER NOT NULL,
+    frames INTEGER NOT NULL,
+    bundle TEXT NOT NULL,
+    latency_ms REAL NOT NULL,
+    picture_bytes INTEGER NOT NULL,
+    picture_state TEXT NOT NULL,
+    box_x REAL,
+    box_y REAL,
+    box_width REAL,
+    box_height REAL
+) STRICT;
+CREATE TABLE live_events (
+    live_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    visit_id TEXT NOT NULL,                     -- of ``open_visits`` or ``visits``
+    kind TEXT NOT NULL,                         -- opened, updated
+    after_event_id INTEGER NOT NULL             -- the newest visit then: order among the stored visits
+) STRICT;
+ALTER TABLE sinks ADD COLUMN live_id INTEGER NOT NULL DEFAULT 0;  -- the last live event that it has taken
+ALTER TABLE sinks ADD COLUMN memory TEXT NOT NULL DEFAULT '';     -- JSON: what its filters remember
 -- Reviews: answers of people, beside the events and never over them. Rows are only added.
 CREATE TABLE reviews (
     review_id INTEGER PRIMARY KEY AUTOINCREMENT, -- order of storing: the newest of each reviewer counts
@@ -143,15 +173,20 @@ _MOMENT = (
 )
 _SPAN = f"{_MOMENT.format('started')} AND {_MOMENT.format('ended')}"
 _LAST_VISIT = "(SELECT coalesce(max(seq), 1e15) FROM sqlite_sequence WHERE name = 'visits')"
-_RULES = {  # condition of every row of a table
-    "boots": "last_monotonic_s BETWEEN -1e9 AND 1e9",
-    "clock_readings": "monotonic_s BETWEEN -1e9 AND 1e9 AND wall_s BETWEEN 946684800 AND 4102444800",
-    "visits": f"{_SPAN} AND confidence BETWEEN -0.001 AND 1.001 AND votes BETWEEN 0 AND 1e12 "
+_VALUES = (
+    f"{_SPAN} AND confidence BETWEEN -0.001 AND 1.001 AND votes BETWEEN 0 AND 1e12 "
     "AND frames BETWEEN 0 AND 1e12 AND latency_ms BETWEEN 0 AND 1e12 AND picture_bytes BETWEEN 0 AND 1e12 "
     "AND picture_state IN ('kept', 'none', 'dropped', 'expired', 'missing') "
     "AND (picture_state = 'kept') = (picture_bytes > 0) "
     "AND (coalesce(box_x, box_y, box_width, box_height) IS NULL OR min(box_x, box_y, box_width, box_height) >= -0.001 "
-    "AND max(box_x, box_y, box_width, box_height) <= 1.001)",
+    "AND max(box_x, box_y, box_width, box_height) <= 1.001)"
+)
+_RULES = {  # condition of every row of a table
+    "boots": "last_monotonic_s BETWEEN -1e9 AND 1e9",
+    "clock_readings": "monotonic_s BETWEEN -1e9 AND 1e9 AND wall_s BETWEEN 946684800 AND 4102444800",
+    "visits": _VALUES,
+    "open_visits": _VALUES,
+    "live_events": "kind IN ('opened', 'updated') AND after_event_id BETWEEN 0 AND 1e15",
     "blind_times": _SPAN,
     "watches": f"{_SPAN} AND frames BETWEEN 0 AND 1e12",
     "reviews": "verdict IN ('confirmed', 'label', 'nothing', 'wrong', 'deleted', 'withdrawn') "
@@ -161,9 +196,9 @@ _RULES = {  # condition of every row of a table
     "AND (latitude IS NULL OR (latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180))",
     "card_files": "length(fingerprint) = 16",
     "answered": "verdict IN ('confirmed', 'label', 'nothing', 'wrong', 'deleted') AND disputed IN (0, 1)",
-    "sinks": f"event_id BETWEEN 0 AND {_LAST_VISIT}",
+    "sinks": f"event_id BETWEEN 0 AND {_LAST_VISIT} AND live_id BETWEEN 0 AND 1e15",
     "sqlite_sequence": "typeof(seq) = 'integer' AND seq BETWEEN 0 AND 1e15 "
-    "AND name IN ('boots', 'clock_readings', 'visits', 'blind_times', 'watches', 'reviews')",
+    "AND name IN ('boots', 'clock_readings', 'visits', 'blind_times', 'watches', 'live_events', 'reviews')",
 }
 
 

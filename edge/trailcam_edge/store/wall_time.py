@@ -73,24 +73,33 @@ class Timeline:
                 taken[reading.boot_id].append(reading)
         self._last_s = {boot.boot_id: boot.last_monotonic_s for boot in boots}
         self._offsets = {boot_id: _offsets(found) for boot_id, found in taken.items() if not is_recording(boot_id)}
-        self._start_s: dict[str, WallTime] = {}
+        self._start_s: dict[str, tuple[float, str]] = {}
         neighbours = [boot for boot in boots if has_neighbours(boot.boot_id)]
         self._bound_from_before(neighbours)
         self._bound_from_after(neighbours)
         for boot_id, found in taken.items():
             if found and is_recording(boot_id):
-                self._start_s[boot_id] = WallTime(min(each.wall_s - each.monotonic_s for each in found), "not after")
+                self._start_s[boot_id] = min(each.wall_s - each.monotonic_s for each in found), "not after"
 
     def resolve(self, boot_id: str, monotonic_s: float) -> WallTime:
         """Return the wall time of a moment; "unknown" for a boot that is not listed."""
+        constant = self.constant(boot_id)
+        if constant is not None:
+            return tuple.__new__(WallTime, (constant[0] + monotonic_s, constant[1]))
+        times_s, offsets_s = self._offsets.get(boot_id, _NO_OFFSETS)
+        if not times_s:
+            return WallTime(None, "unknown")
+        place = bisect_left(times_s, monotonic_s)
+        if place == len(times_s) or (place and monotonic_s - times_s[place - 1] <= times_s[place] - monotonic_s):
+            place -= 1
+        return tuple.__new__(WallTime, (offsets_s[place] + monotonic_s, "clock"))
+
+    def constant(self, boot_id: str) -> tuple[float, str] | None:
+        """Return wall minus monotonic time and its basis, None if it is unknown or not the same in the whole boot."""
         times_s, offsets_s = self._offsets.get(boot_id, _NO_OFFSETS)
         if times_s:
-            place = bisect_left(times_s, monotonic_s)
-            if place == len(times_s) or (place and monotonic_s - times_s[place - 1] <= times_s[place] - monotonic_s):
-                place -= 1
-            return tuple.__new__(WallTime, (offsets_s[place] + monotonic_s, "clock"))
-        start = self._start_s.get(boot_id, WallTime(None, "unknown"))
-        return start if start.unix_s is None else WallTime(start.unix_s + monotonic_s, start.basis)
+            return (offsets_s[0], "clock") if len(times_s) == 1 else None
+        return self._start_s.get(boot_id)
 
     def spans(self, since_s: float, until_s: float) -> list[tuple[str, float, float]]:
         """Return each boot that touches a time, and the monotonic seconds in which that time begins and ends in it.
@@ -119,7 +128,7 @@ class Timeline:
         earliest_s: float | None = None
         for boot in boots:
             if not self._offsets[boot.boot_id][0] and earliest_s is not None:
-                self._start_s[boot.boot_id] = WallTime(earliest_s, "not before")
+                self._start_s[boot.boot_id] = earliest_s, "not before"
             end_s = self.resolve(boot.boot_id, boot.last_monotonic_s).unix_s
             earliest_s = end_s if end_s is not None else earliest_s
 
@@ -131,7 +140,7 @@ class Timeline:
                 latest_s = self.resolve(boot.boot_id, 0.0).unix_s
             elif boot.boot_id not in self._start_s and latest_s is not None:
                 latest_s -= boot.last_monotonic_s
-                self._start_s[boot.boot_id] = WallTime(latest_s, "not after")
+                self._start_s[boot.boot_id] = latest_s, "not after"
 
 
 def _offsets(readings: list[ClockReading]) -> tuple[list[float], list[float]]:

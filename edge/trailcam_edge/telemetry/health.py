@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _FIRMWARE = Path("sys/devices/platform/soc/soc:firmware/get_throttled")
 _THERMAL = Path("sys/class/thermal")
@@ -41,6 +42,18 @@ class HealthSnapshot:
     clock_hz: int | None = None
     memory_bytes: int | None = None
     disk_free_bytes: int | None = None
+
+
+def health_json(health: HealthSnapshot) -> dict[str, Any]:
+    """Return the JSON object of the health of a machine; null where a value is not available."""
+    throttling = health.throttling
+    return {
+        "disk_free_bytes": health.disk_free_bytes,
+        "temperature_c": None if health.temperature_c is None else round(health.temperature_c, 1),
+        "throttling": None
+        if throttling is None
+        else {"now": list(throttling.now), "since_start": list(throttling.since_start)},
+    }
 
 
 _BITS = {0: "under-voltage", 1: "clock rate capped", 2: "throttled", 3: "soft temperature limit"}

@@ -37,6 +37,8 @@ class MetricsSnapshot:
     sinks: tuple[SinkStatus, ...] = ()
     update_state: str | None = None  # of the update journal
     update_starts: int | None = None  # of the candidate
+    suppressed: Mapping[tuple[str, str], int] = field(default_factory=dict)  # visits, by label and reason
+    paused: bool = False  # by the schedule
 
 
 def render_metrics(snapshot: MetricsSnapshot) -> str:
@@ -67,6 +69,12 @@ def render_metrics(snapshot: MetricsSnapshot) -> str:
     add("visits", "gauge", "Visits in the store.", visits)
     blind = [({"reason": reason}, seconds) for reason, seconds in sorted(snapshot.blind_s.items())]
     add("blind_seconds_total", "counter", "Seconds in which the camera could not see.", blind)
+    suppressed = [
+        ({"label": label, "reason": reason}, float(number))
+        for (label, reason), number in sorted(snapshot.suppressed.items())
+    ]
+    add("visits_suppressed_total", "counter", "Visits that the settings suppressed.", suppressed)
+    one("paused", "gauge", "1 outside the hours of the schedule.", snapshot.paused)
     one("events_waiting", "gauge", "Events that wait to be stored.", snapshot.events_waiting)
     one("events_lost_total", "counter", "Events that could not be stored.", snapshot.events_lost)
     one("store_bytes", "gauge", "Disk space of the event store.", snapshot.store_bytes)

@@ -26,6 +26,8 @@ from trailcam_export.gate.criteria import (
 from trailcam_export.gate.presets import Preset
 from trailcam_export.gate.statistics import DriftStatistics
 
+CROPS_PREFIX = "crops_"
+
 
 @dataclass(frozen=True)
 class GateResult:
@@ -92,6 +94,30 @@ def with_parity(result: GateResult, worst: float, n: int, scheme: str) -> GateRe
     rule = "a float file gives the trained model's logits"
     criterion = CriterionResult("parity", rule, 0.0, worst, 0.0, worst, n, Verdict.PASS, reason)
     return GateResult(result.preset, Verdict.PASS, reason, (criterion,), result.warnings)
+
+
+def with_crops(result: GateResult, crops: GateResult, n: int) -> GateResult:
+    """Return the verdict on all test images, failed if the device crops among them fail alone.
+
+    Few crops that cannot decide are a warning, not a verdict: all images together have decided.
+
+    Args:
+        result: of all test images.
+        crops: of the device crops among them.
+        n: number of crops.
+    """
+    decided = tuple(
+        replace(item, name=f"{CROPS_PREFIX}{item.name}", rule=f"device crops: {item.rule}")
+        for item in crops.criteria
+        if item.verdict is not Verdict.INCONCLUSIVE
+    )
+    found = replace(result, criteria=(*result.criteria, *decided))
+    if crops.verdict is Verdict.INCONCLUSIVE:
+        warning = f"the {n:,} device crops alone cannot decide: {crops.reason}"
+        return replace(found, warnings=(*result.warnings, warning))
+    if crops.verdict is Verdict.FAIL and result.verdict is not Verdict.FAIL:
+        return replace(found, verdict=Verdict.FAIL, reason=f"on {n:,} device crops: {crops.reason}")
+    return found
 
 
 def with_cause(result: GateResult, cause: str | None) -> GateResult:

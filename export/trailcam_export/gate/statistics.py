@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.inference.decision import confidence_score, probabilities
+from trailcam_core.inference.decision import is_named, probabilities
 from trailcam_core.spec import Drift, Gate, Metrics, OutputSpec
 from trailcam_core.statistics.calibration_error import calibration_error
 from trailcam_core.statistics.paired import bootstrap_delta, mcnemar_exact
@@ -152,7 +152,7 @@ def measure_drift(
             pair_outcomes(first_right[class_ids == class_id], second_right[class_ids == class_id])
             for class_id in range(shape[1])
         ),
-        unknown=_unknown(reference, variant, reference.logits, variant.logits),
+        unknown=_unknown(reference, variant, *_of_known(reference, variant, class_ids)),
         unknown_ood=_unknown(reference, variant, reference.ood_logits, variant.ood_logits),
         ece_reference=calibration_error(ours, first_right),
         ece_variant=calibration_error(theirs, second_right),
@@ -210,8 +210,16 @@ def _unknown(
     ours, theirs = reference.output.reject, variant.output.reject
     if first is None or second is None or ours is None or theirs is None:
         return None
-    rejected = ~_finite_rows(second) | (confidence_score(_finite(second), theirs.score) < theirs.threshold)
-    return pair_outcomes(np.asarray(confidence_score(first, ours.score) < ours.threshold), rejected)
+    rejected = ~_finite_rows(second) | ~is_named(_finite(second), variant.output, theirs.score, theirs.threshold)
+    return pair_outcomes(~is_named(first, reference.output, ours.score, ours.threshold), rejected)
+
+
+def _of_known(
+    reference: ModelOutputs, variant: ModelOutputs, class_ids: ClassIds
+) -> tuple[Logits, Logits] | tuple[None, None]:
+    """Return the logits of pictures whose label can be an answer: "nothing" turned away is no animal lost."""
+    known = np.isin(class_ids, reference.output.known_ids)
+    return (reference.logits[known], variant.logits[known]) if known.any() else (None, None)
 
 
 def _are_probabilities(logits: Logits) -> bool:

@@ -65,6 +65,15 @@ def _variant(variant: VariantFindings) -> dict[str, Any]:
         },
         "agreement": {"value": drift.agreement, "n": drift.n, "agreeing": drift.agreeing},
         "recall_delta": [_pairs(pairs) for pairs in drift.recall],
+        "crops": None
+        if variant.crops is None
+        else {
+            "n": variant.crops.n,
+            "top1_delta": _pairs(variant.crops.right),
+            "agreement": {"value": variant.crops.agreement, "agreeing": variant.crops.agreeing},
+            "kl_nats": _distribution(variant.crops.kl),
+        },
+        "field": None if variant.field_figures is None else encode(variant.field_figures),
         "unknown": None if drift.unknown is None else _pairs(drift.unknown),
         "unknown_others": None if drift.unknown_ood is None else _pairs(drift.unknown_ood),
         "kl_nats": _distribution(drift.kl),

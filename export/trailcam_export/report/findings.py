@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trailcam_core.datasets.run_directory import SplitRow
+from trailcam_core.spec import FieldFigures
 from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.gate import GateResult
 from trailcam_export.gate.presets import Preset
@@ -22,7 +23,11 @@ class FixFindings:
 
 @dataclass(frozen=True, eq=False)
 class VariantFindings:
-    """One bundle: its name, its outputs on the test images, the drift and the verdict."""
+    """One bundle: its name, its outputs on the test images, the drift and the verdict.
+
+    ``crops`` is the drift on the device crops among the images, ``field_figures`` what the manifest states of them;
+    both are None for a run without negatives.
+    """
 
     name: str
     bundle: str
@@ -30,6 +35,8 @@ class VariantFindings:
     answers: ModelOutputs
     drift: DriftStatistics
     gate: GateResult
+    crops: DriftStatistics | None = None
+    field_figures: FieldFigures | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from trailcam_core.report.charts import charts, column_chart, interval_chart
 from trailcam_core.report.markup import Html, badge, fill, join, paragraph
 from trailcam_core.report.tables import html_table
 from trailcam_export.gate.criteria import CriterionResult
+from trailcam_export.gate.gate import CROPS_PREFIX
 from trailcam_export.gate.statistics import DriftStatistics
 from trailcam_export.report.findings import Findings, VariantFindings
 
@@ -39,7 +40,7 @@ def describe_variant(findings: Findings, variant: VariantFindings) -> Html:
 def _measured(bar: CriterionResult) -> list[str]:
     if not bar.measured:
         return ["", ""]
-    if bar.name in ("top1_delta", "recall_delta", "unknown_shift", "others_shift"):
+    if bar.name.removeprefix(CROPS_PREFIX) in ("top1_delta", "recall_delta", "unknown_shift", "others_shift"):
         return [f"{bar.value * 100:+.2f} points", f"{bar.low * 100:+.2f} to {bar.high * 100:+.2f}"]
     return [f"{bar.value:.2%}", f"{bar.low:.2%} to {bar.high:.2%}"]
 

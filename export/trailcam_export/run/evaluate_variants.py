@@ -1,16 +1,19 @@
 """Compare every converted file with the trained model and apply the drift gate to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from trailcam_core.field.views import field_figures, is_crop, read_groups
+from trailcam_core.spec import FieldFigures
 from trailcam_export.convert.variants import MIXED_INT8, Variant
+from trailcam_export.foreign.other_scalings import other_scalings
 from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.diagnosis import SWAP_COUNT, ChannelSwap, diagnose
-from trailcam_export.gate.gate import GateResult, evaluate_gate, with_cause, with_parity
+from trailcam_export.gate.gate import GateResult, evaluate_gate, with_cause, with_crops, with_parity
 from trailcam_export.gate.presets import Preset
-from trailcam_export.gate.reference_check import SwappedColours, check_reference
-from trailcam_export.gate.statistics import ClassIds, ModelOutputs, measure_drift
+from trailcam_export.gate.reference_check import SwappedColours, check_reference, check_scaling
+from trailcam_export.gate.statistics import ClassIds, DriftStatistics, ModelOutputs, measure_drift
 from trailcam_export.inference.batches import Images, Logits, fit_file
 from trailcam_export.inference.predict import FilePredictor, Predictor
 from trailcam_export.report.findings import Findings, FixFindings, VariantFindings
@@ -48,11 +51,14 @@ def check_trained_reference(predictor: Predictor, logits: LogitsBySet, session: 
     """Return the probable fault of the trained model itself; a few images are run again with exchanged colours.
 
     Raises:
-        ExportError: the labels are certainly in another order than its outputs.
+        ExportError: the labels are certainly in another order than its outputs, or its pixel range is another one.
         SourceError: a picture cannot be read.
     """
     plan, class_ids = session.plan, session.class_ids("test")
-    exchanged = predictor.logits(np.ascontiguousarray(_sample(plan)[..., ::-1]))
+    images = _sample(plan)
+    answers = [(text, other.logits(images)) for text, other in other_scalings(plan.foreign_model)]
+    check_scaling(logits["test"][:: _stride(plan)], class_ids[:: _stride(plan)], answers, plan.model_path)
+    exchanged = predictor.logits(np.ascontiguousarray(images[..., ::-1]))
     sampled = slice(None, None, _stride(plan))
     swapped = SwappedColours(class_ids[sampled], logits["test"][sampled], exchanged)
     return check_reference(logits["test"], class_ids, plan.run.labels, swapped, plan.model_path)
@@ -104,12 +110,33 @@ def _evaluate(variant: Variant, file: ConvertedFile, ours: ModelOutputs, by: _Co
     """Evaluate a file by its answers; a float file was also compared number by number right after its conversion."""
     drift = measure_drift(by.reference, ours, by.class_ids)
     gate = evaluate_gate(drift, by.preset, by.session.plan.run.labels)
+    crops = None if file.parity is not None else _drift_on_crops(ours, by)
+    if crops is not None:
+        gate = with_crops(gate, evaluate_gate(crops, by.preset, by.session.plan.run.labels), crops.n)
     if file.parity is not None:
         gate = with_parity(gate, file.parity, len(by.session.plan.parity_files()), variant.scheme)
     if gate.verdict is Verdict.FAIL:
         gate = _add_cause(gate, FilePredictor(file.path), ours.logits, by)
     size = file.path.stat().st_size
-    return VariantFindings(variant.name, f"{variant.name}.bundle", size, ours, drift, gate)
+    figures = _field_figures(ours, by.session.plan)
+    return VariantFindings(variant.name, f"{variant.name}.bundle", size, ours, drift, gate, crops, figures)
+
+
+def _drift_on_crops(ours: ModelOutputs, by: _Comparison) -> DriftStatistics | None:
+    """Return the drift on the device crops of the test split, None if it has none."""
+    chosen = np.array([is_crop(row) for row in by.session.plan.run.pictures("test")])
+    if not chosen.any():
+        return None
+    first, second = (replace(item, logits=item.logits[chosen], ood_logits=None) for item in (by.reference, ours))
+    return measure_drift(first, second, by.class_ids[chosen])
+
+
+def _field_figures(ours: ModelOutputs, plan: ExportPlan) -> FieldFigures | None:
+    rule = ours.output.reject
+    if rule is None:
+        return None
+    rows, groups = plan.run.pictures("test"), read_groups(plan.data)
+    return field_figures(rows, ours.logits, ours.output, (rule.score, rule.threshold), groups)
 
 
 def _add_cause(gate: GateResult, file: Predictor, logits: Logits, by: _Comparison) -> GateResult:

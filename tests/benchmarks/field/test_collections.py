@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from trailcam_benchmarks.field.collections import (
+    cut_out_photograph,
     list_scenes,
     read_cut_out,
     read_cut_outs,
     read_scene,
     write_cut_out,
 )
-from trailcam_benchmarks.field.cut_outs import cut_out
 from trailcam_benchmarks.field.renderings import render_animal, render_scene
 from trailcam_core.errors import SourceError
 
@@ -37,7 +37,7 @@ def test_cut_outs_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 def test_a_photograph_is_cut_out_along_its_animal() -> None:
-    found = cut_out(photograph(4), "cow", "a")
+    found = cut_out_photograph(photograph(4), "cow", "a")
     assert found is not None
     true = render_animal(4).rgba[..., 3] > 127
     height, width = found.rgba.shape[:2]
@@ -46,7 +46,7 @@ def test_a_photograph_is_cut_out_along_its_animal() -> None:
 
 
 def test_a_photograph_without_an_animal_is_refused() -> None:
-    assert cut_out(np.full((120, 160, 3), 90, np.uint8), "cow", "plain") is None
+    assert cut_out_photograph(np.full((120, 160, 3), 90, np.uint8), "cow", "plain") is None
 
 
 def test_an_empty_folder_of_scenes_or_cut_outs_is_refused(tmp_path: Path) -> None:

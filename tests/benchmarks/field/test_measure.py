@@ -16,11 +16,15 @@ from trailcam_benchmarks.field.measure import ClipResult, measure_clip
 from trailcam_benchmarks.field.plan import plan_clips, standard_conditions
 from trailcam_benchmarks.field.renderings import render_animal, render_scene
 from trailcam_benchmarks.field.run import FieldPlan, measure_field, result_json
-from trailcam_benchmarks.field.summary import cluster_rate, summarise, text_table
+from trailcam_benchmarks.field.stills import StillResult, measure_empty, measure_others
+from trailcam_benchmarks.field.summary import summarise, text_table
+from trailcam_benchmarks.field.write import to_figures, write_to
+from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import Classifier
-from trailcam_core.errors import SourceError
+from trailcam_core.errors import SourceError, TrainError
 from trailcam_core.jobs.progress import silent
-from trailcam_core.spec import InputSpec, OutputSpec
+from trailcam_core.spec import FieldFigures, InputSpec, OutputSpec
+from trailcam_core.statistics.clustered import cluster_rate
 from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.regions import RegionSettings
 
@@ -170,3 +174,41 @@ def test_the_command_measures_a_bundle_and_writes_the_report(
     assert result["clips"][0]["labels"] == ["cow"]
     assert main(["benchmark", "a", "b", *words]) == 1
     assert "--field measures one bundle" in capsys.readouterr().err
+
+
+def _figures(count: int = 16) -> FieldFigures:
+    clip = measure()
+    rows = summarise([replace(clip, scene=str(number)) for number in range(count)])
+    return to_figures(rows, [StillResult("empty scenes: whole", str(number), number == 0) for number in range(4)])
+
+
+def test_figures_go_into_a_bundle_that_opens_afterwards(tiny_bundle: Path) -> None:
+    write_to(tiny_bundle, _figures())
+    manifest = open_bundle(tiny_bundle).manifest
+    assert manifest.schema_version == 2
+    assert manifest.field_figures is not None
+    assert [(row.name, row.n) for row in manifest.field_figures.rows] == [("c", 16), ("empty scenes: whole", 4)]
+    assert manifest.field_figures.rows[1].wrong.value == 0.25
+    write_to(tiny_bundle, _figures(3))
+    changed = open_bundle(tiny_bundle).manifest.field_figures
+    assert changed is not None
+    assert [row.n for row in changed.rows] == [3, 4]
+
+
+def test_a_folder_that_is_neither_bundle_nor_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match="not a finished run"):
+        write_to(tmp_path, _figures())
+
+
+def test_stills_count_names_in_empties_and_other_animals() -> None:
+    scene = ("grey", np.full((360, 640, 3), 128, np.uint8))
+    assert not any(still.is_named for still in measure_empty(AlwaysUnknown(), scene, 0))
+    found = list(measure_others(FakeClassifier(), [scene], [render_animal(3), render_animal(4)], 0))
+    assert len(found) == 6
+    assert all(still.is_named for still in found)  # the fake calls every bright or dark crop a cow
+
+
+class AlwaysUnknown(FakeClassifier):
+    def __init__(self) -> None:
+        super().__init__()
+        self.output = replace(self.output, unknown_labels=("dog",))

@@ -16,6 +16,8 @@ from trailcam_core.spec import (
     REJECT_SCORES,
     SCHEMES,
     Drift,
+    FieldFigures,
+    FieldRow,
     Gate,
     GoldenEntry,
     InputSpec,
@@ -25,6 +27,7 @@ from trailcam_core.spec import (
     OutputSpec,
     RejectRule,
 )
+from trailcam_core.statistics.clustered import Rate
 
 MANIFEST = Manifest(
     name="two-animals",
@@ -241,7 +244,7 @@ def test_the_dataclasses_and_the_bytes_name_the_same_fields() -> None:
     fields = json.loads(json.dumps(encode(MANIFEST)))
     assert (fields["model"].pop("runtime_min"), fields["drift"].pop("gate")) == (None, None)
     assert (fields["output"].pop("blank_labels"), fields["output"].pop("unknown_labels")) == ([], [])
-    assert fields["output"].pop("feature_map") is None
+    assert (fields["output"].pop("feature_map"), fields.pop("field")) == (None, None)
     assert json.loads(GOLDEN_BYTES) == fields
 
 
@@ -323,3 +326,16 @@ def test_a_scheme_that_the_format_does_not_have_is_refused() -> None:
     entry = replace(MANIFEST.model, file="model.onnx", format="onnx", scheme="int16x8")
     with pytest.raises(BundleError, match="scheme is 'int16x8', expected one of float32, float16, int8"):
         manifest_to_bytes(replace(MANIFEST, model=entry))
+
+
+def test_field_figures_are_read_back_and_need_schema_version_2() -> None:
+    row = FieldRow("0.25, wind", "clips", 16, 16, Rate(0.8, 0.6, 0.9, 16.0), Rate(0.0, None, None, 16.0))
+    stated = replace(MANIFEST, field_figures=FieldFigures((row,), Rate(0.5, 0.0, 2.0, 1.5)), schema_version=2)
+    content = manifest_to_bytes(stated)
+    assert parse_manifest(content).field_figures == stated.field_figures
+    with pytest.raises(BundleError, match="schema_version is 1"):
+        manifest_to_bytes(replace(stated, schema_version=1))
+    with pytest.raises(BundleError, match=r"field\.rows"):
+        manifest_to_bytes(replace(stated, field_figures=FieldFigures(())))
+    with pytest.raises(BundleError, match=r"field\.rows\[0\]\.unit"):
+        parse_manifest(content.replace(b'"clips"', b'"frogs"'))

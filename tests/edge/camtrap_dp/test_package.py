@@ -53,7 +53,7 @@ def write(open_store: OpenStore, make_visit: MakeVisit, tmp_path: Path) -> Write
             deployment = changes.pop("deployment", PLACE)
             selection = Selection(**changes)
             return write_camtrap_dp(
-                tmp_path / "package.zip", reader, tmp_path / "store", deployment, project, selection
+                tmp_path / "package.zip", reader, tmp_path / "store", {None: deployment}, project, selection
             )
 
     return write_one
@@ -226,7 +226,9 @@ def test_dates_that_a_zip_file_cannot_hold_are_cut_off(
     store.add_visit(make_visit(9, started=future, ended=future))
     store.close()
     with open_reader(tmp_path / "store") as reader:
-        assert write_camtrap_dp(tmp_path / "p.zip", reader, tmp_path / "store", PLACE, PROJECT).observations == 2
+        assert (
+            write_camtrap_dp(tmp_path / "p.zip", reader, tmp_path / "store", {None: PLACE}, PROJECT).observations == 2
+        )
     with zipfile.ZipFile(tmp_path / "p.zip") as package:
         assert {info.date_time[:3] for info in package.infolist() if info.filename.endswith("jpg")} == {(2026, 6, 1)}
 
@@ -245,7 +247,7 @@ def test_a_package_of_many_visits_takes_little_memory(
     store.close()
     with open_reader(tmp_path / "store") as reader:
         tracemalloc.start()
-        summary = write_camtrap_dp(tmp_path / "p.zip", reader, tmp_path / "store", PLACE, PROJECT)
+        summary = write_camtrap_dp(tmp_path / "p.zip", reader, tmp_path / "store", {None: PLACE}, PROJECT)
         peak_bytes = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert summary.observations == 10_001
@@ -284,7 +286,7 @@ def test_visits_without_any_date_are_left_out_and_counted(
     store.add_visit(make_visit(1, clock=False, boot="first"))
     store.close()
     with open_reader(tmp_path / "store") as reader, pytest.raises(DataError, match="nothing to write"):
-        write_camtrap_dp(tmp_path / "p.zip", reader, tmp_path / "store", PLACE, PROJECT)
+        write_camtrap_dp(tmp_path / "p.zip", reader, tmp_path / "store", {None: PLACE}, PROJECT)
 
 
 @pytest.mark.parametrize(("latitude", "longitude"), [(91.0, 0.0), (0.0, 181.0), (float("nan"), 0.0)])

@@ -5,9 +5,10 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -77,7 +78,12 @@ def test_every_key_is_in_the_file_and_what_stands_behind_a_comment_is_the_defaul
         for entry in fields(kind):
             options = [hints[entry.name], *get_args(hints[entry.name])]
             section = next((option for option in options if is_dataclass(option)), None)
-            if section is not None:
+            if get_origin(hints[entry.name]) is Mapping:
+                kind_of_each = get_args(hints[entry.name])[1]
+                if is_dataclass(kind_of_each):  # several sections, of which the examples show every key
+                    shown = {key for each in table[entry.name].values() for key in each}
+                    assert shown | {"addresses_file"} >= set(get_type_hints(kind_of_each)), entry.name
+            elif section is not None:
                 compare(section, table[entry.name], f"{place}.{entry.name}")
             elif isinstance(entry.default, bool | int | float) and entry.name != "rate_hz":
                 assert table[entry.name] == entry.default, f"{place}.{entry.name}"

@@ -35,8 +35,8 @@ def test_templates_use_fields_that_events_have() -> None:
     fields = event_json(event(1))
     templates = [component["value_template"] for component in payload["components"].values()]
     used = [name for template in templates for name in re.findall(r"value_json\.(\w+)", template)]
-    assert set(used) == {"label", "confidence", "start"}
-    assert set(used) <= set(fields)
+    assert set(used) >= {"label", "confidence", "start"}
+    assert set(used) <= {*fields, "temperature_c", "disk_free_bytes", "bundle", "last_frame"}
 
 
 def test_the_topic_is_of_letters_that_home_assistant_takes_and_a_plain_name_keeps_it() -> None:
@@ -58,7 +58,7 @@ def test_two_cameras_are_two_devices(first: str, base: str, second: str, other_b
         {component["unique_id"] for component in discovery_payload(each, "n", "1", TOPICS, True)["components"].values()}
         for each in ids
     ]
-    assert len(unique[0] | unique[1]) == (4 if ids[0] == ids[1] else 8)
+    assert len(unique[0] | unique[1]) == (8 if ids[0] == ids[1] else 16)
 
 
 @pytest.mark.parametrize("camera_id", ["", "a/b", "+", "#", "a b", "x" * 65])

@@ -1,8 +1,10 @@
 """Cameras that OpenCV reads: over the network for real, USB cameras on a capture that misbehaves."""
 
 import itertools
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,6 +14,7 @@ import pytest
 from trailcam_core.errors import SourceError
 from trailcam_edge.sources import open_source
 from trailcam_edge.sources.opencv_stream import CaptureSource, network_source
+from trailcam_edge.sources.stream_config import StreamConfig
 from trailcam_project.experiments.mjpeg_server import MjpegServer, read_stamp_s, stamped
 
 SCENE = np.full((240, 640, 3), (30, 60, 200), np.uint8)  # blue first, as OpenCV writes
@@ -147,3 +150,14 @@ def test_an_address_of_single_images_is_called_that(images: int, said: str) -> N
     source = CaptureSource("http://camera/snapshot.jpg", lambda: capture, SourceError, skip_backlog=True)
     with pytest.raises(SourceError, match=said):
         list(source.frames())
+
+
+def test_a_usb_camera_is_asked_for_the_large_size_because_crops_are_cut_from_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[tuple[int, tuple[int, int]]] = []
+    module = sys.modules[open_source.__module__]
+    monkeypatch.setattr(module, "usb_source", lambda index, size_px, *_: asked.append((index, size_px)))
+    monkeypatch.chdir(tmp_path)
+    open_source("3", lambda error: None, stream=StreamConfig(picture_size_px=(1280, 720)))
+    assert asked == [(3, (1280, 720))]

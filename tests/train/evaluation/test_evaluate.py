@@ -7,12 +7,14 @@ import pytest
 
 from trailcam_core.errors import DataError
 from trailcam_core.inference.decision import probabilities
-from trailcam_core.spec import InputSpec
+from trailcam_core.spec import InputSpec, OutputSpec
 from trailcam_core.statistics.calibration_error import calibration_error, reliability_bins
 from trailcam_train.evaluation.evaluate import compute_metrics
 from trailcam_train.evaluation.ood import OodLogits, SplitLogits, auroc, check_ood_images, predict_ood_images
 
 RNG = np.random.default_rng(0)
+ABCD = OutputSpec(tuple("abcd"), 1.0, None)
+ABC = OutputSpec(("a", "b", "c"), 1.0, None)
 
 
 def answers(predicted: list[int], true: list[int], strength: float = 5.0) -> SplitLogits:
@@ -57,14 +59,14 @@ def test_figures_of_a_split_are_what_one_counts_by_hand() -> None:
     validation = answers([0, 1, 2], [0, 1, 2])
     test = answers([0, 0, 1, 2, 2, 2], [0, 0, 0, 1, 2, 2])
 
-    found = compute_metrics(("a", "b", "c"), validation, test)["test"]
+    found = compute_metrics(ABC, validation, test)["test"]
 
     assert (found["n"], found["top1"]) == (6, 4 / 6)
     assert found["top1_low"] < found["top1"] < found["top1_high"]
     assert found["recall"] == {"a": 2 / 3, "b": 0.0, "c": 1.0}
     assert found["confusion"] == [[2, 1, 0], [0, 0, 1], [0, 0, 2]]
     assert found["per_class"]["c"]["precision"] == 2 / 3
-    assert 0.1 <= compute_metrics(("a", "b", "c"), validation, test)["temperature"] < 1  # validation is all right
+    assert 0.1 <= compute_metrics(ABC, validation, test)["temperature"] < 1  # validation is all right
     assert (found["per_class"]["a"]["n"], found["per_class"]["a"]["answered"]) == (3, 2)
     assert found["macro_f1"] == pytest.approx((0.8 + 0 + 0.8) / 3)
 
@@ -72,7 +74,7 @@ def test_figures_of_a_split_are_what_one_counts_by_hand() -> None:
 @pytest.mark.parametrize("key", ["top1", "top5", "macro_f1", "ece_before", "ece_after"])
 def test_every_figure_of_a_split_lies_in_its_interval(key: str) -> None:
     logits, class_ids = calibrated(300)
-    found = compute_metrics(tuple("abcd"), SplitLogits(logits, class_ids), SplitLogits(logits * 2, class_ids))["test"]
+    found = compute_metrics(ABCD, SplitLogits(logits, class_ids), SplitLogits(logits * 2, class_ids))["test"]
 
     assert found[f"{key}_low"] <= found[key] <= found[f"{key}_high"]
     assert key == "top5" or found[f"{key}_low"] < found[f"{key}_high"]  # four classes are always among five
@@ -84,7 +86,7 @@ def test_the_reject_rule_is_set_on_validation_and_measured_on_test() -> None:
     validation = SplitLogits(np.eye(3)[np.zeros(100, int)] * strengths[:, None], np.zeros(100, np.int32))
     test = answers([0] * 10, [0] * 10, strength=3.0)
 
-    rule = compute_metrics(("a", "b", "c"), validation, test)["reject"]
+    rule = compute_metrics(ABC, validation, test)["reject"]
 
     assert rule["score"] == "max_logit"
     assert rule["threshold"] == 6.0  # keeps 6 to 100, 95 of 100
@@ -98,7 +100,7 @@ def test_the_score_is_chosen_on_one_half_of_the_others_and_reported_on_the_other
     ood = np.array([[2.0, -20.0, -20.0]] * 8)
     others = OodLogits({"cars": ood}, {"cars": np.concatenate([ood, [[9.5, 0.0, 0.0]] * 2])})
 
-    metrics = compute_metrics(("a", "b", "c"), known, known, others)
+    metrics = compute_metrics(ABC, known, known, others)
 
     assert metrics["reject"]["score"] in ("max_logit", "energy")
     assert metrics["others"]["choice"]["max_probability"] < 0.5
@@ -114,7 +116,7 @@ def test_what_is_turned_away_is_also_said_where_95_percent_of_the_test_pictures_
     test = SplitLogits(sure * np.linspace(5, 6, 100)[:, None], np.zeros(100, np.int32))
     ood = np.eye(3)[[0] * 4] * np.array([[3.0], [4.0], [5.5], [5.9]])
 
-    metrics = compute_metrics(("a", "b", "c"), validation, test, OodLogits({"cars": ood}, {"cars": ood}))
+    metrics = compute_metrics(ABC, validation, test, OodLogits({"cars": ood}, {"cars": ood}))
 
     assert metrics["reject"]["animals_kept"] == metrics["reject"]["animals_kept_high"] == 1.0
     assert metrics["reject"]["animals_kept_low"] > 0.95
@@ -162,3 +164,27 @@ def test_others_that_can_be_read_after_a_training_pass_before_it(tmp_path: Path)
     (tmp_path / "b.png").unlink()
     with pytest.raises(DataError, match="no two readable pictures"):
         check_ood_images(tmp_path, InputSpec(32, 32, "crop"))
+
+
+def test_negatives_are_no_animals_of_the_reject_rule() -> None:
+    """Class c means nothing there: its pictures neither set the threshold nor count as kept."""
+    output = OutputSpec(("a", "b", "c"), 1.0, None, blank_labels=("c",))
+    logits = np.float32([[5, 0, 0], [0, 5, 0], [0, 0, 50], [0, 0, 60]])
+    validation = SplitLogits(logits, np.array([0, 1, 2, 2], np.int32))
+    test = SplitLogits(
+        np.float32([[6, 0, 0], [0, 7, 0], [0, 0, 9], [0, 0, 70], [80, 0, 0]]), np.array([0, 1, 0, 2, 2], np.int32)
+    )
+    rule = compute_metrics(output, validation, test)["reject"]
+    assert rule["threshold"] == pytest.approx(5)
+    assert (rule["n_animals"], rule["n_others"]) == (3, 2)
+    assert rule["animals_kept"] == pytest.approx(2 / 3)  # the third "a" was taken for nothing
+    assert rule["others_rejected"] == pytest.approx(1 / 2)  # one empty picture was named "a"
+
+
+def test_others_taken_for_nothing_are_rejected_however_sure() -> None:
+    output = OutputSpec(("a", "b", "c"), 1.0, None, blank_labels=("c",))
+    known = SplitLogits(np.float32([[5, 0, 0], [0, 5, 0]]), np.array([0, 1], np.int32))
+    sure = np.float32([[0, 0, 99], [0, 0, 99]])
+    found = compute_metrics(output, known, known, OodLogits({"leaves": sure}, {"leaves": sure}))
+    assert found["reject"]["others_rejected"] == 1.0
+    assert found["others"]["groups"]["leaves"]["rejected"] == 1.0

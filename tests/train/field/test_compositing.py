@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trailcam_core.field.cutouts import Cutout
 from trailcam_train.field.compositing import (
     Box,
     CropRule,
@@ -13,7 +14,6 @@ from trailcam_train.field.compositing import (
     draw_square,
     paste,
 )
-from trailcam_train.field.cutouts import Cutout
 
 _SIDES = st.integers(20, 400)
 _SEEDS = st.integers(0, 2**32 - 1)

@@ -8,7 +8,7 @@ import pytest
 
 from trailcam_core.datasets.run_directory import SPLITS, read_split
 from trailcam_core.errors import DataError
-from trailcam_train.field.cutouts import cut_out
+from trailcam_core.field.cutouts import cut_out
 from trailcam_train.field.prepare import Division, make_crop, prepare_field_data
 from trailcam_train.field.settings import FieldSettings
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from trailcam_core.inference.decision import probabilities
 from trailcam_core.inference.temperature import fit_temperature, negative_log_likelihood
+from trailcam_core.spec import OutputSpec
 from trailcam_core.statistics.calibration_error import calibration_error, reliability_bins
 from trailcam_core.statistics.wilson import wilson_interval
 from trailcam_train.evaluation.bootstrap import calibration_error_interval, macro_f1_interval
@@ -19,18 +20,26 @@ from trailcam_train.evaluation.ood import OodLogits, SplitLogits, ood_metrics, r
 
 
 def compute_metrics(
-    labels: Sequence[str], validation: SplitLogits, test: SplitLogits, ood: OodLogits | None = None
+    output: OutputSpec, validation: SplitLogits, test: SplitLogits, ood: OodLogits | None = None
 ) -> dict[str, Any]:
-    """Return the content of ``metrics.json``: plain numbers, texts, lists and tables."""
+    """Return the content of ``metrics.json``: plain numbers, texts, lists and tables.
+
+    Args:
+        output: labels, and which of them are never an answer; temperature and reject rule are not read.
+        validation: chooses the temperature and the reject rule.
+        test: for evaluation only.
+        ood: out-of-distribution images, if there are any.
+    """
+    labels = output.labels
     temperature = fit_temperature(validation.logits, validation.class_ids)
     metrics: dict[str, Any] = {
         "temperature": temperature,
-        "reject": reject_metrics(validation, test, ood),
+        "reject": reject_metrics(output, validation, test, ood),
         "validation": _split_metrics(labels, validation, temperature),
         "test": _split_metrics(labels, test, temperature),
     }
     if ood is not None:
-        metrics["others"] = ood_metrics(metrics["reject"], validation, test, ood)
+        metrics["others"] = ood_metrics(output, metrics["reject"], validation, test, ood)
     return metrics
 
 
@@ -79,16 +88,16 @@ def _confidence_metrics(answers: SplitLogits, temperature: float, when: str) -> 
 def _class_metrics(confusion: npt.NDArray[np.integer[Any]], number: int) -> dict[str, Any]:
     hits, n = int(confusion[number, number]), int(confusion[number].sum())
     answered = int(confusion[:, number].sum())
-    recall, precision = hits / n if n else 0.0, hits / answered if answered else 0.0
+    recall = hits / n if n else 0.0
     recall_low, recall_high = wilson_interval(hits, n)
-    precision_low, precision_high = wilson_interval(hits, answered)
+    precision_low, precision_high = wilson_interval(hits, answered) if answered else (None, None)
     return {
         "n": n,
         "recall": recall,
         "recall_low": recall_low,
         "recall_high": recall_high,
         "answered": answered,
-        "precision": precision,
+        "precision": hits / answered if answered else None,  # a class that is never answered has none
         "precision_low": precision_low,
         "precision_high": precision_high,
         "f1": 2 * hits / (n + answered) if n + answered else 0.0,

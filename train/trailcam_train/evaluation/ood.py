@@ -1,5 +1,6 @@
 """Out-of-distribution images: run a model on them, choose the reject rule, and evaluate it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,9 +14,9 @@ from trailcam_core.datasets.out_of_distribution import EVALUATION_HALF, TUNING_H
 from trailcam_core.errors import DataError, SourceError
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import fit_image
-from trailcam_core.inference.decision import confidence_score, fit_reject_rule
+from trailcam_core.inference.decision import confidence_score, fit_reject_rule, is_named
 from trailcam_core.jobs.progress import Progress, silent
-from trailcam_core.spec import REJECT_SCORES, InputSpec
+from trailcam_core.spec import REJECT_SCORES, InputSpec, OutputSpec
 from trailcam_core.statistics.wilson import wilson_interval
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -36,6 +37,11 @@ class SplitLogits:
     def right(self) -> npt.NDArray[np.bool_]:
         """Whether each answer is correct, (N,)."""
         return np.asarray(self.logits.argmax(axis=1) == self.class_ids)
+
+    def of(self, class_ids: Sequence[int]) -> "SplitLogits":
+        """Return the pictures of these classes alone."""
+        chosen = np.isin(self.class_ids, class_ids)
+        return SplitLogits(self.logits[chosen], self.class_ids[chosen])
 
 
 @dataclass(frozen=True)
@@ -93,44 +99,54 @@ def _too_few(root: Path) -> DataError:
     return DataError(f"{root}: no two readable pictures of others in any folder, expected at least two.")
 
 
-def reject_metrics(validation: SplitLogits, test: SplitLogits, ood: OodLogits | None) -> dict[str, Any]:
-    """Choose the score on the tuning half, the threshold on validation; measure both on the evaluation data."""
+def reject_metrics(
+    output: OutputSpec, validation: SplitLogits, test: SplitLogits, ood: OodLogits | None
+) -> dict[str, Any]:
+    """Choose the score on the tuning half, the threshold on validation; measure both on the evaluation data.
+
+    Pictures of labels that are never an answer are no animals: those of validation set nothing, those of test count as
+    others.
+    """
+    known, tested = validation.of(output.known_ids), test.of(output.known_ids)
     score = _DEFAULT_SCORE
     if ood is not None:
         tuning = np.concatenate(list(ood.tuning.values()))
-        score = max(REJECT_SCORES, key=lambda name: _auroc_of(name, validation.logits, tuning))
-    threshold = fit_reject_rule(validation.logits, score, KNOWN_ACCEPT_RATE)
-    reported = np.concatenate(list(ood.evaluation.values())) if ood is not None else None
-    kept = int((confidence_score(test.logits, score) >= threshold).sum())
-    low, high = wilson_interval(kept, len(test.class_ids))
+        score = max(REJECT_SCORES, key=lambda name: _auroc_of(name, known.logits, tuning))
+    threshold = fit_reject_rule(known.logits, score, KNOWN_ACCEPT_RATE)
+    negatives = test.logits[~np.isin(test.class_ids, output.known_ids)]
+    strange = np.concatenate([negatives, *(ood.evaluation.values() if ood is not None else ())])
+    kept = int(is_named(tested.logits, output, score, threshold).sum())
+    low, high = wilson_interval(kept, len(tested.class_ids))
     return {
         "score": score,
         "threshold": threshold,
-        "animals_kept": kept / len(test.class_ids),
+        "animals_kept": kept / len(tested.class_ids),
         "animals_kept_low": low,
         "animals_kept_high": high,
-        "n_animals": len(test.class_ids),
-        "others_rejected": None if reported is None else float((confidence_score(reported, score) < threshold).mean()),
-        "n_others": 0 if reported is None else len(reported),
+        "n_animals": len(tested.class_ids),
+        "others_rejected": float((~is_named(strange, output, score, threshold)).mean()) if len(strange) else None,
+        "n_others": len(strange),
     }
 
 
-def ood_metrics(rule: dict[str, Any], validation: SplitLogits, test: SplitLogits, ood: OodLogits) -> dict[str, Any]:
+def ood_metrics(
+    output: OutputSpec, rule: dict[str, Any], validation: SplitLogits, test: SplitLogits, ood: OodLogits
+) -> dict[str, Any]:
     """Return the rejected fraction and the AUROC of each group, and the AUROC that chose the score."""
+    known, tested = validation.of(output.known_ids), test.of(output.known_ids)
     tuning = np.concatenate(list(ood.tuning.values()))
     # The threshold comes from validation and keeps more or fewer test pictures; runs are compared where all keep alike.
-    at_keep = fit_reject_rule(test.logits, rule["score"], KNOWN_ACCEPT_RATE)
+    at_keep = fit_reject_rule(tested.logits, rule["score"], KNOWN_ACCEPT_RATE)
     groups = {}
     for group, logits in ood.evaluation.items():
-        scores = confidence_score(logits, rule["score"])
         groups[group] = {
             "n": len(logits),
-            **_share("rejected", scores < rule["threshold"]),
-            **_share("rejected_at_keep", scores < at_keep),
-            "auroc": _auroc_of(rule["score"], test.logits, logits),
+            **_share("rejected", ~is_named(logits, output, rule["score"], rule["threshold"])),
+            **_share("rejected_at_keep", ~is_named(logits, output, rule["score"], at_keep)),
+            "auroc": _auroc_of(rule["score"], tested.logits, logits),
         }
     return {
-        "choice": {name: _auroc_of(name, validation.logits, tuning) for name in REJECT_SCORES},
+        "choice": {name: _auroc_of(name, known.logits, tuning) for name in REJECT_SCORES},
         "n_choice": len(tuning),
         "groups": groups,
     }

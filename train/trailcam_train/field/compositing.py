@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from trailcam_core.field.cutouts import Cutout, Mask
 from trailcam_core.images.resize import Image
-from trailcam_train.field.cutouts import Cutout, Mask
 
 
 @dataclass(frozen=True)

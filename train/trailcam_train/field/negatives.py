@@ -10,9 +10,12 @@ collection as readily as a scene, so a folder that shows one scene only is refus
 names with confidence are listed: some of them hold an animal.
 """
 
+import csv
+import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -21,7 +24,7 @@ import numpy.typing as npt
 from trailcam_core.errors import DataError, SourceError
 from trailcam_core.images.decode import IMAGE_SUFFIXES, read_image
 from trailcam_core.images.resize import Image
-from trailcam_core.inference.decision import Decision
+from trailcam_core.jobs.progress import Progress, silent
 
 NOTHING, OTHER_ANIMAL = "nothing", "other animal"
 
@@ -51,6 +54,27 @@ class Suspect:
     path: Path
     label: str
     confidence: float
+
+
+class Answer(Protocol):
+    """What a bundle answers for a picture."""
+
+    @property
+    def label(self) -> str | None:
+        """A label, None if there is none."""
+
+    @property
+    def confidence(self) -> float:
+        """Probability in 0..1."""
+
+
+def suspects_to_csv(suspects: Iterable[Suspect]) -> bytes:
+    """Return a table of suspects: file, label, confidence."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["file", "label", "confidence"])
+    writer.writerows([str(item.path), item.label, f"{item.confidence:.3f}"] for item in suspects)
+    return buffer.getvalue().encode("utf-8", "surrogateescape")
 
 
 def find_negatives(root: Path) -> tuple[Negative, ...]:
@@ -161,7 +185,8 @@ def check_scenes(negatives: Sequence[Negative], read: Callable[[Path], Image] = 
 
 def find_suspects(
     negatives: Iterable[Negative],
-    classify: Callable[[Image], Decision],
+    classify: Callable[[Image], Answer],
+    progress: Progress = silent,
     confident: float = _CONFIDENT,
     read: Callable[[Path], Image] = read_image,
 ) -> tuple[Suspect, ...]:
@@ -173,13 +198,14 @@ def find_suspects(
     Args:
         negatives: as ``find_negatives`` gave them.
         classify: of the earlier bundle.
+        progress: called for each picture.
         confident: least confidence, in 0..1.
         read: opens a picture.
     """
     found = []
-    for item in negatives:
-        if item.label != NOTHING:
-            continue
+    empty = [item for item in negatives if item.label == NOTHING]
+    for done, item in enumerate(empty, start=1):
+        progress("looking for animals in negatives", done, len(empty))
         try:
             answer = classify(read(item.path))
         except SourceError:

@@ -7,6 +7,7 @@
         other animal/...            negatives below animals/, as photographs and as crops
         split.csv                   the split: near-duplicates, kinds and scenes stay together
         prepared.json               what was made of how many
+        groups.json                 the scene, kind or place of each picture
 
 Any recipe trains on it with ``--split TARGET/split.csv``. An animal of one split is pasted only into scenes of the same
 split, and a crop is in the split of its animal: no scene, kind or animal of the test was seen in training.
@@ -24,16 +25,18 @@ import numpy as np
 
 from trailcam_core.datasets.run_directory import SPLITS, SplitRow, split_to_bytes
 from trailcam_core.errors import DataError, SourceError
+from trailcam_core.field.cutouts import Cutout, cut_out
+from trailcam_core.field.views import GROUPS_FILE
 from trailcam_core.files.atomic import staged_directory
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image
 from trailcam_core.jobs.progress import Progress, silent
+from trailcam_core.records import canonical_json
 from trailcam_train.data.dataset import scan_dataset
 from trailcam_train.data.near_duplicates import group_duplicates
 from trailcam_train.data.splits import make_split
 from trailcam_train.field.camera_look import draw_look
 from trailcam_train.field.compositing import Box, crop_square, draw_place, draw_square, paste
-from trailcam_train.field.cutouts import Cutout, cut_out
 from trailcam_train.field.negatives import NOTHING, Negative, check_scenes, find_negatives, split_groups
 from trailcam_train.field.settings import FieldSettings
 
@@ -58,29 +61,31 @@ class Division:
 
 @dataclass(frozen=True)
 class Source:
-    """A picture to prepare: file, label, split, and the name that distinguishes its views."""
+    """A picture to prepare: file, label, split, the name that distinguishes its views, and its kind or place."""
 
     path: Path
     label: str
     split: str
     name: str
+    group: str = ""
 
 
 @dataclass
 class _Writer:
-    """Writes files below ``root`` and remembers a row for each."""
+    """Writes files below ``root`` and remembers a row and a group for each."""
 
     root: Path
     rows: list[SplitRow] = field(default_factory=list)
+    groups: dict[str, str] = field(default_factory=dict)
 
     def link(self, source: Source, folder: str) -> None:
         place = f"{source.label}/{folder}/{source.name}{source.path.suffix.lower()}"
         target = self.root / place
         target.parent.mkdir(parents=True, exist_ok=True)
         target.symlink_to(source.path.resolve())
-        self._remember(place, source)
+        self._remember(place, source, source.group or place)
 
-    def save(self, source: Source, number: int, image: Image) -> None:
+    def save(self, source: Source, number: int, image: Image, scene: str) -> None:
         place = f"{source.label}/crops/{source.name}-{number}.jpg"
         target = self.root / place
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,9 +93,10 @@ class _Writer:
         small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
         if not cv2.imwrite(str(target), small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]):
             raise DataError(f"{target}: cannot be written. Check that the disk has room.")
-        self._remember(place, source)
+        self._remember(place, source, scene)
 
-    def _remember(self, place: str, source: Source) -> None:
+    def _remember(self, place: str, source: Source, group: str) -> None:
+        self.groups[place] = group
         digest = hashlib.sha256((self.root / place).read_bytes()).hexdigest()
         self.rows.append(SplitRow(place, digest, source.split, source.label))
 
@@ -135,6 +141,7 @@ def prepare_field_data(
         writer = _Writer(staging)
         made = _write(writer, photos, others, settings, division.seed, progress)
         (staging / SPLIT_FILE).write_bytes(split_to_bytes(sorted(writer.rows, key=lambda row: row.file)))
+        (staging / GROUPS_FILE).write_bytes(canonical_json(writer.groups))
         (staging / "prepared.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
     return made
 
@@ -195,8 +202,8 @@ def _write_crops(
     if cutout is None:
         return 0
     for number in range(settings.crops):
-        scene = read_image(scenes[int(rng.integers(len(scenes)))].path)
-        writer.save(source, number, make_crop(cutout, scene, settings, rng))
+        scene = scenes[int(rng.integers(len(scenes)))]
+        writer.save(source, number, make_crop(cutout, read_image(scene.path), settings, rng), scene.name)
     return settings.crops
 
 
@@ -205,7 +212,7 @@ def _write_empty_crops(
 ) -> int:
     count = settings.empty_crops if min(image.shape[:2]) >= _LARGE_PX else 0
     for number in range(count):
-        writer.save(source, number, _empty_crop(image, settings, rng))
+        writer.save(source, number, _empty_crop(image, settings, rng), source.name)
     return count
 
 
@@ -229,7 +236,7 @@ def _divide(listed: Sequence[Negative], root: Path, settings: FieldSettings, div
     for item in listed:
         label = settings.blank_label if item.label == NOTHING else settings.unknown_label
         name = _name(item.path.relative_to(root).as_posix())
-        found.append(Source(item.path, label, splits[item.group], name))
+        found.append(Source(item.path, label, splits[item.group], name, item.group))
     for label in sorted({item.label for item in found}):
         absent = sorted(set(SPLITS) - {item.split for item in found if item.label == label})
         if absent:

@@ -1,18 +1,32 @@
 """Train for the field: prepare a data folder with negatives and device crops beside the run, then train on it."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
+from trailcam_core.classifier import Classifier
 from trailcam_core.datasets.run_directory import Run
 from trailcam_core.errors import TrainError
+from trailcam_core.files.atomic import write_file
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.data.class_names import choose_label_map
 from trailcam_train.data.dataset import list_class_folders
+from trailcam_train.field.negatives import (
+    Suspect,
+    check_scenes,
+    describe_suspects,
+    find_negatives,
+    find_suspects,
+    suspects_to_csv,
+)
 from trailcam_train.field.prepare import SPLIT_FILE, Division, prepare_field_data
 from trailcam_train.run.partial_run import check_free
 from trailcam_train.run.training import TrainingRequest, start_training
 
 _SUFFIX = ".data"
+SUSPECTS_FILE = "suspects.csv"
+
+_log = logging.getLogger(__name__)
 
 
 def start_field_training(request: TrainingRequest, negatives: Path, progress: Progress = silent) -> Run:
@@ -37,5 +51,20 @@ def start_field_training(request: TrainingRequest, negatives: Path, progress: Pr
     if not target.exists():
         label_map = choose_label_map(list_class_folders(request.data), request.label_map)
         division = Division(recipe.seed, recipe.validation, recipe.test)
+        suspects = _find_suspects(negatives, progress)
         prepare_field_data(request.data, label_map, negatives, target, recipe.field, division, progress)
+        if suspects:
+            write_file(target / SUSPECTS_FILE, suspects_to_csv(suspects))
+            _log.warning("%s. All are listed in %s.", describe_suspects(suspects), target / SUSPECTS_FILE)
     return start_training(replace(request, data=target, split=target / SPLIT_FILE, label_map="none"), progress)
+
+
+def _find_suspects(negatives: Path, progress: Progress) -> tuple[Suspect, ...]:
+    """Return the negatives that the built-in bundle names: some may hold an animal.
+
+    Raises:
+        DataError: a folder that cannot be used, or negatives of one scene.
+    """
+    listed = find_negatives(negatives)
+    check_scenes(listed)
+    return find_suspects(listed, Classifier.open().classify, progress)

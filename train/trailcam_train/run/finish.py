@@ -4,12 +4,17 @@ from dataclasses import asdict
 
 import numpy as np
 
+from trailcam_core.datasets.run_directory import Run
+from trailcam_core.field.views import field_figures, read_groups
 from trailcam_core.files.atomic import write_file
 from trailcam_core.inference.decision import probabilities
 from trailcam_core.jobs.progress import Progress
+from trailcam_core.records import encode
+from trailcam_core.spec import OutputSpec
 from trailcam_train.evaluation.evaluate import compute_metrics
 from trailcam_train.evaluation.ood import SplitLogits, predict_ood_images
 from trailcam_train.evaluation.predictions import PREDICTIONS_FILE, predictions_to_bytes
+from trailcam_train.evaluation.verdict import Training, Verdict, judge
 from trailcam_train.fitting.checkpoints import State
 from trailcam_train.fitting.loop import predict_logits
 from trailcam_train.fitting.streams import plain_stream
@@ -19,6 +24,25 @@ from trailcam_train.run.partial_run import TrainingJob, json_bytes, now, read_un
 
 MODEL_FILE = "model.keras"
 REPORT_FILE = "report.html"  # written last
+
+
+def judge_run(run: Run) -> Verdict:
+    """Judge a finished run against guessing."""
+    began = run.recipe.get("weights", "none") != "none" or bool(run.provenance.get("teacher"))
+    training = Training(str(run.path), run.provenance.get("data", "DATA"), began, len(run.pictures("train")))
+    return judge(run.metrics["test"], training)
+
+
+def _training_of(job: TrainingJob) -> Training:
+    began = job.recipe.weights != "none" or bool(job.recipe.distillation.teacher)
+    return Training(str(job.folder.with_name(job.name)), str(job.data), began, len(job.pictures("train")))
+
+
+def _output_of(job: TrainingJob) -> OutputSpec:
+    """Return the labels of a training, and which of them are never an answer."""
+    field = job.recipe.field
+    silent = [(name,) if name in job.labels else () for name in (field.blank_label, field.unknown_label)]
+    return OutputSpec(job.labels, 1.0, None, blank_labels=silent[0], unknown_labels=silent[1])
 
 
 def write_evaluation(job: TrainingJob, state: State, progress: Progress) -> None:
@@ -38,7 +62,12 @@ def write_evaluation(job: TrainingJob, state: State, progress: Progress) -> None
     ood = None
     if job.ood is not None:
         ood = predict_ood_images(model, job.ood, job.recipe.input.spec, progress)
-    metrics = compute_metrics(job.labels, validation, test, ood)
+    output = _output_of(job)
+    metrics = compute_metrics(output, validation, test, ood)
+    rule = metrics["reject"]["score"], metrics["reject"]["threshold"]
+    figures = field_figures(job.pictures("test"), test.logits, output, rule, read_groups(job.data))
+    if figures is not None:
+        metrics["field"] = encode(figures)
     if state.blends:
         metrics["blends"] = [asdict(row) for row in state.blends]
     provenance = {
@@ -66,5 +95,7 @@ def write_evaluation(job: TrainingJob, state: State, progress: Progress) -> None
         validation=validation,
         test=test,
         model=model,
+        verdict=judge(metrics["test"], _training_of(job)),
+        field_figures=figures,
     )
     write_file(job.folder / REPORT_FILE, render_report(page).encode("utf-8"))

@@ -7,7 +7,7 @@ import webbrowser
 from pathlib import Path
 
 from trailcam.logs import add_logging_arguments, configure_logging
-from trailcam.signals import stop_on_signals
+from trailcam.process.signals import stop_on_signals
 from trailcam_core.files.secret_file import read_secret
 from trailcam_edge.live.access import Access, new_token, parse_address
 from trailcam_edge.live.latest_picture import LiveView

@@ -3,14 +3,15 @@
 import argparse
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from trailcam.json_records import json_line
+from trailcam_archive.times.clock import read_zone
 from trailcam_core.errors import DataError
 from trailcam_core.files.names import FORMULA_STARTS, counted, printable
 from trailcam_edge.store.reader import StoreReader
-from trailcam_edge.store.records import CSV_HEADER, EventRecord, csv_row, event_json
+from trailcam_edge.store.records import CSV_HEADER, EventRecord, Station, csv_row, event_json
 from trailcam_edge.store.reviews.accuracy import Precision, accuracy_json, measure_accuracy
 from trailcam_edge.store.reviews.records import Standing, review_json, reviewed_label, standing
 from trailcam_edge.store.reviews.tables import count_reviews, random_sample, reviews_of
@@ -19,18 +20,22 @@ _BATCH = 500
 _HEADER = ("review_verdict", "review_label", "reviewers", "review_disputed", "review_time")
 
 
-def print_with_reviews(reader: StoreReader, events: Iterator[EventRecord], arguments: argparse.Namespace) -> None:
+def print_with_reviews(
+    reader: StoreReader, events: Iterator[EventRecord], arguments: argparse.Namespace, stations: Mapping[str, Station]
+) -> None:
     """Print events with the answers of people: as JSON, as CSV, or as a table."""
+    zones = {name: read_zone(station.timezone) for name, station in stations.items() if station.timezone}
     writer = csv.writer(sys.stdout, lineterminator="\n")
     if arguments.csv:
         writer.writerow([*CSV_HEADER, *_HEADER])
     number = 0
     for event, found in _with_reviews(reader, events):
         number += 1
+        place = event.station or ""
         if arguments.json:
             print(json_line(event_json(event) | {"review": review_json(found)}))
         elif arguments.csv:
-            writer.writerow([*csv_row(event), *_review_row(found)])
+            writer.writerow([*csv_row(event, stations.get(place), zones.get(place)), *_review_row(found)])
         else:
             print(_line(event, found))
     if not (arguments.json or arguments.csv):

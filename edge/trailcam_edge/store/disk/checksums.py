@@ -11,6 +11,7 @@ not part of the database: another program can read it, and what another program 
 import sqlite3
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 _COLUMN = "checksum"
@@ -26,7 +27,7 @@ class CheckedConnection(sqlite3.Connection):
         self._refused: set[int] = set()
         self._conditions: dict[str, str] = {}
         self.create_function("row_checksum", -1, _checksum, deterministic=True)
-        self.create_function("row_is_sound", -1, self._is_sound)
+        self.create_function("row_is_sound", -1, self._check())
 
     @property
     def damaged_rows(self) -> int:
@@ -39,17 +40,36 @@ class CheckedConnection(sqlite3.Connection):
             self._conditions[table] = f"row_is_sound({table}.{_COLUMN}, {_values(self, table, f'{table}.')})"
         return self._conditions[table]
 
-    def _is_sound(self, expected: object, texts: bytes, *numbers: float) -> bool:
-        found = _checksum(texts, *numbers)
-        if found == expected and found is not None:
-            return True
-        self._refused.add(hash((texts, numbers)))
-        return False
+    def _check(self) -> Callable[..., bool]:
+        """Return the function that compares a checksum with the values of a row, in half the time of a method."""
+        crc32, pack, refused = zlib.crc32, _pack, self._refused
+
+        def is_sound(expected: object, texts: bytes, *numbers: float) -> bool:
+            try:
+                if crc32(pack[len(numbers)](*numbers), crc32(texts)) == expected:
+                    return True
+            except (struct.error, TypeError, OverflowError):
+                pass  # what should be a number is none
+            refused.add(hash((texts, numbers)))
+            return False
+
+        return is_sound
+
+
+class _Packers(dict[int, Callable[..., bytes]]):
+    """The function that makes bytes of n numbers, for every n."""
+
+    def __missing__(self, number: int) -> Callable[..., bytes]:
+        self[number] = struct.Struct(f"<{number}d").pack
+        return self[number]
+
+
+_pack = _Packers()
 
 
 def sealed_tables(connection: sqlite3.Connection) -> list[str]:
     """Return the tables whose rows have a checksum, in the order of their creation."""
-    return [name for name in _tables(connection) if any(column == _COLUMN for column, _ in _columns(connection, name))]
+    return [name for name in _tables(connection) if any(column == _COLUMN for column, *_ in _columns(connection, name))]
 
 
 def seal(connection: sqlite3.Connection) -> None:
@@ -70,7 +90,7 @@ def keep_sealed(connection: CheckedConnection) -> None:
     """
     for table in sealed_tables(connection):
         old, new = _values(connection, table, "OLD."), _values(connection, table, "NEW.")
-        names = ", ".join(name for name, _ in _columns(connection, table) if name != _COLUMN)
+        names = ", ".join(name for name, *_ in _columns(connection, table) if name != _COLUMN)
         update = f"UPDATE {table} SET {_COLUMN} = {{}} WHERE rowid = NEW.rowid"  # noqa: S608 - names of our tables
         if_sound = f"CASE WHEN row_is_sound(OLD.{_COLUMN}, {old}) THEN row_checksum({new}) END"
         connection.execute(
@@ -115,22 +135,23 @@ def _readable(text: bytes) -> str:
 def _checksum(texts: bytes, *numbers: float) -> int | None:
     """Return the checksum of a row, None if what should be a number is none."""
     try:
-        return zlib.crc32(struct.pack(f"<{len(numbers)}d", *numbers), zlib.crc32(texts))
+        return zlib.crc32(_pack[len(numbers)](*numbers), zlib.crc32(texts))
     except (struct.error, TypeError, OverflowError):
         return None
 
 
 def _values(connection: sqlite3.Connection, table: str, prefix: str = "") -> str:
     """Return the arguments of ``row_checksum``: the texts as one, then each number."""
-    texts, numbers = ["''"], []
-    for name, kind in _columns(connection, table):
-        if kind == "TEXT":
-            texts.append(f"ifnull({prefix}{name}, {_NO_TEXT})")
-        elif kind == "BLOB":
-            texts.append(f"ifnull(hex({prefix}{name}), {_NO_TEXT})")
-        elif name != _COLUMN:
-            numbers.append(f"ifnull({prefix}{name}, {_NO_NUMBER})")
-    return ", ".join([f"CAST({' || char(31) || '.join(texts)} AS BLOB)", *numbers])
+    texts: list[str] = []
+    numbers: list[str] = []
+    for name, kind, is_required in _columns(connection, table):
+        if name == _COLUMN:
+            continue
+        value = f"hex({prefix}{name})" if kind == "BLOB" else f"{prefix}{name}"
+        is_text = kind in ("TEXT", "BLOB")
+        null = _NO_TEXT if is_text else _NO_NUMBER
+        (texts if is_text else numbers).append(value if is_required else f"ifnull({value}, {null})")
+    return ", ".join([f"CAST({' || char(31) || '.join(texts or [repr('')])} AS BLOB)", *numbers])
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:
@@ -139,7 +160,7 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
     return [str(name) for (name,) in connection.execute(query)]
 
 
-def _columns(connection: sqlite3.Connection, table: str) -> list[tuple[str, str]]:
-    """Return name and type of every column of a table."""
-    found = connection.execute("SELECT name, type FROM pragma_table_info(?) ORDER BY cid", (table,))
-    return [(str(name), str(kind)) for name, kind in found]
+def _columns(connection: sqlite3.Connection, table: str) -> list[tuple[str, str, bool]]:
+    """Return name and type of every column of a table, and whether it is never NULL."""
+    found = connection.execute('SELECT name, type, "notnull" FROM pragma_table_info(?) ORDER BY cid', (table,))
+    return [(str(name), str(kind), bool(is_required)) for name, kind, is_required in found]

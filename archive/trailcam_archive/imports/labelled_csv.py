@@ -1,0 +1,59 @@
+"""A CSV file of labelled pictures: the columns ``file`` and ``label``, and ``group``, ``x y width height`` if known.
+
+The names of Timelapse and camtrapR are understood as well: ``File`` with ``RelativePath``, ``Species``, ``Station``.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from trailcam_archive.imports.coco import BLANK_LABELS
+from trailcam_archive.imports.sample import Sample, clipped_box
+from trailcam_core.errors import DataError
+
+_FILE, _LABEL, _GROUP = ("file", "path", "filename"), ("label", "species"), ("group", "sequence", "station")
+_SIDES = ("x", "y", "width", "height")
+
+
+def read_labelled_csv(path: Path, media: Path | None = None) -> Iterator[Sample]:
+    """Yield the pictures of a file; rows without a label are left out.
+
+    Args:
+        path: the CSV file.
+        media: folder to which its paths are relative; the folder of the file if None.
+
+    Raises:
+        DataError: a column is missing, or a number is none.
+    """
+    root = media or path.parent
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            for number, row in enumerate(csv.DictReader(file), start=2):
+                cells = {name.lower(): (value or "").strip() for name, value in row.items() if isinstance(name, str)}
+                yield from _sample(cells, root, f"{path}:{number}")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: is no CSV file in UTF-8 ({error}).") from error
+
+
+def _sample(cells: Mapping[str, str], root: Path, place: str) -> Iterator[Sample]:
+    name, label = _first(cells, _FILE), _first(cells, _LABEL)
+    if name is None or label is None:
+        raise DataError(f"{place}: expected the columns file and label, got {', '.join(cells) or 'none'}.")
+    if not label or not name:
+        return
+    below = root / cells["relativepath"].replace("\\", "/") if cells.get("relativepath") else root
+    group = _first(cells, _GROUP) or str(Path(name).parent)
+    box = None
+    if all(cells.get(side) for side in _SIDES):
+        try:
+            box = clipped_box(*(float(cells[side]) for side in _SIDES))
+        except ValueError:
+            raise DataError(f"{place}: x, y, width and height must be fractions from 0 to 1.") from None
+    blank = label.lower() in BLANK_LABELS
+    yield Sample(str(below / name.replace("\\", "/")), None if blank else label, group, None if blank else box)
+
+
+def _first(cells: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    return next((cells[name] for name in names if name in cells), None)

@@ -1,0 +1,33 @@
+"""One labelled picture on its way into a data set."""
+
+from dataclasses import dataclass
+
+from trailcam_core.images.boxes import Box
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture, or a part of one, with its label.
+
+    Attributes:
+        reference: path or web address of the picture.
+        label: the animal; None for a scene without one.
+        group: pictures of one group stay together in a split: camera and sequence, as far as the source has them.
+        box: place of the animal, None for the whole picture.
+        confidence: 1 if a person gave the label, else the confidence of the model.
+    """
+
+    reference: str
+    label: str | None
+    group: str
+    box: Box | None = None
+    confidence: float = 1.0
+
+
+def clipped_box(x: float, y: float, width: float, height: float) -> Box | None:
+    """Return a box of fractions cut at the border of the picture, None if nothing of it lies inside."""
+    left, top = min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0)
+    right, bottom = min(max(x + width, 0.0), 1.0), min(max(y + height, 0.0), 1.0)
+    if not (right > left and bottom > top):  # also for NaN
+        return None
+    return Box(left, top, right - left, bottom - top)

@@ -1,0 +1,201 @@
+"""``trailcam events``: list, filter and export the events of a store."""
+
+import argparse
+import csv
+import re
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+from trailcam.commands.events.package import write_package
+from trailcam.commands.review.output import print_accuracy, print_with_reviews
+from trailcam.json_records import json_line
+from trailcam_core.errors import DataError
+from trailcam_core.files.names import counted, printable
+from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS
+from trailcam_edge.store.reader import StoreReader, open_reader
+from trailcam_edge.store.records import (
+    CLOCK,
+    EventLine,
+    EventRecord,
+    blind_json,
+    iso_time,
+)
+from trailcam_edge.store.reviews.tables import REVIEWED, UNREVIEWED
+from trailcam_edge.store.settings import DEFAULT_FOLDER
+
+_AGO = re.compile(r"(\d{1,6})([mhdw])")
+_LINE = "%-27s %6.1f s  %s %3d%%  %s\n"  # in half the time of an f-string, for stores of a million events
+_QUARTER_S = 900
+_CHUNK = 1000  # lines that are written at once
+_MARKS = {"not before": ">", "not after": "<"}
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``trailcam events``."""
+    parser.add_argument(
+        "--store", type=Path, default=DEFAULT_FOLDER, metavar="DIR", help=f"the event store (default {DEFAULT_FOLDER})"
+    )
+    parser.add_argument("--label", metavar="LABEL", help="only visits with this label")
+    when = 'a date or time, or an age such as "24h" or "7d"'
+    parser.add_argument("--since", type=_time, metavar="TIME", help=f"only events that started at or after: {when}")
+    parser.add_argument("--until", type=_time, metavar="TIME", help="only events that started before")
+    parser.add_argument("--station", metavar="NAME", help="only visits of this station, for cards that were read")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="only the last N")
+    parser.add_argument("--blind", action="store_true", help="list blind times and their reasons")
+    answers = parser.add_mutually_exclusive_group()
+    answers.add_argument("--reviewed", action="store_true", help="only visits with a review")
+    answers.add_argument("--unreviewed", action="store_true", help="only visits without a review")
+    parser.add_argument(
+        "--accuracy",
+        action="store_true",
+        help="state how often each bundle was right, from reviewed random visits; also with --json",
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object per event")
+    form.add_argument("--csv", action="store_true", help="print one CSV row per event")
+    form.add_argument("--camtrap-dp", type=Path, metavar="FILE.zip", help="write a Camera Trap Data Package")
+    package = parser.add_argument_group("for --camtrap-dp")
+    package.add_argument("--latitude", type=float, metavar="DEGREES", help="WGS84, of the camera of this machine")
+    package.add_argument("--longitude", type=float, metavar="DEGREES", help="WGS84, of the camera of this machine")
+    package.add_argument(
+        "--stations", type=Path, metavar="FILE.csv", help="deploymentID, latitude, longitude, camera of stations"
+    )
+    package.add_argument("--contributor", metavar="NAME", help="name of the contact; required")
+    package.add_argument("--project", default="Camera trap project", metavar="TITLE", help="title of the project")
+    package.add_argument("--sampling-design", choices=SAMPLING_DESIGNS, default="opportunistic", metavar="DESIGN")
+    package.add_argument("--licence", metavar="NAME", help='for data and pictures, such as "CC-BY-4.0"')
+    package.add_argument(
+        "--taxa", type=Path, metavar="FILE.toml", help='scientific names: squirrel = "Sciurus vulgaris"'
+    )
+    package.add_argument("--camera-id", metavar="ID", help="the camera, such as its serial number")
+    package.add_argument("--deployment-id", metavar="ID", help="default: made of location, camera and coordinates")
+    package.add_argument("--location-id", metavar="ID")
+    package.add_argument("--location-name", metavar="NAME")
+    package.add_argument(
+        "--uncertainty", type=_positive, metavar="METRES", help="uncertainty of the coordinates, if rounded"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print or export the events of a store."""
+    with open_reader(arguments.store) as reader:
+        stations = {station.deployment_id: station for station in reader.stations()}
+        if arguments.station is not None and arguments.station not in stations:
+            names = ", ".join(map(printable, stations)) or "none"
+            raise DataError(f"{arguments.store}: no station {arguments.station}; there are: {names}.")
+        if arguments.reviewed or arguments.unreviewed:
+            reader.restrict(REVIEWED if arguments.reviewed else UNREVIEWED)
+        if arguments.accuracy:
+            print_accuracy(reader, arguments.json)
+            return 0
+        if arguments.camtrap_dp is not None:
+            return write_package(arguments, reader, stations, _unix(arguments.since), _unix(arguments.until))
+        if arguments.blind:
+            _print_blind(arguments, reader)
+            return 0
+        chosen = arguments.label, _unix(arguments.since), _unix(arguments.until)
+        after = 0 if arguments.limit is None else reader.before_last(arguments.limit, *chosen, arguments.station)
+        if not (arguments.json or arguments.csv or arguments.reviewed or stations):
+            _print_table(reader.lines(*chosen, after))
+            return 0
+        events = reader.events(*chosen, after, station=arguments.station)
+        if arguments.json or arguments.csv or arguments.reviewed:
+            print_with_reviews(reader, events, arguments, stations)
+        else:
+            _print_stations(events)
+    return 0
+
+
+def _print_stations(events: Iterator[EventRecord]) -> None:
+    """Print a table of visits with their stations."""
+    number = 0
+    for event in events:
+        number += 1
+        when = _when(event.started.unix_s, event.started.basis)
+        print(
+            f"{when:<27} {event.duration_s:6.1f} s  {printable(event.label):<14} {100 * event.confidence:3.0f}%  "
+            f"{printable(event.station or '-'):<16} {printable(event.source or event.picture or '')}"
+        )
+    print(f"{counted(number, 'visit')}.")
+
+
+def _print_table(events: Iterator[EventLine]) -> None:
+    number = 0
+    shown = _Shown()
+    while lines := [
+        _LINE % (_when(unix_s, basis), duration_s, shown[label], round(100 * confidence), printable(picture or ""))
+        for unix_s, basis, duration_s, label, confidence, picture in islice(events, _CHUNK)
+    ]:
+        sys.stdout.writelines(lines)
+        number += len(lines)
+    print(f"{counted(number, 'visit')}.")
+
+
+class _Shown(dict[str, str]):
+    """Labels as the terminal may show them, in a column: a store has few."""
+
+    def __missing__(self, label: str) -> str:
+        self[label] = f"{printable(label):<14}"
+        return self[label]
+
+
+def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
+    rows = csv.writer(sys.stdout, lineterminator="\n")
+    if arguments.csv:
+        rows.writerow(["reason", "start", "end"])
+    for blind in reader.blind_times(_unix(arguments.since), _unix(arguments.until)):
+        if arguments.station not in (None, blind.station):
+            continue
+        start, end = blind.started, blind.ended
+        if arguments.json:
+            print(json_line(blind_json(blind)))
+        elif arguments.csv:
+            rows.writerow([blind.reason, iso_time(start.unix_s), iso_time(end.unix_s)])
+        else:
+            print(f"{_when(start.unix_s, start.basis)} to {_when(end.unix_s, end.basis)}  {printable(blind.reason)}")
+
+
+def _when(unix_s: float | None, basis: str) -> str:
+    """Return a time in the zone of this machine; a bound is marked with > or <."""
+    if unix_s is None:
+        return "at an unknown time"
+    quarter, second = divmod(unix_s, _QUARTER_S)
+    hour, first, zone = _local_quarter(quarter)
+    text = f"{hour}{CLOCK[first + int(second)]}{zone}"
+    return text if basis == "clock" else _MARKS.get(basis, "") + text
+
+
+@lru_cache
+def _local_quarter(number: float) -> tuple[str, int, str]:
+    """Return date and hour, the second in it, and the zone of a quarter of an hour; no zone changes within one."""
+    start = datetime.fromtimestamp(number * _QUARTER_S).astimezone()
+    text = start.isoformat(" ", "seconds")
+    return text[:14], 60 * start.minute, text[19:]
+
+
+def _time(text: str) -> datetime:
+    """Read a time: ISO 8601, without a zone in that of this machine, or an age."""
+    ago = _AGO.fullmatch(text)
+    try:
+        if ago:
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError) as error:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no time, expected such as "2026-05-01", "2026-05-01T18:30", "24h" or "7d"'
+        ) from error
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number of at least 1")
+    return int(text)
+
+
+def _unix(time: datetime | None) -> float | None:
+    return None if time is None else time.timestamp()

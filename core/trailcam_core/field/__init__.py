@@ -1,0 +1,1 @@
+"""What training, export and benchmarks share about field cameras: cut-outs, and figures of views of the test split."""

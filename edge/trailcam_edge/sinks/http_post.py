@@ -1,0 +1,108 @@
+"""HTTP POSTs to a server that may fail, stall or send invalid responses.
+
+Plain ``http.client``, which neither follows redirects (a redirected POST becomes a GET, and the event is lost with a
+status of 200) nor takes a proxy from the environment.
+"""
+
+import contextlib
+import http.client
+import socket
+import threading
+from urllib.parse import urlsplit
+
+from trailcam_core.network.secrets import mask_webhook
+from trailcam_core.network.tls import client_context
+from trailcam_edge.sinks.worker import SinkError, SinkRejectedError
+
+_MAX_ANSWER_BYTES = 65_536
+# Of the status codes 400 to 499 these do not concern the event: an expired token, a wrong address, a busy server. The
+# event waits. The others reject this event permanently.
+_TRY_AGAIN = frozenset({401, 403, 404, 405, 407, 408, 421, 423, 425, 426, 429})
+
+
+class HttpPost:
+    """POST requests to one address; a status of 200 to 299 with a complete response in time means delivered."""
+
+    def __init__(self, url: str, timeout_s: float, token: str | None = None) -> None:
+        """Prepare requests; nothing is connected yet.
+
+        Args:
+            url: of http or https.
+            timeout_s: of the whole exchange.
+            token: sent as "Authorization: Bearer TOKEN".
+        """
+        parts = urlsplit(url)
+        self._host, self._port = parts.hostname or "", parts.port
+        self._context = client_context() if parts.scheme == "https" else None
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self.place = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        self._shown = mask_webhook(self.place)
+        self._timeout_s = timeout_s
+        self._headers = {"User-Agent": "trailcam"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
+
+    def send(self, body: bytes, headers: dict[str, str]) -> None:
+        """Post a body.
+
+        Raises:
+            SinkError: no complete response in time, or a status that may change.
+            SinkRejectedError: the server rejects this body permanently.
+        """
+        connection = self._connect()
+        late = threading.Event()
+        # A socket's time-out restarts with every byte. The timer bounds the whole exchange.
+        timer = threading.Timer(self._timeout_s, _disconnect, [connection, late])
+        timer.daemon = True
+        timer.start()
+        try:
+            connection.request("POST", self._target, body, self._headers | headers)
+            with connection.getresponse() as answer:
+                if 200 <= answer.status < 300:
+                    _read_to_the_end(answer)
+            if late.is_set():  # http.client accepts a connection that ends within the headers
+                raise TimeoutError("disconnected")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise SinkError(
+                f"{self._shown}: no complete response in time ({error or type(error).__name__})."
+            ) from error
+        finally:
+            timer.cancel()
+            connection.close()
+        self._check_status(answer)
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self._context is not None:
+            return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=self._context)
+        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+
+    def _check_status(self, answer: http.client.HTTPResponse) -> None:
+        message = f"{self._shown}: answered {answer.status} {answer.reason}."
+        if 200 <= answer.status < 300:
+            return
+        if 300 <= answer.status < 400:
+            raise SinkError(f"{message} Redirects are not followed: set url to the address that it names.")
+        if 400 <= answer.status < 500 and answer.status not in _TRY_AGAIN:
+            raise SinkRejectedError(message)
+        after = answer.headers.get("Retry-After", "")
+        raise SinkError(message, float(after) if after.isdecimal() and len(after) < 10 else 0.0)
+
+
+def _read_to_the_end(answer: http.client.HTTPResponse) -> None:
+    """Read a response to its end to check that it is complete, up to a maximum size."""
+    left = _MAX_ANSWER_BYTES
+    while left > 0:
+        piece = answer.read1(left)
+        if not piece:
+            if answer.length:
+                raise http.client.IncompleteRead(b"", answer.length)
+            return
+        left -= len(piece)
+
+
+def _disconnect(connection: http.client.HTTPConnection, late: threading.Event) -> None:
+    late.set()
+    open_socket: socket.socket | None = connection.sock
+    if open_socket is not None:
+        with contextlib.suppress(OSError):  # it has ended already
+            open_socket.shutdown(socket.SHUT_RDWR)

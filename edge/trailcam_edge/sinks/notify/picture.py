@@ -1,0 +1,35 @@
+"""The picture of a message: small enough for a thin link."""
+
+import logging
+from pathlib import Path
+
+_log = logging.getLogger(__name__)
+
+
+def small_picture(path: Path, longest_px: int, quality: int) -> bytes | None:
+    """Return a picture as a JPEG whose longer side has at most ``longest_px`` pixels; None if it is gone or damaged.
+
+    Args:
+        path: of a JPEG.
+        longest_px: 1 or more.
+        quality: of the JPEG, 1 to 100.
+    """
+    import cv2
+    import numpy as np
+
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None  # deleted meanwhile: the message is sent without it
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            raise ValueError("not a picture")
+        factor = longest_px / max(image.shape[:2])
+        if factor < 1:
+            size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
+    except (cv2.error, ValueError) as error:
+        _log.warning("%s: cannot be sent with a message (%s).", path, error)
+        return None

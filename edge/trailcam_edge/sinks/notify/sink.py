@@ -1,0 +1,218 @@
+"""Deliver messages: filter, fill in, send to each destination once."""
+
+import base64
+import json
+import time
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+from trailcam_edge.sinks.filters import Memory, is_quiet, read_memory
+from trailcam_edge.sinks.http_post import HttpPost
+from trailcam_edge.sinks.notify.apprise_client import AppriseClient
+from trailcam_edge.sinks.notify.message import PICTURE, fill, fill_json, values_of
+from trailcam_edge.sinks.notify.picture import small_picture
+from trailcam_edge.sinks.notify.settings import JSON, NotifySettings
+from trailcam_edge.sinks.webhook import event_key
+from trailcam_edge.sinks.worker import SinkError, SinkRejectedError
+from trailcam_edge.store.records import EventRecord, sink_json
+
+
+class Sender(Protocol):
+    """One kind of destination."""
+
+    def send(self, event: EventRecord, picture: bytes | None) -> None:
+        """Send a message.
+
+        Raises:
+            SinkError: not sent now.
+            SinkRejectedError: rejected permanently.
+        """
+
+    def refresh(self) -> None:
+        """Check the destination at the start, and release what is idle.
+
+        Raises:
+            SinkError: the destination cannot be used.
+        """
+
+    def close(self) -> None:
+        """Release everything."""
+
+
+class NotifySink:
+    """One section ``[notify.NAME]``.
+
+    Args:
+        name: of the section.
+        settings: filter and message.
+        sender: of the destination.
+        store_folder: the folder with the pictures.
+    """
+
+    def __init__(self, name: str, settings: NotifySettings, sender: Sender, store_folder: Path) -> None:
+        self._name = name
+        self._settings = settings
+        self._sender = sender
+        self._store_folder = store_folder
+        self._memory = Memory()
+
+    @property
+    def name(self) -> str:
+        """The name of the sink: that of the section, as its addresses are secrets."""
+        return f"notify {self._name}"
+
+    @property
+    def memory(self) -> str:
+        """The last message of each label."""
+        return self._memory.to_text()
+
+    def recall(self, memory: str) -> None:
+        """Take the messages of an earlier process into account."""
+        self._memory = read_memory(memory)
+
+    def deliver(self, event: EventRecord) -> None:
+        """Send a message, if the event passes the filter.
+
+        Raises:
+            SinkError: not sent now; it is retried.
+            SinkRejectedError: rejected permanently, or too late.
+        """
+        settings = self._settings
+        if not settings.takes(event):
+            return
+        if is_quiet(event, self._memory, settings.quiet_min, settings.first_of_day, None):
+            return
+        ended_s = event.ended.unix_s if event.ended.known else None
+        if ended_s is not None and time.time() - ended_s > settings.late_min * 60:
+            raise SinkRejectedError(f"it could not be sent for {settings.late_min:g} min.")
+        picture = None
+        if settings.picture_px and event.picture is not None:
+            path = self._store_folder / event.picture
+            picture = small_picture(path, settings.picture_px, settings.picture_quality)
+        self._sender.send(event, picture)
+        self._memory = self._memory.add(event)
+
+    def refresh(self) -> None:
+        """Check the destination at the start, and release what is idle."""
+        self._sender.refresh()
+
+    def close(self) -> None:
+        """Release everything."""
+        self._sender.close()
+
+
+class AppriseSender:
+    """Addresses of Apprise; each gets a message once, also if another one fails.
+
+    Args:
+        settings: of the message.
+        addresses: secrets.
+        client: sends.
+    """
+
+    def __init__(self, settings: NotifySettings, addresses: tuple[str, ...], client: AppriseClient) -> None:
+        self._settings = settings
+        self._addresses = addresses
+        self._client = client
+        self._pending: tuple[str, set[int]] = ("", set())
+        self._checked = False
+
+    def send(self, event: EventRecord, picture: bytes | None) -> None:
+        """Send a message to every address that has not got it yet.
+
+        Raises:
+            SinkError: an address has not got it.
+        """
+        key = event_key(event)
+        if self._pending[0] != key:
+            self._pending = (key, set())
+        values = values_of(event, self._settings.camera)
+        title, body = fill(self._settings.title, values), fill(self._settings.text, values)
+        problems = []
+        for position, address in enumerate(self._addresses):
+            if position in self._pending[1]:
+                continue
+            try:
+                self._client.send(address, title, body, picture)
+            except SinkError as error:
+                problems.append(f"address {position + 1} of {len(self._addresses)}: {error}")
+            else:
+                self._pending[1].add(position)
+        if problems:
+            raise SinkError(" ".join(problems))
+
+    def refresh(self) -> None:
+        """Check the addresses once, and end the process when it is idle.
+
+        Raises:
+            SinkError: Apprise does not know an address.
+        """
+        if self._checked:
+            self._client.end_idle()
+            return
+        for position, address in enumerate(self._addresses, start=1):
+            if not self._client.is_known(address):
+                raise SinkError(f"address {position} of {len(self._addresses)} is of no service that Apprise knows.")
+        self._checked = True
+
+    def close(self) -> None:
+        """End the process."""
+        self._client.close()
+
+
+class FormSender:
+    """A web service that takes a multipart form, or JSON of a template.
+
+    Args:
+        settings: of the message.
+        post: sends.
+    """
+
+    def __init__(self, settings: NotifySettings, post: HttpPost) -> None:
+        self._settings = settings
+        self._post = post
+
+    def send(self, event: EventRecord, picture: bytes | None) -> None:
+        """Post the message.
+
+        Raises:
+            SinkError: no complete response in time, or a status that may change.
+            SinkRejectedError: rejected permanently.
+        """
+        values = values_of(event, self._settings.camera)
+        headers = {"Idempotency-Key": event_key(event)}
+        if self._settings.body == JSON:
+            body = fill_json(self._settings.template, values | {PICTURE: _base64(picture)})
+            self._post.send(body, headers | {"Content-Type": "application/json"})
+            return
+        fields = {
+            "title": fill(self._settings.title, values),
+            "text": fill(self._settings.text, values),
+            "event": json.dumps(sink_json(event), ensure_ascii=False),
+        }
+        boundary = uuid4().hex
+        body = multipart(fields, picture, boundary)
+        self._post.send(body, headers | {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+
+    def refresh(self) -> None:
+        """Do nothing: an address is checked by the first message."""
+
+    def close(self) -> None:
+        """Do nothing: no connection is kept open."""
+
+
+def multipart(fields: dict[str, str], picture: bytes | None, boundary: str) -> bytes:
+    """Return a form with text fields and the file ``picture``, as RFC 7578 has it."""
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'.encode()
+        for name, text in fields.items()
+    ]
+    if picture is not None:
+        head = 'Content-Disposition: form-data; name="picture"; filename="visit.jpg"\r\nContent-Type: image/jpeg'
+        parts.append(f"--{boundary}\r\n{head}\r\n\r\n".encode() + picture + b"\r\n")
+    return b"".join(parts) + f"--{boundary}--\r\n".encode()
+
+
+def _base64(picture: bytes | None) -> str | None:
+    return None if picture is None else base64.b64encode(picture).decode("ascii")

@@ -1,0 +1,1 @@
+"""Visits that are open, and the queue that the sinks read."""
