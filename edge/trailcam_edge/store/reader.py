@@ -29,6 +29,7 @@ _LINE_COLUMNS = (
     "THEN max(0.0, ended_monotonic_s - started_monotonic_s) ELSE 0.0 END, label, confidence, "
     "CASE WHEN picture_bytes THEN visit_id END"
 )
+_SPARE = 2
 _SPAN_COLUMNS = "started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s"
 
 
@@ -38,11 +39,16 @@ class StoreReader:
     def __init__(self, connection: CheckedConnection) -> None:
         """Read the boots and clock readings."""
         self.connection = connection
+        self._only = "1"
         self._known: dict[str, tuple[float, str] | None] = {}  # offsets of boots
         self._damaged_before = connection.damaged_rows
         boots = self._sound("boot_id, last_monotonic_s", "boots", "ORDER BY number")
         readings = self._sound("boot_id, monotonic_s, wall_s", "clock_readings", "ORDER BY reading_id")
         self.timeline = Timeline([Boot(*row) for row in boots], [ClockReading(*row) for row in readings])
+
+    def restrict(self, condition: str) -> None:
+        """Let ``events``, ``lines`` and ``before_last`` return only visits for which a condition in SQL holds."""
+        self._only = condition
 
     @property
     def damaged_rows(self) -> int:
@@ -109,10 +115,16 @@ class StoreReader:
         return sorted(found, key=lambda item: item[0])[:limit]
 
     def select(self, condition: str, values: Sequence[object], order: str, limit: int) -> list[EventRecord]:
-        """Return the sound events for which a condition in SQL over the table ``visits`` holds."""
-        sound = self.connection.condition("visits")
-        query = f"SELECT {_VISIT_COLUMNS} FROM visits WHERE {condition} AND {sound} ORDER BY {order} LIMIT ?"  # noqa: S608
-        return [self._event(row) for row in self.connection.execute(query, (*values, limit))]
+        """Return the sound events for which a condition in SQL over the table ``visits`` holds.
+
+        Checksums are computed for the found rows only, so ``_SPARE`` damaged ones of them can be replaced.
+        """
+        inner = f"SELECT event_id FROM visits WHERE {condition} ORDER BY {order} LIMIT ?"  # noqa: S608 - constants
+        query = (
+            f"SELECT {_VISIT_COLUMNS} FROM visits WHERE event_id IN ({inner}) "  # noqa: S608 - constants
+            f"AND {self.connection.condition('visits')} ORDER BY {order} LIMIT ?"
+        )
+        return [self._event(row) for row in self.connection.execute(query, (*values, limit + _SPARE, limit))]
 
     def lines(
         self,
@@ -219,7 +231,7 @@ class StoreReader:
             if value is not None:
                 query += f" AND {name} = ?"
                 values.append(value)
-        return f"{query} AND {self.connection.condition('visits')}", values
+        return f"{query} AND {self._only} AND {self.connection.condition('visits')}", values
 
     def _sound(self, columns: str, table: str, order: str) -> sqlite3.Cursor:
         """Return the rows of a table whose checksum is right."""
