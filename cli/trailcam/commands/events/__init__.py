@@ -151,6 +151,8 @@ def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
     if arguments.csv:
         rows.writerow(["reason", "start", "end"])
     for blind in reader.blind_times(_unix(arguments.since), _unix(arguments.until)):
+        if arguments.station not in (None, blind.station):
+            continue
         start, end = blind.started, blind.ended
         if arguments.json:
             print(json_line(blind_json(blind)))
