@@ -29,6 +29,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "data": (
         "trailcam data check photos/",
+        "trailcam data import visits/ stores/oak --out dataset/",
         "trailcam data import package/ --out dataset/",
         "trailcam data import labels.csv coco.json --media photos/ --out dataset/",
     ),

@@ -210,9 +210,9 @@ class EventStore:
 
     def _sweep(self) -> None:
         """Close visits that a kill has left open, and make rows and pictures consistent."""
-        closed = self._open.close_all()
+        closed = self._open.close_all(self._pictures.size_bytes)
         if closed:
-            _log.warning("%d visits were open when the camera ended; they are closed with what was known.", closed)
+            _log.info("%d visits were open when the camera ended; they are closed with what was known.", closed)
         known = dict(self._database.rows("SELECT visit_id, picture_bytes FROM visits WHERE picture_bytes > 0"))
         with self._database.translated():
             swept = self._pictures.sweep(known)
