@@ -1,4 +1,4 @@
-# "make demo" and "make test" need Python 3.11 or newer and nothing else.
+# "make demo" and "make test" need Python 3.11 to 3.13 and nothing else.
 
 PYTHON ?= python3
 VENV := .venv
@@ -69,12 +69,13 @@ clean:
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Trailcam needs a 64-bit system, and this Python is a 32-bit one: install the 64-bit Raspberry Pi OS.") if sys.maxsize < 2**32 else None'
 	@$(PYTHON) -c 'import sys; sys.exit("Trailcam needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Name another: make demo PYTHON=python3.13") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -c 'import sys; sys.exit("Trailcam is tested on Python 3.11 to 3.13, and TensorFlow has no release for a newer one; this is " + sys.version.split()[0] + ". Name another: make demo PYTHON=python3.13") if sys.version_info >= (3, 14) else None'
 	$(PYTHON) -m venv $(VENV)
 
 # Editable installs: the checkout is what runs.
 $(VENV)/base: $(VENV)/bin/python pyproject.toml
 	@echo "Installing what a camera needs (130 MB to download, a minute or two) ..."
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[opencv]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/bin/python pyproject.toml

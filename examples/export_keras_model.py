@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trailcam import TrailcamError, open_bundle
 from trailcam_export.convert.variants import parse_variants
-from trailcam_export.keras_model.foreign_run import ForeignModel
+from trailcam_export.foreign.foreign_run import ForeignModel
 from trailcam_export.run.export import export_run
 from trailcam_export.run.plan import ExportRequest
 

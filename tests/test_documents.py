@@ -98,7 +98,12 @@ def test_a_command_is_understood_by_its_parser(line: str) -> None:
 
 def _tables() -> list[Any]:
     """Return the TOML blocks with the function of the product that reads such a file."""
-    readers = {"deploy": read_inventory, "drift": lambda path: find_preset(str(path)), "field-manual": read_config}
+    readers = {
+        "deploy": read_inventory,
+        "drift": lambda path: find_preset(str(path)),
+        "field-manual": read_config,
+        "notify": read_config,
+    }
     found = []
     for block in blocks("toml"):
         document = Path(str(block.id).rpartition(":")[0]).stem

@@ -33,6 +33,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+from fuzz_recordings import read_stations_table, read_times, recordings, stations
 from trailcam_core.bundle.golden_file import parse_golden
 from trailcam_core.bundle.labels import read_labels
 from trailcam_core.bundle.manifest import parse_manifest
@@ -139,16 +140,14 @@ TARGETS: dict[str, Target] = {
         lambda: [(BUILTIN_BUNDLE / "manifest.json").read_bytes()], lambda content, _: parse_manifest(content), 100
     ),
     "golden": Target(_golden, lambda content, _: parse_golden(content, _SPEC, 10), 100),
-    "labels": Target(
-        lambda: [b"cat\ndog\n", b"0 cat\n1 dog\n", "\u06af\u200c\u0633\n".encode()],
-        _read_labels,
-        50,
-    ),
+    "labels": Target(lambda: [b"cat\ndog\n", b"0 cat\n1 dog\n", "\u06af\u200c\u0633\n".encode()], _read_labels, 50),
     "configuration": Target(
         lambda: [(_ROOT / "edge/trailcam_edge/data/trailcam.toml").read_bytes().replace(b"\n# ", b"\n")],
         _read_config,
         50,
     ),
+    "times": Target(recordings, read_times, 50),
+    "stations": Target(stations, read_stations_table, 50),
     "deltas": Target(lambda: [_delta(), zstd.compress(_BASE)], _apply_delta, 200),
     "models": Target(_models, _open_model, 1_000),
     "videos": Target(_videos, _read_video, 200),

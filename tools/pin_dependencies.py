@@ -34,7 +34,8 @@ def main() -> int:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     PLACE.mkdir(exist_ok=True)
     for name, (python, numpy) in SYSTEMS.items():
-        found = [_resolve([*project["dependencies"], numpy], python, machine) for machine in MACHINES]
+        needed = [*project["dependencies"], *project["optional-dependencies"]["opencv"], numpy]
+        found = [_resolve(needed, python, machine) for machine in MACHINES]
         versions = [{project: version for project, (version, _) in each.items()} for each in found]
         if versions[0] != versions[1]:
             print(f"{name}: other versions for {' and '.join(MACHINES)}: {versions}", file=sys.stderr)

@@ -5,6 +5,8 @@
     answer = Classifier.open().classify(read_image("photo.jpg"))
     print(answer.label, answer.confidence)
 
+``train``, ``export`` and ``benchmark`` are the stages as functions.
+
 The names in ``__all__`` are the public interface; everything else may change between releases. Each name is loaded when
 it is first used, so that ``import trailcam`` needs neither numpy nor OpenCV.
 """
@@ -13,13 +15,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trailcam.workflow import benchmark, export, train
     from trailcam_core.bundle.folder import Bundle, open_bundle
     from trailcam_core.classifier import Classification, Classifier
     from trailcam_core.errors import TrailcamError
     from trailcam_core.images.decode import read_image
     from trailcam_core.inference.decision import Candidate
 
-__all__ = ["Bundle", "Candidate", "Classification", "Classifier", "TrailcamError", "open_bundle", "read_image"]
+__all__ = [
+    "Bundle",
+    "Candidate",
+    "Classification",
+    "Classifier",
+    "TrailcamError",
+    "benchmark",
+    "export",
+    "open_bundle",
+    "read_image",
+    "train",
+]
 
 _MODULES = {
     "Bundle": "trailcam_core.bundle.folder",
@@ -27,8 +41,11 @@ _MODULES = {
     "Classification": "trailcam_core.classifier",
     "Classifier": "trailcam_core.classifier",
     "TrailcamError": "trailcam_core.errors",
+    "benchmark": "trailcam.workflow",
+    "export": "trailcam.workflow",
     "open_bundle": "trailcam_core.bundle.folder",
     "read_image": "trailcam_core.images.decode",
+    "train": "trailcam.workflow",
 }
 
 
@@ -38,7 +55,13 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("importlib.metadata").version("trailcam")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULES[name]), name)
+    try:
+        return getattr(importlib.import_module(_MODULES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name != "cv2":
+            raise
+        packages = importlib.import_module("trailcam_core.images.opencv_packages")
+        raise ModuleNotFoundError(packages.explain_missing(packages.owners_of_cv2()), name="cv2") from error
 
 
 def __dir__() -> list[str]:

@@ -38,9 +38,11 @@ ACTIONS = {  # subcommands; a folder of such a name is written ./compare
     "deploy status": "show the bundle and state of every camera of a fleet",
     "deploy rollback": "return cameras to their previous bundle",
     "deploy logs": "show the journals of cameras",
+    "deploy collect": "bring visits and pictures of cameras home, as far as they are not here yet",
     "deploy sdcard": "write first-boot files onto a freshly imaged card",
 }
 _WITH_SECRETS = ("watch", "service", "update", "release", "deploy")  # only their user may write what these make
+_WITH_PICTURES = ("demo", "classify", "watch", "data", "train", "export", "inspect", "benchmark")
 _DISK_ERRORS = {
     errno.ENOSPC: "the disk is full. Free some space and run the command again",
     errno.EDQUOT: "your disk quota is used up. Free some space and run the command again",
@@ -51,9 +53,11 @@ _EXTRAS = {
     "keras": "train,export",
     "tensorboard": "train",
     "kagglehub": "data",
+    "safetensors": "train",
     "paho": "mqtt",
     "cryptography": "deploy",
     "argcomplete": "completion",
+    "pyarrow": "parquet",
 }
 
 _INTERRUPTED = 130
@@ -161,6 +165,8 @@ def _run(name: str, words: list[str]) -> int:
     arguments = parser.parse_args(words)
     if name.split()[0] in _WITH_SECRETS:
         os.umask(os.umask(0o077) | 0o022)
+    if name.split()[0] in _WITH_PICTURES:
+        _warn_of_two_opencvs()
     _seen.clear()
     if signal.getsignal(signal.SIGINT) is _end:
         signal.signal(signal.SIGINT, _raise)
@@ -183,12 +189,24 @@ def _examples(name: str) -> str:
     return "\n  ".join(["examples:", *EXAMPLES[name]])
 
 
+def _warn_of_two_opencvs() -> None:
+    from trailcam_core.images.opencv_packages import explain_conflict, owners_of_cv2
+
+    conflict = explain_conflict(owners_of_cv2())
+    if conflict is not None:
+        print(f"trailcam: {conflict}", file=sys.stderr)
+
+
 def _explain(name: str, error: Exception) -> int:
     """Print an error that the user can act on and return 1; raise another one again."""
     from trailcam_core.errors import TrailcamError
 
     if isinstance(error, TrailcamError):
         return _fail(str(error))
+    if isinstance(error, ModuleNotFoundError) and error.name == "cv2":
+        from trailcam_core.images.opencv_packages import explain_missing, owners_of_cv2
+
+        return _fail(explain_missing(owners_of_cv2()))
     if isinstance(error, ModuleNotFoundError):
         extra = _EXTRAS.get((error.name or "").split(".")[0])
         if extra is not None:

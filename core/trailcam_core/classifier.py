@@ -7,7 +7,8 @@ print(answer.label, answer.confidence)
 """
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,40 +16,26 @@ import numpy.typing as npt
 
 from trailcam_core.bundle.folder import Bundle, open_bundle
 from trailcam_core.bundle.golden_replay import GoldenReport, check_model, replay
-from trailcam_core.bundle.labels import read_labels
-from trailcam_core.errors import BundleError
+from trailcam_core.bundle.labels import match_labels, read_labels
+from trailcam_core.errors import BundleError, SourceError
 from trailcam_core.images.boxes import Box, square_crop
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import Image, fit_image
-from trailcam_core.inference.decision import Candidate, decide
+from trailcam_core.inference.decision import Candidate as Candidate
+from trailcam_core.inference.decision import Classification as Classification
+from trailcam_core.inference.decision import decide
 from trailcam_core.inference.file_model import FileModel
-from trailcam_core.inference.open_model import open_model
+from trailcam_core.inference.open_model import find_runtime_plugin, open_model
 from trailcam_core.inference.runtimes import check_runtime, find_runtime
 from trailcam_core.inference.second_look import find_box
 from trailcam_core.inference.tflite import TFLiteModel, ValueRange
 from trailcam_core.jobs.cores import usable_cores
+from trailcam_core.jobs.read_ahead import read_ahead
 from trailcam_core.spec import FITS, InputSpec, OutputSpec
 
 BUILTIN_BUNDLE = Path(__file__).parent / "data" / "animals10.bundle"
 _MOST_THREADS = 4  # cores of a Raspberry Pi; small models gain nothing beyond
 _SMALLEST_PROBABILITY = 1e-7
-
-
-@dataclass(frozen=True)
-class Classification:
-    """The answer for one picture.
-
-    ``label`` is None for "unknown", and for "nothing there", where ``blank`` is true. ``confidence`` and ``top`` are
-    probabilities in 0..1; ``latency_ms`` is the time from the decoded image to the answer. ``box`` is the part of the
-    picture that a second look answered for, None where the answer is for the whole picture.
-    """
-
-    label: str | None
-    confidence: float
-    top: tuple[Candidate, ...]
-    latency_ms: float
-    blank: bool = False
-    box: Box | None = None
 
 
 class Classifier:
@@ -64,7 +51,7 @@ class Classifier:
     ) -> None:
         self._model = model
         self._bundle = bundle
-        self._background = background
+        self.background = background
         self._probabilities_in = bundle is None and model.gives_probabilities
         self.input = input_spec
         self.output = output_spec
@@ -105,7 +92,7 @@ class Classifier:
         fit: str = "crop",
         num_threads: int | None = None,
     ) -> "Classifier":
-        """Open a bare TFLite classifier that came without a manifest.
+        """Open a bare TFLite classifier that came without a manifest, or a file that an added runtime reads.
 
         Dtype, scale, zero point and a final softmax are read from the file. The arguments give the rest.
 
@@ -123,8 +110,10 @@ class Classifier:
         """
         if fit not in FITS:
             raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
-        opened = TFLiteModel(model, num_threads or _default_threads(), value_range)
-        names = _match_labels(read_labels(labels), opened.class_count, background, labels)
+        threads = num_threads or _default_threads()
+        added = find_runtime_plugin(model)
+        opened = TFLiteModel(model, threads, value_range) if added is None else added(model, threads)
+        names = match_labels(read_labels(labels), opened.class_count, background, labels)
         height, width = opened.input_size
         output = OutputSpec(names, temperature=1.0, reject=None)
         return cls(opened, InputSpec(height, width, fit), output, background=background)
@@ -146,11 +135,6 @@ class Classifier:
         if self._bundle is None:
             return self._model.path.name
         return f"{self._bundle.manifest.name} {self._bundle.manifest.version}"
-
-    @property
-    def background(self) -> int | None:
-        """The class of a bare model that means "nothing there", or None."""
-        return self._background
 
     @property
     def model(self) -> FileModel:
@@ -202,7 +186,7 @@ class Classifier:
             start_s: ``time.perf_counter`` at which the latency starts; now by default.
         """
         start_s = time.perf_counter() if start_s is None else start_s
-        answer = decide(logits, self.output, top_count, self._background)
+        answer = decide(logits, self.output, top_count, self.background)
         latency_ms = (time.perf_counter() - start_s) * 1e3
         return Classification(answer.label, answer.confidence, answer.top, latency_ms, answer.blank)
 
@@ -213,6 +197,17 @@ class Classifier:
             SourceError: the file cannot be read as a picture.
         """
         return self.classify(read_image(Path(path), self.input), top_count)
+
+    def classify_files(
+        self, paths: Iterable[Path | str], top_count: int = 3
+    ) -> Iterator[tuple[Path, Classification | SourceError]]:
+        """Classify many picture files, in their order; the next ones are decoded while the model runs.
+
+        Yields each path with its answer, or with the error of a file that cannot be read as a picture. Arguments and
+        further errors are those of ``classify_file``; ``paths`` are taken as needed, so they may be endless.
+        """
+        for path, found in read_ahead(map(Path, paths), lambda path: read_image(path, self.input)):
+            yield path, found if isinstance(found, SourceError) else self.classify(found, top_count)
 
     def check_zoom(self) -> None:
         """Refuse a model without the output that a second look needs.
@@ -289,16 +284,3 @@ class Classifier:
 
 def _default_threads() -> int:
     return min(_MOST_THREADS, usable_cores())
-
-
-def _match_labels(labels: tuple[str, ...], class_count: int, background: int | None, path: Path) -> tuple[str, ...]:
-    if background is not None and not 0 <= background < class_count:
-        raise BundleError(f"--background is {background}, expected a class of this model, 0 to {class_count - 1}.")
-    if len(labels) == class_count:
-        return labels
-    if background is not None and len(labels) == class_count - 1:
-        return (*labels[:background], "background", *labels[background:])
-    hint = ""
-    if len(labels) == class_count - 1:
-        hint = ' If one class means "nothing there" and is not in the file, add its number: "--background 0".'
-    raise BundleError(f"{path}: {len(labels)} labels, but the model gives {class_count} scores.{hint}")

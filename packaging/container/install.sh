@@ -6,5 +6,5 @@ python3 -m venv /opt/trailcam 2> /dev/null || {
     DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends python3 python3-venv
     python3 -m venv /opt/trailcam
 }
-/opt/trailcam/bin/pip install --quiet --no-cache-dir --disable-pip-version-check "$1[mqtt]"
+/opt/trailcam/bin/pip install --quiet --no-cache-dir --disable-pip-version-check "$1[opencv,mqtt,notify]"
 /opt/trailcam/bin/trailcam --version

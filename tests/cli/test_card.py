@@ -61,7 +61,7 @@ def test_the_summary_counts_by_station_and_label(
     assert rows[1:3] == [["garden", "1", "0", "1"], ["meadow", "0", "1", "0"]]
     assert printed.out.splitlines()[-1].startswith("3 files, 3 visits in")
     assert "were read in that of this computer" in printed.err
-    assert "1 files state no time that can be true" in printed.err
+    assert "their visits have none: 1." in printed.err
     assert "broken.jpg" in printed.err
     assert main(["card", str(card), "--store", str(tmp_path / "store"), "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
@@ -108,6 +108,7 @@ def test_options_that_mean_nothing_are_refused(card: Path, tmp_path: Path, capsy
         ([str(card), *store, "--shift=1h"], "no correction"),
         ([str(card), *store, "--sequence-gap", "25h"], "no duration"),
         ([str(card), *store, "--start", "now"], "no time"),
+        ([str(card), "--store", str(card / "store")], "lies on the card"),
         ([str(card), *store, "--station", "a", "--stations", "b"], "cannot be used together"),
     ):
         with pytest.raises(SystemExit) as caught:

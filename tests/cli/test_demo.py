@@ -23,12 +23,14 @@ from trailcam.commands.demo.material import (
 )
 from trailcam.commands.demo.output import DemoText
 from trailcam.main import main
+from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_edge.sources import DEMO_FRAMES
 
 ENTRIES: list[dict[str, Any]] = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
 WALK: dict[str, Any] = json.loads((DEMO_FRAMES / "walk.json").read_text(encoding="utf-8"))
-LABELS = json.loads((BUILTIN_BUNDLE / "manifest.json").read_text(encoding="utf-8"))["output"]["labels"]
+OUTPUT = open_bundle(BUILTIN_BUNDLE).manifest.output
+LABELS = [OUTPUT.labels[number] for number in OUTPUT.known_ids]
 SHIPPABLE = {"Public Domain", "CC0-1.0", "CC-BY-2.0", "CC-BY-4.0"}
 SHARE_ALIKE = {"CC-BY-SA-2.5", "CC-BY-SA-3.0", "CC-BY-SA-4.0"}
 MEGABYTE = 1_000_000

@@ -79,7 +79,10 @@ def test_csv_has_the_fields_of_json(store: Path, capsys: pytest.CaptureFixture[s
     assert main(["events", "--store", str(store), "--csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     box = ["box_x", "box_y", "box_width", "box_height"]
-    assert [list(row) for row in rows] == [[*record, *box] for record in records if record.pop("box", 0) is None]
+    place = ["station", "camera", "latitude", "longitude", "start_local", "end_local", "source"]
+    for record in records:
+        assert [record.pop(name) for name in ("box", "station", "source")] == [None] * 3
+    assert [list(row) for row in rows] == [[*record, *box, *place] for record in records]
     assert [row["label"] for row in rows] == [record["label"] for record in records]
     assert rows[5]["picture"] == ""
 
@@ -167,6 +170,18 @@ def test_a_wrong_name_in_taxa_is_said(store: Path, tmp_path: Path, capsys: pytes
 def test_no_store_is_said_with_the_next_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["events", "--store", str(tmp_path)]) == 1
     assert "--store" in capsys.readouterr().err
+
+
+def test_the_default_name_of_a_deployment_is_that_of_no_other(store: Path, tmp_path: Path) -> None:
+    names = set()
+    for location, camera in (("a_b", "c"), ("a", "b_c"), ("a_", "b"), ("a", "_b"), ("a%5Fb", "c"), ("a_b_c", "")):
+        words = ["--location-id", location, *(["--camera-id", camera] if camera else [])]
+        assert main(["events", "--store", str(store), "--camtrap-dp", str(tmp_path / "p.zip"), *PLACE, *words]) == 0
+        with zipfile.ZipFile(tmp_path / "p.zip") as package:
+            (row,) = csv.DictReader(io.StringIO(package.read("deployments.csv").decode()))
+        names.add(row["deploymentID"])
+    assert len(names) == 6
+    assert "a%5Fb_c_52.70000_23.80000" in names
 
 
 def test_events_can_be_listed_while_the_camera_writes(store: Path, capsys: pytest.CaptureFixture[str]) -> None:

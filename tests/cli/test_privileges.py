@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from trailcam.main import main
-from trailcam.privileges import become_owner
+from trailcam.process.privileges import become_owner
 from trailcam_core.errors import UpdateError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as another user")

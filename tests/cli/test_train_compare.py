@@ -27,12 +27,15 @@ def write_run(path: Path, rows: Sequence[SplitRow], wrong: set[int], epochs: int
     """Write a run that answers its test pictures rightly but for those whose number is in ``wrong``."""
     path.mkdir(parents=True)
     tested = [row for row in rows if row.split == "test"]
+    tested += [row for row in rows if row.split == "validation"]
     ids = [(int(row.sha256, 16) + (int(row.sha256, 16) in wrong)) % 2 for row in tested]
     (path / "model.keras").write_bytes(b"x" * 2_000_000)
     (path / "labels.json").write_text(json.dumps(LABELS))
     (path / "split.csv").write_bytes(split_to_bytes(rows))
     (path / "recipe.toml").write_text(RECIPE.format(epochs=epochs))
-    (path / "metrics.json").write_text(json.dumps({"test": {"n": len(tested), "top5": 1.0}}))
+    (path / "metrics.json").write_text(
+        json.dumps({"test": {"n": sum(row.split == "test" for row in rows), "top5": 1.0}})
+    )
     provenance = {"epochs": str(epochs), "best_epoch": "2", "training_seconds": "4500", "machine": "Linux x86_64"}
     (path / "provenance.json").write_text(json.dumps(provenance))
     (path / "predictions.csv").write_bytes(predictions_to_bytes(tested, np.eye(2)[ids] * 0.8 + 0.1, LABELS))
@@ -69,9 +72,10 @@ def test_the_record_has_every_figure_with_its_interval(runs: Path, capsys: pytes
 
     record = json.loads(capsys.readouterr().out)
     for side in ("first", "second"):
-        for key in ("top1", "top5", "macro_f1", "calibration_error"):
+        for key in ("top1", "macro_f1", "calibration_error"):
             figure = record[side][key]
             assert figure["low"] <= figure["value"] <= figure["high"]
+        assert record[side]["top5"] is None  # of two labels
     assert record["second"]["top1"]["value"] == 0.9
     assert record["pairing"]["n"] == 100
     assert [item["label"] for item in record["pairing"]["classes"]] == ["fox", "hare"]
@@ -106,9 +110,30 @@ def test_other_splits_are_compared_on_what_they_share_and_leaks_are_shouted(
 
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("WARNING  shifted learned from 30 of the 100 test pictures of small.")
-    assert "60 of the 100 test pictures of small are not in the test of the other run" in printed[1]
+    assert "60 of the 100 test pictures of small are in neither test nor validation of the other run" in printed[1]
     assert "40 of the 80 test pictures of shifted" in printed[2]
     assert "The same 40 test pictures, answered by both" in printed
+
+
+def test_all_test_pictures_of_both_count_where_neither_learned_from_them(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here, there = split_rows(range(60), range(200, 260)), split_rows(range(40, 100), range(200, 260))
+    write_run(runs / "here", [*here, *_validation(range(60, 100))], set(range(10)))
+    write_run(runs / "there", [*there, *_validation(range(40))], set())
+
+    assert main(["train", "compare", "here", "there", "--runs", str(runs)]) == 0
+
+    printed = capsys.readouterr().out
+    assert "The same 100 test pictures, answered by both" in printed
+    assert "only there right 10" in printed
+    assert "40 test pictures of the other run are validation pictures of here" in printed
+    assert "are left out" not in printed
+    assert "top-5" not in printed
+
+
+def _validation(numbers: range) -> list[SplitRow]:
+    return [SplitRow(f"{n}.jpg", f"{n:064x}", "validation", LABELS[n % 2]) for n in numbers]
 
 
 def test_a_run_that_learned_from_a_shared_test_picture_is_refused(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from trailcam.main import main
-from trailcam.signals import stop_on_signals
+from trailcam.process.signals import stop_on_signals
 from trailcam_core.images.decode import read_image
 from trailcam_edge.sources import DEMO_FRAMES
 from trailcam_project.experiments.mjpeg_server import MjpegServer, stamped

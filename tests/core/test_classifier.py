@@ -1,7 +1,7 @@
 """The Python API, with real models."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -232,3 +232,38 @@ def test_the_answer_for_a_file_and_for_its_pixels_is_the_same(tiny_bundle: Path,
     classifier = Classifier.open(tiny_bundle)
     pixels = np.asarray(Pillow.open(path).convert("RGB"))
     assert classifier.classify_file(path).top == classifier.classify(pixels).top
+
+
+def test_many_files_are_answered_in_their_order_and_a_damaged_one_is_an_error(tmp_path: Path) -> None:
+    import cv2
+
+    rng = np.random.default_rng(0)
+    paths = [tmp_path / f"{number}.png" for number in range(12)]
+    for path in paths:
+        cv2.imwrite(str(path), rng.integers(0, 256, (40, 48, 3)).astype(np.uint8))
+    paths[4].write_bytes(b"no picture")
+    classifier = Classifier.open(num_threads=1)
+
+    found = list(classifier.classify_files(map(str, paths), top_count=2))
+
+    assert [path for path, _ in found] == paths
+    assert [isinstance(answer, SourceError) for _, answer in found] == [path == paths[4] for path in paths]
+    for path, answer in found:
+        if not isinstance(answer, SourceError):
+            assert answer.top == classifier.classify_file(path, 2).top
+
+
+def test_files_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
+    asked = 0
+
+    def endless() -> Iterator[Path]:
+        nonlocal asked
+        while True:
+            asked += 1
+            yield tmp_path / "no.jpg"
+
+    answers = Classifier.open(num_threads=1).classify_files(endless())
+    next(answers)
+    answers.close()
+
+    assert asked < 20

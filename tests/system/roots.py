@@ -73,9 +73,10 @@ class Recipe:
 
 
 def base_wheels() -> tuple[str, ...]:
-    """Return what the base install of Trailcam needs, as its own metadata says."""
+    """Return what a camera needs: the base install of Trailcam and an OpenCV, as its own metadata states."""
     with open(CHECKOUT / "pyproject.toml", "rb") as file:
-        return tuple(tomllib.load(file)["project"]["dependencies"])
+        project = tomllib.load(file)["project"]
+    return (*project["dependencies"], *project["optional-dependencies"]["opencv"])
 
 
 def require(*programs: str) -> None:

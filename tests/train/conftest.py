@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from trailcam_core.datasets.run_directory import SplitRow
+from trailcam_train.fitting.multi_host import local_share
 from trailcam_train.fitting.phases import Task
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
@@ -36,6 +37,7 @@ class MemoryStream:
     def __init__(self, count: int, batch_size: int, shuffle: bool) -> None:
         self.rows = tuple(SplitRow(f"{n}.png", "0" * 64, "train", LABELS[n % 3]) for n in range(count))
         self.batch_size = batch_size
+        self.share = local_share()
         self._shuffle = shuffle
 
     def __len__(self) -> int:
@@ -48,7 +50,10 @@ class MemoryStream:
     def epoch(self, number: int, start_batch: int = 0) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]]:
         order = self.order(number)
         for start in range(start_batch * self.batch_size, len(order), self.batch_size):
-            positions = order[start : start + self.batch_size]
+            positions = order[self.share.within(start, min(len(order), start + self.batch_size))]
+            if not len(positions):
+                yield np.empty((0, 8, 8, 3), np.uint8), np.empty(0, np.int32)
+                continue
             yield np.stack([_picture(number, int(p)) for p in positions]), (positions % 3).astype(np.int32)
 
     def view(self, number: int) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]]:

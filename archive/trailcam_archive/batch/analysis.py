@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_archive.batch.clips import sample_clip
-from trailcam_archive.batch.heif import decode_heif, is_heif
 from trailcam_archive.batch.model_choice import NO_RULE_SCORE
+from trailcam_archive.batch.photograph_formats import decode_photograph
 from trailcam_archive.batch.references import is_address, read_reference, shown
 from trailcam_archive.batch.tasks import AnalysisSettings, Task
 from trailcam_archive.rows.record import Answer, AnswerKind, ClipFacts, Detection, PictureRecord, failed
@@ -15,7 +15,6 @@ from trailcam_archive.times.recorded import recorded_time
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import DeviceError, SourceError
 from trailcam_core.images.boxes import Box, square_crop
-from trailcam_core.images.decode import decode_image
 from trailcam_core.images.resize import Image
 from trailcam_core.inference.decision import confidence_score
 
@@ -56,12 +55,12 @@ class Analyser:
         name = shown(task.reference)
         if task.detections is None:
             spec = self._classifier.input
-            image = decode_heif(content, name) if is_heif(content) else decode_image(content, name, spec)
+            image = decode_photograph(content, name, spec)
             return PictureRecord((self._answer(image),), taken)
         wanted = [item for item in task.detections if item.confidence >= self._settings.box_confidence]
         if not any(item.category == _ANIMAL for item in wanted):
             return PictureRecord(tuple(_detected(item) for item in wanted) or (_empty(task.detections),), taken)
-        image = decode_heif(content, name) if is_heif(content) else decode_image(content, name)
+        image = decode_photograph(content, name)
         return PictureRecord(tuple(self._answer_box(image, item) for item in wanted), taken)
 
     def _clip(self, task: Task) -> PictureRecord:

@@ -41,7 +41,7 @@ def find_moving(lumas: Sequence[Plane], settings: RegionSettings) -> list[tuple[
 def _moving(background: Background, luma: Plane, settings: RegionSettings) -> tuple[Box, ...]:
     comparison = compare(background, luma, settings)
     fraction = comparison.changed_fraction
-    if fraction > settings.max_fraction or is_spread(comparison.changed) or is_turned(comparison):
+    if fraction > settings.max_fraction or is_spread(comparison) or is_turned(comparison):
         return ()
     regions = find_regions(comparison, settings)
     if len(regions) > _MAX_REGIONS:

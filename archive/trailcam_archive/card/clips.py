@@ -141,9 +141,9 @@ def _of_visit(visit: Visit, name: str) -> Sighting:
         confidence=visit.confidence,
         started_s=visit.started.monotonic_s,
         ended_s=visit.ended.monotonic_s,
-        frames=visit.frames,
         source=name,
         latency_ms=visit.latency_ms,
+        clip_frames=visit.frames,
         picture=None if visit.best_frame is None else stored_picture(visit.best_frame),
         box=visit.box,
     )
@@ -159,4 +159,13 @@ def _nothing_named(seen: _Seen, name: str, classifier: Classifier, settings: Car
     answer = classifier.answer(mean.logits)
     label = UNKNOWN if seen.answers >= settings.visits.votes else outcome(answer, settings.visits)
     _, _, picture = seen.wholes[len(seen.wholes) // 2]
-    return Sighting(label, answer.confidence, 0.0, seen.last_s, len(seen.wholes), name, answer.latency_ms, picture)
+    return Sighting(
+        label=label,
+        confidence=answer.confidence,
+        started_s=0.0,
+        ended_s=seen.last_s,
+        source=name,
+        latency_ms=answer.latency_ms,
+        clip_frames=len(seen.wholes),
+        picture=picture,
+    )

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import cv2
 
-from trailcam_archive.batch.heif import decode_heif, is_heif
+from trailcam_archive.batch.photograph_formats import decode_photograph
 from trailcam_core.errors import SourceError
-from trailcam_core.images.decode import decode_image, read_file_bytes
+from trailcam_core.images.decode import read_file_bytes
 from trailcam_core.images.resize import Image
 from trailcam_core.spec import InputSpec
 
@@ -27,10 +27,7 @@ def read_photograph(path: Path) -> Image:
     Raises:
         SourceError: missing, unreadable, or not a picture that can be used.
     """
-    content = read_file_bytes(path)
-    if is_heif(content):
-        return decode_heif(content, str(path))
-    return decode_image(content, str(path), READ_SIZE)
+    return decode_photograph(read_file_bytes(path), str(path), READ_SIZE)
 
 
 def main() -> None:

@@ -49,9 +49,8 @@ def classify_burst(burst: Sequence[Photograph], classifier: Classifier, settings
     lumas = [shrink_luma(PackedPixels(each.image, "RGB").luma()) for each in burst]
     moving = find_moving(lumas, settings.motion)
     if not any(moving):
-        chosen = _spread(burst, _WHOLE_LOOKS)
-        looks = [_look(each, None, classifier, settings) for each in chosen]
-        return [_sighting(looks, classifier, settings, len(burst), burst[0].at_s, burst[-1].at_s)]
+        looks = [_look(each, None, classifier, settings) for each in _spread(burst, _WHOLE_LOOKS)]
+        return [_sighting(looks, burst, classifier, settings)]
     following = Following()
     regions: dict[int, list[_Look]] = {}
     for photograph, boxes in zip(burst, moving, strict=True):
@@ -59,10 +58,7 @@ def classify_burst(burst: Sequence[Photograph], classifier: Classifier, settings
         for identifier, box in zip(identifiers, boxes, strict=True):
             if identifier is not None:
                 regions.setdefault(identifier, []).append(_look(photograph, box, classifier, settings))
-    return [
-        _sighting(looks, classifier, settings, len(looks), looks[0].photograph.at_s, looks[-1].photograph.at_s)
-        for looks in regions.values()
-    ]
+    return [_sighting(looks, [look.photograph for look in looks], classifier, settings) for looks in regions.values()]
 
 
 def stored_picture(image: Image) -> Image:
@@ -86,14 +82,16 @@ def _look(photograph: Photograph, box: Box | None, classifier: Classifier, setti
 
 
 def _sighting(
-    looks: Sequence[_Look],
-    classifier: Classifier,
-    settings: CardSettings,
-    frames: int,
-    started_s: float,
-    ended_s: float,
+    looks: Sequence[_Look], seen_in: Sequence[Photograph], classifier: Classifier, settings: CardSettings
 ) -> Sighting:
-    """Return the label of the mean of several crops of one place, with the crop that shows it best."""
+    """Return the label of the mean of several crops of one place, with the crop that shows it best.
+
+    Args:
+        looks: at least one.
+        seen_in: the photographs that the label holds for, in order.
+        classifier: answers.
+        settings: of visits.
+    """
     mean: MeanLogits | None = None
     for look in looks:
         mean = add_logits(mean, look.logits)
@@ -103,11 +101,11 @@ def _sighting(
     return Sighting(
         label=label,
         confidence=confidence,
-        started_s=started_s,
-        ended_s=ended_s,
-        frames=frames,
+        started_s=seen_in[0].at_s,
+        ended_s=seen_in[-1].at_s,
         source=best.photograph.source,
         latency_ms=sum(look.latency_ms for look in looks) / len(looks),
+        photographs=frozenset(each.source for each in seen_in),
         picture=stored_picture(best.photograph.image),
         box=best.box,
     )

@@ -15,19 +15,26 @@ from trailcam_edge.recognition.visits import name_outcome
 class Sighting:
     """One label in part of a sequence.
 
-    ``started_s`` and ``ended_s`` count from the beginning of the sequence. ``picture`` is (H, W, 3) uint8 RGB and
-    ``source`` its file; ``box`` is the place of the animal in it, None if it was classified as a whole.
+    ``started_s`` and ``ended_s`` count from the beginning of the sequence. ``photographs`` are the files in which it
+    was seen, ``clip_frames`` counts frames of clips. ``picture`` is (H, W, 3) uint8 RGB and ``source`` its file;
+    ``box`` is the place of the animal in it, None if it was classified as a whole.
     """
 
     label: str
     confidence: float
     started_s: float
     ended_s: float
-    frames: int
     source: str
     latency_ms: float
+    photographs: frozenset[str] = frozenset()
+    clip_frames: int = 0
     picture: Image | None = field(repr=False, compare=False, default=None)
     box: Box | None = None
+
+    @property
+    def frames(self) -> int:
+        """Photographs and frames in which it was seen, each once."""
+        return len(self.photographs) + self.clip_frames
 
 
 def outcome(answer: Classification, settings: VisitSettings) -> str:
@@ -62,11 +69,12 @@ def combine(sightings: Iterable[Sighting], keep_persons: bool = False) -> list[S
 def _join(first: Sighting, second: Sighting) -> Sighting:
     """Return both as one; the picture is that of the more confident, the earlier of equals."""
     best = second if second.confidence > first.confidence else first
-    frames = first.frames + second.frames
+    frames = max(1, first.frames + second.frames)
     return replace(
         best,
         started_s=min(first.started_s, second.started_s),
         ended_s=max(first.ended_s, second.ended_s),
-        frames=frames,
+        photographs=first.photographs | second.photographs,
+        clip_frames=first.clip_frames + second.clip_frames,
         latency_ms=(first.latency_ms * first.frames + second.latency_ms * second.frames) / frames,
     )

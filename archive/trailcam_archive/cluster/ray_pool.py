@@ -5,6 +5,9 @@ lost. docs/adr/0015-archives.md has the comparison.
 """
 
 import logging
+import signal
+import socket
+import threading
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -22,6 +25,8 @@ _log = logging.getLogger(__name__)
 _CHUNK = 4  # files of one call
 _AHEAD = 2  # calls per actor: the one in work, and the next
 _MOST_DEATHS = 3  # of actors: before the first is ready, and with the same file in work
+_CONNECT_S = 10.0
+_END_S = 5.0  # for actors to remove their copies of the model
 _RESIZE_S = 20.0  # between two measurements of the size of the cluster
 
 
@@ -99,7 +104,10 @@ class RayPool:
         return finished
 
     def close(self) -> None:
-        """End the actors and leave the cluster."""
+        """End the actors and leave the cluster; an actor that is busy is killed after some seconds."""
+        endings = [actor.handle.end.remote() for actor in self._actors if actor.ready is None]
+        if endings:
+            self._ray.wait(endings, num_returns=len(endings), timeout=_END_S, fetch_local=False)
         for actor in self._actors:
             self._ray.kill(actor.handle)
         self._actors.clear()
@@ -177,14 +185,29 @@ def _connect(address: str) -> Any:
         import ray
     except ModuleNotFoundError as error:
         raise DeviceError('--ray needs Ray: pip install "trailcam[cluster]".') from error
+    former = signal.getsignal(signal.SIGTERM)
     try:
+        _check_reachable(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise DeviceError(
             f"{mask_address(address)}: no Ray cluster can be used there ({_first_line(error)}). Start one with "
             '"ray start --head", with the same versions of Ray and Python on every machine.'
         ) from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, former)  # Ray has put its own in place, which exits at once
     return ray
+
+
+def _check_reachable(address: str) -> None:
+    """Connect once: Ray waits for minutes for a head node that is not there.
+
+    Raises:
+        OSError: nothing answers at the address.
+    """
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """``trailcam card``: read a card of photographs and clips into a store of visits."""
 
 import argparse
+import os
 import sys
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -8,13 +9,13 @@ from pathlib import Path
 from trailcam.json_records import json_line
 from trailcam.logs import configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier, usage_error
+from trailcam.process.signals import stop_on_signals
 from trailcam.progress import terminal_progress
-from trailcam.recording_time import local_zone
-from trailcam.signals import stop_on_signals
 from trailcam_archive.card.read_card import CardReader, CardSummary
 from trailcam_archive.card.settings import CardSettings
 from trailcam_archive.card.stations import StationTable, read_stations, station_name
 from trailcam_archive.times.clock import CameraClock, read_shift, read_zone
+from trailcam_archive.times.local import local_zone
 from trailcam_core.errors import SourceError
 from trailcam_core.files.names import printable
 from trailcam_edge.store.event_store import EventStore
@@ -82,6 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if not arguments.card.is_dir():
         raise SourceError(f'{arguments.card}: no such folder. For single files use "trailcam classify".')
+    if arguments.store.resolve().is_relative_to(arguments.card.resolve()):
+        usage_error(f"--store {arguments.store} lies on the card {arguments.card}; name a folder elsewhere.")
     stations = _stations(arguments, clock)
     classifier = open_classifier(arguments)
     store = EventStore(StoreSettings(folder=arguments.store, max_bytes=_MAX_BYTES))
@@ -102,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _clock(arguments: argparse.Namespace) -> CameraClock:
-    zone, name = local_zone() if arguments.timezone is None else arguments.timezone
+    zone, name = local_zone(os.environ.get("TZ")) if arguments.timezone is None else arguments.timezone
     return CameraClock(zone, arguments.shift, name)
 
 
@@ -125,14 +128,14 @@ def _print_summary(summary: CardSummary, arguments: argparse.Namespace, clock: C
         counts = (summary.visits[station, label] for label in labels)
         print("  ".join([printable(station).ljust(width), *(f"{count:>10}" for count in counts)]))
     print(f"{summary.files} files, {sum(summary.visits.values())} visits in {arguments.store}.")
-    if arguments.timezone is None and summary.files:
+    if arguments.timezone is None and summary.files > summary.undated:
         _note(
             f'times without a zone were read in that of this computer, {clock.zone_name}; "--timezone" names another.'
         )
     if summary.known:
-        _note(f"{summary.known} files were in the store before.")
+        _note(f"files that were in the store before: {summary.known}.")
     if summary.undated:
-        _note(f"{summary.undated} files state no time that can be true: their visits have none.")
+        _note(f"files that state no time that can be true, so that their visits have none: {summary.undated}.")
     _list("copies of other files, which count once", summary.copies)
     _list("files in no folder of the table of stations", summary.strangers)
     _list("problems", summary.problems)

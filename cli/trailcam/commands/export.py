@@ -1,4 +1,4 @@
-"""``trailcam export``: convert a run, or a foreign Keras model, to bundles and measure the drift."""
+"""``trailcam export``: convert a run, or a foreign Keras or ONNX model, to bundles and measure the drift."""
 
 import argparse
 import json
@@ -9,9 +9,9 @@ from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trailcam.native_log import quiet_native_log
+from trailcam.process.native_log import quiet_native_log
+from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam.progress import terminal_progress
-from trailcam.tensorflow_settings import prepare_tensorflow
 from trailcam_core.errors import TrailcamError
 from trailcam_core.jobs.progress import Progress
 from trailcam_core.spec import FITS
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trailcam_export.run.export import ExportReport
 
 _CHECK_FAILED = 3
+_DEFAULT, _ONNX_DEFAULT = "float32,int8", "onnx-float32,onnx-int8"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,10 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="its pictures (default: where training found them)")
     parser.add_argument(
         "--variants",
-        default="float32,int8",
         metavar="LIST",
         help="what to make, with commas: float32, float16, dynamic_int8, int8, int16x8, onnx-float32, onnx-float16, "
-        "onnx-int8, or all (default float32,int8)",
+        "onnx-int8, or all (default float32,int8; of an ONNX model onnx-float32,onnx-int8)",
     )
     parser.add_argument(
         "--quantizer",
@@ -87,8 +87,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help='give the bundles the second output that "trailcam classify --zoom" and "trailcam watch --zoom" need',
     )
-    foreign = parser.add_argument_group("a Keras model that was trained elsewhere, in place of RUN")
-    foreign.add_argument("--model", type=Path, metavar="FILE", help=".keras or .h5 file")
+    foreign = parser.add_argument_group("a model that was trained elsewhere, in place of RUN")
+    foreign.add_argument("--model", type=Path, metavar="FILE", help=".keras, .h5 or .onnx file")
     foreign.add_argument("--labels", type=Path, metavar="FILE", help="one label per line in the order of its outputs")
     foreign.add_argument(
         "--input-range",
@@ -97,6 +97,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("BLACK", "WHITE"),
         help="input values of black and white pixels, if the model does not state them: 0 255, 0 1 or -1 1",
     )
+    for name, what in (("mean", "subtracted from"), ("std", "that divide")):
+        foreign.add_argument(
+            f"--{name}", type=float, nargs=3, metavar=("R", "G", "B"),
+            help=f"of an ONNX model: the numbers {what} each channel in training, of values 0 to 1 or levels 0 to 255",
+        )  # fmt: skip
     foreign.add_argument("--fit", choices=FITS, help="rule for other aspect ratios in training (default stretch)")
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")
 
@@ -123,14 +128,18 @@ def _export(arguments: argparse.Namespace) -> "ExportReport":
     with _quiet_progress() as progress:
         from trailcam_export.calibration.calibration_set import CALIBRATION_COUNT
         from trailcam_export.convert.variants import parse_variants
-        from trailcam_export.keras_model.foreign_run import ForeignModel
+        from trailcam_export.foreign.foreign_run import ForeignModel
         from trailcam_export.run.export import export_run
         from trailcam_export.run.plan import ExportRequest
 
         foreign = None
+        default = _ONNX_DEFAULT if _is_onnx(arguments) else _DEFAULT
         if arguments.model is not None:
             value_range = tuple(arguments.input_range) if arguments.input_range else None
-            foreign = ForeignModel(arguments.model, arguments.labels, arguments.fit or "stretch", value_range)
+            statistics = (tuple(arguments.mean), tuple(arguments.std)) if arguments.mean else None
+            foreign = ForeignModel(
+                arguments.model, arguments.labels, arguments.fit or "stretch", value_range, statistics
+            )
         return export_run(
             ExportRequest(
                 run=arguments.run,
@@ -141,7 +150,7 @@ def _export(arguments: argparse.Namespace) -> "ExportReport":
                 golden=arguments.golden,
                 ood=arguments.others,
                 calibration_count=arguments.calibration_count or CALIBRATION_COUNT,
-                variants=parse_variants(arguments.variants.split(",")),
+                variants=parse_variants((arguments.variants or default).split(",")),
                 quantizer=arguments.quantizer,
                 calibration=arguments.calibration,
                 foreign=foreign,
@@ -173,11 +182,21 @@ def _check(arguments: argparse.Namespace) -> None:
     if (arguments.run is None) == (arguments.model is None):
         _usage("name either RUN or --model FILE")
     if arguments.model is None:
-        for name in ("labels", "input_range", "fit"):
+        for name in ("labels", "input_range", "mean", "std", "fit"):
             if getattr(arguments, name) is not None:
                 _usage(f"--{name.replace('_', '-')} belongs to --model; a run has its own")
     elif arguments.labels is None or arguments.data is None:
         _usage("--model needs --labels FILE and --data DIR, with a folder of pictures for each label")
+    elif (arguments.mean is None) != (arguments.std is None):
+        _usage("--mean and --std go together")
+    elif arguments.mean is not None and not _is_onnx(arguments):
+        _usage("--mean and --std are for an ONNX model; put them into a Keras model as a Normalization layer")
+    elif arguments.mean is not None and arguments.input_range is not None:
+        _usage("name either --mean and --std, or --input-range")
+
+
+def _is_onnx(arguments: argparse.Namespace) -> bool:
+    return arguments.model is not None and arguments.model.suffix.lower() == ".onnx"
 
 
 def _usage(message: str) -> None:

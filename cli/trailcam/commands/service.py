@@ -13,9 +13,8 @@ from trailcam_core.errors import DeviceError
 from trailcam_core.network.secrets import has_secret
 from trailcam_core.records import shown
 from trailcam_edge.config.camera_toml import parse_config, read_config
+from trailcam_edge.service.cameras import Camera, free_port
 from trailcam_edge.service.systemd_units import (
-    CONFIG_PATH,
-    TIMER_PATH,
     UNIT_PATH,
     Change,
     install,
@@ -27,8 +26,6 @@ from trailcam_edge.service.systemd_units import (
     unreachable_folder,
 )
 
-_UNIT = UNIT_PATH.name
-_TIMER = TIMER_PATH.name
 _NOT_ACTIVE = 3  # exit code: a check did not pass
 
 
@@ -36,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions and options of ``trailcam service``."""
     parser.add_argument("action", choices=("install", "uninstall", "status"))
     parser.add_argument("--root", type=Path, metavar="DIR", help="write into the root of another system: an image")
+    parser.add_argument(
+        "--name", metavar="NAME", help="one of several cameras of this machine: trailcam@NAME.service, a page on a port"
+    )
     parser.add_argument("--source", metavar="SOURCE", help="camera for a new configuration (picamera2)")
     add_source_file_argument(parser)
     parser.add_argument(
@@ -52,16 +52,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for; exit code 3 if the service does not run."""
+    camera = Camera(arguments.name)
     if arguments.action == "status":
-        return _status(arguments.root)
+        return _status(arguments.root, camera)
     if arguments.root is None and os.geteuid() != 0:
         raise DeviceError(f'A service belongs to the system: "sudo {sys.argv[0]} service {arguments.action}".')
     if arguments.action == "uninstall":
-        return _uninstall(arguments.root)
-    return _install(arguments)
+        return _uninstall(arguments.root, camera)
+    return _install(arguments, camera)
 
 
-def _install(arguments: argparse.Namespace) -> int:
+def _install(arguments: argparse.Namespace, camera: Camera) -> int:
     program = arguments.program or _this_program()
     if arguments.root is None:
         _check_program(Path(program))
@@ -71,34 +72,38 @@ def _install(arguments: argparse.Namespace) -> int:
     source = given_source(arguments) or "picamera2"
     _check_texts(source, *(releases or ()), arguments.live_token_file or "")
     secret = source if arguments.source_file is not None or has_secret(source) else None
-    config = render_config(source if secret is None else None, releases, arguments.live_token_file)
-    parsed = parse_config(config, f"/{CONFIG_PATH}", Path("/etc/trailcam"))
     root = arguments.root or Path("/")
-    if (root / CONFIG_PATH).exists():
-        parsed = read_config(root / CONFIG_PATH)
+    config = render_config(
+        source if secret is None else None, releases, arguments.live_token_file, camera, free_port(root, camera)
+    )
+    parsed = parse_config(config, f"/{camera.config_path}", Path("/etc/trailcam"))
+    if (root / camera.config_path).exists():
+        parsed = read_config(root / camera.config_path)
     in_home = program.startswith(("/home/", "/root/"))
     updates = parsed.update is not None and parsed.update.source is not None
     if arguments.root is None and not updates:
-        _disable_timer()
-    update_units = render_update_units(program, in_home) if updates else None
-    _print_changes(install(root, render_unit(program, in_home), config, update_units, secret))
-    units = [_UNIT, _TIMER] if updates else [_UNIT]
+        _disable_timer(camera)
+    update_units = render_update_units(program, in_home, camera) if updates else None
+    _print_changes(install(root, render_unit(program, in_home, camera), config, update_units, secret, camera))
+    units = [f"{camera.unit}.service", camera.timer] if updates else [f"{camera.unit}.service"]
     if arguments.root is not None:
         print(f'Then: "systemd-sysusers --root={arguments.root} trailcam.conf" makes its user,')
         print(f'and "systemctl --root={arguments.root} enable {" ".join(units)}" lets it start with the machine.')
-        for path in secret_files(arguments.root):
+        for path in secret_files(arguments.root, camera):
             print(
                 f'"chroot {arguments.root} chgrp trailcam /{path.relative_to(arguments.root)}" lets it read that file.'
             )
         return 0
     _system("systemd-sysusers", "trailcam.conf")
-    for path in secret_files(root):
+    for path in secret_files(root, camera):
         shutil.chown(path, group="trailcam")
     _system("systemctl", "daemon-reload")
-    _system("systemctl", "enable", _UNIT)
+    _system("systemctl", "enable", f"{camera.unit}.service")
     if updates:
-        _system("systemctl", "enable", "--now", _TIMER)
-    print(f'Check /{CONFIG_PATH}, then: "systemctl start trailcam"; its state: "trailcam service status".')
+        _system("systemctl", "enable", "--now", camera.timer)
+    named = "" if camera.name is None else f" --name {camera.name}"
+    state = f"trailcam service status{named}"
+    print(f'Check /{camera.config_path}, then: "systemctl start {camera.unit}"; its state: "{state}".')
     return 0
 
 
@@ -110,16 +115,24 @@ def _check_texts(*texts: str) -> None:
             )
 
 
-def _disable_timer() -> None:
-    if Path("/", TIMER_PATH).exists():
-        _system("systemctl", "disable", "--now", _TIMER)
+def _disable_timer(camera: Camera) -> None:
+    if Path("/", camera.update_paths[1]).exists():
+        _system("systemctl", "disable", "--now", camera.timer)
 
 
-def _uninstall(root: Path | None) -> int:
+def _uninstall(root: Path | None, camera: Camera) -> int:
+    """Remove the units of all cameras; of a named one, only disable its instance."""
+    if camera.name is not None:
+        if root is not None:
+            raise DeviceError(f'"systemctl --root={root} disable {camera.unit}" is all that a named camera needs.')
+        _disable_timer(camera)
+        _system("systemctl", "disable", "--now", f"{camera.unit}.service")
+        print(f"{camera.unit} is disabled; /{camera.config_path} and its events stay.")
+        return 0
     if root is None and Path("/", UNIT_PATH).exists():
-        _system("systemctl", "disable", "--now", _UNIT)
+        _system("systemctl", "disable", "--now", UNIT_PATH.name)
     if root is None:
-        _disable_timer()
+        _disable_timer(camera)
     changes = uninstall(root or Path("/"))
     _print_changes(changes)
     if root is None and changes:
@@ -129,8 +142,8 @@ def _uninstall(root: Path | None) -> int:
     return 0
 
 
-def _status(root: Path | None) -> int:
-    if not Path(root or "/", UNIT_PATH).exists():
+def _status(root: Path | None, camera: Camera) -> int:
+    if not Path(root or "/", camera.unit_path).exists() or not Path(root or "/", camera.config_path).exists():
         print('Not installed; "trailcam service install" does it.')
         return _NOT_ACTIVE
     if root is not None:
@@ -138,7 +151,7 @@ def _status(root: Path | None) -> int:
         return 0
     if shutil.which("systemctl") is None:
         raise DeviceError("This machine has no systemd, so nothing starts the service.")
-    shown = subprocess.run(["systemctl", "--no-pager", "--lines=5", "status", _UNIT], check=False)
+    shown = subprocess.run(["systemctl", "--no-pager", "--lines=5", "status", f"{camera.unit}.service"], check=False)
     return 0 if shown.returncode == 0 else _NOT_ACTIVE
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from trailcam.logs import add_logging_arguments, configure_logging
 from trailcam.model_options import usage_error
-from trailcam.privileges import become_owner
+from trailcam.process.privileges import become_owner
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.errors import BundleError, TrailcamError, UpdateError
 from trailcam_core.release.update_result import UpdateCode, UpdateResult

@@ -29,6 +29,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "data": (
         "trailcam data check photos/",
+        "trailcam data import visits/ stores/oak --out dataset/",
         "trailcam data import package/ --out dataset/",
         "trailcam data import labels.csv coco.json --media photos/ --out dataset/",
     ),
@@ -52,6 +53,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "deploy status": ("trailcam deploy status --inventory fleet.toml",),
     "deploy rollback": ('trailcam deploy rollback --to pi@camera --reason "worse at night"',),
     "deploy logs": ("trailcam deploy logs --to pi@camera",),
+    "deploy collect": ("trailcam deploy collect --inventory fleet.toml --into stores/ --budget-mb 200",),
     "deploy sdcard": ("trailcam deploy sdcard /media/bootfs --hostname oak",),
     "update": (
         "trailcam update",

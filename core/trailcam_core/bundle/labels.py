@@ -82,6 +82,30 @@ def read_labels(path: Path) -> tuple[str, ...]:
     return labels
 
 
+def match_labels(labels: tuple[str, ...], class_count: int, background: int | None, path: Path) -> tuple[str, ...]:
+    """Return the label of each score of a bare model, with one for a background class that the file leaves out.
+
+    Args:
+        labels: of the label file.
+        class_count: scores of the model.
+        background: class that means "nothing there", if any.
+        path: of the label file, for messages.
+
+    Raises:
+        BundleError: the two disagree.
+    """
+    if background is not None and not 0 <= background < class_count:
+        raise BundleError(f"--background is {background}, expected a class of this model, 0 to {class_count - 1}.")
+    if len(labels) == class_count:
+        return labels
+    if background is not None and len(labels) == class_count - 1:
+        return (*labels[:background], "background", *labels[background:])
+    hint = ""
+    if len(labels) == class_count - 1:
+        hint = ' If one class means "nothing there" and is not in the file, add its number: "--background 0".'
+    raise BundleError(f"{path}: {len(labels)} labels, but the model gives {class_count} scores.{hint}")
+
+
 def _without_numbers(labels: tuple[str, ...]) -> tuple[str, ...]:
     numbered = [_NUMBERED.fullmatch(label) for label in labels]
     names = [found[2] for number, found in enumerate(numbered) if found is not None and int(found[1]) == number]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_core.images.boxes import Box
 from trailcam_core.spec import REJECT_SCORES, OutputSpec, RejectRule
 
 Floats = npt.NDArray[np.floating]
@@ -16,6 +17,23 @@ class Candidate:
 
     label: str
     probability: float
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The answer for one picture.
+
+    ``label`` is None for "unknown", and for "nothing there", where ``blank`` is true. ``confidence`` and ``top`` are
+    probabilities in 0..1; ``latency_ms`` is the time from the decoded image to the answer. ``box`` is the part of the
+    picture that a second look answered for, None where the answer is for the whole picture.
+    """
+
+    label: str | None
+    confidence: float
+    top: tuple[Candidate, ...]
+    latency_ms: float
+    blank: bool = False
+    box: Box | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ process. The digest of a file that opened, and the version of the interpreter, a
 so the child starts once for each file.
 """
 
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from trailcam_core.errors import BundleError, TrailcamError
+from trailcam_core.files.cache import cache_folder
 from trailcam_core.files.child_reader import read_in_child
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.inference.onnx import OnnxModel
@@ -32,9 +32,10 @@ def prove_opening(path: Path) -> None:
     if not path.is_file():
         return
     runtime = find_runtime("onnx" if path.suffix == ".onnx" else "tflite")
-    mark = _cache_folder() / f"{file_sha256(path)}-{runtime.name}-{runtime.version}"
+    cache = cache_folder()
+    mark = cache / "opened-models" / f"{file_sha256(path)}-{runtime.name}-{runtime.version}" if cache else None
     with suppress(OSError):  # a folder that this user may not read
-        if mark.exists():
+        if mark is not None and mark.exists():
             return
     death = read_in_child(__name__, path)
     if death is not None:
@@ -42,20 +43,11 @@ def prove_opening(path: Path) -> None:
             f"{path}: the model made the interpreter {death}, {runtime.package} {runtime.version}. The file is "
             "damaged: copy or export it again."
         )
-    with suppress(OSError):  # a read-only system proves the file at every start
+    if mark is None:  # without a cache, as on a read-only system, the file is opened so at every start
+        return
+    with suppress(OSError):
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()
-
-
-def _cache_folder() -> Path:
-    """Return the folder of the marks: https://specifications.freedesktop.org/basedir-spec/latest/."""
-    root = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not root.is_absolute():
-        try:
-            root = Path.home() / ".cache"
-        except RuntimeError:  # a user without a home folder: nothing is kept
-            root = Path(os.devnull)
-    return root / "trailcam" / "opened-models"
 
 
 def _main(path: Path) -> int:

@@ -189,13 +189,14 @@ def _install(facts: Facts, spec: DeviceSpec) -> ProvisionStep:
         raise HostError(
             f"the wheels of {', '.join(missing)} are for another machine or Python, expected {facts.machine} and "
             f'{version}. Fetch them with "pip download --only-binary=:all: --platform manylinux_2_28_{facts.machine} '
-            f'--python-version {version} --dest {spec.wheels[0].parent} trailcam".'
+            f'--python-version {version} --dest {spec.wheels[0].parent} trailcam[opencv]".'
         )
     uploads = [Upload(path, f"{_WHEELS}/{path.name}") for path in fitting_wheels(spec.wheels, facts)]
-    requirement = spec.software.requirement
+    requirement = spec.software.requirement.replace("trailcam", "trailcam[opencv]", 1)
     if spec.software.wheel is not None:
-        requirement = f"{_WHEELS}/{spec.software.wheel.name}"
-        uploads.append(Upload(spec.software.wheel, requirement))
+        place = f"{_WHEELS}/{spec.software.wheel.name}"
+        uploads.append(Upload(spec.software.wheel, place))
+        requirement = f"{place}[opencv]"
     offline = ("--no-index", "--find-links", _WHEELS) if spec.wheels else ()
     if pins := _pins(facts, spec):
         uploads.append(Upload(pins.encode(), f"{_WHEELS}/pins.txt"))

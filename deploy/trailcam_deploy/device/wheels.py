@@ -69,7 +69,7 @@ def list_wheels(folder: Path) -> tuple[Path, ...]:
     if not wheels:
         raise DeployError(
             f'{folder}: holds no wheels. For a Raspberry Pi OS 13: "pip download --only-binary=:all: --platform '
-            f'manylinux_2_28_aarch64 --python-version 3.13 --dest {folder} trailcam".'
+            f'manylinux_2_28_aarch64 --python-version 3.13 --dest {folder} trailcam[opencv]".'
         )
     return wheels
 

@@ -22,9 +22,9 @@ from trailcam_edge.live.status import CameraState, status_record
 from trailcam_edge.live.visit_counts import VisitCounts
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.sinks.worker import SinkWorker
-from trailcam_edge.store.disk.quota import StoreUsage
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.open_database import PICTURES_FOLDER
+from trailcam_edge.store.quota import StoreUsage
 from trailcam_edge.store.recorder import Recorder
 from trailcam_edge.store.reviews.records import NewReview
 from trailcam_edge.store.reviews.tables import Saved

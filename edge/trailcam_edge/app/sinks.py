@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from trailcam_core.errors import ConfigError
+from trailcam_core.errors.install_command import install_command
 from trailcam_core.files.secret_file import read_secret
 from trailcam_edge.config.camera_toml import Config
+from trailcam_edge.events import CLOSED
 from trailcam_edge.sinks.actions.sink import ActionSink
 from trailcam_edge.sinks.http_post import HttpPost
 from trailcam_edge.sinks.json_lines import JsonLinesSink
@@ -16,6 +18,7 @@ from trailcam_edge.sinks.mqtt_facts import StoreFacts
 from trailcam_edge.sinks.notify.apprise_client import AppriseClient
 from trailcam_edge.sinks.notify.settings import NotifySettings
 from trailcam_edge.sinks.notify.sink import AppriseSender, FormSender, NotifySink, Sender
+from trailcam_edge.sinks.plugins import open_plugins
 from trailcam_edge.sinks.settings import MqttSettings
 from trailcam_edge.sinks.webhook import WebhookSink
 from trailcam_edge.sinks.worker import Sink
@@ -76,6 +79,7 @@ def open_sinks(config: Config, parts: SinkParts) -> list[OpenedSink]:
         opened.append(OpenedSink(notify, (settings.only_when,), notify.refresh))
     for name, action in config.actions.items():
         opened.append(OpenedSink(ActionSink(name, action, config.visits.cool_down_s), (action.only_when,)))
+    opened += [OpenedSink(sink, (CLOSED,)) for sink in open_plugins(sinks.plugin, folder)]
     if sinks.mqtt is not None:  # last, as it connects at once
         opened.append(_open_mqtt(sinks.mqtt, folder, parts))
     return opened
@@ -95,7 +99,7 @@ def _open_sender(name: str, settings: NotifySettings) -> Sender:
         token = _read_optional(settings.token_file, "token")
         return FormSender(settings, HttpPost(settings.url, settings.timeout_s, token))
     if importlib.util.find_spec("apprise") is None:
-        raise ConfigError(f'[notify.{name}] needs Apprise: pip install "trailcam[notify]".')
+        raise ConfigError(f"[notify.{name}] needs Apprise, which is not installed: {install_command('notify')}")
     return AppriseSender(settings, settings.read_addresses(), AppriseClient(settings.timeout_s))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from trailcam_edge.camtrap_dp.taxa import taxon_of
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.store.effort import Effort
-from trailcam_edge.store.records import EventRecord, iso_minute
+from trailcam_edge.store.records import CLOCK, EventRecord, iso_hour
 
 _TYPES = {BLANK: "blank", "empty": "blank", UNKNOWN: "unknown", PERSON: "human", "human": "human", "vehicle": "vehicle"}
 
@@ -166,5 +166,5 @@ def _describe_effort(effort: Effort | None, of_card: bool) -> str:
 
 def utc_stamp(unix_s: float | None) -> str:
     """Return a Unix time as ISO 8601 in UTC, in whole seconds."""
-    minute, second = divmod(math.floor(unix_s or 0), 60)
-    return f"{iso_minute(minute)}{second:02}Z"
+    hour, second = divmod(math.floor(unix_s or 0), 3600)
+    return f"{iso_hour(hour)}{CLOCK[second]}Z"

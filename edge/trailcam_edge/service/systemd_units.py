@@ -18,13 +18,14 @@ from trailcam_core.errors import DeviceError
 from trailcam_core.files.atomic import make_folder, write_file
 from trailcam_core.network.secrets import has_secret
 from trailcam_core.records import toml_string
+from trailcam_edge.service.cameras import Camera, other_configs
 
-UNIT_PATH = Path("etc/systemd/system/trailcam.service")
-UPDATE_PATH = Path("etc/systemd/system/trailcam-update.service")
-TIMER_PATH = Path("etc/systemd/system/trailcam-update.timer")
+_ONE = Camera()
+UNIT_PATH = _ONE.unit_path
+UPDATE_PATH, TIMER_PATH = _ONE.update_paths
 USERS_PATH = Path("etc/sysusers.d/trailcam.conf")
-CONFIG_PATH = Path("etc/trailcam/trailcam.toml")
-SOURCE_PATH = Path("etc/trailcam/source")
+CONFIG_PATH = _ONE.config_path
+SOURCE_PATH = _ONE.source_path
 SECRET_MODE = 0o640
 _DATA = Path(__file__).parents[1] / "data"
 _USERS = 'u trailcam - "Trailcam" /var/lib/trailcam\nm trailcam video\n'
@@ -39,8 +40,6 @@ _NO_RELEASES = (
     '# source = "https://example.org/release"       # or a folder: an inbox; without it by hand, from a stick\n'
     '# channel = "animals10"                        # which bundle of it; both or none'
 )
-_LOCAL_PAGE = 'address = "127.0.0.1:8080"\n# token_file = "/etc/trailcam/token"'
-_SOURCE_IN_FILE = f'source_file = "/{SOURCE_PATH}"         # instead: for an address with a password; mode 640'
 _SAFE_PATH = re.compile(r"/[A-Za-z0-9_./+@-]*")
 
 
@@ -52,33 +51,35 @@ class Change:
     done: str
 
 
-def render_unit(program: str, in_home: bool) -> str:
+def render_unit(program: str, in_home: bool, camera: Camera = _ONE) -> str:
     """Return the text of the camera's unit.
 
     Args:
         program: the absolute path of ``trailcam``.
         in_home: the program is in a home folder, which must then stay readable.
+        camera: of several; the unit is a template for all of them.
 
     Raises:
         DeviceError: a path that a unit would have to quote.
     """
-    return _render(UNIT_PATH, program, in_home)
+    return _render(UNIT_PATH, program, in_home, camera)
 
 
-def render_update_units(program: str, in_home: bool) -> dict[Path, str]:
+def render_update_units(program: str, in_home: bool, camera: Camera = _ONE) -> dict[Path, str]:
     """Return the texts of the update's service and timer, by their paths below the root.
 
     Args and errors are those of ``render_unit``.
     """
-    return {path: _render(path, program, in_home) for path in (UPDATE_PATH, TIMER_PATH)}
+    files = zip(camera.update_paths, (UPDATE_PATH, TIMER_PATH), strict=True)
+    return {path: _render(template, program, in_home, camera) for path, template in files}
 
 
-def _render(path: Path, program: str, in_home: bool) -> str:
+def _render(path: Path, program: str, in_home: bool, camera: Camera) -> str:
     if not _SAFE_PATH.fullmatch(program):
         raise DeviceError(f"{program}: a service needs a path of plain letters. Install Trailcam elsewhere.")
     values = {
         "program": program,
-        "config": f"/{CONFIG_PATH}",
+        **camera.unit_values(),
         "protect_home": "read-only" if in_home else "yes",
         "devices": "\n".join(f"DeviceAllow={device}" for device in _DEVICES),
         "protection": (_DATA / "protection.conf").read_text(encoding="utf-8").rstrip("\n"),
@@ -86,32 +87,52 @@ def _render(path: Path, program: str, in_home: bool) -> str:
     return _fill((_DATA / path.name).read_text(encoding="utf-8"), values)
 
 
-def render_config(source: str | None, releases: tuple[str, str] | None = None, token_file: str | None = None) -> str:
+def render_config(
+    source: str | None,
+    releases: tuple[str, str] | None = None,
+    token_file: str | None = None,
+    camera: Camera = _ONE,
+    port: int = 8080,
+) -> str:
     """Return the commented configuration for a camera.
 
     Args:
-        source: of its frames; None for the one in ``SOURCE_PATH``.
+        source: of its frames; None for the one in its file.
         releases: source and channel of its bundle; None for updates by command only.
         token_file: of a live page that listens on the network; None for a page on this machine alone.
+        camera: of several.
+        port: of the live page.
 
     Raises:
         ValueError: a text that is not UTF-8.
     """
-    live, wanted, camera = _LOCAL_PAGE, _NO_RELEASES, _SOURCE_IN_FILE
+    live = f'address = "127.0.0.1:{port}"\n# token_file = "/etc/trailcam/token"'
+    in_file = f'source_file = "/{camera.source_path}"         # instead: for an address with a password; mode 640'
+    wanted, shown_source = _NO_RELEASES, in_file
     if token_file is not None:
-        live = f'address = "0.0.0.0:8080"\ntoken_file = {toml_string(token_file)}'
+        live = f'address = "0.0.0.0:{port}"\ntoken_file = {toml_string(token_file)}'
     if releases is not None:
         wanted = f"source = {toml_string(releases[0])}\nchannel = {toml_string(releases[1])}"
     if source is not None:
-        camera = f"source = {toml_string(source)}\n# {_SOURCE_IN_FILE}"
-    return _fill(
-        (_DATA / "trailcam.toml").read_text(encoding="utf-8"),
-        {"camera_source": camera, "release": wanted, "live": live},
-    )
+        shown_source = f"source = {toml_string(source)}\n# {in_file}"
+    values = {
+        "camera_source": shown_source,
+        "release": wanted,
+        "live": live,
+        "state_folder": str(camera.state_folder),
+        "camera_id": camera.name or "oak",
+        "unit": camera.unit,
+    }
+    return _fill((_DATA / "trailcam.toml").read_text(encoding="utf-8"), values)
 
 
 def install(
-    root: Path, unit: str, config: str, update_units: Mapping[Path, str] | None = None, source: str | None = None
+    root: Path,
+    unit: str,
+    config: str,
+    update_units: Mapping[Path, str] | None = None,
+    source: str | None = None,
+    camera: Camera = _ONE,
 ) -> list[Change]:
     """Write the files of the service below ``root``; a second call changes nothing.
 
@@ -120,30 +141,35 @@ def install(
         unit: the camera's.
         config: written if there is none.
         update_units: of ``render_update_units``; None removes those that are there.
-        source: of the camera, for ``SOURCE_PATH``; None if the configuration has it. Written if there was no
+        source: of the camera, for its file; None if the configuration has it. Written if there was no
             configuration.
+        camera: of several; then units are not removed, as another camera may need them.
 
     Raises:
         OSError: nothing may be written there.
     """
-    changes = [_write(root / UNIT_PATH, unit, root), _write(root / USERS_PATH, _USERS, root)]
-    if update_units is None:
-        changes += _remove(root, (UPDATE_PATH, TIMER_PATH))
-    else:
+    changes = [_write(root / camera.unit_path, unit, root), _write(root / USERS_PATH, _USERS, root)]
+    if update_units is not None:
         changes += [_write(root / path, text, root) for path, text in update_units.items()]
-    place = root / CONFIG_PATH
+    elif camera.name is None:
+        changes += _remove(root, camera.update_paths)
+    place = root / camera.config_path
     if place.exists():
         if _holds_secret(place.read_text(encoding="utf-8")):
             place.chmod(place.stat().st_mode & SECRET_MODE)
-        return [*changes, Change(Path("/") / CONFIG_PATH, "kept")]
+        return [*changes, Change(Path("/") / camera.config_path, "kept")]
     if source is not None:
-        changes.append(_write(root / SOURCE_PATH, f"{source}\n", root, SECRET_MODE))
+        changes.append(_write(root / camera.source_path, f"{source}\n", root, SECRET_MODE))
     return [*changes, _write(place, config, root, SECRET_MODE if _holds_secret(config) else 0o644)]
 
 
-def secret_files(root: Path) -> list[Path]:
+def secret_files(root: Path, camera: Camera = _ONE) -> list[Path]:
     """Return the files below ``root`` that the group of the service reads."""
-    return [path for path in (root / CONFIG_PATH, root / SOURCE_PATH) if path.exists() and _is_restricted(path)]
+    return [
+        path
+        for path in (root / camera.config_path, root / camera.source_path)
+        if path.exists() and _is_restricted(path)
+    ]
 
 
 def _is_restricted(path: Path) -> bool:
@@ -158,15 +184,16 @@ def _holds_secret(config: str) -> bool:
 
 
 def uninstall(root: Path) -> list[Change]:
-    """Remove the units and the user's description; configuration, events, pictures and bundles stay.
+    """Remove all units and the user's description; configurations, events, pictures and bundles stay.
 
     Raises:
         OSError: nothing may be removed there.
     """
-    changes = _remove(root, (UNIT_PATH, UPDATE_PATH, TIMER_PATH, USERS_PATH))
-    if (root / CONFIG_PATH).exists():
-        changes.append(Change(Path("/") / CONFIG_PATH, "kept"))
-    return changes
+    named = Camera("any")  # its units are those of every name
+    units = (UNIT_PATH, UPDATE_PATH, TIMER_PATH, named.unit_path, *named.update_paths)
+    kept = other_configs(root, named)
+    changes = _remove(root, (*units, USERS_PATH))
+    return [*changes, *(Change(Path("/") / path.relative_to(root), "kept") for path in kept)]
 
 
 def _remove(root: Path, paths: Sequence[Path]) -> list[Change]:

@@ -1,9 +1,10 @@
 """Settings of the sinks: files, MQTT, webhooks."""
 
 import math
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from trailcam_core.records import Choice, FieldError, Pattern, Range, check_ranges, shown
@@ -109,12 +110,16 @@ def check_url(field: str, url: str) -> None:
 
 @dataclass(frozen=True)
 class SinksSettings:
-    """Section ``[sinks]``: destinations of events besides the store, from which they read."""
+    """Section ``[sinks]``: destinations of events besides the store, from which they read.
+
+    ``plugin`` has the tables of sinks of other packages, see ``plugins.py``.
+    """
 
     json_lines: JsonLinesSettings | None = None
     mqtt: MqttSettings | None = None
     webhook: WebhookSettings | None = None
+    plugin: Mapping[str, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Return True if there is at least one sink."""
-        return any(getattr(self, entry.name) is not None for entry in fields(self))
+        return any(getattr(self, entry.name) not in (None, {}) for entry in fields(self))

@@ -16,10 +16,10 @@ from trailcam_edge.events import BlindTime, Moment, Visit, VisitChange, is_recor
 from trailcam_edge.store.database import Database, insert, moment_columns, moment_values, open_or_replace
 from trailcam_edge.store.disk.exif import add_exif
 from trailcam_edge.store.disk.picture_folder import PictureFolder, encode_jpeg
-from trailcam_edge.store.disk.quota import Quota, StoreUsage
 from trailcam_edge.store.open_database import PICTURES_FOLDER, Lock, ask_for_check
 from trailcam_edge.store.queue.live_queue import LiveQueue
 from trailcam_edge.store.queue.open_visits import OpenVisits
+from trailcam_edge.store.quota import Quota, StoreUsage
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
 from trailcam_edge.store.reviews.records import NewReview
@@ -210,9 +210,9 @@ class EventStore:
 
     def _sweep(self) -> None:
         """Close visits that a kill has left open, and make rows and pictures consistent."""
-        closed = self._open.close_all()
+        closed = self._open.close_all(self._pictures.size_bytes)
         if closed:
-            _log.warning("%d visits were open when the camera ended; they are closed with what was known.", closed)
+            _log.info("%d visits were open when the camera ended; they are closed with what was known.", closed)
         known = dict(self._database.rows("SELECT visit_id, picture_bytes FROM visits WHERE picture_bytes > 0"))
         with self._database.translated():
             swept = self._pictures.sweep(known)

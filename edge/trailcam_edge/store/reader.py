@@ -16,7 +16,7 @@ from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, op
 from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, Station, WatchRecord
 from trailcam_edge.store.schema import check_rows
 from trailcam_edge.store.store_errors import VALUE_ERRORS, translate_error
-from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
+from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline, WallTime
 
 _log = logging.getLogger(__name__)
 _VALUE_COLUMNS = (
@@ -38,6 +38,7 @@ class StoreReader:
     def __init__(self, connection: CheckedConnection) -> None:
         """Read the boots and clock readings."""
         self.connection = connection
+        self._known: dict[str, tuple[float, str] | None] = {}  # offsets of boots
         self._damaged_before = connection.damaged_rows
         boots = self._sound("boot_id, last_monotonic_s", "boots", "ORDER BY number")
         readings = self._sound("boot_id, monotonic_s, wall_s", "clock_readings", "ORDER BY reading_id")
@@ -88,8 +89,7 @@ class StoreReader:
 
     def open_visits(self) -> Iterator[EventRecord]:
         """Yield the visits that are open, as far as they are known; their ``event_id`` is 0."""
-        query = f"SELECT 0, {_VALUE_COLUMNS}, NULL, NULL FROM open_visits ORDER BY rowid"  # noqa: S608 - constants
-        return map(self._event, self.connection.execute(query))
+        return map(self._event, self._sound(f"0, {_VALUE_COLUMNS}, NULL, NULL", "open_visits", "ORDER BY rowid"))
 
     def live_events(self, after_live_id: int, limit: int) -> list[tuple[int, int, EventRecord]]:
         """Return the live events after this one, with their numbers and those of the last visit before each.
@@ -101,7 +101,8 @@ class StoreReader:
             columns = ", ".join(f"{table}.{column}" for column in _VALUE_COLUMNS.split(", "))
             query = (
                 f"SELECT live_id, kind, after_event_id, 0, {columns}, NULL, NULL FROM live_events "  # noqa: S608 - constants
-                f"JOIN {table} USING (visit_id) WHERE live_id > ? ORDER BY live_id LIMIT ?"
+                f"JOIN {table} USING (visit_id) WHERE live_id > ? AND {self.connection.condition('live_events')} "
+                f"AND {self.connection.condition(table)} ORDER BY live_id LIMIT ?"
             )
             for live_id, kind, after, *row in self.connection.execute(query, (after_live_id, limit)):
                 found.append((live_id, after, self._event(tuple(row))._replace(kind=kind)))
@@ -123,12 +124,10 @@ class StoreReader:
         """Yield the short form of the events that ``events`` returns, in half the time."""
         query, values = self._select(_LINE_COLUMNS, label, after_event_id)
         everything = since_s is None and until_s is None
-        known: dict[str, tuple[float, str] | None] = {}
+        known = self._known
         rows = self.connection.execute(query + " ORDER BY event_id", values)
         for boot_id, start_s, duration_s, name, confidence, visit_id in rows:
-            if boot_id not in known:
-                known[boot_id] = self.timeline.constant(boot_id)
-            offset = known[boot_id]
+            offset = known[boot_id] if boot_id in known else self._offset(boot_id)
             unix_s, basis = (
                 self.timeline.resolve(boot_id, start_s) if offset is None else (offset[0] + start_s, offset[1])
             )
@@ -192,13 +191,24 @@ class StoreReader:
 
     def _event(self, row: tuple[Any, ...]) -> EventRecord:
         event_id, visit_id, label, boot_id, start_s, end_boot_id, end_s = row[:7]
-        started, ended = self.timeline.resolve(boot_id, start_s), self.timeline.resolve(end_boot_id, end_s)
+        started, ended = self._resolve(boot_id, start_s), self._resolve(end_boot_id, end_s)
         duration_s = end_s - start_s if boot_id == end_boot_id and end_s > start_s else 0.0
         box = None if None in row[14:18] else Box(*row[14:18])
         picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if row[12] else None
         whole = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s)
         values = (*whole, *row[7:12], picture, row[13], box, *row[18:20], CLOSED)
         return tuple.__new__(EventRecord, values)  # half the time of naming them
+
+    def _resolve(self, boot_id: str, monotonic_s: float) -> WallTime:
+        """Return a wall time of the timeline, in half the time for a boot that is known."""
+        offset = self._known[boot_id] if boot_id in self._known else self._offset(boot_id)
+        if offset is None:
+            return self.timeline.resolve(boot_id, monotonic_s)
+        return tuple.__new__(WallTime, (offset[0] + monotonic_s, offset[1]))
+
+    def _offset(self, boot_id: str) -> tuple[float, str] | None:
+        self._known[boot_id] = self.timeline.constant(boot_id)
+        return self._known[boot_id]
 
     def _select(
         self, columns: str, label: str | None, after_event_id: int, station: str | None = None

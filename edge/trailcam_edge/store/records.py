@@ -10,7 +10,7 @@ from trailcam_core.images.boxes import Box
 from trailcam_edge.events import CLOSED, BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.wall_time import WallTime, is_plausible
 
-_SECONDS = [f"{number:02}" for number in range(60)]
+CLOCK = [f"{second // 60:02}:{second % 60:02}" for second in range(3600)]  # within an hour
 _MILLISECONDS = [f".{number:03}Z" for number in range(1000)]
 
 
@@ -88,18 +88,18 @@ def iso_time(unix_s: float | None) -> str | None:
     """Return a Unix time as ISO 8601 in UTC with milliseconds, or None for None."""
     if unix_s is None:
         return None
-    minute, rest_s = divmod(unix_s, 60)
+    hour, rest_s = divmod(unix_s, 3600)
     microseconds = round(rest_s * 1e6)
-    if microseconds == 60_000_000:
-        return datetime.fromtimestamp(round(unix_s), UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    if microseconds == 3_600_000_000:
+        hour, microseconds = hour + 1, 0
     second, millisecond = divmod(microseconds // 1000, 1000)
-    return f"{iso_minute(minute)}{_SECONDS[second]}{_MILLISECONDS[millisecond]}"
+    return f"{iso_hour(hour)}{CLOCK[second]}{_MILLISECONDS[millisecond]}"
 
 
 @lru_cache
-def iso_minute(number: float) -> str:
-    """Return the ISO 8601 text in UTC of a Unix time in minutes, up to its seconds: many events share one."""
-    return datetime.fromtimestamp(60 * number, UTC).isoformat(timespec="minutes")[:-6] + ":"
+def iso_hour(number: float) -> str:
+    """Return the ISO 8601 text in UTC of a Unix time in hours, up to its minutes: many events share one."""
+    return datetime.fromtimestamp(3600 * number, UTC).isoformat(timespec="hours")[:-6] + ":"
 
 
 def event_json(event: EventRecord) -> dict[str, Any]:
@@ -192,10 +192,10 @@ def csv_row(event: EventRecord, station: Station | None = None, zone: tzinfo | N
         zone: of local times; None is that of this machine.
     """
     record = event_json(event)
-    box, source = record.pop("box"), record.pop("source")
-    place = Station(record.pop("station") or "") if station is None else station
-    for name in ("label", "bundle", "boot_id"):  # the texts that others choose
-        record[name] = _cell(record[name])
+    box, name, source = (record.pop(key) for key in ("box", "station", "source"))
+    place = Station(name or "") if station is None else station
+    for key in ("label", "bundle", "boot_id"):  # the texts that others choose
+        record[key] = _cell(record[key])
     return [
         *record.values(),
         *(_NO_BOX if box is None else box.values()),

@@ -69,6 +69,15 @@ def check_onnx(
         raise ExportError(f"{name} does not load: {first_line(error)}.") from error
 
 
+def onnx_kernel_size(model: onnx.ModelProto) -> int:
+    """Return the number of float weights of an ONNX file in tensors of two dimensions or more."""
+    return sum(
+        int(np.prod(tensor.dims))
+        for tensor in model.graph.initializer
+        if len(tensor.dims) >= 2 and tensor.data_type == TensorProto.FLOAT
+    )
+
+
 def _check_operators(model: onnx.ModelProto, name: str) -> None:
     opsets = [(entry.domain, entry.version) for entry in model.opset_import]
     if opsets != [("", OPSET)]:

@@ -72,14 +72,23 @@ def convert_onnx_float32(model: keras.Model) -> onnx.ModelProto:
             converted, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
         except (ValueError, RuntimeError, KeyError) as error:
             raise ExportError(_refusal(error)) from error
-        with TemporaryDirectory(prefix="trailcam-onnx-") as folder:
-            plain, optimised = Path(folder) / "plain.onnx", Path(folder) / "optimised.onnx"
-            onnx.save(converted, plain)
-            try:
-                quant_pre_process(plain, optimised, skip_symbolic_shape=True)
-            except Exception as error:  # ONNX Runtime's errors share no other base
-                raise ExportError(_refusal(error)) from error
-            return _pin(onnx.load(optimised))
+    return optimise(converted)
+
+
+def optimise(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a float32 file after ONNX Runtime's own basic optimisation, with the pinned operator set.
+
+    Raises:
+        ExportError: ONNX Runtime cannot read it.
+    """
+    with _quiet_loggers(), TemporaryDirectory(prefix="trailcam-onnx-") as folder:
+        plain, optimised = Path(folder) / "plain.onnx", Path(folder) / "optimised.onnx"
+        onnx.save(model, plain)
+        try:
+            quant_pre_process(plain, optimised, skip_symbolic_shape=True)
+        except Exception as error:  # ONNX Runtime's errors share no other base
+            raise ExportError(_refusal(error)) from error
+        return _pin(onnx.load(optimised))
 
 
 def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -92,6 +92,35 @@ def check_reference(
     return None
 
 
+def check_scaling(logits: Logits, class_ids: ClassIds, others: Sequence[tuple[str, Logits]], named: Path) -> None:
+    """Refuse a foreign model that is certainly better with other input values for the same pixels.
+
+    Args:
+        logits: (N, K) of the model on a sample of the test pictures, scaled as stated.
+        class_ids: (N,) true classes.
+        others: how another scaling is stated, and the (N, K) logits with it.
+        named: the model, for messages.
+
+    Raises:
+        ExportError: naming the scaling with which it is better, the best of them.
+    """
+    before = logits.argmax(axis=1) == class_ids
+    chance = float(np.bincount(class_ids).max() / len(class_ids))
+    proven = []
+    for text, answers in others:
+        after = answers.argmax(axis=1) == class_ids
+        # Always one answer is better than labels in another order, and proves nothing.
+        knows = wilson_interval(int(after.sum()), len(after))[0] > chance
+        if knows and pair_outcomes(before, after).interval(_SURE_Z)[0] > 0:
+            proven.append((float(after.mean()), text))
+    if proven:
+        right, text = max(proven)
+        raise ExportError(
+            f"{named}: right on {before.mean():.1%} of {len(before)} test pictures as their pixels are scaled now, and "
+            f"on {right:.1%} with {text}: they are scaled twice, or not at all. State that, or leave --input-range out."
+        )
+
+
 def _order(permutation: Sequence[int], labels: Sequence[str]) -> list[str]:
     """Return the name of each output."""
     names = dict(zip(permutation, labels, strict=True))

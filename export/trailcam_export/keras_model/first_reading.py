@@ -1,11 +1,6 @@
-"""Read the weights of a Keras file in a child process: a damaged HDF5 file can abort the library that reads it.
-
-python -m trailcam_export.keras_model.first_reading MODEL
-"""
+"""What is read of a Keras file before Keras loads it: whether its reader survives, and its Lambda layers."""
 
 import json
-import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +9,9 @@ from typing import Any
 import h5py
 
 from trailcam_core.errors import ExportError
-from trailcam_core.files.child_reader import read_in_child
+from trailcam_core.files.keras_weights import read_weights_in_child
 
-_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+_CONFIG = "config.json"
 
 
 def prove_reading(path: Path) -> None:
@@ -25,13 +20,23 @@ def prove_reading(path: Path) -> None:
     Raises:
         ExportError: the reader aborts, crashes or hangs.
     """
-    death = read_in_child(__name__, path) if path.is_file() else None
+    death = read_weights_in_child(path)
     if death is not None:
         raise ExportError(f"{path}: the file made its reader {death}. It is damaged: copy or save it again.")
 
 
 def lambda_layers(path: Path) -> list[str]:
     """Return the names of the Lambda layers of a file, as far as its configuration can be read."""
+    return list(_find_lambdas(_read_config(path)))
+
+
+def custom_layers(path: Path) -> list[str]:
+    """Return the names of the classes of a file that Keras does not have, sorted, as far as they can be read."""
+    return sorted(set(_find_custom(_read_config(path))))
+
+
+def _read_config(path: Path) -> Any:
+    """Return the configuration of a file, None if it cannot be read."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -39,9 +44,26 @@ def lambda_layers(path: Path) -> list[str]:
         else:
             with h5py.File(path) as file:
                 text = file.attrs["model_config"]
-        return list(_find_lambdas(json.loads(text)))
+        return json.loads(text)
     except (OSError, KeyError, ValueError, TypeError, RecursionError, zipfile.BadZipFile):
-        return []
+        return None
+
+
+def _find_custom(config: Any) -> Iterator[str]:
+    """Yield classes of another module, and in an ``.h5`` file, which names no module, those registered by a package."""
+    if isinstance(config, dict):
+        name, module = config.get("class_name"), config.get("module")
+        registered = config.get("registered_name")
+        known = isinstance(module, str) and (module.split(".")[0] == "keras" or module == "builtins")
+        if isinstance(name, str) and "config" in config:
+            if "module" in config and not known:
+                yield name if not isinstance(registered, str) else registered.split(">")[-1]
+            elif "module" not in config and ">" in name:
+                yield name.split(">")[-1]
+        config = list(config.values())
+    if isinstance(config, list):
+        for item in config:
+            yield from _find_custom(item)
 
 
 def _find_lambdas(config: Any) -> Iterator[str]:
@@ -53,26 +75,3 @@ def _find_lambdas(config: Any) -> Iterator[str]:
     if isinstance(config, list):
         for item in config:
             yield from _find_lambdas(item)
-
-
-def _read_all(file: Any) -> None:
-    def read(_name: str, item: h5py.Group | h5py.Dataset) -> None:
-        list(item.attrs.items())
-        if isinstance(item, h5py.Dataset):
-            item[()]
-
-    file.visititems(read)
-
-
-def _main(path: Path) -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                path = Path(archive.extract(_WEIGHTS, folder))
-        with h5py.File(path) as file:
-            _read_all(file)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(_main(Path(sys.argv[1])))

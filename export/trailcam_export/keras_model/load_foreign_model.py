@@ -24,6 +24,7 @@ from trailcam_core.spec import MAX_INPUT_PX, MIN_INPUT_PX
 from trailcam_export.keras_model.input_range import find_range, is_augmentation
 from trailcam_export.keras_model.load_run_model import copy_weights, load_keras, walk_layers
 
+_PIXELS = "pixels"  # the layer that scales levels to the values of the original
 _CROPPING = "RandomCrop"  # crops the centre in inference: not the identity
 _PROBABILITY_TOLERANCE = 2e-3  # absolute; half precision against float32, measured 4e-4 on a mixed_bfloat16 network
 _HALF_TOLERANCE = 5e-2
@@ -48,10 +49,23 @@ def open_foreign_model(
     (low, high), note = find_range(model, path, floats, value_range)
     core = _without_softmax(_rebuild(model, path), path)
     image = keras.Input((height, width, 3), dtype="uint8", name="image")
-    scaled = keras.layers.Rescaling((high - low) / 255, offset=low, name="pixels", dtype="float32")(image)
+    scaled = keras.layers.Rescaling((high - low) / 255, offset=low, name=_PIXELS, dtype="float32")(image)
     rebuilt = keras.Model(image, core(scaled), name="classifier")
     _check_same(model, rebuilt, path, (height, width), floats, (low, high))
     return rebuilt, () if note is None else (note,)
+
+
+def stated_range(model: keras.Model) -> ValueRange:
+    """Return the input values of levels 0 and 255 inside a rebuilt model."""
+    rescaling = model.get_layer(_PIXELS)
+    return float(rescaling.offset), float(rescaling.scale * 255 + rescaling.offset)
+
+
+def with_range(model: keras.Model, low: float, high: float) -> keras.Model:
+    """Return a rebuilt model with other input values for levels 0 and 255; the weights are shared."""
+    image = keras.Input(model.input_shape[1:], dtype="uint8", name="image")
+    scaled = keras.layers.Rescaling((high - low) / 255, offset=low, dtype="float32")(image)
+    return keras.Model(image, model.layers[-1](scaled))
 
 
 def _check_input(model: keras.Model, path: Path) -> tuple[int, int, bool]:

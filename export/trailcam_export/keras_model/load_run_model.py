@@ -11,7 +11,7 @@ import numpy as np
 from trailcam_core.errors import ExportError
 from trailcam_core.inference.file_model import first_line
 from trailcam_core.spec import InputSpec
-from trailcam_export.keras_model.first_reading import lambda_layers, prove_reading
+from trailcam_export.keras_model.first_reading import custom_layers, lambda_layers, prove_reading
 
 _LOADING_ERRORS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, zipfile.BadZipFile)
 
@@ -54,6 +54,13 @@ def load_keras(path: Path) -> keras.Model:
                 "anything. Put layers in its place, such as keras.layers.Rescaling(1 / 127.5, offset=-1) for "
                 "x / 127.5 - 1. If the file is yours, load it with keras.models.load_model(path, safe_mode=False), "
                 "copy its weights into a model without Lambda and save that."
+            ) from error
+        custom = custom_layers(path)
+        if custom:
+            raise ExportError(
+                f"{path}: holds the layer classes {', '.join(custom)}, which Keras does not have; their Python code is "
+                "not in the file. Build the same model of Keras layers, copy its weights, and save that; or export it "
+                "to ONNX in the program that knows them."
             ) from error
         reason = first_line(error)
         raise ExportError(f"{path}: cannot be loaded as a Keras model ({reason}). Save or train it again.") from error

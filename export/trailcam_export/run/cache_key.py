@@ -17,7 +17,7 @@ def cache_inputs(plan: ExportPlan) -> dict[str, Any]:
         "model": plan.model_sha256,
         "labels": list(plan.run.labels),
         "input": vars(plan.run.input),
-        "range": None if plan.value_range is None else list(plan.value_range),
+        "range": plan.pixel_range,
         "rows": [[row.file, row.sha256, row.split, row.label] for row in rows],
         "frames": [frame.sha256 for frame in candidates.frames],
         "others": [file_sha256(path) for path in plan.ood_files],

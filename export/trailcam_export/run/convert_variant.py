@@ -10,7 +10,7 @@ import onnx
 from trailcam_core.errors import ExportError
 from trailcam_core.images.resize import Image
 from trailcam_export.convert.embedded_metadata import embed_onnx_metadata, embed_tflite_metadata
-from trailcam_export.convert.onnx_check import check_onnx
+from trailcam_export.convert.onnx_check import check_onnx, onnx_kernel_size
 from trailcam_export.convert.onnx_feature_map import add_onnx_feature_map
 from trailcam_export.convert.quantise import quantise
 from trailcam_export.convert.to_onnx import convert_onnx_float32, quantise_onnx, to_float16
@@ -19,6 +19,7 @@ from trailcam_export.convert.variants import Variant
 from trailcam_export.inference.batches import Images
 from trailcam_export.inference.parity import check_parity
 from trailcam_export.inference.predict import FilePredictor, Predictor
+from trailcam_export.onnx_model.open_onnx import OnnxClassifier
 from trailcam_export.run.plan import ExportPlan
 from trailcam_export.run.resume_cache import ConvertedFile, ResumeCache
 from trailcam_export.tflite.checks import check_graph
@@ -32,7 +33,7 @@ class VariantConverter:
     """Converts one trained model.
 
     Args:
-        model: (N, H, W, 3) uint8 RGB to (N, K) float32 logits.
+        model: (N, H, W, 3) uint8 RGB to (N, K) float32 logits; of ONNX only ONNX files are made.
         trained: runs it.
         plan: of the export.
         calibration: returns the calibration images for a variant, by the name for progress, anew at each call.
@@ -42,7 +43,7 @@ class VariantConverter:
 
     def __init__(
         self,
-        model: keras.Model,
+        model: keras.Model | OnnxClassifier,
         trained: Predictor,
         plan: ExportPlan,
         calibration: Callable[[str], Iterator[Image]],
@@ -53,8 +54,11 @@ class VariantConverter:
         self._calibration, self._parity_images = calibration, parity_images
         self._quantizer, self._cache = plan.quantizer, cache
         self._zoom = plan.zoom
-        self._kernels = kernel_size(model)
         self._onnx: onnx.ModelProto | None = None
+        if isinstance(model, OnnxClassifier):
+            self._onnx, self._kernels = model.proto, onnx_kernel_size(model.proto)
+        else:
+            self._kernels = kernel_size(model)
 
     def convert(self, variant: Variant) -> ConvertedFile:
         """Convert, check and keep one variant; a file in the cache is used as it is.

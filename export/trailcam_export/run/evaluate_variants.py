@@ -7,11 +7,12 @@ import numpy as np
 from trailcam_core.field.views import field_figures, is_crop, read_groups
 from trailcam_core.spec import FieldFigures
 from trailcam_export.convert.variants import MIXED_INT8, Variant
+from trailcam_export.foreign.other_scalings import other_scalings
 from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.diagnosis import SWAP_COUNT, ChannelSwap, diagnose
 from trailcam_export.gate.gate import GateResult, evaluate_gate, with_cause, with_crops, with_parity
 from trailcam_export.gate.presets import Preset
-from trailcam_export.gate.reference_check import SwappedColours, check_reference
+from trailcam_export.gate.reference_check import SwappedColours, check_reference, check_scaling
 from trailcam_export.gate.statistics import ClassIds, DriftStatistics, ModelOutputs, measure_drift
 from trailcam_export.inference.batches import Images, Logits, fit_file
 from trailcam_export.inference.predict import FilePredictor, Predictor
@@ -50,11 +51,14 @@ def check_trained_reference(predictor: Predictor, logits: LogitsBySet, session: 
     """Return the probable fault of the trained model itself; a few images are run again with exchanged colours.
 
     Raises:
-        ExportError: the labels are certainly in another order than its outputs.
+        ExportError: the labels are certainly in another order than its outputs, or its pixel range is another one.
         SourceError: a picture cannot be read.
     """
     plan, class_ids = session.plan, session.class_ids("test")
-    exchanged = predictor.logits(np.ascontiguousarray(_sample(plan)[..., ::-1]))
+    images = _sample(plan)
+    answers = [(text, other.logits(images)) for text, other in other_scalings(plan.foreign_model)]
+    check_scaling(logits["test"][:: _stride(plan)], class_ids[:: _stride(plan)], answers, plan.model_path)
+    exchanged = predictor.logits(np.ascontiguousarray(images[..., ::-1]))
     sampled = slice(None, None, _stride(plan))
     swapped = SwappedColours(class_ids[sampled], logits["test"][sampled], exchanged)
     return check_reference(logits["test"], class_ids, plan.run.labels, swapped, plan.model_path)

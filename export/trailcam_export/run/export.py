@@ -32,6 +32,8 @@ from trailcam_export.gate.statistics import Score
 from trailcam_export.inference.batches import fit_file
 from trailcam_export.inference.predict import KerasPredictor
 from trailcam_export.keras_model.load_run_model import open_trained_model
+from trailcam_export.onnx_model.open_onnx import OnnxClassifier
+from trailcam_export.onnx_model.predict import OnnxPredictor, onnx_feature_function
 from trailcam_export.report.findings import Findings, FixFindings
 from trailcam_export.run.cache_key import cache_inputs
 from trailcam_export.run.convert_variant import VariantConverter
@@ -103,7 +105,7 @@ def export_run(request: ExportRequest, progress: Progress = silent) -> ExportRep
     )
 
 
-def _open_model(plan: ExportPlan, progress: Progress) -> keras.Model:
+def _open_model(plan: ExportPlan, progress: Progress) -> keras.Model | OnnxClassifier:
     if plan.foreign_model is not None:
         return plan.foreign_model
     progress("opening the trained model", 0, 1)
@@ -112,20 +114,23 @@ def _open_model(plan: ExportPlan, progress: Progress) -> keras.Model:
     return model
 
 
-def _select_calibration(session: ExportSession, model: keras.Model) -> CalibrationSelection:
+def _select_calibration(session: ExportSession, model: keras.Model | OnnxClassifier) -> CalibrationSelection:
     """Select the calibration images, or take the selection of an interrupted export."""
     candidates = session.plan.candidates
     if not candidates.pool:
         return CalibrationSelection(CalibrationSet(()), ())
     kept = session.cache.load_selection(candidates.pool, candidates.frames)
     if kept is None:
-        kept = select_calibration(feature_function(model), candidates, session.progress)
+        onnx = isinstance(model, OnnxClassifier)
+        features = onnx_feature_function(model.proto) if onnx else feature_function(model)
+        kept = select_calibration(features, candidates, session.progress)
         session.cache.save_selection(kept)
     return kept
 
 
-def _measure_trained(session: ExportSession, model: keras.Model) -> Reference:
-    plan, predictor = session.plan, KerasPredictor(model)
+def _measure_trained(session: ExportSession, model: keras.Model | OnnxClassifier) -> Reference:
+    plan = session.plan
+    predictor = OnnxPredictor(model.proto) if isinstance(model, OnnxClassifier) else KerasPredictor(model)
     # a float32 file gives the same numbers on validation, or parity would stop the export
     without = "validation" if any(variant.scheme == "float32" for variant in plan.variants) else None
     logits = session.measure_logits(_TRAINED, plan.model_sha256, "the trained model", lambda: predictor, without)
@@ -134,7 +139,7 @@ def _measure_trained(session: ExportSession, model: keras.Model) -> Reference:
 
 
 def _make_converter(
-    session: ExportSession, model: keras.Model, trained: Reference, pictures: CalibrationSet
+    session: ExportSession, model: keras.Model | OnnxClassifier, trained: Reference, pictures: CalibrationSet
 ) -> VariantConverter:
     plan = session.plan
 

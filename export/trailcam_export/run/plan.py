@@ -12,7 +12,6 @@ from trailcam_core.bundle.manifest import manifest_to_bytes
 from trailcam_core.datasets.run_directory import Run, SplitRow, check_pictures, read_run
 from trailcam_core.errors import BundleError, ExportError
 from trailcam_core.files.digest import file_sha256
-from trailcam_core.inference.tflite import ValueRange
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.network.secrets import mask_text
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec, schema_version_of
@@ -21,9 +20,10 @@ from trailcam_export.calibration.select import CalibrationCandidates, find_frame
 from trailcam_export.convert.embedded_metadata import EmbeddedMetadata
 from trailcam_export.convert.quantise import QUANTIZERS
 from trailcam_export.convert.variants import DEFAULT_VARIANTS, FIX_NEEDS, Variant
+from trailcam_export.foreign.foreign_run import ForeignModel, OpenedRun, open_foreign_run, split_foreign_run
 from trailcam_export.gate.presets import DEFAULT_PRESET, PRESETS, Preset
 from trailcam_export.inference.parity import PARITY_COUNT
-from trailcam_export.keras_model.foreign_run import ForeignModel, OpenedRun, open_foreign_run, split_foreign_run
+from trailcam_export.onnx_model.open_onnx import OnnxClassifier
 from trailcam_export.run.golden_vectors import choose_golden_files
 from trailcam_export.run.output_rule import choose_score, find_ood_images
 
@@ -63,7 +63,7 @@ class ExportRequest:
 class ExportPlan:
     """A request whose inputs are resolved; ``draft`` is the manifest without anything measured.
 
-    ``foreign_model`` is the model that was trained elsewhere, opened and rebuilt, and ``value_range`` its stated input
+    ``foreign_model`` is the model that was trained elsewhere, opened and rebuilt, and ``pixel_range`` its stated input
     range. ``ood_files`` are the out-of-distribution images for evaluation.
     """
 
@@ -79,8 +79,8 @@ class ExportPlan:
     score_name: str
     golden_files: tuple[Path, ...]
     ood_files: tuple[Path, ...]
-    value_range: ValueRange | None
-    foreign_model: keras.Model | None
+    pixel_range: str
+    foreign_model: keras.Model | OnnxClassifier | None
     notes: tuple[str, ...]
     zoom: bool = False
 
@@ -112,6 +112,8 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> ExportPlan
         ValueError: not exactly one of ``run`` and ``foreign``, no variant, or an unknown quantizer.
     """
     check_request(request)
+    if request.foreign is not None:
+        request.foreign.check_variants(request.variants)
     opened = open_foreign_run(request.foreign, request.data, progress) if request.foreign is not None else None
     run = opened.run if opened is not None else _read_run(request)
     model_path = request.foreign.model if request.foreign is not None else run.model_path
@@ -136,7 +138,7 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> ExportPlan
         score_name=choose_score(run),
         golden_files=tuple(choose_golden_files(run, data, request.golden)),
         ood_files=ood_files,
-        value_range=request.foreign.value_range if request.foreign is not None else None,
+        pixel_range=request.foreign.pixel_range if request.foreign is not None else "",
         foreign_model=opened.model if opened is not None else None,
         notes=(*notes, *ood_notes),
         zoom=request.zoom,

@@ -64,7 +64,9 @@ class FakeRay(ModuleType):
         def start(*words: object) -> SimpleNamespace:
             self.started += 1
             return SimpleNamespace(
-                version=_Method(lambda: self.version()), analyse=_Method(lambda tasks: self.analyse(tasks))
+                version=_Method(lambda: self.version()),
+                analyse=_Method(lambda tasks: self.analyse(tasks)),
+                end=_Method(lambda: None),
             )
 
         return SimpleNamespace(remote=start)
@@ -172,3 +174,8 @@ def test_a_cluster_that_cannot_work_is_an_error(fault: str, ray: FakeRay, monkey
         monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(DeviceError, match=expected[fault]):
         run_all(RayPool(AnalysisSettings(), "nowhere" if fault == "nowhere" else "auto"), tasks(4))
+
+
+def test_an_address_at_which_nothing_answers_is_refused_at_once(ray: FakeRay) -> None:
+    with pytest.raises(DeviceError, match=r"127.0.0.1:9: no Ray cluster can be used there .*refused"):
+        RayPool(AnalysisSettings(), "127.0.0.1:9")

@@ -1,7 +1,7 @@
 """A camera in a process that may be killed: ``camera_process.py CONFIG SCRIPT``.
 
-``SCRIPT`` are the frames of a live source at 5 per second: "red*9 grey*200". For each frame a line "frame COLOUR TIME" is
-printed, with the monotonic time at which it left the source.
+``SCRIPT`` are the frames of a live source at 5 per second: "red*9 grey*200". For each frame a line
+"frame COLOUR TIME" is printed, with the monotonic time at which it left the source.
 """
 
 import importlib.util

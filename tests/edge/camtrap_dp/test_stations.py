@@ -36,7 +36,7 @@ def store(open_store: OpenStore, make_visit: MakeVisit, tmp_path: Path) -> Path:
     opened = open_store()
     with opened.database.transaction() as connection:
         connection.execute(
-            "INSERT INTO stations VALUES ('oak', NULL, NULL, NULL, 'UTC'), ('elm', 52.6, 23.6, NULL, 'UTC')"
+            "INSERT INTO stations (deployment_id, latitude, longitude) VALUES ('oak', NULL, NULL), ('elm', 52.6, 23.6)"
         )
     for number, (station, label) in enumerate([("oak", "cow"), ("oak", "lynx"), ("elm", "bobcat"), ("elm", "unknown")]):
         box = Box(0.1, 0.2, 0.3, 0.4) if number == 0 else None

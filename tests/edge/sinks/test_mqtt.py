@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from trailcam_edge.sinks.home_assistant import discovery_topic, former_discovery_topic
 from trailcam_edge.sinks.mqtt import MqttSink
 from trailcam_edge.sinks.settings import MqttSettings
 from trailcam_edge.sinks.worker import SinkError, SinkWorker
@@ -80,6 +81,10 @@ class Listener:
     def on(self, topic: str) -> list[bytes]:
         return [payload for name, payload, _ in list(self.heard) if name == topic]
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Leave a retained message, as an earlier version did."""
+        self._client.publish(topic, payload, qos=1, retain=True).wait_for_publish(5)
+
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
@@ -100,7 +105,7 @@ def make_sink(tmp_path: Path) -> Iterator[Callable[..., MqttSink]]:
 
     def make(broker: Broker, **changes: Any) -> MqttSink:
         password, timeout_s = changes.pop("password", None), changes.pop("timeout_s", 5.0)
-        settings = MqttSettings("127.0.0.1", "cam1", broker.port, **changes)
+        settings = MqttSettings("127.0.0.1", changes.pop("camera_id", "cam1"), broker.port, **changes)
         made.append(MqttSink(settings, tmp_path / "store", "0.1.0", password, timeout_s))
         return made[-1]
 
@@ -128,6 +133,26 @@ def test_an_event_arrives_and_the_state_is_retained(broker: Broker, make_sink: C
     assert config["components"]["trailcam_cam1_animal"]["platform"] == "sensor"
     assert "trailcam/cam1/visit" not in retained
     late.close()
+
+
+@pytest.mark.parametrize("owner", ["gate.1", "gate_1"])
+def test_the_device_of_an_earlier_version_is_removed_unless_it_is_of_another_camera(
+    broker: Broker, make_sink: Callable[..., MqttSink], owner: str
+) -> None:
+    listener = Listener(broker.port)
+    former = former_discovery_topic("homeassistant", "gate.1")
+    payload = json.dumps({"state_topic": f"trailcam/{owner}/state"}).encode()
+    listener.publish(former, payload)
+    make_sink(broker, camera_id="gate.1").deliver(event(1))
+    wait_until(lambda: bool(listener.on("trailcam/gate.1/state")))
+    if owner == "gate.1":
+        wait_until(lambda: listener.on(former) == [payload, b""])
+    late = Listener(broker.port)
+    wait_until(lambda: bool(late.on("trailcam/gate.1/state")))
+    assert late.on(former) == ([] if owner == "gate.1" else [payload])
+    assert late.on(discovery_topic("homeassistant", "gate.1"))
+    late.close()
+    listener.close()
 
 
 def test_a_goodbye_says_offline(broker: Broker, make_sink: Callable[..., MqttSink]) -> None:

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from dying import MODES, collect_log, counted, in_child
 
-from trailcam_edge.events import BlindTime, Moment, Visit
+from trailcam_edge.events import BlindTime, Moment, Visit, VisitChange
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.settings import StoreSettings
@@ -60,6 +60,11 @@ def work(folder: Path, first: int, acknowledge: Callable[[str], None]) -> None:
         store = EventStore(replace(LIMITS, folder=folder))
         watch = store.begin_watch(moment(0, boot), "tiny-1.0.0")
         for number in range(first, first + NEW_VISITS // 2):
+            store.add_change(VisitChange("opened", visit(number, boot)))
+            acknowledge(f"visit {boot}-{number:05}")
+            if number % 2:
+                better = replace(visit(number, boot), best_frame=_NOISE[(number + 1) % 4])
+                store.add_change(VisitChange("updated", better))
             event_id = store.add_visit(visit(number, boot))
             acknowledge(f"visit {boot}-{number:05}")
             store.acknowledge("mqtt", event_id)
@@ -80,6 +85,7 @@ def inspect(folder: Path, said: list[str], last_number: int) -> None:
     taken = usage.database_bytes + usage.pictures_bytes
     assert taken <= LIMITS.max_bytes, taken
     sink = store.acknowledged("mqtt")
+    assert store.queue.open_labels() == ()
     store.close()
     connection = sqlite3.connect(folder / "events.db")
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -11,8 +11,8 @@ from PIL import Image
 
 from trailcam_core.images.boxes import Box
 from trailcam_edge.events import BlindTime
-from trailcam_edge.store.disk import quota as room
-from trailcam_edge.store.disk.quota import StoreUsage
+from trailcam_edge.store import quota as room
+from trailcam_edge.store.quota import StoreUsage
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.records import CSV_HEADER, csv_row, event_json
 from trailcam_edge.store.settings import StoreSettings

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from trailcam_core.errors import ExportError
-from trailcam_export.gate.reference_check import SwappedColours, check_reference
+from trailcam_export.gate.reference_check import SwappedColours, check_reference, check_scaling
 from trailcam_export.gate.statistics import ClassIds
 from trailcam_export.inference.batches import Logits
 
@@ -88,3 +88,34 @@ def test_labels_that_no_picture_shows_keep_a_place_in_the_order(class_ids: Class
     order = np.array([9, 0, 2, 3, 4, 5, 6, 7, 8, 1])
     with pytest.raises(ExportError, match=r"is: b, i, c, d, e, f, g, h, j, a\."):
         _doubt(class_ids[shown], order[class_ids[shown]], by_chance[shown])
+
+
+def test_a_model_that_is_surely_better_with_another_range_is_refused_and_the_best_one_named(
+    class_ids: ClassIds, by_chance: npt.NDArray[np.intp]
+) -> None:
+    others = [
+        ("--input-range 0 1", _logits(_answers(class_ids, 0.5))),
+        ("--input-range 0 255", _logits(_answers(class_ids, 0.9))),
+        ("--input-range -1 1", _logits(by_chance)),
+    ]
+
+    with pytest.raises(
+        ExportError, match=r"theirs\.keras: right on .* with --input-range 0 255: they are scaled twice"
+    ):
+        check_scaling(_logits(by_chance), class_ids, others, MODEL)
+
+
+@pytest.mark.parametrize("right", [0.9, 1.0])
+def test_a_model_that_is_as_good_with_another_range_is_not_refused(class_ids: ClassIds, right: float) -> None:
+    answers = _logits(_answers(class_ids, right))
+
+    check_scaling(answers, class_ids, [("--input-range 0 1", answers)], MODEL)
+    check_scaling(
+        answers[:6], class_ids[:6], [("--input-range 0 1", _logits(class_ids[:6]))], MODEL
+    )  # too few to prove
+
+
+def test_one_answer_for_everything_is_no_better_range(class_ids: ClassIds) -> None:
+    always = _logits(np.zeros(200, np.intp))
+
+    check_scaling(_logits((class_ids + 1) % 10), class_ids, [("--input-range 0 1", always)], MODEL)

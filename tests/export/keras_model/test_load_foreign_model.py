@@ -326,6 +326,16 @@ def test_operations_that_fit_no_usual_range_are_asked_about(save: Any, steps: An
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras while it saves
+def test_layer_classes_that_keras_does_not_have_are_named(tmp_path: Path) -> None:
+    parts = {"call": lambda self, x: x, "__module__": "their_package.layers"}
+    path = tmp_path / "theirs.keras"
+    _network(type("Sharpen", (keras.layers.Layer,), parts)(name="sharpen")).save(path)
+
+    with pytest.raises(ExportError, match="holds the layer classes Sharpen, which Keras does not have"):
+        open_foreign_model(path, LABELS)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras while it saves
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_a_lambda_layer_is_named_with_a_cure(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"theirs{suffix}"

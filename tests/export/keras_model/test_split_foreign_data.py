@@ -13,7 +13,7 @@ import pytest
 import trailcam_export.keras_model.split_foreign_data
 from trailcam_core.errors import BundleError, ExportError
 from trailcam_core.spec import InputSpec
-from trailcam_export.keras_model.foreign_run import ForeignModel, open_foreign_run, split_foreign_run
+from trailcam_export.foreign.foreign_run import ForeignModel, open_foreign_run, split_foreign_run
 from trailcam_export.keras_model.split_foreign_data import split_folder
 from trailcam_export.run.plan import ExportRequest, make_plan
 

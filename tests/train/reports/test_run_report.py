@@ -13,6 +13,7 @@ from trailcam_core.statistics.clustered import Rate
 from trailcam_train.data.dataset import Unreadable
 from trailcam_train.evaluation.evaluate import compute_metrics
 from trailcam_train.evaluation.ood import OodLogits, SplitLogits
+from trailcam_train.evaluation.verdict import Training, judge
 from trailcam_train.fitting.checkpoints import EpochRow
 from trailcam_train.recipe.toml import override
 from trailcam_train.recipes.find import find_recipe
@@ -52,11 +53,12 @@ def page(tmp_path: Path) -> Page:
     # Answered unsurely, so that a class is usually met with less confidence than the mistakes on the test have.
     validation = SplitLogits(np.eye(3)[class_ids] * 1.0, class_ids)
     others = OodLogits({"cars": np.zeros((3, 3))}, {"cars": np.zeros((3, 3))})
+    metrics = compute_metrics(OUTPUT, validation, test, others)
     return Page(
         name="cnn-1",
         recipe=override(find_recipe("cnn"), ["input.height=32", "input.width=32"]),
         labels=LABELS,
-        metrics=compute_metrics(OUTPUT, validation, test, others),
+        metrics=metrics,
         history=tuple(EpochRow(n, "all", 0.1, 1 / n, 0.5, 1 / n, 0.6, 1.0) for n in (1, 2, 3)),
         provenance={"data": "/photos", "keras": "3"},
         unreadable=(Unreadable("fox/broken.jpg", "cut off"),),
@@ -67,6 +69,7 @@ def page(tmp_path: Path) -> Page:
         model=network(
             keras.layers.Conv2D(40, 3, name="edges"), keras.layers.MaxPooling2D(4), keras.layers.Conv2D(4, 3)
         ),
+        verdict=judge(metrics["test"], Training("runs/cnn-1", "/photos", pretrained=False, training_pictures=30)),
     )
 
 
@@ -139,9 +142,46 @@ def test_five_likeliest_answers_are_no_figure_of_three_classes(page: Page) -> No
 
 
 def test_the_points_of_the_reliability_chart_come_with_their_counts(page: Page) -> None:
-    calibration = section(render_report(page), "Calibration")
+    many = SplitLogits(np.tile(page.test.logits, (12, 1)), np.tile(page.test.class_ids, 12))
+    metrics = {**page.metrics, "test": compute_metrics(LABELS, page.validation, many)["test"]}
+
+    calibration = section(render_report(replace(page, metrics=metrics)), "Calibration")
 
     assert {"as trained", "with temperature", "pictures"} <= set(calibration.texts)
+
+
+def test_few_test_pictures_make_no_reliability_chart(page: Page) -> None:
+    calibration = section(render_report(page), "Calibration")
+
+    assert "9 test pictures are too few" in calibration.text
+    assert calibration.tags["figure"] == 0
+
+
+def test_a_class_that_is_never_answered_has_no_precision(page: Page) -> None:
+    logits = np.eye(3)[[0, 1, 0, 0, 1, 0, 0, 1, 0]] * 4.0
+    test = SplitLogits(logits, page.test.class_ids)
+    metrics = compute_metrics(LABELS, page.validation, test)
+
+    classes = section(render_report(replace(page, test=test, metrics=metrics)), "Classes")
+
+    assert metrics["test"]["per_class"]["owl"]["precision"] is None
+    assert classes.texts[-8:] == ["owl", "3", "0.0%", "0.0% to 56.1%", "0", "\N{EN DASH}", "\N{EN DASH}", "0.000"]
+
+
+def test_a_model_that_is_often_wrong_itself_suspects_no_label(page: Page) -> None:
+    wrong = SplitLogits(np.eye(3)[[1, 2, 0, 1, 1, 2, 0, 1, 2]] * 4.0, page.test.class_ids)
+
+    errors = section(render_report(replace(page, test=wrong)), "Likely label errors")
+
+    assert "itself wrong on 22% of the validation and test pictures" in errors.text
+    assert not errors.alts
+
+
+def test_the_summary_compares_with_guessing_and_says_what_to_do(page: Page) -> None:
+    text = HtmlPage(render_report(page)).text
+
+    assert "Always answering fox & <hare> would be right on 33.3% of the test pictures" in text
+    assert page.verdict.advice[0] in text
 
 
 def test_a_model_without_mistakes_says_so(page: Page) -> None:

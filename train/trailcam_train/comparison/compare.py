@@ -1,7 +1,8 @@
 """Compare two runs, with a paired test on the test pictures that both have answered.
 
-Pictures are identified by their sha256. Runs with different splits are compared on their common test pictures; a
-picture that one of them was trained on is excluded. No training framework is needed.
+Pictures are identified by their sha256. The test is of all test pictures of both runs that neither was trained on. With
+different splits a test picture of one may be a validation picture of the other: it counts, and a warning states it. No
+training framework is needed.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from trailcam_train.comparison.paired_predictions import Estimate, PairedResult,
 from trailcam_train.evaluation.bootstrap import calibration_error_interval, macro_f1_interval
 from trailcam_train.evaluation.predictions import Prediction, read_predictions
 
+_TOP = 5
 _ORIGIN = ("data", "machine", "backend", "keras", "trailcam", "precision", "teacher")  # what else may explain a delta
 
 
@@ -70,18 +72,26 @@ def compare_runs(first: Run, second: Run) -> Comparison:
     names = _names(first, second)
     answers = read_predictions(first, "test"), read_predictions(second, "test")
     warnings = _find_leaks(first, second, names)
-    pairing = pair_predictions(answers[0], answers[1])
+    held_out = _held_out_answers(first, answers[0], answers[1]), _held_out_answers(second, answers[1], answers[0])
+    pairing = pair_predictions(held_out[0], held_out[1])
     if not pairing.n:
         raise TrainError(
             f"{first.path} and {second.path} have no test picture in common (by sha256), so nothing can be compared. "
             f'{" ".join(warnings)} Train one with the split of the other: "--split {first.path / "split.csv"}".'
         )
-    digests = [{answer.row.sha256 for answer in found} for found in answers]
-    for name, own, other in zip(names, digests, reversed(digests), strict=True):
+    digests, answered = _digests(answers), _digests(held_out)
+    for number, name in enumerate(names):
+        own, other = digests[number], answered[1 - number]
         if own - other:
             warnings.append(
-                f"{len(own - other):,} of the {len(own):,} test pictures of {name} are not in the test of the other "
-                "run and are left out."
+                f"{len(own - other):,} of the {len(own):,} test pictures of {name} are in neither test nor validation "
+                "of the other run and are left out."
+            )
+        chosen_by = (answered[number] - own) & digests[1 - number]
+        if chosen_by:
+            warnings.append(
+                f"{len(chosen_by):,} test pictures of the other run are validation pictures of {name}. They chose its "
+                "best epoch, which favours it a little."
             )
     if pairing.relabelled:
         warnings.append(f"{pairing.relabelled:,} common pictures have another label in the other run and are left out.")
@@ -92,6 +102,18 @@ def compare_runs(first: Run, second: Run) -> Comparison:
         pairing,
         tuple(warnings),
     )
+
+
+def _held_out_answers(run: Run, tested: Sequence[Prediction], other: Sequence[Prediction]) -> tuple[Prediction, ...]:
+    """Return the answers of a run to its own test pictures, and to those of the other that are its validation."""
+    wanted = {answer.row.sha256 for answer in other}
+    learned = {row.sha256 for row in run.pictures("train")}
+    validation = [answer for answer in read_predictions(run, "validation") if answer.row.sha256 in wanted - learned]
+    return (*tested, *validation)
+
+
+def _digests(answers: Sequence[Sequence[Prediction]]) -> list[set[str]]:
+    return [{answer.row.sha256 for answer in found} for found in answers]
 
 
 def _check_labels(first: Run, second: Run) -> None:
@@ -165,7 +187,10 @@ def _describe(run: Run, name: str, answers: Sequence[Prediction]) -> RunSummary:
 
 
 def _read_top5(run: Run, n: int) -> Estimate | None:
-    """Return top-5 of ``metrics.json``, because ``predictions.csv`` holds only the first answer."""
+    """Return top-5 of ``metrics.json``, because ``predictions.csv`` holds only the first answer.
+
+    None for five labels and fewer: every label is among five answers then.
+    """
     test = run.metrics.get("test")
     if not isinstance(test, dict) or test.get("n") != n:
         raise TrainError(
@@ -173,7 +198,7 @@ def _read_top5(run: Run, n: int) -> Estimate | None:
             "written by one training: copy the whole folder again."
         )
     value = test.get("top5")
-    if not isinstance(value, int | float) or not 0 <= value <= 1:
+    if len(run.labels) <= _TOP or not isinstance(value, int | float) or not 0 <= value <= 1:
         return None
     return Estimate(float(value), *wilson_interval(round(value * n), n))
 

@@ -10,6 +10,7 @@ from trailcam_train.comparison.paired_predictions import Estimate, PairedResult
 
 _ALPHA = 0.05  # of the verdict
 _UNKNOWN = "unknown"
+_TOP5 = "top-5"
 
 
 def render_comparison(comparison: Comparison) -> str:
@@ -21,7 +22,7 @@ def render_comparison(comparison: Comparison) -> str:
         *((item.key, item.first or "-", item.second or "-") for item in comparison.differences),
         ("", "", ""),
         ("own test pictures", f"{first.n:,}", f"{second.n:,}"),
-        *((title, show(first), show(second)) for title, show in _FIGURES),
+        *((title, show(first), show(second)) for title, show in _FIGURES if _is_known(title, first, second)),
     ]
     lines = [f"WARNING  {text}" for text in comparison.warnings]
     lines += [""] if lines else []
@@ -69,6 +70,11 @@ def _points(figure: Estimate) -> tuple[str, str]:
     return f"{100 * figure.value:+.1f}", f"{100 * figure.low:+.1f} to {100 * figure.high:+.1f}"
 
 
+def _is_known(title: str, first: RunSummary, second: RunSummary) -> bool:
+    """Return whether a figure has a row: top-5 has none if neither run has more than five labels."""
+    return title != _TOP5 or first.top5 is not None or second.top5 is not None
+
+
 def _share(figure: Estimate | None) -> str:
     return f"{figure.value:.1%} ({figure.low:.1%} to {figure.high:.1%})" if figure else _UNKNOWN
 
@@ -98,7 +104,7 @@ _COSTS: _Shows = (
 )
 _FIGURES: _Shows = (
     ("top-1", lambda side: _share(side.top1)),
-    ("top-5", lambda side: _share(side.top5)),
+    (_TOP5, lambda side: _share(side.top5)),
     ("macro-F1", lambda side: _plain(side.macro_f1)),
     ("calibration error", lambda side: _plain(side.calibration_error)),
 )

@@ -88,16 +88,16 @@ def _confidence_metrics(answers: SplitLogits, temperature: float, when: str) -> 
 def _class_metrics(confusion: npt.NDArray[np.integer[Any]], number: int) -> dict[str, Any]:
     hits, n = int(confusion[number, number]), int(confusion[number].sum())
     answered = int(confusion[:, number].sum())
-    recall, precision = hits / n if n else 0.0, hits / answered if answered else 0.0
+    recall = hits / n if n else 0.0
     recall_low, recall_high = wilson_interval(hits, n)
-    precision_low, precision_high = wilson_interval(hits, answered)
+    precision_low, precision_high = wilson_interval(hits, answered) if answered else (None, None)
     return {
         "n": n,
         "recall": recall,
         "recall_low": recall_low,
         "recall_high": recall_high,
         "answered": answered,
-        "precision": precision,
+        "precision": hits / answered if answered else None,  # a class that is never answered has none
         "precision_low": precision_low,
         "precision_high": precision_high,
         "f1": 2 * hits / (n + answered) if n + answered else 0.0,

@@ -22,6 +22,7 @@ from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import sync_directory, write_file
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.input.epoch_order import gather_views, repeat_counts
+from trailcam_train.input.share import Share
 from trailcam_train.models.frozen_inference import compile_inference
 
 Batch = tuple[npt.NDArray[Any], npt.NDArray[np.int32]]  # what a network takes, (N, ...), and class_ids (N,)
@@ -41,11 +42,15 @@ class Stream(Protocol):
         """Return the number of batches in an epoch."""
 
     def epoch(self, number: int, start_batch: int = 0) -> Iterator[Batch]:
-        """Yield the batches of epoch ``number``."""
+        """Yield this host's part of the batches of epoch ``number``."""
 
     @property
     def batch_size(self) -> int:
-        """Pictures per batch."""
+        """Pictures per batch, on all hosts together."""
+
+    @property
+    def share(self) -> Share:
+        """This host's share of each batch."""
 
     def order(self, number: int) -> npt.NDArray[np.intp]:
         """Return the positions in ``rows`` in the order in which epoch ``number`` gives them."""
@@ -83,6 +88,11 @@ class FeatureStream:
         """Pictures per batch."""
         return self._pictures.batch_size
 
+    @property
+    def share(self) -> Share:
+        """This host's share of each batch."""
+        return self._pictures.share
+
     def order(self, number: int) -> npt.NDArray[np.intp]:
         """Return the positions in ``rows`` in the order in which epoch ``number`` gives them."""
         return self._pictures.order(number)
@@ -92,8 +102,8 @@ class FeatureStream:
         order, step = self.order(number), self.batch_size
         numbers = (number + repeat_counts(order)) % len(self._views)
         for start in range(start_batch * step, len(order), step):
-            positions = order[start : start + step]
-            yield gather_views(self._views, numbers[start : start + step], positions), self._class_ids[positions]
+            part = self.share.within(start, min(len(order), start + step))
+            yield gather_views(self._views, numbers[part], order[part]), self._class_ids[order[part]]
 
     def view(self, number: int) -> Iterator[Batch]:
         """Yield view ``number`` of every picture once, in the order of ``rows``."""

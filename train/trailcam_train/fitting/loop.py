@@ -43,7 +43,7 @@ from trailcam_train.fitting.checkpoints import (
 )
 from trailcam_train.fitting.frozen_features import Stream, remove_features
 from trailcam_train.fitting.losses import make_batch
-from trailcam_train.fitting.multi_host import local_part
+from trailcam_train.fitting.multi_host import gather_batches, local_forward
 from trailcam_train.fitting.phases import PhaseSetup, Task, averaged, prepare_phase
 from trailcam_train.fitting.tensorboard_log import StepRow, log_epoch, log_interpolation
 from trailcam_train.models.runtime import seed_epoch
@@ -100,13 +100,22 @@ def learning_rate(phase: Phase, step: int, steps_per_epoch: int) -> float:
 
 
 def predict_logits(model: keras.Model, stream: Stream, progress: Progress = silent) -> tuple[Floats, Ints]:
-    """Return the logits, (N, K) float32, and class ids, (N,) int32, of every picture of a stream, in its order."""
-    logits, class_ids = [], []
+    """Return the logits, (N, K) float32, and class ids, (N,) int32, of every picture of a stream, in its order.
+
+    Each of several hosts answers its part of every batch, and all of them get all answers.
+    """
+    shared = stream.share.count > 1
+    forward = local_forward(model) if shared else model.predict_on_batch
+    logits: list[Floats] = []
+    class_ids: list[Ints] = []
     with closing(stream.epoch(0)) as batches:  # type: ignore[type-var]
         for done, (images, ids) in enumerate(batches, start=1):
-            logits.append(np.asarray(model.predict_on_batch(images), np.float32))
+            empty = np.empty((0, model.output_shape[-1]), np.float32)
+            logits.append(np.asarray(forward(images), np.float32) if len(ids) else empty)
             class_ids.append(ids)
             progress("evaluating", done, len(stream))
+    if shared:
+        return gather_batches(logits, class_ids, stream.share.size(stream.batch_size))
     return np.concatenate(logits), np.concatenate(class_ids)
 
 
@@ -205,7 +214,7 @@ def _train_epoch(setup: PhaseSetup, state: State, progress: Progress) -> list[St
             answers = None if teacher is None else next(teacher)
             ood = None if outliers is None else next(outliers)
             step = make_batch(recipe, task.class_weights, images, class_ids, answers, ood)
-            found = setup.learner.train_on_batch(*local_part(step.images, step.targets, step.weights), return_dict=True)
+            found = setup.learner.train_on_batch(step.images, step.targets, step.weights, return_dict=True)
             loss, accuracy = float(found["loss"]), float(found["accuracy"]) * step.accuracy_scale
             if not math.isfinite(loss):
                 raise _not_finite(state, phase, f"in batch {number + 1} of {count}")

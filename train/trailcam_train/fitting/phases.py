@@ -21,6 +21,9 @@ from trailcam_train.fitting.teacher import Teacher, cache_teacher_logits
 from trailcam_train.models.runtime import jit_setting
 from trailcam_train.recipe.schema import Phase, Recipe
 
+_LEAST_MOMENTUM = 0.5  # of a phase of fewer than 20 steps
+_BEGINNINGS_FORGOTTEN = 10  # time constants of the weight average in a phase: exp(-10) of its beginning is left
+
 
 @dataclass(frozen=True)
 class Task:
@@ -76,7 +79,7 @@ def prepare_phase(model: keras.Model, task: Task, phase: Phase, folder: Path, pr
     learner = model
     if phase.views:
         learner, task = _cut(model, task, phase, folder, progress)
-    optimizer = _make_optimizer(task.recipe, phase)
+    optimizer = _make_optimizer(task.recipe, phase, task.batches * phase.epochs)
     optimizer.build(learner.trainable_variables)
     learner.compile(optimizer, loss=make_loss(task.recipe), metrics=[accuracy], jit_compile=jit_setting())
     return PhaseSetup(phase, learner, optimizer, task)
@@ -117,8 +120,18 @@ def _cut(model: keras.Model, task: Task, phase: Phase, folder: Path, progress: P
     return rest, cut
 
 
-def _make_optimizer(recipe: Recipe, phase: Phase) -> keras.optimizers.Optimizer:
-    average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
+def averaging_momentum(ema: float, steps: int) -> float:
+    """Return the momentum of the weight average in a phase of ``steps`` steps: ``ema``, or less in a short phase.
+
+    An average begins at the first weights of a phase. With 0.99 and 75 steps almost half of it is still that beginning,
+    for a new head random numbers. The momentum is bounded so that from 20 steps on the beginning counts for less than
+    exp(-10).
+    """
+    return min(ema, max(_LEAST_MOMENTUM, 1 - _BEGINNINGS_FORGOTTEN / max(1, steps)))
+
+
+def _make_optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers.Optimizer:
+    average = {"use_ema": True, "ema_momentum": averaging_momentum(recipe.ema, steps)} if recipe.ema else {}
     if recipe.optimizer == "adam":
         return keras.optimizers.Adam(phase.learning_rate, **average)
     optimizer = keras.optimizers.AdamW(phase.learning_rate, weight_decay=recipe.weight_decay, **average)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.spec import InputSpec
+from trailcam_train.fitting.multi_host import local_share
 from trailcam_train.input.epoch_order import IN_ORDER, EpochOrder
 from trailcam_train.input.pipeline import DecodedCache, PictureReader, PictureStream
 from trailcam_train.recipe.schema import Recipe
@@ -29,12 +30,13 @@ def training_stream(
     views = distillation.views if distillation.teacher and spec is None else 0
     order = EpochOrder(recipe.seed, shuffle=True, sampling=recipe.sampling, views=views)
     reader = PictureReader(data, spec or recipe.input.spec, recipe.augmentation)
-    return PictureStream(rows, labels, recipe.batch_size, order, reader)
+    return PictureStream(rows, labels, recipe.batch_size, order, reader, local_share())
 
 
 def plain_stream(recipe: Recipe, rows: Sequence[SplitRow], labels: Sequence[str], data: Path) -> PictureStream:
     """Return pictures with the device's own preprocessing, in the order of ``rows``."""
-    return PictureStream(rows, labels, recipe.batch_size, IN_ORDER, PictureReader(data, recipe.input.spec))
+    reader = PictureReader(data, recipe.input.spec)
+    return PictureStream(rows, labels, recipe.batch_size, IN_ORDER, reader, local_share())
 
 
 def outlier_stream(recipe: Recipe, rows: Sequence[SplitRow], root: Path) -> PictureStream:
@@ -46,7 +48,8 @@ def outlier_stream(recipe: Recipe, rows: Sequence[SplitRow], root: Path) -> Pict
     times = -(-recipe.outliers_per_batch // len(rows))
     reader = PictureReader(root, recipe.input.spec, recipe.augmentation, cache=DecodedCache(_CACHE_BYTES))
     order = EpochOrder(recipe.seed, shuffle=True)
-    return PictureStream([*rows] * times, (OUTLIER_LABEL,), recipe.outliers_per_batch, order, reader)
+    repeated = [*rows] * times
+    return PictureStream(repeated, (OUTLIER_LABEL,), recipe.outliers_per_batch, order, reader, local_share())
 
 
 def class_weights(recipe: Recipe, rows: Sequence[SplitRow], labels: Sequence[str]) -> npt.NDArray[np.float32]:

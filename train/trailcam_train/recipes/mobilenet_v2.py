@@ -19,10 +19,11 @@ First the new head alone, then the whole network at a lower rate with BatchNorm 
 import keras
 
 from trailcam_train.input.augmentation import Augmentation
-from trailcam_train.models.backbones import ImageNetFile, load_weights, with_pixel_input
+from trailcam_train.models.backbones import load_weights, with_pixel_input
+from trailcam_train.models.imagenet_file import ImageNetFile
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
-_IMAGENET = ImageNetFile(
+WEIGHTS = ImageNetFile(
     "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
     "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2",
 )
@@ -52,7 +53,7 @@ def build(recipe: Recipe, class_count: int) -> keras.Model:
     backbone = keras.applications.MobileNetV2(
         input_shape=(*size, 3), include_top=False, weights=None, name="mobilenet_v2"
     )
-    load_weights(backbone, recipe.weights, _IMAGENET)
+    load_weights(backbone, recipe.weights, WEIGHTS)
     pixels, features = with_pixel_input(
         backbone, *size, scale=1 / 127.5, offset=-1.0, trains_statistics=recipe.batch_norm == "train"
     )

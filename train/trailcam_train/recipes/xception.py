@@ -12,12 +12,14 @@ in inference mode: letting its statistics follow small batches of another data s
 import keras
 
 from trailcam_train.input.augmentation import ARTICLE
-from trailcam_train.models.backbones import ImageNetFile, load_weights, with_pixel_input
+from trailcam_train.models.backbones import load_weights, with_pixel_input
+from trailcam_train.models.imagenet_file import ImageNetFile
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
-_IMAGENET = ImageNetFile(
+WEIGHTS = ImageNetFile(
     "xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
     "https://storage.googleapis.com/tensorflow/keras-applications/xception",
+    md5="b0042744bf5b25fce3cb969f33bebb97",  # Source: keras.applications.xception
 )
 
 RECIPE = Recipe(
@@ -39,7 +41,7 @@ def build(recipe: Recipe, class_count: int) -> keras.Model:
     """Build the network: (N, H, W, 3) uint8 to (N, class_count) logits."""
     size = (recipe.input.height, recipe.input.width)
     backbone = keras.applications.Xception(input_shape=(*size, 3), include_top=False, weights=None, name="xception")
-    load_weights(backbone, recipe.weights, _IMAGENET)
+    load_weights(backbone, recipe.weights, WEIGHTS)
     pixels, features = with_pixel_input(
         backbone, *size, scale=1 / 127.5, offset=-1.0, trains_statistics=recipe.batch_norm == "train"
     )

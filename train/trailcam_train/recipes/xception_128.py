@@ -31,6 +31,7 @@ from dataclasses import replace
 from trailcam_train.recipe.schema import ModelInput
 from trailcam_train.recipes import xception
 
+WEIGHTS, build = xception.WEIGHTS, xception.build
 RECIPE = replace(
     xception.RECIPE,
     name="xception_128",

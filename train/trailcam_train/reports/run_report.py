@@ -19,6 +19,7 @@ from trailcam_core.report.tables import html_table
 from trailcam_core.spec import FieldFigures
 from trailcam_train.data.dataset import Unreadable
 from trailcam_train.evaluation.ood import KNOWN_ACCEPT_RATE, SplitLogits
+from trailcam_train.evaluation.verdict import Verdict
 from trailcam_train.fitting.checkpoints import EpochRow
 from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipe.toml import recipe_to_toml
@@ -31,6 +32,8 @@ from trailcam_train.reports.run_report_pictures import (
 )
 
 _LISTED = 100  # unreadable files shown; unreadable.csv has all
+_NONE = "\N{EN DASH}"
+_CHART_TESTS = 100  # test pictures below which most points of a reliability chart would be of a handful
 _TOP5_CLASSES = 5  # classes above which a label among five answers is an achievement
 _CLASS = (
     ("class", "{name}"),
@@ -38,8 +41,8 @@ _CLASS = (
     ("recall", "{recall:.1%}"),
     ("95 % interval", "{recall_low:.1%} to {recall_high:.1%}"),
     ("answered", "{answered:,}"),
-    ("precision", "{precision:.1%}"),
-    ("95 % interval", "{precision_low:.1%} to {precision_high:.1%}"),
+    ("precision", "{precision_text}"),
+    ("95 % interval", "{precision_interval}"),
     ("F1", "{f1:.3f}"),
 )
 _OTHERS = (
@@ -65,7 +68,7 @@ class Page:
     """The content of a report.
 
     ``rows`` are the validation and then the test pictures, relative to ``data``; ``validation`` and ``test`` answer
-    them in that order. ``model`` is the network that did.
+    them in that order. ``model`` is the network that did, ``verdict`` compares it with guessing.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Page:
     validation: SplitLogits
     test: SplitLogits
     model: keras.Model
+    verdict: Verdict
     field_figures: FieldFigures | None = None
 
     @property
@@ -107,7 +111,7 @@ def render_report(page: Page) -> str:
     tested, spec = page.tested, page.recipe.input.spec
     sections = [
         ("Training", _curves(page) + _other_teachers(page)),
-        ("Classes", _table(_CLASS, _named(page.metrics["test"]["per_class"]))),
+        ("Classes", _table(_CLASS, _class_rows(page.metrics["test"]["per_class"]))),
         ("Confusion", _confusion(page)),
         ("Calibration", _reliability(page)),
         ("Unknown pictures", _reject(page)),
@@ -136,7 +140,14 @@ def _summary(page: Page) -> Html:
         ".</p><p>Validation: {validation[top1]:.1%} of {validation[n]:,}. Validation pictures chose the best epoch, "
         "the temperature and the reject rule; test pictures chose nothing.</p>",
     ]
-    return fill("".join(parts), worst, worst=test["per_class"][worst], validation=validation, **test)
+    lead = fill("".join(parts), worst, worst=test["per_class"][worst], validation=validation, **test)
+    return lead + _verdict(page)
+
+
+def _verdict(page: Page) -> Html:
+    verdict = page.verdict
+    chance = f"Always answering {verdict.commonest} would be right on {verdict.chance:.1%} of the test pictures."
+    return join(paragraph(text) for text in (chance, *verdict.advice))
 
 
 def _cautions(provenance: dict[str, str]) -> Html:
@@ -210,6 +221,11 @@ def _confusion(page: Page) -> Html:
 
 def _reliability(page: Page) -> Html:
     test = page.metrics["test"]
+    if test["n"] < _CHART_TESTS:
+        return paragraph(
+            f"Temperature {page.metrics['temperature']:.3f}, fitted on validation. {test['n']} test pictures are too "
+            f"few to compare confidence with accuracy: {_CHART_TESTS} are needed."
+        )
     lines = [
         (name, [(item["confidence"], item["accuracy"], item["n"]) for item in test[key]])
         for name, key in (("as trained", "reliability_before"), ("with temperature", "reliability_after"))
@@ -242,6 +258,15 @@ def _reject(page: Page) -> Html:
     if "others" not in page.metrics:
         return text + paragraph('How many other pictures are rejected was not measured: train with "--others DIR".')
     return text + _table(_OTHERS, _named(page.metrics["others"]["groups"]))
+
+
+def _class_rows(per_class: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    rows = _named(per_class)
+    for row in rows:
+        answered = bool(row["answered"])
+        row["precision_text"] = f"{row['precision']:.1%}" if answered else _NONE
+        row["precision_interval"] = f"{row['precision_low']:.1%} to {row['precision_high']:.1%}" if answered else _NONE
+    return rows
 
 
 def _named(records: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ Positions = npt.NDArray[np.intp]
 _THUMBNAIL = InputSpec(128, 128, "letterbox")
 _SHOWN = 24  # mistakes and label errors as pictures; each is about 6 kB of the page
 _LISTED = 300  # label errors by name
+_MOST_WRONG = 0.2  # of the held-out pictures: a worse model contradicts more right labels than wrong ones
 _EXPLAINED = 6  # right and wrong answers each
 _EXPLAINED_PX = 160  # longer side of each picture in a row
 _CHANNELS, _COLUMNS, _CHANNEL_PX = 32, 8, 56  # of a layer
@@ -90,6 +91,12 @@ def show_mistakes(test: Pictures) -> Html:
 
 def show_label_errors(held_out: Pictures) -> Html:
     """Return pictures whose label is likely wrong, among validation and test pictures together."""
+    wrong_fraction = len(held_out.mistakes()) / len(held_out.rows)
+    if wrong_fraction > _MOST_WRONG:
+        return paragraph(
+            f"Not judged: this model is itself wrong on {wrong_fraction:.0%} of the validation and test pictures. A "
+            f"label is suspected only by a model that is wrong on at most {_MOST_WRONG:.0%}."
+        )
     found = find_label_errors(held_out.shares, held_out.class_ids)
     text = paragraph(
         f"{len(found):,} of {len(held_out.rows):,} validation and test pictures are suspected by confident learning: "

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from trailcam_core.datasets.run_directory import Run
 from trailcam_core.field.views import field_figures, read_groups
 from trailcam_core.files.atomic import write_file
 from trailcam_core.inference.decision import probabilities
@@ -13,6 +14,7 @@ from trailcam_core.spec import OutputSpec
 from trailcam_train.evaluation.evaluate import compute_metrics
 from trailcam_train.evaluation.ood import SplitLogits, predict_ood_images
 from trailcam_train.evaluation.predictions import PREDICTIONS_FILE, predictions_to_bytes
+from trailcam_train.evaluation.verdict import Training, Verdict, judge
 from trailcam_train.fitting.checkpoints import State
 from trailcam_train.fitting.loop import predict_logits
 from trailcam_train.fitting.streams import plain_stream
@@ -22,6 +24,18 @@ from trailcam_train.run.partial_run import TrainingJob, json_bytes, now, read_un
 
 MODEL_FILE = "model.keras"
 REPORT_FILE = "report.html"  # written last
+
+
+def judge_run(run: Run) -> Verdict:
+    """Judge a finished run against guessing."""
+    began = run.recipe.get("weights", "none") != "none" or bool(run.provenance.get("teacher"))
+    training = Training(str(run.path), run.provenance.get("data", "DATA"), began, len(run.pictures("train")))
+    return judge(run.metrics["test"], training)
+
+
+def _training_of(job: TrainingJob) -> Training:
+    began = job.recipe.weights != "none" or bool(job.recipe.distillation.teacher)
+    return Training(str(job.folder.with_name(job.name)), str(job.data), began, len(job.pictures("train")))
 
 
 def _output_of(job: TrainingJob) -> OutputSpec:
@@ -81,6 +95,7 @@ def write_evaluation(job: TrainingJob, state: State, progress: Progress) -> None
         validation=validation,
         test=test,
         model=model,
+        verdict=judge(metrics["test"], _training_of(job)),
         field_figures=figures,
     )
     write_file(job.folder / REPORT_FILE, render_report(page).encode("utf-8"))

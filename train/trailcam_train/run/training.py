@@ -11,6 +11,7 @@ import keras
 from trailcam_core.datasets.run_directory import Run, SplitRow, check_pictures, split_to_bytes
 from trailcam_core.errors import DataError, TrainError
 from trailcam_core.files.atomic import remove_staging
+from trailcam_core.files.digest import file_sha256
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.data.class_names import choose_label_map
 from trailcam_train.data.dataset import Dataset, list_class_folders, scan_dataset
@@ -27,7 +28,7 @@ from trailcam_train.fitting.phases import Task
 from trailcam_train.fitting.teacher import model_digests, open_teacher
 from trailcam_train.models.runtime import training_precision
 from trailcam_train.recipe.schema import Recipe
-from trailcam_train.recipes.find import build_network, save_network
+from trailcam_train.recipes.find import build_network, fetch_weights, save_network
 from trailcam_train.run.finish import MODEL_FILE, REPORT_FILE, write_evaluation
 from trailcam_train.run.lock import locked
 from trailcam_train.run.partial_run import (
@@ -77,6 +78,7 @@ def start_training(request: TrainingRequest, progress: Progress = silent) -> Run
     label_map = choose_label_map(list_class_folders(request.data), request.label_map)
     check_start(request.recipe, request.ood)
     precision = training_precision(request.recipe)
+    weights = fetch_weights(request.recipe, progress)
     with data_parallel(request.recipe) as devices:
         # Before the pictures are read, so that a wrong weights file fails fast.
         model = build_network(request.recipe, len(set(label_map.values())), precision)
@@ -85,7 +87,7 @@ def start_training(request: TrainingRequest, progress: Progress = silent) -> Run
         _check_unreadable(dataset)
         rows, groups = _make_rows(request, dataset, progress)
         provenance = {
-            **_provenance(request, dataset),
+            **_provenance(request, dataset, weights),
             "near_duplicates_across": str(count_crossing(rows, groups, dataset)),
             "precision": precision,
             "devices": str(devices),
@@ -206,7 +208,7 @@ def _choose_outliers(request: TrainingRequest, progress: Progress) -> tuple[Spli
     return choose_outliers(request.ood, request.recipe.input.spec, progress)
 
 
-def _provenance(request: TrainingRequest, dataset: Dataset) -> dict[str, str]:
+def _provenance(request: TrainingRequest, dataset: Dataset, weights: Path | None) -> dict[str, str]:
     found = {
         "recipe": request.recipe.name,
         "data": str(request.data.resolve()),
@@ -215,6 +217,8 @@ def _provenance(request: TrainingRequest, dataset: Dataset) -> dict[str, str]:
         "started": now(),
         **describe_machine(request.recipe.weights),
     }
+    if weights is not None:
+        found |= {"weights_file": weights.name, "weights_sha256": file_sha256(weights)}
     if dataset.unreadable:
         more = ", ..." if len(dataset.unreadable) > _LISTED else ""
         found["unreadable_files"] = ", ".join(item.file for item in dataset.unreadable[:_LISTED]) + more

@@ -11,9 +11,9 @@ from typing import Any
 from trailcam.json_records import answer_record, named
 from trailcam.streams import csv_text
 from trailcam_archive.batch.clips import sample_clip
-from trailcam_archive.batch.heif import decode_heif_in_child, is_heif
 from trailcam_archive.batch.listing import Found, Shard, Skipped, list_files
 from trailcam_archive.batch.references import is_address, read_reference, shown
+from trailcam_archive.heif import decode_heif_in_child, is_heif
 from trailcam_core.classifier import Classification, Classifier
 from trailcam_core.errors import SourceError
 from trailcam_core.files.names import printable

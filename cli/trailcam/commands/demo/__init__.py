@@ -7,7 +7,7 @@ import threading
 from trailcam.commands.demo.material import read_photographs, read_sequence
 from trailcam.commands.demo.output import DemoJson, DemoOutput, DemoText
 from trailcam.model_options import add_model_arguments, open_classifier
-from trailcam.signals import stop_on_signals
+from trailcam.process.signals import stop_on_signals
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_edge.events import Visit
@@ -23,7 +23,7 @@ Authors and licences of the photographs: {DEMO_FRAMES / "frames.json"}
 Next:
   trailcam classify PHOTO.jpg            your own photo
   trailcam watch --source FOLDER         a folder of photos or a video, frame by frame
-  trailcam train FOLDER --recipe cnn     your own animals, one sub-folder per kind"""
+  trailcam train FOLDER                  your own animals, one sub-folder per kind"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,13 +4,14 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distributions, version
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
 
 from trailcam import __version__
 from trailcam.commands.doctor.checks import Check
 from trailcam_core.errors import DeviceError
 from trailcam_core.errors.install_command import install_command
+from trailcam_core.images.opencv_packages import explain_conflict, owners_of_cv2
 from trailcam_core.inference.runtimes import load_runtime
 
 _OLDEST, _NEWEST = (3, 11), (3, 14)
@@ -30,7 +31,7 @@ def check_packages() -> Iterator[Check]:
     yield _check_python()
     yield Check("trailcam", "info", f"{__version__}, installed by {install_command()}")
     yield _check_runtime()
-    yield check_opencv(opencv_owners())
+    yield check_opencv(owners_of_cv2())
     installed = [extra for extra, names in _PARTS.items() if all(_version(name) for name in names)]
     missing = [extra for extra in _PARTS if extra not in installed]
     cure = f"To add one: {install_command(missing[0])}" if missing else None
@@ -56,32 +57,18 @@ def _check_runtime() -> Check:
     return Check("interpreter", "ok", found)
 
 
-def opencv_owners() -> dict[str, str]:
-    """Return the packages that own the folder ``cv2`` of this Python, with their versions."""
-    owners = {}
-    for package in distributions():
-        name = package.metadata["Name"]
-        if name and any(file.parts[:1] == ("cv2",) for file in package.files or () if len(file.parts) > 1):
-            owners[name] = package.version
-    return owners
-
-
-def check_opencv(owners: dict[str, str]) -> Check:
-    """Judge the owners of ``cv2``: pip lets two packages overwrite the files of each other."""
-    named = ", ".join(f"{name} {number}" for name, number in sorted(owners.items()))
-    if len(owners) > 1:
-        python = sys.executable
-        names = " ".join(sorted(owners))
-        cure = (
-            f"Keep one: {python} -m pip uninstall {names}; then {python} -m pip install opencv-python-headless "
-            "(or the one with windows that you need)."
-        )
-        return Check("opencv", "fault", f"two packages share the folder cv2: {named}", cure)
+def check_opencv(owners: Mapping[str, list[str]]) -> Check:
+    """Judge the packages that write ``cv2``, by their folder: pip lets two overwrite the files of each other."""
+    conflict = explain_conflict(owners)
+    if conflict is not None:
+        found, cure = conflict.split(". ", 1)
+        return Check("opencv", "fault", found, cure)
     try:
         import cv2
     except ImportError as error:
-        return Check("opencv", "fault", f"cannot be imported: {error}", install_command())
-    return Check("opencv", "ok", named or f"{cv2.__version__}, not installed by pip")
+        return Check("opencv", "fault", f"cannot be imported: {error}", install_command("opencv"))
+    names = ", ".join(name for found in owners.values() for name in found)
+    return Check("opencv", "ok", f"{names or 'not installed by pip,'} {cv2.__version__}")
 
 
 def _check_gpu() -> Check:

@@ -9,10 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trailcam.commands.train.proposal import print_recipes, take_proposal
 from trailcam.logs import configure_logging
-from trailcam.native_log import quiet_native_log
+from trailcam.process.native_log import quiet_native_log
+from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam.progress import terminal_progress
-from trailcam.tensorflow_settings import prepare_tensorflow
 from trailcam_core.errors import TrainError
 from trailcam_core.jobs.progress import Progress
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 _INTERRUPTED = 130
+_DEVICES = Path("/dev")  # where the driver of NVIDIA puts one file for each GPU
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "data", type=Path, nargs="?", metavar="DATA", help="folder with one folder of pictures per class"
     )
     parser.add_argument(
-        "--recipe", metavar="NAME", help="network and settings: cnn, efficientnet_lite0, mobilenet_v2, xception, ..."
+        "--recipe",
+        metavar="NAME",
+        help="network and settings (default: one that fits data and machine is proposed)",
     )
+    parser.add_argument("--recipes", action="store_true", help="list the recipes with their time and memory, and stop")
+    parser.add_argument("--yes", action="store_true", help="take the proposed recipe without a question")
     parser.add_argument("--name", help="name of the run (default: the recipe and the time)")
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs (default: runs)"
@@ -64,6 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'the classes "nothing" and "other animal", and crops of all as a camera sees them',
     )  # fmt: skip
     parser.add_argument("--teacher", metavar="RUN[,RUN]", help="a stronger run to learn from; several are combined")
+    parser.add_argument(
+        "--hosts", choices=("keras", "auto"), default="keras",
+        help="who starts several hosts: the variables of Keras (default), or also Slurm and Open MPI",
+    )  # fmt: skip
     parser.add_argument("--resume", type=Path, metavar="RUN", help="resume an interrupted training")
 
 
@@ -71,7 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, or resume a training, and print the result."""
     configure_logging()
     prepare_tensorflow()
-    _wake_backend()
+    _wake_backend(arguments.hosts == "auto")
+    if arguments.recipes:
+        print_recipes(arguments.data, arguments.label_map)
+        return 0
     train = _plan_resume(arguments) if arguments.resume else _plan_start(arguments)
     try:
         with terminal_progress() as progress:
@@ -94,28 +107,43 @@ class _Training:
     begin: "Callable[[Progress], Run]"
 
 
-def _wake_backend() -> None:
+def _wake_backend(auto_hosts: bool) -> None:
     """Import Keras, join other hosts, and run one operation with the native log silenced."""
     with quiet_native_log():
         import keras
 
         from trailcam_train.fitting.multi_host import join_hosts
-    join_hosts()  # before the first computation
+    launcher = join_hosts(auto_hosts)  # before the first computation
+    if auto_hosts:
+        print(f"hosts       {launcher or 'no launcher found: the training runs on this host alone'}", file=sys.stderr)
     with quiet_native_log():
         keras.ops.ones(1)
+    _report_idle_gpus(keras.backend.backend())
+
+
+def _report_idle_gpus(backend: str) -> None:
+    """Print one line where GPUs stay idle because of the backend."""
+    from trailcam_train.models.runtime import has_gpu
+
+    gpus = len([path for path in _DEVICES.glob("nvidia*") if path.name.removeprefix("nvidia").isdecimal()])
+    used = 0 if not has_gpu() else (gpus if backend == "jax" else 1)
+    if gpus > used:
+        cure = "KERAS_BACKEND=jax trains on all of them" if used else f"install a {backend} that supports them"
+        print(f"gpus        {gpus - used} of {gpus} stay idle on the backend {backend}: {cure}", file=sys.stderr)
 
 
 def _plan_start(arguments: argparse.Namespace) -> _Training:
-    from trailcam_train.recipes.find import find_recipe, recipe_names
+    from trailcam_train.recipes.find import find_recipe
     from trailcam_train.run.field_training import start_field_training
     from trailcam_train.run.training import TrainingRequest, start_training
 
-    if arguments.data is None or arguments.recipe is None:
-        raise TrainError(
-            "expected a folder of photographs and a recipe, for example "
-            f'"trailcam train photos --recipe cnn"; recipes are {", ".join(recipe_names())}.'
-        )
-    recipe = _adjust(find_recipe(arguments.recipe), arguments)
+    if arguments.data is None:
+        raise TrainError('expected a folder of photographs, for example "trailcam train photos".')
+    if arguments.recipe is None:
+        chosen = take_proposal(arguments.data, arguments.label_map, arguments.yes)
+    else:
+        chosen = find_recipe(arguments.recipe)
+    recipe = _adjust(chosen, arguments)
     name = arguments.name or f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
     if Path(name).name != name or name.startswith("."):
         raise TrainError(f'--name {name}: expected a plain name; choose the folder with "--runs".')
@@ -153,6 +181,7 @@ def _settled(arguments: argparse.Namespace) -> dict[str, object]:
     """Return the options that define a training and cannot change on resume."""
     return {
         "--recipe": arguments.recipe,
+        "--yes": arguments.yes or None,
         "--name": arguments.name,
         "--weights": arguments.weights,
         "--set": arguments.settings,
@@ -195,6 +224,8 @@ def _environment() -> str:
 
 
 def _show(run: "Run") -> None:
+    from trailcam_train.run.finish import judge_run
+
     test = run.metrics["test"]
     worst = min(test["recall"], key=lambda label: float(test["recall"][label]))
     rule = run.metrics["reject"]
@@ -217,4 +248,8 @@ def _show(run: "Run") -> None:
             f"warning     {run.provenance['near_duplicates_across']} groups of near-duplicates are in several splits: "
             "the test result is optimistic"
         )
-    print(f"next        trailcam export {run.path}")
+    verdict = judge_run(run)
+    print(f"chance      {verdict.chance:.1%}: the accuracy of always answering {verdict.commonest}")
+    for sentence in verdict.advice:
+        print(f"advice      {sentence}")
+    print(f"next        {verdict.next_command}")

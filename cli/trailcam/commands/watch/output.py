@@ -10,7 +10,7 @@ from typing import Any, Self
 from trailcam.json_records import answer_record, json_line
 from trailcam_core.classifier import Classification
 from trailcam_core.files.names import counted, printable
-from trailcam_edge.events import BlindTime, Moment, Visit, is_recording
+from trailcam_edge.events import BlindTime, Moment, SuppressedVisit, Visit, VisitChange, is_recording
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.sources import Frame
 from trailcam_edge.store.records import blind_json, box_json, event_json, unstored_blind_time, unstored_event
@@ -66,7 +66,11 @@ class JsonOutput:
             record = {"event": "visit"} | event_json(unstored_event(event))
         elif isinstance(event, BlindTime):
             record = {"event": "blind"} | blind_json(unstored_blind_time(event))
-        elif not isinstance(event, FrameResult) or event.answer is None or self._visits_only:
+        elif isinstance(event, VisitChange):
+            record = {"event": event.kind} | event_json(unstored_event(event.visit))
+        elif isinstance(event, SuppressedVisit):
+            record = {"event": "suppressed", "label": event.label, "reason": event.reason}
+        elif event.answer is None or self._visits_only:
             return
         else:
             record = frame_record(event, event.answer)
@@ -105,7 +109,11 @@ class TextOutput:
         elif isinstance(event, BlindTime):
             seconds = event.ended.monotonic_s - event.started.monotonic_s
             print(f"       blind for {seconds:.1f} s: {event.reason}", flush=True)
-        elif isinstance(event, FrameResult) and event.answer is not None:
+        elif isinstance(event, SuppressedVisit):
+            print(f"       no visit: {printable(event.label)} is {event.reason}", flush=True)
+        elif isinstance(event, VisitChange):
+            return  # the visit follows when it ends
+        elif event.answer is not None:
             self._count(event.frame, event.answer)
             self._dropped = event.dropped
             if not self._visits_only:

@@ -143,6 +143,7 @@ class Library:
             return [
                 Species(label, number, ends[first], ends[last], _best_picture(reader, label))
                 for label, number, first, last in sorted(rows, key=lambda row: (-row[1], row[0]))
+                if first in ends and last in ends  # a damaged row is left out
             ]
 
     def month(self, first: date) -> list[Day]:

@@ -57,7 +57,7 @@ class CheckedConnection(sqlite3.Connection):
 
 
 class _Packers(dict[int, Callable[..., bytes]]):
-    """The function that makes bytes of so many numbers."""
+    """The function that makes bytes of n numbers, for every n."""
 
     def __missing__(self, number: int) -> Callable[..., bytes]:
         self[number] = struct.Struct(f"<{number}d").pack

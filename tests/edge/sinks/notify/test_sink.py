@@ -107,7 +107,7 @@ def test_a_server_that_drips_is_left_after_the_time_limit(
 ) -> None:
     pytest.importorskip("apprise", reason="needs Apprise, the extra notify")
     add(1)
-    worker, sink = start(addresses=(f"ntfy://{dripping}/t?rto=60",), timeout_s=1.0, delay_s=30.0, picture_px=0)
+    worker, _ = start(addresses=(f"ntfy://{dripping}/t?rto=60",), timeout_s=1.0, delay_s=30.0, picture_px=0)
     wait_until(lambda: worker.status().error is not None)
     assert "no answer within" in str(worker.status().error)
     before_s = time.monotonic()

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from trailcam_edge.store.disk import quota as quota_module
-from trailcam_edge.store.disk.quota import Quota
+from trailcam_edge.store import quota as quota_module
 from trailcam_edge.store.open_database import SET_ASIDE_FOLDER
+from trailcam_edge.store.quota import Quota
 from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError
 

@@ -1,5 +1,6 @@
 """Environment variables that TensorFlow reads when it is imported."""
 
+import logging
 import os
 
 
@@ -10,3 +11,5 @@ def prepare_tensorflow() -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # It warns of every network whose batches have several sizes, as the last batch of an evaluation has.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

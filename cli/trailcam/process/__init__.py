@@ -1,0 +1,1 @@
+"""This process: its signals, its user, and the output of native code."""

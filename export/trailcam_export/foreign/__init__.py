@@ -1,0 +1,1 @@
+"""Models that were trained elsewhere, of any kind, as runs."""

@@ -1,0 +1,1 @@
+"""ONNX classifiers that were trained elsewhere."""

@@ -1,0 +1,142 @@
+"""ImageNet weights of Keras from a local server: resumed, checked, and loaded into Xception."""
+
+import hashlib
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import keras
+import numpy as np
+import pytest
+
+from trailcam_core.errors import TrainError
+from trailcam_train.models.imagenet_file import ImageNetFile
+from trailcam_train.recipe.toml import override
+from trailcam_train.recipes import xception
+from trailcam_train.recipes.find import build_network, fetch_weights, find_recipe
+
+CONTENT = bytes(range(256)) * 4000
+
+
+@dataclass
+class Host:
+    """A web server on loopback: what it has, how much it sends at a time, and the ranges that it was asked for."""
+
+    content: bytes
+    sent_bytes: int = 10**9
+    knows_ranges: bool = True
+    ranges: list[str | None] = field(default_factory=list)
+
+
+@contextmanager
+def serving(host: Host) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = self.headers.get("Range")
+            host.ranges.append(asked)
+            start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and host.knows_ranges else 0
+            if start >= len(host.content):
+                self.send_error(416)
+                return
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(host.content) - start))
+            self.end_headers()
+            self.wfile.write(host.content[start : start + host.sent_bytes])
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+def published(url: str, content: bytes = CONTENT) -> ImageNetFile:
+    return ImageNetFile("some_weights.h5", url, hashlib.md5(content).hexdigest())
+
+
+def test_a_file_is_fetched_once_and_kept_where_keras_looks_for_it(tmp_path: Path) -> None:
+    host = Host(CONTENT)
+    with serving(host) as url:
+        path = published(url).fetch()
+        published(url).fetch()
+
+    assert path == tmp_path / ".keras" / "models" / "some_weights.h5"
+    assert path.read_bytes() == CONTENT
+    assert len(host.ranges) == 1
+
+
+@pytest.mark.parametrize("knows_ranges", [True, False])
+def test_a_cut_download_is_kept_and_the_next_goes_on_from_there(knows_ranges: bool) -> None:
+    host = Host(CONTENT, sent_bytes=300_000, knows_ranges=knows_ranges)
+    with serving(host) as url:
+        with pytest.raises(TrainError, match=r"300,000 bytes are kept; the next try goes on from there"):
+            published(url).fetch()
+        host.sent_bytes = 10**9
+        path = published(url).fetch()
+
+    assert host.ranges == [None, "bytes=300000-"]
+    assert path.read_bytes() == CONTENT
+    assert not list(path.parent.glob("*.part"))
+
+
+def test_a_beginning_that_is_longer_than_the_file_is_dropped() -> None:
+    with serving(Host(CONTENT)) as url:
+        part = published(url).cache_path.with_name("some_weights.h5.part")
+        part.parent.mkdir(parents=True)
+        part.write_bytes(CONTENT * 2)
+        assert published(url).fetch().read_bytes() == CONTENT
+
+
+def test_another_digest_is_refused_and_nothing_is_kept(tmp_path: Path) -> None:
+    with serving(Host(CONTENT)) as url, pytest.raises(TrainError, match="expected 8d777f385d3dfec8815d20f7496026dc"):
+        published(url, b"data").fetch()
+
+    assert not list(tmp_path.rglob("some_weights*"))
+
+
+def test_no_network_names_the_file_and_where_to_put_it(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(TrainError, match=f"{url}/some_weights.h5") as caught:
+            published(url).fetch()
+
+    assert str(tmp_path / ".keras" / "models" / "some_weights.h5") in str(caught.value)
+
+
+def test_xception_begins_with_the_fetched_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """At 299 px, with a file of the published layout and random weights in it."""
+    keras.utils.set_random_seed(5)
+    backbone = keras.applications.Xception(input_shape=(299, 299, 3), include_top=False, weights=None, name="xception")
+    source = tmp_path / "source.weights.h5"
+    backbone.save_weights(source)
+    content = source.read_bytes()
+    recipe = override(find_recipe("xception"), [])
+    with serving(Host(content)) as url:
+        monkeypatch.setattr(xception, "WEIGHTS", ImageNetFile("x.weights.h5", url, hashlib.md5(content).hexdigest()))
+        path = fetch_weights(recipe)
+        model = build_network(recipe, 3, "float32")
+
+    assert path is not None
+    assert path.name == "x.weights.h5"
+    assert model.input_shape == (None, 299, 299, 3)
+    expected = backbone.get_layer("block14_sepconv2").get_weights()
+    for found, wanted in zip(model.get_layer("block14_sepconv2").get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)

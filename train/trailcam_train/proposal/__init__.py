@@ -1,0 +1,1 @@
+"""A first choice of recipe, by data and machine."""
