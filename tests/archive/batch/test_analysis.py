@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from trailcam_archive.batch.analysis import Analyser
+from trailcam_archive.batch.photograph_formats import decode_in_child, is_foreign
 from trailcam_archive.batch.tasks import AnalysisSettings, Task
 from trailcam_archive.heif import decode_heif, is_heif
-from trailcam_archive.photograph_formats import decode_in_child, is_foreign
 from trailcam_archive.rows.record import Detection
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError

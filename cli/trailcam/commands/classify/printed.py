@@ -12,8 +12,8 @@ from trailcam.json_records import answer_record, named
 from trailcam.streams import csv_text
 from trailcam_archive.batch.clips import sample_clip
 from trailcam_archive.batch.listing import Found, Shard, Skipped, list_files
+from trailcam_archive.batch.photograph_formats import decode_in_child, is_foreign
 from trailcam_archive.batch.references import is_address, read_reference, shown
-from trailcam_archive.photograph_formats import decode_in_child, is_foreign
 from trailcam_core.classifier import Classification, Classifier
 from trailcam_core.errors import SourceError
 from trailcam_core.files.names import printable

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trailcam_archive.photograph_formats import decode_in_child, decode_photograph, is_foreign
+from trailcam_archive.batch.photograph_formats import decode_in_child, decode_photograph, is_foreign
 from trailcam_core.errors import SourceError
 
 _PICTURE = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
