@@ -32,6 +32,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "review": ("trailcam review visits/", "trailcam review visits/ --serve 0.0.0.0:8080 --reviewer Jo"),
     "data": (
         "trailcam data check photos/",
+        "trailcam data import visits/ stores/oak --out dataset/",
         "trailcam data import package/ --out dataset/",
         "trailcam data import labels.csv coco.json --media photos/ --out dataset/",
     ),

@@ -91,7 +91,7 @@ def media_rows(
                 "mediaID": event.visit_id,
                 "deploymentID": deployments[event.station].deployment_id,
                 "captureMethod": "activityDetection",
-                "timestamp": utc_stamp(event.started.unix_s),
+                "timestamp": utc_stamp((event.started.unix_s or 0) + (event.picture_offset_s or 0)),
                 "filePath": f"media/{event.visit_id}.jpg",
                 "filePublic": "false" if "human" in _answers(event, reviews) else "true",
                 "fileName": f"{event.visit_id}.jpg",

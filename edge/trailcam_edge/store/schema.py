@@ -100,6 +100,7 @@ CREATE TABLE stations (
 ) STRICT;
 ALTER TABLE visits ADD COLUMN station TEXT REFERENCES stations (deployment_id);
 ALTER TABLE visits ADD COLUMN source TEXT;      -- file of the picture, below the card
+ALTER TABLE visits ADD COLUMN picture_offset_s REAL;  -- from the start of the visit to its picture; NULL if unknown
 ALTER TABLE blind_times ADD COLUMN station TEXT REFERENCES stations (deployment_id);
 ALTER TABLE watches ADD COLUMN station TEXT REFERENCES stations (deployment_id);
 CREATE TABLE card_files (
@@ -184,7 +185,7 @@ _VALUES = (
 _RULES = {  # condition of every row of a table
     "boots": "last_monotonic_s BETWEEN -1e9 AND 1e9",
     "clock_readings": "monotonic_s BETWEEN -1e9 AND 1e9 AND wall_s BETWEEN 946684800 AND 4102444800",
-    "visits": _VALUES,
+    "visits": f"{_VALUES} AND (picture_offset_s IS NULL OR picture_offset_s BETWEEN 0 AND 1e9)",
     "open_visits": _VALUES,
     "live_events": "kind IN ('opened', 'updated') AND after_event_id BETWEEN 0 AND 1e15",
     "blind_times": _SPAN,
