@@ -23,7 +23,7 @@ class NotifySettings(FilterSettings):
     service that gets a form with the picture (``multipart``) or the JSON of ``template``.
 
     After a message of a label, none of that label follows for ``quiet_min`` minutes; with ``first_of_day`` none until
-    the next day. A message that cannot be sent for ``late_min`` is dropped. The longer side of the picture has
+    the next day. ``keep_loaded`` keeps Apprise in memory between messages. A message that cannot be sent for ``late_min`` is dropped. The longer side of the picture has
     ``picture_px`` pixels, 0 sends none.
     """
 
@@ -40,6 +40,7 @@ class NotifySettings(FilterSettings):
     first_of_day: bool = False
     late_min: Annotated[float, Range(1, 43_200)] = 1440.0
     picture_px: Annotated[int, Range(0, 4096)] = 640
+    keep_loaded: bool = False
     picture_quality: Annotated[int, Range(1, 100)] = 75
     timeout_s: Annotated[float, Range(0.1, 600)] = 20.0
 
