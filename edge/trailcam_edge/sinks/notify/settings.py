@@ -23,8 +23,8 @@ class NotifySettings(FilterSettings):
     service that gets a form with the picture (``multipart``) or the JSON of ``template``.
 
     After a message of a label, none of that label follows for ``quiet_min`` minutes; with ``first_of_day`` none until
-    the next day. ``keep_loaded`` keeps Apprise in memory between messages. A message that cannot be sent for ``late_min`` is dropped. The longer side of the picture has
-    ``picture_px`` pixels, 0 sends none.
+    the next day. A message that cannot be sent for ``late_min`` is dropped. The longer side of the picture has
+    ``picture_px`` pixels, 0 sends none. ``keep_loaded`` keeps Apprise in memory between messages.
     """
 
     addresses: tuple[str, ...] = ()
