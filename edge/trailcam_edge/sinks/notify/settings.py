@@ -1,7 +1,7 @@
 """Settings of notifications."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +27,7 @@ class NotifySettings(FilterSettings):
     ``picture_px`` pixels, 0 sends none. ``keep_loaded`` keeps Apprise in memory between messages.
     """
 
-    addresses: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = field(default=(), repr=False)  # any part of one may be a token
     addresses_file: Path | None = None
     url: str | None = None
     body: Annotated[str, Choice(MULTIPART, JSON)] = MULTIPART
