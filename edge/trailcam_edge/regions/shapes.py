@@ -21,8 +21,8 @@ _MAX_BLOCKS = 0.8  # an animal does not reach four fifths of the blocks
 
 _TURNED_FRACTION = 0.02  # of a block: the frame is compared at another place if enough blocks changed so much
 _TURNED_BLOCKS = 0.5
-_TURNED_PX = 1.5  # leaves sway by more in a storm, but each in its own way
-_SHRINK = 4  # of the frames that are compared
+_TURNED_PX = 1.0  # leaves sway by more in a storm, but each in its own way
+_SHRINK = 2  # of the frames that are compared: at 4, a shift of a pixel is lost in interpolation
 _TURNED_GAIN = 0.6  # of the difference that may be left where the frame has moved
 
 _SHADOW_RATIO = (0.25, 1.0)  # of the background's level: darker is no shadow under the open sky
