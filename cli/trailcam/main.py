@@ -22,6 +22,7 @@ COMMANDS = {
     "cameras": "list the cameras of this machine and explain why others are missing",
     "status": "show the state of this camera: bundle, update, last frame, last visit, store",
     "events": "list, filter and export the events of a camera",
+    "review": "review the visits of a store on this computer: right, another label, nothing, wrong",
     "data": "check a folder of photographs before training on it",
     "train": "train a model on folders of photographs",
     "export": "convert a run into bundles and measure the drift",

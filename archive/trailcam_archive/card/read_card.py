@@ -191,6 +191,7 @@ class CardReader:
             box=sighting.box,
             station=first.station,
             source=sighting.source,
+            picture_offset_s=None if sighting.pictured_s is None else sighting.pictured_s - sighting.started_s,
         )
 
     def _moment(self, unix_s: float | None, offset_s: float = 0.0) -> Moment:
@@ -229,4 +230,4 @@ class CardReader:
 
 
 def _moved(sighting: Sighting, offset_s: float) -> Sighting:
-    return replace(sighting, started_s=sighting.started_s + offset_s, ended_s=sighting.ended_s + offset_s)
+    return replace(sighting, started_s=sighting.started_s + offset_s, ended_s=sighting.ended_s + offset_s)  # of a clip

@@ -27,6 +27,7 @@ _AHEAD = 2  # calls per actor: the one in work, and the next
 _MOST_DEATHS = 3  # of actors: before the first is ready, and with the same file in work
 _CONNECT_S = 10.0
 _END_S = 5.0  # for actors to remove their copies of the model
+_START_S = 120.0  # for the first worker; then a warning
 _RESIZE_S = 20.0  # between two measurements of the size of the cluster
 
 
@@ -68,6 +69,7 @@ class RayPool:
         self._deaths: Counter[int] = Counter()  # of actors that had a task in work, by its identity
         self._early_deaths = 0
         self._resize_due_s = 0.0
+        self._warn_due_s = time.monotonic() + _START_S
         self._resize()
 
     @property
@@ -91,6 +93,7 @@ class RayPool:
             DeviceError: no actor can start, or the model fails.
         """
         self._resize()
+        self._warn_if_idle()
         self._send()
         references = [reference for actor in self._actors for reference in actor.references]
         if references:
@@ -122,6 +125,15 @@ class RayPool:
         count = self._fixed_count or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         while len(self._actors) < count:
             self._start()
+
+    def _warn_if_idle(self) -> None:
+        """Report that the cluster gives no core: its other jobs may have them all."""
+        now_s = time.monotonic()
+        if any(actor.ready is None for actor in self._actors):
+            self._warn_due_s = now_s + _START_S
+        elif now_s >= self._warn_due_s:
+            self._warn_due_s = now_s + _START_S
+            _log.warning("No worker has started on the cluster: it has no free core, or its nodes are busy.")
 
     def _start(self) -> None:
         handle = self._class.remote(self._settings, self._files)

@@ -26,7 +26,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trailcam events --store visits/ --since 7d",
         "trailcam events --store visits/ --label fox --csv > foxes.csv",
         "trailcam events --store visits/ --camtrap-dp package/",
+        "trailcam events --store visits/ --reviewed --csv > reviewed.csv",
+        "trailcam events --store visits/ --accuracy",
     ),
+    "review": ("trailcam review visits/", "trailcam review visits/ --serve 0.0.0.0:8080 --reviewer Jo"),
     "data": (
         "trailcam data check photos/",
         "trailcam data import visits/ stores/oak --out dataset/",

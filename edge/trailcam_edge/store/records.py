@@ -18,8 +18,9 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     """One visit; ``event_id`` is 0 before it is stored, ``picture`` its path below the store, or None.
 
     ``box`` is the place of the animal in the picture, None if frames were classified as a whole. ``station`` and
-    ``source`` (the file of the picture below its card) are those of a visit that was read from a card. ``kind`` is
-    "closed"; "opened" or "updated" in the events that sinks get before the end of a visit.
+    ``source`` (the file of the picture below its card) are those of a visit that was read from a card;
+    ``picture_offset_s`` is the time from its start to its picture, None if unknown. ``kind`` is "closed"; "opened" or
+    "updated" in the events that sinks get before the end of a visit.
     """
 
     event_id: int
@@ -40,6 +41,7 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     box: Box | None = None
     station: str | None = None
     source: str | None = None
+    picture_offset_s: float | None = None
     kind: str = CLOSED
 
 
@@ -169,6 +171,7 @@ def unstored_event(visit: Visit) -> EventRecord:
         box=visit.box,
         station=visit.station,
         source=visit.source,
+        picture_offset_s=visit.picture_offset_s,
     )
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from trailcam_archive.batch.analysis import Analyser
+from trailcam_archive.batch.photograph_formats import decode_in_child, is_foreign
 from trailcam_archive.batch.tasks import AnalysisSettings, Task
-from trailcam_archive.heif import decode_heif, decode_heif_in_child, is_heif
+from trailcam_archive.heif import decode_heif, is_heif
 from trailcam_archive.rows.record import Detection
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
@@ -100,11 +101,12 @@ def test_heic_and_avif_decode_upright_here_and_in_a_child(form: str) -> None:
         pytest.importorskip("pi_heif", reason="needs pi-heif, the extra heif")
     data = HEIC.read_bytes() if form == "HEIC" else _avif()
     assert is_heif(data)
+    assert is_foreign(data)
     image = decode_heif(data, "a")
     assert image.shape == (96, 64, 3)
     assert np.abs(image[5, 60].astype(int) - (200, 30, 30)).max() < 30
-    assert np.array_equal(decode_heif_in_child(data, "a"), image)
-    for decode in (decode_heif, decode_heif_in_child):
+    assert np.array_equal(decode_in_child(data, "a"), image)
+    for decode in (decode_heif, decode_in_child):
         with pytest.raises(SourceError, match=r"^a: "):
             decode(data[: len(data) // 2], "a")
 

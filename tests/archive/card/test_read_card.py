@@ -76,10 +76,12 @@ def test_a_card_becomes_visits_with_times_boxes_and_pictures(card: Path, tmp_pat
     assert fox.box is not None
     assert fox.box.width * 320 == pytest.approx(60, abs=12)
     assert fox.source is not None
-    left = {"0": 20, "1": 120, "2": 220}[Path(fox.source).stem]
+    number = int(Path(fox.source).stem)
+    left = (20, 120, 220)[number]
+    assert fox.picture_offset_s == number
     assert fox.box.x * 320 == pytest.approx(left, abs=6)
     picture = (tmp_path / "store" / str(fox.picture)).read_bytes()
-    assert b"2012:06:09 14:00:00" in picture
+    assert f"2012:06:09 14:00:0{number}".encode() in picture  # of the photograph, not of the visit
     undated = next(each for each in events if each.started.unix_s is None)
     assert undated.started.basis == undated.ended.basis == "unknown"
 

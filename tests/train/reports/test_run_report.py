@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from trailcam_core.datasets.run_directory import SplitRow
-from trailcam_core.spec import FieldFigures, FieldRow, OutputSpec
-from trailcam_core.statistics.clustered import Rate
+from trailcam_core.spec import FieldFigures, FieldRow, OutputSpec, Rate
 from trailcam_train.data.dataset import Unreadable
 from trailcam_train.evaluation.evaluate import compute_metrics
 from trailcam_train.evaluation.ood import OodLogits, SplitLogits

@@ -4,30 +4,27 @@ import argparse
 import csv
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
 from trailcam.commands.events.package import write_package
+from trailcam.commands.review.output import print_accuracy, print_with_reviews
 from trailcam.json_records import json_line
-from trailcam_archive.times.clock import read_zone
 from trailcam_core.errors import DataError
 from trailcam_core.files.names import counted, printable
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS
 from trailcam_edge.store.reader import StoreReader, open_reader
 from trailcam_edge.store.records import (
     CLOCK,
-    CSV_HEADER,
     EventLine,
     EventRecord,
-    Station,
     blind_json,
-    csv_row,
-    event_json,
     iso_time,
 )
+from trailcam_edge.store.reviews.tables import REVIEWED, UNREVIEWED
 from trailcam_edge.store.settings import DEFAULT_FOLDER
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
@@ -50,6 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--station", metavar="NAME", help="only visits of this station, for cards that were read")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the last N")
     parser.add_argument("--blind", action="store_true", help="list blind times and their reasons")
+    answers = parser.add_mutually_exclusive_group()
+    answers.add_argument("--reviewed", action="store_true", help="only visits with a review")
+    answers.add_argument("--unreviewed", action="store_true", help="only visits without a review")
+    parser.add_argument(
+        "--accuracy",
+        action="store_true",
+        help="state how often each bundle was right, from reviewed random visits; also with --json",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object per event")
     form.add_argument("--csv", action="store_true", help="print one CSV row per event")
@@ -83,6 +88,11 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.station is not None and arguments.station not in stations:
             names = ", ".join(map(printable, stations)) or "none"
             raise DataError(f"{arguments.store}: no station {arguments.station}; there are: {names}.")
+        if arguments.reviewed or arguments.unreviewed:
+            reader.restrict(REVIEWED if arguments.reviewed else UNREVIEWED)
+        if arguments.accuracy:
+            print_accuracy(reader, arguments.json)
+            return 0
         if arguments.camtrap_dp is not None:
             return write_package(arguments, reader, stations, _unix(arguments.since), _unix(arguments.until))
         if arguments.blind:
@@ -90,27 +100,15 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         chosen = arguments.label, _unix(arguments.since), _unix(arguments.until)
         after = 0 if arguments.limit is None else reader.before_last(arguments.limit, *chosen, arguments.station)
-        if not (arguments.json or arguments.csv or stations):
+        if not (arguments.json or arguments.csv or arguments.reviewed or stations):
             _print_table(reader.lines(*chosen, after))
             return 0
         events = reader.events(*chosen, after, station=arguments.station)
-        if arguments.json:
-            for event in events:
-                print(json_line(event_json(event)))
-        elif arguments.csv:
-            _print_csv(events, stations)
+        if arguments.json or arguments.csv or arguments.reviewed:
+            print_with_reviews(reader, events, arguments, stations)
         else:
             _print_stations(events)
     return 0
-
-
-def _print_csv(events: Iterator[EventRecord], stations: Mapping[str, Station]) -> None:
-    zones = {name: read_zone(station.timezone) for name, station in stations.items() if station.timezone}
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(CSV_HEADER)
-    for event in events:
-        name = event.station or ""
-        writer.writerow(csv_row(event, stations.get(name), zones.get(name)))
 
 
 def _print_stations(events: Iterator[EventRecord]) -> None:
