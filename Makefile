@@ -23,7 +23,7 @@ demo: $(VENV)/base
 	@$(BIN)/trailcam demo
 
 test: $(VENV)/dev
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/dev
 	$(BIN)/ruff format --check .

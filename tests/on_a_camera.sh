@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 environment="$(mktemp -d)/environment"
 "$1" -m venv "$environment"
 "$environment/bin/pip" install --quiet --disable-pip-version-check --editable '.[deploy,report,test]'
-"$environment/bin/pytest" tests/core tests/edge tests/deploy
+"$environment/bin/pytest" --numprocesses auto --maxprocesses 4 --dist loadfile tests/core tests/edge tests/deploy

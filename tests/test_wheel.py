@@ -18,7 +18,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        return {item.filename: item.file_size for item in archive.infolist()}
+        return {item.filename: item.compress_size for item in archive.infolist()}
 
 
 def test_the_wheel_has_every_package_and_the_built_in_data(names: dict[str, int]) -> None:
@@ -54,4 +54,4 @@ def test_no_tool_test_or_example_of_the_project_is_in_the_wheel(names: dict[str,
 
 
 def test_the_wheel_is_small_enough_for_a_camera_behind_lte(names: dict[str, int]) -> None:
-    assert sum(names.values()) < 10_000_000
+    assert sum(names.values()) < 8_000_000  # compressed, as it is sent

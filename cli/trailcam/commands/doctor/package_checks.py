@@ -14,7 +14,7 @@ from trailcam_core.errors.install_command import install_command
 from trailcam_core.images.opencv_packages import explain_conflict, owners_of_cv2
 from trailcam_core.inference.runtimes import load_runtime
 
-_OLDEST, _NEWEST = (3, 11), (3, 14)
+_OLDEST, _NEWEST = (3, 11), (3, 13)
 _INTERPRETERS = ("ai-edge-litert", "tflite-runtime", "onnxruntime")
 _PARTS = {  # extra: the packages whose presence shows it
     "train": ("tensorflow", "keras"),
@@ -47,7 +47,7 @@ def _check_python() -> Check:
     if sys.maxsize < 2**32:
         return Check("python", "fault", f"{text}, 32-bit", "Install the 64-bit Raspberry Pi OS.")
     if not _OLDEST <= sys.version_info[:2] <= _NEWEST:
-        return Check("python", "warning", f"{text}; tested are 3.11 to 3.14", "Use one of these.")
+        return Check("python", "warning", f"{text}; tested are 3.11 to 3.13", "Use one of these.")
     return Check("python", "ok", text)
 
 
