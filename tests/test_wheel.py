@@ -54,4 +54,4 @@ def test_no_tool_test_or_example_of_the_project_is_in_the_wheel(names: dict[str,
 
 
 def test_the_wheel_is_small_enough_for_a_camera_behind_lte(names: dict[str, int]) -> None:
-    assert sum(names.values()) < 10_000_000
+    assert sum(names.values()) < 10_500_000
