@@ -23,7 +23,6 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
@@ -34,9 +33,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from trailcam_archive.card.stations import read_stations
-from trailcam_archive.times.clock import CameraClock
-from trailcam_archive.times.recorded import clip_duration_s, recorded_time
+from fuzz_recordings import read_stations_table, read_times, recordings, stations
 from trailcam_core.bundle.golden_file import parse_golden
 from trailcam_core.bundle.labels import read_labels
 from trailcam_core.bundle.manifest import parse_manifest
@@ -50,7 +47,6 @@ from trailcam_core.spec import InputSpec
 from trailcam_edge.config.camera_toml import parse_config
 from trailcam_edge.sources import DEMO_FRAMES, VideoSource
 from trailcam_edge.sources.opencv_capture import open_ffmpeg
-from trailcam_edge.store.disk.exif import add_exif
 
 _ROOT = Path(__file__).resolve().parents[1]
 _LONGEST_S = 30
@@ -91,37 +87,6 @@ def _videos() -> list[bytes]:
             writer.release()
             found.append(path.read_bytes())
     return found
-
-
-def _recordings() -> list[bytes]:
-    """Return the heads of files that state a time."""
-    seconds = struct.pack(">III", 0, 3_400_000_000, 3_400_000_000)
-    header = struct.pack(">I4s", 108, b"mvhd") + seconds + bytes(88)
-    movie = struct.pack(">I4s", 8 + len(header), b"moov") + header
-    date = b"\x44\x61\x88" + struct.pack(">q", 360_000_000 * 10**9)
-    info = b"\x15\x49\xa9\x66" + bytes([0x80 | len(date)]) + date
-    idit = b"IDIT" + struct.pack("<I", 26) + b"Sat Jun 09 14:21:07 2012\n\0"
-    avi = b"AVI LIST" + struct.pack("<I", 4 + len(idit)) + b"hdrl" + idit
-    photograph = add_exif(_pictures()[0], "cat", "fuzz", datetime(2012, 6, 9, tzinfo=UTC), {})
-    return [
-        photograph,
-        photograph[12:4000],  # the EXIF block is a TIFF file
-        struct.pack(">I4s", 8, b"ftyp") + movie,
-        b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\x01" + b"\xff" * 7 + info,
-        b"RIFF" + struct.pack("<I", len(avi)) + avi,
-    ]
-
-
-def _read_times(content: bytes, place: Path) -> None:
-    place.write_bytes(content)
-    recorded_time(place, "photograph")
-    recorded_time(place, "clip")
-    clip_duration_s(place)
-
-
-def _read_stations(content: bytes, place: Path) -> None:
-    place.write_bytes(content)
-    read_stations(place, CameraClock(UTC))
 
 
 def _models() -> list[bytes]:
@@ -175,22 +140,14 @@ TARGETS: dict[str, Target] = {
         lambda: [(BUILTIN_BUNDLE / "manifest.json").read_bytes()], lambda content, _: parse_manifest(content), 100
     ),
     "golden": Target(_golden, lambda content, _: parse_golden(content, _SPEC, 10), 100),
-    "labels": Target(
-        lambda: [b"cat\ndog\n", b"0 cat\n1 dog\n", "\u06af\u200c\u0633\n".encode()],
-        _read_labels,
-        50,
-    ),
+    "labels": Target(lambda: [b"cat\ndog\n", b"0 cat\n1 dog\n", "\u06af\u200c\u0633\n".encode()], _read_labels, 50),
     "configuration": Target(
         lambda: [(_ROOT / "edge/trailcam_edge/data/trailcam.toml").read_bytes().replace(b"\n# ", b"\n")],
         _read_config,
         50,
     ),
-    "times": Target(_recordings, _read_times, 50),
-    "stations": Target(
-        lambda: [b"deploymentID,latitude,longitude,camera,folder,timezone,shift\noak,52.7,23.8,RC,a/b,UTC,+1h\n"],
-        _read_stations,
-        50,
-    ),
+    "times": Target(recordings, read_times, 50),
+    "stations": Target(stations, read_stations_table, 50),
     "deltas": Target(lambda: [_delta(), zstd.compress(_BASE)], _apply_delta, 200),
     "models": Target(_models, _open_model, 1_000),
     "videos": Target(_videos, _read_video, 200),

@@ -50,6 +50,9 @@ MODULES: dict[str, tuple[str, ...]] = {
     "edge/trailcam_edge/live/access.py": ("tests/edge/live/test_access.py",),
     "edge/trailcam_edge/live/visit_counts.py": ("tests/edge/live/test_visit_counts.py",),
     "edge/trailcam_edge/recognition/visits.py": ("tests/edge/recognition/test_visits.py",),
+    "edge/trailcam_edge/recognition/schedule/windows.py": ("tests/edge/recognition/schedule/test_windows.py",),
+    "edge/trailcam_edge/sinks/filters.py": ("tests/edge/sinks/test_filters.py",),
+    "edge/trailcam_edge/sinks/notify/message.py": ("tests/edge/sinks/notify/test_message.py",),
     "edge/trailcam_edge/store/effort.py": ("tests/edge/store/test_effort.py",),
     "edge/trailcam_edge/store/quota.py": (
         "tests/edge/store/test_quota.py",

@@ -4,20 +4,15 @@ HEIC is read by ``pi-heif``, the decoder of ``pillow-heif`` without its encoders
 """
 
 import io
-import subprocess
-import sys
 
 import numpy as np
 
 from trailcam_core.errors import SourceError
-from trailcam_core.files.child_reader import describe_death
 from trailcam_core.images.decode import MAX_DECODED_PX, MIN_SIDE_PX
 from trailcam_core.images.resize import Image
 
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
-_CHILD_CODE = f"from {__name__} import be_the_child; be_the_child()"
-_LONGEST_S = 120.0
 _INSTALL = 'pip install "trailcam[heif]"'
 
 
@@ -58,34 +53,3 @@ def decode_heif(data: bytes, source: str) -> Image:
             return np.ascontiguousarray(np.asarray(upright.convert("RGB"), np.uint8))
     except (OSError, ValueError, SyntaxError, EOFError, RuntimeError, pillow.DecompressionBombError) as error:
         raise SourceError(f"{source}: the picture is damaged ({error}).") from error
-
-
-def decode_heif_in_child(data: bytes, source: str) -> Image:
-    """Decode as ``decode_heif`` does, in a child process: a damaged file may abort the decoder.
-
-    Raises:
-        SourceError: see ``decode_heif``.
-    """
-    command = [sys.executable, "-P", "-c", _CHILD_CODE]
-    try:
-        done = subprocess.run(command, input=data, capture_output=True, timeout=_LONGEST_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise SourceError(f"{source}: the decoder takes more than {_LONGEST_S:.0f} s.") from error
-    if death := describe_death(done.returncode):
-        raise SourceError(f"{source}: the file made its reader {death}.")
-    if done.returncode:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise SourceError(f"{source}: {lines[-1] if lines else 'cannot be decoded.'}")
-    return np.asarray(np.load(io.BytesIO(done.stdout), allow_pickle=False), np.uint8)
-
-
-def be_the_child() -> None:
-    """Be the child: the file on standard input, its pixels as ``.npy`` on standard output."""
-    try:
-        pixels = decode_heif(sys.stdin.buffer.read(), "")
-    except SourceError as error:
-        print(str(error).removeprefix(": "), file=sys.stderr)
-        sys.exit(1)
-    content = io.BytesIO()
-    np.save(content, pixels)
-    sys.stdout.buffer.write(content.getvalue())

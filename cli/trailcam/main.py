@@ -22,6 +22,7 @@ COMMANDS = {
     "cameras": "list the cameras of this machine and explain why others are missing",
     "status": "show the state of this camera: bundle, update, last frame, last visit, store",
     "events": "list, filter and export the events of a camera",
+    "review": "review the visits of a store on this computer: right, another label, nothing, wrong",
     "data": "check a folder of photographs before training on it",
     "train": "train a model on folders of photographs",
     "export": "convert a run into bundles and measure the drift",
@@ -38,6 +39,7 @@ ACTIONS = {  # subcommands; a folder of such a name is written ./compare
     "deploy status": "show the bundle and state of every camera of a fleet",
     "deploy rollback": "return cameras to their previous bundle",
     "deploy logs": "show the journals of cameras",
+    "deploy collect": "bring visits and pictures of cameras home, as far as they are not here yet",
     "deploy sdcard": "write first-boot files onto a freshly imaged card",
 }
 _WITH_SECRETS = ("watch", "service", "update", "release", "deploy")  # only their user may write what these make

@@ -51,7 +51,7 @@ class Classifier:
     ) -> None:
         self._model = model
         self._bundle = bundle
-        self._background = background
+        self.background = background
         self._probabilities_in = bundle is None and model.gives_probabilities
         self.input = input_spec
         self.output = output_spec
@@ -137,11 +137,6 @@ class Classifier:
         return f"{self._bundle.manifest.name} {self._bundle.manifest.version}"
 
     @property
-    def background(self) -> int | None:
-        """The class of a bare model that means "nothing there", or None."""
-        return self._background
-
-    @property
     def model(self) -> FileModel:
         """The open model, for measurements and comparisons."""
         return self._model
@@ -191,7 +186,7 @@ class Classifier:
             start_s: ``time.perf_counter`` at which the latency starts; now by default.
         """
         start_s = time.perf_counter() if start_s is None else start_s
-        answer = decide(logits, self.output, top_count, self._background)
+        answer = decide(logits, self.output, top_count, self.background)
         latency_ms = (time.perf_counter() - start_s) * 1e3
         return Classification(answer.label, answer.confidence, answer.top, latency_ms, answer.blank)
 

@@ -180,7 +180,7 @@ class FieldRow:
 
 @dataclass(frozen=True)
 class FieldFigures:
-    """What was measured on device crops, generated clips, other animals and empties; ``docs/field.md`` says how."""
+    """Figures of device crops, generated clips, other animals and empties; ``docs/field.md`` has the method."""
 
     rows: tuple[FieldRow, ...]
     false_visits_per_hour: Rate | None = None

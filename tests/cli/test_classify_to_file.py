@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -101,8 +102,31 @@ def test_a_signal_stops_a_job_that_then_goes_on(number: signal.Signals, tmp_path
     assert len({row["Score"] for row in rows}) == 1
 
 
-@pytest.mark.parametrize("option", [["--jobs", "2"], ["--boxes", "x.json"], ["--threshold", "2"], ["--ray", "auto"]])
-def test_options_of_a_file_need_a_file(option: list[str]) -> None:
+def test_a_name_that_is_not_utf8_has_a_row(tmp_path: Path) -> None:
+    (tmp_path / "card").mkdir()
+    try:
+        (tmp_path / "card" / os.fsdecode(b"\xff.webp")).symlink_to(min(DEMO_FRAMES.glob("*.webp")))
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    assert main(["classify", str(tmp_path / "card"), "--out", str(tmp_path / "rows.csv"), "--jobs", "1"]) == 0
+    with open(tmp_path / "rows.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["File"], row["Error"]) == ("\\xff.webp", "")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--jobs", "2"],
+        ["--boxes", "x.json"],
+        ["--threshold", "2"],
+        ["--ray", "auto"],
+        ["--out", "x.csv", "--threads", "2"],
+        ["--out", "x.csv", "--shard", "3/2"],
+        ["--out", "x.csv", "--json"],
+    ],
+)
+def test_options_of_a_file_need_a_file_and_those_of_print_do_not(option: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["classify", "x.jpg", *option])
     assert stopped.value.code == 2

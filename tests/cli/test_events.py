@@ -78,11 +78,13 @@ def test_csv_has_the_fields_of_json(store: Path, capsys: pytest.CaptureFixture[s
     records = _json(capsys)
     assert main(["events", "--store", str(store), "--csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert all(record.pop("review") is None for record in records)
     box = ["box_x", "box_y", "box_width", "box_height"]
+    said = ["review_verdict", "review_label", "reviewers", "review_disputed", "review_time"]
     place = ["station", "camera", "latitude", "longitude", "start_local", "end_local", "source"]
     for record in records:
         assert [record.pop(name) for name in ("box", "station", "source")] == [None] * 3
-    assert [list(row) for row in rows] == [[*record, *box, *place] for record in records]
+    assert [list(row) for row in rows] == [[*record, *box, *place, *said] for record in records]
     assert [row["label"] for row in rows] == [record["label"] for record in records]
     assert rows[5]["picture"] == ""
 

@@ -212,6 +212,46 @@ def test_keys_and_the_filter_lead_from_visit_to_visit(
         camera.context.close()
 
 
+def test_visits_are_reviewed_with_one_key_each_and_undone(
+    tmp_path: Path, browser: "Browser", elephant: FrameResult
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN, encoding="utf-8")
+    token.chmod(0o600)
+    with DeviceServices(wanted(tmp_path / "store", token), "1.0") as station:
+        for number in range(3):
+            station.handle_event(visit(station, elephant, f"v{number}"), "animals10 1.0.0")
+        camera = Camera(station, browser)
+        camera.page.goto(f"{camera.place}?token={TOKEN}")
+        camera.show_until(elephant, "document.querySelectorAll('#visits .name').length === 3")
+        camera.page.goto(camera.place + "review/list")
+        camera.page.wait_for_url("**/review/list/v2")
+        camera.page.keyboard.press("c")
+        camera.page.wait_for_url("**/review/list/v1?from=v2&done=1-1")
+        camera.page.keyboard.press("n")
+        camera.page.wait_for_url("**/review/list/v0?from=v1&done=2-2")
+        camera.page.keyboard.press("u")
+        camera.page.wait_for_url("**/review/list/v1")
+        camera.page.keyboard.press("o")
+        camera.page.keyboard.type("Wolf")
+        camera.page.keyboard.press("Enter")
+        camera.page.wait_for_url("**/review/list/v0?from=v1&done=4-4")
+        camera.page.goto(camera.place + "visits?select=1")
+        camera.page.keyboard.press("a")
+        camera.page.click("text=Wrong")
+        camera.page.wait_for_selector("text=3 answers saved")
+        camera.page.keyboard.press("u")
+        camera.page.wait_for_function("!document.querySelector('.done')")
+        assert camera.page.locator(".verdict").all_inner_texts() == ["confirmed", "is Wolf"]
+        for path in ("review", "review/list/v0", "visits?select=1", "accuracy"):
+            camera.page.set_viewport_size({"width": 390, "height": 844})
+            camera.page.goto(camera.place + path)
+            assert camera.page.evaluate("document.documentElement.scrollWidth") == 390, path
+            assert camera.page.evaluate(CONTRAST) >= 4.5, path
+        assert camera.complaints == []
+        camera.context.close()
+
+
 def test_the_page_says_that_the_program_has_ended(tmp_path: Path, browser: "Browser", elephant: FrameResult) -> None:
     with DeviceServices(wanted(tmp_path), "1.0") as station:
         camera = Camera(station, browser)

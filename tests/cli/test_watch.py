@@ -106,6 +106,7 @@ def test_a_bad_picture_in_a_watched_folder_is_told_and_passed(
     printed = capsys.readouterr()
     assert [json.loads(line)["frame"] for line in printed.out.splitlines()] == ["1.jpg", "3.jpg"]
     assert "2.jpg" in printed.err
+    assert f"trailcam card {tmp_path}" in printed.err  # what gives visits
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ bundle answers right on this machine, with a margin; ``trailcam demo`` shows the
 """
 
 import json
+from itertools import zip_longest
 from pathlib import Path
 
 import cv2
@@ -23,25 +24,33 @@ _EMPTY_FRAMES, _STEPS = 15, 8  # of a picture that crosses the scene
 
 
 def write_jpegs(folder: Path) -> list[str | None]:
-    """Write 0.jpg, 1.jpg, ... and nothing else; return the expected labels, None where "unknown" is right."""
+    """Write 0.jpg, 1.jpg, ... and nothing else; return the expected labels, None where "unknown" is right.
+
+    Animals and others take turns, so that a camera to which they are shown has a visit to store every few seconds.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     classifier = Classifier.open(num_threads=1)
-    expected: list[str | None] = []
+    animals: list[tuple[str | None, Path]] = []
+    others: list[tuple[str | None, Path]] = []
     for record in json.loads((_FOLDER / "frames.json").read_text(encoding="utf-8")):
         picture = cv2.resize(cv2.imread(str(_FOLDER / record["file"])), _SIZE_PX, interpolation=cv2.INTER_AREA)
-        path = folder / f"{len(expected)}.jpg"
+        path = folder / f"{Path(record['file']).stem}.candidate.jpg"
         path.write_bytes(jpeg(np.asarray(picture, np.uint8)))
         answer = classifier.classify_file(path)
         label = record["expected"]
         sure = answer.confidence < _UNSURE if label is None else answer.confidence > _SURE
         if answer.label == label and sure:
-            expected.append(label)
+            (others if label is None else animals).append((label, path))
         else:
             path.unlink()
-    animals, unknown = set(expected) - {None}, expected.count(None)
-    if len(animals) < _ANIMALS or unknown < _UNKNOWN:
-        raise ValueError(f"the built-in bundle is sure of {len(animals)} animals and {unknown} others only")
-    return expected
+    if len({label for label, _ in animals}) < _ANIMALS or len(others) < _UNKNOWN:
+        raise ValueError(f"the built-in bundle is sure of {len(animals)} animals and {len(others)} others only")
+    chosen = [shown for pair in zip_longest(animals, others[: len(animals)]) for shown in pair if shown is not None]
+    for number, (_, path) in enumerate(chosen):
+        path.rename(folder / f"{number}.jpg")
+    for path in folder.glob("*.candidate.jpg"):
+        path.unlink()
+    return [label for label, _ in chosen]
 
 
 def jpeg(bgr: npt.NDArray[np.uint8]) -> bytes:

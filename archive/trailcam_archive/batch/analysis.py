@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 from trailcam_archive.batch.clips import sample_clip
 from trailcam_archive.batch.model_choice import NO_RULE_SCORE
+from trailcam_archive.batch.photograph_formats import decode_photograph
 from trailcam_archive.batch.references import is_address, read_reference, shown
 from trailcam_archive.batch.tasks import AnalysisSettings, Task
-from trailcam_archive.photograph_formats import decode_photograph
 from trailcam_archive.rows.record import Answer, AnswerKind, ClipFacts, Detection, PictureRecord, failed
 from trailcam_archive.times.recorded import recorded_time
 from trailcam_core.classifier import Classifier

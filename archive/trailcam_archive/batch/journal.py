@@ -51,7 +51,11 @@ class Journal:
         self._commit_due_s = 0.0
         with self._explained():
             self._database = sqlite3.connect(self.path, timeout=0.5, isolation_level=None)
-            self._open()
+            try:
+                self._open()
+            except BaseException:
+                self._database.close()
+                raise
 
     @staticmethod
     def path_of(output: Path) -> Path:
@@ -68,7 +72,6 @@ class Journal:
         found = run("PRAGMA application_id").fetchone()[0]
         tables = run("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables and found != _APPLICATION_ID:
-            self._database.close()
             raise DataError(f"{self.path}: not a journal of trailcam. Choose another output.")
         if not tables:
             for statement in _SCHEMA.split(";"):

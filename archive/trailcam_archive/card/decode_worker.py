@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from trailcam_archive.photograph_formats import decode_photograph
+from trailcam_archive.batch.photograph_formats import decode_photograph
 from trailcam_core.errors import SourceError
 from trailcam_core.images.decode import read_file_bytes
 from trailcam_core.images.resize import Image

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from trailcam_archive.card.recordings import Recording
 from trailcam_core.errors import DataError
-from trailcam_edge.events import Moment
+from trailcam_edge.events import Moment, Visit
 from trailcam_edge.store.database import insert, moment_columns, moment_values
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.records import Station
@@ -70,6 +70,18 @@ class CardJournal:
                 "camera = coalesce(camera, excluded.camera), timezone = coalesce(timezone, excluded.timezone)",
                 (station.deployment_id, station.latitude, station.longitude, station.camera, station.timezone),
             )
+
+    def add_visit(self, visit: Visit) -> bool:
+        """Store a visit with its picture, or nothing; return False if the picture cannot be written.
+
+        A camera keeps the visit without its picture; a card is still there and can be read again.
+        """
+        event_id = self._store.add_visit(visit)
+        if self._database.one("SELECT picture_state FROM visits WHERE event_id = ?", event_id) != "dropped":
+            return True
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM visits WHERE event_id = ?", (event_id,))
+        return False
 
     def add_files(self, recordings: Sequence[Recording], clock: str, bundle: str) -> None:
         """Note the files of a sequence whose visits are stored."""

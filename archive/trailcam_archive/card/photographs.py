@@ -108,6 +108,7 @@ def _sighting(
         photographs=frozenset(each.source for each in seen_in),
         picture=stored_picture(best.photograph.image),
         box=best.box,
+        pictured_s=best.photograph.at_s,
     )
 
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from threading import local
+from threading import Timer, local
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +22,7 @@ from trailcam_core.jobs.cores import usable_cores
 
 _AHEAD = 4  # photographs in memory beside the burst
 _MAX_WORKERS = 2  # decoding takes less time than classifying
+_LONGEST_S = 120.0  # of one photograph; then its worker is ended
 
 
 class DecodeProcess:
@@ -39,6 +40,8 @@ class DecodeProcess:
         process = self._process = self._process or self._start()
         assert process.stdin is not None  # noqa: S101 - pipes were asked for; for the type checker
         assert process.stdout is not None  # noqa: S101 - see above
+        watchdog = Timer(_LONGEST_S, process.kill)
+        watchdog.start()
         try:
             process.stdin.write(os.fsencode(path).hex().encode("ascii") + b"\n")
             process.stdin.flush()
@@ -48,7 +51,9 @@ class DecodeProcess:
             if len(content) != size:
                 raise OSError("the answer ends early")
         except (OSError, struct.error) as error:
-            raise self._bury(process, path) from error
+            raise self._bury(process, path, watchdog.finished.is_set()) from error
+        finally:
+            watchdog.cancel()
         if not height:
             raise SourceError(content.decode("utf-8", "surrogateescape"))
         return np.frombuffer(content, np.uint8).reshape(height, width, 3)
@@ -68,10 +73,12 @@ class DecodeProcess:
             process_group=0,  # Ctrl-C reaches the parent, which ends its workers
         )
 
-    def _bury(self, process: "subprocess.Popen[bytes]", path: Path) -> SourceError:
+    def _bury(self, process: "subprocess.Popen[bytes]", path: Path, is_late: bool) -> SourceError:
         status = self._end(process)
         self._process = None
         end = describe_death(status) or f"end with exit code {status}"
+        if is_late:
+            end = f"hang for {_LONGEST_S:g} s"
         return SourceError(f"{path}: the photograph made its decoder {end}. Copy the damaged file again.")
 
     def _end(self, process: "subprocess.Popen[bytes]") -> int:

@@ -30,6 +30,7 @@ from trailcam_core.errors import DeviceError, SourceError
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_edge.events import DATED_BOOT, BlindTime, Moment, Visit
 from trailcam_edge.store.event_store import EventStore
+from trailcam_edge.store.store_errors import StoreUnavailableError
 
 DAMAGED = "damaged recording"  # the reason of blind times
 _FREE_BYTES = 300_000_000  # the quota of a store deletes pictures below 200 MB; a card must not
@@ -126,10 +127,7 @@ class CardReader:
     def _read(self, sequence: Sequence[Recording], pictures: ReadAhead) -> bool:
         """Classify and store one sequence; return False if the run is to stop before that."""
         if shutil.disk_usage(self._store.folder).free < _FREE_BYTES:
-            raise DeviceError(
-                f"{self._store.folder}: less than {_FREE_BYTES // 1_000_000} MB are free. Free some space and run the "
-                "command again: it goes on where it was."
-            )
+            raise self._disk_error(f"less than {_FREE_BYTES // 1_000_000} MB are free")
         began_s = sequence[0].unix_s
         sightings: list[Sighting] = []
         blind: list[BlindTime] = []
@@ -160,15 +158,19 @@ class CardReader:
         if self._stop.is_set():
             return False
         read = [recording for recording in sequence if recording.fingerprint not in broken]
-        self._keep(sequence[0], combine(sightings, self._settings.visits.keep_person_pictures), blind)
-        self._journal.add_files(read, self._scan.clock_of(sequence[0].station).rule, self._classifier.name)
+        try:
+            self._keep(sequence[0], combine(sightings, self._settings.visits.keep_person_pictures), blind)
+            self._journal.add_files(read, self._scan.clock_of(sequence[0].station).rule, self._classifier.name)
+        except StoreUnavailableError as error:
+            raise self._disk_error(error.reason) from error
         self._summary.files += len(read)
         self._summary.undated += sum(recording.unix_s is None for recording in read)
         return True
 
     def _keep(self, first: Recording, sightings: Sequence[Sighting], blind: Sequence[BlindTime]) -> None:
         for sighting in sightings:
-            self._store.add_visit(self._visit(first, sighting))
+            if not self._journal.add_visit(self._visit(first, sighting)):
+                raise self._disk_error("a picture cannot be written")
             self._summary.visits[first.station, sighting.label] += 1
         for each in blind:
             self._store.add_blind_time(each)
@@ -189,6 +191,7 @@ class CardReader:
             box=sighting.box,
             station=first.station,
             source=sighting.source,
+            picture_offset_s=None if sighting.pictured_s is None else sighting.pictured_s - sighting.started_s,
         )
 
     def _moment(self, unix_s: float | None, offset_s: float = 0.0) -> Moment:
@@ -213,6 +216,12 @@ class CardReader:
         for station in contents.spans.keys() - waiting:
             self._put_effort(contents, station)
 
+    def _disk_error(self, reason: str) -> DeviceError:
+        return DeviceError(
+            f"{self._store.folder}: {reason}. Make room, or name a store on another disk, and run the command again: "
+            "it goes on where it was."
+        )
+
     def _note(self, error: SourceError) -> None:
         self._summary.problems.append(str(error))
 
@@ -221,4 +230,4 @@ class CardReader:
 
 
 def _moved(sighting: Sighting, offset_s: float) -> Sighting:
-    return replace(sighting, started_s=sighting.started_s + offset_s, ended_s=sighting.ended_s + offset_s)
+    return replace(sighting, started_s=sighting.started_s + offset_s, ended_s=sighting.ended_s + offset_s)  # of a clip

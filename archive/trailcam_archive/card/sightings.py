@@ -17,7 +17,8 @@ class Sighting:
 
     ``started_s`` and ``ended_s`` count from the beginning of the sequence. ``photographs`` are the files in which it
     was seen, ``clip_frames`` counts frames of clips. ``picture`` is (H, W, 3) uint8 RGB and ``source`` its file;
-    ``box`` is the place of the animal in it, None if it was classified as a whole.
+    ``box`` is the place of the animal in it, None if it was classified as a whole. ``pictured_s`` is when it was taken,
+    None if unknown.
     """
 
     label: str
@@ -30,6 +31,7 @@ class Sighting:
     clip_frames: int = 0
     picture: Image | None = field(repr=False, compare=False, default=None)
     box: Box | None = None
+    pictured_s: float | None = None
 
     @property
     def frames(self) -> int:

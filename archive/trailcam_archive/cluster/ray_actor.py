@@ -50,3 +50,8 @@ class ArchiveActor:
                 position += 1
             records.update((id(task), record) for task, record in self._pool.wait(_WAIT_S))
         return [records[id(task)] for task in todo]
+
+    def end(self) -> None:
+        """End the worker process and remove the copy of the model."""
+        self._pool.close()
+        self._folder.cleanup()

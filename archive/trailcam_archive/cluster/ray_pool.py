@@ -5,6 +5,9 @@ lost. docs/adr/0015-archives.md has the comparison.
 """
 
 import logging
+import signal
+import socket
+import threading
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -22,6 +25,9 @@ _log = logging.getLogger(__name__)
 _CHUNK = 4  # files of one call
 _AHEAD = 2  # calls per actor: the one in work, and the next
 _MOST_DEATHS = 3  # of actors: before the first is ready, and with the same file in work
+_CONNECT_S = 10.0
+_END_S = 5.0  # for actors to remove their copies of the model
+_START_S = 120.0  # for the first worker; then a warning
 _RESIZE_S = 20.0  # between two measurements of the size of the cluster
 
 
@@ -63,6 +69,7 @@ class RayPool:
         self._deaths: Counter[int] = Counter()  # of actors that had a task in work, by its identity
         self._early_deaths = 0
         self._resize_due_s = 0.0
+        self._warn_due_s = time.monotonic() + _START_S
         self._resize()
 
     @property
@@ -86,6 +93,7 @@ class RayPool:
             DeviceError: no actor can start, or the model fails.
         """
         self._resize()
+        self._warn_if_idle()
         self._send()
         references = [reference for actor in self._actors for reference in actor.references]
         if references:
@@ -99,7 +107,10 @@ class RayPool:
         return finished
 
     def close(self) -> None:
-        """End the actors and leave the cluster."""
+        """End the actors and leave the cluster; an actor that is busy is killed after some seconds."""
+        endings = [actor.handle.end.remote() for actor in self._actors if actor.ready is None]
+        if endings:
+            self._ray.wait(endings, num_returns=len(endings), timeout=_END_S, fetch_local=False)
         for actor in self._actors:
             self._ray.kill(actor.handle)
         self._actors.clear()
@@ -114,6 +125,15 @@ class RayPool:
         count = self._fixed_count or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         while len(self._actors) < count:
             self._start()
+
+    def _warn_if_idle(self) -> None:
+        """Report that the cluster gives no core: its other jobs may have them all."""
+        now_s = time.monotonic()
+        if any(actor.ready is None for actor in self._actors):
+            self._warn_due_s = now_s + _START_S
+        elif now_s >= self._warn_due_s:
+            self._warn_due_s = now_s + _START_S
+            _log.warning("No worker has started on the cluster: it has no free core, or its nodes are busy.")
 
     def _start(self) -> None:
         handle = self._class.remote(self._settings, self._files)
@@ -177,14 +197,29 @@ def _connect(address: str) -> Any:
         import ray
     except ModuleNotFoundError as error:
         raise DeviceError('--ray needs Ray: pip install "trailcam[cluster]".') from error
+    former = signal.getsignal(signal.SIGTERM)
     try:
+        _check_reachable(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise DeviceError(
             f"{mask_address(address)}: no Ray cluster can be used there ({_first_line(error)}). Start one with "
             '"ray start --head", with the same versions of Ray and Python on every machine.'
         ) from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, former)  # Ray has put its own in place, which exits at once
     return ray
+
+
+def _check_reachable(address: str) -> None:
+    """Connect once: Ray waits for minutes for a head node that is not there.
+
+    Raises:
+        OSError: nothing answers at the address.
+    """
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """MegaDetector batch output beside folders of labels: the folder gives the label, the detection gives the box.
 
-MegaDetector knows animals, people and vehicles. Pictures that a person has sorted into folders by species become
+MegaDetector knows animals, people and vehicles. Pictures that are sorted into folders by species become
 crops of the animal; a picture without a confident detection becomes an empty scene only if its folder has such a name.
 """
 

@@ -14,7 +14,7 @@ class Sample:
         label: the animal; None for a scene without one.
         group: pictures of one group stay together in a split: camera and sequence, as far as the source has them.
         box: place of the animal, None for the whole picture.
-        confidence: 1 if a person gave the label, else the confidence of the model.
+        confidence: 1 for a label that was given by hand, else the confidence of the model.
     """
 
     reference: str

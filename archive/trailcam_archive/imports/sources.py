@@ -10,13 +10,14 @@ from trailcam_archive.imports.coco import read_coco
 from trailcam_archive.imports.labelled_csv import read_labelled_csv
 from trailcam_archive.imports.megadetector import read_sorted_pictures
 from trailcam_archive.imports.sample import Sample
+from trailcam_archive.imports.store import is_store, read_store
 from trailcam_archive.rows.json_stream import JsonStreamError, read_members
 from trailcam_core.errors import DataError
 
 _DETECTOR_CONFIDENCE = 0.2  # as MegaDetector's own documents suggest for its version 5
 _KINDS = (
-    "a folder or datapackage.json of Camtrap DP, a COCO Camera Traps file, MegaDetector batch output, or a CSV file "
-    "with the columns file and label"
+    "the store of a camera, a folder or datapackage.json of Camtrap DP, a COCO Camera Traps file, MegaDetector batch "
+    "output, or a CSV file with the columns file and label"
 )
 
 
@@ -31,6 +32,8 @@ def read_source(source: Path, media: Path | None) -> Iterator[Sample]:
         DataError: of no known kind.
     """
     root = media or source.parent
+    if is_store(source):
+        return read_store(source)
     if (source / "datapackage.json").is_file() or source.name == "datapackage.json":
         return read_camtrap_dp(source, media)
     if source.suffix.lower() == ".csv":

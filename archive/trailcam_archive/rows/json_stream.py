@@ -82,7 +82,7 @@ class _Text:
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._text, self._position)
-            except (json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
                 if not self._read_more():
                     raise JsonStreamError(f"not JSON, or cut off ({error})") from error
                 continue

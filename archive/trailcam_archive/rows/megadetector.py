@@ -4,6 +4,7 @@ Source: https://lila.science/megadetector-output-format, version 1.6; files of 1
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -138,7 +139,9 @@ def _read_image(image: Any, categories: dict[str, str], path: Path) -> DetectedP
         if image.get("detections") is None:
             return None
         found = tuple(_read_detection(item, categories) for item in image["detections"])
-        return DetectedPicture(str(image["file"]).replace("\\", "/"), found)
+        name = str(image["file"]).replace("\\", "/")
+        os.fsencode(name)  # raises for a name that no file can have
+        return DetectedPicture(name, found)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"{path}: an entry of its images is not as in MegaDetector batch output: {str(image)[:120]}."

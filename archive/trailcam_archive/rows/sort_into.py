@@ -35,17 +35,11 @@ def sort_into(
         on_problem: called with a sentence about a file that could not be put there.
 
     Raises:
-        DataError: ``folder`` is inside of a source, whose next run would find the copies.
         OSError: the disk is full or read-only.
     """
     number = 0
-    checked: set[str] = set()
     for item in records:
-        source = Path(item.folder)
-        if item.folder not in checked:
-            _refuse_inside(folder, source)
-            checked.add(item.folder)
-        original = source / item.relative
+        original = Path(item.folder) / item.relative
         for label in sorted({answer.species(model.score_limit) for answer in item.record.answers}):
             place = folder / _folder_name(label) / item.relative
             try:
@@ -55,9 +49,19 @@ def sort_into(
     return number
 
 
-def _refuse_inside(folder: Path, source: Path) -> None:
-    if folder.resolve().is_relative_to(source.resolve()):
-        raise DataError(f"{folder}: is inside of {source}, whose next run would find the copies. Name another folder.")
+def check_sort_folder(folder: Path, sources: Iterable[str]) -> None:
+    """Check a folder for sorted pictures, before work begins.
+
+    Raises:
+        DataError: it is inside of a source, whose next run would find the copies, or it is a file.
+    """
+    for source in sources:
+        if folder.resolve().is_relative_to(Path(source).resolve()):
+            raise DataError(
+                f"{folder}: is inside of {source}, whose next run would find the copies. Name another folder."
+            )
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder}: a file, expected a folder for the sorted pictures.")
 
 
 def _folder_name(label: str) -> str:

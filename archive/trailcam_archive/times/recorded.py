@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from trailcam_archive.media_files import MediaKind
 from trailcam_archive.times.bounded import BoundedFile, MalformedError
 from trailcam_archive.times.iso_media import movie_duration_s, movie_time
 from trailcam_archive.times.matroska import matroska_time
 from trailcam_archive.times.photograph import photograph_time
 from trailcam_archive.times.riff import avi_duration_s, avi_time
+
+if TYPE_CHECKING:
+    from trailcam_archive.media_files import MediaKind
 
 _LONGEST_S = 86_400.0
 
@@ -29,7 +31,7 @@ class StatedTime:
     basis: TimeBasis
 
 
-def recorded_time(path: Path | bytes, kind: MediaKind) -> StatedTime | None:
+def recorded_time(path: Path | bytes, kind: "MediaKind") -> StatedTime | None:
     """Return the time that a file states; None if it states none, or one that no camera can have.
 
     A damaged file is not an error here: what cannot be read states no time.

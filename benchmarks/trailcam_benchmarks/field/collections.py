@@ -72,7 +72,7 @@ def read_cut_out(path: Path) -> CutOut:
 
 
 def cut_out_photograph(image: Image, label: str, name: str) -> CutOut | None:
-    """Return the animal of a photograph without its surroundings, or None where it cannot be told from them.
+    """Return the animal of a photograph without its surroundings, or None where no mask is plausible.
 
     Args:
         image: (H, W, 3) uint8 RGB with one animal, more or less in the middle.

@@ -1,6 +1,7 @@
 """``trailcam card``: read a card of photographs and clips into a store of visits."""
 
 import argparse
+import os
 import sys
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -10,11 +11,11 @@ from trailcam.logs import configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier, usage_error
 from trailcam.process.signals import stop_on_signals
 from trailcam.progress import terminal_progress
-from trailcam.recording_time import local_zone
 from trailcam_archive.card.read_card import CardReader, CardSummary
 from trailcam_archive.card.settings import CardSettings
 from trailcam_archive.card.stations import StationTable, read_stations, station_name
 from trailcam_archive.times.clock import CameraClock, read_shift, read_zone
+from trailcam_archive.times.local import local_zone
 from trailcam_core.errors import SourceError
 from trailcam_core.files.names import printable
 from trailcam_edge.store.event_store import EventStore
@@ -104,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _clock(arguments: argparse.Namespace) -> CameraClock:
-    zone, name = local_zone() if arguments.timezone is None else arguments.timezone
+    zone, name = local_zone(os.environ.get("TZ")) if arguments.timezone is None else arguments.timezone
     return CameraClock(zone, arguments.shift, name)
 
 
@@ -127,7 +128,7 @@ def _print_summary(summary: CardSummary, arguments: argparse.Namespace, clock: C
         counts = (summary.visits[station, label] for label in labels)
         print("  ".join([printable(station).ljust(width), *(f"{count:>10}" for count in counts)]))
     print(f"{summary.files} files, {sum(summary.visits.values())} visits in {arguments.store}.")
-    if arguments.timezone is None and summary.files:
+    if arguments.timezone is None and summary.files > summary.undated:
         _note(
             f'times without a zone were read in that of this computer, {clock.zone_name}; "--timezone" names another.'
         )

@@ -57,7 +57,10 @@ _IMPORT = (
     "Cut out the labelled animals as a camera does, into folders of their label and of their camera and sequence; "
     "scenes without an animal become negatives. The same command goes on after a stop, and adds nothing twice."
 )
-_SOURCES = "Camtrap DP, COCO Camera Traps, MegaDetector output of sorted folders, or a CSV file of file and label"
+_SOURCES = (
+    "a store with reviews, Camtrap DP, COCO Camera Traps, MegaDetector output of sorted folders, or a CSV file of file "
+    "and label"
+)
 _FETCH = "Download Animals-10 with kagglehub, unpack it and read every picture."
 _RESTORE = "Move every file of a quarantine folder back to its original place."
 

@@ -39,6 +39,8 @@ def _rows(status: dict[str, Any]) -> dict[str, str]:
     camera = "does not run, or has no live page"
     if status["running"]:
         camera = "frames arrive" if status["alive"] else "no frames"
+        if status["paused"]:
+            camera += ", outside the hours of [schedule]"
     rows = {"Camera": camera, "Bundle": status["bundle"] or "unknown", "Version": status["version"]}
     if frame is not None:
         rows["Last frame"] = f"{frame['outcome'] or 'not classified'}, {frame['rate_hz']:.1f} frames/s"
@@ -50,4 +52,10 @@ def _rows(status: dict[str, Any]) -> dict[str, str]:
     if store is not None:
         megabytes = f"{store['bytes'] / 1e6:.0f} of {store['max_bytes'] / 1e6:.0f} MB"
         rows["Store"] = f"{store['visits']} visits, {megabytes} in {store['folder']}"
+    machine = [
+        None if status["temperature_c"] is None else f"{status['temperature_c']:.0f} °C",
+        None if status["disk_free_bytes"] is None else f"{status['disk_free_bytes'] / 1e9:.1f} GB free",
+        None if status["throttling"] is None else ", ".join(status["throttling"]["now"]) or "not throttled",
+    ]
+    rows["Machine"] = ", ".join(text for text in machine if text is not None) or "unknown"
     return rows

@@ -26,9 +26,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trailcam events --store visits/ --since 7d",
         "trailcam events --store visits/ --label fox --csv > foxes.csv",
         "trailcam events --store visits/ --camtrap-dp package/",
+        "trailcam events --store visits/ --reviewed --csv > reviewed.csv",
+        "trailcam events --store visits/ --accuracy",
     ),
+    "review": ("trailcam review visits/", "trailcam review visits/ --serve 0.0.0.0:8080 --reviewer Jo"),
     "data": (
         "trailcam data check photos/",
+        "trailcam data import visits/ stores/oak --out dataset/",
         "trailcam data import package/ --out dataset/",
         "trailcam data import labels.csv coco.json --media photos/ --out dataset/",
     ),
@@ -52,6 +56,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "deploy status": ("trailcam deploy status --inventory fleet.toml",),
     "deploy rollback": ('trailcam deploy rollback --to pi@camera --reason "worse at night"',),
     "deploy logs": ("trailcam deploy logs --to pi@camera",),
+    "deploy collect": ("trailcam deploy collect --inventory fleet.toml --into stores/ --budget-mb 200",),
     "deploy sdcard": ("trailcam deploy sdcard /media/bootfs --hostname oak",),
     "update": (
         "trailcam update",

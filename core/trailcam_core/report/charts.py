@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 380, 250
 _ROW_PX, _BAR_PX, _AXIS_PX = 22, 42, 48  # of an interval, of a bar with its name above, of an axis below them
+_LONGEST_ROW = 28  # letters beside an interval whose name is a sentence rather than a label
 _LONGEST_NAME, _LONGEST_LABEL = 50, 18  # letters that fit above a bar, and beside an interval
 # One for each round of the colours: dashes of lines, and shapes of points for Matplotlib and as text.
 _DASHES: tuple[tuple[float, ...], ...] = ((), (6, 3), (2, 2), (8, 2, 2, 2))
@@ -173,7 +174,7 @@ def range_chart(title: str, rows: Sequence[tuple[str, float, float, float, bool]
         _set_axes(axes, [(value, 0.0) for value in (0.0, *lows, *highs)], axis, Axis(""))
         axes.hlines(range(len(rows)), lows, highs, colours, linewidth=2)
         axes.scatter(values, range(len(rows)), s=48, color=colours, clip_on=False)
-        axes.set_yticks(range(len(rows)), [shorten(name, _LONGEST_LABEL) for name in names])
+        axes.set_yticks(range(len(rows)), [shorten(name, _LONGEST_ROW) for name in names])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")

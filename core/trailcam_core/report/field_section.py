@@ -58,9 +58,7 @@ def _chart(figures: FieldFigures) -> Html:
         rate = row.wrong if row.right is None else row.right
         if rate.value is not None:
             low, high = (rate.value if end is None else end for end in (rate.low, rate.high))
-            is_right = row.right is not None
-            name = row.name if is_right else f"{row.name}, named"
-            bars.append((name, low, rate.value, high, is_right))
+            bars.append((row.name, low, rate.value, high, row.right is not None))
     return charts([range_chart("Right (blue), and named where nothing should be (red)", bars, fraction("fraction"))])
 
 

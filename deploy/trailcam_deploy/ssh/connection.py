@@ -86,6 +86,20 @@ class Connection(SshMaster):
         if done.status != 0:
             raise HostError(last_lines(done.stderr) or f"the files cannot be written there ({done.status}).")
 
+    def receive(
+        self, words: Sequence[str], content: bytes, read: Callable[[IO[bytes]], None], timeout_s: float = 3600.0
+    ) -> None:
+        """Run a program as root with ``content`` on its standard input; ``read`` reads its standard output.
+
+        Raises:
+            OfflineError: the connection is lost.
+            HostError: the program failed.
+        """
+        command = shlex.join([*self._become_root(), *words])
+        done = self.exchange(command, self._password_line + content, read, timeout_s)
+        if done.status != 0:
+            raise HostError(last_lines(done.stderr) or f"a step ended with exit code {done.status} and no output.")
+
     def _become_root(self) -> list[str]:
         """Return the prefix of a command as root: none, or ``sudo`` with or without a password on standard input."""
         if self._sudo is None:

@@ -67,7 +67,7 @@ class DeviceReports:
         self.library = None if config.store is None else Library(config.store.folder)
         self.name = (None if config.live is None else config.live.name) or socket.gethostname()
         self.has_camera = True
-        self.reviewer = "somebody"
+        self.reviewer = "reviewer"
         self.known_labels: tuple[str, ...] = ()
         self.view = LiveView()
         self.counts = VisitCounts(self._date_of)

@@ -90,7 +90,7 @@ class DeviceServices:
         return self._reports
 
     def announce_switch(self) -> None:
-        """Let the page say that the program ends only to start again."""
+        """Let the page show that the program ends only to start again."""
         self._reports.phase = "switching"
 
     def handle_event(self, event: WatchEvent, bundle: str) -> None:

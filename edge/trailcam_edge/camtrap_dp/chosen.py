@@ -11,6 +11,8 @@ from trailcam_edge.camtrap_dp.taxa import taxon_of
 from trailcam_edge.store.effort import Effort, summarise_effort
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
+from trailcam_edge.store.reviews.records import reviewed_label
+from trailcam_edge.store.reviews.tables import standings
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Chosen:
         self._selection = selection
         self._taxa = taxa
         self._species: dict[str, _Species] = {}
-        self.number = self.undated = 0
+        self.number = self.undated = self.deleted = 0
+        self.reviews = standings(reader.connection)
         self.stations: dict[str | None, StationData] = {}
         self._read_effort()
 
@@ -65,9 +68,11 @@ class Chosen:
             first_s, last_s = data.span
             data.span = min(first_s, start_s or 0), max(last_s, end_s or 0)
             data.times_known = data.times_known and {start_basis, end_basis} == {"clock"}
-            taxon = taxon_of(event.label, event.bundle, self._taxa)
-            if taxon is not None:
-                self._species.setdefault(taxon.name, _Species(taxon.rank)).labels.add(event.label)
+            found = self.reviews.get(event.visit_id)
+            label = event.label if found is None else reviewed_label(event.label, found)
+            taxon = None if label is None else taxon_of(label, event.bundle, self._taxa)
+            if label is not None and taxon is not None:
+                self._species.setdefault(taxon.name, _Species(taxon.rank)).labels.add(label)
             yield event
 
     def check(self, deployments: Deployments) -> None:
@@ -91,11 +96,14 @@ class Chosen:
             raise DataError(f"Two cameras have one deploymentID among {', '.join(sorted(names))}. Rename one of them.")
 
     def dated(self) -> Iterator[EventRecord]:
-        """Yield the events whose date is known, in order, and count the others."""
-        self.undated = 0
+        """Yield the events whose date is known and that no reviewer deleted, in order, and count the others."""
+        self.undated = self.deleted = 0
         chosen = self._selection
         for event in self._reader.events(chosen.label, chosen.since_s, chosen.until_s, station=chosen.station):
-            if event.started.unix_s is None or event.ended.unix_s is None:
+            found = self.reviews.get(event.visit_id)
+            if found is not None and found.review.verdict == "deleted":
+                self.deleted += 1
+            elif event.started.unix_s is None or event.ended.unix_s is None:
                 self.undated += 1
             else:
                 yield event

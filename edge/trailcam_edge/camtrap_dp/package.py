@@ -65,6 +65,7 @@ class PackageSummary:
     """Contents of a written package; ``undated`` visits have no known date and were left out.
 
     ``deployments`` counts the cameras, ``watched_s`` is the sum of their effort, None if none was recorded.
+    ``deleted`` visits were left out by reviewers.
     """
 
     observations: int
@@ -72,6 +73,7 @@ class PackageSummary:
     undated: int
     deployments: int
     watched_s: float | None
+    deleted: int = 0
 
 
 def write_camtrap_dp(
@@ -113,7 +115,9 @@ def write_camtrap_dp(
             Path(staging).unlink(missing_ok=True)
             raise
     sync_directory(path.parent)
-    return PackageSummary(chosen.number, len(pictured.visits), chosen.undated, len(chosen.stations), chosen.watched_s)
+    return PackageSummary(
+        chosen.number, len(pictured.visits), chosen.undated, len(chosen.stations), chosen.watched_s, chosen.deleted
+    )
 
 
 @dataclass
@@ -155,8 +159,11 @@ def _add_tables(
                 for name, each in chosen.stations.items()
             ],
         ),
-        "media": (MEDIA_COLUMNS, media_rows(chosen.dated() if visits else (), visits, deployments)),
-        "observations": (OBSERVATION_COLUMNS, observation_rows(chosen.dated(), visits, deployments, project)),
+        "media": (MEDIA_COLUMNS, media_rows(chosen.dated() if visits else (), visits, deployments, chosen.reviews)),
+        "observations": (
+            OBSERVATION_COLUMNS,
+            observation_rows(chosen.dated(), visits, deployments, project, chosen.reviews),
+        ),
         "blind-times": (
             BLIND_TIME_COLUMNS,
             chain.from_iterable(blind_rows(each.effort, deployments[name]) for name, each in chosen.stations.items()),

@@ -8,7 +8,8 @@ from typing import Any
 from trailcam_edge.camtrap_dp.taxa import taxon_of
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.store.effort import Effort
-from trailcam_edge.store.records import EventRecord, iso_minute
+from trailcam_edge.store.records import CLOCK, EventRecord, iso_hour
+from trailcam_edge.store.reviews.records import Standing, reviewed_label
 
 _TYPES = {BLANK: "blank", "empty": "blank", UNKNOWN: "unknown", PERSON: "human", "human": "human", "vehicle": "vehicle"}
 
@@ -80,17 +81,19 @@ def deployment_row(
     }
 
 
-def media_rows(events: Iterable[EventRecord], pictured: set[str], deployments: Deployments) -> Iterator[Row]:
-    """Yield a row for each picture in the package."""
+def media_rows(
+    events: Iterable[EventRecord], pictured: set[str], deployments: Deployments, reviews: Mapping[str, Standing]
+) -> Iterator[Row]:
+    """Yield a row for each picture in the package; one that model or reviewers call a human is not public."""
     for event in events:
         if event.visit_id in pictured:
             yield {
                 "mediaID": event.visit_id,
                 "deploymentID": deployments[event.station].deployment_id,
                 "captureMethod": "activityDetection",
-                "timestamp": utc_stamp(event.started.unix_s),
+                "timestamp": utc_stamp((event.started.unix_s or 0) + (event.picture_offset_s or 0)),
                 "filePath": f"media/{event.visit_id}.jpg",
-                "filePublic": "false" if _observation_type(event) == "human" else "true",
+                "filePublic": "false" if "human" in _answers(event, reviews) else "true",
                 "fileName": f"{event.visit_id}.jpg",
                 "fileMediatype": "image/jpeg",
                 "mediaComments": None if event.source is None else f"picture of {event.source}",
@@ -98,13 +101,22 @@ def media_rows(events: Iterable[EventRecord], pictured: set[str], deployments: D
 
 
 def observation_rows(
-    events: Iterable[EventRecord], pictured: set[str], deployments: Deployments, project: Project
+    events: Iterable[EventRecord],
+    pictured: set[str],
+    deployments: Deployments,
+    project: Project,
+    reviews: Mapping[str, Standing],
 ) -> Iterator[Row]:
-    """Yield an event-based row for each visit and, if its picture has a box, a media-based row with the box."""
+    """Yield an event-based row for each visit and, if its picture has a box, a media-based row with the box.
+
+    A visit with a review is classified by its reviewer; the answer of the model is in the tags.
+    """
     for event in events:
-        kind = _observation_type(event)
+        found = reviews.get(event.visit_id)
+        label = event.label if found is None else reviewed_label(event.label, found) or UNKNOWN
+        kind = _observation_type(label)
         end = utc_stamp(event.ended.unix_s)
-        taxon = taxon_of(event.label, event.bundle, project.taxa)
+        taxon = taxon_of(label, event.bundle, project.taxa)
         row: Row = {
             "observationID": event.visit_id,
             "deploymentID": deployments[event.station].deployment_id,
@@ -114,15 +126,11 @@ def observation_rows(
             "observationLevel": "event",
             "observationType": kind,
             "scientificName": None if taxon is None else taxon.name,
-            "classificationMethod": "machine",
-            "classifiedBy": event.bundle,
-            "classificationTimestamp": end,
-            "classificationProbability": None if kind in ("unknown", "blank") else round(event.confidence, 4),
-            "observationTags": f"label:{event.label}",
-            "observationComments": None if event.started.known else f"the date is a bound: {event.started.basis}",
+            **_classification(event, label, kind, found),
+            "observationComments": _comments(event, found),
         }
         yield row
-        if event.box is not None and event.visit_id in pictured:
+        if event.box is not None and event.visit_id in pictured and kind != "blank":
             yield row | {
                 "observationID": f"{event.visit_id}-box",
                 "mediaID": event.visit_id,
@@ -145,8 +153,45 @@ def blind_rows(effort: Effort | None, deployment: Deployment) -> Iterator[Row]:
         }
 
 
-def _observation_type(event: EventRecord) -> str:
-    return _TYPES.get(event.label.lower(), "animal")
+def _classification(event: EventRecord, label: str, kind: str, found: Standing | None) -> Row:
+    """Return the terms of the most recent classification.
+
+    Source: Camtrap DP 1.0.2, observations: the probability is that of a machine, and left out for a human; time and
+    name are those of the newest answer.
+    """
+    probability = round(event.confidence, 4)
+    if found is None:
+        return {
+            "classificationMethod": "machine",
+            "classifiedBy": event.bundle,
+            "classificationTimestamp": utc_stamp(event.ended.unix_s),
+            "classificationProbability": None if kind in ("unknown", "blank") else probability,
+            "observationTags": f"label:{event.label}",
+        }
+    machine = f"machineLabel:{event.label}|machineProbability:{probability}|machine:{event.bundle}"
+    return {
+        "classificationMethod": "human",
+        "classifiedBy": found.review.reviewer,
+        "classificationTimestamp": None if found.review.unix_s is None else utc_stamp(found.review.unix_s),
+        "classificationProbability": None,
+        "observationTags": f"label:{label}|{machine}",
+    }
+
+
+def _comments(event: EventRecord, found: Standing | None) -> str | None:
+    words = [] if event.started.known else [f"the date is a bound: {event.started.basis}"]
+    if found is not None and found.disputed:
+        words.append(f"reviewers differ: {', '.join(found.reviewers)}")
+    return "; ".join(words) or None
+
+
+def _answers(event: EventRecord, reviews: Mapping[str, Standing]) -> set[str]:
+    reviewed = reviewed_label(event.label, reviews.get(event.visit_id))
+    return {_observation_type(label) for label in (event.label, reviewed) if label is not None}
+
+
+def _observation_type(label: str) -> str:
+    return _TYPES.get(label.lower(), "animal")
 
 
 def _describe_effort(effort: Effort | None, of_card: bool) -> str:
@@ -166,5 +211,5 @@ def _describe_effort(effort: Effort | None, of_card: bool) -> str:
 
 def utc_stamp(unix_s: float | None) -> str:
     """Return a Unix time as ISO 8601 in UTC, in whole seconds."""
-    minute, second = divmod(math.floor(unix_s or 0), 60)
-    return f"{iso_minute(minute)}{second:02}Z"
+    hour, second = divmod(math.floor(unix_s or 0), 3600)
+    return f"{iso_hour(hour)}{CLOCK[second]}Z"

@@ -56,7 +56,8 @@ class Visit:
     calibrated) is that of ``best_frame``, (H, W, 3) uint8 RGB and owned by the visit, or None if no picture is kept.
     ``bundle`` names the model, ``latency_ms`` is the mean time from a frame to its answer. ``box`` is the place of the
     animal in ``best_frame``, None if frames were classified as a whole. ``station`` is the deployment, and ``source``
-    the file of the picture below its card; both None for what this machine's camera saw.
+    the file of the picture below its card; both None for what this machine's camera saw. ``picture_offset_s`` is the
+    time from the start of the visit to its picture, None if it is unknown.
     """
 
     visit_id: str
@@ -72,6 +73,7 @@ class Visit:
     box: "Box | None" = None
     station: str | None = None
     source: str | None = None
+    picture_offset_s: float | None = None
 
 
 @dataclass(frozen=True)

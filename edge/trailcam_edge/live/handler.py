@@ -39,7 +39,7 @@ _MAX_REVIEWS_BYTES = 16_384
 _WRONG_TOKEN_S = 1.0
 _COOKIE_S = 30 * 86_400
 _VIEWER = re.compile(r"[A-Za-z0-9-]{1,40}")
-_PAGES = ("/visits", "/species", "/calendar", "/review", "/camera")
+_PAGES = ("/visits", "/species", "/calendar", "/review", "/accuracy", "/camera")
 _OPEN_TO_ALL = ("/healthz", "/login")
 
 

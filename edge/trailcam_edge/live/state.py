@@ -21,7 +21,7 @@ def program_state(phase: Phase, frame_age_s: float | None, running_s: float, sta
     """Return the state of the program.
 
     Args:
-        phase: what the program was told to do.
+        phase: what the program was asked to do.
         frame_age_s: since the newest frame; None before the first.
         running_s: since the start.
         stall_s: a frame that is older counts as none.
@@ -36,7 +36,7 @@ def program_state(phase: Phase, frame_age_s: float | None, running_s: float, sta
 
 
 def duration(seconds: float) -> str:
-    """Return a time in the units in which people say it."""
+    """Return a time in the units that people use."""
     minutes = int(seconds // 60)
     if minutes < 1:
         return f"{seconds:.0f} s"

@@ -29,7 +29,7 @@ Row = tuple[str, str, bool]
 class CameraState:
     """State of a camera at one moment.
 
-    ``date_known`` is False until the clock has been set, ``alive`` True while frames arrive; ``state`` says more.
+    ``date_known`` is False until the clock has been set, ``alive`` True while frames arrive; ``state`` has details.
     ``store_problem`` is the reason why nothing can be stored, ``update`` the update journal, None without one.
     """
 

@@ -222,6 +222,10 @@ class _Loop:
             answer = found.answer
             outcome, ended = self._count(frame, answer, found.crop, found)
             yield from ended
+        elif delivery == "recording" and self._regions.is_blind:  # the animal may be gone before the scene is known
+            answer, fitted = self._classify(frame)
+            outcome, ended = self._count(frame, answer, fitted, may_open=False)
+            yield from ended
         else:
             yield from self._visits.pass_time(frame.timestamp_s)
         now_s = time.monotonic()
@@ -262,19 +266,26 @@ class _Loop:
         return self._classifier.classify_input(fitted, start_s=start_s), fitted
 
     def _count(
-        self, frame: Frame, answer: Classification, seen: Image, found: RegionAnswer | None = None
+        self,
+        frame: Frame,
+        answer: Classification,
+        seen: Image,
+        found: RegionAnswer | None = None,
+        may_open: bool = True,
     ) -> tuple[str, tuple[VisitEvent, ...]]:
         """Count an answer; return the outcome it was counted as, and the events of visits.
 
         Args:
             frame: the frame.
             answer: for the frame, or for one region of it.
-            seen: the image in the size of the model's input.
+            seen: the model's input.
             found: the region.
+            may_open: the vote may be the one that opens a visit.
         """
         rules = self._settings.visits
         label = name_outcome(answer, rules)
-        vote = FrameVote(frame.timestamp_s, frame.sequence, label, answer.confidence, 0.0, answer.latency_ms)
+        at_s, confidence = frame.timestamp_s, answer.confidence
+        vote = FrameVote(at_s, frame.sequence, label, confidence, 0.0, answer.latency_ms, may_open=may_open)
         if found is not None and self._regions is not None:
             vote = replace(vote, region=found.region, box=found.box, may_open=found.may_open, alive=self._regions.alive)
         waited, _ = wait_until(self._visits.state, frame.timestamp_s, rules)

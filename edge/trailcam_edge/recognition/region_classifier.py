@@ -32,6 +32,8 @@ from trailcam_edge.regions import (
 )
 from trailcam_edge.sources import Frame
 
+_SPARSE_S = 0.5  # between two frames
+
 
 @dataclass(frozen=True)
 class RegionAnswer:
@@ -69,6 +71,9 @@ class RegionClassifier:
         self._still = StillLooks()
         self._means: dict[int, MeanLogits] = {}
         self._frames = 0
+        self._seen_s: float | None = None
+        self._spacing_s = 0.0
+        self._was_known = False
 
     @property
     def boxes(self) -> tuple[Box, ...]:
@@ -81,6 +86,11 @@ class RegionClassifier:
         still = (STILL_REGION,) if self._still.looks else ()
         return frozenset((*still, *(region.identifier for region in self._state.following.regions)))
 
+    @property
+    def is_blind(self) -> bool:
+        """True if nothing could be proposed in the newest frame, and frames are so far apart that an animal may go."""
+        return not self._was_known and self._spacing_s >= _SPARSE_S
+
     def classify(self, frame: Frame) -> RegionAnswer | None:
         """Return the answer of the region whose turn it is; None where nothing moves and no second look is due.
 
@@ -91,6 +101,9 @@ class RegionClassifier:
         if self._state.background is None:  # a model that fails is found out at once, not when an animal comes
             self._classifier.logits_of_input(frame.fitted(self._classifier.input))
         luma = shrink_luma(frame.pixels.luma())
+        self._spacing_s = 0.0 if self._seen_s is None else frame.timestamp_s - self._seen_s
+        self._seen_s = frame.timestamp_s
+        self._was_known = self._state.is_known
         self._state = advance(self._state, luma, frame.timestamp_s, self._settings)
         following = self._state.following
         alive = self.alive

@@ -5,7 +5,7 @@ from trailcam_edge.recognition.settings import VisitSettings
 from trailcam_edge.recognition.visits import Best
 
 NOT_ALLOWED, OUT_OF_SEASON = "not allowed", "out of season"
-_SHARPER = 1.5  # factor between two frames of one animal that a person sees at once
+_SHARPER = 1.5  # visible at once between two frames of one animal
 
 
 def is_clearly_better(new: Best, reported: Best, settings: VisitSettings) -> bool:

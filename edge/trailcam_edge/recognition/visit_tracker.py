@@ -45,8 +45,9 @@ class VisitTracker:
 
     @property
     def open_labels(self) -> tuple[str, ...]:
-        """Labels with an open visit."""
-        return self.state.open_labels
+        """Labels with an open visit that is not suppressed."""
+        tracks = [track for track in self.state.tracks if track.opened]
+        return tuple(track.label for track in tracks if track.number in self._reports or not self._reason(track))
 
     def count(self, frame: Frame, vote: FrameVote) -> tuple[str, tuple[VisitEvent, ...]]:
         """Count a vote; return the outcome that it was counted as, and the events: ends first, then changes."""
@@ -72,7 +73,7 @@ class VisitTracker:
 
     def _end_of(self, track: Track) -> Visit | SuppressedVisit:
         report = self._reports.pop(track.number, None)
-        reason = suppression(track.label, self._clock.moment(track.started_s), self._settings)
+        reason = self._reason(track)
         if reason is not None and report is None:  # a visit that was reported as open is closed, also in another month
             return SuppressedVisit(track.label, reason)
         return self._visit(track, uuid.uuid4().hex if report is None else report.visit_id)
@@ -83,7 +84,7 @@ class VisitTracker:
         report = self._reports.get(track.number)
         now_s = self.state.now_s
         if report is None:
-            if suppression(track.label, self._clock.moment(track.started_s), self._settings) is not None:
+            if self._reason(track) is not None:
                 return None
             report = self._reports[track.number] = _Report(uuid.uuid4().hex, track.best, now_s)
             return VisitChange(OPENED, self._visit(track, report.visit_id))
@@ -92,6 +93,12 @@ class VisitTracker:
             return None
         report.best, report.at_s = track.best, now_s
         return VisitChange(UPDATED, self._visit(track, report.visit_id))
+
+    def _reason(self, track: Track) -> str | None:
+        """Return why the visit of a track is suppressed, None if it is not."""
+        if not (self._settings.allowed or self._settings.months):
+            return None
+        return suppression(track.label, self._clock.moment(track.started_s), self._settings)
 
     def _visit(self, track: Track, visit_id: str) -> Visit:
         return Visit(

@@ -36,6 +36,12 @@ class FinderState:
     scene_changed: bool = False
 
     @property
+    def is_known(self) -> bool:
+        """True once the background has seen enough frames, so that the next may have regions."""
+        scene = self.background
+        return scene is not None and scene.frames >= _QUIET_FRAMES and scene.time_s - scene.begun_s >= _QUIET_S
+
+    @property
     def regions(self) -> tuple[FollowedRegion, ...]:
         """The regions in the newest frame."""
         return self.following.visible

@@ -1,14 +1,16 @@
 """From changed pixels to regions: opened, joined, freed of shadow, and separated from ghosts, as pure functions."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.images.boxes import Box
-from trailcam_edge.regions.background import Comparison, Levels, Mask
+from trailcam_edge.regions.background import Comparison, Levels, Mask, median
 from trailcam_edge.regions.settings import RegionSettings
 
 _OPENING = np.ones((3, 3), np.uint8)
@@ -17,11 +19,11 @@ _LIMB_PX = 4  # two steps of this reach
 _BLOCK_FRACTION = 0.4  # a block counts as changed from here: a storm changes a third of it
 _MAX_BLOCKS = 0.8  # an animal does not reach four fifths of the blocks
 
-_TURNED_FRACTION = 0.03  # of a block: the frame is compared at another place if enough blocks changed so much
-_TURNED_BLOCKS = 0.6
-_TURNED_PX = 5.0  # in a storm leaves sway by 4
-_SHRINK = 4  # of the frames that are compared
-_TURNED_GAIN = 0.5  # of the changed pixels that may be left where the frame has moved
+_TURNED_FRACTION = 0.02  # of a block: the frame is compared at another place if enough blocks changed so much
+_TURNED_BLOCKS = 0.5
+_TURNED_PX = 1.0  # leaves sway by more in a storm, but each in its own way
+_SHRINK = 2  # of the frames that are compared: at 4, a shift of a pixel is lost in interpolation
+_TURNED_GAIN = 0.6  # of the difference that may be left where the frame has moved
 
 _SHADOW_RATIO = (0.25, 1.0)  # of the background's level: darker is no shadow under the open sky
 _FLAT = 0.4  # of the highest column
@@ -62,20 +64,36 @@ def is_turned(comparison: Comparison) -> bool:
     """Return whether the whole frame has moved, so that the background fits again once it is moved as well."""
     if not is_spread(comparison, _TURNED_FRACTION, _TURNED_BLOCKS):
         return False
-    small = (max(8, comparison.luma.shape[1] // _SHRINK), max(8, comparison.luma.shape[0] // _SHRINK))
-    frame, expected, limit = (
+    rows, columns = comparison.luma.shape
+    small = (_correlated(columns), _correlated(rows))
+    # In its own light: a gain fitted to a frame that has moved takes contrast away.
+    plain = (comparison.expected - np.float32(comparison.shift)) / np.float32(comparison.gain)
+    frame, expected = (
         cv2.resize(levels.astype(np.float32), small, interpolation=cv2.INTER_AREA)
-        for levels in (comparison.luma, comparison.expected, comparison.limit)
+        for levels in (comparison.luma, plain)
     )
-    (x, y), _ = cv2.phaseCorrelate(expected, frame, cv2.createHanningWindow(small, cv2.CV_32F))
-    if _SHRINK * max(abs(x), abs(y)) < _TURNED_PX:
+    window = cv2.createHanningWindow(small, cv2.CV_32F)
+    (x, y), _ = cv2.phaseCorrelate(expected.copy(), frame.copy(), window)  # it changes its inputs
+    if max(abs(x) * columns / small[0], abs(y) * rows / small[1]) < _TURNED_PX:
         return False
     shift = np.array([[1, 0, x], [0, 1, y]], np.float32)
-    moved = cv2.warpAffine(expected, shift, small, borderValue=-1)
-    seen = moved >= 0
-    before = np.count_nonzero((np.abs(frame - expected) > limit) & seen)
-    after = np.count_nonzero((np.abs(frame - moved) > limit) & seen)
-    return bool(after < _TURNED_GAIN * before)
+    moved = cv2.warpAffine(expected, shift, small, borderMode=cv2.BORDER_REPLICATE)
+    left, top = math.ceil(abs(x)) + 1, math.ceil(abs(y)) + 1
+    inner = (slice(top, small[1] - top), slice(left, small[0] - left))  # what both have seen
+    before, after = ((frame - levels)[inner].ravel() for levels in (expected, moved))
+    if not before.size:
+        return False
+    return float(np.abs(after - median(after)).mean()) < _TURNED_GAIN * float(np.abs(before - median(before)).mean())
+
+
+@lru_cache(maxsize=8)
+def _correlated(side: int) -> int:
+    """Return the side of a frame that is compared: even, and a size of the Fourier transform.
+
+    phaseCorrelate pads any other size, and with an odd one its answer is off by half a pixel.
+    """
+    wanted = max(8, side // _SHRINK)
+    return next(size for size in range(wanted, 0, -1) if size % 2 == 0 and cv2.getOptimalDFTSize(size) == size)
 
 
 def find_regions(comparison: Comparison, settings: RegionSettings, shadows: bool = True) -> tuple[Region, ...]:

@@ -1,7 +1,7 @@
 """Names and paths of the service: of the one camera of a board, or of one of several.
 
-Several cameras are instances of a template unit, ``trailcam@NAME.service``, each with a configuration, a folder and a
-port of its own. Names are kept as they are, so "gate.1" and "gate_1" are two cameras.
+Several cameras are instances of a template unit, ``trailcam@NAME.service``, each with its configuration, folder and
+port. Names are kept as they are, so "gate.1" and "gate_1" are two cameras.
 
 /etc/systemd/system/trailcam@.service        for all of them; ``systemctl start trailcam@gate``
 /etc/trailcam/cameras/gate.toml              the configuration of one

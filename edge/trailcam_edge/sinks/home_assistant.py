@@ -4,7 +4,7 @@ Source: "Device discovery payload" in the documentation of Home Assistant's MQTT
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from trailcam_edge.sinks.mqtt_topics import DEFAULT_BASE, OFF, ON, Topics, plain_key
@@ -103,7 +103,9 @@ def discovery_payload(
     }
 
 
-def without_former(payload: dict[str, Any], former: dict[str, Any]) -> dict[str, Any] | None:
+def without_former(
+    payload: dict[str, Any], former: dict[str, Any], keeps: Callable[[str], bool]
+) -> dict[str, Any] | None:
     """Return the message that removes the components of a former message, or None if none is to be removed.
 
     Home Assistant removes a component whose entry is its platform alone; the message proper follows.
@@ -114,7 +116,10 @@ def without_former(payload: dict[str, Any], former: dict[str, Any]) -> dict[str,
     gone = {
         key: {"platform": entry["platform"]}
         for key, entry in components.items()
-        if key not in payload["components"] and isinstance(entry, dict) and isinstance(entry.get("platform"), str)
+        if key not in payload["components"]
+        and not keeps(key)
+        and isinstance(entry, dict)
+        and isinstance(entry.get("platform"), str)
     }
     return payload | {"components": payload["components"] | gone} if gone else None
 

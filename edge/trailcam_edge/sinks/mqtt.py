@@ -174,6 +174,7 @@ class MqttSink:
             return
         settings = self._settings
         if settings.discovery_prefix:
+            self._retained.add_labels()
             client.subscribe(self._discovery_topic(), _QOS)  # its former message, before the next one
             client.publish(self._discovery_topic(), json.dumps(self._discovery()), _QOS, retain=True)
             former = former_discovery_topic(settings.discovery_prefix, settings.camera_id)
@@ -187,7 +188,7 @@ class MqttSink:
     def _on_message(self, client: Any, _userdata: Any, message: Any) -> None:
         """Remove what an earlier version or configuration has left in Home Assistant, but nothing of another camera."""
         if message.topic == self._discovery_topic():
-            gone = removal(message.payload, self._discovery()) if message.retain else None
+            gone = removal(message.payload, self._discovery(), self._retained.keeps) if message.retain else None
             if gone is not None:
                 client.publish(message.topic, json.dumps(gone), _QOS, retain=True)
                 client.publish(message.topic, json.dumps(self._discovery()), _QOS, retain=True)

@@ -59,6 +59,10 @@ class RetainedState:
         name = self._settings.camera_name or self._settings.camera_id
         return discovery_payload(device, name, version, self._topics, self._settings.pictures, self.labels)
 
+    def keeps(self, key: str) -> bool:
+        """Return True for the entity of a label, unless the configuration has the labels: what was seen stays."""
+        return self.is_live and not self._settings.labels and "_present_" in key
+
     def add_labels(self) -> bool:
         """Take up labels that were not seen before; return True if there are any."""
         if not self.is_live or self._settings.labels:
@@ -120,10 +124,16 @@ class RetainedState:
             raise RuntimeError("the broker does not confirm messages")
 
 
-def removal(message: bytes, payload: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the message that removes the entities of a former message from Home Assistant, or None."""
+def removal(message: bytes, payload: dict[str, Any], keeps: Callable[[str], bool]) -> dict[str, Any] | None:
+    """Return the message that removes the entities of a former message from Home Assistant, or None.
+
+    Args:
+        message: the former one.
+        payload: the present one.
+        keeps: returns True for the key of an entity that stays also without being in ``payload``.
+    """
     try:
         former = json.loads(message)
     except ValueError:
         return None
-    return without_former(payload, former) if isinstance(former, dict) else None
+    return without_former(payload, former, keeps) if isinstance(former, dict) else None

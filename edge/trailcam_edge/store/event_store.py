@@ -210,9 +210,9 @@ class EventStore:
 
     def _sweep(self) -> None:
         """Close visits that a kill has left open, and make rows and pictures consistent."""
-        closed = self._open.close_all()
+        closed = self._open.close_all(self._pictures.size_bytes)
         if closed:
-            _log.warning("%d visits were open when the camera ended; they are closed with what was known.", closed)
+            _log.info("%d visits were open when the camera ended; they are closed with what was known.", closed)
         known = dict(self._database.rows("SELECT visit_id, picture_bytes FROM visits WHERE picture_bytes > 0"))
         with self._database.translated():
             swept = self._pictures.sweep(known)
@@ -246,7 +246,7 @@ class EventStore:
             encode_jpeg(visit.best_frame, self._quality),
             visit.label,
             f"Trailcam, {visit.bundle}",
-            _wall_of_start(visit),
+            _wall_of_picture(visit),
             facts,
         )
         try:
@@ -281,11 +281,12 @@ def _visit_values(visit: Visit) -> dict[str, object]:
         **{f"box_{name}": float(value) for name, value in (box or {}).items()},
         "station": visit.station,
         "source": visit.source,
+        "picture_offset_s": visit.picture_offset_s,
     }
 
 
-def _wall_of_start(visit: Visit) -> datetime | None:
-    """Return the start of a visit, None in a recording; the clock may have been set during the visit."""
+def _wall_of_picture(visit: Visit) -> datetime | None:
+    """Return when a picture was taken, at the start where that is unknown; the clock may have been set later."""
     if is_recording(visit.started.boot_id):
         return None
     for moment in (visit.started, visit.ended):
@@ -294,5 +295,6 @@ def _wall_of_start(visit: Visit) -> datetime | None:
             and moment.boot_id == visit.started.boot_id
             and is_plausible(moment.wall.timestamp(), moment.boot_id)
         ):
-            return moment.wall - timedelta(seconds=moment.monotonic_s - visit.started.monotonic_s)
+            elapsed_s = moment.monotonic_s - visit.started.monotonic_s - (visit.picture_offset_s or 0.0)
+            return moment.wall - timedelta(seconds=elapsed_s)
     return None

@@ -16,19 +16,21 @@ from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, op
 from trailcam_edge.store.records import BlindRecord, EventLine, EventRecord, Station, WatchRecord
 from trailcam_edge.store.schema import check_rows
 from trailcam_edge.store.store_errors import VALUE_ERRORS, translate_error
-from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline
+from trailcam_edge.store.wall_time import Boot, ClockReading, Timeline, WallTime
 
 _log = logging.getLogger(__name__)
 _VALUE_COLUMNS = (
     "visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
     "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height"
 )
-_VISIT_COLUMNS = f"event_id, {_VALUE_COLUMNS}, station, source"
+_VISIT_COLUMNS = f"event_id, {_VALUE_COLUMNS}, station, source, picture_offset_s"
+_OF_NO_CARD = "NULL, NULL, NULL"  # in place of the last three, in a table of the camera alone
 _LINE_COLUMNS = (
     "started_boot_id, started_monotonic_s, CASE started_boot_id WHEN ended_boot_id "
     "THEN max(0.0, ended_monotonic_s - started_monotonic_s) ELSE 0.0 END, label, confidence, "
     "CASE WHEN picture_bytes THEN visit_id END"
 )
+_SPARE = 2
 _SPAN_COLUMNS = "started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s"
 
 
@@ -38,10 +40,16 @@ class StoreReader:
     def __init__(self, connection: CheckedConnection) -> None:
         """Read the boots and clock readings."""
         self.connection = connection
+        self._only = "1"
+        self._known: dict[str, tuple[float, str] | None] = {}  # offsets of boots
         self._damaged_before = connection.damaged_rows
         boots = self._sound("boot_id, last_monotonic_s", "boots", "ORDER BY number")
         readings = self._sound("boot_id, monotonic_s, wall_s", "clock_readings", "ORDER BY reading_id")
         self.timeline = Timeline([Boot(*row) for row in boots], [ClockReading(*row) for row in readings])
+
+    def restrict(self, condition: str) -> None:
+        """Let ``events``, ``lines`` and ``before_last`` return only visits for which a condition in SQL holds."""
+        self._only = condition
 
     @property
     def damaged_rows(self) -> int:
@@ -88,8 +96,7 @@ class StoreReader:
 
     def open_visits(self) -> Iterator[EventRecord]:
         """Yield the visits that are open, as far as they are known; their ``event_id`` is 0."""
-        query = f"SELECT 0, {_VALUE_COLUMNS}, NULL, NULL FROM open_visits ORDER BY rowid"  # noqa: S608 - constants
-        return map(self._event, self.connection.execute(query))
+        return map(self._event, self._sound(f"0, {_VALUE_COLUMNS}, {_OF_NO_CARD}", "open_visits", "ORDER BY rowid"))
 
     def live_events(self, after_live_id: int, limit: int) -> list[tuple[int, int, EventRecord]]:
         """Return the live events after this one, with their numbers and those of the last visit before each.
@@ -100,18 +107,25 @@ class StoreReader:
         for table in ("open_visits", "visits"):
             columns = ", ".join(f"{table}.{column}" for column in _VALUE_COLUMNS.split(", "))
             query = (
-                f"SELECT live_id, kind, after_event_id, 0, {columns}, NULL, NULL FROM live_events "  # noqa: S608 - constants
-                f"JOIN {table} USING (visit_id) WHERE live_id > ? ORDER BY live_id LIMIT ?"
+                f"SELECT live_id, kind, after_event_id, 0, {columns}, {_OF_NO_CARD} FROM live_events "  # noqa: S608 - constants
+                f"JOIN {table} USING (visit_id) WHERE live_id > ? AND {self.connection.condition('live_events')} "
+                f"AND {self.connection.condition(table)} ORDER BY live_id LIMIT ?"
             )
             for live_id, kind, after, *row in self.connection.execute(query, (after_live_id, limit)):
                 found.append((live_id, after, self._event(tuple(row))._replace(kind=kind)))
         return sorted(found, key=lambda item: item[0])[:limit]
 
     def select(self, condition: str, values: Sequence[object], order: str, limit: int) -> list[EventRecord]:
-        """Return the sound events for which a condition in SQL over the table ``visits`` holds."""
-        sound = self.connection.condition("visits")
-        query = f"SELECT {_VISIT_COLUMNS} FROM visits WHERE {condition} AND {sound} ORDER BY {order} LIMIT ?"  # noqa: S608
-        return [self._event(row) for row in self.connection.execute(query, (*values, limit))]
+        """Return the sound events for which a condition in SQL over the table ``visits`` holds.
+
+        Checksums are computed for the found rows only, so ``_SPARE`` damaged ones of them can be replaced.
+        """
+        inner = f"SELECT event_id FROM visits WHERE {condition} ORDER BY {order} LIMIT ?"  # noqa: S608 - constants
+        query = (
+            f"SELECT {_VISIT_COLUMNS} FROM visits WHERE event_id IN ({inner}) "  # noqa: S608 - constants
+            f"AND {self.connection.condition('visits')} ORDER BY {order} LIMIT ?"
+        )
+        return [self._event(row) for row in self.connection.execute(query, (*values, limit + _SPARE, limit))]
 
     def lines(
         self,
@@ -123,12 +137,10 @@ class StoreReader:
         """Yield the short form of the events that ``events`` returns, in half the time."""
         query, values = self._select(_LINE_COLUMNS, label, after_event_id)
         everything = since_s is None and until_s is None
-        known: dict[str, tuple[float, str] | None] = {}
+        known = self._known
         rows = self.connection.execute(query + " ORDER BY event_id", values)
         for boot_id, start_s, duration_s, name, confidence, visit_id in rows:
-            if boot_id not in known:
-                known[boot_id] = self.timeline.constant(boot_id)
-            offset = known[boot_id]
+            offset = known[boot_id] if boot_id in known else self._offset(boot_id)
             unix_s, basis = (
                 self.timeline.resolve(boot_id, start_s) if offset is None else (offset[0] + start_s, offset[1])
             )
@@ -192,13 +204,24 @@ class StoreReader:
 
     def _event(self, row: tuple[Any, ...]) -> EventRecord:
         event_id, visit_id, label, boot_id, start_s, end_boot_id, end_s = row[:7]
-        started, ended = self.timeline.resolve(boot_id, start_s), self.timeline.resolve(end_boot_id, end_s)
+        started, ended = self._resolve(boot_id, start_s), self._resolve(end_boot_id, end_s)
         duration_s = end_s - start_s if boot_id == end_boot_id and end_s > start_s else 0.0
         box = None if None in row[14:18] else Box(*row[14:18])
         picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if row[12] else None
         whole = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s)
-        values = (*whole, *row[7:12], picture, row[13], box, *row[18:20], CLOSED)
+        values = (*whole, *row[7:12], picture, row[13], box, *row[18:21], CLOSED)
         return tuple.__new__(EventRecord, values)  # half the time of naming them
+
+    def _resolve(self, boot_id: str, monotonic_s: float) -> WallTime:
+        """Return a wall time of the timeline, in half the time for a boot that is known."""
+        offset = self._known[boot_id] if boot_id in self._known else self._offset(boot_id)
+        if offset is None:
+            return self.timeline.resolve(boot_id, monotonic_s)
+        return tuple.__new__(WallTime, (offset[0] + monotonic_s, offset[1]))
+
+    def _offset(self, boot_id: str) -> tuple[float, str] | None:
+        self._known[boot_id] = self.timeline.constant(boot_id)
+        return self._known[boot_id]
 
     def _select(
         self, columns: str, label: str | None, after_event_id: int, station: str | None = None
@@ -209,7 +232,7 @@ class StoreReader:
             if value is not None:
                 query += f" AND {name} = ?"
                 values.append(value)
-        return f"{query} AND {self.connection.condition('visits')}", values
+        return f"{query} AND {self._only} AND {self.connection.condition('visits')}", values
 
     def _sound(self, columns: str, table: str, order: str) -> sqlite3.Cursor:
         """Return the rows of a table whose checksum is right."""

@@ -10,7 +10,7 @@ from trailcam_core.images.boxes import Box
 from trailcam_edge.events import CLOSED, BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.wall_time import WallTime, is_plausible
 
-_SECONDS = [f"{number:02}" for number in range(60)]
+CLOCK = [f"{second // 60:02}:{second % 60:02}" for second in range(3600)]  # within an hour
 _MILLISECONDS = [f".{number:03}Z" for number in range(1000)]
 
 
@@ -18,8 +18,9 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     """One visit; ``event_id`` is 0 before it is stored, ``picture`` its path below the store, or None.
 
     ``box`` is the place of the animal in the picture, None if frames were classified as a whole. ``station`` and
-    ``source`` (the file of the picture below its card) are those of a visit that was read from a card. ``kind`` is
-    "closed"; "opened" or "updated" in the events that sinks get before the end of a visit.
+    ``source`` (the file of the picture below its card) are those of a visit that was read from a card;
+    ``picture_offset_s`` is the time from its start to its picture, None if unknown. ``kind`` is "closed"; "opened" or
+    "updated" in the events that sinks get before the end of a visit.
     """
 
     event_id: int
@@ -40,6 +41,7 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     box: Box | None = None
     station: str | None = None
     source: str | None = None
+    picture_offset_s: float | None = None
     kind: str = CLOSED
 
 
@@ -88,18 +90,18 @@ def iso_time(unix_s: float | None) -> str | None:
     """Return a Unix time as ISO 8601 in UTC with milliseconds, or None for None."""
     if unix_s is None:
         return None
-    minute, rest_s = divmod(unix_s, 60)
+    hour, rest_s = divmod(unix_s, 3600)
     microseconds = round(rest_s * 1e6)
-    if microseconds == 60_000_000:
-        return datetime.fromtimestamp(round(unix_s), UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    if microseconds == 3_600_000_000:
+        hour, microseconds = hour + 1, 0
     second, millisecond = divmod(microseconds // 1000, 1000)
-    return f"{iso_minute(minute)}{_SECONDS[second]}{_MILLISECONDS[millisecond]}"
+    return f"{iso_hour(hour)}{CLOCK[second]}{_MILLISECONDS[millisecond]}"
 
 
 @lru_cache
-def iso_minute(number: float) -> str:
-    """Return the ISO 8601 text in UTC of a Unix time in minutes, up to its seconds: many events share one."""
-    return datetime.fromtimestamp(60 * number, UTC).isoformat(timespec="minutes")[:-6] + ":"
+def iso_hour(number: float) -> str:
+    """Return the ISO 8601 text in UTC of a Unix time in hours, up to its minutes: many events share one."""
+    return datetime.fromtimestamp(3600 * number, UTC).isoformat(timespec="hours")[:-6] + ":"
 
 
 def event_json(event: EventRecord) -> dict[str, Any]:
@@ -169,6 +171,7 @@ def unstored_event(visit: Visit) -> EventRecord:
         box=visit.box,
         station=visit.station,
         source=visit.source,
+        picture_offset_s=visit.picture_offset_s,
     )
 
 

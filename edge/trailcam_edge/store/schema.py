@@ -100,6 +100,7 @@ CREATE TABLE stations (
 ) STRICT;
 ALTER TABLE visits ADD COLUMN station TEXT REFERENCES stations (deployment_id);
 ALTER TABLE visits ADD COLUMN source TEXT;      -- file of the picture, below the card
+ALTER TABLE visits ADD COLUMN picture_offset_s REAL;  -- from the start of the visit to its picture; NULL if unknown
 ALTER TABLE blind_times ADD COLUMN station TEXT REFERENCES stations (deployment_id);
 ALTER TABLE watches ADD COLUMN station TEXT REFERENCES stations (deployment_id);
 CREATE TABLE card_files (
@@ -141,21 +142,26 @@ CREATE TABLE live_events (
 ) STRICT;
 ALTER TABLE sinks ADD COLUMN live_id INTEGER NOT NULL DEFAULT 0;  -- the last live event that it has taken
 ALTER TABLE sinks ADD COLUMN memory TEXT NOT NULL DEFAULT '';     -- JSON: what its filters remember
--- Reviews: what people say of visits, beside the events and never over them. Rows are only added.
+-- Reviews: answers of people, beside the events and never over them. Rows are only added.
 CREATE TABLE reviews (
     review_id INTEGER PRIMARY KEY AUTOINCREMENT, -- order of storing: the newest of each reviewer counts
     visit_id TEXT NOT NULL,                     -- no reference: a review outlives the row of its visit
     reviewer TEXT NOT NULL,
     verdict TEXT NOT NULL,                      -- confirmed, label, nothing, wrong, deleted, withdrawn
     label TEXT,                                 -- the other label; NULL with every other verdict
-    chosen TEXT NOT NULL,                       -- why it was looked at: random, unsure, unknown, rare, list
+    chosen TEXT NOT NULL,                       -- why it was reviewed: random, unsure, unknown, rare, list
     origin TEXT NOT NULL,                       -- from where
     reviewed_wall_s REAL                        -- Unix time; NULL while the clock was not set
 ) STRICT;
 CREATE INDEX reviews_by_visit ON reviews (visit_id, reviewer, review_id);
+CREATE TABLE answered (                         -- combined answer of the reviews of a visit
+    event_id INTEGER PRIMARY KEY REFERENCES visits (event_id) ON DELETE CASCADE,
+    verdict TEXT NOT NULL,
+    disputed INTEGER NOT NULL                   -- 1 if reviewers differ
+) STRICT;
 CREATE INDEX visits_by_start ON visits (started_boot_id, started_monotonic_s, label);  -- pages: a day, the calendar
 CREATE INDEX pictures_by_label ON visits (label, confidence) WHERE picture_bytes > 0;  -- pages: the best picture
-CREATE INDEX pictures_by_confidence ON visits (confidence) WHERE picture_bytes > 0;  -- pages: the least sure first
+CREATE INDEX pictures_by_confidence ON visits (confidence, label) WHERE picture_bytes > 0;  -- the least sure
 """
 
 SEALED_SINCE = 3
@@ -179,7 +185,7 @@ _VALUES = (
 _RULES = {  # condition of every row of a table
     "boots": "last_monotonic_s BETWEEN -1e9 AND 1e9",
     "clock_readings": "monotonic_s BETWEEN -1e9 AND 1e9 AND wall_s BETWEEN 946684800 AND 4102444800",
-    "visits": _VALUES,
+    "visits": f"{_VALUES} AND (picture_offset_s IS NULL OR picture_offset_s BETWEEN 0 AND 1e9)",
     "open_visits": _VALUES,
     "live_events": "kind IN ('opened', 'updated') AND after_event_id BETWEEN 0 AND 1e15",
     "blind_times": _SPAN,
@@ -190,6 +196,7 @@ _RULES = {  # condition of every row of a table
     "stations": "length(deployment_id) BETWEEN 1 AND 200 AND (latitude IS NULL) = (longitude IS NULL) "
     "AND (latitude IS NULL OR (latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180))",
     "card_files": "length(fingerprint) = 16",
+    "answered": "verdict IN ('confirmed', 'label', 'nothing', 'wrong', 'deleted') AND disputed IN (0, 1)",
     "sinks": f"event_id BETWEEN 0 AND {_LAST_VISIT} AND live_id BETWEEN 0 AND 1e15",
     "sqlite_sequence": "typeof(seq) = 'integer' AND seq BETWEEN 0 AND 1e15 "
     "AND name IN ('boots', 'clock_readings', 'visits', 'blind_times', 'watches', 'live_events', 'reviews')",

@@ -105,10 +105,13 @@ def check_scaling(logits: Logits, class_ids: ClassIds, others: Sequence[tuple[st
         ExportError: naming the scaling with which it is better, the best of them.
     """
     before = logits.argmax(axis=1) == class_ids
+    chance = float(np.bincount(class_ids).max() / len(class_ids))
     proven = []
     for text, answers in others:
         after = answers.argmax(axis=1) == class_ids
-        if pair_outcomes(before, after).interval(_SURE_Z)[0] > 0:
+        # Always one answer is better than labels in another order, and proves nothing.
+        knows = wilson_interval(int(after.sum()), len(after))[0] > chance
+        if knows and pair_outcomes(before, after).interval(_SURE_Z)[0] > 0:
             proven.append((float(after.mean()), text))
     if proven:
         right, text = max(proven)

@@ -1,6 +1,7 @@
 """Files to records: pictures, boxes, clips, HEIC and AVIF."""
 
 import io
+import sys
 from pathlib import Path
 
 import cv2
@@ -8,8 +9,9 @@ import numpy as np
 import pytest
 
 from trailcam_archive.batch.analysis import Analyser
+from trailcam_archive.batch.photograph_formats import decode_in_child, is_foreign
 from trailcam_archive.batch.tasks import AnalysisSettings, Task
-from trailcam_archive.heif import decode_heif, decode_heif_in_child, is_heif
+from trailcam_archive.heif import decode_heif, is_heif
 from trailcam_archive.rows.record import Detection
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
@@ -78,24 +80,39 @@ def test_what_cannot_be_read_is_a_record_with_its_error(analyser: Analyser, tmp_
         assert record.answers == ()
 
 
-@pytest.mark.parametrize("form", ["AVIF", "HEIF"])
-def test_heic_and_avif_decode_upright_here_and_in_a_child(form: str) -> None:
+HEIC = Path(__file__).parent / "fixtures" / "red_corner.heic"  # made with pillow-heif from what _avif encodes
+
+
+def _avif() -> bytes:
+    """Return a picture of 96x64 px with a red corner, which EXIF turns by a quarter to the right."""
     pillow = pytest.importorskip("PIL.Image", reason="needs Pillow")
-    if form == "HEIF":
-        pytest.importorskip("pi_heif", reason="needs pi-heif, the extra heif")
-        pytest.importorskip("pillow_heif", reason="needs an encoder of HEIC").register_heif_opener()
     pixels = np.zeros((64, 96, 3), np.uint8)
     pixels[:32, :48] = (200, 30, 30)
     exif = pillow.Exif()
-    exif[0x0112] = 6  # a quarter to the right
+    exif[0x0112] = 6
     content = io.BytesIO()
-    pillow.fromarray(pixels).save(content, form, quality=95, exif=exif.tobytes())
-    data = content.getvalue()
+    pillow.fromarray(pixels).save(content, "AVIF", quality=95, exif=exif.tobytes())
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("form", ["AVIF", "HEIC"])
+def test_heic_and_avif_decode_upright_here_and_in_a_child(form: str) -> None:
+    if form == "HEIC":
+        pytest.importorskip("pi_heif", reason="needs pi-heif, the extra heif")
+    data = HEIC.read_bytes() if form == "HEIC" else _avif()
     assert is_heif(data)
+    assert is_foreign(data)
     image = decode_heif(data, "a")
     assert image.shape == (96, 64, 3)
     assert np.abs(image[5, 60].astype(int) - (200, 30, 30)).max() < 30
-    assert np.array_equal(decode_heif_in_child(data, "a"), image)
-    for decode in (decode_heif, decode_heif_in_child):
+    assert np.array_equal(decode_in_child(data, "a"), image)
+    for decode in (decode_heif, decode_in_child):
         with pytest.raises(SourceError, match=r"^a: "):
             decode(data[: len(data) // 2], "a")
+
+
+def test_heic_without_its_reader_names_the_cure(analyser: Analyser, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("PIL.Image", reason="needs Pillow")
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    record = analyser.analyse(Task(str(HEIC), "photograph"))
+    assert 'pip install "trailcam[heif]"' in (record.error or "")

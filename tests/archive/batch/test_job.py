@@ -11,12 +11,13 @@ from tests.archive.batch.fakes import FakePool
 
 from trailcam_archive.batch.job import Job, Report, run_job
 from trailcam_archive.batch.journal import Journal
-from trailcam_archive.batch.listing import Shard
+from trailcam_archive.batch.listing import Found, Shard
 from trailcam_archive.batch.pool import Result
 from trailcam_archive.batch.tasks import AnalysisSettings
 from trailcam_archive.rows import output
+from trailcam_archive.rows.record import failed
 from trailcam_core.classifier import Classifier
-from trailcam_core.errors import DataError, SourceError
+from trailcam_core.errors import DataError, DeviceError, SourceError
 from trailcam_core.jobs.progress import silent
 
 SETTINGS = AnalysisSettings()
@@ -159,6 +160,26 @@ def test_a_full_disk_at_the_end_leaves_the_journal(
     run(job, classifier, pool)
     assert pool.seen == []
     assert len(names(job.output)) == 20
+
+
+def test_a_full_disk_in_the_middle_loses_at_most_16_rows(job: Job, tmp_path: Path) -> None:
+    found = [Found(str(tmp_path), f"{number:05}.jpg", "", "photograph") for number in range(2_000)]
+    journal = Journal(job.output)
+    journal._database.execute("PRAGMA max_page_count = 60")
+    added: list[Found] = []
+
+    def add_all() -> None:
+        for item in found:
+            journal.add(item, (1, 1), failed("x" * 500))
+            added.append(item)
+
+    with pytest.raises(DeviceError, match=r"disk is full.*goes on"):
+        add_all()
+    journal.close()
+    again = Journal(job.output)
+    assert 0 <= len(added) - len(again) <= 16
+    assert len(added) > 100
+    again.close()
 
 
 def test_failures_are_read_again_where_that_is_asked_for(job: Job, classifier: Classifier) -> None:

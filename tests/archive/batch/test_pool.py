@@ -17,13 +17,13 @@ from trailcam_core.errors import DeviceError
 CODE = """
 import os, time
 from trailcam_archive.batch import analysis, worker
-decode = analysis.decode_image
+decode = analysis.decode_photograph
 def fail(content, name, spec=None):
     if "abort" in name: os.abort()
     if "exit" in name: os._exit(3)
     if "hang" in name: time.sleep(60)
     return decode(content, name, spec)
-analysis.decode_image = fail
+analysis.decode_photograph = fail
 worker.main()
 """
 

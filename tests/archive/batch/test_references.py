@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from trailcam.main import main
+from trailcam_archive.batch import references
 from trailcam_archive.batch.download import download
 from trailcam_archive.batch.references import is_address, read_reference, shown
 from trailcam_core.errors import DeviceError, SourceError
@@ -95,6 +96,19 @@ def test_addresses_of_storages_need_fsspec(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
     with pytest.raises(DeviceError, match="fsspec"):
         read_reference("s3://bucket/a.jpg")
+
+
+def test_a_storage_is_read_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    fsspec = pytest.importorskip("fsspec", reason="needs fsspec, the extra cluster")
+    fsspec.filesystem("memory").pipe("/bucket/a.jpg", b"12345")
+    assert read_reference("memory://bucket/a.jpg") == b"12345"
+    with pytest.raises(SourceError, match="cannot be read"):
+        read_reference("memory://bucket/b.jpg")
+    with pytest.raises((SourceError, DeviceError), match="nowhere"):
+        read_reference("nowhere://bucket/b.jpg")
+    monkeypatch.setattr(references, "MAX_DOWNLOAD_BYTES", 4)
+    with pytest.raises(SourceError, match="more than 4 bytes"):
+        read_reference("memory://bucket/a.jpg")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from trailcam_archive.card.read_card import CardReader, CardSummary
 from trailcam_archive.card.stations import StationRow, StationTable
 from trailcam_archive.times.clock import CameraClock, read_shift, read_zone
 from trailcam_core.errors import DataError, DeviceError, SourceError
+from trailcam_edge.live.pages.library import Library
 from trailcam_edge.store.effort import summarise_effort
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.reader import open_reader
@@ -75,12 +76,24 @@ def test_a_card_becomes_visits_with_times_boxes_and_pictures(card: Path, tmp_pat
     assert fox.box is not None
     assert fox.box.width * 320 == pytest.approx(60, abs=12)
     assert fox.source is not None
-    left = {"0": 20, "1": 120, "2": 220}[Path(fox.source).stem]
+    number = int(Path(fox.source).stem)
+    left = (20, 120, 220)[number]
+    assert fox.picture_offset_s == number
     assert fox.box.x * 320 == pytest.approx(left, abs=6)
     picture = (tmp_path / "store" / str(fox.picture)).read_bytes()
-    assert b"2012:06:09 14:00:00" in picture
+    assert f"2012:06:09 14:00:0{number}".encode() in picture  # of the photograph, not of the visit
     undated = next(each for each in events if each.started.unix_s is None)
     assert undated.started.basis == undated.ended.basis == "unknown"
+
+
+def test_the_pages_show_the_visits_of_a_card_on_their_days(card: Path, tmp_path: Path, reader_of: ReaderOf) -> None:
+    reader_of(card).run(card)
+    library = Library(tmp_path / "store")
+    assert library.labels() == {"blank": 1, "fox": 1, "frog": 1, "jay": 1}
+    days = {day.day.day: day.total for day in library.month(date(2012, 6, 1)) if day.total}
+    assert sum(days.values()) == 3  # the fourth has no time
+    assert days.keys() <= {9, 10}  # by the zone of this machine
+    assert sum(day.total for day in library.month(datetime.now().date().replace(day=1))) == 0
 
 
 def test_effort_is_from_the_first_to_the_last_recording_of_a_station(
@@ -289,6 +302,15 @@ def test_a_photograph_that_kills_its_decoder_costs_that_photograph(
     assert _short(_events(tmp_path)) == _EXPECTED
 
 
+def test_a_decoder_that_hangs_is_ended(card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_ahead, "CODE", "import sys, time; sys.stdin.readline(); time.sleep(60)")
+    monkeypatch.setattr(read_ahead, "_LONGEST_S", 0.3)
+    decoder = DecodeProcess()
+    with pytest.raises(SourceError, match=r"0\.jpg: the photograph made its decoder hang for 0\.3 s"):
+        decoder.read(card / "elm/0.jpg")
+    decoder.close()
+
+
 def test_a_decoder_reads_on_after_an_error(card: Path, tmp_path: Path) -> None:
     decoder = DecodeProcess()
     try:
@@ -336,6 +358,24 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(
     assert len(_events(tmp_path)) == 1
     reader_of(card).run(card)
     assert _short(_events(tmp_path)) == _EXPECTED
+
+
+def test_a_picture_that_cannot_be_written_ends_the_run_and_its_visit_is_not_stored(
+    card: Path, tmp_path: Path, reader_of: ReaderOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = reader_of(card)
+    with monkeypatch.context() as patch:
+        patch.setattr(reader._store._pictures, "write", _fail_to_write)
+        with pytest.raises(DeviceError, match=r"a picture cannot be written.*goes on where it was"):
+            reader.run(card)
+    assert _events(tmp_path) == []
+    reader_of(card).run(card)
+    assert _short(_events(tmp_path)) == _EXPECTED
+    assert {each.picture_state for each in _events(tmp_path)} == {"kept"}
+
+
+def _fail_to_write(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def _with(kind: Any, free: int) -> Any:

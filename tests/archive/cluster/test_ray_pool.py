@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from trailcam_archive.batch.tasks import ROWS_VERSION, AnalysisSettings, Task
+from trailcam_archive.cluster import ray_pool
 from trailcam_archive.cluster.ray_pool import RayPool
 from trailcam_archive.rows.record import Answer, PictureRecord
 from trailcam_core.errors import DeviceError
@@ -64,7 +65,9 @@ class FakeRay(ModuleType):
         def start(*words: object) -> SimpleNamespace:
             self.started += 1
             return SimpleNamespace(
-                version=_Method(lambda: self.version()), analyse=_Method(lambda tasks: self.analyse(tasks))
+                version=_Method(lambda: self.version()),
+                analyse=_Method(lambda tasks: self.analyse(tasks)),
+                end=_Method(lambda: None),
             )
 
         return SimpleNamespace(remote=start)
@@ -172,3 +175,20 @@ def test_a_cluster_that_cannot_work_is_an_error(fault: str, ray: FakeRay, monkey
         monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(DeviceError, match=expected[fault]):
         run_all(RayPool(AnalysisSettings(), "nowhere" if fault == "nowhere" else "auto"), tasks(4))
+
+
+def test_an_address_at_which_nothing_answers_is_refused_at_once(ray: FakeRay) -> None:
+    with pytest.raises(DeviceError, match=r"127.0.0.1:9: no Ray cluster can be used there .*refused"):
+        RayPool(AnalysisSettings(), "127.0.0.1:9")
+
+
+def test_a_cluster_without_a_free_core_is_reported(
+    ray: FakeRay, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ray, "wait", lambda *words, **options: ([], []))
+    monkeypatch.setattr(ray_pool, "_START_S", 0.0)
+    pool = RayPool(AnalysisSettings(), "auto")
+    pool.submit(tasks(1)[0])
+    assert pool.wait(0) == []
+    assert "no free core" in caplog.text
+    pool.close()

@@ -1,11 +1,16 @@
 """MegaDetector documents: what is written, and boxes that are read."""
 
+import contextlib
 import io
 import json
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from trailcam_archive.rows.columns import FileRecord, ModelFacts
 from trailcam_archive.rows.megadetector import read_detections, write_megadetector
@@ -92,9 +97,26 @@ def with_image(image: str) -> str:
         with_image('{"file": "a", "detections": [{"category": "1", "conf": 0.5, "bbox": [0, 0, 1]}]}'),
         with_image('{"file": "a", "detections": [{"category": "1", "conf": 0.5, "bbox": [0, 0, NaN, 1]}]}'),
         with_image('{"file": "a", "detections": [{"category": "1", "conf": 0.5, "bbox": [0, 0, 0, 1]}]}'),
+        with_image('{"file": "\\ud800", "detections": []}'),
+        with_image('{"file": "a", "detections": ' + "9" * 9_999 + "}"),
     ],
 )
 def test_another_document_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "md.json").write_text(text)
     with pytest.raises(DataError, match="MegaDetector"):
         list(read_detections(tmp_path / "md.json"))
+
+
+@settings(max_examples=200)
+@given(
+    st.floats(0, 1), st.integers(0, 6), st.sampled_from([b"", b"null", b"-1", b"1e999", b'"', b"{}", b"\xff", b"\\u0"])
+)
+def test_a_damaged_document_is_read_or_refused(at: float, removed: int, put_there: bytes) -> None:
+    content = json.dumps(document()).encode()
+    place = int(at * len(content))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "md.json"
+        path.write_bytes(content[:place] + put_there + content[place + removed :])
+        with contextlib.suppress(DataError):
+            for picture in read_detections(path):
+                os.fsencode(picture.file)

@@ -6,7 +6,7 @@ import pytest
 
 from trailcam_archive.rows.columns import FileRecord, ModelFacts
 from trailcam_archive.rows.record import Answer, PictureRecord, failed
-from trailcam_archive.rows.sort_into import sort_into
+from trailcam_archive.rows.sort_into import check_sort_folder, sort_into
 from trailcam_core.errors import DataError
 
 MODEL = ModelFacts("animals 1.0.0", "max_logit", 1.65)
@@ -43,6 +43,9 @@ def test_links_lead_to_the_picture(records: list[FileRecord], tmp_path: Path) ->
     assert sort_into(tmp_path / "by", records[:2], MODEL, "link", print) == 0
 
 
-def test_a_folder_inside_of_the_card_is_refused(records: list[FileRecord], tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is inside of"):
-        sort_into(tmp_path / "card" / "by", records, MODEL, "copy", print)
+def test_a_folder_inside_of_the_card_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    for name, expected in (("card/by", "is inside of"), ("card", "is inside of"), ("file", "a file")):
+        with pytest.raises(DataError, match=expected):
+            check_sort_folder(tmp_path / name, [str(tmp_path / "card")])
+    check_sort_folder(tmp_path / "by", [str(tmp_path / "card"), "https://example.org/a.jpg"])

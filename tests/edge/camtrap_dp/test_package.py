@@ -21,9 +21,10 @@ from trailcam_edge.camtrap_dp.rows import Deployment, Project
 from trailcam_edge.camtrap_dp.tables import DEPLOYMENT_COLUMNS, MEDIA_COLUMNS, OBSERVATION_COLUMNS
 from trailcam_edge.events import BlindTime, Moment
 from trailcam_edge.store.reader import open_reader
+from trailcam_edge.store.reviews.records import NewReview
 from trailcam_edge.store.settings import StoreSettings
 
-from ..conftest import MakeVisit, OpenStore, moment_at
+from ..conftest import SUMMER, MakeVisit, OpenStore, moment_at
 
 STANDARD = Path(__file__).parent / "standard"
 PLACE = Deployment("loc1_cam1", 52.70442, 23.84995, "cam1", "loc1", "Białowieża", 30)
@@ -133,6 +134,45 @@ def test_visits_become_observations(write: Write, tmp_path: Path) -> None:
     assert float(first["classificationProbability"]) == 0.9
     assert rows["boot-0-00160"]["observationTags"] == "label:lynx"
     assert rows["boot-0-00160"]["scientificName"] == ""
+
+
+def test_reviewed_visits_are_classified_by_people_and_keep_the_answer_of_the_model(
+    write: Write, open_store: OpenStore, tmp_path: Path
+) -> None:
+    store = open_store()
+    answers = [
+        ("boot-0-00100", "Jo", "nothing", None),  # a squirrel with a box
+        ("boot-0-00160", "Jo", "label", "squirrel"),  # a lynx
+        ("boot-0-00160", "Kim", "confirmed", None),
+        ("boot-0-00280", "Jo", "label", "Person"),  # unknown
+        ("boot-0-00340", "Jo", "deleted", None),  # blank
+        ("boot-0-00400", "Jo", "wrong", None),  # a squirrel
+    ]
+    store.add_reviews([NewReview(*answer, "list", "live page") for answer in answers], SUMMER.timestamp())
+    store.close()
+    assert write().deleted == 1
+    folder = _unpack(tmp_path)
+    assert _validate(folder).valid
+    found = _rows(folder, "observations")
+    rows = {row["observationID"]: row for row in found if row["observationLevel"] == "event"}
+    kinds = {name: (row["observationType"], row["classificationMethod"]) for name, row in rows.items()}
+    assert kinds == {
+        "boot-0-00100": ("blank", "human"),
+        "boot-0-00160": ("animal", "human"),
+        "boot-0-00220": ("human", "machine"),
+        "boot-0-00280": ("human", "human"),
+        "boot-0-00400": ("unknown", "human"),
+        "boot-0-00500": ("animal", "machine"),
+    }
+    lynx = rows["boot-0-00160"]
+    assert (lynx["classifiedBy"], lynx["classificationProbability"]) == ("Kim", "")
+    assert lynx["classificationTimestamp"] == "2026-06-01T00:00:00Z"
+    assert lynx["observationTags"] == "label:lynx|machineLabel:lynx|machineProbability:0.9|machine:tiny-1.0.0"
+    assert lynx["observationComments"] == "reviewers differ: Jo, Kim"
+    assert rows["boot-0-00100"]["scientificName"] == ""
+    assert [row for row in found if row["observationLevel"] == "media"] == []  # no box where nothing is
+    public = {row["mediaID"]: row["filePublic"] for row in _rows(folder, "media")}
+    assert public["boot-0-00280"] == "false"
 
 
 def test_a_box_is_a_media_based_observation_of_its_picture(write: Write, tmp_path: Path) -> None:

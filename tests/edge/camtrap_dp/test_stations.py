@@ -42,6 +42,7 @@ def store(open_store: OpenStore, make_visit: MakeVisit, tmp_path: Path) -> Path:
         box = Box(0.1, 0.2, 0.3, 0.4) if number == 0 else None
         times: dict[str, Any] = {"started": _moment(60 * number), "ended": _moment(60 * number + 2)}
         more: dict[str, Any] = {"station": station, "source": f"{station}/{number}.jpg", "bundle": _BUNDLE, "box": box}
+        more["picture_offset_s"] = 1.5 if number == 0 else None
         opened.add_visit(make_visit(number, label, **times, **more))
     lost = Moment(0.0, None, "dated-unknown")
     opened.add_visit(make_visit(9, "cow", started=lost, ended=lost, station="elm", bundle=_BUNDLE))
@@ -96,6 +97,7 @@ def test_another_reader_finds_places_times_species_and_pictures(store: Path) -> 
     assert {row["filePath"] for row in media.values()} <= files
     (boxed,) = [row for row in _table(store, "observations.csv") if row["observationLevel"] == "media"]
     assert media[boxed["mediaID"]]["deploymentID"] == boxed["deploymentID"] == "oak"
+    assert [row["timestamp"] for row in media.values()][:2] == ["2012-06-09T14:00:01Z", "2012-06-09T14:01:00Z"]
     assert media[boxed["mediaID"]]["mediaComments"] == "picture of oak/0.jpg"
     assert metadata["spatial"] == {"type": "MultiPoint", "coordinates": [[23.5, 52.5], [23.6, 52.6]]}
 

@@ -38,7 +38,7 @@ LOCAL = Address("127.0.0.1", 0)
 class FakeReports:
     name = "gate"
     has_camera = True
-    reviewer = "somebody"
+    reviewer = "reviewer"
     writer: Writer | None = None
     library: Library | None = None
 

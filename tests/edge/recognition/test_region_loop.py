@@ -221,3 +221,28 @@ def test_a_bundle_without_a_feature_map_is_refused_before_the_first_frame(tmp_pa
 
     with pytest.raises(BundleError, match="no feature map"):
         run(stage("red@150"), ZOOM, Plain())
+
+
+def test_a_recording_of_one_frame_a_second_has_a_visit_though_its_animal_is_there_from_the_first_frame() -> None:
+    def clip() -> Any:
+        script = iter(walk("red", 40, 240, 40))  # five frames
+        return fakes.StageSource(lambda: script, "recording", 1.0)
+
+    close = replace(MOVING, visits=replace(MOVING.visits, confidence=0.3))
+    found = run(clip(), close, _Near())
+    assert [visit.label for visit in visits(found)] == ["red"]
+    assert observations(found)[0].answer is None  # how far apart frames are is known from the second on
+
+
+class _Near(fakes.ColourClassifier):  # type: ignore[name-defined, misc]
+    """Knows a colour by the part of the picture that is not grey."""
+
+    def logits_of_input(self, fitted: Any) -> Any:
+        chosen = np.abs(fitted.astype(int) - 128).sum(axis=2) > 60
+        colour = fitted[chosen].mean(axis=0) if chosen.any() else np.array([128.0] * 3)
+        return self.fake.invoke(np.broadcast_to(colour, (1, 16, 16, 3)))
+
+
+def test_a_still_recording_of_one_frame_a_second_opens_no_visit_by_whole_frames_alone() -> None:
+    script = iter(["red@100"] * 6)
+    assert visits(run(fakes.StageSource(lambda: script, "recording", 1.0), MOVING, _Near())) == []

@@ -98,8 +98,10 @@ def test_twenty_visits_at_once_open_each_with_its_own_identifier() -> None:
 def test_a_label_that_is_not_allowed_is_counted_and_not_reported() -> None:
     visits = tracker(replace(RULES, allowed=("lynx",)))
     assert feed(visits, *((0.4 * number, "kangaroo", 0.9) for number in range(4))) == []
+    assert visits.open_labels == ()
     assert list(visits.end()) == [SuppressedVisit("kangaroo", "not allowed")]
     assert kinds(feed(visits, *((9 + 0.4 * number, "lynx", 0.9) for number in range(3)))) == ["opened"]
+    assert visits.open_labels == ("lynx",)
 
 
 def test_a_label_out_of_season_is_counted_and_one_of_unknown_date_is_reported() -> None:

@@ -10,6 +10,8 @@ from hypothesis.extra import numpy as arrays
 
 from trailcam_core.images.boxes import Box
 from trailcam_edge.regions import FinderState, RegionSettings, advance, shrink_luma
+from trailcam_edge.regions.background import begin, compare
+from trailcam_edge.regions.shapes import is_turned
 
 from .scenes import Plane, frame, texture
 
@@ -100,6 +102,26 @@ def test_a_camera_that_is_turned_by_hand_proposes_nothing_and_is_right_afterward
     states = run([*first, *turning, *still, *animal])
     assert sum(bool(state.regions) for state in states[12:37]) <= 2
     assert all(covers(state, box_at(100)) for state in states[-5:])
+
+
+@pytest.mark.parametrize("step_px", [2, 3, 4])
+def test_a_camera_that_is_turned_slowly_proposes_nothing_either(step_px: int) -> None:
+    wide = texture(size=(180, 640))
+    first = (frame(wide[:, :320].copy(), seed=k) for k in range(12))
+    turning = (frame(wide[:, step_px * k : step_px * k + 320].copy(), seed=50 + k) for k in range(1, 16))
+    still = (frame(wide[:, step_px * 15 : step_px * 15 + 320].copy(), seed=90 + k) for k in range(8))
+    states = run([*first, *turning, *still])
+    assert sum(bool(state.regions) for state in states[12:]) <= 1
+
+
+@pytest.mark.parametrize("size", [(180, 320), (240, 320), (177, 315)])
+def test_a_shift_of_the_frame_is_measured_without_a_bias(size: tuple[int, int]) -> None:
+    """An odd size of the Fourier transform is off by half a pixel, which is two of the frame's."""
+    wide = texture(size=(size[0], size[1] + 8))
+    scene = begin(frame(wide[:, 8:].copy(), noise=0), 0.0)
+    moved = compare(scene, frame(wide[:, 4 : 4 + size[1]].copy(), noise=0), SETTINGS)
+    assert is_turned(moved)
+    assert not is_turned(compare(scene, frame(wide[:, 8:].copy(), seed=5), SETTINGS))
 
 
 def test_a_shadow_beside_an_animal_does_not_blow_its_box_up() -> None:

@@ -173,6 +173,23 @@ def test_configured_labels_are_there_before_they_are_seen_and_go_when_they_are_r
     listener.close()
 
 
+def test_labels_that_were_seen_are_never_removed_by_a_restart(
+    broker: Broker, camera: Camera, store: EventStore
+) -> None:
+    store.add_visit(visit(1, "wolf"))
+    topic, key = "homeassistant/device/trailcam_cam1/config", "trailcam_cam1_present_wolf"
+    worker = camera(broker)
+    assert retained(broker, topic, lambda payload: key in json.loads(payload)["components"])
+    worker.close()
+    listener = Listener(broker.port)
+    camera(broker)
+    wait_until(lambda: len(listener.on(TOPICS.status)) >= 2)  # retained, and that of the second start
+    entities = [json.loads(payload)["components"].get(key) for payload in listener.on(topic)]
+    assert len(entities) >= 2
+    assert all(entity is not None and "state_topic" in entity for entity in entities)
+    listener.close()
+
+
 def test_without_open_events_there_are_no_binary_sensors(broker: Broker, camera: Camera, store: EventStore) -> None:
     store.add_visit(visit(1, "wolf"))
     camera(broker, events=("closed",))

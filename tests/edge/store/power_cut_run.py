@@ -21,9 +21,11 @@ import cv2
 import numpy as np
 from dying import MODES, collect_log, counted, in_child
 
-from trailcam_edge.events import BlindTime, Moment, Visit
+from trailcam_edge.events import BlindTime, Moment, Visit, VisitChange
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.reader import open_reader
+from trailcam_edge.store.reviews.records import NewReview
+from trailcam_edge.store.reviews.tables import reviews_of
 from trailcam_edge.store.settings import StoreSettings
 
 LIMITS = StoreSettings(max_bytes=4_000_000, min_free_bytes=0, jpeg_quality=95)
@@ -43,6 +45,15 @@ def visit(number: int, boot: str = "boot-0") -> Visit:
     return Visit(f"{boot}-{number:05}", label, start, end, 0.9, 3, 5, _NOISE[number % 4], "tiny-1.0.0", 10.0)
 
 
+def answer(visit_id: str, reviewer: str) -> NewReview:
+    return NewReview(visit_id, reviewer, "label", "fox", "list", "live page")
+
+
+def names(said: list[str]) -> list[str]:
+    """Return the visits whose reviews were acknowledged."""
+    return [text.removeprefix("review ") for text in said if text.startswith("review ")]
+
+
 def prepare(folder: Path) -> int:
     """Fill a store until it has deleted pictures for room; return the number of visits."""
     store = EventStore(replace(LIMITS, folder=folder))
@@ -60,8 +71,16 @@ def work(folder: Path, first: int, acknowledge: Callable[[str], None]) -> None:
         store = EventStore(replace(LIMITS, folder=folder))
         watch = store.begin_watch(moment(0, boot), "tiny-1.0.0")
         for number in range(first, first + NEW_VISITS // 2):
+            store.add_change(VisitChange("opened", visit(number, boot)))
+            acknowledge(f"visit {boot}-{number:05}")
+            if number % 2:
+                better = replace(visit(number, boot), best_frame=_NOISE[(number + 1) % 4])
+                store.add_change(VisitChange("updated", better))
             event_id = store.add_visit(visit(number, boot))
             acknowledge(f"visit {boot}-{number:05}")
+            answers = [answer(f"{boot}-{number:05}", name) for name in ("Jo", "Kim")]
+            store.add_reviews(answers, _START.timestamp())
+            acknowledge(f"review {boot}-{number:05}")
             store.acknowledge("mqtt", event_id)
             acknowledge(f"sink {event_id}")
         store.add_blind_time(BlindTime("updating", moment(first + 10, boot), moment(first + 20, boot)))
@@ -80,6 +99,7 @@ def inspect(folder: Path, said: list[str], last_number: int) -> None:
     taken = usage.database_bytes + usage.pictures_bytes
     assert taken <= LIMITS.max_bytes, taken
     sink = store.acknowledged("mqtt")
+    assert store.queue.open_labels() == ()
     store.close()
     connection = sqlite3.connect(folder / "events.db")
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -88,8 +108,15 @@ def inspect(folder: Path, said: list[str], last_number: int) -> None:
     with open_reader(folder) as found:
         events = {event.visit_id: event for event in found.events()}
         blind = {record.reason for record in found.blind_times()}
+        reviews = {name: len(rows) for name, rows in reviews_of(found.connection, [*events, *names(said)]).items()}
+        answered = {
+            row[0] for row in found.connection.execute("SELECT visit_id FROM visits JOIN answered USING (event_id)")
+        }
+    assert answered == set(reviews), "what is derived from the reviews agrees with them"
     wanted = [text.removeprefix("visit ") for text in said if text.startswith("visit ")]
     assert all(visit_id in events for visit_id in wanted), sorted(set(wanted) - set(events))
+    assert all(reviews.get(visit_id) == 2 for visit_id in names(said)), reviews
+    assert set(reviews.values()) <= {2}, "the answers of one form are stored together or not at all"
     assert not any(text.startswith("blind ") for text in said) or blind == {"updating"}
     sinks = [int(text.removeprefix("sink ")) for text in said if text.startswith("sink ")]
     assert not sinks or (sink is not None and sink >= sinks[-1])

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from trailcam_core.errors import DeviceError
-from trailcam_edge.events import BlindTime, Moment
+from trailcam_edge.events import BlindTime, Moment, VisitChange
 from trailcam_edge.store.event_store import EventStore
+from trailcam_edge.store.queue.live_queue import Cursor
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.recorder import Recorder, RecorderLimits
 from trailcam_edge.store.store_errors import DISK_FULL, LOCKED, StoreCorruptError, StoreUnavailableError
@@ -325,3 +326,37 @@ def test_what_could_not_be_stored_before_the_end_is_said(
     recorder.visit(make_visit(0))
     assert not recorder.close()
     assert "1 events could not be stored before the end" in caplog.messages[-1]
+
+
+def test_while_nothing_can_be_stored_an_opening_waits_and_an_update_is_dropped(
+    start: Callable[..., Recorder], make_visit: MakeVisit
+) -> None:
+    recorder = start()
+    MoodyStore.trouble = StoreUnavailableError("no space left", DISK_FULL)
+    recorder.visit(make_visit(1))
+    wait_until(lambda: recorder.health().problem == DISK_FULL)
+    recorder.change(VisitChange("opened", make_visit(2)))
+    recorder.change(VisitChange("updated", make_visit(2, confidence=0.99)))
+    assert recorder.health().waiting == 2
+    MoodyStore.trouble = None
+    wait_until(lambda: recorder.health().waiting == 0)
+    assert recorder.store is not None
+    assert [event.visit_id for event in recorder.store.events_after(0, 10)] == [make_visit(1).visit_id]
+    assert recorder.store.queue.open_labels() == ("squirrel",)
+    assert recorder.health().stored == 1
+
+
+def test_an_opening_loses_its_picture_when_too_many_wait_and_is_told_all_the_same(
+    start: Callable[..., Recorder], make_visit: MakeVisit
+) -> None:
+    recorder = start()
+    MoodyStore.hold = threading.Event()
+    recorder.visit(make_visit(0))
+    for number in range(1, 6):
+        recorder.change(VisitChange("opened", make_visit(number)))
+    MoodyStore.hold.set()
+    wait_until(lambda: recorder.health().waiting == 0)
+    assert recorder.store is not None
+    told = recorder.store.queue.after(Cursor(0, 0), ("opened",), 10)
+    assert len(told) == 5
+    assert sum(event.picture is not None for _, event in told) == 1

@@ -113,3 +113,9 @@ def test_a_model_that_is_as_good_with_another_range_is_not_refused(class_ids: Cl
     check_scaling(
         answers[:6], class_ids[:6], [("--input-range 0 1", _logits(class_ids[:6]))], MODEL
     )  # too few to prove
+
+
+def test_one_answer_for_everything_is_no_better_range(class_ids: ClassIds) -> None:
+    always = _logits(np.zeros(200, np.intp))
+
+    check_scaling(_logits((class_ids + 1) % 10), class_ids, [("--input-range 0 1", always)], MODEL)

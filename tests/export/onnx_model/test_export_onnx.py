@@ -43,7 +43,7 @@ def test_an_onnx_model_becomes_a_float_and_an_int8_bundle(
         bundle = open_bundle(tmp_path / "out" / "theirs" / f"{name}.bundle")
         assert bundle.manifest.output.labels == ("blue", "green", "red")
         picture = np.full((32, 32, 3), (200, 40, 40), np.uint8)
-        assert Classifier(bundle).classify(picture).candidates[0].label == "red"
+        assert Classifier.open(bundle).classify(picture).top[0].label == "red"
 
 
 def test_tflite_variants_of_an_onnx_model_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -218,3 +218,18 @@ def test_the_files_beside_the_bundles_say_what_the_report_says(exported: ExportR
     suites = ElementTree.parse(exported.folder / "drift.junit.xml").getroot()
     assert [suite.get("name") for suite in suites] == ["colours float32", "colours int8"]
     assert "inconclusive" in (exported.folder / "report.html").read_text()
+
+
+def test_zoom_gives_every_bundle_its_feature_map(tiny: Any, tmp_path: Path) -> None:
+    request = ExportRequest(
+        run=tiny.path, out=tmp_path, version="1.0.0", variants=parse_variants(["int8", "onnx-float32"]), zoom=True
+    )
+    report = export_run(request)
+    for name in ("int8", "onnx-float32"):
+        bundle = open_bundle(report.folder / f"{name}.bundle")
+        assert bundle.manifest.schema_version == 2
+        assert bundle.manifest.output.feature_map is not None
+        classifier = Classifier.open(bundle)
+        classifier.check_zoom()
+        assert classifier.replay_golden().passed
+        assert classifier.look_twice(read_image(tiny.data / "red" / "test-1.png")).top[0].label == "red"

@@ -11,6 +11,7 @@ import pytest
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import TrainError
 from trailcam_train.fitting.frozen_features import cache_features, remove_features, split_network
+from trailcam_train.input.share import WHOLE
 
 # Keras 3.15 passes numpy's copy keyword on to TensorFlow tensors, which do not know it yet.
 pytestmark = pytest.mark.filterwarnings(
@@ -25,6 +26,7 @@ class Pictures:
     """Seven pictures in an order that changes with the epoch; every view is a little brighter than the one before."""
 
     batch_size = 3
+    share = WHOLE
 
     def __init__(self) -> None:
         self.views: list[int] = []

@@ -1,5 +1,6 @@
 """The loop: rates, phases, frozen layers, checkpoints, early stopping."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from trailcam_core.errors import TrainError
 from trailcam_train.fitting.checkpoints import BEST_FILE, LAST_FILE, EpochRow, State
 from trailcam_train.fitting.loop import HISTORY_FILE, learning_rate, predict_logits, train_model
-from trailcam_train.fitting.phases import Task
+from trailcam_train.fitting.phases import Task, averaging_momentum
 from trailcam_train.fitting.tensorboard_log import LOG_FOLDER
 from trailcam_train.recipe.schema import Phase, Recipe
 
@@ -159,6 +160,17 @@ def test_a_full_disk_leaves_the_older_checkpoint_and_nothing_half_written(
 
     assert {path.name for path in tmp_path.iterdir()} == {BEST_FILE, HISTORY_FILE, LOG_FOLDER}
     assert (tmp_path / BEST_FILE).read_bytes() == before[BEST_FILE]
+
+
+@pytest.mark.parametrize(
+    ("ema", "steps", "expected"),
+    [(0.99, 10_000, 0.99), (0.99, 1000, 0.99), (0.99, 75, 1 - 10 / 75), (0.99, 3, 0.5), (0.3, 3, 0.3)],
+)
+def test_a_short_phase_is_averaged_over_fewer_steps(ema: float, steps: int, expected: float) -> None:
+    momentum = averaging_momentum(ema, steps)
+
+    assert momentum == pytest.approx(expected)
+    assert steps < 20 or momentum**steps < math.exp(-9.9)
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])

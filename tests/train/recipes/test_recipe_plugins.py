@@ -54,7 +54,7 @@ def test_a_recipe_that_lacks_its_parts_or_cannot_be_imported_is_named(install: A
     install(RECIPES, "empty", "trailcam_core.jobs.plugins")
     install(RECIPES, "gone", "no_such_package.net")
 
-    with pytest.raises(TrainError, match=r"recipe empty: trailcam_core\.plugins lacks RECIPE or build"):
+    with pytest.raises(TrainError, match=r"recipe empty: trailcam_core\.jobs\.plugins lacks RECIPE or build"):
         find_recipe("empty")
     with pytest.raises(TrainError, match=r"no_such_package\.net .* cannot be imported"):
         find_recipe("gone")

@@ -15,6 +15,7 @@ from trailcam_core.datasets.run_directory import read_run, read_split, split_to_
 from trailcam_train.fitting.loop import train_model
 from trailcam_train.models.runtime import load_network
 from trailcam_train.run import finish, training
+from trailcam_train.run.finish import judge_run
 
 pytestmark = pytest.mark.usefixtures("eager")
 
@@ -109,9 +110,11 @@ def test_a_broken_picture_is_left_out_and_named(made: Made) -> None:
 
 
 def test_the_command_says_what_it_made_and_what_comes_next(made: Made) -> None:
-    run = made.root / "runs" / "first"
+    run = read_run(made.root / "runs" / "first")
 
-    assert f"trailcam export {run}" in made.out
+    assert "chance      33.3%: the accuracy of always answering blue" in made.out
+    assert f"next        {judge_run(run).next_command}\n" in made.out
+    assert "6 test pictures prove little" in made.out
     assert "of 6 pictures" in made.out
     assert "1 unreadable pictures" in made.out
 

@@ -21,6 +21,7 @@ from trailcam_train.fitting.teacher import Teacher, cache_teacher_logits
 from trailcam_train.models.runtime import jit_setting
 from trailcam_train.recipe.schema import Phase, Recipe
 
+_LEAST_MOMENTUM = 0.5  # of a phase of fewer than 20 steps
 _BEGINNINGS_FORGOTTEN = 10  # time constants of the weight average in a phase: exp(-10) of its beginning is left
 
 
@@ -123,9 +124,10 @@ def averaging_momentum(ema: float, steps: int) -> float:
     """Return the momentum of the weight average in a phase of ``steps`` steps: ``ema``, or less in a short phase.
 
     An average begins at the first weights of a phase. With 0.99 and 75 steps almost half of it is still that beginning,
-    for a new head random numbers. The momentum is bounded so that the beginning counts for less than exp(-10).
+    for a new head random numbers. The momentum is bounded so that from 20 steps on the beginning counts for less than
+    exp(-10).
     """
-    return max(0.0, min(ema, 1 - _BEGINNINGS_FORGOTTEN / max(1, steps)))
+    return min(ema, max(_LEAST_MOMENTUM, 1 - _BEGINNINGS_FORGOTTEN / max(1, steps)))
 
 
 def _make_optimizer(recipe: Recipe, phase: Phase, steps: int) -> keras.optimizers.Optimizer:

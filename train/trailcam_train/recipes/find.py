@@ -130,9 +130,9 @@ def _own_names() -> tuple[str, ...]:
 
 def _module(name: str) -> Any:
     wanted = name.replace("-", "_")
+    found = find_plugins(RECIPES, _own_names(), TrainError)
     if wanted in _own_names():
         return importlib.import_module(f"trailcam_train.recipes.{wanted}")
-    found = find_plugins(RECIPES, _own_names(), TrainError)
     plugins = {entry.name.replace("-", "_"): entry for entry in found.values()}
     if wanted not in plugins:
         raise TrainError(f"recipe {name!r}: unknown, expected one of {', '.join(recipe_names())}.")

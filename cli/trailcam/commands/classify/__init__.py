@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         if arguments.zoom:
             usage_error("--zoom prints answers: leave out --out")
+        if arguments.threads is not None:
+            usage_error("--threads prints answers: with --out each worker has one thread, and --jobs sets their number")
         return classify_to_file(arguments)
     for name in ("jobs", "boxes", "sort_into", "threshold", "ray", "timezone", "shift"):
         if getattr(arguments, name) is not None:

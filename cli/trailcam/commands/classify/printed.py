@@ -12,8 +12,8 @@ from trailcam.json_records import answer_record, named
 from trailcam.streams import csv_text
 from trailcam_archive.batch.clips import sample_clip
 from trailcam_archive.batch.listing import Found, Shard, Skipped, list_files
+from trailcam_archive.batch.photograph_formats import decode_in_child, is_foreign
 from trailcam_archive.batch.references import is_address, read_reference, shown
-from trailcam_archive.heif import decode_heif_in_child, is_heif
 from trailcam_core.classifier import Classification, Classifier
 from trailcam_core.errors import SourceError
 from trailcam_core.files.names import printable
@@ -105,8 +105,8 @@ def _classify(found: Found, classifier: Classifier, top_count: int, zoom: bool) 
     content = read_reference(found.reference)
     name = shown(found.reference)
     look = classifier.look_twice if zoom else classifier.classify
-    if is_heif(content):
-        return look(decode_heif_in_child(content, name), top_count)
+    if is_foreign(content):
+        return look(decode_in_child(content, name), top_count)
     if zoom:
         return look(decode_image(content, name), top_count)  # as large as it is: the part is cut from it
     return classifier.classify(decode_image(content, name, classifier.input), top_count)

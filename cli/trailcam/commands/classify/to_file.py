@@ -18,7 +18,7 @@ from trailcam_archive.batch.model_choice import ModelChoice, model_facts
 from trailcam_archive.batch.pool import Pool, WorkerPool
 from trailcam_archive.batch.tasks import AnalysisSettings
 from trailcam_archive.rows.columns import TimeRule
-from trailcam_archive.rows.sort_into import sort_into
+from trailcam_archive.rows.sort_into import check_sort_folder, sort_into
 from trailcam_archive.times.clock import read_shift, read_zone
 from trailcam_core.classifier import Classifier
 from trailcam_core.files.names import printable
@@ -66,6 +66,8 @@ def classify_to_file(arguments: argparse.Namespace) -> int:
     """Run a job; return 0, 1 if a file could not be read, or 130 if it was stopped."""
     classifier = open_classifier(arguments)
     job = _job(arguments)
+    if arguments.sort_into is not None:
+        check_sort_folder(arguments.sort_into, job.sources)
     with stop_on_signals() as stop, job_progress() as progress:
         report = run_job(job, classifier, _pool_maker(arguments, job.settings), stop.event, progress)
     _print_report(report, job)

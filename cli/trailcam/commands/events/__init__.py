@@ -4,34 +4,32 @@ import argparse
 import csv
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
 from trailcam.commands.events.package import write_package
+from trailcam.commands.review.output import print_accuracy, print_with_reviews
 from trailcam.json_records import json_line
-from trailcam_archive.times.clock import read_zone
 from trailcam_core.errors import DataError
 from trailcam_core.files.names import counted, printable
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS
 from trailcam_edge.store.reader import StoreReader, open_reader
 from trailcam_edge.store.records import (
-    CSV_HEADER,
+    CLOCK,
     EventLine,
     EventRecord,
-    Station,
     blind_json,
-    csv_row,
-    event_json,
     iso_time,
 )
+from trailcam_edge.store.reviews.tables import REVIEWED, UNREVIEWED
 from trailcam_edge.store.settings import DEFAULT_FOLDER
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
-_LINE = "%-27s %6.1f s  %-14s %3.0f%%  %s\n"  # in half the time of an f-string, for stores of a million events
-_SECONDS = [f"{second:02}" for second in range(60)]
+_LINE = "%-27s %6.1f s  %s %3d%%  %s\n"  # in half the time of an f-string, for stores of a million events
+_QUARTER_S = 900
 _CHUNK = 1000  # lines that are written at once
 _MARKS = {"not before": ">", "not after": "<"}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -49,6 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--station", metavar="NAME", help="only visits of this station, for cards that were read")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the last N")
     parser.add_argument("--blind", action="store_true", help="list blind times and their reasons")
+    answers = parser.add_mutually_exclusive_group()
+    answers.add_argument("--reviewed", action="store_true", help="only visits with a review")
+    answers.add_argument("--unreviewed", action="store_true", help="only visits without a review")
+    parser.add_argument(
+        "--accuracy",
+        action="store_true",
+        help="state how often each bundle was right, from reviewed random visits; also with --json",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object per event")
     form.add_argument("--csv", action="store_true", help="print one CSV row per event")
@@ -82,6 +88,11 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.station is not None and arguments.station not in stations:
             names = ", ".join(map(printable, stations)) or "none"
             raise DataError(f"{arguments.store}: no station {arguments.station}; there are: {names}.")
+        if arguments.reviewed or arguments.unreviewed:
+            reader.restrict(REVIEWED if arguments.reviewed else UNREVIEWED)
+        if arguments.accuracy:
+            print_accuracy(reader, arguments.json)
+            return 0
         if arguments.camtrap_dp is not None:
             return write_package(arguments, reader, stations, _unix(arguments.since), _unix(arguments.until))
         if arguments.blind:
@@ -89,27 +100,15 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         chosen = arguments.label, _unix(arguments.since), _unix(arguments.until)
         after = 0 if arguments.limit is None else reader.before_last(arguments.limit, *chosen, arguments.station)
-        if not (arguments.json or arguments.csv or stations):
+        if not (arguments.json or arguments.csv or arguments.reviewed or stations):
             _print_table(reader.lines(*chosen, after))
             return 0
         events = reader.events(*chosen, after, station=arguments.station)
-        if arguments.json:
-            for event in events:
-                print(json_line(event_json(event)))
-        elif arguments.csv:
-            _print_csv(events, stations)
+        if arguments.json or arguments.csv or arguments.reviewed:
+            print_with_reviews(reader, events, arguments, stations)
         else:
             _print_stations(events)
     return 0
-
-
-def _print_csv(events: Iterator[EventRecord], stations: Mapping[str, Station]) -> None:
-    zones = {name: read_zone(station.timezone) for name, station in stations.items() if station.timezone}
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(CSV_HEADER)
-    for event in events:
-        name = event.station or ""
-        writer.writerow(csv_row(event, stations.get(name), zones.get(name)))
 
 
 def _print_stations(events: Iterator[EventRecord]) -> None:
@@ -129,8 +128,7 @@ def _print_table(events: Iterator[EventLine]) -> None:
     number = 0
     shown = _Shown()
     while lines := [
-        _LINE
-        % (_when(unix_s, basis), duration_s, shown[label], 100 * confidence, printable(picture) if picture else "")
+        _LINE % (_when(unix_s, basis), duration_s, shown[label], round(100 * confidence), printable(picture or ""))
         for unix_s, basis, duration_s, label, confidence, picture in islice(events, _CHUNK)
     ]:
         sys.stdout.writelines(lines)
@@ -139,10 +137,10 @@ def _print_table(events: Iterator[EventLine]) -> None:
 
 
 class _Shown(dict[str, str]):
-    """Labels as the terminal may show them: a store has few."""
+    """Labels as the terminal may show them, in a column: a store has few."""
 
     def __missing__(self, label: str) -> str:
-        self[label] = printable(label)
+        self[label] = f"{printable(label):<14}"
         return self[label]
 
 
@@ -151,6 +149,8 @@ def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
     if arguments.csv:
         rows.writerow(["reason", "start", "end"])
     for blind in reader.blind_times(_unix(arguments.since), _unix(arguments.until)):
+        if arguments.station not in (None, blind.station):
+            continue
         start, end = blind.started, blind.ended
         if arguments.json:
             print(json_line(blind_json(blind)))
@@ -164,17 +164,18 @@ def _when(unix_s: float | None, basis: str) -> str:
     """Return a time in the zone of this machine; a bound is marked with > or <."""
     if unix_s is None:
         return "at an unknown time"
-    minute, second = divmod(unix_s, 60)
-    start, zone = _local_minute(minute)
-    text = f"{start}{_SECONDS[int(second)]}{zone}"
+    quarter, second = divmod(unix_s, _QUARTER_S)
+    hour, first, zone = _local_quarter(quarter)
+    text = f"{hour}{CLOCK[first + int(second)]}{zone}"
     return text if basis == "clock" else _MARKS.get(basis, "") + text
 
 
 @lru_cache
-def _local_minute(number: float) -> tuple[str, str]:
-    """Return date, hour and minute, and the zone, of a Unix time in minutes: many events share one."""
-    text = datetime.fromtimestamp(60 * number).astimezone().isoformat(" ", "seconds")
-    return text[:17], text[19:]
+def _local_quarter(number: float) -> tuple[str, int, str]:
+    """Return date and hour, the second in it, and the zone of a quarter of an hour; no zone changes within one."""
+    start = datetime.fromtimestamp(number * _QUARTER_S).astimezone()
+    text = start.isoformat(" ", "seconds")
+    return text[:14], 60 * start.minute, text[19:]
 
 
 def _time(text: str) -> datetime:

@@ -15,6 +15,7 @@ from trailcam_edge.camtrap_dp.package import write_camtrap_dp
 from trailcam_edge.camtrap_dp.rows import Deployment, Project
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import Station
+from trailcam_edge.store.reviews.tables import known_labels
 
 
 def write_package(
@@ -40,7 +41,7 @@ def write_package(
         arguments.contributor,
         arguments.sampling_design,
         arguments.licence,
-        {} if arguments.taxa is None else _read_taxa(arguments.taxa, reader.counts()),
+        {} if arguments.taxa is None else _read_taxa(arguments.taxa, known_labels(reader.connection)),
     )
     summary = write_camtrap_dp(
         arguments.camtrap_dp,
@@ -56,6 +57,8 @@ def write_package(
     if summary.watched_s is not None:
         hours = f"{summary.watched_s / 3600:.2f} h"
         print(f"From first to last recording: {hours} in all." if stations else f"The camera watched {hours} in it.")
+    if summary.deleted:
+        print(f"trailcam: {counted(summary.deleted, 'visit')} that reviewers deleted are left out.", file=sys.stderr)
     if summary.undated:
         print(
             f"trailcam: {summary.undated} visits are left out: no clock and no file states their date.",

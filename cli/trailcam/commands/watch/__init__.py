@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -14,8 +15,8 @@ from trailcam.commands.watch.output import JsonOutput, TextOutput
 from trailcam.logs import add_logging_arguments, configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier, usage_error
 from trailcam.process.signals import hangups, stop_on_signals
-from trailcam.recording_time import recorded_at
 from trailcam.source_option import add_source_file_argument, given_source
+from trailcam_archive.times.local import local_zone, recorded_at
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_edge.app.runner import Runner, RunnerParts, open_notifier
@@ -109,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
             select_monitor=partial(_select_monitor, arguments),
             output=_output(arguments),
             on_bad_frame=report,
-            recorded_at=recorded_at,
+            recorded_at=partial(recorded_at, zone=local_zone(os.environ.get("TZ"))[0]),
             notifier=open_notifier(),
             version=__version__,
         )

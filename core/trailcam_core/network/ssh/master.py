@@ -169,6 +169,35 @@ class SshMaster:
             self._forget(process)
         return self._completed(process.returncode, b"", errors)
 
+    def exchange(
+        self, remote: str, content: bytes, read: Callable[[IO[bytes]], None], timeout_s: float = 3600.0
+    ) -> Completed:
+        """Run a remote shell command that reads all of ``content`` first; ``read`` reads its standard output.
+
+        Raises:
+            OfflineError: the connection is lost.
+        """
+        process = self._start(self.command(remote))
+        watchdog = threading.Timer(timeout_s, process.kill)
+        watchdog.start()
+        stdin, stdout, stderr = (cast(IO[bytes], pipe) for pipe in (process.stdin, process.stdout, process.stderr))
+        try:
+            try:
+                stdin.write(content)
+                stdin.close()
+            except BrokenPipeError:
+                pass  # its stderr has the reason
+            read(stdout)
+        except BaseException:
+            process.terminate()
+            raise
+        finally:
+            errors = stderr.read()
+            process.wait()
+            watchdog.cancel()
+            self._forget(process)
+        return self._completed(process.returncode, b"", errors)
+
     def _open(self, lock: str | None) -> None:
         """Start the master; its first line of output reports that the login, and the lock, succeeded."""
         locked = f"exec 9>{lock} && flock -n 9 || {{ echo {_BUSY}; exit; }}; " if lock else ""

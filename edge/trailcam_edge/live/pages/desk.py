@@ -1,4 +1,4 @@
-"""The addresses for reviews: what to look at first, one visit after the other, and the forms that store answers."""
+"""The addresses for reviews: what to review first, one visit after the other, and the forms that store answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -7,6 +7,7 @@ from trailcam_core.records import FieldError
 from trailcam_edge.live.pages.filters import VisitFilter
 from trailcam_edge.live.pages.library import Library, OneVisit
 from trailcam_edge.live.pages.markup import Child, Html, tag
+from trailcam_edge.live.pages.overviews import accuracy_table
 from trailcam_edge.live.pages.queues import QUEUES, is_drawn, next_in, waiting
 from trailcam_edge.live.pages.review import (
     Form,
@@ -22,8 +23,9 @@ from trailcam_edge.live.pages.review import (
     with_result,
 )
 from trailcam_edge.live.pages.visits import visit_page
+from trailcam_edge.store.reviews.accuracy import measure_accuracy
 from trailcam_edge.store.reviews.records import MAX_NAME, NewReview
-from trailcam_edge.store.reviews.tables import Saved, known_labels
+from trailcam_edge.store.reviews.tables import Saved, known_labels, random_sample
 
 _MAX_ID = 100
 
@@ -51,11 +53,16 @@ class Desk:
         self._library = library
         self._writer = writer
 
-    def overview(self, visitor: Visitor, notes: Child = None) -> Children:
+    def overview(self, visitor: Visitor) -> Children:
         """Return the content of the page with all queues."""
         with self._library().reading() as reader:
             counts = {name: waiting(reader, queue) if visitor.may_write else 0 for name, queue in QUEUES.items()}
-        return queues_page(counts, visitor, notes)
+        return queues_page(counts, visitor)
+
+    def accuracy(self) -> Children:
+        """Return the content of the page that states how often the camera was right."""
+        with self._library().reading() as reader:
+            return [accuracy_table(measure_accuracy(random_sample(reader.connection)))]
 
     def first(self, name: str) -> str | None:
         """Return the address of the first visit of a queue, None if nothing is left."""

@@ -48,7 +48,7 @@ class VisitFilter:
 
 
 def parse_filter(query: Mapping[str, str]) -> VisitFilter:
-    """Return the filter of a query; a field that makes no sense is left out, because anybody can write an address."""
+    """Return the filter of a query; a field that makes no sense is left out: any client can write an address."""
     label = query.get("label") or None
     review = query.get("review")
     confidence = query.get("confidence", "")

@@ -122,5 +122,5 @@ def login_page(assets: Assets, message: str) -> bytes:
 
 
 def message_page(shell: Shell, title: str, active: str, words: str) -> bytes:
-    """Return a page that says one thing."""
+    """Return a page with one message."""
     return shell.page(title, active, tag("h1", title), tag("p", words, class_="empty"))

@@ -22,7 +22,7 @@ PAGE = 24  # visits of one page
 _NEIGHBOURS = 3
 _READERS = 2
 _WAIT_S = 10.0
-_CACHE_KB = 512
+_CACHE_KB = 2_048
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,7 @@ class Library:
             return [
                 Species(label, number, ends[first], ends[last], _best_picture(reader, label))
                 for label, number, first, last in sorted(rows, key=lambda row: (-row[1], row[0]))
+                if first in ends and last in ends  # a damaged row is left out
             ]
 
     def month(self, first: date) -> list[Day]:

@@ -1,4 +1,4 @@
-"""The current picture with the last visits, and the page that says what camera this is."""
+"""The current picture with the last visits, and the page about the camera."""
 
 from collections.abc import Sequence
 

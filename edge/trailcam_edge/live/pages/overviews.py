@@ -1,11 +1,13 @@
-"""Species and calendar: what came by, and when."""
+"""Species, calendar and accuracy: what came by, when, and how often the camera was right."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from trailcam_edge.live.pages.filters import VisitFilter, name_of
 from trailcam_edge.live.pages.library import Day, Species
 from trailcam_edge.live.pages.markup import Child, Html, tag
 from trailcam_edge.live.pages.tiles import day_and_time, shot, visits_words
+from trailcam_edge.store.reviews.accuracy import BundleAccuracy, Precision
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _LEVELS = 5  # shades of a day, by its share of the busiest one
@@ -46,6 +48,32 @@ def calendar_page(days: list[Day], ends: tuple[date, date] | None) -> list[Child
     table = tag("table", head, tag("tbody", [tag("tr", row) for row in rows]), class_="month")
     total = sum(day.total for day in days)
     return [steps, tag("p", f"{visits_words(total)} in this month.", class_="soft"), table]
+
+
+def accuracy_table(bundles: Sequence[BundleAccuracy]) -> Html:
+    """Return how often each bundle was right, from reviewed random visits."""
+    if not bundles:
+        words = 'Not known yet: no visit of "Random visits" has been reviewed. Other reviews are of chosen visits.'
+        return tag("section", tag("h1", "How right is it here"), tag("p", words, class_="soft"))
+    tables = [
+        tag(
+            "div",
+            tag("h2", bundle.bundle),
+            tag(
+                "table",
+                tag(
+                    "thead",
+                    tag("tr", [tag("th", name, scope="col") for name in ("Label", "Right", "Precision", "95 %")]),
+                ),
+                tag("tbody", [_accuracy_row(each) for each in (*bundle.labels, bundle.together)]),
+                class_="accuracy",
+            ),
+            class_="scroll",
+        )
+        for bundle in bundles
+    ]
+    note = "From reviewed random visits; the last column is the interval in which the true value is in 95 of 100 cases."
+    return tag("section", tag("h1", "How right is it here"), tag("p", note, class_="soft"), tables)
 
 
 def _species(each: Species) -> Html:
@@ -100,3 +128,9 @@ def _month_step(words: str, day: date, name: str, is_on: bool) -> Html:
     if not is_on:
         return tag("span", words, class_=f"{name} off")
     return tag("a", words, href=f"/calendar?month={day:%Y-%m}", class_=name)
+
+
+def _accuracy_row(found: Precision) -> Html:
+    share = f"{found.right / found.number:.0%}" if found.number else ""
+    cells = (f"{found.right} of {found.number}", share, f"{found.low:.0%} to {found.high:.0%}")
+    return tag("tr", tag("th", name_of(found.label) or "all labels", scope="row"), [tag("td", text) for text in cells])

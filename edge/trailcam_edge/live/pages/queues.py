@@ -1,7 +1,7 @@
-"""Which visit to look at next: newest, random, unsure, unknown, rare. Queries over a store.
+"""Which visit to review next: newest, random, unsure, unknown, rare. Queries over a store.
 
-The identifier of a visit is random (32 hexadecimal digits), so the order of identifiers is a random order that nobody
-has chosen. A visit of that order is offered also if somebody has reviewed it for another reason: what is hard
+The identifier of a visit is random (32 hexadecimal digits), so the order of identifiers is a random order.
+A visit of that order is offered also if it was reviewed for another reason: what is hard
 gets reviewed first, and leaving that out would make the rest look better than it is.
 """
 
@@ -37,7 +37,7 @@ _RARE_LABELS = f"label IN (SELECT label FROM visits GROUP BY label HAVING count(
 QUEUES: Mapping[str, Queue] = {
     "random": Queue(
         "Random visits",
-        "A fair sample. Only these say how often the camera is right.",
+        "A fair sample. Only these measure how often the camera is right.",
         f"{_PICTURED} AND {IS_RANDOM} AND {tables.NOT_DRAWN}",
         ("visit_id",),
         False,

@@ -1,4 +1,4 @@
-"""Reviews on the pages: buttons with one key per answer, several visits at once, undo; and what a form says."""
+"""Reviews on the pages: buttons with one key per answer, several visits at once, undo; and the reading of forms."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from trailcam_edge.store.records import EventRecord
 from trailcam_edge.store.reviews.records import CHOSEN, MAX_NAME, VERDICTS, NewReview
 from trailcam_edge.store.reviews.tables import Saved
 
-_MAX_BUTTONS = 8  # labels with a key of their own, 1 to 8
+_MAX_BUTTONS = 8  # labels with a key, 1 to 8
 _MAX_SEVERAL = 100
 _MORE_FIELDS = 8  # of a form, beside the visits
 _RANGE = re.compile(r"([0-9]{1,15})-([0-9]{1,15})")
@@ -29,13 +29,13 @@ class Visitor:
     """Who asks: ``name`` for reviews, ``place`` is from where, ``may_write`` is True for a client with the token."""
 
     may_write: bool = False
-    name: str = "somebody"
+    name: str = "reviewer"
     place: str = "live page"
 
 
 @dataclass(frozen=True)
 class Step:
-    """Where a review leads: ``chosen`` is why the visit is looked at, ``after`` the address to go to."""
+    """Where a review leads: ``chosen`` is why the visit is reviewed, ``after`` the address to go to."""
 
     chosen: str
     after: str
@@ -131,8 +131,8 @@ def done_note(done: str, gone: str, here: str) -> Html | None:
     return tag("div", tag("span", f"{words} {_gone_words(gone)}", role="status"), undo, class_="done")
 
 
-def queues_page(counts: Mapping[str, int], visitor: Visitor, notes: Child = None) -> list[Child]:
-    """Return the content of the page that says what to look at first."""
+def queues_page(counts: Mapping[str, int], visitor: Visitor) -> list[Child]:
+    """Return the content of the page with the queues."""
     rows = [
         tag(
             "li",
@@ -159,13 +159,18 @@ def queues_page(counts: Mapping[str, int], visitor: Visitor, notes: Child = None
         class_="filter",
         id="name",
     )
-    several = tag("p", tag("a", "Several at once", href="/visits?select=1", class_="button"))
+    several = tag("a", "Several at once", href="/visits?select=1", class_="button")
+    accuracy = tag("a", "How right is it here", href="/accuracy", class_="button")
     write = (
-        [tag("ul", rows, class_="queues"), several, tag("section", tag("h2", "Who reviews"), name_form, class_="card")]
+        [
+            tag("ul", rows, class_="queues"),
+            tag("p", several, " ", accuracy),
+            tag("section", tag("h2", "Who reviews"), name_form, class_="card"),
+        ]
         if visitor.may_write
-        else [tag("p", _READ_ONLY, class_="empty")]
+        else [tag("p", _READ_ONLY, class_="empty"), tag("p", accuracy)]
     )
-    return [tag("h1", "Review"), *write, notes]
+    return [tag("h1", "Review"), *write]
 
 
 _READ_ONLY = (
@@ -226,7 +231,7 @@ def parse_after(form: Form) -> str:
 
 
 def with_result(address: str, saved: Saved) -> str:
-    """Return an address that says what was saved."""
+    """Return an address with the result: what was saved."""
     first = f"{saved.review_ids[0]}-{saved.review_ids[-1]}" if saved.review_ids else ""
     fields = [f"done={first}"] if first else []
     fields += [f"gone={len(saved.gone)}"] if saved.gone else []

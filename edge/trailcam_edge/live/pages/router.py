@@ -16,6 +16,7 @@ from trailcam_edge.live.pages.desk import Desk, Query, Writer, note_of, parse_na
 from trailcam_edge.live.pages.filters import parse_day, parse_filter
 from trailcam_edge.live.pages.layout import Shell, login_page, message_page
 from trailcam_edge.live.pages.library import Library
+from trailcam_edge.live.pages.markup import tag
 from trailcam_edge.live.pages.now import camera_page, latest_tiles, now_page
 from trailcam_edge.live.pages.overviews import calendar_page, species_page
 from trailcam_edge.live.pages.queues import QUEUES
@@ -62,7 +63,7 @@ class Source(Protocol):
 
     @property
     def reviewer(self) -> str:
-        """The name for reviews of somebody who has given none."""
+        """The name for reviews of a client without a name."""
 
     @property
     def writer(self) -> Writer | None:
@@ -99,6 +100,7 @@ class Pages:
             "/species": self._species,
             "/calendar": self._calendar,
             "/review": self._review,
+            "/accuracy": self._accuracy,
             "/camera": self._camera,
             "/latest": self._latest,
             "/state.json": self._state,
@@ -130,7 +132,7 @@ class Pages:
         return Response(404, TEXT, b"No such page.\n")
 
     def post(self, path: str, text: str, visitor: Visitor) -> Response:
-        """Store what an encoded form says; the client may write."""
+        """Store the answers of an encoded form; the client may write."""
         headers: dict[str, str] = {}
         try:
             form = parse_form(text)
@@ -183,6 +185,9 @@ class Pages:
         content = self._desk.overview(visitor)
         return self._page("Review", "Review", note_of(query, "/review"), *content, script="review.js")
 
+    def _accuracy(self, _query: Query, _visitor: Visitor) -> Response:
+        return self._page("How right is it here", "Review", *self._desk.accuracy())
+
     def _queue(self, name: str, visit_id: str | None, query: Query, visitor: Visitor) -> Response:
         if visit_id is None:
             address = self._desk.first(name)
@@ -212,6 +217,9 @@ class Pages:
         picks = visitor.may_write and "select" in query
         bar = several_bar(self._desk.labels(), f"/visits{chosen.query(select=1)}") if picks else None
         content = visits_page(found, chosen, library.labels(), datetime.now(), bar)
+        if visitor.may_write and not picks and found.events:
+            several = tag("a", "Select several", href=f"/visits{chosen.query(select=1)}", class_="button")
+            content.append(tag("p", several))
         return self._page("Visits", "Visits", note_of(query, "/visits"), *content, script="review.js")
 
     def _visit(self, visit_id: str, query: Query, visitor: Visitor) -> Response:

@@ -1,4 +1,4 @@
-"""Small pictures of visits, made from the stored JPEG when somebody asks, a bounded number of them kept in memory.
+"""Small pictures of visits, made from the stored JPEG on request, a bounded number of them kept in memory.
 
 Nothing is written: a card wears out. A thumbnail of a 1920x1080 picture is 320x180 and 5 to 12 kB; OpenCV decodes at a
 quarter of the size, so it costs a fifth of decoding the picture whole. Browsers keep theirs for a day.

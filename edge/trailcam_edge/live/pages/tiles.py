@@ -1,4 +1,4 @@
-"""A visit as a tile: picture with box, label, confidence, time, and what people said of it."""
+"""A visit as a tile: picture with box, label, confidence, time, and its reviews."""
 
 from datetime import datetime
 
@@ -26,7 +26,7 @@ def tile(
 
     Args:
         event: the visit.
-        found: what people said of it.
+        found: its reviews, combined.
         chosen: the filter that its page keeps.
         number: place in the list; the first pictures are loaded at once.
         select: True adds a box to tick, for several answers at once.
@@ -40,7 +40,7 @@ def tile(
         tag("span", name, class_="name"),
         tag("span", percent, class_="score"),
         tag("time", when, datetime=iso_time(event.started.unix_s)),
-        tag("span", said, class_="said", data_verdict=found.review.verdict) if found is not None else None,
+        tag("span", said, class_="verdict", data_verdict=found.review.verdict) if found is not None else None,
         href=f"/visits/{event.visit_id}{chosen.query()}",
         aria_label=words,
     )
@@ -78,7 +78,7 @@ def marks(box: Box) -> Html:
 
 
 def verdict_words(found: Standing | None) -> str:
-    """Return in few words what people said of a visit, nothing if nobody did."""
+    """Return the reviews of a visit in few words, nothing without any."""
     if found is None:
         return ""
     review = found.review

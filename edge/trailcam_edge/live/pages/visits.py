@@ -68,7 +68,7 @@ def visit_page(
             tag("h1", name),
             tag("meter", min=0, max=1, value=f"{event.confidence:.3f}", aria_label="Confidence"),
             tag("span", f"{100 * event.confidence:.0f} %", class_="score"),
-            tag("span", verdict_words(said), class_="said", data_verdict=said.review.verdict) if said else None,
+            tag("span", verdict_words(said), class_="verdict", data_verdict=said.review.verdict) if said else None,
         ),
         class_="large",
     )
@@ -194,5 +194,5 @@ def _history(reviews: tuple[Review, ...]) -> Html | None:
 def _review_words(review: Review) -> str:
     when = "" if review.unix_s is None else f"{datetime.fromtimestamp(review.unix_s):%-d %b %Y, %H:%M}, "
     words = "withdrawn" if review.verdict == "withdrawn" else verdict_words(Standing(review, (), False))
-    why = "" if review.chosen == "list" else f", looked at because {review.chosen}"
+    why = "" if review.chosen == "list" else f", chosen as {review.chosen}"
     return f"{when}{review.reviewer}: {words}{why} ({review.origin})"

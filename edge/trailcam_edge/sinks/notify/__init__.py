@@ -1,1 +1,1 @@
-"""Messages to people: pushes through Apprise, and web services with a form of their own."""
+"""Messages to people: pushes through Apprise, and web services with a form or a JSON template."""

@@ -1,6 +1,6 @@
 """The process that talks to Apprise: requests as JSON lines on standard input, answers on standard output.
 
-Apprise loads some 140 services, which takes seconds and about 40 MB. In a process of its own that happens only while
+Apprise loads some 140 services, which takes seconds and about 40 MB. In a separate process that happens only while
 messages are sent, takes nothing from the live loop, and a server that hangs is ended with it.
 
     {"address": "ntfy://...", "title": "...", "body": "...", "picture": "BASE64" or null}  ->  {"result": "sent"}

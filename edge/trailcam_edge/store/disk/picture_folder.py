@@ -93,6 +93,17 @@ class PictureFolder:
             return
         self.bytes_on_disk -= size_on_disk(size_bytes)
 
+    def size_bytes(self, visit_id: str) -> int:
+        """Return the size of a picture, 0 if there is none.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        try:
+            return self.place(visit_id).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def sweep(self, known: Mapping[str, int]) -> Sweep:
         """Make folder and rows consistent after a crash: remove files that are not ``known``, count the rest.
 

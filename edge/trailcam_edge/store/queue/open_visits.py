@@ -4,7 +4,7 @@ A row is there from the opening of a visit until it is stored among the visits, 
 are found at the start were left by a kill or a power cut; they become visits with what was known.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -80,17 +80,34 @@ class OpenVisits:
         yield
         self._written.pop(visit.visit_id, None)
 
-    def close_all(self) -> int:
-        """Turn all open visits into visits, in the order in which they opened, and return their number."""
-        number = int(self._database.one("SELECT count(*) FROM open_visits"))
-        if number:
+    def close_all(self, picture_bytes: Callable[[str], int]) -> int:
+        """Turn all open visits into visits, in the order in which they opened, and return their number.
+
+        Args:
+            picture_bytes: returns the size of the picture of a visit, 0 if there is none. After a power cut it may be
+                a newer one than that of the row; it is complete.
+        """
+        rows = self._database.rows("SELECT visit_id, picture_state FROM open_visits")
+        sizes = [(visit_id, state, picture_bytes(visit_id)) for visit_id, state in rows]
+        if rows:
             with self._database.transaction() as connection:
+                connection.executemany(
+                    "UPDATE open_visits SET picture_bytes = ?, picture_state = ? WHERE visit_id = ?",
+                    [(size, _state(state, size), visit_id) for visit_id, state, size in sizes],
+                )
                 connection.execute(
                     f"INSERT INTO visits ({_COLUMNS}) "  # noqa: S608 - constants
                     f"SELECT {_COLUMNS} FROM open_visits ORDER BY rowid"
                 )
                 connection.execute("DELETE FROM open_visits")
-        return number
+        return len(rows)
+
+
+def _state(state: str, picture_bytes: int) -> str:
+    """Return the state of a picture of which the size was found."""
+    if picture_bytes:
+        return "kept"
+    return "missing" if state == "kept" else state
 
 
 def box_columns(visit: Visit) -> tuple[float | None, ...]:

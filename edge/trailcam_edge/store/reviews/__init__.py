@@ -1,6 +1,6 @@
-"""Reviews: what people say of visits, stored beside the events and never over them.
+"""Reviews: answers of people, stored beside the events and never over them.
 
-    records     a review, and what the reviews of one visit say together
+    records     a review, and the combined answer of one visit
     tables      statements that read and write them
     accuracy    how often the camera is right, from reviewed random visits
 

@@ -1,4 +1,4 @@
-"""Reviews of visits, and what all reviews of one visit say together. Pure functions."""
+"""Reviews of visits, and the combined answer of one visit. Pure functions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ MAX_NAME = 80  # characters of a label or a reviewer
 
 
 class Review(NamedTuple):
-    """One stored answer of a person.
+    """One stored answer of a reviewer.
 
     ``verdict`` is "confirmed" (the label of the event is right), "label" (it is ``label`` instead), "nothing" (no
     animal), "wrong" (the label is wrong, the right one is not known), "deleted" (to be left out everywhere) or
-    "withdrawn" (this reviewer has no answer any more). ``chosen`` is the reason for which the visit was looked at;
+    "withdrawn" (this reviewer has no answer any more). ``chosen`` is the reason for which the visit was chosen;
     ``unix_s`` is None while the clock was not set.
     """
 
@@ -59,7 +59,7 @@ class NewReview:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the reviews of one visit say together.
+    """The combined answer of the reviews of one visit.
 
     The newest answer of each reviewer counts, and of these the newest is ``review``. ``disputed`` is True if reviewers
     differ; labels that differ by case are the same.
@@ -71,7 +71,7 @@ class Standing:
 
 
 def standing(reviews: Iterable[Review]) -> Standing | None:
-    """Return what the reviews of one visit say together, None if nobody has an answer."""
+    """Return the combined answer of the reviews of one visit, None without any."""
     newest: dict[str, Review] = {}
     for review in sorted(reviews):
         newest[review.reviewer] = review
@@ -95,7 +95,7 @@ def reviewed_label(label: str, found: Standing | None) -> str | None:
 
 
 def review_json(found: Standing | None) -> dict[str, Any] | None:
-    """Return the JSON object of what the reviews of a visit say, None without any."""
+    """Return the JSON object of a combined answer, None without any."""
     if found is None:
         return None
     review = found.review

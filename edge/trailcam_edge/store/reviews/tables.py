@@ -5,25 +5,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from trailcam_edge.store.disk.checksums import CheckedConnection
+from trailcam_edge.store.reviews.accuracy import SampledVisit
 from trailcam_edge.store.reviews.records import NewReview, Review, Standing, standing
 
 _COLUMNS = "review_id, visit_id, reviewer, verdict, label, chosen, origin, reviewed_wall_s"
 _BATCH = 500  # values of one statement
-_NEWEST = (  # the newest row of a reviewer for the visit of the outer query
-    "FROM reviews r WHERE r.visit_id = visits.visit_id AND r.verdict <> 'withdrawn' AND NOT EXISTS "
-    "(SELECT 1 FROM reviews n WHERE n.visit_id = r.visit_id AND n.reviewer = r.reviewer AND n.review_id > r.review_id)"
-)
+_ANSWERED = "(SELECT 1 FROM answered a WHERE a.event_id = visits.event_id"
 # Conditions on a visit.
-REVIEWED = f"EXISTS (SELECT 1 {_NEWEST})"
-UNREVIEWED = f"NOT EXISTS (SELECT 1 {_NEWEST})"
-DELETED = f"EXISTS (SELECT 1 {_NEWEST} AND r.verdict = 'deleted')"
-CORRECTED = f"EXISTS (SELECT 1 {_NEWEST} AND r.verdict IN ('label', 'nothing', 'wrong'))"
-DISPUTED = f"(SELECT count(DISTINCT r.verdict || ' ' || lower(coalesce(r.label, ''))) {_NEWEST}) > 1"
-NOT_DRAWN = (  # no answer to it as a part of the random sample
-    "NOT EXISTS (SELECT 1 FROM reviews d WHERE d.visit_id = visits.visit_id AND d.chosen = 'random' "
-    "AND d.verdict <> 'withdrawn')"
-)
-IS_RANDOM = f"visit_id GLOB '{'[0-9a-f]' * 32}'"  # made by chance: only then is their order a random one
+REVIEWED = f"EXISTS {_ANSWERED})"
+UNREVIEWED = f"NOT EXISTS {_ANSWERED})"
+DELETED = f"EXISTS {_ANSWERED} AND a.verdict = 'deleted')"
+CORRECTED = f"EXISTS {_ANSWERED} AND a.verdict IN ('label', 'nothing', 'wrong'))"
+DISPUTED = f"EXISTS {_ANSWERED} AND a.disputed)"
+_DRAWN = "EXISTS (SELECT 1 FROM reviews d WHERE d.visit_id = visits.visit_id AND d.chosen = 'random')"
+NOT_DRAWN = f"NOT ({_DRAWN} AND {REVIEWED})"  # no answer to it as a part of the random sample
+IS_RANDOM = f"visit_id GLOB '{'[0-9a-f]' * 32}'"  # random identifiers, so their order is random
 
 
 @dataclass(frozen=True)
@@ -54,6 +50,7 @@ def insert_reviews(connection: CheckedConnection, reviews: Sequence[NewReview], 
                 connection, (review.visit_id, review.reviewer, verdict, label, review.chosen, review.origin, unix_s)
             )
         )
+        _note_standing(connection, review.visit_id)
     return Saved(tuple(stored), tuple(gone))
 
 
@@ -79,6 +76,7 @@ def undo_reviews(
         former = ("withdrawn", None) if before is None else (before.verdict, before.label)
         chosen = last.chosen if before is None else before.chosen
         _insert(connection, (last.visit_id, reviewer, *former, chosen, origin, unix_s))
+        _note_standing(connection, last.visit_id)
         undone += 1
     return undone
 
@@ -95,13 +93,28 @@ def reviews_of(connection: CheckedConnection, visit_ids: Sequence[str]) -> dict[
 
 
 def standings(connection: CheckedConnection) -> dict[str, Standing]:
-    """Return what is said of every visit that has a review, by ``visit_id``."""
+    """Return the combined answer of every visit that has a review, by ``visit_id``."""
     found: dict[str, Standing] = {}
     for visit_id, reviews in _grouped(_read(connection, "1", (), "visit_id, review_id")):
         answer = standing(reviews)
         if answer is not None:
             found[visit_id] = answer
     return found
+
+
+def random_sample(connection: CheckedConnection) -> list[SampledVisit]:
+    """Return the reviewed visits of the random sample; those whose row is gone are left out."""
+    query = (
+        "SELECT visit_id, bundle, label FROM visits WHERE visit_id IN "  # noqa: S608 - constants
+        f"(SELECT visit_id FROM reviews WHERE chosen = 'random') AND {connection.condition('visits')}"
+    )
+    rows = connection.execute(query).fetchall()
+    found = reviews_of(connection, [row[0] for row in rows])
+    return [
+        SampledVisit(bundle, label, standing(found[visit_id]))
+        for visit_id, bundle, label in rows
+        if any(review.chosen == "random" for review in found.get(visit_id, ()))
+    ]
 
 
 def count_reviews(connection: CheckedConnection) -> int:
@@ -136,6 +149,18 @@ def _read(
     sound = connection.condition("reviews")
     query = f"SELECT {_COLUMNS} FROM reviews WHERE {condition} AND {sound} ORDER BY {order}"  # noqa: S608 - constants
     return (Review(*row) for row in connection.execute(query, values))
+
+
+def _note_standing(connection: CheckedConnection, visit_id: str) -> None:
+    """Bring the row of a visit in ``answered`` up to date."""
+    found = standing(reviews_of(connection, [visit_id]).get(visit_id, ()))
+    event = "(SELECT event_id FROM visits WHERE visit_id = ?)"
+    connection.execute(f"DELETE FROM answered WHERE event_id = {event}", (visit_id,))  # noqa: S608 - constant
+    if found is not None:
+        query = (
+            "INSERT INTO answered (event_id, verdict, disputed) SELECT event_id, ?, ? FROM visits WHERE visit_id = ?"
+        )
+        connection.execute(query, (found.review.verdict, int(found.disputed), visit_id))
 
 
 def _insert(connection: CheckedConnection, values: tuple[object, ...]) -> int:

@@ -44,7 +44,7 @@ class Gate:
 
     name = "Gate <b>"
     has_camera = True
-    reviewer = "somebody"
+    reviewer = "reviewer"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -186,6 +186,12 @@ def test_a_visit_far_down_the_random_order_was_not_drawn(gate: Gate) -> None:
     assert rows == {name(19): "random", name(20): "list"}
 
 
+def test_an_undone_answer_of_the_random_order_is_asked_for_again(filled: Gate) -> None:
+    assert walk(filled, "random")[:3] == [0, 1, 2]
+    post(filled, "/undo", rows="2-2")
+    assert walk(filled, "random") == [1]
+
+
 def test_visits_whose_names_are_not_random_are_in_no_sample(gate: Gate) -> None:
     gate.store.add_visit(make_visit(1, visit_id="imported-0001"))
     assert gate.pages.answer("/review/random", {}, JO).status == 200
@@ -206,7 +212,7 @@ def test_the_name_of_a_reviewer_is_kept(filled: Gate) -> None:
     cookie = answer.headers["Set-Cookie"].partition(";")[0]
     assert "SameSite=Strict" in answer.headers["Set-Cookie"]
     assert filled.pages.visitor(True, f"a=b; {cookie}", "::1").name == "Jo Füchsin;x"
-    assert filled.pages.visitor(True, "trailcam_reviewer=%0a", "::1").name == "somebody"
+    assert filled.pages.visitor(True, "trailcam_reviewer=%0a", "::1").name == "reviewer"
     assert filled.pages.post("/reviewer", "reviewer=+", JO).status == 400
 
 
@@ -214,6 +220,15 @@ def test_the_overview_counts_what_is_left(filled: Gate) -> None:
     text = filled.pages.answer("/review", {}, JO).content.decode()
     counts = dict(zip(QUEUES, re.findall(r"(\d+|more than 99) left", text), strict=True))
     assert counts == {"random": "10", "unsure": "9", "unknown": "1", "rare": "2", "list": "10"}
+
+
+def test_the_page_states_the_accuracy_from_random_visits_only(filled: Gate) -> None:
+    walk(filled, "unsure")
+    assert "Not known yet" in filled.text("/accuracy")
+    walk(filled, "random", verdict="nothing")
+    text = filled.text("/accuracy")
+    assert '<th scope="row">lynx</th><td>0 of 8</td><td>0%</td><td>0% to 32%</td>' in text
+    assert '<th scope="row">all labels</th><td>0 of 9</td>' in text
 
 
 def test_one_statement_stores_all_or_nothing(filled: Gate, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,12 @@
 """Hours of the schedule: over midnight, changes of the clock, seasons and poles."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trailcam_core.records import FieldError
 from trailcam_edge.recognition.schedule import Schedule, ScheduleSettings
@@ -107,3 +110,35 @@ def test_the_sun_needs_a_place() -> None:
     with pytest.raises(FieldError, match="latitude_deg is 91"):
         ScheduleSettings("sunset..sunrise", 91.0, 8.0)
     assert ScheduleSettings("06:00..07:00").windows
+
+
+_EVENTS = st.sampled_from(["dawn", "sunrise", "noon", "sunset", "dusk"])
+_POINTS = st.builds("{}{}".format, _EVENTS, st.sampled_from(["", "-1h", "+30m", "-11h59m", "+12h"])) | st.builds(
+    "{:02}:{:02}".format, st.integers(0, 23), st.integers(0, 59)
+)
+
+
+@given(
+    st.lists(st.tuples(_POINTS, _POINTS).filter(lambda pair: pair[0] != pair[1]), min_size=1, max_size=3),
+    st.floats(-90, 90),
+    st.floats(-180, 180),
+    st.integers(1_767_225_600, 1_798_761_600),
+)
+def test_the_state_holds_until_the_change_that_is_told_and_changes_then(
+    pairs: list[tuple[str, str]], latitude_deg: float, longitude_deg: float, now_s: int
+) -> None:
+    text = ", ".join(f"{start}..{end}" for start, end in pairs)
+    schedule = Schedule(ScheduleSettings(text, latitude_deg, longitude_deg), ZURICH)
+    hours = schedule.hours(now_s)
+    if hours.until_s is None or hours.until_s > now_s + 86_400:
+        return  # at a pole, or always
+    assert hours.until_s > now_s
+    for share in (0.0, 0.5, 0.99):
+        assert schedule.hours(now_s + share * (hours.until_s - now_s)).watching is hours.watching
+    assert schedule.hours(hours.until_s + 0.01).watching is not hours.watching
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_schedule_or_is_refused(text: str) -> None:
+    with contextlib.suppress(FieldError):
+        Schedule(ScheduleSettings(text, 47.0, 8.0), ZURICH).hours(1_780_000_000.0)

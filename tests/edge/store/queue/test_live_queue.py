@@ -1,6 +1,7 @@
 """The queue of the sinks: order, cursors, and the truth about what is open."""
 
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -121,6 +122,7 @@ def test_the_picture_of_the_end_is_not_written_again_if_it_is_the_same(open_stor
 def test_a_visit_that_a_kill_left_open_is_closed_at_the_next_start(
     open_store: OpenStore, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     store = open_store()
     store.add_visit(visit(0))
     store.add_change(VisitChange("opened", visit(1)))
@@ -136,6 +138,23 @@ def test_a_visit_that_a_kill_left_open_is_closed_at_the_next_start(
     one, two = again.events_after(1, 10)
     assert (one.picture_state, two.picture_state) == ("kept", "none")
     assert (one.duration_s, one.votes) == (pytest.approx(0.8), 3)
+
+
+def test_a_power_cut_between_a_new_picture_and_its_row_keeps_the_picture(
+    open_store: OpenStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store()
+    for number in (1, 2):
+        store.add_change(VisitChange("opened", visit(number)))
+    store.close()
+    pictures = tmp_path / "store" / "pictures"
+    (pictures / "v1.jpg").write_bytes((pictures / "v1.jpg").read_bytes() + b"newer")
+    (pictures / "v2.jpg").unlink()
+    again = open_store()
+    one, two = again.events_after(0, 10)
+    assert (one.picture_state, two.picture_state) == ("kept", "missing")
+    assert (pictures / "v1.jpg").is_file()
+    assert caplog.messages == []
 
 
 def test_a_late_change_of_a_visit_that_has_ended_is_no_open_visit(open_store: OpenStore) -> None:

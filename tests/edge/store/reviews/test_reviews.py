@@ -99,9 +99,9 @@ def test_a_full_database_loses_reviews_of_visits_that_are_gone_and_no_visit(
         store.add_visit(make_visit(number, best_frame=None))
     connection = store._database.connection
     long = "x" * 60
-    for _ in range(30):  # reviews of visits that were deleted since
+    for _ in range(300):  # reviews of visits that were deleted since
         with store._database.transaction():
-            rows = [(f"gone-{long}", long, long) for _ in range(200)]
+            rows = [(f"gone-{long}", long, long) for _ in range(20)]
             connection.executemany(
                 "INSERT INTO reviews (visit_id, reviewer, verdict, chosen, origin) VALUES (?, ?, 'wrong', 'list', ?)",
                 rows,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trailcam_archive.photograph_formats import decode_photograph
+from trailcam_archive.batch.photograph_formats import decode_in_child, decode_photograph, is_foreign
 from trailcam_core.errors import SourceError
 
 _PICTURE = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
@@ -27,6 +27,13 @@ def test_tiff_is_decoded_bit_for_bit(compression: str | None) -> None:
 @pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, 3), (8, 1)])
 def test_tiff_is_turned_upright(orientation: int, turns: int) -> None:
     assert (decode_photograph(_tiff(orientation), "a.tif") == np.rot90(_PICTURE, turns)).all()
+
+
+def test_a_child_decodes_alike_and_names_the_fault() -> None:
+    assert is_foreign(_tiff())
+    assert (decode_in_child(_tiff(), "a.tif") == _PICTURE).all()
+    with pytest.raises(SourceError, match=r"^a\.tif: the TIFF picture is damaged"):
+        decode_in_child(_tiff()[:100], "a.tif")
 
 
 def test_other_formats_are_decoded_by_core() -> None:

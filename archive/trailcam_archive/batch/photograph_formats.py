@@ -1,15 +1,19 @@
-"""Decode every photograph format of cards and archives; call it in a worker process only.
+"""Decode every photograph format of cards and archives, in a worker process or a child.
 
 JPEG, PNG, WebP and BMP are decoded by core, HEIC and AVIF by the packages of the extra ``heif``, TIFF by OpenCV.
 """
 
+import io
 import struct
+import subprocess
+import sys
 
 import cv2
 import numpy as np
 
 from trailcam_archive.heif import decode_heif, is_heif
 from trailcam_core.errors import SourceError
+from trailcam_core.files.child_reader import describe_death
 from trailcam_core.images.decode import MAX_DECODED_PX, MIN_SIDE_PX, decode_image
 from trailcam_core.images.resize import Image
 from trailcam_core.spec import InputSpec
@@ -17,6 +21,13 @@ from trailcam_core.spec import InputSpec
 _TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _WIDTH, _HEIGHT = 256, 257
 _MAX_ENTRIES = 1_000
+_CHILD_CODE = f"from {__name__} import be_the_child; be_the_child()"
+_LONGEST_S = 120.0
+
+
+def is_foreign(content: bytes) -> bool:
+    """Return whether a file is HEIC, AVIF or TIFF, whose decoders may abort: other than those of core."""
+    return is_heif(content) or content[:4] in _TIFF_ORDERS
 
 
 def decode_photograph(content: bytes, source: str, spec: InputSpec | None = None) -> Image:
@@ -69,3 +80,34 @@ def _read_tags(content: bytes) -> dict[int, int]:
             form = order + ("H" if kind == 3 else "I")
             tags.setdefault(tag, int(struct.unpack_from(form, content, start + 10 + 12 * number)[0]))
     return tags
+
+
+def decode_in_child(data: bytes, source: str) -> Image:
+    """Decode as ``decode_photograph`` does, in a child process: a damaged file may abort the decoder.
+
+    Raises:
+        SourceError: see ``decode_photograph``.
+    """
+    command = [sys.executable, "-P", "-c", _CHILD_CODE]
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, timeout=_LONGEST_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise SourceError(f"{source}: the decoder takes more than {_LONGEST_S:.0f} s.") from error
+    if death := describe_death(done.returncode):
+        raise SourceError(f"{source}: the file made its reader {death}.")
+    if done.returncode:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise SourceError(f"{source}: {lines[-1] if lines else 'cannot be decoded.'}")
+    return np.asarray(np.load(io.BytesIO(done.stdout), allow_pickle=False), np.uint8)
+
+
+def be_the_child() -> None:
+    """Be the child: the file on standard input, its pixels as ``.npy`` on standard output."""
+    try:
+        pixels = decode_photograph(sys.stdin.buffer.read(), "")
+    except SourceError as error:
+        print(str(error).removeprefix(": "), file=sys.stderr)
+        sys.exit(1)
+    content = io.BytesIO()
+    np.save(content, pixels)
+    sys.stdout.buffer.write(content.getvalue())

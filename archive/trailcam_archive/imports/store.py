@@ -1,0 +1,51 @@
+"""The reviewed visits of a store as labelled pictures; visits without a review teach nothing new and are left out."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from trailcam_archive.imports.sample import Sample
+from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.store.open_database import DATABASE_FILE
+from trailcam_edge.store.reader import open_reader
+from trailcam_edge.store.records import EventRecord
+from trailcam_edge.store.reviews.records import reviewed_label
+from trailcam_edge.store.reviews.tables import standings
+
+_NO_LABELS = (UNKNOWN, PERSON)
+
+
+def is_store(folder: Path) -> bool:
+    """Return whether a folder is the store of a camera."""
+    return (folder / DATABASE_FILE).is_file()
+
+
+def read_store(folder: Path) -> Iterator[Sample]:
+    """Yield the reviewed visits that have a picture.
+
+    Visits of one camera and one day are one group, because the same animal comes again on the same background.
+
+    Args:
+        folder: of the store of a camera, of a card that was read, or of a store that came home.
+
+    Raises:
+        DeviceError: the store cannot be read.
+    """
+    camera = folder.resolve().name
+    with open_reader(folder) as reader:
+        answers = standings(reader.connection)
+        for event in reader.events():
+            label = reviewed_label(event.label, answers.get(event.visit_id))
+            if label is None or label in _NO_LABELS or event.picture is None:
+                continue
+            group = f"{event.station or camera}-{_day(event)}"
+            if label == BLANK:
+                yield Sample(str(folder / event.picture), None, group)
+            else:
+                yield Sample(str(folder / event.picture), label, group, event.box)
+
+
+def _day(event: EventRecord) -> str:
+    """Return the day of a visit in UTC, or its identifier where the time is unknown."""
+    unix_s = event.started.unix_s
+    return event.visit_id if unix_s is None else f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d}"

@@ -1,0 +1,101 @@
+"""Reviews in the output of ``trailcam events``: both answers of each visit, and the accuracy in the field."""
+
+import argparse
+import csv
+import sys
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from trailcam.json_records import json_line
+from trailcam_archive.times.clock import read_zone
+from trailcam_core.errors import DataError
+from trailcam_core.files.names import FORMULA_STARTS, counted, printable
+from trailcam_edge.store.reader import StoreReader
+from trailcam_edge.store.records import CSV_HEADER, EventRecord, Station, csv_row, event_json
+from trailcam_edge.store.reviews.accuracy import Precision, accuracy_json, measure_accuracy
+from trailcam_edge.store.reviews.records import Standing, review_json, reviewed_label, standing
+from trailcam_edge.store.reviews.tables import count_reviews, random_sample, reviews_of
+
+_BATCH = 500
+_HEADER = ("review_verdict", "review_label", "reviewers", "review_disputed", "review_time")
+
+
+def print_with_reviews(
+    reader: StoreReader, events: Iterator[EventRecord], arguments: argparse.Namespace, stations: Mapping[str, Station]
+) -> None:
+    """Print events with the answers of people: as JSON, as CSV, or as a table."""
+    zones = {name: read_zone(station.timezone) for name, station in stations.items() if station.timezone}
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    if arguments.csv:
+        writer.writerow([*CSV_HEADER, *_HEADER])
+    number = 0
+    for event, found in _with_reviews(reader, events):
+        number += 1
+        place = event.station or ""
+        if arguments.json:
+            print(json_line(event_json(event) | {"review": review_json(found)}))
+        elif arguments.csv:
+            writer.writerow([*csv_row(event, stations.get(place), zones.get(place)), *_review_row(found)])
+        else:
+            print(_line(event, found))
+    if not (arguments.json or arguments.csv):
+        print(f"{counted(number, 'visit')}.")
+
+
+def print_accuracy(reader: StoreReader, as_json: bool) -> None:
+    """Print how often each bundle was right.
+
+    Raises:
+        DataError: no random visit has been reviewed.
+    """
+    bundles = measure_accuracy(random_sample(reader.connection))
+    if not bundles:
+        others = count_reviews(reader.connection)
+        reason = f" The {others} reviews are of chosen visits, and not representative." if others else ""
+        raise DataError(
+            f"No random visit has been reviewed, so the accuracy is not known.{reason} "
+            'Review some with "trailcam review STORE" or on the live page, under "Random visits".'
+        )
+    for bundle in bundles:
+        if as_json:
+            print(json_line(accuracy_json(bundle)))
+            continue
+        print(f"{printable(bundle.bundle)}: reviewed random visits, 95 % intervals (Wilson)")
+        for each in (*bundle.labels, bundle.together):
+            print(f"  {printable(each.label or 'all labels'):<20}{_precision_words(each)}")
+        left_out = {"disputed": bundle.disputed, "deleted": bundle.deleted, "unknown": bundle.unnamed}
+        words = ", ".join(f"{count} {name}" for name, count in left_out.items() if count)
+        if words:
+            print(f"  left out: {words}")
+
+
+def _with_reviews(reader: StoreReader, events: Iterator[EventRecord]) -> Iterator[tuple[EventRecord, Standing | None]]:
+    while batch := list(islice(events, _BATCH)):
+        found = reviews_of(reader.connection, [event.visit_id for event in batch])
+        for event in batch:
+            yield event, standing(found.get(event.visit_id, ()))
+
+
+def _review_row(found: Standing | None) -> list[str]:
+    record = review_json(found)
+    if record is None:
+        return [""] * len(_HEADER)
+    names = "|".join(record["reviewers"])
+    texts = [record["verdict"], record["label"] or "", names, str(record["disputed"]).lower(), record["time"] or ""]
+    return [f"'{text}" if text.startswith(FORMULA_STARTS) else text for text in texts]
+
+
+def _line(event: EventRecord, found: Standing | None) -> str:
+    when = event_json(event)["start"] or "at an unknown time"
+    verdict = "" if found is None else found.review.verdict
+    shown = reviewed_label(event.label, found)
+    names = "" if found is None else f" by {', '.join(found.reviewers)}{' (disputed)' if found.disputed else ''}"
+    words = f"{verdict}{'' if verdict != 'label' else f' {shown}'}{names}"
+    return f"{when:<26}{printable(event.label):<16}{event.confidence:>4.0%}  {printable(words)}"
+
+
+def _precision_words(found: Precision) -> str:
+    if not found.number:
+        return "no visit with a label"
+    share = f"{found.right} of {found.number} right, {found.right / found.number:.0%}"
+    return f"{share} ({found.low:.0%} to {found.high:.0%})"

@@ -1,0 +1,82 @@
+"""What people have corrected on the page becomes training data; what nobody has seen does not."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trailcam.main import main
+from trailcam_archive.imports.sample import Sample
+from trailcam_archive.imports.sources import read_source
+from trailcam_core.images.boxes import Box
+from trailcam_edge.events import Moment, Visit
+from trailcam_edge.store.event_store import EventStore
+from trailcam_edge.store.reviews.records import NewReview, Verdict
+from trailcam_edge.store.settings import StoreSettings
+
+START = datetime(2026, 6, 1, 23, tzinfo=UTC)
+BOX = Box(0.25, 0.25, 0.5, 0.5)
+
+
+def _visit(number: int, label: str, has_picture: bool = True) -> Visit:
+    """Make the visit of an hour."""
+
+    def moment(second: float) -> Moment:
+        return Moment(second, START + timedelta(seconds=second), "boot")
+
+    return Visit(
+        visit_id=f"v{number}",
+        label=label,
+        started=moment(3600.0 * number),
+        ended=moment(3600.0 * number + 5),
+        confidence=0.9,
+        votes=3,
+        frames=5,
+        best_frame=np.full((300, 400, 3), 10 * number, np.uint8) if has_picture else None,
+        bundle="tiny 1.0.0",
+        latency_ms=9.0,
+        box=BOX,
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    folder = tmp_path / "oak"
+    events = EventStore(StoreSettings(folder=folder, min_free_bytes=0))
+    labels = ["fox", "fox", "fox", "fox", "fox", "unknown", "fox", "person"]
+    for number, label in enumerate(labels):
+        events.add_visit(_visit(number, label, has_picture=number != 6))
+
+    def review(number: int, verdict: Verdict, label: str | None = None, reviewer: str = "Jo") -> None:
+        events.add_reviews([NewReview(f"v{number}", reviewer, verdict, label, "list", "a test")], None)
+
+    review(0, "confirmed")
+    review(1, "label", "badger")
+    review(2, "nothing")
+    review(3, "wrong")
+    review(5, "confirmed")  # unknown it stays
+    review(6, "confirmed")  # its picture is gone
+    review(7, "confirmed")
+    events.close()
+    return folder
+
+
+def test_only_what_was_reviewed_and_has_a_picture_is_taken(store: Path) -> None:
+    assert list(read_source(store, None)) == [
+        Sample(f"{store}/pictures/v0.jpg", "fox", "oak-2026-06-01", BOX),
+        Sample(f"{store}/pictures/v1.jpg", "badger", "oak-2026-06-02", BOX),
+        Sample(f"{store}/pictures/v2.jpg", None, "oak-2026-06-02"),
+    ]
+
+
+def test_a_data_set_is_made_of_it(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "data"
+    assert main(["data", "import", str(store), "--out", str(data)]) == 0
+    assert sorted(str(path.relative_to(data).parent) for path in data.rglob("*.jpg")) == [
+        "negatives/scenes/oak-2026-06-02",
+        "photos/badger/oak-2026-06-02",
+        "photos/fox/oak-2026-06-01",
+    ]
+    assert main(["data", "import", str(store), "--out", str(data)]) == 0
+    assert "3 were imported before" in capsys.readouterr().out
