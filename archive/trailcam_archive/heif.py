@@ -8,12 +8,12 @@ import io
 import numpy as np
 
 from trailcam_core.errors import SourceError
+from trailcam_core.errors.install_command import install_command
 from trailcam_core.images.decode import MAX_DECODED_PX, MIN_SIDE_PX
 from trailcam_core.images.resize import Image
 
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
-_INSTALL = 'pip install "trailcam[heif]"'
 
 
 def is_heif(data: bytes) -> bool:
@@ -33,14 +33,16 @@ def decode_heif(data: bytes, source: str) -> Image:
         from PIL import ImageOps, features
 
         if is_avif and not features.check("avif"):
-            raise SourceError(f"{source}: an AVIF picture, and this Pillow cannot read one: {_INSTALL}.")
+            raise SourceError(f"{source}: an AVIF picture, and this Pillow cannot read one: {install_command('heif')}.")
         if not is_avif:
             import pi_heif
 
             pi_heif.register_heif_opener()
     except ModuleNotFoundError as error:
         form = "AVIF" if is_avif else "HEIC"
-        raise SourceError(f"{source}: a {form} picture, which needs {error.name}: {_INSTALL}.") from error
+        raise SourceError(
+            f"{source}: a {form} picture, which needs {error.name}: {install_command('heif')}."
+        ) from error
     try:
         with pillow.open(io.BytesIO(data)) as picture:
             width, height = picture.size

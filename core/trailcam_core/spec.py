@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from trailcam_core.records import Choice, Key, Pattern, Range
-from trailcam_core.statistics.clustered import Rate
 
 SCHEMA_VERSION = 1  # of a bundle without the keys of a later one, so that older devices read it
 SCHEMA_VERSIONS = (1, 2)
@@ -27,6 +26,9 @@ _NAME = Pattern(r"[a-z0-9][a-z0-9._-]{0,63}", "1 to 64 of a-z 0-9 . _ -")
 _RUNTIME_VERSION = Pattern(r"[0-9]{1,4}(\.[0-9]{1,4}){0,2}", "a version such as 2.14, or null")
 _TITLE = Pattern(r"[ -~]{1,80}", "1 to 80 printable ASCII characters")
 _Fraction = Annotated[float, Range(0.0, 1.0)]
+
+
+_AtLeastZero = Annotated[float, Range(0.0, 1e12)]
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,19 @@ class Drift:
     top1_delta: Annotated[float, Range(-1.0, 1.0)]
     top1_agreement: _Fraction
     gate: Gate | None = None
+
+
+@dataclass(frozen=True)
+class Rate:
+    """``value`` is a sum over a sum, ``n`` the latter; the interval of 95 % resamples clusters.
+
+    All three are None where ``n`` is 0; bounds are None with a single cluster.
+    """
+
+    value: _AtLeastZero | None
+    low: _AtLeastZero | None
+    high: _AtLeastZero | None
+    n: _AtLeastZero
 
 
 @dataclass(frozen=True)

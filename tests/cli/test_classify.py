@@ -168,3 +168,30 @@ def test_zoom_is_refused_once_with_the_way_to_it(
     assert shown.out == ""
     assert shown.err.count("\n") == 1
     assert 'trailcam export RUN --zoom"' in shown.err
+
+
+def test_nothing_and_other_animals_are_words_of_their_kind_in_every_form(
+    tmp_path: Path, write_tiny_bundle: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = ("red", "green", "blue", "grey")
+    output = OutputSpec(labels, 1.0, None, blank_labels=("blue",), unknown_labels=("grey",))
+    write_tiny_bundle(tmp_path / "b.bundle", output=output, schema_version=2)
+    for name, bgr in (("a", (20, 20, 230)), ("b", (230, 20, 20)), ("c", (128, 128, 128))):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full((40, 40, 3), bgr, np.uint8))
+    command = ["classify", *(str(tmp_path / f"{name}.png") for name in "abc"), "--bundle", str(tmp_path / "b.bundle")]
+    assert main([*command, "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["label"] for row in rows] == ["red", "blank", "unknown"]
+    assert main([*command, "--json"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(record["label"], record.get("blank", False)) for record in records] == [
+        ("red", False),
+        (None, True),
+        (None, False),
+    ]
+    assert main(command) == 0
+    assert [line.split(": ")[1].split()[0] for line in capsys.readouterr().out.splitlines()] == [
+        "red",
+        "blank",
+        "unknown",
+    ]

@@ -3,11 +3,14 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from trailcam.main import main
 from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_core.spec import FieldFigures, FieldRow, OutputSpec
+from trailcam_core.statistics.clustered import Rate
 
 
 def test_the_built_in_bundle_is_intact_and_reproduces_its_answers(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,3 +51,18 @@ def test_the_text_says_what_a_person_asks_first(capsys: pytest.CaptureFixture[st
     printed = capsys.readouterr().out
     for word in ("top-1", "labels", "runs on", "unknown", "drift", "gate", "golden"):
         assert word in printed
+
+
+def test_a_bundle_without_nothing_states_what_it_lacks_and_one_with_it_what_it_never_answers(
+    pristine_bundle: Path, tmp_path: Path, write_tiny_bundle: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["inspect", str(pristine_bundle)])
+    assert 'a class for "nothing there": empty scenes may be named' in capsys.readouterr().out
+    output = OutputSpec(("red", "green", "blue", "grey"), 1.0, None, blank_labels=("grey",))
+    row = FieldRow("0.25, wind", "clips", 16, 8, Rate(0.8125, 0.6, 0.9, 16.0), Rate(0.0, None, None, 16.0))
+    write_tiny_bundle(tmp_path / "b.bundle", output=output, field_figures=FieldFigures((row,)), schema_version=2)
+    main(["inspect", str(tmp_path / "b.bundle")])
+    shown = capsys.readouterr().out
+    assert "lacks" not in shown
+    assert "grey (blank)" in shown
+    assert "0.25, wind: right 81%, wrong 0.0% (n=16 clips of 8 groups)" in shown

@@ -1,5 +1,6 @@
 """From one file to its record: decode, classify the picture, its boxes, or frames of a clip."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from trailcam_archive.times.recorded import recorded_time
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import DeviceError, SourceError
 from trailcam_core.images.boxes import Box, square_crop
-from trailcam_core.images.resize import Image
+from trailcam_core.images.resize import Image, fit_image
 from trailcam_core.inference.decision import confidence_score
 
 _ANIMAL = "animal"  # the category of a detector that the model is asked about
@@ -54,8 +55,9 @@ class Analyser:
         taken = None if stated is None else stated.time.isoformat(timespec="seconds")
         name = shown(task.reference)
         if task.detections is None:
-            spec = self._classifier.input
-            image = decode_photograph(content, name, spec)
+            if self._settings.zoom:
+                return PictureRecord((self._look_twice(decode_photograph(content, name)),), taken)
+            image = decode_photograph(content, name, self._classifier.input)
             return PictureRecord((self._answer(image),), taken)
         wanted = [item for item in task.detections if item.confidence >= self._settings.box_confidence]
         if not any(item.category == _ANIMAL for item in wanted):
@@ -85,10 +87,32 @@ class Analyser:
         part = image[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
         return self._answer(np.ascontiguousarray(part), detection)
 
+    def _look_twice(self, image: Image) -> Answer:
+        """Answer as ``Classifier.look_twice`` does: the box is that of the second look."""
+        size = image.shape[0], image.shape[1]
+        logits, box = self._classifier.logits_and_box(fit_image(image, self._classifier.input), size)
+        whole = self._answer_logits(logits)
+        if self._is_named(whole):
+            return whole
+        crop = square_crop(box, size, 1.0, 1)
+        closer = self._answer(image[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width])
+        if not self._is_named(closer):
+            return whole
+        found = Detection(_ANIMAL, closer.confidence, (box.x, box.y, box.width, box.height))
+        return replace(closer, detection=found)
+
+    def _is_named(self, answer: Answer) -> bool:
+        rule = self._classifier.output.reject
+        limit = None if rule is None else rule.threshold
+        return answer.kind == "label" and answer.species(limit) == answer.best
+
     def _answer(
         self, image: Image, detection: Detection | None = None, frame: int | None = None, at_s: float | None = None
     ) -> Answer:
-        logits = self._classifier.logits(image)
+        answer = self._answer_logits(self._classifier.logits(image))
+        return replace(answer, detection=detection, frame=frame, at_s=None if at_s is None else round(at_s, 3))
+
+    def _answer_logits(self, logits: npt.NDArray[np.float32]) -> Answer:
         found = self._classifier.answer(logits, self._settings.candidates)
         best = found.top[0]
         return Answer(
@@ -97,9 +121,6 @@ class Analyser:
             self._kind(logits, best.label),
             float(confidence_score(logits, self._score)),
             tuple((item.label, round(item.probability, 6)) for item in found.top),
-            detection,
-            frame,
-            None if at_s is None else round(at_s, 3),
         )
 
     def _kind(self, logits: npt.NDArray[np.float32], best: str) -> AnswerKind:

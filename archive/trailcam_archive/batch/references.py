@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from trailcam_archive.batch.download import MAX_DOWNLOAD_BYTES, download
 from trailcam_core.errors import DeviceError, SourceError
+from trailcam_core.errors.install_command import install_command
 from trailcam_core.images.decode import read_file_bytes
 from trailcam_core.network.secrets import mask_address, mask_text
 
@@ -65,8 +66,8 @@ def open_filesystem() -> Any:
         import fsspec
     except ModuleNotFoundError as error:
         raise DeviceError(
-            'addresses other than http:// and https:// need fsspec: pip install "trailcam[cluster]", and the package '
-            "of the storage, such as s3fs for s3://."
+            "addresses other than http:// and https:// need fsspec, and the package of the storage, such as s3fs for "
+            f"s3://: {install_command('cluster')}"
         ) from error
     return fsspec.open
 

@@ -23,6 +23,7 @@ class AnalysisSettings:
         box_confidence: boxes of a detector below it are left out.
         box_margin: side of the crop in longer sides of the box.
         candidates: labels that are kept per answer.
+        zoom: a photograph that names nothing is classified a second time, at its most conspicuous part.
     """
 
     model: ModelChoice = field(default_factory=ModelChoice)
@@ -31,6 +32,7 @@ class AnalysisSettings:
     box_confidence: Annotated[float, Range(0.0, 1.0)] = 0.2
     box_margin: Annotated[float, Range(1.0, 3.0)] = 1.2
     candidates: Annotated[int, Range(1, 100)] = 3
+    zoom: bool = False
 
     def to_json(self) -> str:
         """Return one line of JSON."""

@@ -19,6 +19,7 @@ from trailcam_archive.batch.tasks import ROWS_VERSION, AnalysisSettings, Task
 from trailcam_archive.cluster.ray_actor import ArchiveActor
 from trailcam_archive.rows.record import failed
 from trailcam_core.errors import DeviceError
+from trailcam_core.errors.install_command import install_command
 from trailcam_core.network.secrets import mask_address
 
 _log = logging.getLogger(__name__)
@@ -196,7 +197,7 @@ def _connect(address: str) -> Any:
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise DeviceError('--ray needs Ray: pip install "trailcam[cluster]".') from error
+        raise DeviceError(f"--ray needs Ray: {install_command('cluster')}") from error
     former = signal.getsignal(signal.SIGTERM)
     try:
         _check_reachable(address)

@@ -10,7 +10,7 @@ from trailcam_benchmarks.field.types import CutOut, Image
 from trailcam_core.classifier import Classifier
 from trailcam_core.images.boxes import Box, square_crop
 
-EMPTY_WHOLE, EMPTY_CROPS, OTHER_CROPS = "empty scenes: whole", "empty scenes: crops", "other animals: device crops"
+EMPTY_WHOLE, EMPTY_CROPS, OTHER_CROPS = "empty scenes: whole", "empty scenes: crops", "other animals: pasted crops"
 _CROPS = 8  # of each empty scene
 _CROP_SIDES = (0.15, 0.9)  # of the height
 _SIZES = (0.5, 0.25, 0.12)  # of the height, of another animal

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from trailcam_benchmarks.field.measure import ClipResult
-from trailcam_core.statistics.clustered import Rate, cluster_rate
+from trailcam_core.spec import Rate
+from trailcam_core.statistics.clustered import cluster_rate
 
 Count = Callable[[ClipResult], float]
 

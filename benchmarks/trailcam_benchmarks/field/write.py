@@ -80,7 +80,10 @@ def render_field_page(bundle: str, figures: FieldFigures) -> str:
 
 def _merge(kept: FieldFigures | None, new: FieldFigures) -> FieldFigures:
     """Return the rows of the test split that were kept, and the new ones."""
-    rows = [row for row in (kept.rows if kept is not None else ()) if row.name in PICTURE_ROWS]
+    names = {row.name for row in new.rows}
+    rows = [
+        row for row in (kept.rows if kept is not None else ()) if row.name in PICTURE_ROWS and row.name not in names
+    ]
     return FieldFigures((*new.rows, *rows), new.false_visits_per_hour)
 
 

@@ -4,8 +4,7 @@ from trailcam_core.report.axes import fraction
 from trailcam_core.report.charts import charts, range_chart
 from trailcam_core.report.markup import Html, fill, join, paragraph
 from trailcam_core.report.tables import html_table
-from trailcam_core.spec import FieldFigures, FieldRow
-from trailcam_core.statistics.clustered import Rate
+from trailcam_core.spec import FieldFigures, FieldRow, Rate
 
 HEADING = "In the field"
 BEGIN, END = "<!-- field figures -->", "<!-- end of field figures -->"  # between them a later measurement is put

@@ -2,29 +2,13 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
 
-from trailcam_core.records import Range
+from trailcam_core.spec import Rate
 
 _RESAMPLES = 1000
 _LEVEL = 0.95
-_AtLeastZero = Annotated[float, Range(0.0, 1e12)]
-
-
-@dataclass(frozen=True)
-class Rate:
-    """``value`` is a sum over a sum, ``n`` the latter; the interval of 95 % resamples clusters.
-
-    All three are None where ``n`` is 0; bounds are None with a single cluster.
-    """
-
-    value: _AtLeastZero | None
-    low: _AtLeastZero | None
-    high: _AtLeastZero | None
-    n: _AtLeastZero
 
 
 def cluster_rate(counts: Iterable[tuple[str, float, float]], seed: int = 0) -> Rate:

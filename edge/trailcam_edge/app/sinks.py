@@ -100,7 +100,9 @@ def _open_sender(name: str, settings: NotifySettings) -> Sender:
         return FormSender(settings, HttpPost(settings.url, settings.timeout_s, token))
     if importlib.util.find_spec("apprise") is None:
         raise ConfigError(f"[notify.{name}] needs Apprise, which is not installed: {install_command('notify')}")
-    return AppriseSender(settings, settings.read_addresses(), AppriseClient(settings.timeout_s))
+    return AppriseSender(
+        settings, settings.read_addresses(), AppriseClient(settings.timeout_s, keep=settings.keep_loaded)
+    )
 
 
 def _read_optional(path: Path | None, what: str) -> str | None:

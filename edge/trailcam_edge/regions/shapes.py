@@ -19,10 +19,10 @@ _LIMB_PX = 4  # two steps of this reach
 _BLOCK_FRACTION = 0.4  # a block counts as changed from here: a storm changes a third of it
 _MAX_BLOCKS = 0.8  # an animal does not reach four fifths of the blocks
 
-_TURNED_FRACTION = 0.02  # of a block: the frame is compared at another place if enough blocks changed so much
-_TURNED_BLOCKS = 0.5
+_TURNED_FRACTION = 0.03  # of a block: the frame is compared at another place if enough blocks changed so much
+_TURNED_BLOCKS = 0.6
 _TURNED_PX = 1.0  # leaves sway by more in a storm, but each in its own way
-_SHRINK = 2  # of the frames that are compared: at 4, a shift of a pixel is lost in interpolation
+_COARSE, _FINE = 4, 2  # how much smaller the compared frames are: at 4, a shift of a pixel is lost in interpolation
 _TURNED_GAIN = 0.6  # of the difference that may be left where the frame has moved
 
 _SHADOW_RATIO = (0.25, 1.0)  # of the background's level: darker is no shadow under the open sky
@@ -64,35 +64,46 @@ def is_turned(comparison: Comparison) -> bool:
     """Return whether the whole frame has moved, so that the background fits again once it is moved as well."""
     if not is_spread(comparison, _TURNED_FRACTION, _TURNED_BLOCKS):
         return False
-    rows, columns = comparison.luma.shape
-    small = (_correlated(columns), _correlated(rows))
     # In its own light: a gain fitted to a frame that has moved takes contrast away.
     plain = (comparison.expected - np.float32(comparison.shift)) / np.float32(comparison.gain)
-    frame, expected = (
-        cv2.resize(levels.astype(np.float32), small, interpolation=cv2.INTER_AREA)
-        for levels in (comparison.luma, plain)
-    )
-    window = cv2.createHanningWindow(small, cv2.CV_32F)
-    (x, y), _ = cv2.phaseCorrelate(expected.copy(), frame.copy(), window)  # it changes its inputs
-    if max(abs(x) * columns / small[0], abs(y) * rows / small[1]) < _TURNED_PX:
+    luma = comparison.luma.astype(np.float32)
+    if max(map(abs, _find_shift(plain, luma, _COARSE)[2])) < _TURNED_PX:
+        return False  # a storm: most frames end here, at a fraction of the cost
+    expected, frame, (x_px, y_px) = _find_shift(plain, luma, _FINE)
+    if max(abs(x_px), abs(y_px)) < _TURNED_PX:
         return False
+    x, y = x_px * frame.shape[1] / luma.shape[1], y_px * frame.shape[0] / luma.shape[0]
     shift = np.array([[1, 0, x], [0, 1, y]], np.float32)
-    moved = cv2.warpAffine(expected, shift, small, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.warpAffine(expected, shift, frame.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
     left, top = math.ceil(abs(x)) + 1, math.ceil(abs(y)) + 1
-    inner = (slice(top, small[1] - top), slice(left, small[0] - left))  # what both have seen
+    inner = (slice(top, frame.shape[0] - top), slice(left, frame.shape[1] - left))  # what both have seen
     before, after = ((frame - levels)[inner].ravel() for levels in (expected, moved))
     if not before.size:
         return False
     return float(np.abs(after - median(after)).mean()) < _TURNED_GAIN * float(np.abs(before - median(before)).mean())
 
 
+def _find_shift(expected: Levels, frame: Levels, shrink: int) -> tuple[Levels, Levels, tuple[float, float]]:
+    """Return both pictures made smaller, and how far (x, y) the second has moved, in pixels of the given ones."""
+    rows, columns = frame.shape
+    size = (_correlated(columns // shrink), _correlated(rows // shrink))
+    small = [np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.float32) for part in (expected, frame)]
+    (x, y), _ = cv2.phaseCorrelate(small[0].copy(), small[1].copy(), _window(size))  # it changes its inputs
+    return small[0], small[1], (x * columns / size[0], y * rows / size[1])
+
+
+@lru_cache(maxsize=8)
+def _window(size: tuple[int, int]) -> Levels:
+    return np.asarray(cv2.createHanningWindow(size, cv2.CV_32F), np.float32)
+
+
 @lru_cache(maxsize=8)
 def _correlated(side: int) -> int:
-    """Return the side of a frame that is compared: even, and a size of the Fourier transform.
+    """Return the side of a picture that is compared: even, and a size of the Fourier transform.
 
     phaseCorrelate pads any other size, and with an odd one its answer is off by half a pixel.
     """
-    wanted = max(8, side // _SHRINK)
+    wanted = max(8, side)
     return next(size for size in range(wanted, 0, -1) if size % 2 == 0 and cv2.getOptimalDFTSize(size) == size)
 
 

@@ -11,7 +11,7 @@ from trailcam_edge.store.settings import StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError
 
 _PAGE_BYTES = 4096
-_DATABASE_SHARE = 4  # the database gets at most a quarter of the limit: 500 MB of rows are some 1.5 million visits
+_DATABASE_SHARE = 4  # the database gets at most a quarter of the limit: 500 MB of rows are some 1.2 million visits
 _LOG_RESERVE_BYTES = 2_000_000  # possible growth of the write-ahead log between two checks
 _SLACK_SHARE = 64  # a deletion frees 1/64 of the limit more than needed, so that not every visit deletes
 _ROWS_FULL = 0.95  # of the pages that the database may have; then rows are deleted

@@ -3,6 +3,7 @@
 import io
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,8 +16,10 @@ from trailcam_archive.heif import decode_heif, is_heif
 from trailcam_archive.rows.record import Detection
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
+from trailcam_core.images.boxes import Box
 from trailcam_core.images.decode import read_image
 from trailcam_core.inference.decision import confidence_score
+from trailcam_core.spec import FeatureMap, OutputSpec
 from trailcam_edge.sources import DEMO_FRAMES
 
 
@@ -55,6 +58,28 @@ def test_animal_boxes_are_classified_and_others_pass(analyser: Analyser, classif
     assert (blank.kind, blank.confidence) == ("blank", 0.9)
     (nothing,) = analyser.analyse(Task(str(frame), "photograph", ())).answers
     assert nothing.species(None) == "blank"
+
+
+def test_a_small_animal_is_named_by_a_second_look_with_its_box(tmp_path: Path, write_tiny_bundle: Any) -> None:
+    output = OutputSpec(
+        ("red", "green", "blue", "grey"), 1.0, None, unknown_labels=("grey",), feature_map=FeatureMap(32, 32, 3)
+    )
+    write_tiny_bundle(tmp_path / "zoom.bundle", "feature_map", output=output, schema_version=2)
+    classifier = Classifier.open(tmp_path / "zoom.bundle")
+    picture = np.full((320, 320, 3), 128, np.uint8)
+    cv2.imwrite(str(tmp_path / "none.png"), picture)
+    picture[60:120, 200:260] = (20, 20, 230)  # BGR
+    cv2.imwrite(str(tmp_path / "small.png"), picture)
+    zooming, plain = (Analyser(classifier, AnalysisSettings(zoom=zoom)) for zoom in (True, False))
+    small, nothing = (Task(str(tmp_path / name), "photograph") for name in ("small.png", "none.png"))
+    assert plain.analyse(small).answers[0].species(None) == "unknown"
+    (answer,) = zooming.analyse(small).answers
+    expected = classifier.look_twice(read_image(tmp_path / "small.png"))
+    assert (answer.best, answer.confidence) == (expected.label, expected.confidence) == ("red", answer.confidence)
+    assert answer.detection is not None
+    assert expected.box is not None
+    assert Box(*answer.detection.box) == expected.box
+    assert zooming.analyse(nothing) == plain.analyse(nothing)
 
 
 def test_a_clip_has_the_answer_of_its_clearest_frame(analyser: Analyser, tmp_path: Path) -> None:
@@ -115,4 +140,4 @@ def test_heic_without_its_reader_names_the_cure(analyser: Analyser, monkeypatch:
     pytest.importorskip("PIL.Image", reason="needs Pillow")
     monkeypatch.setitem(sys.modules, "pi_heif", None)
     record = analyser.analyse(Task(str(HEIC), "photograph"))
-    assert 'pip install "trailcam[heif]"' in (record.error or "")
+    assert "[heif]" in (record.error or "")

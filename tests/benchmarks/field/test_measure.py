@@ -23,8 +23,8 @@ from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError, TrainError
 from trailcam_core.jobs.progress import silent
-from trailcam_core.spec import FieldFigures, InputSpec, OutputSpec
-from trailcam_core.statistics.clustered import cluster_rate
+from trailcam_core.spec import FieldFigures, FieldRow, InputSpec, OutputSpec
+from trailcam_core.statistics.clustered import Rate, cluster_rate
 from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.regions import RegionSettings
 
@@ -212,3 +212,13 @@ class AlwaysUnknown(FakeClassifier):
     def __init__(self) -> None:
         super().__init__()
         self.output = replace(self.output, unknown_labels=("dog",))
+
+
+def test_the_rows_of_the_test_split_stay_beside_those_of_clips(tiny_bundle: Path) -> None:
+    split = FieldRow("device crops", "pictures", 9, 3, None, Rate(0.0, None, None, 9.0))
+    write_to(tiny_bundle, FieldFigures((split,)))
+    for _ in range(2):
+        write_to(tiny_bundle, _figures())
+    figures = open_bundle(tiny_bundle).manifest.field_figures
+    assert figures is not None
+    assert [row.name for row in figures.rows] == ["c", "empty scenes: whole", "device crops"]

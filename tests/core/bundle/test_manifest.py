@@ -25,9 +25,9 @@ from trailcam_core.spec import (
     Metrics,
     ModelEntry,
     OutputSpec,
+    Rate,
     RejectRule,
 )
-from trailcam_core.statistics.clustered import Rate
 
 MANIFEST = Manifest(
     name="two-animals",

@@ -162,6 +162,15 @@ def test_wheels_are_brought_and_no_index_is_asked(tmp_path: Path) -> None:
         list_wheels(tmp_path / "none")
 
 
+def test_a_device_gets_trailcam_with_an_opencv(tmp_path: Path) -> None:
+    ready = replace(FRESH, missing_packages=())
+    assert plan_provision(ready, SPEC)[0].words[-1] == "trailcam[opencv]==0.1.0"
+    wheel = tmp_path / "trailcam-0.1.0-py3-none-any.whl"
+    wheel.write_bytes(b"x")
+    built = replace(SPEC, software=Software("trailcam==0.1.0", wheel, "0" * 64))
+    assert plan_provision(ready, built)[0].words[-1].endswith("/trailcam-0.1.0-py3-none-any.whl[opencv]")
+
+
 def test_wheels_for_another_machine_are_refused_before_anything_is_brought(tmp_path: Path) -> None:
     for name in ("numpy-2.4.0-cp313-cp313-manylinux_2_28_x86_64.whl", "tuf-7.0.0-py3-none-any.whl"):
         (tmp_path / name).write_bytes(b"x")

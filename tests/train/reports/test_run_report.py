@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from trailcam_core.datasets.run_directory import SplitRow
-from trailcam_core.spec import FieldFigures, FieldRow, OutputSpec
-from trailcam_core.statistics.clustered import Rate
+from trailcam_core.spec import FieldFigures, FieldRow, OutputSpec, Rate
 from trailcam_train.data.dataset import Unreadable
 from trailcam_train.evaluation.evaluate import compute_metrics
 from trailcam_train.evaluation.ood import OodLogits, SplitLogits
@@ -143,7 +142,7 @@ def test_five_likeliest_answers_are_no_figure_of_three_classes(page: Page) -> No
 
 def test_the_points_of_the_reliability_chart_come_with_their_counts(page: Page) -> None:
     many = SplitLogits(np.tile(page.test.logits, (12, 1)), np.tile(page.test.class_ids, 12))
-    metrics = {**page.metrics, "test": compute_metrics(LABELS, page.validation, many)["test"]}
+    metrics = {**page.metrics, "test": compute_metrics(OUTPUT, page.validation, many)["test"]}
 
     calibration = section(render_report(replace(page, metrics=metrics)), "Calibration")
 
@@ -160,7 +159,7 @@ def test_few_test_pictures_make_no_reliability_chart(page: Page) -> None:
 def test_a_class_that_is_never_answered_has_no_precision(page: Page) -> None:
     logits = np.eye(3)[[0, 1, 0, 0, 1, 0, 0, 1, 0]] * 4.0
     test = SplitLogits(logits, page.test.class_ids)
-    metrics = compute_metrics(LABELS, page.validation, test)
+    metrics = compute_metrics(OUTPUT, page.validation, test)
 
     classes = section(render_report(replace(page, test=test, metrics=metrics)), "Classes")
 

@@ -45,8 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Classify every picture; an unreadable one is reported, the others go on, and the exit code is 1."""
     configure_logging()
     if arguments.out is not None:
-        if arguments.zoom:
-            usage_error("--zoom prints answers: leave out --out")
         if arguments.threads is not None:
             usage_error("--threads prints answers: with --out each worker has one thread, and --jobs sets their number")
         return classify_to_file(arguments)

@@ -65,6 +65,8 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
 def classify_to_file(arguments: argparse.Namespace) -> int:
     """Run a job; return 0, 1 if a file could not be read, or 130 if it was stopped."""
     classifier = open_classifier(arguments)
+    if arguments.zoom:
+        classifier.check_zoom()
     job = _job(arguments)
     if arguments.sort_into is not None:
         check_sort_folder(arguments.sort_into, job.sources)
@@ -90,7 +92,7 @@ def _job(arguments: argparse.Namespace) -> Job:
     return Job(
         sources=tuple(arguments.paths),
         output=Path(arguments.out),
-        settings=AnalysisSettings(model, candidates=max(1, arguments.top)),
+        settings=AnalysisSettings(model, candidates=max(1, arguments.top), zoom=arguments.zoom),
         shard=arguments.shard,
         boxes=arguments.boxes,
         score_limit=arguments.threshold,

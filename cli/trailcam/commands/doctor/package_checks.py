@@ -22,6 +22,9 @@ _PARTS = {  # extra: the packages whose presence shows it
     "deploy": ("cryptography",),
     "mqtt": ("paho-mqtt",),
     "report": ("matplotlib",),
+    "parquet": ("pyarrow",),
+    "heif": ("pi-heif", "pillow"),
+    "cluster": ("ray", "fsspec"),
 }
 _GPU_S = 5.0
 

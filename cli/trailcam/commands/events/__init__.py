@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from trailcam.commands.events.package import write_package
-from trailcam.commands.review.output import print_accuracy, print_with_reviews
+from trailcam.commands.events.reviews import print_accuracy, print_with_reviews
 from trailcam.json_records import json_line
 from trailcam_core.errors import DataError
 from trailcam_core.files.names import counted, printable

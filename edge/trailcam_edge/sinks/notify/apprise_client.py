@@ -23,10 +23,12 @@ class AppriseClient:
     Args:
         timeout_s: for one message.
         command: starts the process.
+        keep: the process also while it is idle.
     """
 
-    def __init__(self, timeout_s: float, command: tuple[str, ...] = _COMMAND) -> None:
+    def __init__(self, timeout_s: float, command: tuple[str, ...] = _COMMAND, keep: bool = False) -> None:
         self._timeout_s = timeout_s
+        self._keep = keep
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._used_s = 0.0
@@ -54,8 +56,8 @@ class AppriseClient:
             raise SinkError(f"the service answered {status}." if status else "the service cannot be reached.")
 
     def end_idle(self) -> None:
-        """End the process if it was not used for a minute."""
-        if self._process is not None and time.monotonic() >= self._used_s + _IDLE_S:
+        """End the process if it was not used for a minute, unless it is kept."""
+        if self._process is not None and not self._keep and time.monotonic() >= self._used_s + _IDLE_S:
             self.close()
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """Settings of notifications."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -24,10 +24,10 @@ class NotifySettings(FilterSettings):
 
     After a message of a label, none of that label follows for ``quiet_min`` minutes; with ``first_of_day`` none until
     the next day. A message that cannot be sent for ``late_min`` is dropped. The longer side of the picture has
-    ``picture_px`` pixels, 0 sends none.
+    ``picture_px`` pixels, 0 sends none. ``keep_loaded`` keeps Apprise in memory between messages.
     """
 
-    addresses: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = field(default=(), repr=False)  # any part of one may be a token
     addresses_file: Path | None = None
     url: str | None = None
     body: Annotated[str, Choice(MULTIPART, JSON)] = MULTIPART
@@ -40,6 +40,7 @@ class NotifySettings(FilterSettings):
     first_of_day: bool = False
     late_min: Annotated[float, Range(1, 43_200)] = 1440.0
     picture_px: Annotated[int, Range(0, 4096)] = 640
+    keep_loaded: bool = False
     picture_quality: Annotated[int, Range(1, 100)] = 75
     timeout_s: Annotated[float, Range(0.1, 600)] = 20.0
 

@@ -20,6 +20,7 @@ def test_addresses_labels_and_times_are_read() -> None:
     config = parse('[notify.phone]\naddresses = ["ntfys://ntfy.sh/topic"]\nlabels = ["рысь", "🦊"]\nquiet_min = 30\n')
     assert config.notify["phone"].labels == ("рысь", "🦊")
     assert config.wants_changes
+    assert "topic" not in repr(config)
     assert not parse('[notify.p]\naddresses = ["ntfy://h/t"]\nonly_when = "closed"').wants_changes
     assert parse('[sinks.webhook]\nurl = "http://h/"\nevents = ["updated"]').wants_changes
     assert not parse('[sinks.webhook]\nurl = "http://h/"').wants_changes

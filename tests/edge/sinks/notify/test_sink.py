@@ -136,6 +136,17 @@ def test_a_sending_process_that_dies_is_started_again() -> None:
     echo.close()
 
 
+def test_an_idle_process_is_ended_unless_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trailcam_edge.sinks.notify.apprise_client._IDLE_S", 0.0)
+    script = 'echo "{}"; while read -r line; do echo "{\\"result\\": \\"sent\\"}"; done'
+    for keep in (False, True):
+        client = AppriseClient(5.0, ("/bin/sh", "-c", script), keep)
+        client.send("ntfy://h/t", "t", "b", None)
+        client.end_idle()
+        assert (client._process is not None) is keep
+        client.close()
+
+
 def test_quiet_times_hold_over_a_restart_and_the_queue_is_emptied(
     ntfy: Ntfy, start: Start, add: Callable[..., None], store: EventStore
 ) -> None:
