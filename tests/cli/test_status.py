@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from trailcam.main import main
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_edge.app.services import DeviceServices
 from trailcam_edge.config.camera_toml import read_config
 from trailcam_edge.events import Visit
@@ -65,7 +67,7 @@ def test_without_store_and_updates_the_built_in_bundle_is_named(
     path = tmp_path / "trailcam.toml"
     path.write_text("", encoding="utf-8")
     found = status(path, capsys)
-    assert found["bundle"] == "animals10 1.0.0"
+    assert found["bundle"] == f"animals10 {open_bundle(BUILTIN_BUNDLE).manifest.version}"
     assert found["update"] is found["store"] is found["last_visit"] is None
 
 
