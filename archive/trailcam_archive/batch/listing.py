@@ -192,4 +192,5 @@ class _Walk:
         if entry.is_symlink() and os.path.realpath(entry.path).startswith(self._real_top):
             self._skipped.links += 1
             return None
-        return Found(self._source, relative, entry.path, kind or "photograph")
+        path = relative if self._top == "." else entry.path
+        return Found(self._source, relative, path, kind or "photograph")
