@@ -81,7 +81,7 @@ def test_only_visits_may_be_asked_for(clip: Path, capsys: pytest.CaptureFixture[
     assert main(["watch", "--source", str(clip), "--fast", "--visits", "--no-motion"]) == 0
     printed = capsys.readouterr().out
     assert "visit: elephant" in printed
-    assert "1 visits: elephant 1." in printed
+    assert "1 visit: elephant 1." in printed
 
 
 def test_motion_and_rate_are_passed_on(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:

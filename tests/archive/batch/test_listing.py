@@ -115,6 +115,7 @@ def test_files_and_addresses_are_sources(card: Path) -> None:
 def test_a_storage_is_listed_by_its_driver() -> None:
     fsspec = pytest.importorskip("fsspec", reason="needs fsspec, the extra cluster")
     memory = fsspec.filesystem("memory")
+    memory.store.clear()  # of this process: other tests use it too
     for name in ("/bucket/n/1.jpg", "/bucket/2.jpg", "/bucket/notes.txt", "/bucket/clip.mp4"):
         memory.pipe(name, b"x")
     found = list(list_files(["memory://bucket"], Shard(), Skipped()))

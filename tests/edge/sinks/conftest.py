@@ -42,7 +42,7 @@ def event(number: int, **changes: Any) -> EventRecord:
     return EventRecord(**(fields | changes))
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 15.0) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 40.0) -> None:
     """Wait for another thread or process."""
     end_s = time.monotonic() + seconds
     while not true():

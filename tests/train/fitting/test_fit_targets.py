@@ -12,6 +12,7 @@ import pytest
 from trailcam_train.fitting.checkpoints import State
 from trailcam_train.fitting.loop import HISTORY_FILE, predict_logits, train_model
 from trailcam_train.fitting.phases import Task
+from trailcam_train.input.share import WHOLE
 from trailcam_train.recipe.schema import Distillation, Phase, Recipe
 
 pytestmark = pytest.mark.usefixtures("eager")
@@ -92,6 +93,7 @@ def test_outliers_make_the_network_undecided_about_them(
 
     class Strange:
         rows, batch_size = make_task(recipe).training.rows[:5], 4
+        share = WHOLE
 
         def __len__(self) -> int:
             return 2
