@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import pytest
 
+from trailcam.commands.demo import program_name
 from trailcam.commands.demo.material import (
     Kind,
     Photograph,
@@ -212,3 +213,20 @@ def test_a_model_of_other_animals_is_not_blamed_for_its_labels(
     assert 'Answers with "?" above may be right' in printed
     assert "Visits: expected none" in printed
     assert "animals named right" not in printed
+
+
+@pytest.mark.parametrize(
+    ("called", "found", "folder", "expected"),
+    [
+        ("/there/bin/trailcam", "/there/bin/trailcam", "/elsewhere", "trailcam"),
+        ("/there/bin/trailcam", None, "/there", "bin/trailcam"),
+        ("/there/bin/trailcam", "/usr/bin/trailcam", "/elsewhere", "/there/bin/trailcam"),
+        ("/there/lib/trailcam/__main__.py", None, "/there", "python3 -m trailcam"),
+    ],
+)
+def test_the_next_steps_run_in_the_shell_that_printed_them(
+    called: str, found: str | None, folder: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trailcam.commands.demo.sys.executable", "/there/bin/python3")
+    monkeypatch.setattr("trailcam.commands.demo.shutil.which", lambda name: found)
+    assert program_name(called, Path(folder)) == expected

@@ -1,8 +1,11 @@
 """``trailcam demo``: recognise animals now, with the built-in bundle and built-in photographs; mistakes are counted."""
 
 import argparse
+import shutil
+import sys
 import textwrap
 import threading
+from pathlib import Path
 
 from trailcam.commands.demo.material import read_photographs, read_sequence
 from trailcam.commands.demo.output import DemoJson, DemoOutput, DemoText
@@ -17,13 +20,38 @@ from trailcam_edge.sources import DEMO_FRAMES, open_source
 
 __all__ = ["add_arguments", "run"]
 
-_NEXT = f"""
-Authors and licences of the photographs: {DEMO_FRAMES / "frames.json"}
+_SOURCES_OF_PHOTOGRAPHS = DEMO_FRAMES / "frames.json"
+_NEXT = (
+    ("classify PHOTO.jpg", "your own photo"),
+    ("watch --source FOLDER", "a folder of photos or a video, frame by frame"),
+    ("train FOLDER", "your own animals, one sub-folder per kind"),
+)
 
-Next:
-  trailcam classify PHOTO.jpg            your own photo
-  trailcam watch --source FOLDER         a folder of photos or a video, frame by frame
-  trailcam train FOLDER                  your own animals, one sub-folder per kind"""
+
+def program_name(called: str, folder: Path) -> str:
+    """Return the command that runs this Trailcam in the shell that started it.
+
+    That is "trailcam" if the shell finds this installation by it, else a path, relative to ``folder`` if it is below.
+
+    Args:
+        called: ``sys.argv[0]``.
+        folder: the working folder.
+    """
+    found = shutil.which("trailcam")
+    here = Path(sys.executable).with_name("trailcam")
+    if Path(called).name == "__main__.py":
+        return f"{Path(sys.executable).name} -m trailcam"
+    if Path(called).name != "trailcam":
+        return "trailcam"
+    if found is not None and Path(found).resolve() == here.resolve():
+        return "trailcam"
+    return str(here.relative_to(folder)) if here.is_relative_to(folder) else str(here)
+
+
+def _describe_next(program: str) -> str:
+    width = max(len(words) for words, _ in _NEXT)
+    steps = "\n".join(f"  {program} {words:<{width}}   {meaning}" for words, meaning in _NEXT)
+    return f"\nAuthors and licences of the photographs: {_SOURCES_OF_PHOTOGRAPHS}\n\nNext:\n{steps}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     if stop.interrupted:
         raise KeyboardInterrupt
     if not arguments.json:
-        print(_NEXT)
+        print(_describe_next(program_name(sys.argv[0], Path.cwd())))
     return 0
 
 
