@@ -188,7 +188,9 @@ class Classifier:
         start_s = time.perf_counter() if start_s is None else start_s
         answer = decide(logits, self.output, top_count, self.background)
         latency_ms = (time.perf_counter() - start_s) * 1e3
-        return Classification(answer.label, answer.confidence, answer.top, latency_ms, answer.blank)
+        return Classification(
+            answer.label, answer.confidence, answer.top, latency_ms, answer.blank, rejection=answer.rejection
+        )
 
     def classify_file(self, path: Path | str, top_count: int = 3) -> Classification:
         """Classify a picture file; a large JPEG is decoded at a fraction of its size.

@@ -36,7 +36,7 @@ def test_one_json_object_per_picture_and_line(photos: Path, capsys: pytest.Captu
     good = [record for record in records if "error" not in record]
     assert len(good) == 2
     for record in good:
-        assert list(record) == ["path", "label", "confidence", "top", "latency_ms"]
+        assert list(record)[:5] == ["path", "label", "confidence", "top", "latency_ms"]
         assert record["label"] is None or record["label"] == record["top"][0]["label"]
         assert record["confidence"] == record["top"][0]["probability"]
         assert len(record["top"]) == 3
@@ -190,8 +190,33 @@ def test_nothing_and_other_animals_are_words_of_their_kind_in_every_form(
         (None, False),
     ]
     assert main(command) == 0
-    assert [line.split(": ")[1].split()[0] for line in capsys.readouterr().out.splitlines()] == [
+    assert [line.split(": ")[1].split()[0].rstrip(",") for line in capsys.readouterr().out.splitlines()] == [
         "red",
         "blank",
         "unknown",
     ]
+
+
+def test_unknown_explains_itself_in_every_form(capsys: pytest.CaptureFixture[str]) -> None:
+    """The nearest label, the score, and the limit that it misses."""
+    picture = str(next(path for path in DEMO_FRAMES.rglob("cow_2.webp")))
+    assert main(["classify", picture, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["label"] is None
+    assert record["rejection"]["value"] < record["rejection"]["threshold"]
+    nearest = record["top"][0]["label"]
+    assert main(["classify", picture]) == 0
+    assert f"unknown, nearest {nearest}: max probability 0." in capsys.readouterr().out
+    assert main(["classify", picture, "--csv"]) == 0
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert (row["label"], row["nearest"]) == ("unknown", nearest)
+    assert float(row["score"]) == record["rejection"]["value"]
+    assert float(row["threshold"]) == record["rejection"]["threshold"]
+
+
+def test_an_answer_by_the_rule_of_the_labels_needs_no_score(capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = [str(path) for name in ("other_bee", "empty_hill_sunset") for path in DEMO_FRAMES.rglob(f"{name}.webp")]
+    assert main(["classify", *pictures]) == 0
+    bee, hill = capsys.readouterr().out.splitlines()
+    assert ": unknown, nearest other animal, which is never an answer  (" in bee
+    assert ": blank  (" in hill

@@ -20,12 +20,22 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Rejection:
+    """Why a picture is unknown: the value of its confidence score is below the threshold of the reject rule."""
+
+    score: str
+    value: float
+    threshold: float
+
+
+@dataclass(frozen=True)
 class Classification:
     """The answer for one picture.
 
     ``label`` is None for "unknown", and for "nothing there", where ``blank`` is true. ``confidence`` and ``top`` are
     probabilities in 0..1; ``latency_ms`` is the time from the decoded image to the answer. ``box`` is the part of the
-    picture that a second look answered for, None where the answer is for the whole picture.
+    picture that a second look answered for, None where the answer is for the whole picture. ``rejection`` is the
+    reason for which the nearest label is not the answer, None unless the reject rule decided.
     """
 
     label: str | None
@@ -34,6 +44,7 @@ class Classification:
     latency_ms: float
     blank: bool = False
     box: Box | None = None
+    rejection: Rejection | None = None
 
 
 @dataclass(frozen=True)
@@ -42,13 +53,14 @@ class Decision:
 
     ``label`` is None when the answer is "unknown"; ``confidence`` is the probability of the best candidate either way;
     ``top`` lists the best candidates, most probable first. ``blank`` is True when the answer is "nothing there"; then
-    ``label`` is None as well.
+    ``label`` is None as well. ``rejection`` is set if the reject rule made it unknown.
     """
 
     label: str | None
     confidence: float
     top: tuple[Candidate, ...]
     blank: bool = False
+    rejection: Rejection | None = None
 
 
 def probabilities(logits: Floats, temperature: float = 1.0) -> npt.NDArray[np.float64]:
@@ -125,9 +137,13 @@ def decide(logits: Floats, output: OutputSpec, top_count: int = 3, background: i
     top = tuple(Candidate(output.labels[class_id], float(shares[class_id])) for class_id in order)
     best = top[0].label
     blank = best in output.blank_labels
-    unknown = int(order[0]) == background or best in output.unknown_labels or _is_rejected(logits, output.reject)
-    return Decision(None if blank or unknown else best, top[0].probability, top, blank)
+    silent = blank or int(order[0]) == background or best in output.unknown_labels
+    rejection = None if silent else _reject(logits, output.reject)
+    return Decision(None if silent or rejection else best, top[0].probability, top, blank, rejection)
 
 
-def _is_rejected(logits: Floats, rule: RejectRule | None) -> bool:
-    return rule is not None and float(confidence_score(logits, rule.score)) < rule.threshold
+def _reject(logits: Floats, rule: RejectRule | None) -> Rejection | None:
+    if rule is None:
+        return None
+    value = float(confidence_score(logits, rule.score))
+    return Rejection(rule.score, value, rule.threshold) if value < rule.threshold else None

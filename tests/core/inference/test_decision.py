@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trailcam_core.inference.decision import confidence_score, decide, fit_reject_rule, is_named, probabilities
+from trailcam_core.inference.decision import (
+    Rejection,
+    confidence_score,
+    decide,
+    fit_reject_rule,
+    is_named,
+    probabilities,
+)
 from trailcam_core.spec import REJECT_SCORES, OutputSpec, RejectRule
 
 _LABELS = ("cat", "dog", "fox")
@@ -101,10 +108,14 @@ def test_below_the_threshold_the_answer_is_unknown_but_says_what_was_best(score:
     assert turned_away.label is None
     assert turned_away.top == kept.top
     assert turned_away.confidence == kept.confidence
+    assert kept.rejection is None
+    assert turned_away.rejection == Rejection(score, value, float(np.nextafter(value, np.inf)))
 
 
 def test_the_background_is_unknown_only_when_it_is_the_best() -> None:
-    assert decide(_logits(0, 5, 3), _output(), background=1).label is None
+    silent = decide(_logits(0, 5, 3), _output(2.0, "max_logit", 9.0), background=1)
+    assert silent.label is None
+    assert silent.rejection is None  # the rule did not decide
     assert decide(_logits(0, 5, 3), _output(), background=0).label == "dog"
 
 

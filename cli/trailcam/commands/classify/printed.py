@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from trailcam.json_records import answer_record, named
+from trailcam.json_records import answer_record, explained, named
 from trailcam.streams import csv_text
 from trailcam_archive.batch.clips import sample_clip
 from trailcam_archive.batch.listing import Found, Shard, Skipped, list_files
@@ -50,7 +50,7 @@ def show_text(name: str, answer: Classification | SourceError) -> None:
         return
     best = ", ".join(f"{candidate.label} {candidate.probability:.1%}" for candidate in answer.top)
     place = "" if answer.box is None else f"; at {_place(answer.box)}"
-    print(f"{printable(name)}: {named(answer)}  ({best}; {answer.latency_ms:.1f} ms{place})", flush=True)
+    print(f"{printable(name)}: {printable(explained(answer))}  ({best}; {answer.latency_ms:.1f} ms{place})", flush=True)
 
 
 def _place(box: Box) -> str:
@@ -70,14 +70,25 @@ def show_json(name: str, answer: Classification | SourceError) -> None:
 def csv_writer() -> Show:
     """Print the header of the CSV rows; return the function that prints a row."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["path", "label", "confidence", "latency_ms", "error"])
+    writer.writerow(["path", "label", "nearest", "confidence", "score", "threshold", "latency_ms", "error"])
 
     def show(name: str, answer: Classification | SourceError) -> None:
         if isinstance(answer, SourceError):
-            writer.writerow([csv_text(name), "", "", "", csv_text(answer)])
+            writer.writerow([csv_text(name), "", "", "", "", "", "", csv_text(answer)])
         else:
-            label = csv_text(named(answer))
-            writer.writerow([csv_text(name), label, f"{answer.confidence:.6f}", f"{answer.latency_ms:.3f}", ""])
+            nearest, rejection = csv_text(answer.top[0].label), answer.rejection
+            reason = ["", ""] if rejection is None else [f"{rejection.value:.6f}", f"{rejection.threshold:.6f}"]
+            writer.writerow(
+                [
+                    csv_text(name),
+                    csv_text(named(answer)),
+                    nearest,
+                    f"{answer.confidence:.6f}",
+                    *reason,
+                    f"{answer.latency_ms:.3f}",
+                    "",
+                ]
+            )
 
     return show
 
