@@ -1,5 +1,6 @@
 """The store of a camera comes home over a real SSH server: complete, resumed, within its budget, and no further."""
 
+import contextlib
 import json
 import sqlite3
 import sys
@@ -61,7 +62,8 @@ def test_the_newest_pictures_come_first_and_the_rest_the_next_time(
     assert (found.pictures, found.left) == (1, 0)
     assert (tmp_path / "home" / "pictures" / "v1.jpg").read_bytes() == (store / "pictures" / "v1.jpg").read_bytes()
     assert collect().pictures == 0
-    (number,) = sqlite3.connect(tmp_path / "home" / "events.db").execute("SELECT count(*) FROM visits").fetchone()
+    with contextlib.closing(sqlite3.connect(tmp_path / "home" / "events.db")) as home:
+        (number,) = home.execute("SELECT count(*) FROM visits").fetchone()
     assert number == 4
     assert not list(store.glob(".collect-*"))
 
