@@ -218,9 +218,18 @@ def _cell(text: str) -> str:
 
 def _local_time(unix_s: float | None, zone: tzinfo | None) -> str | None:
     """Return a Unix time as ISO 8601 with the offset of its zone."""
-    return (
-        None if unix_s is None else datetime.fromtimestamp(unix_s, UTC).astimezone(zone).isoformat(timespec="seconds")
-    )
+    if unix_s is None:
+        return None
+    minute, rest_s = divmod(unix_s, 60)
+    before, after = _local_minute(int(minute), zone)
+    return f"{before}{int(rest_s):02}{after}"
+
+
+@lru_cache(4096)
+def _local_minute(minute: int, zone: tzinfo | None) -> tuple[str, str]:
+    """Return the text before and behind the seconds of a Unix time in minutes; many events share one."""
+    text = datetime.fromtimestamp(60 * minute, UTC).astimezone(zone).isoformat(timespec="seconds")
+    return text[:17], text[19:]
 
 
 _NEVER = WallTime(None, "unknown")

@@ -70,6 +70,9 @@ def print_accuracy(reader: StoreReader, as_json: bool) -> None:
 
 
 def _with_reviews(reader: StoreReader, events: Iterator[EventRecord]) -> Iterator[tuple[EventRecord, Standing | None]]:
+    if not count_reviews(reader.connection):
+        yield from ((event, None) for event in events)
+        return
     while batch := list(islice(events, _BATCH)):
         found = reviews_of(reader.connection, [event.visit_id for event in batch])
         for event in batch:
