@@ -115,8 +115,8 @@ def test_a_decoder_that_dies_before_the_first_frame_is_an_error(clip: Path) -> N
             next(source.frames())
 
 
-def test_a_video_that_damages_the_memory_of_its_decoder_ends_at_most_its_decoder(shared_data: Path) -> None:
-    """OpenCV writes past a buffer of this file. Whether that aborts depends on where the buffer lies."""
+def test_a_video_on_which_opencv_may_abort_ends_at_most_its_decoder(shared_data: Path) -> None:
+    """OpenCV aborts on this file on some Pythons and runs, and reads it to its end on others."""
     clip = shared_data / "field" / "clips" / "aborts_opencv.avi"
     bad: list[SourceError] = []
     frames = 0
