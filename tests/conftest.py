@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +26,7 @@ from trailcam_core.bundle.folder import MANIFEST_FILE, Bundle, describe_file, wr
 from trailcam_core.bundle.golden_file import GoldenVectors, golden_to_bytes
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.tflite import TFLiteModel
+from trailcam_core.jobs import plugins
 from trailcam_core.network.ssh.master import SshMaster, SshSettings
 from trailcam_core.records import canonical_json
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec
@@ -289,3 +291,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if os.environ.get("CI") and _unexpected_skips:
         print("\nSkipped for a reason that tests/expected_skips.txt does not have:", *_unexpected_skips, sep="\n  ")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def install_plugin(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that installs entry points, each a group, a name and an object."""
+    found: list[EntryPoint] = []
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry for entry in found if entry.group == group])
+
+    def add(group: str, name: str, value: str) -> None:
+        found.append(EntryPoint(name, value, group))
+
+    return add

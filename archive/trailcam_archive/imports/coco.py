@@ -10,12 +10,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from trailcam_archive.imports.sample import Sample, clipped_box
+from trailcam_archive.imports.sample import Sample, clipped_box, is_blank
 from trailcam_archive.rows.json_stream import JsonStreamError, read_members
 from trailcam_core.errors import DataError
 from trailcam_core.images.boxes import Box
 
-BLANK_LABELS = frozenset({"empty", "blank", "nothing", "none", "background"})
 _EXPECTED = "Expected a COCO Camera Traps file with images, annotations and categories"
 _TABLES = """
 CREATE TABLE images (id TEXT PRIMARY KEY, file TEXT, width REAL, height REAL, camera TEXT, sequence TEXT);
@@ -57,7 +56,7 @@ def read_coco(path: Path, media: Path) -> Iterator[Sample]:
             found = True
             if name is None:
                 raise DataError(f"{path}: an annotation of {file_name} has a category that is not defined.")
-            label = None if name.lower() in BLANK_LABELS else str(name)
+            label = None if is_blank(name) else str(name)
             group = "-".join(str(part) for part in (camera, sequence) if part is not None) or file_name
             box = None if label is None else _box(width, height, sides)
             yield Sample(str(media / file_name), label, group, box)

@@ -24,7 +24,7 @@ from trailcam_archive.batch.references import is_web_address, read_reference, sh
 from trailcam_archive.imports.sample import Sample
 from trailcam_core.errors import DataError, SourceError
 from trailcam_core.files.atomic import make_folder, write_file
-from trailcam_core.files.names import printable
+from trailcam_core.files.names import folder_name, printable
 from trailcam_core.images.boxes import square_crop
 from trailcam_core.images.decode import decode_image
 from trailcam_core.jobs.progress import Progress, silent
@@ -112,8 +112,8 @@ def _add(sample: Sample, data: Path, known: set[str], spellings: dict[str, str],
     label = sample.label
     if label is not None:
         label = spellings.setdefault(label.casefold(), label)
-    folder = NEGATIVES if label is None else f"{PHOTOS}/{_folder_name(label)}"
-    file = f"{folder}/{_folder_name(sample.group)}/{digest}.jpg"
+    folder = NEGATIVES if label is None else f"{PHOTOS}/{folder_name(label)}"
+    file = f"{folder}/{folder_name(sample.group)}/{digest}.jpg"
     if digest in known:
         summary.known += 1
         return
@@ -166,9 +166,3 @@ def _append(journal: Path, file: str, sample: Sample, label: str | None) -> None
     writer.writerow([file, label or "", sample.group, source, sides, f"{sample.confidence:g}"])
     with open(journal, "a", encoding="utf-8", errors="surrogateescape", newline="") as output:
         output.write(text.getvalue())
-
-
-def _folder_name(text: str) -> str:
-    """Return a text as the name of a folder: one part, not hidden."""
-    name = printable(text).replace("/", "_").replace("\\", "_").strip()[:100]
-    return f"_{name[1:]}" if not name or name.startswith(".") else name

@@ -7,8 +7,7 @@ import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from trailcam_archive.imports.coco import BLANK_LABELS
-from trailcam_archive.imports.sample import Sample, clipped_box
+from trailcam_archive.imports.sample import Sample, clipped_box, is_blank
 from trailcam_core.errors import DataError
 
 _FILE, _LABEL, _GROUP = ("file", "path", "filename"), ("label", "species"), ("group", "sequence", "station")
@@ -51,7 +50,7 @@ def _sample(cells: Mapping[str, str], root: Path, place: str) -> Iterator[Sample
             box = clipped_box(*(float(cells[side]) for side in _SIDES))
         except ValueError:
             raise DataError(f"{place}: x, y, width and height must be fractions from 0 to 1.") from None
-    blank = label.lower() in BLANK_LABELS
+    blank = is_blank(label)
     yield Sample(str(below / name.replace("\\", "/")), None if blank else label, group, None if blank else box)
 
 

@@ -7,8 +7,7 @@ crops of the animal; a picture without a confident detection becomes an empty sc
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from trailcam_archive.imports.coco import BLANK_LABELS
-from trailcam_archive.imports.sample import Sample, clipped_box
+from trailcam_archive.imports.sample import Sample, clipped_box, is_blank
 from trailcam_archive.rows.megadetector import read_detections
 from trailcam_core.errors import DataError
 
@@ -32,7 +31,7 @@ def read_sorted_pictures(path: Path, media: Path, min_confidence: float) -> Iter
             raise DataError(f"{path}: {picture.file} lies in no folder. The first folder is the label: fox/a.jpg.")
         label, group = parts[0], "-".join(parts[1:-1]) or PurePosixPath(picture.file).stem
         reference = str(media / picture.file)
-        if label.lower() in BLANK_LABELS:
+        if is_blank(label):
             yield Sample(reference, None, group)
             continue
         for found in picture.detections:

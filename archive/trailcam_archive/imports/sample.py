@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from trailcam_core.images.boxes import Box
+from trailcam_edge.events import BLANK_LABELS
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class Sample:
     group: str
     box: Box | None = None
     confidence: float = 1.0
+
+
+def is_blank(label: str) -> bool:
+    """Return whether a label of a data set means a scene without an animal."""
+    return label.lower() in (*BLANK_LABELS, "none")
 
 
 def clipped_box(x: float, y: float, width: float, height: float) -> Box | None:

@@ -10,7 +10,7 @@ from typing import Literal
 from trailcam_archive.rows.columns import FileRecord, ModelFacts
 from trailcam_core.errors import DataError
 from trailcam_core.files.atomic import STAGING_PREFIX, make_folder
-from trailcam_core.files.names import printable
+from trailcam_core.files.names import folder_name, printable
 
 SortMode = Literal["copy", "link"]
 
@@ -41,7 +41,7 @@ def sort_into(
     for item in records:
         original = Path(item.folder) / item.relative
         for label in sorted({answer.species(model.score_limit) for answer in item.record.answers}):
-            place = folder / _folder_name(label) / item.relative
+            place = folder / folder_name(label) / item.relative
             try:
                 number += _put(original, place, mode)
             except (FileNotFoundError, NotADirectoryError, PermissionError, FileExistsError) as error:
@@ -62,12 +62,6 @@ def check_sort_folder(folder: Path, sources: Iterable[str]) -> None:
             )
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder}: a file, expected a folder for the sorted pictures.")
-
-
-def _folder_name(label: str) -> str:
-    """Return a label as the name of a folder: one part, not hidden."""
-    name = printable(label).replace("/", "_").replace("\\", "_").strip()
-    return name if name.strip(".") else "_"
 
 
 def _put(original: Path, place: Path, mode: SortMode) -> bool:

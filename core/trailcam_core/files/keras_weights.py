@@ -9,19 +9,23 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from trailcam_core.errors import TrailcamError
 from trailcam_core.files.child_reader import read_in_child
 
 _WEIGHTS = "model.weights.h5"  # in a .keras file
 
 
-def read_weights_in_child(path: Path) -> str | None:
-    """Read a ``.keras`` or ``.h5`` file in a child process.
+def prove_weights(path: Path, error: type[TrailcamError]) -> None:
+    """Read a ``.keras`` or ``.h5`` file of another origin in a child process.
 
-    Returns:
-        How the reader died, for a sentence like "the file made its reader abort (SIGABRT)". None if it did not die:
-        errors that Python reports are left to the caller.
+    Errors that Python reports are left to the caller.
+
+    Raises:
+        TrailcamError: of the kind ``error``; the reader aborts, crashes or hangs.
     """
-    return read_in_child(__name__, path) if path.is_file() else None
+    death = read_in_child(__name__, path) if path.is_file() else None
+    if death is not None:
+        raise error(f"{path}: the file made its reader {death}. It is damaged: copy or save it again.")
 
 
 def _read_all(file: Any) -> None:

@@ -4,6 +4,12 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell 
 _JOINERS = "\u200c\u200d"  # of Persian words and of emoji; they steer nothing
 
 
+def folder_name(text: str, longest: int = 100) -> str:
+    """Return a text, for example a label, as the name of one folder: no separators, not hidden, printable."""
+    name = printable(text).replace("/", "_").replace("\\", "_").strip()[:longest]
+    return f"_{name[1:]}" if not name or name.startswith(".") else name
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural where it is not one: "1 frame", "2,000 frames"."""
     return f"{number:,} {noun if number == 1 else noun + 's'}"

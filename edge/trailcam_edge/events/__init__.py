@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLANK",
+    "BLANK_LABELS",
     "CLOSED",
     "OPENED",
     "PERSON",
@@ -25,6 +26,7 @@ __all__ = [
     "is_recording",
 ]
 
+BLANK_LABELS = ("blank", "empty", "background", "nothing")  # words of models and data sets for it
 BLANK = "blank"  # the model recognises an empty scene
 UNKNOWN = "unknown"  # none of the labels of the model, or too little confidence
 PERSON = "person"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from trailcam_core.records import Choice, FieldError, Range, check_ranges
 from trailcam_edge.camera.settings import CameraSettings, RecoverySettings
-from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.events import BLANK, BLANK_LABELS, PERSON, UNKNOWN
 from trailcam_edge.recognition.schedule import ScheduleSettings
 from trailcam_edge.regions import RegionSettings
 
@@ -43,7 +43,7 @@ class VisitSettings:
     vote_age_s: Annotated[float, Range(0, 3600)] = 10.0
     cool_down_s: Annotated[float, Range(0, 86_400)] = 30.0
     longest_s: Annotated[float, Range(0, 86_400)] = 600.0
-    blank_labels: tuple[str, ...] = ("blank", "empty", "background", "nothing")
+    blank_labels: tuple[str, ...] = BLANK_LABELS
     person_labels: tuple[str, ...] = ("person", "human", "people")
     reported_outcomes: tuple[Annotated[str, Choice(BLANK, UNKNOWN, PERSON)], ...] = (PERSON,)
     keep_person_pictures: bool = False

@@ -3,11 +3,12 @@
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from trailcam_edge.events import Moment
+from trailcam_edge.events import Moment, Visit
 from trailcam_edge.store.disk.checksums import CheckedConnection
 from trailcam_edge.store.disk.picture_folder import size_on_disk
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_database, set_aside
@@ -55,10 +56,31 @@ def moment_values(name: str, moment: Moment) -> dict[str, object]:
     )
 
 
-def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, object]) -> int:
-    """Insert a row of these columns and return its number."""
+def visit_values(visit: Visit) -> dict[str, object]:
+    """Return the columns of a visit, without those of its picture; SQLite knows none of NumPy's numbers."""
+    box = None if visit.box is None else asdict(visit.box)
+    return {
+        "visit_id": visit.visit_id,
+        "label": visit.label,
+        **moment_values("started", visit.started),
+        **moment_values("ended", visit.ended),
+        "confidence": float(visit.confidence),
+        "votes": int(visit.votes),
+        "frames": int(visit.frames),
+        "bundle": visit.bundle,
+        "latency_ms": float(visit.latency_ms),
+        **{f"box_{name}": float(value) for name, value in (box or {}).items()},
+        "station": visit.station,
+        "source": visit.source,
+        "picture_offset_s": visit.picture_offset_s,
+    }
+
+
+def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, object], replace: bool = False) -> int:
+    """Insert a row of these columns and return its number; ``replace`` takes the place of a row with its key."""
+    verb = "INSERT OR REPLACE" if replace else "INSERT"
     marks = ", ".join("?" * len(values))
-    query = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"  # noqa: S608 - names of our columns
+    query = f"{verb} INTO {table} ({', '.join(values)}) VALUES ({marks})"
     return int(connection.execute(query, tuple(values.values())).lastrowid or 0)
 
 

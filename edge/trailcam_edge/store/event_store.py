@@ -8,12 +8,11 @@ order: rows first, then files. Files without a row are removed when the store is
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from trailcam_core.files.atomic import make_folder, sync_directory
 from trailcam_edge.events import BlindTime, Moment, Visit, VisitChange, is_recording
-from trailcam_edge.store.database import Database, insert, moment_columns, moment_values, open_or_replace
+from trailcam_edge.store.database import Database, insert, moment_columns, moment_values, open_or_replace, visit_values
 from trailcam_edge.store.disk.exif import add_exif
 from trailcam_edge.store.disk.picture_folder import PictureFolder, encode_jpeg
 from trailcam_edge.store.open_database import PICTURES_FOLDER, Lock, ask_for_check
@@ -262,27 +261,7 @@ class EventStore:
         picture = {"picture_bytes": picture_bytes, "picture_state": state}
         with self._open.closing(visit), self._database.transaction([visit.started, visit.ended]) as connection:
             connection.execute("DELETE FROM open_visits WHERE visit_id = ?", (visit.visit_id,))
-            return insert(connection, "visits", _visit_values(visit) | picture)
-
-
-def _visit_values(visit: Visit) -> dict[str, object]:
-    """Return the columns of a visit, without those of its picture; SQLite knows none of NumPy's numbers."""
-    box = None if visit.box is None else asdict(visit.box)
-    return {
-        "visit_id": visit.visit_id,
-        "label": visit.label,
-        **moment_values("started", visit.started),
-        **moment_values("ended", visit.ended),
-        "confidence": float(visit.confidence),
-        "votes": int(visit.votes),
-        "frames": int(visit.frames),
-        "bundle": visit.bundle,
-        "latency_ms": float(visit.latency_ms),
-        **{f"box_{name}": float(value) for name, value in (box or {}).items()},
-        "station": visit.station,
-        "source": visit.source,
-        "picture_offset_s": visit.picture_offset_s,
-    }
+            return insert(connection, "visits", visit_values(visit) | picture)
 
 
 def _wall_of_picture(visit: Visit) -> datetime | None:

@@ -8,21 +8,7 @@ from typing import Any
 
 import h5py
 
-from trailcam_core.errors import ExportError
-from trailcam_core.files.keras_weights import read_weights_in_child
-
 _CONFIG = "config.json"
-
-
-def prove_reading(path: Path) -> None:
-    """Read a ``.keras`` or ``.h5`` file in a child process; errors that Python reports are left to the caller.
-
-    Raises:
-        ExportError: the reader aborts, crashes or hangs.
-    """
-    death = read_weights_in_child(path)
-    if death is not None:
-        raise ExportError(f"{path}: the file made its reader {death}. It is damaged: copy or save it again.")
 
 
 def lambda_layers(path: Path) -> list[str]:

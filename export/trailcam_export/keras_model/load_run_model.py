@@ -9,9 +9,10 @@ import keras
 import numpy as np
 
 from trailcam_core.errors import ExportError
+from trailcam_core.files.keras_weights import prove_weights
 from trailcam_core.inference.file_model import first_line
 from trailcam_core.spec import InputSpec
-from trailcam_export.keras_model.first_reading import custom_layers, lambda_layers, prove_reading
+from trailcam_export.keras_model.first_reading import custom_layers, lambda_layers
 
 _LOADING_ERRORS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, zipfile.BadZipFile)
 
@@ -43,7 +44,7 @@ def load_keras(path: Path) -> keras.Model:
             f"Keras runs on {keras.backend.backend()} here, but only TensorFlow can convert to TFLite. "
             "Unset KERAS_BACKEND for the export; a run that was trained on another backend can be read all the same."
         )
-    prove_reading(path)
+    prove_weights(path, ExportError)
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except _LOADING_ERRORS as error:

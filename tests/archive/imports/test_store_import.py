@@ -1,4 +1,4 @@
-"""What people have corrected on the page becomes training data; what nobody has seen does not."""
+"""What people have corrected on the page becomes training data; visits without a review do not."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

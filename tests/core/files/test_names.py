@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trailcam_core.files.names import counted, printable
+from trailcam_core.files.names import counted, folder_name, printable
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,15 @@ def test_the_result_can_be_printed(text: str) -> None:
 @pytest.mark.parametrize(("number", "text"), [(0, "0 frames"), (1, "1 frame"), (2, "2 frames"), (1200, "1,200 frames")])
 def test_a_noun_agrees_with_its_number(number: int, text: str) -> None:
     assert counted(number, "frame") == text
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [("roe deer", "roe deer"), ("../x", "_._x"), (".hidden", "_hidden"), ("", "_"), (" . ", "_"), ("a\\b", "a_b")],
+)
+def test_a_label_is_the_name_of_one_visible_folder(label: str, name: str) -> None:
+    assert folder_name(label) == name
+
+
+def test_a_long_label_is_cut() -> None:
+    assert len(folder_name("x" * 101)) == 100

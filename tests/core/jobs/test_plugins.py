@@ -9,37 +9,26 @@ import pytest
 
 from trailcam_core.errors import BundleError, TrainError
 from trailcam_core.inference.open_model import open_model
-from trailcam_core.jobs import plugins
 from trailcam_core.jobs.plugins import RECIPES, RUNTIMES, find_plugins, load_plugin
 
 HERE = "trailcam_core.files.digest"
-
-
-@pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A function that installs entry points, each a group, a name and an object."""
-    found: list[EntryPoint] = []
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry for entry in found if entry.group == group])
-
-    def add(group: str, name: str, value: str) -> None:
-        found.append(EntryPoint(name, value, group))
-
-    return add
 
 
 def open_raw(path: Path, num_threads: int) -> Any:
     return np.fromfile(path, np.uint8), num_threads
 
 
-def test_the_same_entry_point_seen_twice_counts_once(install: Any) -> None:
-    install(RECIPES, "mine", HERE)
-    install(RECIPES, "mine", HERE)
+def test_the_same_entry_point_seen_twice_counts_once(install_plugin: Any) -> None:
+    install_plugin(RECIPES, "mine", HERE)
+    install_plugin(RECIPES, "mine", HERE)
 
     assert list(find_plugins(RECIPES, (), TrainError)) == ["mine"]
 
 
-def test_a_runtime_opens_the_files_of_its_suffix(install: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(RUNTIMES, "hef", f"{__name__}:open_raw")
+def test_a_runtime_opens_the_files_of_its_suffix(
+    install_plugin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_plugin(RUNTIMES, "hef", f"{__name__}:open_raw")
     monkeypatch.setattr(EntryPoint, "load", lambda self: open_raw)
     (tmp_path / "model.hef").write_bytes(b"\x07")
 

@@ -7,29 +7,16 @@ from typing import Any
 import pytest
 
 from trailcam_core.errors import ConfigError
-from trailcam_core.jobs import plugins
 from trailcam_core.jobs.plugins import SINKS
 from trailcam_edge.sinks.plugins import open_plugins
-
-
-@pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A function that installs entry points, each a group, a name and an object."""
-    found: list[EntryPoint] = []
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry for entry in found if entry.group == group])
-
-    def add(group: str, name: str, value: str) -> None:
-        found.append(EntryPoint(name, value, group))
-
-    return add
 
 
 def open_sink(table: dict[str, Any], folder: Path) -> Any:
     return type("Sink", (), {"name": f"{folder.name} {table['port']}"})()
 
 
-def test_a_sink_gets_its_table_and_the_folder_of_the_store(install: Any, tmp_path: Path) -> None:
-    install(SINKS, "lorawan", f"{__name__}:open_sink")
+def test_a_sink_gets_its_table_and_the_folder_of_the_store(install_plugin: Any, tmp_path: Path) -> None:
+    install_plugin(SINKS, "lorawan", f"{__name__}:open_sink")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(EntryPoint, "load", lambda self: open_sink)
         (sink,) = open_plugins({"lorawan": {"port": 3}}, tmp_path / "store")
@@ -42,9 +29,9 @@ def test_a_sink_gets_its_table_and_the_folder_of_the_store(install: Any, tmp_pat
     [({"radio": {}}, "no installed package has such a sink; there are: lorawan"), ({"lorawan": 3}, "expected a table")],
 )
 def test_an_unknown_sink_and_one_without_a_table_are_refused(
-    tables: dict[str, Any], message: str, install: Any, tmp_path: Path
+    tables: dict[str, Any], message: str, install_plugin: Any, tmp_path: Path
 ) -> None:
-    install(SINKS, "lorawan", f"{__name__}:open_sink")
+    install_plugin(SINKS, "lorawan", f"{__name__}:open_sink")
 
     with pytest.raises(ConfigError, match=message):
         open_plugins(tables, tmp_path)

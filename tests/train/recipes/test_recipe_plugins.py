@@ -1,12 +1,10 @@
 """Recipes of other packages, as entry points of packages that are not installed."""
 
-from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
 
 from trailcam_core.errors import TrainError
-from trailcam_core.jobs import plugins
 from trailcam_core.jobs.plugins import RECIPES
 from trailcam_train.recipes.find import build_network, find_recipe, recipe_names
 
@@ -14,20 +12,8 @@ HERE = "trailcam_train.recipes.cnn"
 OTHER = "trailcam_train.recipes.xception"
 
 
-@pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A function that installs entry points, each a group, a name and an object."""
-    found: list[EntryPoint] = []
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry for entry in found if entry.group == group])
-
-    def add(group: str, name: str, value: str) -> None:
-        found.append(EntryPoint(name, value, group))
-
-    return add
-
-
-def test_a_recipe_of_another_package_is_found_and_built(install: Any) -> None:
-    install(RECIPES, "my-net", HERE)
+def test_a_recipe_of_another_package_is_found_and_built(install_plugin: Any) -> None:
+    install_plugin(RECIPES, "my-net", HERE)
 
     assert "my-net" in recipe_names()
     recipe = find_recipe("my_net")
@@ -35,24 +21,24 @@ def test_a_recipe_of_another_package_is_found_and_built(install: Any) -> None:
     assert build_network(recipe, 3, "float32").output_shape == (None, 3)
 
 
-def test_two_recipes_of_one_name_are_refused(install: Any) -> None:
-    install(RECIPES, "mine", HERE)
-    install(RECIPES, "mine", OTHER)
+def test_two_recipes_of_one_name_are_refused(install_plugin: Any) -> None:
+    install_plugin(RECIPES, "mine", HERE)
+    install_plugin(RECIPES, "mine", OTHER)
 
     with pytest.raises(TrainError, match=rf"the name 'mine' belongs to {HERE} .* and to {OTHER}"):
         recipe_names()
 
 
-def test_a_recipe_with_a_name_of_ours_is_refused(install: Any) -> None:
-    install(RECIPES, "cnn", OTHER)
+def test_a_recipe_with_a_name_of_ours_is_refused(install_plugin: Any) -> None:
+    install_plugin(RECIPES, "cnn", OTHER)
 
     with pytest.raises(TrainError, match="belongs to Trailcam itself and to"):
         find_recipe("cnn")
 
 
-def test_a_recipe_that_lacks_its_parts_or_cannot_be_imported_is_named(install: Any) -> None:
-    install(RECIPES, "empty", "trailcam_core.jobs.plugins")
-    install(RECIPES, "gone", "no_such_package.net")
+def test_a_recipe_that_lacks_its_parts_or_cannot_be_imported_is_named(install_plugin: Any) -> None:
+    install_plugin(RECIPES, "empty", "trailcam_core.jobs.plugins")
+    install_plugin(RECIPES, "gone", "no_such_package.net")
 
     with pytest.raises(TrainError, match=r"recipe empty: trailcam_core\.jobs\.plugins lacks RECIPE or build"):
         find_recipe("empty")

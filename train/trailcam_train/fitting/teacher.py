@@ -22,6 +22,7 @@ from trailcam_core.datasets.run_directory import Run, SplitRow, read_run
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.files.digest import file_sha256
+from trailcam_core.files.keras_weights import prove_weights
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.fitting.frozen_features import Stream
 from trailcam_train.fitting.leakage import check_leakage
@@ -29,7 +30,7 @@ from trailcam_train.fitting.streams import training_stream
 from trailcam_train.input.epoch_order import gather_views, repeat_counts
 from trailcam_train.input.pipeline import Batch, PictureStream
 from trailcam_train.models.frozen_inference import InferenceFunction, compile_inference
-from trailcam_train.models.runtime import load_network, prove_weights
+from trailcam_train.models.runtime import load_network
 from trailcam_train.recipe.schema import Recipe
 
 TEACHER_PREFIX = "teacher-"  # of the files that hold answers
@@ -132,7 +133,7 @@ def open_teacher(
     """
     inputs = []
     for run in runs:
-        prove_weights(run.model_path)
+        prove_weights(run.model_path, TrainError)
     for spec in dict.fromkeys(run.input for run in runs):
         models = [
             (compile_inference(load_network(run.model_path)), [run.labels.index(label) for label in labels])

@@ -12,9 +12,9 @@ from typing import Any
 import keras
 
 from trailcam_core.errors import TrainError
+from trailcam_core.files.keras_weights import prove_weights
 from trailcam_core.inference.file_model import first_line
 from trailcam_train.models.imagenet_file import ImageNetFile
-from trailcam_train.models.runtime import prove_weights
 
 
 class FrozenBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras is untyped here
@@ -87,7 +87,7 @@ def load_weights(backbone: keras.Model, weights: str, imagenet: ImageNetFile | N
             f"{path}: no such file, expected the weights of {backbone.name} without its head (.keras, .weights.h5 or "
             '.h5). Name one with "--weights PATH", or start from nothing with "--weights none".'
         )
-    prove_weights(path)
+    prove_weights(path, TrainError)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # Keras only warns where it leaves a layer without weights

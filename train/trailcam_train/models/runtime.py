@@ -4,8 +4,6 @@ from pathlib import Path
 
 import keras
 
-from trailcam_core.errors import TrainError
-from trailcam_core.files.keras_weights import read_weights_in_child
 from trailcam_train.recipe.schema import AUTO, Recipe
 
 
@@ -17,17 +15,6 @@ def training_precision(recipe: Recipe) -> str:
     if recipe.precision != AUTO:
         return recipe.precision
     return "mixed_bfloat16" if has_gpu() else "float32"
-
-
-def prove_weights(path: Path) -> None:
-    """Read a file of another origin in a child process; errors that Python reports are left to the caller.
-
-    Raises:
-        TrainError: the reader aborts, crashes or hangs.
-    """
-    death = read_weights_in_child(path)
-    if death is not None:
-        raise TrainError(f"{path}: the file made its reader {death}. It is damaged: copy or save it again.")
 
 
 def load_network(path: Path) -> keras.Model:

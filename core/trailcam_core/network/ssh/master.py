@@ -150,24 +150,7 @@ class SshMaster:
         Raises:
             OfflineError: the connection is lost; what has arrived stays.
         """
-        process = self._start(self.command(remote))
-        watchdog = threading.Timer(timeout_s, process.kill)
-        watchdog.start()
-        stdin, stderr = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stderr)
-        try:
-            write(stdin)
-            stdin.close()
-        except BrokenPipeError:
-            pass  # its stderr has the reason
-        except BaseException:
-            process.terminate()  # an incomplete input must not be taken for a complete one
-            raise
-        finally:
-            errors = stderr.read()
-            process.wait()
-            watchdog.cancel()
-            self._forget(process)
-        return self._completed(process.returncode, b"", errors)
+        return self._run(remote, write, lambda _: None, timeout_s)
 
     def exchange(
         self, remote: str, content: bytes, read: Callable[[IO[bytes]], None], timeout_s: float = 3600.0
@@ -177,19 +160,28 @@ class SshMaster:
         Raises:
             OfflineError: the connection is lost.
         """
+        return self._run(remote, lambda stdin: stdin.write(content), read, timeout_s)
+
+    def _run(
+        self,
+        remote: str,
+        write: Callable[[IO[bytes]], object],
+        read: Callable[[IO[bytes]], object],
+        timeout_s: float,
+    ) -> Completed:
         process = self._start(self.command(remote))
         watchdog = threading.Timer(timeout_s, process.kill)
         watchdog.start()
         stdin, stdout, stderr = (cast(IO[bytes], pipe) for pipe in (process.stdin, process.stdout, process.stderr))
         try:
             try:
-                stdin.write(content)
+                write(stdin)
                 stdin.close()
             except BrokenPipeError:
                 pass  # its stderr has the reason
             read(stdout)
         except BaseException:
-            process.terminate()
+            process.terminate()  # an incomplete input must not be taken for a complete one
             raise
         finally:
             errors = stderr.read()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from trailcam_edge.events import UPDATED, Visit, VisitChange
-from trailcam_edge.store.database import Database, moment_columns
+from trailcam_edge.store.database import Database, insert, visit_values
 
 if TYPE_CHECKING:
     from trailcam_core.images.resize import Image
@@ -36,26 +36,11 @@ class OpenVisits:
     def store(self, change: VisitChange, picture_bytes: int, state: str) -> None:
         """Store an open visit, or what is new of it, and queue the event for the sinks."""
         visit = change.visit
-        values = (
-            visit.visit_id,
-            visit.label,
-            *moment_columns(visit.started),
-            *moment_columns(visit.ended),
-            float(visit.confidence),
-            int(visit.votes),
-            int(visit.frames),
-            visit.bundle,
-            float(visit.latency_ms),
-            picture_bytes,
-            state,
-            *box_columns(visit),
-        )
-        places = ", ".join("?" * len(values))
+        live = visit_values(visit)
+        values = {name: live[name] for name in live if name in _COLUMNS.split(", ")}  # without those of cards
+        picture = {"picture_bytes": picture_bytes, "picture_state": state}
         with self._database.transaction([visit.started, visit.ended]) as connection:
-            connection.execute(
-                f"INSERT OR REPLACE INTO open_visits ({_COLUMNS}) VALUES ({places})",  # noqa: S608 - constants
-                values,
-            )
+            insert(connection, "open_visits", values | picture, replace=True)
             connection.execute("DELETE FROM live_events WHERE visit_id = ? AND kind = ?", (visit.visit_id, UPDATED))
             connection.execute(
                 "INSERT INTO live_events (visit_id, kind, after_event_id) "
@@ -108,9 +93,3 @@ def _state(state: str, picture_bytes: int) -> str:
     if picture_bytes:
         return "kept"
     return "missing" if state == "kept" else state
-
-
-def box_columns(visit: Visit) -> tuple[float | None, ...]:
-    """Return the four columns of the box of a visit, NULL without one."""
-    box = visit.box
-    return (None,) * 4 if box is None else tuple(map(float, (box.x, box.y, box.width, box.height)))

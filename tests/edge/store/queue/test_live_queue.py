@@ -47,7 +47,7 @@ def open_store(tmp_path: Path) -> Iterator[OpenStore]:
             store.close()
 
 
-def told(store: EventStore, kinds: tuple[str, ...] = ALL, after: Cursor = START) -> list[tuple[str, str]]:
+def delivered(store: EventStore, kinds: tuple[str, ...] = ALL, after: Cursor = START) -> list[tuple[str, str]]:
     return [(event.kind, event.visit_id) for _, event in store.queue.after(after, kinds, 100)]
 
 
@@ -59,7 +59,7 @@ def test_events_come_in_the_order_in_which_they_were_stored(open_store: OpenStor
     store.add_visit(visit(1))
     store.add_change(VisitChange("updated", visit(2, confidence=0.9)))
     store.add_visit(visit(2))
-    assert told(store) == [
+    assert delivered(store) == [
         ("closed", "v0"),
         ("opened", "v1"),
         ("opened", "v2"),
@@ -67,8 +67,8 @@ def test_events_come_in_the_order_in_which_they_were_stored(open_store: OpenStor
         ("updated", "v2"),
         ("closed", "v2"),
     ]
-    assert told(store, ("closed",)) == [("closed", "v0"), ("closed", "v1"), ("closed", "v2")]
-    assert told(store, ("opened",)) == [("opened", "v1"), ("opened", "v2")]
+    assert delivered(store, ("closed",)) == [("closed", "v0"), ("closed", "v1"), ("closed", "v2")]
+    assert delivered(store, ("opened",)) == [("opened", "v1"), ("opened", "v2")]
 
 
 def test_every_cursor_leads_to_the_rest(open_store: OpenStore) -> None:
@@ -101,7 +101,7 @@ def test_an_update_replaces_one_that_a_sink_has_not_taken(open_store: OpenStore)
     store.add_change(VisitChange("opened", visit(1)))
     for number in range(5):
         store.add_change(VisitChange("updated", visit(1, confidence=0.8 + number / 100)))
-    assert told(store) == [("opened", "v1"), ("updated", "v1")]
+    assert delivered(store) == [("opened", "v1"), ("updated", "v1")]
 
 
 def test_the_picture_of_the_end_is_not_written_again_if_it_is_the_same(open_store: OpenStore, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_visit_that_a_kill_left_open_is_closed_at_the_next_start(
     store.close()  # its rows are those of a process that was killed here
     again = open_store()
     assert "2 visits were open" in caplog.messages[0]
-    assert told(again, after=cursor) == [("closed", "v1"), ("closed", "v2")]
+    assert delivered(again, after=cursor) == [("closed", "v1"), ("closed", "v2")]
     assert again.queue.open_labels() == ()
     one, two = again.events_after(1, 10)
     assert (one.picture_state, two.picture_state) == ("kept", "none")
@@ -162,7 +162,7 @@ def test_a_late_change_of_a_visit_that_has_ended_is_no_open_visit(open_store: Op
     store.add_visit(visit(1))
     store.add_change(VisitChange("updated", visit(1)))
     assert store.queue.open_labels() == ()
-    assert told(store) == [("closed", "v1")]
+    assert delivered(store) == [("closed", "v1")]
 
 
 def test_a_sink_keeps_its_cursor_and_its_memory(open_store: OpenStore) -> None:
@@ -193,7 +193,7 @@ def test_the_queue_of_live_events_is_bounded(open_store: OpenStore, monkeypatch:
     store = open_store()
     for number in range(9):
         store.add_change(VisitChange("opened", visit(number, best_frame=None)))
-    assert told(store) == [("opened", f"v{number}") for number in range(4, 9)]
+    assert delivered(store) == [("opened", f"v{number}") for number in range(4, 9)]
 
 
 def test_a_store_of_version_2_keeps_its_sinks(tmp_path: Path, open_store: OpenStore) -> None:
