@@ -27,6 +27,7 @@ from trailcam_archive.card.stations import StationTable
 from trailcam_archive.times.clock import CameraClock
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import DeviceError, SourceError
+from trailcam_core.files.names import counted
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_edge.events import DATED_BOOT, BlindTime, Moment, Visit
 from trailcam_edge.store.event_store import EventStore
@@ -116,7 +117,7 @@ class CardReader:
                 if not self._read(sequence, pictures):
                     break
                 done += len(sequence)
-                progress("classifying", done, len(contents.new), f"{sum(summary.visits.values())} visits")
+                progress("classifying", done, len(contents.new), counted(sum(summary.visits.values()), "visit"))
                 is_last = number + 1 == len(sequences) or sequences[number + 1][0].station != sequence[0].station
                 if is_last:
                     self._put_effort(contents, sequence[0].station)

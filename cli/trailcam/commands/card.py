@@ -17,7 +17,7 @@ from trailcam_archive.card.stations import StationTable, read_stations, station_
 from trailcam_archive.times.clock import CameraClock, read_shift, read_zone
 from trailcam_archive.times.local import local_zone
 from trailcam_core.errors import SourceError
-from trailcam_core.files.names import printable
+from trailcam_core.files.names import counted, printable
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.settings import StoreSettings
 
@@ -127,7 +127,7 @@ def _print_summary(summary: CardSummary, arguments: argparse.Namespace, clock: C
     for station in stations:
         counts = (summary.visits[station, label] for label in labels)
         print("  ".join([printable(station).ljust(width), *(f"{count:>10}" for count in counts)]))
-    print(f"{summary.files} files, {sum(summary.visits.values())} visits in {arguments.store}.")
+    print(f"{counted(summary.files, 'file')}, {counted(sum(summary.visits.values()), 'visit')} in {arguments.store}.")
     if arguments.timezone is None and summary.files > summary.undated:
         _note(
             f'times without a zone were read in that of this computer, {clock.zone_name}; "--timezone" names another.'

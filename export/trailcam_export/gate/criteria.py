@@ -48,6 +48,13 @@ class CriterionResult:
     pictures_needed: int | None = None
     measured: bool = True
 
+    @property
+    def is_beyond(self) -> bool:
+        """Whether the measured value itself misses the bound; its interval does not count."""
+        if not self.measured:
+            return False
+        return abs(self.value) > self.bound if self.name.endswith("_shift") else self.value < self.bound
+
 
 def _verdict(low: float, high: float, bound: float) -> Verdict:
     if low >= bound:

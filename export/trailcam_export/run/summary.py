@@ -81,6 +81,7 @@ def _verdict(report: ExportReport) -> str:
             measured.drift.top1_agreement,
             bool(variant.gate.warnings),
             variant.gate.pictures_needed,
+            any(criterion.is_beyond for criterion in variant.gate.criteria),
         )
         for variant, measured in zip(findings.variants, report.variants, strict=True)
         if variant.name != replaced

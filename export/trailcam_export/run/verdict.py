@@ -15,6 +15,7 @@ class VariantVerdict:
         verdict: of the gate.
         agreement: share of test pictures with the trained model's answer, 0 to 1.
         suspicious: whether the gate warns of something.
+        beyond: whether a measured value misses its bound, though chance alone could explain that.
         pictures_needed: the number of test pictures that would decide it; None if unknown, or if it is decided.
     """
 
@@ -23,6 +24,7 @@ class VariantVerdict:
     agreement: float
     suspicious: bool
     pictures_needed: int | None
+    beyond: bool = False
 
 
 def describe_verdict(variants: Sequence[VariantVerdict], n: int) -> str:
@@ -46,7 +48,10 @@ def describe_verdict(variants: Sequence[VariantVerdict], n: int) -> str:
 
 
 def _describe_unproven(variants: Sequence[VariantVerdict], n: int) -> str:
-    if any(variant.suspicious for variant in variants):
+    beyond = [variant for variant in variants if variant.beyond]
+    if beyond:
+        found = f"What was measured for {_names(beyond)} misses a bound; measure more before you ship it."
+    elif any(variant.suspicious for variant in variants):
         found = f"There is a warning about {_names([v for v in variants if v.suspicious])}: read it before you ship."
     elif all(variant.agreement == 1 for variant in variants):
         found = "All answers were identical; you may ship it."

@@ -8,6 +8,7 @@ import pytest
 
 from trailcam_core.statistics.wilson import Z_95
 from trailcam_export.gate.criteria import (
+    CriterionResult,
     Verdict,
     check_agreement,
     check_delta,
@@ -142,3 +143,20 @@ def test_a_label_without_pictures_proves_nothing_and_excuses_nothing(drift: Drif
     assert "no test picture of b" in unproven.reason
     failed = check_recall(replace(drift, n=4000, recall=(good, nothing, bad)), -0.05, "abc", 0.95)
     assert failed.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "beyond"),
+    [
+        ("top1_delta", -0.011, True),
+        ("top1_delta", -0.01, False),
+        ("unknown_shift", 0.02, True),
+        ("unknown_shift", -0.02, True),
+        ("others_shift", 0.01, False),
+    ],
+)
+def test_a_value_is_beyond_its_bound_apart_from_its_interval(name: str, value: float, beyond: bool) -> None:
+    bound = 0.01 if name.endswith("shift") else -0.01
+    result = CriterionResult(name, "", bound, value, -1.0, 1.0, 12, Verdict.INCONCLUSIVE, "")
+    assert result.is_beyond is beyond
+    assert replace(result, measured=False).is_beyond is False

@@ -44,6 +44,14 @@ def test_the_verdict_is_a_decision(variants: list[VariantVerdict], expected: str
     assert describe_verdict(variants, 36) == expected
 
 
+def test_a_loss_that_was_seen_is_not_called_nothing_suspicious() -> None:
+    seen = VariantVerdict("int8", Verdict.INCONCLUSIVE, 0.92, False, 100, beyond=True)
+    assert describe_verdict([seen], 12) == (
+        "12 test pictures are too few to prove the bounds for int8. What was measured for int8 misses a bound; measure "
+        "more before you ship it. About 100 would do."
+    )
+
+
 def test_a_number_of_pictures_is_named_only_if_it_decides_all() -> None:
     unknown = [_variant("int8", Verdict.INCONCLUSIVE, needed=900), _variant("int16x8", Verdict.INCONCLUSIVE)]
     assert "would do" not in describe_verdict(unknown, 36)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from trailcam_core.files.names import counted
 from trailcam_edge.live.pages.filters import VisitFilter, name_of
 from trailcam_edge.live.pages.library import Day, Species
 from trailcam_edge.live.pages.markup import Child, Html, tag
-from trailcam_edge.live.pages.tiles import day_and_time, shot, visits_words
+from trailcam_edge.live.pages.tiles import day_and_time, shot
 from trailcam_edge.store.reviews.accuracy import BundleAccuracy, Precision
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -18,7 +19,7 @@ def species_page(found: list[Species]) -> list[Child]:
     if not found:
         return [tag("h1", "Species"), tag("p", "No visits yet.", class_="empty")]
     total = sum(each.count for each in found)
-    words = f"{len(found)} labels, {visits_words(total)}."
+    words = f"{counted(len(found), 'label')}, {counted(total, 'visit')}."
     return [
         tag("h1", "Species"),
         tag("p", words, class_="soft"),
@@ -47,7 +48,7 @@ def calendar_page(days: list[Day], ends: tuple[date, date] | None) -> list[Child
     head = tag("thead", tag("tr", [tag("th", name, scope="col") for name in _WEEKDAYS]))
     table = tag("table", head, tag("tbody", [tag("tr", row) for row in rows]), class_="month")
     total = sum(day.total for day in days)
-    return [steps, tag("p", f"{visits_words(total)} in this month.", class_="soft"), table]
+    return [steps, tag("p", f"{counted(total, 'visit')} in this month.", class_="soft"), table]
 
 
 def accuracy_table(bundles: Sequence[BundleAccuracy]) -> Html:
@@ -87,7 +88,7 @@ def _species(each: Species) -> Html:
             tag("span", name, class_="name"),
             tag("span", f"{each.count:,}", class_="score"),
             href=f"/visits{VisitFilter(each.label).query()}",
-            aria_label=f"{name}, {visits_words(each.count)}",
+            aria_label=f"{name}, {counted(each.count, 'visit')}",
         ),
         tag("p", "first ", _seen(each, True), tag("br"), "last ", _seen(each, False)),
         tag("p", tag("a", f"best picture, {100 * picture.confidence:.0f} %", href=_address(picture.visit_id)))
@@ -118,7 +119,7 @@ def _day(day: Day, most: int) -> Html:
         tag("b", f"{day.total:,}"),
         tag("small", name_of(day.counts[0][0])),
         href=f"/visits{VisitFilter(day=day.day).query()}",
-        aria_label=f"{day.day:%-d %B}: {visits_words(day.total)}: {labels}",
+        aria_label=f"{day.day:%-d %B}: {counted(day.total, 'visit')}: {labels}",
         title=labels,
     )
     return tag("td", link, data_level=level)

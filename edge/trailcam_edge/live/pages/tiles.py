@@ -116,11 +116,6 @@ def day_heading(time: WallTime, now: datetime) -> str:
     return {0: f"Today, {day:%-d %B}", 1: f"Yesterday, {day:%-d %B}"}.get(ago, words)
 
 
-def visits_words(number: int) -> str:
-    """Return a number of visits in words."""
-    return "1 visit" if number == 1 else f"{number:,} visits"
-
-
 def facts(rows: list[tuple[str, Child]]) -> Html:
     """Return names and values; rows without a value are left out."""
     pairs = [tag("div", tag("dt", name), tag("dd", value)) for name, value in rows if value]

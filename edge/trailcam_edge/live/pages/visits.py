@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from itertools import groupby
 
+from trailcam_core.files.names import counted
 from trailcam_edge.live.pages.filters import CONFIDENCES, REVIEW_STATES, VisitFilter, name_of
 from trailcam_edge.live.pages.library import OneVisit, Visits
 from trailcam_edge.live.pages.markup import Child, Html, tag
@@ -175,7 +176,7 @@ def _facts(event: EventRecord) -> Html:
             ("Time", day_and_time(event.started) + ended),
             ("Date", basis),
             ("Duration", f"{event.duration_s:.1f} s"),
-            ("Answers", f"{event.votes} votes in {event.frames} frames"),
+            ("Answers", f"{counted(event.votes, 'vote')} in {counted(event.frames, 'frame')}"),
             ("Best frame", f"{100 * event.confidence:.1f} %"),
             ("Time to an answer", f"{event.latency_ms:.0f} ms"),
             ("Bundle", event.bundle),
