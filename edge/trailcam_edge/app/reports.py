@@ -207,7 +207,7 @@ class DeviceReports:
             paused=self._paused,
             events_waiting=0 if recorder is None else recorder.waiting,
             events_lost=0 if recorder is None else recorder.lost,
-            store_bytes=None if usage is None else usage.database_bytes + usage.pictures_bytes + usage.set_aside_bytes,
+            store_bytes=None if usage is None else usage.taken_bytes,
             store_max_bytes=None if usage is None else usage.max_bytes,
             disk_free_bytes=health.disk_free_bytes,
             memory_bytes=health.memory_bytes,

@@ -139,6 +139,22 @@ class PicameraSource:
             yield Frame(small, exposed_s, sequence, f"{self._name} #{sequence}", large, give_back)
             sequence += 1
 
+    @property
+    def camera(self) -> Any:
+        """The Picamera2, open."""
+        return self._pi.camera
+
+    @property
+    def is_upright(self) -> bool:
+        """True if frames are used as the camera delivers them, neither turned nor mirrored nor cropped."""
+        orientation = self._orientation
+        return not (orientation.flip or orientation.rotate_deg or orientation.roi)
+
+    @property
+    def picture_size_px(self) -> tuple[int, int]:
+        """Width and height of the large stream."""
+        return self._streams[1].width, self._streams[1].height
+
     def _take_back(self, request: Any) -> None:
         with self._returned:
             request.release()
