@@ -41,7 +41,11 @@ class Encoder:
                 raise DeviceError("the camera was stopped before")
             try:
                 process = self._process = subprocess.Popen(
-                    self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,  # Ctrl-C ends the camera, which ends this
                 )
             except OSError as error:
                 raise DeviceError(f"its encoder cannot be started ({error})") from error
@@ -72,8 +76,9 @@ class Encoder:
 
     def _exchange(self, process: "subprocess.Popen[bytes]", frames: Sequence[ClipFrame]) -> bytes | None:
         """Return the file, or None if the process has ended before it was whole."""
+        if process.stdin is None or process.stdout is None:
+            return None
         with process:
-            assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both are pipes
             try:
                 process.stdin.write(self._header(frames))
                 for frame in frames:

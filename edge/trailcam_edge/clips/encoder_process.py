@@ -13,6 +13,7 @@ import io
 import json
 import os
 import resource
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -122,6 +123,8 @@ def _pack(output: Any, times_ms: Sequence[int], frames: Iterable[bytes]) -> None
 def main(source: BinaryIO, target: BinaryIO) -> None:
     """Answer one request."""
     os.nice(19)
+    for request in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # a service manager sends them to all processes
+        signal.signal(request, signal.SIG_IGN)  # the camera ends this one when its time is up
     resource.setrlimit(resource.RLIMIT_DATA, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     header = json.loads(source.readline())

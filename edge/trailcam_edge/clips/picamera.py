@@ -30,8 +30,9 @@ _OLDEST_S = 10.0  # an older timestamp is of another clock
 class RecordingSource:
     """A camera whose encoder runs while its frames are read; it takes over the source."""
 
-    def __init__(self, source: PicameraSource, encoder: Any) -> None:
+    def __init__(self, source: Source, camera: Any, encoder: Any) -> None:
         self._source = source
+        self._camera = camera
         self._encoder = encoder
 
     @property
@@ -53,7 +54,7 @@ class RecordingSource:
     ) -> None:
         """Stop the encoder, then the camera."""
         try:
-            self._source.camera.stop_encoder(self._encoder)
+            self._camera.stop_encoder(self._encoder)
         except CAMERA_ERRORS as failure:
             _log.warning("the encoder of the camera cannot be stopped: %s", failure)
         finally:
@@ -70,20 +71,22 @@ def record_from(source: Source, settings: ClipSettings, add: Callable[[ClipFrame
     """
     if not isinstance(source, PicameraSource):
         return None
-    if not source.is_upright:
+    recordable = source.recordable
+    if recordable is None:
         _log.info("clips are made of JPEG, because the camera is turned, mirrored or cropped.")
         return None
+    camera, size_px = recordable
     try:
         if importlib.import_module("picamera2.platform").get_platform().name != "VC4":
             return None
         encoders, outputs = importlib.import_module("picamera2.encoders"), importlib.import_module("picamera2.outputs")
         encoder = encoders.H264Encoder(bitrate=1000 * settings.max_kbit_s, repeat=True, iperiod=_KEY_EVERY)
-        output = ring_output(outputs.Output, encoder, source.picture_size_px, add)
-        source.camera.start_encoder(encoder, output, name="main")
+        output = ring_output(outputs.Output, encoder, size_px, add)
+        camera.start_encoder(encoder, output, name="main")
     except (AttributeError, *CAMERA_ERRORS) as error:
         _log.warning("clips are made of JPEG, because the encoder of the camera does not start: %s", error)
         return None
-    return RecordingSource(source, encoder)
+    return RecordingSource(source, camera, encoder)
 
 
 def ring_output(base: Any, encoder: Any, size_px: tuple[int, int], add: Callable[[ClipFrame], None]) -> Any:
@@ -99,16 +102,9 @@ def ring_output(base: Any, encoder: Any, size_px: tuple[int, int], add: Callable
     class RingOutput(base):  # type: ignore[misc]  # the class exists on a Raspberry Pi only
         """Hands each frame on."""
 
-        def outputframe(
-            self,
-            frame: Any,
-            keyframe: bool = True,
-            timestamp: int | None = None,
-            packet: Any = None,
-            audio: bool = False,
-        ) -> None:
-            """Add one frame to the ring."""
-            if not audio:
+        def outputframe(self, frame: Any, keyframe: bool = True, timestamp: int | None = None, *_: Any) -> None:
+            """Add one frame to the ring; what follows in Picamera2's call is not needed."""
+            if frame is not None:
                 at_s = _exposed_s(encoder, timestamp, time.monotonic())
                 add(ClipFrame(at_s, bytes(frame), size_px, H264, bool(keyframe)))
 

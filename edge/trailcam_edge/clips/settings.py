@@ -25,7 +25,7 @@ class ClipSettings:
     jpeg_quality: Annotated[int, Range(1, 100)] = 70
     max_memory_mb: Annotated[float, Range(1, 500)] = 24.0
     max_kbit_s: Annotated[int, Range(100, 20_000)] = 1500
-    write_timeout_s: Annotated[float, Range(1, 600)] = 60.0
+    write_timeout_s: Annotated[float, Range(1, 600)] = 120.0
 
     def __post_init__(self) -> None:
         check_ranges(self)

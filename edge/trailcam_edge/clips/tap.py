@@ -1,4 +1,4 @@
-"""Take frames of a source for clips, beside the live loop: shrink them, and compress them in a thread of low priority."""
+"""Frames of a source for clips, beside the live loop: shrunk at once, compressed in a thread of low priority."""
 
 import logging
 import os

@@ -1,8 +1,8 @@
 """The configuration file of a camera: one TOML section for each settings class.
 
 Every component owns its settings class; a key of the file is a field of the class. ``[store]``, ``[clips]``,
-``[live]``, ``[update]`` and each of ``[sinks.*]``, ``[notify.*]`` and ``[actions.*]`` are off unless present. Relative paths are
-resolved against the file's folder. ``trailcam service install`` writes a file with every key, commented out.
+``[live]``, ``[update]`` and each of ``[sinks.*]``, ``[notify.*]`` and ``[actions.*]`` are off unless present. Relative
+paths are resolved against the file's folder. ``trailcam service install`` writes a file with every key, commented out.
 """
 
 import logging

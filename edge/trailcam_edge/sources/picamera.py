@@ -140,20 +140,10 @@ class PicameraSource:
             sequence += 1
 
     @property
-    def camera(self) -> Any:
-        """The Picamera2, open."""
-        return self._pi.camera
-
-    @property
-    def is_upright(self) -> bool:
-        """True if frames are used as the camera delivers them, neither turned nor mirrored nor cropped."""
-        orientation = self._orientation
-        return not (orientation.flip or orientation.rotate_deg or orientation.roi)
-
-    @property
-    def picture_size_px(self) -> tuple[int, int]:
-        """Width and height of the large stream."""
-        return self._streams[1].width, self._streams[1].height
+    def recordable(self) -> tuple[Any, tuple[int, int]] | None:
+        """The Picamera2, and width and height of its large stream; None if its frames are turned or cropped here."""
+        large = self._streams[1]
+        return (self._pi.camera, (large.width, large.height)) if self._orientation.is_unchanged else None
 
     def _take_back(self, request: Any) -> None:
         with self._returned:

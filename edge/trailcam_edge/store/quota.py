@@ -27,7 +27,7 @@ _OLD_REVIEWS = (
 )
 _IS_THERE = "SELECT 1 FROM visits WHERE visit_id = ?1 UNION SELECT 1 FROM open_visits WHERE visit_id = ?1"
 _OF_NO_VISIT = "DELETE FROM clips WHERE visit_id NOT IN (SELECT visit_id FROM visits)"
-_OF_DELETED = f"{_OF_NO_VISIT} AND visit_id NOT IN (SELECT visit_id FROM open_visits) RETURNING visit_id"
+_OF_DELETED = " AND visit_id NOT IN (SELECT visit_id FROM open_visits) RETURNING visit_id"
 _PICTURE_ITEMS = "SELECT event_id, visit_id, label, picture_bytes FROM visits WHERE picture_bytes > 0"
 _CLIP_ITEMS = "SELECT event_id, visit_id, label, clip_bytes FROM clips JOIN visits USING (visit_id)"
 
@@ -151,7 +151,7 @@ class Quota:
                     (label, number),
                 )
                 names += [visit_id for visit_id, picture_bytes in gone if picture_bytes]
-            clips = [visit_id for (visit_id,) in connection.execute(_OF_DELETED)]
+            clips = [visit_id for (visit_id,) in connection.execute(_OF_NO_VISIT + _OF_DELETED)]
         self._remove(names, clips)
 
     def _expire(self, needed_bytes: int, spare_per_label: int, clips_only: bool = False) -> int:

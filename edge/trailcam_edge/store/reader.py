@@ -108,10 +108,11 @@ class StoreReader:
         found = []
         for table in ("open_visits", "visits"):
             columns = ", ".join(f"{table}.{column}" for column in _VALUE_COLUMNS.split(", "))
+            clip = _CLIP.format(table)
             query = (
-                f"SELECT live_id, kind, after_event_id, 0, {columns}, {_OF_NO_CARD}, {_CLIP.format(table)} FROM live_events "  # noqa: S608 - constants
-                f"JOIN {table} USING (visit_id) WHERE live_id > ? AND {self.connection.condition('live_events')} "
-                f"AND {self.connection.condition(table)} ORDER BY live_id LIMIT ?"
+                f"SELECT live_id, kind, after_event_id, 0, {columns}, {_OF_NO_CARD}, {clip} "  # noqa: S608 - constants
+                f"FROM live_events JOIN {table} USING (visit_id) WHERE live_id > ? "
+                f"AND {self.connection.condition('live_events')} AND {self.connection.condition(table)} ORDER BY live_id LIMIT ?"
             )
             for live_id, kind, after, *row in self.connection.execute(query, (after_live_id, limit)):
                 found.append((live_id, after, self._event(tuple(row))._replace(kind=kind)))

@@ -20,8 +20,8 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     ``box`` is the place of the animal in the picture, None if frames were classified as a whole. ``station`` and
     ``source`` (the file of the picture below its card) are those of a visit that was read from a card;
     ``picture_offset_s`` is the time from its start to its picture, None if unknown. ``kind`` is "closed"; "opened" or
-    "updated" in the events that sinks get before the end of a visit. ``clip_offset_s`` is the time from its start to the
-    first frame of its clip, None without a clip.
+    "updated" in the events that sinks get before the end of a visit. ``clip_offset_s`` is the time from its start to
+    the first frame of its clip, None without a clip.
     """
 
     event_id: int
