@@ -55,10 +55,10 @@ class FrameTap:
             wait: for the compressor, because the source waits as well.
         """
         period_s = 1 / self._settings.rate_hz
-        if self._due_s - period_s <= frame.timestamp_s < self._due_s - _EARLY_FRACTION * period_s:
+        late_s = frame.timestamp_s - self._due_s
+        if -period_s <= late_s < -_EARLY_FRACTION * period_s:
             return
-        self._due_s = max(self._due_s, frame.timestamp_s - period_s / 2) if self._due_s > 0 else frame.timestamp_s
-        self._due_s = min(self._due_s, frame.timestamp_s) + period_s
+        self._due_s = (self._due_s if abs(late_s) < period_s else frame.timestamp_s) + period_s
         if not wait and self._waiting.full():
             self.dropped += 1
             return

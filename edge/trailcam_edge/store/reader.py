@@ -112,7 +112,8 @@ class StoreReader:
             query = (
                 f"SELECT live_id, kind, after_event_id, 0, {columns}, {_OF_NO_CARD}, {clip} "  # noqa: S608 - constants
                 f"FROM live_events JOIN {table} USING (visit_id) WHERE live_id > ? "
-                f"AND {self.connection.condition('live_events')} AND {self.connection.condition(table)} ORDER BY live_id LIMIT ?"
+                f"AND {self.connection.condition('live_events')} AND {self.connection.condition(table)} "
+                "ORDER BY live_id LIMIT ?"
             )
             for live_id, kind, after, *row in self.connection.execute(query, (after_live_id, limit)):
                 found.append((live_id, after, self._event(tuple(row))._replace(kind=kind)))

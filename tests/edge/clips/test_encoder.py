@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.edge.clips.conftest import MakeFrames, needs_av
 from trailcam_core.errors import DeviceError
 from trailcam_edge.clips.encoder import Encoder
 from trailcam_edge.clips.ring import H264, ClipFrame
 from trailcam_edge.clips.settings import ClipSettings
+
+from .conftest import MakeFrames, needs_av
 
 SETTINGS = ClipSettings()
 
@@ -26,7 +27,7 @@ def probe(content: bytes) -> tuple[str, int, tuple[int, int], float]:
 
     with av.open(io.BytesIO(content)) as video:
         stream = video.streams.video[0]
-        frames = [frame for frame in video.decode(video=0)]
+        frames = list(video.decode(video=0))
         seconds = float((frames[-1].pts - frames[0].pts) * stream.time_base)
         return stream.codec_context.name, len(frames), (frames[0].width, frames[0].height), seconds
 
@@ -54,7 +55,7 @@ def test_a_damaged_frame_is_left_out(make_frames: MakeFrames) -> None:
     frames = make_frames(5)
     frames[2] = replace(frames[2], content=b"no picture")
     assert probe(Encoder(SETTINGS).encode(frames))[1] == 4
-    with pytest.raises(DeviceError, match="its encoder failed .*no frame can be decoded"):
+    with pytest.raises(DeviceError, match=r"its encoder failed .*no frame can be decoded"):
         Encoder(SETTINGS).encode([frames[2]])
 
 
@@ -99,8 +100,10 @@ def camera_h264(number: int) -> list[ClipFrame]:
     for index in range(number):
         image = av.VideoFrame(64, 48, "yuv420p")
         image.pts = index
-        for packet in codec.encode(image):
-            frames.append(ClipFrame(50 + index / 30, bytes(packet), (64, 48), H264, packet.is_keyframe))
+        frames += [
+            ClipFrame(50 + index / 30, bytes(packet), (64, 48), H264, packet.is_keyframe)
+            for packet in codec.encode(image)
+        ]
     assert len(frames) == number
     return frames
 
@@ -153,7 +156,7 @@ def test_the_process_has_the_lowest_priority_ignores_sigterm_and_cannot_take_muc
         "encoder_process.make_clip = grow\n"
         "encoder_process.main(sys.stdin.buffer, sys.stdout.buffer)\n"
     )
-    with pytest.raises(DeviceError, match="its encoder failed .*MemoryError"):
+    with pytest.raises(DeviceError, match=r"its encoder failed .*MemoryError"):
         Encoder(SETTINGS, child(program)).encode([ClipFrame(0.0, b"x", (1, 1))])
 
 
