@@ -12,7 +12,7 @@ from trailcam_edge.events import PERSON
 _log = logging.getLogger(__name__)
 _TAIL_S = 2.0  # after the animal was last recognised
 _LATE_S = 5.0  # the loop is behind the camera by at most so much
-_PERSON_S = 1.0  # before and after a person was recognised
+_PERSON_S = 1.0  # before and after a human was recognised
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class _Open:
 class Collector:
     """The ring, and the visits that wait for the last frames of their clips.
 
-    Visits need no memory of their own: all of their frames are in the ring until the clip is cut.
+    Visits need no further memory: all of their frames are in the ring until the clip is cut.
 
     Args:
         settings: of clips.
         vote_age_s: a visit may be known so late after its first frame.
-        keep_persons: False makes no clip in which a person was recognised.
+        keep_persons: False makes no clip in which a human was recognised.
     """
 
     def __init__(self, settings: ClipSettings, vote_age_s: float, keep_persons: bool) -> None:
@@ -93,7 +93,7 @@ class Collector:
     def _cut(self, each: _Open) -> Cut | None:
         last_s = min(each.last_s, each.seen_s + _TAIL_S)
         if not self._keep_persons and (each.label == PERSON or self._shows_person(each.first_s, last_s)):
-            _log.info("visit %s gets no clip: a person is in it, see keep_person_pictures.", each.visit_id)
+            _log.info("visit %s gets no clip: it shows people, see keep_person_pictures.", each.visit_id)
             return None
         frames = self._ring.between(each.first_s, last_s)
         if not frames:

@@ -116,7 +116,7 @@ def test_the_visit_of_a_person_has_no_clip(caplog: pytest.LogCaptureFixture) -> 
     run(collector, 0, 21)
     collector.begin("v", PERSON, 20)
     assert run(collector, 21, 60) == []
-    assert "visit v gets no clip: a person is in it" in caplog.text
+    assert "visit v gets no clip: it shows people" in caplog.text
 
 
 def test_a_visit_without_frames_says_so(caplog: pytest.LogCaptureFixture) -> None:

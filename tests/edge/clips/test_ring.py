@@ -34,7 +34,7 @@ def test_the_bytes_are_a_limit_that_nothing_passes() -> None:
         assert ring.size_bytes <= 100
     assert times(ring.between(0, FOREVER)) == list(range(40, 50))
     ring.add(frame(50, 500))
-    assert times(ring.between(0, FOREVER)) == [50]  # one alone is kept, whatever its size
+    assert times(ring.between(0, FOREVER)) == [50]  # one alone is kept, of any size
 
 
 def test_time_that_goes_backwards_is_left_out() -> None:

@@ -4,7 +4,7 @@
 
 A network camera of 1920x1080 shows the photographs of the demo in turn, with one animal after the other, so visits
 follow each other without a pause. The camera of the measurement classifies whole frames, as nothing moves in them.
-Each variant runs in a process of its own with a store and the live page; turns follow each other. Memory is the peak
+Each variant runs in a separate process with a store and the live page; turns follow each other. Memory is the peak
 of the resident set (VmHWM), of the camera and of its encoder processes. Processor time of the encoders is that of the
 children that have ended. Processor time is comparable on a busy machine; frame rates and drops are not.
 """
@@ -141,7 +141,7 @@ def _cpu_s(pid: int) -> tuple[float, float]:
 
 
 def _metrics(port: int) -> dict[str, int]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:  # noqa: S310 - our own page
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
         text = answer.read().decode()
     return {name: int(float(value)) for name, value in re.findall(r"^trailcam_(\w+)_total (\S+)", text, re.MULTILINE)}
 

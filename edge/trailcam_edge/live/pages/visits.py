@@ -93,7 +93,7 @@ def visit_page(
 
 
 def _clip(event: EventRecord, name: str) -> Html | None:
-    """Return the player of a clip; nothing of it is fetched before somebody starts it."""
+    """Return the player of a clip; nothing of it is fetched before it is started."""
     if event.clip is None:
         return None
     before_s = -(event.clip_offset_s or 0.0)
