@@ -65,10 +65,8 @@ def collect_store(
         OfflineError: the connection is lost.
         HostError: the camera has no such store, or sends what no camera sends.
     """
-    known = []
-    for name in ("pictures", "clips"):
-        make_folder(folder / name)
-        known += [f"{name}/{path.name}" for path in sorted((folder / name).glob("[!.]*"))]
+    make_folder(folder / "pictures")
+    known = [f"{name}/{path.name}" for name in ("pictures", "clips") for path in sorted((folder / name).glob("[!.]*"))]
     program = importlib.resources.files("trailcam_deploy").joinpath("data/collect.py").read_text(encoding="utf-8")
     found = Collected(moved=moved)
     words = ["runuser", "-u", user, "--", python, "-I", "-c", program, store, str(budget_bytes)]
@@ -97,6 +95,7 @@ def _read(output: IO[bytes], folder: Path, budget_bytes: int, found: Collected) 
         limit = _MAX_DATABASE_BYTES if name == _DATABASE else budget_bytes - found.size_bytes
         if (name != _DATABASE and not _NAME.fullmatch(name)) or not 0 <= size <= limit:
             raise HostError(f"it sent {name[:100]!r} of {size} bytes, which no camera sends. Nothing of it was kept.")
+        make_folder((folder / name).parent)
         if not _write(output, folder / name, size, found.moved):
             return False
         if name != _DATABASE:

@@ -32,6 +32,7 @@ from trailcam_project.experiments.mjpeg_server import MjpegServer, in_turn
 _HOLD_S = 6.0  # of each photograph
 _SAMPLE_S = 0.02  # an encoder lives for a second
 _WARMUP_S = 15.0
+_START_S = 120.0
 _END_S = 60.0
 _CLIPS = "[clips]\n"
 _CONFIG = """
@@ -84,6 +85,7 @@ def measure(variant: str, source: str, seconds: float, more: str) -> CostReport:
         command = [sys.executable, "-m", "trailcam", "watch", "--config", str(config), "--visits"]
         camera = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
+            _wait_until_ready(port)
             _sample(camera.pid, _WARMUP_S)
             before, start_s = _metrics(port), time.monotonic()
             own_s, children_s = _cpu_s(camera.pid)
@@ -108,6 +110,23 @@ def measure(variant: str, source: str, seconds: float, more: str) -> CostReport:
             round((own_end_s - own_s) / took_s, 3),
             round((children_end_s - children_s) / took_s, 3),
         )
+
+
+def _wait_until_ready(port: int) -> None:
+    """Wait for the live page and the first frames.
+
+    Raises:
+        OSError: there is no page after two minutes.
+    """
+    end_s = time.monotonic() + _START_S
+    while True:
+        try:
+            if _metrics(port)["frames"] > 0:
+                return
+        except OSError:
+            if time.monotonic() > end_s:
+                raise
+        time.sleep(1.0)
 
 
 def _sample(pid: int, seconds: float) -> int:
