@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trailcam_core.errors import DeviceError
-from trailcam_edge.events import UPDATED, BlindTime, Moment, Visit, VisitChange
+from trailcam_edge.events import UPDATED, BlindTime, Clip, Moment, Visit, VisitChange
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.store_errors import LOCKED, StoreCorruptError, StoreUnavailableError
 
@@ -29,6 +29,7 @@ class RecorderLimits:
 
     max_waiting: int = 10_000
     max_pictures: int = 4
+    max_clips: int = 2
     retry_s: float = 30.0
     heartbeat_s: float = 60.0
 
@@ -44,7 +45,10 @@ class RecorderHealth:
     problem: str | None
 
 
-_Job = Visit | VisitChange | BlindTime
+_Job = Visit | VisitChange | BlindTime | Clip
+
+
+_EXTRAS = (VisitChange, Clip)  # not counted as events
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,15 @@ class Recorder:
             if self._has_many_pictures():
                 change = replace(change, visit=replace(change.visit, best_frame=None))
             self._add(change)
+
+    def clip(self, clip: Clip) -> bool:
+        """Queue a clip; return False, and drop it, while nothing can be stored or too many clips are waiting."""
+        with self._changed:
+            waiting = sum(isinstance(job, Clip) for job in self._jobs)
+            if self._problem is not None or waiting >= self._limits.max_clips:
+                return False
+            self._add(clip)
+            return True
 
     def blind(self, blind: BlindTime) -> None:
         """Queue a blind time."""
@@ -192,7 +205,7 @@ class Recorder:
             while self._jobs:
                 self._store_job(store, self._jobs[0])
                 with self._changed:
-                    self._stored += not isinstance(self._jobs.popleft(), VisitChange)
+                    self._stored += not isinstance(self._jobs.popleft(), _EXTRAS)
             self._recover(store)
         except StoreCorruptError as error:
             _log.error("%s", error)
@@ -221,6 +234,8 @@ class Recorder:
                 store.add_blind_time(job)
             elif isinstance(job, VisitChange):
                 store.add_change(job)
+            elif isinstance(job, Clip):
+                self._store_clip(store, job)
             else:
                 store.add_visit(job)
         except (StoreUnavailableError, StoreCorruptError):
@@ -230,7 +245,17 @@ class Recorder:
             if isinstance(job, Visit) and job.best_frame is not None:
                 self._store_job(store, replace(job, best_frame=None))
             else:
-                self._lost += not isinstance(job, VisitChange)
+                self._lost += not isinstance(job, _EXTRAS)
+
+    def _store_clip(self, store: EventStore, clip: Clip) -> None:
+        """Store a clip; a disk that does not take it costs the clip, because pictures and visits come first."""
+        try:
+            stored = store.add_clip(clip)
+        except StoreUnavailableError as error:
+            _log.error("visit %s gets no clip: %s", clip.visit_id, error)
+            return
+        if not stored:
+            _log.warning("visit %s gets no clip: its visit is gone, or there is no space in the store.", clip.visit_id)
 
     def _store_heartbeat(self, store: EventStore, closing: bool) -> None:
         heartbeat = self._heartbeat

@@ -159,6 +159,13 @@ CREATE TABLE answered (                         -- combined answer of the review
     verdict TEXT NOT NULL,
     disputed INTEGER NOT NULL                   -- 1 if reviewers differ
 ) STRICT;
+-- Clips: short videos of visits, in the folder ``clips``. A row is there for as long as its file.
+CREATE TABLE clips (
+    visit_id TEXT PRIMARY KEY,                  -- of ``open_visits`` or ``visits``
+    clip_bytes INTEGER NOT NULL,
+    offset_s REAL NOT NULL,                     -- from the start of the visit to the first frame, usually below 0
+    duration_s REAL NOT NULL
+) STRICT;
 CREATE INDEX visits_by_start ON visits (started_boot_id, started_monotonic_s, label);  -- pages: a day, the calendar
 CREATE INDEX pictures_by_label ON visits (label, confidence) WHERE picture_bytes > 0;  -- pages: the best picture
 CREATE INDEX pictures_by_confidence ON visits (confidence, label) WHERE picture_bytes > 0;  -- the least sure
@@ -197,6 +204,7 @@ _RULES = {  # condition of every row of a table
     "AND (latitude IS NULL OR (latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180))",
     "card_files": "length(fingerprint) = 16",
     "answered": "verdict IN ('confirmed', 'label', 'nothing', 'wrong', 'deleted') AND disputed IN (0, 1)",
+    "clips": "clip_bytes BETWEEN 1 AND 1e12 AND offset_s BETWEEN -1e9 AND 1e9 AND duration_s BETWEEN 0 AND 1e9",
     "sinks": f"event_id BETWEEN 0 AND {_LAST_VISIT} AND live_id BETWEEN 0 AND 1e15",
     "sqlite_sequence": "typeof(seq) = 'integer' AND seq BETWEEN 0 AND 1e15 "
     "AND name IN ('boots', 'clock_readings', 'visits', 'blind_times', 'watches', 'live_events', 'reviews')",
