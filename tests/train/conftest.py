@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from trailcam_core.datasets.run_directory import SplitRow
-from trailcam_train.fitting.multi_host import local_share
+from trailcam_train.fitting.gather import local_share
 from trailcam_train.fitting.phases import Task
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 

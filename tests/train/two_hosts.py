@@ -8,7 +8,8 @@ from pathlib import Path
 from tiny_training import main
 
 from trailcam_core.errors import TrainError
-from trailcam_train.fitting.multi_host import check_same_epoch, check_same_on_hosts, host_count, join_hosts
+from trailcam_train.fitting.gather import host_count
+from trailcam_train.fitting.multi_host import check_same_epoch, check_same_on_hosts, join_hosts
 
 folder, number = Path(sys.argv[1]), os.environ["KERAS_DISTRIBUTION_PROCESS_ID"]
 join_hosts()

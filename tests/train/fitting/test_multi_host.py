@@ -13,14 +13,12 @@ import numpy as np
 import pytest
 
 from trailcam_core.errors import TrainError
+from trailcam_train.fitting.gather import gather_batches, host_count, local_share
 from trailcam_train.fitting.launcher import Launcher, find_launcher
 from trailcam_train.fitting.multi_host import (
     check_devices,
     check_same_on_hosts,
-    gather_batches,
-    host_count,
     join_hosts,
-    local_share,
 )
 
 SCRIPT = Path(__file__).parents[1] / "two_hosts.py"
