@@ -58,7 +58,8 @@ class MemoryStream:
 
     def view(self, number: int) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]]:
         for start in range(0, len(self.rows), self.batch_size):
-            positions = np.arange(start, min(start + self.batch_size, len(self.rows)))
+            part = self.share.within(start, min(start + self.batch_size, len(self.rows)))
+            positions = np.arange(part.start, part.stop)
             yield np.stack([_picture(number, int(p)) for p in positions]), (positions % 3).astype(np.int32)
 
 
