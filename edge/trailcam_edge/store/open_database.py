@@ -216,7 +216,7 @@ def _set_rows_aside(connection: CheckedConnection, folder: Path, newest: int | N
             for row in take_out(connection, table, numbers)
         ]
         write_file(place / "rows.jsonl", "".join(rows).encode())
-        if found.get("visits"):
+        if found.get("visits") or found.get("samples"):
             _move_pictures(connection, folder / PICTURES_FOLDER, place / PICTURES_FOLDER)
         connection.execute("COMMIT")
     except BaseException as error:
@@ -229,7 +229,11 @@ def _set_rows_aside(connection: CheckedConnection, folder: Path, newest: int | N
 
 def _move_pictures(connection: sqlite3.Connection, pictures: Path, place: Path) -> None:
     """Move the pictures that have no row any more."""
-    kept = {name for (name,) in connection.execute("SELECT visit_id FROM visits WHERE picture_bytes > 0")}
+    names = (
+        "SELECT visit_id FROM visits WHERE picture_bytes > 0 "
+        "UNION ALL SELECT sample_id FROM samples WHERE picture_bytes > 0"
+    )
+    kept = {name for (name,) in connection.execute(names)}
     place.mkdir(0o755)
     for picture in pictures.glob("*.jpg"):
         if picture.stem not in kept:

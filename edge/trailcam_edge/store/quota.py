@@ -4,10 +4,11 @@ import shutil
 from dataclasses import dataclass
 
 from trailcam_edge.store.database import Database
+from trailcam_edge.store.disk.keeping import KeptVisit, choose_kept
 from trailcam_edge.store.disk.picture_folder import PictureFolder, size_on_disk
 from trailcam_edge.store.disk.retention import RetentionItem, allocate_deletions, choose_deletions
 from trailcam_edge.store.open_database import SET_ASIDE_FOLDER, folder_bytes
-from trailcam_edge.store.settings import StoreSettings
+from trailcam_edge.store.settings import CollectSettings, StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError
 
 _PAGE_BYTES = 4096
@@ -19,7 +20,22 @@ _ROWS_BATCH = 0.02
 _REVIEWS_BATCH = 1000
 _OLD_REVIEWS = (
     "DELETE FROM reviews WHERE review_id IN (SELECT review_id FROM reviews WHERE visit_id NOT IN "
-    "(SELECT visit_id FROM visits) ORDER BY review_id LIMIT ?) RETURNING review_id"
+    "(SELECT visit_id FROM visits UNION ALL SELECT sample_id FROM samples) ORDER BY review_id LIMIT ?) "
+    "RETURNING review_id"
+)
+_OLD_SAMPLES = (
+    "DELETE FROM samples WHERE number IN "
+    "(SELECT number FROM samples WHERE picture_bytes = 0 AND reviewed = 0 ORDER BY number LIMIT ?) RETURNING number"
+)
+# Key, name, label, bytes, confidence and time; the keys of samples are negative.
+_TIME = "coalesce({0}_wall_s, {0}_monotonic_s)"
+_PICTURED = (
+    "SELECT event_id, visit_id, label, picture_bytes, confidence, "  # noqa: S608 - constants
+    f"{_TIME.format('started')} FROM visits WHERE picture_bytes > 0"
+)
+_PICTURED_SAMPLES = (
+    "SELECT -number, sample_id, '[' || kind || ' sample]', picture_bytes, 0.0, "  # noqa: S608 - constants
+    f"{_TIME.format('taken')} FROM samples WHERE picture_bytes > 0"
 )
 
 
@@ -37,9 +53,16 @@ class StoreUsage:
 class Quota:
     """The disk quota of one store."""
 
-    def __init__(self, settings: StoreSettings, database: Database, pictures: PictureFolder) -> None:
+    def __init__(
+        self,
+        settings: StoreSettings,
+        database: Database,
+        pictures: PictureFolder,
+        collect: CollectSettings | None = None,
+    ) -> None:
         """Set the limit that SQLite enforces for its file."""
         self._settings = settings
+        self._collect = collect
         self._database = database
         self._pictures = pictures
         self._set_aside_bytes = folder_bytes(settings.folder / SET_ASIDE_FOLDER)
@@ -73,7 +96,9 @@ class Quota:
         return short <= freed or self._expire(short - freed + slack, spare_per_label=1) >= short - freed
 
     def reserve_rows(self) -> None:
-        """Delete rows if the database is close to its page limit: first reviews of visits that are gone, then visits.
+        """Delete rows if the database is close to its page limit.
+
+        Reviews of visits that are gone go first, then samples without picture and review, then visits.
 
         Raises:
             StoreUnavailableError: the disk is full, read-only or failing.
@@ -84,7 +109,7 @@ class Quota:
         counts = dict(self._database.rows("SELECT label, count(*) FROM visits GROUP BY label"))
         names: list[str] = []
         with self._database.transaction() as connection:
-            if list(connection.execute(_OLD_REVIEWS, (_REVIEWS_BATCH,))):
+            if any(list(connection.execute(query, (_REVIEWS_BATCH,))) for query in (_OLD_REVIEWS, _OLD_SAMPLES)):
                 return
             for label, number in allocate_deletions(counts, max(1, int(_ROWS_BATCH * sum(counts.values())))).items():
                 gone = connection.execute(
@@ -98,12 +123,12 @@ class Quota:
             self._pictures.remove(name)
 
     def _expire(self, needed_bytes: int, spare_per_label: int) -> int:
-        """Delete pictures by the retention rule and return the freed space."""
-        rows = self._database.rows(
-            "SELECT event_id, visit_id, label, picture_bytes FROM visits WHERE picture_bytes > 0"
-        )
-        kept = {row[0]: RetentionItem(row[0], row[2], row[0], size_on_disk(row[3])) for row in rows}
-        chosen = choose_deletions(kept.values(), needed_bytes, spare_per_label)
+        """Delete pictures by the retention rule, those to learn from last, and return the freed space."""
+        rows = self._database.rows(_PICTURED) + self._database.rows(_PICTURED_SAMPLES)
+        kept = {row[0]: RetentionItem(row[0], row[2], abs(row[0]), size_on_disk(row[3])) for row in rows}
+        visits = [KeptVisit(row[0], row[1], row[2], row[4], row[5]) for row in rows if row[0] > 0]
+        wanted = choose_kept(visits, self._collect) if self._collect is not None else frozenset()
+        chosen = choose_deletions(kept.values(), needed_bytes, spare_per_label, wanted)
         going = set(chosen)
         names = [row[1] for row in rows if row[0] in going]
         try:
@@ -120,10 +145,13 @@ class Quota:
 
     def _forget(self, event_ids: tuple[int, ...]) -> None:
         with self._database.transaction() as connection:
-            connection.executemany(
-                "UPDATE visits SET picture_bytes = 0, picture_state = 'expired' WHERE event_id = ?",
-                [(event_id,) for event_id in event_ids],
-            )
+            for table, keys in (
+                ("visits WHERE event_id", [(key,) for key in event_ids if key > 0]),
+                ("samples WHERE number", [(-key,) for key in event_ids if key < 0]),
+            ):
+                name, _, condition = table.partition(" ")
+                query = f"UPDATE {name} SET picture_bytes = 0, picture_state = 'expired' {condition} = ?"  # noqa: S608
+                connection.executemany(query, keys)
 
     def _remove(self, visit_ids: list[str]) -> None:
         with self._database.translated():

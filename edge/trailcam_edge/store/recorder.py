@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trailcam_core.errors import DeviceError
-from trailcam_edge.events import UPDATED, BlindTime, Moment, Visit, VisitChange
+from trailcam_edge.events import UPDATED, BlindTime, Moment, PictureSample, Visit, VisitChange
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.store_errors import LOCKED, StoreCorruptError, StoreUnavailableError
 
@@ -44,7 +44,7 @@ class RecorderHealth:
     problem: str | None
 
 
-_Job = Visit | VisitChange | BlindTime
+_Job = Visit | VisitChange | BlindTime | PictureSample
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,12 @@ class Recorder:
             if self._has_many_pictures():
                 change = replace(change, visit=replace(change.visit, best_frame=None))
             self._add(change)
+
+    def sample(self, sample: PictureSample) -> None:
+        """Queue a picture of a time without a visit; it is dropped while too many pictures wait."""
+        with self._changed:
+            if not self._has_many_pictures():
+                self._add(sample)
 
     def blind(self, blind: BlindTime) -> None:
         """Queue a blind time."""
@@ -192,7 +198,7 @@ class Recorder:
             while self._jobs:
                 self._store_job(store, self._jobs[0])
                 with self._changed:
-                    self._stored += not isinstance(self._jobs.popleft(), VisitChange)
+                    self._stored += not isinstance(self._jobs.popleft(), VisitChange | PictureSample)
             self._recover(store)
         except StoreCorruptError as error:
             _log.error("%s", error)
@@ -221,6 +227,8 @@ class Recorder:
                 store.add_blind_time(job)
             elif isinstance(job, VisitChange):
                 store.add_change(job)
+            elif isinstance(job, PictureSample):
+                store.add_sample(job)
             else:
                 store.add_visit(job)
         except (StoreUnavailableError, StoreCorruptError):
@@ -230,7 +238,7 @@ class Recorder:
             if isinstance(job, Visit) and job.best_frame is not None:
                 self._store_job(store, replace(job, best_frame=None))
             else:
-                self._lost += not isinstance(job, VisitChange)
+                self._lost += not isinstance(job, VisitChange | PictureSample)
 
     def _store_heartbeat(self, store: EventStore, closing: bool) -> None:
         heartbeat = self._heartbeat
@@ -271,6 +279,8 @@ class Recorder:
 
 
 def _picture_of(job: _Job) -> "Image | None":
+    if isinstance(job, PictureSample):
+        return job.picture
     visit = job.visit if isinstance(job, VisitChange) else job
     return visit.best_frame if isinstance(visit, Visit) else None
 

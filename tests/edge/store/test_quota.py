@@ -62,7 +62,10 @@ class FakeDatabase:
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         if "GROUP BY label" in query:
             return list(Counter(self._pictures.kept.values()).items())
-        return [(number, str(number), label, BLOCK) for number, label in reversed(self._pictures.kept.items())]
+        if "FROM samples" in query:
+            return []
+        kept = reversed(self._pictures.kept.items())
+        return [(number + 1, str(number), label, BLOCK, 0.9, float(number)) for number, label in kept]
 
     @contextmanager
     def transaction(self) -> Iterator["FakeDatabase"]:
@@ -72,8 +75,8 @@ class FakeDatabase:
         yield self
 
     def execute(self, query: str, values: tuple[str, int]) -> list[tuple[str, int]]:
-        """Delete the oldest rows of a label; every second one has a picture. There are no reviews."""
-        if "FROM reviews" in query:
+        """Delete the oldest rows of a label; every second one has a picture. There are no reviews and no samples."""
+        if "FROM reviews" in query or "FROM samples" in query:
             return []
         label, number = values
         self.rows_deleted.append(values)
@@ -85,7 +88,7 @@ class FakeDatabase:
         yield
 
     def executemany(self, query: str, rows: Sequence[tuple[int]]) -> None:
-        self._pictures.steps += [f"note {number}" for (number,) in rows]
+        self._pictures.steps += [f"note {number - 1}" for (number,) in rows]
 
 
 @pytest.fixture
