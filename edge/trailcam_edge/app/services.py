@@ -11,11 +11,12 @@ from contextlib import ExitStack
 from functools import partial
 
 from trailcam_core.files.secret_file import read_secret
+from trailcam_edge.app.collector import Collector
 from trailcam_edge.app.reports import DeviceReports
 from trailcam_edge.app.sinks import SinkParts, open_sinks
 from trailcam_edge.clips.service import Clips
 from trailcam_edge.config.camera_toml import Config
-from trailcam_edge.events import BlindTime, Moment, SuppressedVisit, Visit, VisitChange
+from trailcam_edge.events import UNKNOWN, BlindTime, Moment, SuppressedVisit, Visit, VisitChange
 from trailcam_edge.events.clock import Clock, SystemClock
 from trailcam_edge.live.access import Access, new_token, parse_address
 from trailcam_edge.live.server import LiveServer, serve_live
@@ -70,10 +71,12 @@ class DeviceServices:
         self._workers: list[SinkWorker] = []
         self._recorder: Recorder | None = None
         self._server: LiveServer | None = None
+        self._collector: Collector | None = None
         with ExitStack() as undo:  # close what is open if the rest cannot be opened
             undo.callback(self.close)
             if config.store is not None:
-                self._recorder = Recorder(partial(EventStore, config.store), self._now)
+                self._recorder = Recorder(partial(EventStore, config.store, config.collect), self._now)
+                self._collector = self._make_collector(config, self._recorder)
                 if config.live is not None and self._recorder.store is not None:
                     self._load_counts(self._recorder.store)
                 self._reports.connect(self._recorder, self._workers)
@@ -110,6 +113,8 @@ class DeviceServices:
             self._handle_frame(event, bundle)
         elif isinstance(event, BlindTime):
             self._reports.add_blind_time(event)
+            if self._collector is not None:
+                self._collector.interrupt()
             if self._recorder is not None:
                 self._recorder.blind(event)
         elif isinstance(event, VisitChange):
@@ -157,6 +162,8 @@ class DeviceServices:
         if self._clips is not None:
             self._clips.frame(result.outcome, result.frame.timestamp_s)
         self._reports.add_frame(result, bundle)
+        if self._collector is not None:
+            self._collector.see(result, bundle)
         if self._server is not None:
             self._reports.view.show(result)
         now_s = time.monotonic()
@@ -177,6 +184,12 @@ class DeviceServices:
             self._recorder.visit(visit)
         has_picture = self._recorder is not None and visit.best_frame is not None
         self._reports.counts.add(visit, has_picture=has_picture)
+
+    def _make_collector(self, config: Config, recorder: Recorder) -> Collector | None:
+        """Return what draws pictures of times without a visit, None if nothing of these is to be kept."""
+        rules, is_visit = config.visits, UNKNOWN in config.visits.reported_outcomes
+        made = Collector(config.collect, self._clock, rules.cool_down_s, recorder.sample, not is_visit)
+        return made if made.is_on else None
 
     def _serve(self, live: LiveSettings) -> LiveServer:
         address = parse_address(live.address)

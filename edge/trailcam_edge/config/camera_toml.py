@@ -23,7 +23,7 @@ from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.sinks.actions.settings import ActionSettings
 from trailcam_edge.sinks.notify.settings import NotifySettings
 from trailcam_edge.sinks.settings import SinksSettings
-from trailcam_edge.store.settings import StoreSettings
+from trailcam_edge.store.settings import CollectSettings, StoreSettings
 from trailcam_edge.update.settings import UpdateSettings
 
 _log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class Config(LoopSettings):
 
     model: ModelSettings = field(default_factory=ModelSettings)
     store: StoreSettings | None = None
+    collect: CollectSettings = field(default_factory=CollectSettings)
     sinks: SinksSettings = field(default_factory=SinksSettings)
     notify: Mapping[str, NotifySettings] = field(default_factory=lambda: MappingProxyType({}))
     actions: Mapping[str, ActionSettings] = field(default_factory=lambda: MappingProxyType({}))
@@ -67,6 +68,8 @@ class Config(LoopSettings):
             raise FieldError("sinks", "[sinks] needs [store]: events wait there while a sink is unreachable")
         if self.clips is not None and self.store is None:
             raise FieldError("clips", "[clips] needs [store]: clips are kept there")
+        if self.store is None and (self.collect.quiet_per_day or self.collect.unknown_per_day):
+            raise FieldError("collect", "[collect] needs [store]: its pictures are kept there")
         for section in ("notify", "actions"):
             names = getattr(self, section)
             if names and self.store is None:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 
 from trailcam_core.files.atomic import make_folder, sync_directory
-from trailcam_edge.events import BlindTime, Clip, Moment, Visit, VisitChange
+from trailcam_edge.events import BlindTime, Clip, Moment, PictureSample, Visit, VisitChange
 from trailcam_edge.store.database import Database, insert, moment_columns, moment_values, open_or_replace, visit_values
 from trailcam_edge.store.disk.exif import add_exif
 from trailcam_edge.store.disk.picture_folder import PictureFolder, encode_jpeg
@@ -21,8 +21,9 @@ from trailcam_edge.store.quota import Quota, StoreUsage
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
 from trailcam_edge.store.reviews.records import NewReview
+from trailcam_edge.store.reviews.samples import add_sample, remove_refused
 from trailcam_edge.store.reviews.tables import Saved, insert_reviews, undo_reviews
-from trailcam_edge.store.settings import StoreSettings
+from trailcam_edge.store.settings import CollectSettings, StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreCorruptError, StoreUnavailableError, translate_error
 from trailcam_edge.store.wall_time import wall_of_picture
 
@@ -36,11 +37,12 @@ class EventStore:
     ``StoreCorruptError`` if the database is damaged (close the store and reopen it: the database is set aside).
     """
 
-    def __init__(self, settings: StoreSettings) -> None:
+    def __init__(self, settings: StoreSettings, collect: CollectSettings | None = None) -> None:
         """Open a store, create it, or recover it after a power cut.
 
         Args:
             settings: the folder, which is created if it is missing, and its limits.
+            collect: which pictures are deleted last; None makes no difference between them.
 
         Raises:
             StoreUnavailableError: the disk is full, read-only or failing.
@@ -62,7 +64,7 @@ class EventStore:
             raise
         try:
             clips = PictureFolder(folder / CLIPS_FOLDER, ".mp4")
-            self._quota = Quota(settings, self._database, self._pictures, clips)
+            self._quota = Quota(settings, self._database, self._pictures, clips, collect)
             self.queue = LiveQueue(self._database, self._guard)
             self._open = OpenVisits(self._database)
             self._sweep()
@@ -120,6 +122,15 @@ class EventStore:
         with self._guard:
             return self._quota.add_clip(clip)
 
+    def add_sample(self, sample: PictureSample) -> bool:
+        """Store a picture of a time without a visit; return False if there is no room for it.
+
+        Raises:
+            ValueError: see ``add_visit``.
+        """
+        with self._guard:
+            return add_sample(self._database, self._quota, self._pictures, self._quality, sample)
+
     def add_blind_time(self, blind: BlindTime) -> None:
         """Store a blind time."""
         with self._guard, self._database.transaction([blind.started, blind.ended]) as connection:
@@ -156,7 +167,9 @@ class EventStore:
         with self._guard:
             self._quota.reserve_rows()
             with self._database.transaction():
-                return insert_reviews(self._database.connection, reviews, unix_s)
+                saved = insert_reviews(self._database.connection, reviews, unix_s)
+            remove_refused(self._database, self._pictures, [review.visit_id for review in reviews])
+            return saved
 
     def undo_reviews(self, review_ids: Sequence[int], reviewer: str, origin: str, unix_s: float | None) -> int:
         """Give a reviewer the answers that these rows replaced, as new rows; return how many."""
@@ -217,7 +230,11 @@ class EventStore:
         closed = self._open.close_all(self._pictures.size_bytes)
         if closed:
             _log.info("%d visits were open when the camera ended; they are closed with what was known.", closed)
-        known = dict(self._database.rows("SELECT visit_id, picture_bytes FROM visits WHERE picture_bytes > 0"))
+        known = {
+            name: size
+            for table, key in (("visits", "visit_id"), ("samples", "sample_id"))
+            for name, size in self._database.rows(f"SELECT {key}, picture_bytes FROM {table} WHERE picture_bytes > 0")  # noqa: S608 - constants
+        }
         self._quota.sweep_clips()
         with self._database.translated():
             swept = self._pictures.sweep(known)
@@ -226,10 +243,9 @@ class EventStore:
                 "%s: %d pictures are gone; their events are still listed.", self._pictures.path, len(swept.missing)
             )
             with self._database.transaction() as connection:
-                connection.executemany(
-                    "UPDATE visits SET picture_bytes = 0, picture_state = 'missing' WHERE visit_id = ?",
-                    [(visit_id,) for visit_id in swept.missing],
-                )
+                for key in ("visits SET {} WHERE visit_id", "samples SET {} WHERE sample_id"):
+                    change = key.format("picture_bytes = 0, picture_state = 'missing'")
+                    connection.executemany(f"UPDATE {change} = ?", [(name,) for name in swept.missing])
 
     def _write_picture(self, visit: Visit) -> tuple[int, str]:
         """Write the picture and return its size and state; without space it is dropped."""

@@ -221,7 +221,7 @@ def _set_rows_aside(connection: CheckedConnection, folder: Path, newest: int | N
             for row in take_out(connection, table, numbers)
         ]
         write_file(place / "rows.jsonl", "".join(rows).encode())
-        if found.get("visits"):
+        if found.get("visits") or found.get("samples"):
             _move_files(connection, _PICTURES, folder / PICTURES_FOLDER, place / PICTURES_FOLDER)
         if found.get("visits") or found.get("clips"):
             _move_files(connection, _CLIPS, folder / CLIPS_FOLDER, place / CLIPS_FOLDER)

@@ -3,13 +3,15 @@
 import logging
 import shutil
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from trailcam_edge.events import Clip
 from trailcam_edge.store.database import Database, insert
+from trailcam_edge.store.disk.keeping import KeptVisit, choose_kept
 from trailcam_edge.store.disk.picture_folder import PictureFolder, size_on_disk
 from trailcam_edge.store.disk.retention import RetentionItem, allocate_deletions, choose_deletions
 from trailcam_edge.store.open_database import SET_ASIDE_FOLDER, folder_bytes
-from trailcam_edge.store.settings import StoreSettings
+from trailcam_edge.store.settings import CollectSettings, StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError
 
 _log = logging.getLogger(__name__)
@@ -23,13 +25,45 @@ _ROWS_BATCH = 0.02
 _REVIEWS_BATCH = 1000
 _OLD_REVIEWS = (
     "DELETE FROM reviews WHERE review_id IN (SELECT review_id FROM reviews WHERE visit_id NOT IN "
-    "(SELECT visit_id FROM visits) ORDER BY review_id LIMIT ?) RETURNING review_id"
+    "(SELECT visit_id FROM visits UNION ALL SELECT sample_id FROM samples) ORDER BY review_id LIMIT ?) "
+    "RETURNING review_id"
+)
+_OLD_SAMPLES = (
+    "DELETE FROM samples WHERE number IN "
+    "(SELECT number FROM samples WHERE picture_bytes = 0 AND reviewed = 0 ORDER BY number LIMIT ?) RETURNING number"
+)
+# Number, name, label, bytes, confidence and time.
+_TIME = "coalesce({0}_wall_s, {0}_monotonic_s)"
+_PICTURED = (
+    "SELECT event_id, visit_id, label, picture_bytes, confidence, "  # noqa: S608 - constants
+    f"{_TIME.format('started')} FROM visits WHERE picture_bytes > 0"
+)
+_PICTURED_SAMPLES = (
+    "SELECT number, sample_id, '[' || kind || ' sample]', picture_bytes, 0.0, "  # noqa: S608 - constants
+    f"{_TIME.format('taken')} FROM samples WHERE picture_bytes > 0"
 )
 _IS_THERE = "SELECT 1 FROM visits WHERE visit_id = ?1 UNION SELECT 1 FROM open_visits WHERE visit_id = ?1"
 _OF_NO_VISIT = "DELETE FROM clips WHERE visit_id NOT IN (SELECT visit_id FROM visits)"
 _OF_DELETED = " AND visit_id NOT IN (SELECT visit_id FROM open_visits) RETURNING visit_id"
-_PICTURE_ITEMS = "SELECT event_id, visit_id, label, picture_bytes FROM visits WHERE picture_bytes > 0"
-_CLIP_ITEMS = "SELECT event_id, visit_id, label, clip_bytes FROM clips JOIN visits USING (visit_id)"
+_CLIP_ITEMS = "SELECT event_id, visit_id, label, clip_bytes, 0.0, 0.0 FROM clips JOIN visits USING (visit_id)"
+_GONE = "SET picture_bytes = 0, picture_state = 'expired'"
+_FORGET = {  # of each table: the column of its names, and what happens to its row when a file is deleted
+    "visits": ("visit_id", f"UPDATE visits {_GONE}"),
+    "samples": ("sample_id", f"UPDATE samples {_GONE}"),
+    "clips": ("visit_id", "DELETE FROM clips"),
+}
+
+
+class _File(NamedTuple):
+    """A picture or clip, named in ``table``. ``number`` grows with time."""
+
+    table: str
+    number: int
+    name: str
+    label: str
+    size_bytes: int
+    confidence: float
+    time_s: float
 
 
 @dataclass(frozen=True)
@@ -53,10 +87,16 @@ class Quota:
     """The disk quota of one store."""
 
     def __init__(
-        self, settings: StoreSettings, database: Database, pictures: PictureFolder, clips: PictureFolder
+        self,
+        settings: StoreSettings,
+        database: Database,
+        pictures: PictureFolder,
+        clips: PictureFolder,
+        collect: CollectSettings | None = None,
     ) -> None:
         """Set the limit that SQLite enforces for its file."""
         self._settings = settings
+        self._collect = collect
         self._database = database
         self._pictures = pictures
         self._clips = clips
@@ -127,10 +167,12 @@ class Quota:
             swept = self._clips.sweep(known)
         if swept.missing:
             _log.warning("%s: %d clips are gone.", self._clips.path, len(swept.missing))
-            self._forget([], list(swept.missing))
+            self._forget([_File("clips", 0, name, "", 0, 0.0, 0.0) for name in swept.missing])
 
     def reserve_rows(self) -> None:
-        """Delete rows if the database is close to its page limit: first reviews of visits that are gone, then visits.
+        """Delete rows if the database is close to its page limit.
+
+        Reviews of visits that are gone go first, then samples without picture and review, then visits.
 
         Raises:
             StoreUnavailableError: the disk is full, read-only or failing.
@@ -141,7 +183,7 @@ class Quota:
         counts = dict(self._database.rows("SELECT label, count(*) FROM visits GROUP BY label"))
         names: list[str] = []
         with self._database.transaction() as connection:
-            if list(connection.execute(_OLD_REVIEWS, (_REVIEWS_BATCH,))):
+            if any(list(connection.execute(query, (_REVIEWS_BATCH,))) for query in (_OLD_REVIEWS, _OLD_SAMPLES)):
                 return
             for label, number in allocate_deletions(counts, max(1, int(_ROWS_BATCH * sum(counts.values())))).items():
                 gone = connection.execute(
@@ -157,36 +199,52 @@ class Quota:
     def _expire(self, needed_bytes: int, spare_per_label: int, clips_only: bool = False) -> int:
         """Delete pictures and clips by the retention rule and return the freed space.
 
-        Both are items of one list: the clip of a visit goes right before its picture.
+        All are items of one list: the clip of a visit goes right before its picture. Pictures to learn from go last.
         """
-        rows = [(2 * row[0], *row[1:]) for row in self._database.rows(_CLIP_ITEMS)]
+        files = [_File("clips", *row) for row in self._database.rows(_CLIP_ITEMS)]
         if not clips_only:
-            rows += [(2 * row[0] + 1, *row[1:]) for row in self._database.rows(_PICTURE_ITEMS)]
-        kept = {row[0]: RetentionItem(row[0], row[2], row[0], size_on_disk(row[3])) for row in rows}
-        chosen = choose_deletions(kept.values(), needed_bytes, spare_per_label)
-        going = set(chosen)
-        pictures, clips = (
-            [row[1] for row in rows if row[0] in going and row[0] % 2 == is_picture] for is_picture in (1, 0)
-        )
+            files += [_File("visits", *row) for row in self._database.rows(_PICTURED)]
+            files += [_File("samples", *row) for row in self._database.rows(_PICTURED_SAMPLES)]
+        kept = [
+            RetentionItem(key, file.label, 2 * file.number + (file.table != "clips"), size_on_disk(file.size_bytes))
+            for key, file in enumerate(files)
+        ]
+        chosen = choose_deletions(kept, needed_bytes, spare_per_label, self._to_learn_from(files))
+        going = [files[key] for key in chosen]
         try:
-            self._forget(pictures, clips)
+            self._forget(going)
         except StoreUnavailableError as error:
             if error.reason != DISK_FULL:
                 raise
             # Not even the update of the rows fits. Deleting the files first frees space for it; the sweep at the next
             # start repairs a power cut in between.
-            self._remove(pictures, clips)
-            self._forget(pictures, clips)
-        self._remove(pictures, clips)
+            self._remove_files(going)
+            self._forget(going)
+        self._remove_files(going)
         return sum(kept[key].size_bytes for key in chosen)
 
-    def _forget(self, pictures: list[str], clips: list[str]) -> None:
+    def _to_learn_from(self, files: list["_File"]) -> frozenset[int]:
+        """Return the positions of the pictures of visits that ``[collect]`` names."""
+        if self._collect is None:
+            return frozenset()
+        visits = [
+            KeptVisit(key, file.name, file.label, file.confidence, file.time_s)
+            for key, file in enumerate(files)
+            if file.table == "visits"
+        ]
+        return choose_kept(visits, self._collect)
+
+    def _forget(self, files: list["_File"]) -> None:
         with self._database.transaction() as connection:
-            connection.executemany(
-                "UPDATE visits SET picture_bytes = 0, picture_state = 'expired' WHERE visit_id = ?",
-                [(visit_id,) for visit_id in pictures],
-            )
-            connection.executemany("DELETE FROM clips WHERE visit_id = ?", [(visit_id,) for visit_id in clips])
+            for table, (key, change) in _FORGET.items():
+                names = [(file.name,) for file in files if file.table == table]
+                connection.executemany(f"{change} WHERE {key} = ?", names)
+
+    def _remove_files(self, files: list["_File"]) -> None:
+        self._remove(
+            [file.name for file in files if file.table != "clips"],
+            [file.name for file in files if file.table == "clips"],
+        )
 
     def _remove(self, pictures: list[str], clips: list[str]) -> None:
         with self._database.translated():

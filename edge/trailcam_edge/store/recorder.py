@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trailcam_core.errors import DeviceError
-from trailcam_edge.events import UPDATED, BlindTime, Clip, Moment, Visit, VisitChange
+from trailcam_edge.events import UPDATED, BlindTime, Clip, Moment, PictureSample, Visit, VisitChange
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.store_errors import LOCKED, StoreCorruptError, StoreUnavailableError
 
@@ -45,10 +45,10 @@ class RecorderHealth:
     problem: str | None
 
 
-_Job = Visit | VisitChange | BlindTime | Clip
+_Job = Visit | VisitChange | BlindTime | Clip | PictureSample
 
 
-_EXTRAS = (VisitChange, Clip)  # not counted as events
+_EXTRAS = (VisitChange, Clip, PictureSample)  # not counted as events
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,12 @@ class Recorder:
                 return False
             self._add(clip)
             return True
+
+    def sample(self, sample: PictureSample) -> None:
+        """Queue a picture of a time without a visit; it is dropped while too many pictures wait."""
+        with self._changed:
+            if not self._has_many_pictures():
+                self._add(sample)
 
     def blind(self, blind: BlindTime) -> None:
         """Queue a blind time."""
@@ -236,6 +242,8 @@ class Recorder:
                 store.add_change(job)
             elif isinstance(job, Clip):
                 self._store_clip(store, job)
+            elif isinstance(job, PictureSample):
+                store.add_sample(job)
             else:
                 store.add_visit(job)
         except (StoreUnavailableError, StoreCorruptError):
@@ -296,6 +304,8 @@ class Recorder:
 
 
 def _picture_of(job: _Job) -> "Image | None":
+    if isinstance(job, PictureSample):
+        return job.picture
     visit = job.visit if isinstance(job, VisitChange) else job
     return visit.best_frame if isinstance(visit, Visit) else None
 

@@ -145,11 +145,11 @@ ALTER TABLE sinks ADD COLUMN memory TEXT NOT NULL DEFAULT '';     -- JSON: what 
 -- Reviews: answers of people, beside the events and never over them. Rows are only added.
 CREATE TABLE reviews (
     review_id INTEGER PRIMARY KEY AUTOINCREMENT, -- order of storing: the newest of each reviewer counts
-    visit_id TEXT NOT NULL,                     -- no reference: a review outlives the row of its visit
+    visit_id TEXT NOT NULL,                     -- or a sample; no reference: a review outlives the row of its visit
     reviewer TEXT NOT NULL,
     verdict TEXT NOT NULL,                      -- confirmed, label, nothing, wrong, deleted, withdrawn
     label TEXT,                                 -- the other label; NULL with every other verdict
-    chosen TEXT NOT NULL,                       -- why it was reviewed: random, unsure, unknown, rare, list
+    chosen TEXT NOT NULL,                       -- why it was reviewed: random, unsure, unknown, rare, quiet, list
     origin TEXT NOT NULL,                       -- from where
     reviewed_wall_s REAL                        -- Unix time; NULL while the clock was not set
 ) STRICT;
@@ -166,6 +166,24 @@ CREATE TABLE clips (
     offset_s REAL NOT NULL,                     -- from the start of the visit to the first frame, usually below 0
     duration_s REAL NOT NULL
 ) STRICT;
+-- Collected: pictures of times without a visit, and what is left to review.
+CREATE TABLE samples (
+    number INTEGER PRIMARY KEY,                 -- order of storing
+    sample_id TEXT NOT NULL UNIQUE,             -- its picture is pictures/SAMPLE_ID.jpg
+    kind TEXT NOT NULL,                         -- quiet (a random moment), unknown (something without a label)
+    taken_boot_id TEXT NOT NULL REFERENCES boots (boot_id), taken_monotonic_s REAL NOT NULL, taken_wall_s REAL,
+    bundle TEXT NOT NULL,
+    per_day REAL NOT NULL,                      -- rate of the draws
+    outcome TEXT,                               -- of the model at that moment; NULL if nothing moved
+    box_x REAL, box_y REAL, box_width REAL, box_height REAL, picture_bytes INTEGER NOT NULL,  -- as in ``visits``
+    picture_state TEXT NOT NULL,
+    reviewed INTEGER NOT NULL DEFAULT 0         -- 1 if an answer counts
+) STRICT;
+CREATE INDEX samples_by_kind ON samples (kind, sample_id);
+ALTER TABLE visits ADD COLUMN reviewed INTEGER NOT NULL DEFAULT 0;  -- 1 if an answer counts: derived from ``reviews``
+CREATE INDEX unreviewed_by_confidence ON visits (confidence, event_id) WHERE picture_bytes > 0 AND reviewed = 0;
+CREATE INDEX unreviewed_by_label ON visits (label, event_id) WHERE picture_bytes > 0 AND reviewed = 0;
+CREATE INDEX unreviewed ON visits (event_id) WHERE picture_bytes > 0 AND reviewed = 0;
 CREATE INDEX visits_by_start ON visits (started_boot_id, started_monotonic_s, label);  -- pages: a day, the calendar
 CREATE INDEX pictures_by_label ON visits (label, confidence) WHERE picture_bytes > 0;  -- pages: the best picture
 CREATE INDEX pictures_by_confidence ON visits (confidence, label) WHERE picture_bytes > 0;  -- the least sure
@@ -181,24 +199,29 @@ _MOMENT = (
 )
 _SPAN = f"{_MOMENT.format('started')} AND {_MOMENT.format('ended')}"
 _LAST_VISIT = "(SELECT coalesce(max(seq), 1e15) FROM sqlite_sequence WHERE name = 'visits')"
+_PICTURE = (
+    "picture_bytes BETWEEN 0 AND 1e12 AND picture_state IN ('kept', 'none', 'dropped', 'expired', 'missing') "
+    "AND (picture_state = 'kept') = (picture_bytes > 0)"
+)
+_SIDES = "box_x, box_y, box_width, box_height"
+_BOX = f"(coalesce({_SIDES}) IS NULL OR min({_SIDES}) >= -0.001 AND max({_SIDES}) <= 1.001)"
 _VALUES = (
     f"{_SPAN} AND confidence BETWEEN -0.001 AND 1.001 AND votes BETWEEN 0 AND 1e12 "
-    "AND frames BETWEEN 0 AND 1e12 AND latency_ms BETWEEN 0 AND 1e12 AND picture_bytes BETWEEN 0 AND 1e12 "
-    "AND picture_state IN ('kept', 'none', 'dropped', 'expired', 'missing') "
-    "AND (picture_state = 'kept') = (picture_bytes > 0) "
-    "AND (coalesce(box_x, box_y, box_width, box_height) IS NULL OR min(box_x, box_y, box_width, box_height) >= -0.001 "
-    "AND max(box_x, box_y, box_width, box_height) <= 1.001)"
+    f"AND frames BETWEEN 0 AND 1e12 AND latency_ms BETWEEN 0 AND 1e12 AND {_PICTURE} AND {_BOX}"
 )
 _RULES = {  # condition of every row of a table
     "boots": "last_monotonic_s BETWEEN -1e9 AND 1e9",
     "clock_readings": "monotonic_s BETWEEN -1e9 AND 1e9 AND wall_s BETWEEN 946684800 AND 4102444800",
-    "visits": f"{_VALUES} AND (picture_offset_s IS NULL OR picture_offset_s BETWEEN 0 AND 1e9)",
+    "visits": f"{_VALUES} AND (picture_offset_s IS NULL OR picture_offset_s BETWEEN 0 AND 1e9) AND reviewed IN (0, 1)",
+    "samples": f"{_MOMENT.format('taken')} AND kind IN ('quiet', 'unknown') AND per_day BETWEEN 0 AND 1000 "
+    f"AND {_PICTURE} AND {_BOX} AND reviewed IN (0, 1)",
     "open_visits": _VALUES,
     "live_events": "kind IN ('opened', 'updated') AND after_event_id BETWEEN 0 AND 1e15",
     "blind_times": _SPAN,
     "watches": f"{_SPAN} AND frames BETWEEN 0 AND 1e12",
     "reviews": "verdict IN ('confirmed', 'label', 'nothing', 'wrong', 'deleted', 'withdrawn') "
-    "AND (verdict = 'label') = (label IS NOT NULL) AND chosen IN ('random', 'unsure', 'unknown', 'rare', 'list') "
+    "AND (verdict = 'label') = (label IS NOT NULL) "
+    "AND chosen IN ('random', 'unsure', 'unknown', 'rare', 'quiet', 'list') "
     "AND (reviewed_wall_s IS NULL OR reviewed_wall_s BETWEEN 946684800 AND 4102444800)",
     "stations": "length(deployment_id) BETWEEN 1 AND 200 AND (latitude IS NULL) = (longitude IS NULL) "
     "AND (latitude IS NULL OR (latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180))",

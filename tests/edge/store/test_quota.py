@@ -62,9 +62,10 @@ class FakeDatabase:
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         if "GROUP BY label" in query:
             return list(Counter(self._pictures.kept.values()).items())
-        if "clips" in query:
+        if "clips" in query or "FROM samples" in query:
             return []
-        return [(number, str(number), label, BLOCK) for number, label in reversed(self._pictures.kept.items())]
+        kept = reversed(self._pictures.kept.items())
+        return [(number, str(number), label, BLOCK, 0.9, float(number)) for number, label in kept]
 
     @contextmanager
     def transaction(self) -> Iterator["FakeDatabase"]:
@@ -74,8 +75,8 @@ class FakeDatabase:
         yield self
 
     def execute(self, query: str, values: tuple[str, int] = ("", 0)) -> list[tuple[str, int]]:
-        """Delete the oldest rows of a label; every second one has a picture. There are no reviews and no clips."""
-        if "FROM reviews" in query or "FROM clips" in query:
+        """Delete the oldest rows of a label; every second one has a picture. No reviews, samples and clips."""
+        if any(f"FROM {table}" in query for table in ("reviews", "samples", "clips")):
             return []
         label, number = values
         self.rows_deleted.append(values)

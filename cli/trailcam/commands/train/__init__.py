@@ -126,6 +126,9 @@ def _report_idle_gpus(backend: str) -> None:
     from trailcam_train.models.runtime import has_gpu
 
     gpus = len([path for path in _DEVICES.glob("nvidia*") if path.name.removeprefix("nvidia").isdecimal()])
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        gpus = min(gpus, len([name for name in chosen.split(",") if name.strip() not in ("", "-1")]))
     used = 0 if not has_gpu() else (gpus if backend == "jax" else 1)
     if gpus > used:
         cure = "KERAS_BACKEND=jax trains on all of them" if used else f"install a {backend} that supports them"
