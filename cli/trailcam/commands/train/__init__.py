@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from trailcam.commands.train.proposal import print_recipes, take_proposal
 from trailcam.logs import configure_logging
+from trailcam.process.child import continue_in_child, end_without_libraries
 from trailcam.process.native_log import quiet_native_log
 from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam.progress import job_progress
-from trailcam_core.errors import TrainError
+from trailcam_core.errors import TrailcamError, TrainError
 from trailcam_core.jobs.progress import Progress
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 _INTERRUPTED = 130
+_LOST_HOST = (
+    "trailcam: another host of this training does not respond, and JAX's messages are above. The checkpoints of the "
+    'last finished epoch are kept: go on with "trailcam train --resume RUN" on every host.'
+)
 _DEVICES = Path("/dev")  # where the driver of NVIDIA puts one file for each GPU
 
 
@@ -84,6 +89,24 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, or resume a training, and print the result."""
     configure_logging()
     prepare_tensorflow()
+    from trailcam_train.fitting.launcher import find_launcher
+
+    launcher = find_launcher(os.environ, arguments.hosts == "auto")
+    several = launcher is not None and launcher.count > 1
+    if several and (code := continue_in_child(_LOST_HOST)) is not None:
+        return code
+    try:
+        code = _run(arguments)
+    except (TrailcamError, OSError):
+        if several:
+            end_without_libraries(1)  # JAX would wait for the others, who wait for this host, and then abort
+        raise
+    if several and code:
+        end_without_libraries(code)
+    return code
+
+
+def _run(arguments: argparse.Namespace) -> int:
     _wake_backend(arguments.hosts == "auto")
     if arguments.recipes:
         print_recipes(arguments.data, arguments.label_map)
