@@ -17,7 +17,7 @@ from trailcam_archive.batch.pool import Result
 from trailcam_archive.batch.references import shown
 from trailcam_archive.batch.tasks import ROWS_VERSION, AnalysisSettings, Task
 from trailcam_archive.cluster.ray_actor import ArchiveActor
-from trailcam_archive.rows.record import failed
+from trailcam_archive.rows.record import failed, record_from_json
 from trailcam_core.errors import DeviceError
 from trailcam_core.errors.install_command import install_command
 from trailcam_core.network.secrets import mask_address
@@ -163,7 +163,7 @@ class RayPool:
             self._lose(actor, error)
             return
         if reference in actor.calls:
-            self._finished += zip(actor.calls.pop(reference), answer, strict=True)
+            self._finished += zip(actor.calls.pop(reference), map(record_from_json, answer), strict=True)
             return
         if answer != ROWS_VERSION:
             raise DeviceError(

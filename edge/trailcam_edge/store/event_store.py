@@ -118,9 +118,19 @@ class EventStore:
                 self._open.store(change, *self._write_picture(visit))
 
     def add_clip(self, clip: Clip) -> bool:
-        """Store the clip of a visit that is open or stored; return False if the visit is gone, or there is no space."""
-        with self._guard:
-            return self._quota.add_clip(clip)
+        """Store the clip of a visit that is open or stored; return False if it cannot be, and log why.
+
+        A disk that does not take it costs the clip: visits and pictures come first.
+        """
+        why = "its visit is gone, or there is no space in the store."
+        try:
+            with self._guard:
+                if self._quota.add_clip(clip):
+                    return True
+        except StoreUnavailableError as error:
+            why = str(error)
+        _log.warning("visit %s gets no clip: %s", clip.visit_id, why)
+        return False
 
     def add_sample(self, sample: PictureSample) -> bool:
         """Store a picture of a time without a visit; return False if there is no room for it.

@@ -46,8 +46,6 @@ class RecorderHealth:
 
 
 _Job = Visit | VisitChange | BlindTime | Clip | PictureSample
-
-
 _EXTRAS = (VisitChange, Clip, PictureSample)  # not counted as events
 
 
@@ -241,7 +239,7 @@ class Recorder:
             elif isinstance(job, VisitChange):
                 store.add_change(job)
             elif isinstance(job, Clip):
-                self._store_clip(store, job)
+                store.add_clip(job)
             elif isinstance(job, PictureSample):
                 store.add_sample(job)
             else:
@@ -254,16 +252,6 @@ class Recorder:
                 self._store_job(store, replace(job, best_frame=None))
             else:
                 self._lost += not isinstance(job, _EXTRAS)
-
-    def _store_clip(self, store: EventStore, clip: Clip) -> None:
-        """Store a clip; a disk that does not take it costs the clip, because pictures and visits come first."""
-        try:
-            stored = store.add_clip(clip)
-        except StoreUnavailableError as error:
-            _log.error("visit %s gets no clip: %s", clip.visit_id, error)
-            return
-        if not stored:
-            _log.warning("visit %s gets no clip: its visit is gone, or there is no space in the store.", clip.visit_id)
 
     def _store_heartbeat(self, store: EventStore, closing: bool) -> None:
         heartbeat = self._heartbeat

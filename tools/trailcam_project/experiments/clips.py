@@ -135,11 +135,20 @@ def _sample(pid: int, seconds: float) -> int:
     while time.monotonic() < end_s:
         for task in Path(f"/proc/{pid}/task").glob("*/children"):
             try:
-                peak = max(peak, *(_peak_bytes(int(child)) for child in task.read_text().split()), 0)
+                peak = max(peak, *(_peak_of_encoder(int(child)) for child in task.read_text().split()), 0)
             except OSError:
                 continue  # the thread has ended
         time.sleep(_SAMPLE_S)
     return peak
+
+
+def _peak_of_encoder(pid: int) -> int:
+    """Return the peak of memory of a child, 0 while it is not an encoder yet: a fork has the memory of its parent."""
+    try:
+        is_encoder = b"encoder_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return 0  # it has ended
+    return _peak_bytes(pid) if is_encoder else 0
 
 
 def _peak_bytes(pid: int) -> int:

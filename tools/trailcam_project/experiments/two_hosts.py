@@ -84,7 +84,7 @@ def train_here(data: Path, recipe_name: str, batch_size: int, runs: Path) -> dic
 
 
 def measure(words: Sequence[str], hosts: int, folder: Path) -> list[HostFigures]:
-    """Run one training on ``hosts`` processes, each on a core of its own.
+    """Run one training on ``hosts`` processes, one for each core.
 
     Args:
         words: data folder, recipe and batch size.
@@ -115,9 +115,9 @@ def measure(words: Sequence[str], hosts: int, folder: Path) -> list[HostFigures]
             running.append(process)
         found = []
         for process in running:
-            printed, said = process.communicate()
+            printed, errors = process.communicate()
             if process.returncode:
-                raise DataError(f"a host ended with exit code {process.returncode}: {said[-1000:]}")
+                raise DataError(f"a host ended with exit code {process.returncode}: {errors[-1000:]}")
             found.append(HostFigures(**json.loads(printed.splitlines()[-1])))
     return found
 
