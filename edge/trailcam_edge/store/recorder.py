@@ -46,7 +46,6 @@ class RecorderHealth:
 
 
 _Job = Visit | VisitChange | BlindTime | Clip | PictureSample
-_EXTRAS = (VisitChange, Clip, PictureSample)  # not counted as events
 
 
 @dataclass(frozen=True)
@@ -120,11 +119,10 @@ class Recorder:
     def clip(self, clip: Clip) -> bool:
         """Queue a clip; return False, and drop it, while nothing can be stored or too many clips are waiting."""
         with self._changed:
-            waiting = sum(isinstance(job, Clip) for job in self._jobs)
-            if self._problem is not None or waiting >= self._limits.max_clips:
-                return False
-            self._add(clip)
-            return True
+            if self._problem is None and sum(isinstance(job, Clip) for job in self._jobs) < self._limits.max_clips:
+                self._add(clip)
+                return True
+            return False
 
     def sample(self, sample: PictureSample) -> None:
         """Queue a picture of a time without a visit; it is dropped while too many pictures wait."""
@@ -209,7 +207,7 @@ class Recorder:
             while self._jobs:
                 self._store_job(store, self._jobs[0])
                 with self._changed:
-                    self._stored += not isinstance(self._jobs.popleft(), _EXTRAS)
+                    self._stored += isinstance(self._jobs.popleft(), Visit | BlindTime)
             self._recover(store)
         except StoreCorruptError as error:
             _log.error("%s", error)
@@ -251,7 +249,7 @@ class Recorder:
             if isinstance(job, Visit) and job.best_frame is not None:
                 self._store_job(store, replace(job, best_frame=None))
             else:
-                self._lost += not isinstance(job, _EXTRAS)
+                self._lost += isinstance(job, Visit | BlindTime)
 
     def _store_heartbeat(self, store: EventStore, closing: bool) -> None:
         heartbeat = self._heartbeat
