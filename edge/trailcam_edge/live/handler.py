@@ -1,6 +1,6 @@
 """Requests of the live page: access check, response, and security headers.
 
-/frame.jpg?after=N&viewer=ID    the next picture after number N; its frame summary is in a header
+/frame.jpg?after=N&viewer=ID&small=1    the next picture after number N, small or not; its summary is in a header
 /status.json              visits, charts, health
 /metrics  /healthz        for monitoring
 /login                    the form for the token
@@ -228,7 +228,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(503, TEXT, words.encode("utf-8"), {"Retry-After": "15"})
             return
         after = query.get("after", "-1")
-        picture = self._host.view.picture(int(after) if after.isdecimal() and len(after) < 16 else -1, _PICTURE_WAIT_S)
+        number = int(after) if after.isdecimal() and len(after) < 16 else -1
+        picture = self._host.view.picture(number, _PICTURE_WAIT_S, small=query.get("small") == "1")
         if picture is None:
             self._send(204, TEXT, b"", {"X-Trailcam-State": self._host.reports.state().code})
             return
