@@ -20,6 +20,7 @@ from trailcam_edge.events.clock import Clock
 from trailcam_edge.sources import Frame, Source
 
 _log = logging.getLogger(__name__)
+_LATE_FRAMES = 4  # so many may wait to be compressed when a newer frame has been recognised
 _END_S = 6.0  # for the clips that are being collected or written when the camera stops
 
 
@@ -69,7 +70,7 @@ class Clips:
         """Take notice of what a frame was recognised as, and have clips written whose last frame has passed."""
         at_s = self._clock.moment(timestamp_s).monotonic_s
         self._collector.note(outcome, at_s)
-        self._write(self._collector.due(at_s))
+        self._write(self._collector.due(at_s - _LATE_FRAMES / self._settings.rate_hz))
 
     def close(self, timeout_s: float = _END_S) -> None:
         """Write what was collected, as far as the time allows; a clip that is not finished leaves nothing."""

@@ -154,7 +154,8 @@ def test_a_video_on_which_opencv_may_abort_ends_at_most_its_decoder(shared_data:
                 frame.give_back()
     except SourceError as error:
         bad.append(error)
-    assert [str(clip) in str(error) and "made its decoder" in str(error) for error in bad] in ([True], [])
+    assert all(str(clip) in str(error) and "made its decoder" in str(error) for error in bad)
+    assert len(bad) <= 5  # its first death, and those of the decoders that begin behind it
     assert frames > 1 or bad
 
 

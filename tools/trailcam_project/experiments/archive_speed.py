@@ -2,6 +2,7 @@
 
     python -m trailcam_project.experiments.archive_speed PICTURE [--seconds 20] [--rounds 3] [--wall]
     python -m trailcam_project.experiments.archive_speed PICTURE --memory 100000
+    python -m trailcam_project.experiments.archive_speed PICTURE --memory 1000000 --stub
 
 Pictures of 0.1, 2 and 12 megapixels are made of PICTURE. The figure is pictures per second of processor time, over all
 processes, without their start: so it holds on a machine that has other work. ``--wall`` adds the figure by the clock,
@@ -25,9 +26,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from trailcam_archive.batch import pool
 from trailcam_archive.batch.job import Job, run_job
 from trailcam_archive.batch.pool import WorkerPool
-from trailcam_archive.batch.tasks import AnalysisSettings
+from trailcam_archive.batch.tasks import AnalysisSettings, Task
+from trailcam_archive.batch.worker import READY
+from trailcam_archive.rows.record import Answer, PictureRecord, record_to_json
 from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
 from trailcam_core.jobs.progress import silent
 
@@ -61,17 +65,38 @@ def naive(path: Path, count: int) -> None:
 
 
 def archive(path: Path, count: int, jobs: int) -> None:
-    """Run a job over links to the picture."""
+    """Run a job over links to the picture; print the largest memory of the parent and of a worker, in MB."""
     with tempfile.TemporaryDirectory() as folder:
         card = Path(folder) / "card"
         card.mkdir()
         for number in range(count):
-            (card / f"{number:07}.jpg").symlink_to(path)
+            os.symlink(path, card / f"{number:07}.jpg")  # noqa: PTH211 - a million of them
         settings = AnalysisSettings()
         job = Job((str(card),), Path(folder) / "rows.csv", settings)
         classifier = Classifier.open(num_threads=1)
         run_job(job, classifier, lambda: WorkerPool(settings, jobs), threading.Event(), silent)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    used = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(*used)
+
+
+def archive_stub(path: Path, count: int, jobs: int) -> None:
+    """Run the same job with workers that answer at once: what the parent does for each picture remains."""
+    pool.CODE = f"from {_MODULE} import answer_at_once; answer_at_once()"
+    archive(path, count, jobs)
+
+
+def answer_at_once() -> None:
+    """Be a worker without a model."""
+    answer = Answer("sheep", 0.93, "label", 0.93, (("sheep", 0.93), ("cow", 0.04), ("dog", 0.01)))
+    line = record_to_json(PictureRecord((answer,), "2026-05-01T12:00:00")).encode() + b"\n"
+    tasks, answers = sys.stdin.buffer, sys.stdout.buffer
+    tasks.readline()
+    answers.write(READY)
+    answers.flush()
+    for task in tasks:
+        Task.from_json(task.decode())
+        answers.write(line)
+        answers.flush()
 
 
 @dataclass(frozen=True)
@@ -154,14 +179,19 @@ def compare(picture: Path, seconds: float, wall: bool, rounds: int) -> None:
                 print(f"{'clock':>8} " + " ".join(f"{clock:8.1f}" for _, clock in found.values()), flush=True)
 
 
-def memory(picture: Path, count: int) -> None:
-    """Print the largest memory of the parent over ``count`` paths of a small picture."""
+def memory(picture: Path, count: int, stub: bool) -> None:
+    """Print the largest memory of the parent and of a worker over ``count`` paths of a small picture."""
+    loop = "archive_stub" if stub else "archive"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "small.jpg"
         cv2.imwrite(str(path), cv2.resize(cv2.imread(str(picture)), (64, 48)))  # type: ignore[arg-type]
-        command = [sys.executable, "-m", _MODULE, str(path), "--run", "archive", "2", "--count", str(count)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        print(f"{count:,} paths: parent {done.stdout.split()[-1]} MB at most")
+        command = [sys.executable, "-m", _MODULE, str(path), "--run", loop, "2", "--count", str(count)]
+        start_s = time.perf_counter()
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        parent, worker = done.stdout.split()[-2:]
+        print(
+            f"{count:,} paths, {time.perf_counter() - start_s:.0f} s: parent {parent} MB, a worker {worker} MB at most"
+        )
 
 
 def main() -> None:
@@ -172,15 +202,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1, help="of all loops in turn; the shortest times count")
     parser.add_argument("--wall", action="store_true")
     parser.add_argument("--memory", type=int, metavar="PATHS")
+    parser.add_argument("--stub", action="store_true", help="with --memory: workers without a model")
     parser.add_argument("--run", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--count", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
         name, *words = arguments.run
-        loops: dict[str, Callable[..., None]] = {"floor": floor, "naive": naive, "archive": archive}
+        loops: dict[str, Callable[..., None]] = {
+            "floor": floor,
+            "naive": naive,
+            "archive": archive,
+            "archive_stub": archive_stub,
+        }
         loops[name](arguments.picture.resolve(), arguments.count, *map(int, words))
     elif arguments.memory:
-        memory(arguments.picture, arguments.memory)
+        memory(arguments.picture, arguments.memory, arguments.stub)
     else:
         compare(arguments.picture, arguments.seconds, arguments.wall, arguments.rounds)
 
