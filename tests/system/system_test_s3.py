@@ -87,7 +87,7 @@ def _check_kill(checks: Checks, address: str, output: Path, expected: list[dict[
     journal = output.with_name(output.name + ".journal")
     log = journal.with_name(journal.name + "-wal")
     rows = 0
-    for size_bytes in range(10_000, 200_000, 10_000):  # the first kills may come before a picture is in the journal
+    for size_bytes in range(30_000, 200_000, 10_000):  # the first kills may come before a picture is in the journal
         job = subprocess.Popen(_command(address, output), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while job.poll() is None and not (log.exists() and log.stat().st_size > size_bytes):
             time.sleep(0.01)
