@@ -226,4 +226,6 @@ def _check_reachable(address: str) -> None:
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     causes = [line for line in lines if "Error" in line]
+    if lines and lines[0].endswith(":"):  # as "Version mismatch: The cluster was started with:", and a list
+        return " ".join(lines).rstrip(".")[:300]
     return (causes or lines or [type(error).__name__])[-1 if causes else 0].rstrip(".")[:300]

@@ -52,6 +52,8 @@ class FakeRay(ModuleType):
     def init(self, address: str, **options: object) -> None:
         if address == "nowhere":
             raise ConnectionError("no node there")
+        if address == "older":
+            raise RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.11.2")
 
     def put(self, value: object) -> object:
         return value
@@ -151,7 +153,7 @@ def test_a_file_with_which_actors_are_lost_again_and_again_is_given_up(ray: Fake
     assert len(found) == 8
 
 
-@pytest.mark.parametrize("fault", ["version", "start", "model", "nowhere", "missing"])
+@pytest.mark.parametrize("fault", ["version", "start", "model", "nowhere", "older", "missing"])
 def test_a_cluster_that_cannot_work_is_an_error(fault: str, ray: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
     def lose() -> int:
         raise RayError("x\nModuleNotFoundError: No module named 'trailcam_archive'")
@@ -164,6 +166,7 @@ def test_a_cluster_that_cannot_work_is_an_error(fault: str, ray: FakeRay, monkey
         "start": "No module named 'trailcam_archive'",
         "model": "gives NaN",
         "nowhere": "no Ray cluster can be used",
+        "older": r"cluster was started with: Ray: 2\.9\.0 Python: 3\.11\.2.*the same versions",
         "missing": "needs Ray",
     }
     if fault == "version":
@@ -175,7 +178,7 @@ def test_a_cluster_that_cannot_work_is_an_error(fault: str, ray: FakeRay, monkey
     if fault == "missing":
         monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(DeviceError, match=expected[fault]):
-        run_all(RayPool(AnalysisSettings(), "nowhere" if fault == "nowhere" else "auto"), tasks(4))
+        run_all(RayPool(AnalysisSettings(), fault if fault in ("nowhere", "older") else "auto"), tasks(4))
 
 
 def test_an_address_at_which_nothing_answers_is_refused_at_once(ray: FakeRay) -> None:

@@ -2,7 +2,7 @@
 
     python -m trailcam_project.experiments.archive_beside_yolo FOLDER YOLO [--count 400]
 
-YOLO is the program of an environment of its own, for example ``venv/bin/yolo``: ultralytics is under the AGPL, so it is
+YOLO is the program of another environment, for example ``venv/bin/yolo``: ultralytics is under the AGPL, so it is
 no dependency of this project. Its network is an untrained ``yolo11n-cls``; speed does not depend on the weights. Both
 commands run with one process and with their defaults. The time of a run over eight pictures is taken off for the start.
 """
