@@ -5,9 +5,9 @@
 
 A network camera of 1920x1080 shows the photographs of the demo in turn, with one animal after the other, so visits
 follow each other without a pause. The camera of the measurement classifies whole frames, as nothing moves in them.
-Each variant runs in a separate process with a store and the live page; turns follow each other. Memory is the
-resident set at the end and at its peak (VmHWM), of the camera and of its encoder processes. Processor time of the encoders is that of the
-children that have ended. Processor time is comparable on a busy machine; frame rates and drops are not.
+Each variant runs in a separate process with a store and the live page; turns follow each other. Memory is the resident
+set of the camera at the end and at its peak, and the peak of its encoder processes. Processor time of the encoders is
+that of the children that have ended. Processor time is comparable on a busy machine; frame rates and drops are not.
 """
 
 import argparse
@@ -234,11 +234,10 @@ def _peak_of_encoder(pid: int) -> int:
 
 def _memory_bytes(pid: int, name: str = "VmHWM") -> int:
     try:
-        found = re.search(
-            r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
-        )
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except OSError:
         return 0  # it has ended
+    found = re.search(rf"{name}:\s+(\d+) kB", status)
     return int(found[1]) * 1024 if found else 0
 
 
