@@ -276,9 +276,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(json.dumps(asdict(measure_parts(pictures))), flush=True)
     if options.parts:
         return
-    with MjpegServer(in_turn(pictures, _HOLD_S)) as server:
-        for _ in range(options.rounds):
-            for variant, more in (("without", ""), ("with", _CLIPS)):
+    for _ in range(options.rounds):
+        for variant, more in (("without", ""), ("with", _CLIPS)):
+            with MjpegServer(in_turn(pictures, _HOLD_S)) as server:  # a new one begins with the first photograph
                 print(json.dumps(asdict(measure(variant, server.address, options.seconds, more))), flush=True)
 
 
