@@ -28,7 +28,7 @@ _WORDS: dict[str, Kind] = {
     "faster": "good",
     "missing": "doubtful",
 }
-# A verdict stands at the beginning of a line or after a name and a colon, and ends there or at a mark.
+# A verdict is at the beginning of a line or after a name and a colon; a mark or the end of the line follows.
 _VERDICT = re.compile(rf"(?:(?<=^)|(?<=: )|(?<=\. ))({'|'.join(_WORDS)})(?=[:.,]|$| {{2}}| by the gate|(?<=ship) )")
 _NAMED = re.compile(r"(\S+(?: \S+)? {2,}|[\w.-]+: |)(\S.*)")  # "advice      text" and "int8: text" hang below the text
 _MAX_COLUMNS = 100
