@@ -39,6 +39,7 @@ class FakeReports:
         self.well = True
         self.words = ProgramState("watching", "watching")
         self.pictures: dict[str, Path] = {}
+        self.clips: dict[str, Path] = {}
 
     def status(self) -> dict[str, Any]:
         return {"bundle": "ü"}
@@ -57,6 +58,9 @@ class FakeReports:
 
     def visit_picture(self, visit_id: str) -> Path | None:
         return self.pictures.get(visit_id)
+
+    def visit_clip(self, visit_id: str) -> Path | None:
+        return self.clips.get(visit_id)
 
 
 class Bench:

@@ -86,7 +86,7 @@ def test_nothing_is_kept_or_encoded_while_nobody_looks(bench: Bench, monkeypatch
     bench.view.picture(-1, 0.0)  # somebody looks
     bench.show()
     assert bench.view._image is not None
-    assert bench.view._picture is None  # the loop encodes nothing
+    assert bench.view._pictures == {}  # the loop encodes nothing
     assert bench.view.picture(-1, 0.0) is bench.view.picture(-1, 0.0)  # one encoding for all
     monkeypatch.setattr("trailcam_edge.live.latest_picture._INTEREST_S", -1.0)
     bench.show()
@@ -121,6 +121,18 @@ def test_status_metrics_and_pictures_are_served(bench: Bench, tmp_path: Path) ->
     head = bench.ask("HEAD", "/")
     assert head.status == 200
     assert content(head) == b""
+
+
+@pytest.mark.parametrize(("query", "width"), [("", 960), ("&small=1", 640), ("&small=0", 960)])
+def test_a_narrow_screen_gets_a_small_picture(bench: Bench, query: str, width: int) -> None:
+    bench.view.picture(-1, 0.0)  # somebody looks
+    bench.show(size=(1080, 1920))
+    for _ in range(2):  # the other viewers get theirs of the same frame
+        answer = bench.ask("GET", f"/frame.jpg?viewer=a&after=-1{query}")
+        image = cv2.imdecode(np.frombuffer(content(answer), np.uint8), cv2.IMREAD_COLOR)
+        assert image is not None
+        assert image.shape == (width * 9 // 16, width, 3)
+        bench.ask("GET", "/frame.jpg?viewer=b&after=-1" + ("" if query else "&small=1"))
 
 
 def test_health_says_when_no_frames_come(bench: Bench) -> None:

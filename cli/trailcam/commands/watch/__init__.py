@@ -20,6 +20,7 @@ from trailcam_archive.times.local import local_zone, recorded_at
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_edge.app.runner import Runner, RunnerParts, open_notifier
+from trailcam_edge.clips.settings import ClipSettings
 from trailcam_edge.config.camera_toml import Config, read_config
 from trailcam_edge.events import PERSON, UNKNOWN
 from trailcam_edge.live.settings import LiveSettings
@@ -43,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     results = parser.add_argument_group("results")
     results.add_argument(
         "--store", type=Path, metavar="DIR", help="store visits and pictures here, see trailcam events"
+    )
+    results.add_argument(
+        "--clips",
+        action="store_true",
+        help="store a short video of each visit as well, "
+        f"from {ClipSettings().before_s:g} s before it, {ClipSettings().longest_s:g} s at most; needs PyAV",
     )
     results.add_argument(
         "--live",
@@ -186,6 +193,8 @@ def _configure(arguments: argparse.Namespace) -> Config:
             changed["watch"] = replace(config.watch, rate_hz=arguments.rate)
         if arguments.store is not None:
             changed["store"] = replace(config.store or StoreSettings(), folder=arguments.store)
+        if arguments.clips:
+            changed["clips"] = config.clips or ClipSettings()
         if arguments.live is not None:
             changed["live"] = replace(config.live or LiveSettings(), address=arguments.live)
         config = replace(config, **changed)
