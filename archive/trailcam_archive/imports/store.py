@@ -1,15 +1,17 @@
 """The reviewed visits of a store as labelled pictures; visits without a review teach nothing new and are left out."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from trailcam_archive.imports.sample import Sample
+from trailcam_core.records import canonical_json
 from trailcam_edge.events import BLANK, PERSON, UNKNOWN
 from trailcam_edge.store.open_database import DATABASE_FILE
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.records import EventRecord
-from trailcam_edge.store.reviews.records import reviewed_label
+from trailcam_edge.store.reviews.records import Review, reviewed_label
 from trailcam_edge.store.reviews.tables import standings
 
 _NO_LABELS = (UNKNOWN, PERSON)
@@ -35,14 +37,21 @@ def read_store(folder: Path) -> Iterator[Sample]:
     with open_reader(folder) as reader:
         answers = standings(reader.connection)
         for event in reader.events():
-            label = reviewed_label(event.label, answers.get(event.visit_id))
-            if label is None or label in _NO_LABELS or event.picture is None:
+            answer = answers.get(event.visit_id)
+            label = reviewed_label(event.label, answer)
+            if answer is None or label is None or label in _NO_LABELS or event.picture is None:
                 continue
             group = f"{event.station or camera}-{_day(event)}"
             if label == BLANK:
-                yield Sample(str(folder / event.picture), None, group)
+                yield Sample(str(folder / event.picture), None, group, review=digest_of(answer.review))
             else:
-                yield Sample(str(folder / event.picture), label, group, event.box)
+                yield Sample(str(folder / event.picture), label, group, event.box, review=digest_of(answer.review))
+
+
+def digest_of(review: Review) -> str:
+    """Return the SHA-256 of a review: of visit, reviewer, answer and time, the same on every copy of a store."""
+    facts = [review.visit_id, review.reviewer, review.verdict, review.label, review.unix_s]
+    return hashlib.sha256(canonical_json(facts)).hexdigest()
 
 
 def _day(event: EventRecord) -> str:
