@@ -17,6 +17,7 @@ class Sample:
         box: place of the animal, None for the whole picture.
         confidence: 1 for a label that was given by hand, else the confidence of the model.
         review: digest of the review that gave the label, empty where the source has none.
+        is_placed: False for a frame in which the animal is somewhere, and nobody knows where: it is not trained on.
     """
 
     reference: str
@@ -25,6 +26,7 @@ class Sample:
     box: Box | None = None
     confidence: float = 1.0
     review: str = field(default="", compare=False)
+    is_placed: bool = True
 
 
 def is_blank(label: str) -> bool:

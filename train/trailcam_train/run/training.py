@@ -22,7 +22,7 @@ from trailcam_train.fitting import streams
 from trailcam_train.fitting.checkpoints import LAST_FILE
 from trailcam_train.fitting.data_parallel import data_parallel, on_one_device
 from trailcam_train.fitting.loop import train_model
-from trailcam_train.fitting.multi_host import check_same_epoch, check_same_on_hosts
+from trailcam_train.fitting.multi_host import check_same_epoch, check_same_on_hosts, lost_host_named
 from trailcam_train.fitting.outliers import check_outliers, choose_outliers
 from trailcam_train.fitting.phases import Task
 from trailcam_train.fitting.teacher import Teacher, model_digests, open_teacher
@@ -77,6 +77,11 @@ def start_training(request: TrainingRequest, progress: Progress = silent) -> Run
         TrainError: the recipe, backbone file or teacher cannot be used, the run exists, or the loss is not finite.
         OSError: the disk is full or failing; the checkpoints of the last finished epoch stay.
     """
+    with lost_host_named(request.run):
+        return _start(request, progress)
+
+
+def _start(request: TrainingRequest, progress: Progress) -> Run:
     check_free(request.run)
     label_map = choose_label_map(list_class_folders(request.data), request.label_map)
     check_start(request.recipe, request.ood)
@@ -125,7 +130,7 @@ def resume_training(run: Path, progress: Progress = silent, data: Path | None = 
         finished = folder.with_suffix("")
         done = f'It is finished: convert it with "trailcam export {finished}".' if finished.is_dir() else ""
         raise TrainError(f"{folder}: no unfinished run to go on with. {done or 'Check the name.'}")
-    with locked(folder):
+    with locked(folder), lost_host_named(run):
         remove_staging(folder)  # a kill may have come while a checkpoint was written
         job = read_job(folder, data, ood)
         if (folder / REPORT_FILE).exists():
