@@ -49,7 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--golden",
         type=Path,
         metavar="DIR",
-        help="up to 8 pictures that travel in the bundles as golden vectors (default: some of the test split)",
+        help="up to 8 pictures that travel in the bundles as golden vectors (default: some of the test split, "
+        "but none that an import brought)",
+    )
+    bundles.add_argument(
+        "--earlier",
+        type=Path,
+        metavar="BUNDLE",
+        help="of a run of train --from: int8 bundle of the earlier run, whose frozen part is kept so that an update is "
+        "small (default: the one in --out, if it is there)",
     )
     bundles.add_argument(
         "--fix",
@@ -162,6 +170,7 @@ def _export(arguments: argparse.Namespace) -> "ExportReport":
                 inconclusive_fails=arguments.gate_inconclusive == "fail",
                 fix=arguments.fix,
                 zoom=arguments.zoom,
+                earlier=arguments.earlier,
             ),
             progress,
         )

@@ -9,6 +9,7 @@ is left of one that is not finished. JPEG becomes H.264 by libx264, or VP9 where
 camera is packed as it is.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -122,7 +123,8 @@ def _pack(output: Any, times_ms: Sequence[int], frames: Iterable[bytes]) -> None
 
 def main(source: BinaryIO, target: BinaryIO) -> None:
     """Answer one request."""
-    os.nice(19)
+    with contextlib.suppress(PermissionError):  # the unit of a former version forbids it
+        os.nice(19)
     for request in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # a service manager sends them to all processes
         signal.signal(request, signal.SIG_IGN)  # the camera ends this one when its time is up
     resource.setrlimit(resource.RLIMIT_DATA, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))

@@ -105,7 +105,7 @@ def lost_host_named(run: Path) -> Iterator[None]:
         if host_count() == 1 or not any(sign in text for sign in _SIGNS_OF_A_LOSS):
             raise
         raise TrainError(
-            f"another host has ended, so this one cannot go on: {text[:200]}. Its message has the reason. The "
+            f"another host has ended, so this one cannot go on: {text[:120]}. Its message has the reason. The "
             "checkpoints of the last finished epoch are kept: go on with "
             f'"trailcam train --resume {run}" on every host, or train again if there are none.'
         ) from error

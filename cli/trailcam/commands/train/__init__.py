@@ -5,10 +5,17 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trailcam.commands.train.earlier import (
+    add_earlier_arguments,
+    given_earlier_options,
+    plan_retraining,
+    refuse_without_earlier,
+    run_name,
+    show_earlier,
+)
 from trailcam.commands.train.proposal import print_recipes, take_proposal
 from trailcam.logs import configure_logging
 from trailcam.process.child import continue_in_child, end_without_libraries
@@ -83,6 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="who starts several hosts: the variables of Keras (default), or also Slurm and Open MPI",
     )  # fmt: skip
     folder.add_argument("--resume", type=Path, metavar="RUN", help="resume an interrupted training")
+    add_earlier_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -168,14 +176,15 @@ def _plan_start(arguments: argparse.Namespace) -> _Training:
 
     if arguments.data is None:
         raise TrainError('expected a folder of photographs, for example "trailcam train photos".')
+    if arguments.earlier is not None:
+        return _Training(*plan_retraining(arguments))
+    refuse_without_earlier(arguments)
     if arguments.recipe is None:
         chosen = take_proposal(arguments.data, arguments.label_map, arguments.yes)
     else:
         chosen = find_recipe(arguments.recipe)
     recipe = _adjust(chosen, arguments)
-    name = arguments.name or f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
-    if Path(name).name != name or name.startswith("."):
-        raise TrainError(f'--name {name}: expected a plain name; choose the folder with "--runs".')
+    name = run_name(arguments, recipe.name)
     request = TrainingRequest(
         data=arguments.data,
         recipe=recipe,
@@ -220,6 +229,7 @@ def _settled(arguments: argparse.Namespace) -> dict[str, object]:
         "--group-by": arguments.group_by,
         "--teacher": arguments.teacher,
         "--negatives": arguments.negatives,
+        **given_earlier_options(arguments),
     }
 
 
@@ -256,7 +266,8 @@ def _show(run: "Run") -> None:
     from trailcam_train.run.finish import judge_run
 
     test = run.metrics["test"]
-    worst = min(test["recall"], key=lambda label: float(test["recall"][label]))
+    tested = [label for label, row in test["per_class"].items() if row["n"]]
+    worst = min(tested, key=lambda label: float(test["recall"][label]))
     rule = run.metrics["reject"]
     print(f"run         {run.path}")
     print(
@@ -281,4 +292,5 @@ def _show(run: "Run") -> None:
     print(f"chance      {verdict.chance:.1%}: the accuracy of always answering {verdict.commonest}")
     for sentence in verdict.advice:
         print(f"advice      {sentence}")
+    show_earlier(run)
     print(f"next        {verdict.next_command}")
