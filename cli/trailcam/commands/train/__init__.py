@@ -5,16 +5,23 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trailcam.commands.train.earlier import (
+    add_earlier_arguments,
+    given_earlier_options,
+    plan_retraining,
+    refuse_without_earlier,
+    run_name,
+    show_earlier,
+)
 from trailcam.commands.train.proposal import print_recipes, take_proposal
 from trailcam.logs import configure_logging
 from trailcam.process.child import continue_in_child, end_without_libraries
 from trailcam.process.native_log import quiet_native_log
 from trailcam.process.tensorflow_settings import prepare_tensorflow
-from trailcam.progress import terminal_progress
+from trailcam.progress import job_progress
 from trailcam_core.errors import TrailcamError, TrainError
 from trailcam_core.jobs.progress import Progress
 
@@ -38,48 +45,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", type=Path, nargs="?", metavar="DATA", help="folder with one folder of pictures per class"
     )
-    parser.add_argument(
+    recipe = parser.add_argument_group("recipe")
+    recipe.add_argument(
         "--recipe",
         metavar="NAME",
         help="network and settings (default: one that fits data and machine is proposed)",
     )
-    parser.add_argument("--recipes", action="store_true", help="list the recipes with their time and memory, and stop")
-    parser.add_argument("--yes", action="store_true", help="take the proposed recipe without a question")
-    parser.add_argument("--name", help="name of the run (default: the recipe and the time)")
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs (default: runs)"
-    )
-    parser.add_argument("--weights", metavar="PATH", help="backbone weights: a file, imagenet or none")
-    parser.add_argument(
+    recipe.add_argument("--recipes", action="store_true", help="list the recipes with their time and memory, and stop")
+    recipe.add_argument("--yes", action="store_true", help="take the proposed recipe without a question")
+    recipe.add_argument("--weights", metavar="PATH", help="backbone weights: a file, imagenet or none")
+    recipe.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
         help="another setting of the recipe, as recipe.toml names it: batch_size=16, phases.whole.epochs=5; repeatable",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, metavar="N", help="seed of split, order, initial weights and augmentation")
-    parser.add_argument(
+    recipe.add_argument("--teacher", metavar="RUN[,RUN]", help="a stronger run to learn from; several are combined")
+    data = parser.add_argument_group("data")
+    data.add_argument("--seed", type=int, metavar="N", help="seed of split, order, initial weights and augmentation")
+    data.add_argument(
         "--label-map",
         metavar="MAP",
         help="animals10, none, or a TOML file of folder = label (default: detected from the folders)",
     )
-    parser.add_argument("--split", type=Path, metavar="FILE", help="reuse this split.csv instead of making a new split")
-    parser.add_argument(
+    data.add_argument("--split", type=Path, metavar="FILE", help="reuse this split.csv instead of making a new split")
+    data.add_argument(
         "--group-by",
         metavar="WHAT",
         help="keep pictures of one camera together: folder (DATA/class/camera/), or a CSV file of file and group",
     )
-    parser.add_argument(
+    data.add_argument(
         "--others", type=Path, metavar="DIR", help="out-of-distribution pictures, to tune and evaluate 'unknown'"
     )
-    parser.add_argument(
+    data.add_argument(
         "--negatives", type=Path, metavar="DIR",
         help="pictures without any of the classes: empty scenes, things, and other animals below animals/KIND/; adds "
         'the classes "nothing" and "other animal", and crops of all as a camera sees them',
     )  # fmt: skip
-    parser.add_argument("--teacher", metavar="RUN[,RUN]", help="a stronger run to learn from; several are combined")
-    parser.add_argument(
+    folder = parser.add_argument_group("run")
+    folder.add_argument("--name", help="name of the run (default: the recipe and the time)")
+    folder.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs (default: runs)"
+    )
+    folder.add_argument(
         "--hosts", choices=("keras", "auto"), default="keras",
         help="who starts several hosts: the variables of Keras (default), or also Slurm and Open MPI",
     )  # fmt: skip
-    parser.add_argument("--resume", type=Path, metavar="RUN", help="resume an interrupted training")
+    folder.add_argument("--resume", type=Path, metavar="RUN", help="resume an interrupted training")
+    add_earlier_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -110,7 +121,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return 0
     train = _plan_resume(arguments) if arguments.resume else _plan_start(arguments)
     try:
-        with terminal_progress() as progress:
+        with job_progress() as progress:
             finished = train.begin(progress)
     except KeyboardInterrupt:
         _print_resume_command(train.run)
@@ -165,14 +176,15 @@ def _plan_start(arguments: argparse.Namespace) -> _Training:
 
     if arguments.data is None:
         raise TrainError('expected a folder of photographs, for example "trailcam train photos".')
+    if arguments.earlier is not None:
+        return _Training(*plan_retraining(arguments))
+    refuse_without_earlier(arguments)
     if arguments.recipe is None:
         chosen = take_proposal(arguments.data, arguments.label_map, arguments.yes)
     else:
         chosen = find_recipe(arguments.recipe)
     recipe = _adjust(chosen, arguments)
-    name = arguments.name or f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
-    if Path(name).name != name or name.startswith("."):
-        raise TrainError(f'--name {name}: expected a plain name; choose the folder with "--runs".')
+    name = run_name(arguments, recipe.name)
     request = TrainingRequest(
         data=arguments.data,
         recipe=recipe,
@@ -217,6 +229,7 @@ def _settled(arguments: argparse.Namespace) -> dict[str, object]:
         "--group-by": arguments.group_by,
         "--teacher": arguments.teacher,
         "--negatives": arguments.negatives,
+        **given_earlier_options(arguments),
     }
 
 
@@ -253,7 +266,8 @@ def _show(run: "Run") -> None:
     from trailcam_train.run.finish import judge_run
 
     test = run.metrics["test"]
-    worst = min(test["recall"], key=lambda label: float(test["recall"][label]))
+    tested = [label for label, row in test["per_class"].items() if row["n"]]
+    worst = min(tested, key=lambda label: float(test["recall"][label]))
     rule = run.metrics["reject"]
     print(f"run         {run.path}")
     print(
@@ -278,4 +292,5 @@ def _show(run: "Run") -> None:
     print(f"chance      {verdict.chance:.1%}: the accuracy of always answering {verdict.commonest}")
     for sentence in verdict.advice:
         print(f"advice      {sentence}")
+    show_earlier(run)
     print(f"next        {verdict.next_command}")
