@@ -106,7 +106,9 @@ def test_answers_given_in_a_browser_are_exported_beside_the_events(
     assert main(["events", "--store", str(folder), "--reviewed"]) == 0
     assert "label fox by Jo" in capsys.readouterr().out
     assert main(["events", "--store", str(folder), "--accuracy", "--json"]) == 0
-    (accuracy,) = lines(capsys)
+    accuracy, together = lines(capsys)
+    assert together["bundle"] is None
+    assert together["drift"] == []
     assert accuracy["labels"] == {
         "=lynx": {"right": 0, "number": 1, "precision": 0.0, "low": 0.0, "high": 0.7935},
         "fox": {"right": 1, "number": 1, "precision": 1.0, "low": 0.2065, "high": 1.0},

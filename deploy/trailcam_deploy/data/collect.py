@@ -43,6 +43,10 @@ with tempfile.NamedTemporaryFile(dir=store, prefix=".collect-") as copy:
     frozen = sqlite3.connect(copy.name)
     live.backup(frozen)  # consistent, while the camera goes on
     rows = frozen.execute("SELECT visit_id FROM visits WHERE picture_bytes > 0 ORDER BY event_id DESC").fetchall()
+    if frozen.execute("SELECT 1 FROM sqlite_master WHERE name = 'samples'").fetchone():  # first: they are few
+        rows[:0] = frozen.execute(
+            "SELECT sample_id FROM samples WHERE picture_bytes > 0 ORDER BY number DESC"
+        ).fetchall()
     frozen.close()
     live.close()
     with open(copy.name, "rb") as content:

@@ -86,6 +86,18 @@ def undo_reviews(
     return undone
 
 
+def copy_reviews(source: CheckedConnection, target: CheckedConnection) -> list[str]:
+    """Add the sound rows that only ``source`` has, in their order; return the visits and samples that they concern."""
+    known = {review[1:] for review in _read(target, "1", ())}
+    added = [review for review in _read(source, "1", ()) if review[1:] not in known]
+    for review in added:
+        _insert(target, review[1:])
+    names = list(dict.fromkeys(review.visit_id for review in added))
+    for name in names:
+        _note_standing(target, name)
+    return names
+
+
 def reviews_of(connection: CheckedConnection, visit_ids: Sequence[str]) -> dict[str, list[Review]]:
     """Return all reviews of these visits, in the order of storing."""
     found: dict[str, list[Review]] = defaultdict(list)
