@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from roots import CHECKOUT
 
-from trailcam_core.classifier import Classifier
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
 
 _FOLDER = CHECKOUT / "edge/trailcam_edge/data/demo"
 _QUALITY = 95
 _SIZE_PX = (640, 480)  # all alike, as a camera gives them; the built-in bundle stretches a picture anyway
-_SURE, _UNSURE = 0.9, 0.7  # confidence from which an animal, and up to which "unknown", survives another decoder
+_SURE, _UNSURE = 0.9, 0.7  # probability from which an animal, and of any animal up to which "unknown", stays right
 _ANIMALS, _UNKNOWN = 8, 8  # labels, and pictures of none, below which a test would prove little
 _EMPTY_FRAMES, _STEPS = 15, 8  # of a picture that crosses the scene
 
@@ -30,6 +31,8 @@ def write_jpegs(folder: Path) -> list[str | None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     classifier = Classifier.open(num_threads=1)
+    output = open_bundle(BUILTIN_BUNDLE).manifest.output
+    silent = {*output.blank_labels, *output.unknown_labels}
     animals: list[tuple[str | None, Path]] = []
     others: list[tuple[str | None, Path]] = []
     for record in json.loads((_FOLDER / "frames.json").read_text(encoding="utf-8")):
@@ -38,7 +41,8 @@ def write_jpegs(folder: Path) -> list[str | None]:
         path.write_bytes(jpeg(np.asarray(picture, np.uint8)))
         answer = classifier.classify_file(path)
         label = record["expected"]
-        sure = answer.confidence < _UNSURE if label is None else answer.confidence > _SURE
+        named = max(each.probability for each in answer.top if each.label not in silent)
+        sure = named < _UNSURE if label is None else named > _SURE
         if answer.label == label and sure:
             (others if label is None else animals).append((label, path))
         else:

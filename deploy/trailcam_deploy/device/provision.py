@@ -24,6 +24,7 @@ from trailcam_deploy.ssh.transfer import Upload
 _DATA = Path(__file__).parents[1] / "data"
 _STATE = "/var/lib/trailcam"  # of the service's user
 _WHEELS = "/var/cache/trailcam-wheels"
+_FROM_WHEELS = " wheels"  # ends the name of an installation whose dependencies were brought
 _CAMERA_PACKAGE = "python3-picamera2"
 PACKAGES = ("python3-venv", "ca-certificates", "libgomp1", _CAMERA_PACKAGE)
 _PACKAGES_SCRIPT = """
@@ -145,7 +146,8 @@ def plan_provision(facts: Facts, spec: DeviceSpec) -> list[ProvisionStep]:
         if not facts.apt:
             raise HostError(f"it lacks {names}, and has no apt-get to install them.")
         steps.append(ProvisionStep("packages", f"packages: {names}", _PACKAGES_SCRIPT, tuple(missing), timeout_s=1800))
-    if facts.installed != installed_name(facts, spec):
+    # What came from wheels of this machine is kept by a later deployment that names none.
+    if facts.installed not in (installed_name(facts, spec), spec.software.identity(facts.numpy) + _FROM_WHEELS):
         steps.append(_install(facts, spec))
     if steps or not facts.enabled or not facts.has_config:
         token = _TOKEN if spec.live and not facts.has_config else ""
@@ -176,7 +178,7 @@ def installed_name(facts: Facts, spec: DeviceSpec) -> str:
     """
     pins = _pins(facts, spec)
     digest = f" pins {hashlib.sha256(pins.encode()).hexdigest()[:16]}" if pins else ""
-    return spec.software.identity(facts.numpy) + digest
+    return spec.software.identity(facts.numpy) + (_FROM_WHEELS if spec.wheels else digest)
 
 
 def _pins(facts: Facts, spec: DeviceSpec) -> str:

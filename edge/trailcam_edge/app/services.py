@@ -14,6 +14,7 @@ from trailcam_core.files.secret_file import read_secret
 from trailcam_edge.app.collector import Collector
 from trailcam_edge.app.reports import DeviceReports
 from trailcam_edge.app.sinks import SinkParts, open_sinks
+from trailcam_edge.clips.service import Clips
 from trailcam_edge.config.camera_toml import Config
 from trailcam_edge.events import UNKNOWN, BlindTime, Moment, SuppressedVisit, Visit, VisitChange
 from trailcam_edge.events.clock import Clock, SystemClock
@@ -43,6 +44,7 @@ class DeviceServices:
         notifier: Notifier | None = None,
         clock: Clock | None = None,
         update: Callable[[], Journal | None] | None = None,
+        clips: Clips | None = None,
     ) -> None:
         """Open the store, start the sink workers and the live page.
 
@@ -52,6 +54,7 @@ class DeviceServices:
             notifier: of the service manager.
             clock: dates events.
             update: returns the update journal, or None if updates are not configured.
+            clips: of visits; they are closed here.
 
         Raises:
             ConfigError: a token or secret that cannot be used.
@@ -60,6 +63,7 @@ class DeviceServices:
         self._notifier = notifier or Notifier(None)
         self._clock = clock or SystemClock()
         self._reports = DeviceReports(config, version, self._clock, update or (lambda: None))
+        self._clips = clips
         self._bundle = ""
         self._frame_s = self._clock.monotonic_s()  # timestamp of the newest frame
         self._frames_of_bundle = 0
@@ -76,6 +80,8 @@ class DeviceServices:
                 if config.live is not None and self._recorder.store is not None:
                     self._load_counts(self._recorder.store)
                 self._reports.connect(self._recorder, self._workers)
+                if clips is not None:
+                    clips.connect(self._recorder.clip)
                 source = partial(_store_of, self._recorder)
                 for opened in open_sinks(config, SinkParts(version, source, self._reports.summary)):
                     worker = SinkWorker(opened.sink, source, kinds=opened.kinds, refresh=opened.refresh)
@@ -114,6 +120,8 @@ class DeviceServices:
         elif isinstance(event, VisitChange):
             if self._recorder is not None:
                 self._recorder.change(event)
+            if self._clips is not None:
+                self._clips.change(event)
         elif isinstance(event, SuppressedVisit):
             self._reports.add_suppressed(event)
         else:
@@ -127,6 +135,8 @@ class DeviceServices:
         self._reports.view.close()
         if self._server is not None:
             self._server.stop()
+        if self._clips is not None:  # before the recorder, which stores them
+            self._clips.close()
         for worker in self._workers:
             worker.stop()
         until_s = time.monotonic() + _SINKS_END_S
@@ -149,6 +159,8 @@ class DeviceServices:
         if not result.paused:
             self._frames_of_bundle += 1
             self._frame_s = result.frame.timestamp_s
+        if self._clips is not None:
+            self._clips.frame(result.outcome, result.frame.timestamp_s)
         self._reports.add_frame(result, bundle)
         if self._collector is not None:
             self._collector.see(result, bundle)

@@ -18,6 +18,7 @@ __all__ = [
     "UNKNOWN",
     "UPDATED",
     "BlindTime",
+    "Clip",
     "Moment",
     "PictureSample",
     "SuppressedVisit",
@@ -90,6 +91,20 @@ class VisitChange:
 
     kind: str
     visit: Visit
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A short video of a visit: ``content`` is a whole MP4 file.
+
+    ``offset_s`` is the time from the start of the visit to the first frame, below 0 for a frame before it;
+    ``duration_s`` is the time from the first frame to the last.
+    """
+
+    visit_id: str
+    content: bytes = field(repr=False)
+    offset_s: float
+    duration_s: float
 
 
 @dataclass(frozen=True)

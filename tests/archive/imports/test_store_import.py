@@ -1,5 +1,6 @@
 """What people have corrected on the page becomes training data; visits without a review do not."""
 
+import csv
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -80,6 +81,23 @@ def test_a_data_set_is_made_of_it(store: Path, tmp_path: Path, capsys: pytest.Ca
     ]
     assert main(["data", "import", str(store), "--out", str(data)]) == 0
     assert "3 were imported before" in capsys.readouterr().out
+    with open(data / "import.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["review"] for row in rows}) == 3
+    assert all(len(row["review"]) == 64 for row in rows)
+
+
+def test_the_list_of_an_earlier_release_gets_the_column_of_reviews(store: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "import.csv").write_text("file,label,group,source,box,confidence\ngone.jpg,Fox,g,s,,1\n")
+
+    assert main(["data", "import", str(store), "--out", str(data)]) == 0
+
+    with open(data / "import.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert (rows[0]["file"], rows[0]["review"], len(rows)) == ("gone.jpg", "", 4)
+    assert all(row["review"] and None not in row for row in rows[1:])
 
 
 def test_reviewed_moments_without_a_visit_are_empty_scenes_or_missed_animals(

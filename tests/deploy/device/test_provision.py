@@ -162,6 +162,19 @@ def test_wheels_are_brought_and_no_index_is_asked(tmp_path: Path) -> None:
         list_wheels(tmp_path / "none")
 
 
+def test_what_was_installed_from_wheels_is_kept_by_a_deployment_without_them(tmp_path: Path) -> None:
+    wheel = tmp_path / "numpy-2.4.0-cp313-cp313-manylinux_2_28_aarch64.whl"
+    wheel.write_bytes(b"x")
+    brought = replace(SPEC, wheels=(wheel,))
+    camera = replace(COMPLETE, installed=installed_name(COMPLETE, brought))
+    for spec in (brought, SPEC, replace(SPEC, newest=True)):
+        assert kinds(camera, spec) == []
+    newer = replace(SPEC, software=Software("trailcam==0.2.0"))
+    assert kinds(camera, newer) == ["install", "service"]
+    of_the_index = replace(COMPLETE, installed=installed_name(COMPLETE, replace(SPEC, newest=True)))
+    assert kinds(of_the_index) == ["install", "service"]
+
+
 def test_a_device_gets_trailcam_with_an_opencv(tmp_path: Path) -> None:
     ready = replace(FRESH, missing_packages=())
     assert plan_provision(ready, SPEC)[0].words[-1] == "trailcam[opencv]==0.1.0"

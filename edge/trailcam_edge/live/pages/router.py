@@ -30,6 +30,7 @@ from trailcam_edge.store.reviews.records import MAX_NAME
 HTML, JSON, TEXT, JPEG = "text/html; charset=utf-8", "application/json", "text/plain; charset=utf-8", "image/jpeg"
 _VISIT_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _PICTURE = re.compile(rf"/(pictures|thumbs|views)/({_VISIT_ID})\.jpg")
+_CLIP = re.compile(rf"/clips/({_VISIT_ID})\.mp4")
 _VISIT = re.compile(rf"/visits/({_VISIT_ID})")
 _QUEUE = re.compile(rf"/review/({'|'.join((*QUEUES, *samples.NAMES))})(?:/({_VISIT_ID}))?")
 _NAME_COOKIE = re.compile(r"(?:^|;\s*)trailcam_reviewer=([^;]{1,300})")
@@ -85,6 +86,9 @@ class Source(Protocol):
 
     def visit_picture(self, visit_id: str) -> Path | None:
         """Return the file with the picture of a visit, if there is one."""
+
+    def visit_clip(self, visit_id: str) -> Path | None:
+        """Return the file with the clip of a visit, if there is one."""
 
 
 class Pages:
@@ -148,6 +152,11 @@ class Pages:
         except DeviceError as error:
             return self._message(503, "Nothing was saved", str(error))
         return Response(303, TEXT, b"", headers)
+
+    def clip(self, path: str) -> Path | None:
+        """Return the file of the clip at an address, None if the address is none of a clip; it may be gone."""
+        found = _CLIP.fullmatch(path)
+        return None if found is None else self._source.visit_clip(found[1])
 
     def visitor(self, may_write: bool, cookies: str | None, address: str) -> Visitor:
         """Return who asks."""
