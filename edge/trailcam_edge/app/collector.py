@@ -2,7 +2,7 @@
 
 A quiet moment is one with no visit, also in the ``hold_s`` before it and after it: an animal that the camera is about
 to recognise is not missed. So a picture waits in memory for ``hold_s``, and is dropped if a visit opens meanwhile, if
-the camera is blind, or, without ``people``, if the model names a person.
+the camera is blind, or, without ``people``, if the model names people.
 
 What no region may be found in is blackened: the masks of ``[motion]``.
 """
@@ -59,7 +59,7 @@ class Collector:
         self._waiting: list[_Waiting] = []
         self._wants_unknown = False
         self._before: tuple[str, float] | None = None  # axis and time of the frame before
-        self._person_s = float("-inf")  # when a person was named last
+        self._person_s = float("-inf")  # when the model named people last
         self._bundle = ""
 
     @property

@@ -122,7 +122,7 @@ def accuracy_json(found: BundleAccuracy) -> dict[str, Any]:
 def shows_animal(found: Standing) -> bool | None:
     """Return whether the picture of a moment shows an animal; None if reviewers differ, or it was deleted.
 
-    A person is no animal.
+    People are no animals.
     """
     verdict, label = found.review.verdict, (found.review.label or "").casefold()
     if found.disputed or verdict == "deleted":

@@ -36,7 +36,7 @@ class Saved:
 def insert_reviews(connection: CheckedConnection, reviews: Sequence[NewReview], unix_s: float | None) -> Saved:
     """Store answers for visits and samples; one for a visit that is gone is left out.
 
-    A label that differs from that of the event only by case confirms it. To confirm a sample is to say "nothing".
+    A label that differs from that of the event only by case confirms it. To confirm a sample means "nothing".
     """
     stored: list[int] = []
     gone: list[str] = []

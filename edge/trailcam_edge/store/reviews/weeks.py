@@ -40,7 +40,7 @@ class Drift:
     """A difference beyond chance: ``low`` to ``high`` is the 99 % interval of recent minus earlier fraction.
 
     ``what`` is "precision", "named" or "missed"; ``before`` and ``recent`` are counts and numbers of reviews; ``since``
-    is the first of the recent weeks. 99 %, because it is looked at every week.
+    is the first of the recent weeks. 99 %, because it is computed every week.
     """
 
     what: str
