@@ -1,6 +1,7 @@
 """Samples in the store: picture and row together, within its limit, with reviews of their own."""
 
 import json
+import shutil
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
+from trailcam_core.errors import DeviceError
 from trailcam_core.images.boxes import Box
 from trailcam_edge.events import PictureSample
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.reader import open_reader
-from trailcam_edge.store.reviews.carry import carry_reviews
+from trailcam_edge.store.reviews.carry import carry_reviews, locked
 from trailcam_edge.store.reviews.records import NewReview, Verdict
 from trailcam_edge.store.reviews.samples import SampleRecord, quiet_moments, read_samples, reviewed_samples
 
@@ -145,8 +147,6 @@ def test_the_picture_of_a_person_or_of_what_is_deleted_goes_at_once(
 
 
 def test_reviews_at_home_survive_the_next_copy_of_the_store(open_store: OpenStore, tmp_path: Path) -> None:
-    import shutil
-
     camera, home, new = tmp_path / "camera", tmp_path / "home", tmp_path / "new"
     store = open_store(camera)
     for number in (1, 2, 3):
@@ -176,3 +176,11 @@ def test_reviews_at_home_survive_the_next_copy_of_the_store(open_store: OpenStor
         assert rows == 4, "a second time adds nothing"
         assert person.picture is None
     carry_reviews(tmp_path / "nothing", new)
+
+
+def test_a_store_that_is_reviewed_at_present_is_not_replaced(open_store: OpenStore, tmp_path: Path) -> None:
+    with locked(tmp_path / "home"), pytest.raises(DeviceError, match="another process"):
+        open_store(tmp_path / "home")
+    open_store(tmp_path / "home")
+    with pytest.raises(DeviceError, match="another process"), locked(tmp_path / "home"):
+        pass
