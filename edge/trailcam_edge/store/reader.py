@@ -31,6 +31,7 @@ _LINE_COLUMNS = (
     "CASE WHEN picture_bytes THEN visit_id END"
 )
 _SPARE = 2
+_new_tuple = tuple.__new__
 _SPAN_COLUMNS = "started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s"
 
 
@@ -212,8 +213,8 @@ class StoreReader:
             started = self.timeline.resolve(boot_id, start_s)
             ended = self.timeline.resolve(end_boot_id, end_s)
         else:
-            started = tuple.__new__(WallTime, (offset[0] + start_s, offset[1]))
-            ended = tuple.__new__(WallTime, (offset[0] + end_s, offset[1]))
+            started = _new_tuple(WallTime, (offset[0] + start_s, offset[1]))
+            ended = _new_tuple(WallTime, (offset[0] + end_s, offset[1]))
         duration_s = end_s - start_s if boot_id == end_boot_id and end_s > start_s else 0.0
         box = None
         if x is not None and y is not None and width is not None and height is not None:
@@ -222,7 +223,7 @@ class StoreReader:
         picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if picture_bytes else None
         visit = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s, confidence, votes, frames)
         others = (bundle, latency_ms, picture, state, box, station, source, offset_s, CLOSED)
-        return tuple.__new__(EventRecord, visit + others)
+        return _new_tuple(EventRecord, visit + others)
 
     def _offset(self, boot_id: str) -> tuple[float, str] | None:
         self._known[boot_id] = self.timeline.constant(boot_id)

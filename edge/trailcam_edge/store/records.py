@@ -190,7 +190,7 @@ def _wall_time(moment: Moment) -> WallTime:
 def csv_row(event: EventRecord, station: Station | None = None, zone: tzinfo | None = None) -> list[str]:
     """Return the cells of ``CSV_HEADER``: the values of ``event_json`` as texts, place, local times and source.
 
-    A text that a spreadsheet takes for a formula has a quote in front.
+    Numbers have fixed decimals. A text that a spreadsheet takes for a formula has a quote in front.
 
     Args:
         event: the visit.
@@ -208,16 +208,25 @@ def csv_row(event: EventRecord, station: Station | None = None, zone: tzinfo | N
         start,
         end,
         started[1],
-        str(round(duration_s, 3)),
-        str(round(confidence, 6)),
+        f"{duration_s:.3f}",
+        f"{confidence:.6f}",
         str(votes),
         str(frames),
         _cell(bundle),
-        str(round(latency_ms, 3)),
+        f"{latency_ms:.3f}",
         picture or "",
         _cell(boot_id),
-        str(round(monotonic_s, 3)),
-        *(_NO_BOX if box is None else [str(round(value, 5)) for value in (box.x, box.y, box.width, box.height)]),
+        f"{monotonic_s:.3f}",
+        *(
+            _NO_BOX
+            if box is None
+            else (
+                f"{box.x:.5f}",
+                f"{box.y:.5f}",
+                f"{box.width:.5f}",
+                f"{box.height:.5f}",
+            )
+        ),
         *(_no_station(name) if station is None else _station_cells(station)),
         start_local,
         end_local,
