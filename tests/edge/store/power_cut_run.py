@@ -139,7 +139,7 @@ def inspect(folder: Path, said: list[str], last_number: int) -> None:
     assert set(clips) == {name for name, event in events.items() if event.clip}
     assert set(clips.values()) <= {CLIP}
     kept = [name for text in said if (name := text.removeprefix("clip ")) != text and events[name].picture]
-    assert set(kept) <= set(clips), "a clip goes right before the picture of its visit"
+    assert set(kept) <= set(clips), "an acknowledged clip of a visit that keeps its picture is there"
     pictures = [(name, event.picture) for name, event in events.items() if event.boot_id != "boot-0"]
     for name, picture in [*pictures, *((name, record.picture) for name, record in samples.items())]:
         if picture:
