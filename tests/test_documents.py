@@ -99,6 +99,7 @@ def test_a_command_is_understood_by_its_parser(line: str) -> None:
 def _tables() -> list[Any]:
     """Return the TOML blocks with the function of the product that reads such a file."""
     readers = {
+        "clips": read_config,
         "deploy": read_inventory,
         "drift": lambda path: find_preset(str(path)),
         "field-manual": read_config,

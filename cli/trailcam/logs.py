@@ -9,6 +9,8 @@ import traceback
 from types import TracebackType
 from typing import Any, NoReturn
 
+from trailcam.help.groups import HelpLines, Options
+from trailcam.terminal import paint
 from trailcam_core.files.names import printable
 from trailcam_core.network.secrets import mask_text
 
@@ -16,9 +18,9 @@ _LOGGERS = ("trailcam_core", "trailcam_edge", "trailcam_train")
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.DEBUG, 7))  # syslog(3)
 
 
-def add_logging_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add -v and -q."""
-    level = parser.add_mutually_exclusive_group()
+def add_logging_arguments(group: Options) -> None:
+    """Add -v and -q to a parser or to a group of its options."""
+    level = group.add_mutually_exclusive_group()
     level.add_argument("-v", "--verbose", action="store_true", help="log details as well")
     level.add_argument("-q", "--quiet", action="store_true", help="log only warnings and errors")
 
@@ -58,7 +60,10 @@ def safe_message(message: str) -> str:
 
 
 class SafeParser(argparse.ArgumentParser):
-    """A parser whose messages show no secret of a refused argument."""
+    """A parser of this command line: its messages show no secret of a refused argument; its help has ``HelpLines``."""
+
+    def __init__(self, *words: Any, **settings: Any) -> None:
+        super().__init__(*words, **{"formatter_class": HelpLines} | settings)
 
     def error(self, message: str) -> NoReturn:
         """Print usage and message, and exit with code 2."""
@@ -84,8 +89,11 @@ def mask_tracebacks() -> None:
 
 class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
+        name = "trailcam:"
+        if record.levelno >= logging.WARNING:
+            name = paint(name, "bad" if record.levelno >= logging.ERROR else "doubtful", sys.stderr)
         print(
-            f"{journal_prefix(record.levelno)}trailcam: {safe_message(record.getMessage())}",
+            f"{journal_prefix(record.levelno)}{name} {safe_message(record.getMessage())}",
             file=sys.stderr,
             flush=True,
         )

@@ -150,18 +150,17 @@ def _overview() -> str:
 
 
 def _run(name: str, words: list[str]) -> int:
-    import argparse
-
+    from trailcam.help.groups import shorten_usage
     from trailcam.logs import SafeParser
 
     command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
     parser = SafeParser(
         prog=f"trailcam {name}",
-        description=f"{(COMMANDS | ACTIONS)[name].capitalize()}.",
+        description=_sentence((COMMANDS | ACTIONS)[name]),
         allow_abbrev=False,
     )
     command.add_arguments(parser)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    shorten_usage(parser)
     parser.epilog = "\n\n".join(filter(None, [_examples(name), parser.epilog]))
     arguments = parser.parse_args(words)
     if name.split()[0] in _WITH_SECRETS:
@@ -182,6 +181,10 @@ def _run(name: str, words: list[str]) -> int:
         if _seen and isinstance(error, ImportError):  # Ctrl-C while an extension module was imported
             return _fail("interrupted.", _INTERRUPTED)
         return _explain(name, error)
+
+
+def _sentence(meaning: str) -> str:
+    return f"{meaning[0].upper()}{meaning[1:]}."
 
 
 def _examples(name: str) -> str:
@@ -225,6 +228,8 @@ def _fail(message: str, status: int = 1) -> int:
     import logging
 
     from trailcam.logs import journal_prefix, safe_message
+    from trailcam.terminal import paint
 
-    print(f"{journal_prefix(logging.ERROR)}trailcam: {safe_message(message)}", file=sys.stderr)
+    name = paint("trailcam:", "bad", sys.stderr)
+    print(f"{journal_prefix(logging.ERROR)}{name} {safe_message(message)}", file=sys.stderr)
     return status

@@ -14,24 +14,25 @@ from trailcam_core.spec import FITS
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --bundle, or --model with the options that a bare model needs, and --threads."""
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help="bundle to use (default: the built-in one)")
-    parser.add_argument("--model", type=Path, metavar="FILE", help="bare .tflite model instead of a bundle")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="with --model: one label per line")
-    parser.add_argument(
+    """Add --bundle, or --model with the options that a bare model needs, and --threads, as a group of options."""
+    group = parser.add_argument_group("model")
+    group.add_argument("--bundle", type=Path, metavar="DIR", help="bundle to use (default: the built-in one)")
+    group.add_argument("--model", type=Path, metavar="FILE", help="bare .tflite model instead of a bundle")
+    group.add_argument("--labels", type=Path, metavar="FILE", help="with --model: one label per line")
+    group.add_argument(
         "--background", type=int, metavar="N", help='with --model: class N means "nothing there" (often 0)'
     )
-    parser.add_argument(
+    group.add_argument(
         "--value-range",
         type=float,
         nargs=2,
         metavar=("BLACK", "WHITE"),
         help="with a float32 --model: input values of black and white pixels, for example -1 1",
     )
-    parser.add_argument(
+    group.add_argument(
         "--fit", choices=FITS, help="with --model: how pictures of another aspect ratio are fitted (crop)"
     )
-    parser.add_argument("--threads", type=_positive, metavar="N", help="threads of one inference (default: up to 4)")
+    group.add_argument("--threads", type=_positive, metavar="N", help="threads of one inference (default: up to 4)")
 
 
 def open_classifier(arguments: argparse.Namespace, proven_below: Path | None = None) -> Classifier:

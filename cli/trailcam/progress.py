@@ -17,12 +17,18 @@ _LOG_INTERVAL_S = 60.0
 
 @contextmanager
 def job_progress() -> Iterator[Progress]:
-    """Yield a ``Progress``: a bar on a terminal, and elsewhere, as in the log of a cluster job, a line per minute."""
-    if sys.stderr.isatty():
-        with terminal_progress() as bars:
-            yield bars
-    else:
+    """Yield a ``Progress``: a bar for each stage on a terminal, and elsewhere, as in a log, a line per minute.
+
+    A bar has the time left; it is removed at the end of its stage.
+    """
+    if not sys.stderr.isatty():
         yield _LoggedProgress()
+        return
+    bars = _Bars()
+    try:
+        yield bars
+    finally:
+        bars.close()
 
 
 class _LoggedProgress:
@@ -45,16 +51,6 @@ class _LoggedProgress:
         _log.warning("%s: %s of %s%s%s", stage, f"{done:,}", f"{total:,}", left, f" ({note})" if note else "")
 
 
-@contextmanager
-def terminal_progress() -> Iterator[Progress]:
-    """Yield a ``Progress`` that shows one bar per stage, with the time left; the bar is removed at the end."""
-    bars = _Bars()
-    try:
-        yield bars
-    finally:
-        bars.close()
-
-
 class _Bars:
     def __init__(self) -> None:
         self._stage = ""
@@ -69,7 +65,7 @@ class _Bars:
 
     def _start(self, stage: str) -> "tqdm[NoReturn]":
         self.close()
-        bar: tqdm[NoReturn] = tqdm(desc=stage, file=sys.stderr, dynamic_ncols=True, mininterval=0.2)
+        bar: tqdm[NoReturn] = tqdm(desc=stage, file=sys.stderr, dynamic_ncols=True, mininterval=0.2, leave=False)
         self._stage, self._bar = stage, bar
         return bar
 

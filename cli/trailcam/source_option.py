@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from trailcam.help.groups import Options
 from trailcam_core.errors import ConfigError
 from trailcam_core.files.secret_file import parse_secret, read_secret
 
@@ -11,9 +12,9 @@ _WHAT = "source of the camera"
 _MAX_BYTES = 65_536
 
 
-def add_source_file_argument(parser: argparse.ArgumentParser) -> None:
-    """Add ``--source-file``."""
-    parser.add_argument(
+def add_source_file_argument(group: Options) -> None:
+    """Add ``--source-file`` to a parser or to a group of its options."""
+    group.add_argument(
         "--source-file",
         metavar="FILE",
         help='like --source, from a file of mode 600 or 640, or from standard input ("-"): for an address with a '

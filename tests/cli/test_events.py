@@ -81,9 +81,9 @@ def test_csv_has_the_fields_of_json(store: Path, capsys: pytest.CaptureFixture[s
     assert all(record.pop("review") is None for record in records)
     box = ["box_x", "box_y", "box_width", "box_height"]
     said = ["review_verdict", "review_label", "reviewers", "review_disputed", "review_time"]
-    place = ["station", "camera", "latitude", "longitude", "start_local", "end_local", "source"]
+    place = ["station", "camera", "latitude", "longitude", "start_local", "end_local", "source", "clip"]
     for record in records:
-        assert [record.pop(name) for name in ("box", "station", "source")] == [None] * 3
+        assert [record.pop(name) for name in ("box", "station", "source", "clip")] == [None] * 4
     assert [list(row) for row in rows] == [[*record, *box, *place, *said] for record in records]
     assert [row["label"] for row in rows] == [record["label"] for record in records]
     assert rows[5]["picture"] == ""

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -259,6 +260,28 @@ def test_what_is_open_is_opened_again_and_if_it_cannot_be_the_former_goes_on(wat
     assert "the new configuration does not work, the former one continues: /nonexistent" in watch.words()
     assert watch.status()["alive"]
     assert watch.end() == 0
+
+
+def test_a_reload_turns_clips_on_and_visits_have_one(watch: Watch) -> None:
+    watch.wait_for_a_visit()
+    watch.config.write_text(f"{CONFIG}[clips]\nbefore_s = 0\nlongest_s = 1\n", encoding="utf-8")
+    watch.process.send_signal(signal.SIGHUP)
+    watch.hear("RELOADING=1")
+    watch.hear("READY=1")
+    if importlib.util.find_spec("av") is None:
+        words = "the new configuration does not work, the former one continues: [clips] needs PyAV"
+        assert words in watch.words()
+        assert watch.status()["alive"]
+    else:
+        watch.wait_for(lambda: list((watch.folder / "store" / "clips").glob("*.mp4")))
+    assert watch.end() == 0
+    assert "Traceback" not in watch.words()
+
+
+def test_clips_need_a_store(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["watch", "--clips"])
+    assert "[clips] needs [store]: clips are kept there" in capsys.readouterr().err
 
 
 def test_a_bundle_that_an_update_activated_is_started_and_proves_itself(tmp_path: Path) -> None:

@@ -41,7 +41,8 @@ CLUSTER = (
     "tuf",
     "backports.zstd",
 )
-TESTS = (*IN_A_DEVICE, *WITH_A_LIBRARY, *RUNTIMES, "cluster")
+S3 = (*CLUSTER, "s3fs", "moto[server]", "PyYAML")
+TESTS = (*IN_A_DEVICE, *WITH_A_LIBRARY, *RUNTIMES, "cluster", "s3")
 
 
 def main(words: list[str]) -> int:
@@ -54,8 +55,9 @@ def main(words: list[str]) -> int:
     if name in RUNTIMES:
         packages, (script, *first) = RUNTIMES[name]
         return _run_with_packages(name, packages, ROOT / "tests" / "environments" / script, [*first, *words[1:]])
-    if name == "cluster":
-        return _run_with_packages(name, CLUSTER, SYSTEM / "system_test_cluster.py", words[1:])
+    if name in ("cluster", "s3"):
+        packages = CLUSTER if name == "cluster" else S3
+        return _run_with_packages(name, packages, SYSTEM / f"system_test_{name}.py", words[1:])
     print(f"TEST={name}: no such system test, expected one of {', '.join(TESTS)}.", file=sys.stderr)
     return 2
 

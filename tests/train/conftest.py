@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from trailcam_core.datasets.run_directory import SplitRow
-from trailcam_train.fitting.multi_host import local_share
+from trailcam_train.fitting.gather import local_share
 from trailcam_train.fitting.phases import Task
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
@@ -58,7 +58,8 @@ class MemoryStream:
 
     def view(self, number: int) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]]:
         for start in range(0, len(self.rows), self.batch_size):
-            positions = np.arange(start, min(start + self.batch_size, len(self.rows)))
+            part = self.share.within(start, min(start + self.batch_size, len(self.rows)))
+            positions = np.arange(part.start, part.stop)
             yield np.stack([_picture(number, int(p)) for p in positions]), (positions % 3).astype(np.int32)
 
 

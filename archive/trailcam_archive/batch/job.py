@@ -162,7 +162,7 @@ class _Run:
         for found in list_files(list(self._job.sources), self._job.shard, self._report.skipped):
             if self._stop.is_set():
                 return
-            identity = identity_of(found.reference)
+            identity = found.state or identity_of(found.reference)
             if self._journal.has(found, identity):
                 self._passed += 1
                 if self._passed % 500 == 0:  # not to slow down a million of them

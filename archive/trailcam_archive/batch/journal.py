@@ -145,10 +145,10 @@ class Journal:
 
     def commit(self) -> None:
         """Put all rows on the disk."""
-        if self._uncommitted:
+        if self._database.in_transaction:  # SQLite has ended one for which the disk has no room, and that was reported
             with self._explained():
                 self._database.execute("COMMIT")
-            self._uncommitted = 0
+        self._uncommitted = 0
 
     def forget_failures(self) -> None:
         """Drop the records of files that could not be read, so that they are read again."""
@@ -187,8 +187,7 @@ class Journal:
     def close(self) -> None:
         """Commit and close."""
         try:
-            if self._database.in_transaction:  # SQLite ends a transaction for which the disk has no room
-                self.commit()
+            self.commit()
         finally:
             self._database.close()
 

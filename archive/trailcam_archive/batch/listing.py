@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path, PurePath, PurePosixPath
+from typing import Any
 
+from trailcam_archive.batch.download import MAX_DOWNLOAD_BYTES
 from trailcam_archive.batch.references import is_address, is_web_address, open_filesystem, remote_errors, shown
 from trailcam_archive.media_files import MediaKind, media_kind
 from trailcam_core.datasets.class_folders import OTHER_PHOTOGRAPHS, is_system_name
@@ -27,7 +29,7 @@ class Found:
     """One file: ``source`` as the user named it, ``relative`` path below it, and what opens it.
 
     ``problem`` is set for what cannot be read at all, such as a folder without permission; it becomes the error of the
-    row.
+    row. ``state`` is the size in bytes of a file of a storage, and a number that changes with it; None for other files.
     """
 
     source: str
@@ -35,6 +37,7 @@ class Found:
     reference: str
     kind: MediaKind
     problem: str | None = None
+    state: tuple[int, int] | None = None
 
 
 @dataclass
@@ -121,23 +124,34 @@ def _web_file(address: str) -> Found:
 def _list_remote(address: str, skipped: Skipped) -> Iterator[Found]:
     """List a folder of a storage such as s3://bucket/folder."""
     with remote_errors(address):
-        system, root = open_filesystem()(address).fs, address.partition("://")[2].rstrip("/")
-        scheme = address.partition("://")[0]
-        root = system._strip_protocol(address).rstrip("/")  # the only way of fsspec to get the path of an address
+        opened = open_filesystem()(address)
+        system, root, scheme = opened.fs, opened.path.rstrip("/"), address.partition("://")[0]
         if system.isfile(root):
-            yield Found(shown(address), PurePosixPath(root).name, address, media_kind(root) or "photograph")
+            name = PurePosixPath(root).name
+            yield _remote_file(address, name, address, media_kind(root) or "photograph", system.info(root))
             return
-        for folder, folders, files in system.walk(root):
-            folders.sort() if isinstance(folders, list) else None
+        for folder, _, files in system.walk(root, detail=True, on_error="raise"):
             for name in sorted(files):
                 path = f"{folder.rstrip('/')}/{name}"
                 kind = media_kind(name)
                 if name.startswith(".") or kind is None:
                     skipped.add(name)
                     continue
-                problem = f"{name}: a clip in a storage; copy it to a disk first." if kind == "clip" else None
                 relative = path.removeprefix(root).lstrip("/")
-                yield Found(shown(address), relative, f"{scheme}://{path}", kind, problem)
+                yield _remote_file(address, relative, f"{scheme}://{path}", kind, files[name])
+
+
+def _remote_file(address: str, relative: str, reference: str, kind: MediaKind, facts: dict[str, Any]) -> Found:
+    """Return a file of a storage; ``facts`` are what its driver states: a size, and tags or times of change."""
+    size = int(facts.get("size") or 0)
+    problem = None
+    if kind == "clip":
+        problem = f"{shown(reference)}: a clip in a storage; copy it to a disk first."
+    elif size > MAX_DOWNLOAD_BYTES:
+        problem = f"{shown(reference)}: {size:,} bytes, expected a picture of at most {MAX_DOWNLOAD_BYTES:,}."
+    stated = [str(facts.get(name)) for name in ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime")]
+    state = size, zlib.crc32(" ".join(stated).encode())
+    return Found(shown(address), relative, reference, kind, problem, state)
 
 
 class _Walk:

@@ -22,8 +22,8 @@ from trailcam_core.errors import DeviceError
 from trailcam_core.files.child_reader import describe_death
 
 _AHEAD = 2  # files per worker: the one in work, and the next
-_LONGEST_S = {"photograph": 120.0, "clip": 3600.0}  # of one file; then its worker is ended
-_START_S = 120.0
+_LONGEST_S = {"photograph": 300.0, "clip": 3600.0}  # of one file; then its worker is ended
+_START_S = 600.0  # of a machine with much other work, or with its programs on a network
 _READ_BYTES = 1 << 16
 
 Result = tuple[Task, PictureRecord]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from trailcam_archive.batch.download import MAX_DOWNLOAD_BYTES, download
 from trailcam_core.errors import DeviceError, SourceError
@@ -47,10 +47,10 @@ def read_reference(reference: str) -> bytes:
 
 
 def _read_remote(address: str) -> bytes:
+    """Read a file of a storage, whose size the listing has checked."""
     with remote_errors(address):
-        file: IO[bytes]
-        with open_filesystem()(address, "rb").open() as file:
-            content = file.read(MAX_DOWNLOAD_BYTES + 1)
+        file = open_filesystem()(address, "rb")
+        content = bytes(file.fs.cat_file(file.path))  # in one request, where ``open`` makes two
     if len(content) > MAX_DOWNLOAD_BYTES:
         raise SourceError(f"{shown(address)}: more than {MAX_DOWNLOAD_BYTES:,} bytes, expected a picture.")
     return content
@@ -81,6 +81,8 @@ def remote_errors(address: str) -> Iterator[None]:
         raise
     except ImportError as error:  # fsspec names the package that is missing
         raise DeviceError(f"{shown(address)}: {error}.") from error
+    except FileNotFoundError as error:
+        raise SourceError(f"{shown(address)}: no such file, folder or bucket.") from error
     except Exception as error:
         reason = mask_text(str(error).splitlines()[0] if str(error) else type(error).__name__)
         raise SourceError(f"{shown(address)}: cannot be read ({reason}).") from error

@@ -58,7 +58,7 @@ class Task:
 
     def to_json(self) -> str:
         """Return one line of JSON in ASCII; bytes of a name that are not UTF-8 survive."""
-        return json.dumps(asdict(self))
+        return json.dumps(vars(self), default=vars)
 
     @classmethod
     def from_json(cls, text: str) -> "Task":

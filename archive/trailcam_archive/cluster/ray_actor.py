@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trailcam_archive.batch.pool import WorkerPool
 from trailcam_archive.batch.tasks import ROWS_VERSION, AnalysisSettings, Task
-from trailcam_archive.rows.record import PictureRecord
+from trailcam_archive.rows.record import record_to_json
 
 _WAIT_S = 1.0
 
@@ -35,20 +35,20 @@ class ArchiveActor:
         """Return the version of the records that this node makes."""
         return ROWS_VERSION
 
-    def analyse(self, tasks: list[str]) -> list[PictureRecord]:
-        """Return the records of tasks (JSON), in their order.
+    def analyse(self, tasks: list[str]) -> list[str]:
+        """Return the records of tasks, both as JSON, in their order; Ray takes longer to pickle objects.
 
         Raises:
             DeviceError: the worker process cannot run.
         """
         todo = [Task.from_json(text) for text in tasks]
-        records: dict[int, PictureRecord] = {}
+        records: dict[int, str] = {}
         position = 0
         while len(records) < len(todo):
             while position < len(todo) and self._pool.wanted():
                 self._pool.submit(todo[position])
                 position += 1
-            records.update((id(task), record) for task, record in self._pool.wait(_WAIT_S))
+            records.update((id(task), record_to_json(record)) for task, record in self._pool.wait(_WAIT_S))
         return [records[id(task)] for task in todo]
 
     def end(self) -> None:

@@ -17,7 +17,7 @@ from trailcam_archive.batch.pool import Result
 from trailcam_archive.batch.references import shown
 from trailcam_archive.batch.tasks import ROWS_VERSION, AnalysisSettings, Task
 from trailcam_archive.cluster.ray_actor import ArchiveActor
-from trailcam_archive.rows.record import failed
+from trailcam_archive.rows.record import failed, record_from_json
 from trailcam_core.errors import DeviceError
 from trailcam_core.errors.install_command import install_command
 from trailcam_core.network.secrets import mask_address
@@ -163,7 +163,7 @@ class RayPool:
             self._lose(actor, error)
             return
         if reference in actor.calls:
-            self._finished += zip(actor.calls.pop(reference), answer, strict=True)
+            self._finished += zip(actor.calls.pop(reference), map(record_from_json, answer), strict=True)
             return
         if answer != ROWS_VERSION:
             raise DeviceError(
@@ -226,4 +226,6 @@ def _check_reachable(address: str) -> None:
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     causes = [line for line in lines if "Error" in line]
+    if lines and lines[0].endswith(":"):  # as "Version mismatch: The cluster was started with:", and a list
+        return " ".join(lines).rstrip(".")[:300]
     return (causes or lines or [type(error).__name__])[-1 if causes else 0].rstrip(".")[:300]

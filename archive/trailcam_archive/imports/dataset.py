@@ -4,6 +4,7 @@
 
     DATA/photos/LABEL/GROUP/NAME.jpg         animals, cut out as a camera cuts them
     DATA/negatives/scenes/GROUP/NAME.jpg     scenes without an animal
+    DATA/missed/LABEL/GROUP/NAME.jpg         animals that the camera missed, somewhere in the frame: not trained on
     DATA/import.csv                          one row per picture: where it comes from
 
 A name is the digest of the picture and of the box, so a source that is imported twice adds nothing, and an import that
@@ -29,7 +30,7 @@ from trailcam_core.images.boxes import square_crop
 from trailcam_core.images.decode import decode_image
 from trailcam_core.jobs.progress import Progress, silent
 
-PHOTOS, NEGATIVES = "photos", "negatives/scenes"
+PHOTOS, NEGATIVES, MISSED = "photos", "negatives/scenes", "missed"
 _JOURNAL = "import.csv"
 _COLUMNS = ("file", "label", "group", "source", "box", "confidence")
 _MARGIN, _MIN_CROP_PX = 1.3, 160  # as [motion] of a camera
@@ -52,10 +53,11 @@ class ImportRules:
 
 @dataclass
 class ImportSummary:
-    """Numbers of an import: pictures by label ("" for empty scenes), known, unsure and unreadable ones."""
+    """Numbers of an import: pictures by label ("" for empty scenes), missed, known, unsure, unreadable ones."""
 
     added: Counter[str] = field(default_factory=Counter)
     known: int = 0
+    missed: int = 0
     unsure: int = 0
     not_fetched: int = 0
     problems: list[str] = field(default_factory=list)
@@ -65,6 +67,11 @@ class ImportSummary:
         for label, number in self.added.most_common():
             few = f"  few: {_FEW} are a start" if label and number < _FEW else ""
             yield f"  {printable(label) or 'no animal':<24}{number:>8,}{few}"
+        if self.missed:
+            yield (
+                f"  {self.missed:,} missed animals are somewhere in a frame: cut them out of {MISSED}/ and put them into "
+                f"{PHOTOS}/, if you want to train on them."
+            )
         if self.known:
             yield f"  {self.known:,} were imported before."
         if self.unsure:
@@ -112,7 +119,8 @@ def _add(sample: Sample, data: Path, known: set[str], spellings: dict[str, str],
     label = sample.label
     if label is not None:
         label = spellings.setdefault(label.casefold(), label)
-    folder = NEGATIVES if label is None else f"{PHOTOS}/{folder_name(label)}"
+    place = PHOTOS if sample.is_placed else MISSED
+    folder = NEGATIVES if label is None else f"{place}/{folder_name(label)}"
     file = f"{folder}/{folder_name(sample.group)}/{digest}.jpg"
     if digest in known:
         summary.known += 1
@@ -122,7 +130,10 @@ def _add(sample: Sample, data: Path, known: set[str], spellings: dict[str, str],
     write_file(data / file, picture)
     _append(data / _JOURNAL, file, sample, label)
     known.add(digest)
-    summary.added[label or ""] += 1
+    if sample.is_placed:
+        summary.added[label or ""] += 1
+    else:
+        summary.missed += 1
 
 
 def _cut(content: bytes, sample: Sample) -> bytes:

@@ -16,6 +16,7 @@ class Sample:
         group: pictures of one group stay together in a split: camera and sequence, as far as the source has them.
         box: place of the animal, None for the whole picture.
         confidence: 1 for a label that was given by hand, else the confidence of the model.
+        is_placed: False for a frame in which the animal is somewhere, and nobody knows where: it is not trained on.
     """
 
     reference: str
@@ -23,6 +24,7 @@ class Sample:
     group: str
     box: Box | None = None
     confidence: float = 1.0
+    is_placed: bool = True
 
 
 def is_blank(label: str) -> bool:

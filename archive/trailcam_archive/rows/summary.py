@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from trailcam_archive.rows.columns import FileRecord, ModelFacts
+from trailcam_core.files.names import counted
 
 _LISTED = 10  # files with an error
 
@@ -41,5 +42,5 @@ class Summary:
             if self.failures > len(self.first_failures):
                 shown.append(f"  and {self.failures - len(self.first_failures):,} more: see the column Error")
         if self.notes:
-            shown.append(f"{self.notes:,} clips are damaged in part: see the column Error")
+            shown.append(f"damaged in part: {counted(self.notes, 'clip')}, see the column Error")
         return shown

@@ -14,12 +14,28 @@ from trailcam_edge.telemetry.health import ask_firmware, read_health
 
 _ROOT = Path("/")
 _GOVERNOR = "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
+# By the names of /proc/cpuinfo: those that decide how fast int8 and half precision are. Source: Linux,
+# arch/x86/include/asm/cpufeatures.h and Documentation/arch/arm64/elf_hwcaps.rst.
+_INSTRUCTIONS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx_vnni": "AVX VNNI",
+    "amx_int8": "AMX int8",
+    "amx_bf16": "AMX bfloat16",
+    "asimd": "NEON",
+    "asimddp": "NEON dot product",
+    "i8mm": "NEON int8 matrices",
+    "sve": "SVE",
+}
 _PACKAGES = ("trailcam", "ai-edge-litert", "tflite-runtime", "onnxruntime", "opencv-python-headless", "numpy")
 
 
 @dataclass(frozen=True)
 class Machine:
     """The machine of a measurement; ``packages`` are the versions of the packages that took part.
+
+    ``instructions`` names those that int8 and half precision use, empty if they are not known.
 
     Two results can be compared in milliseconds only if all but ``python`` and ``packages`` are equal.
     """
@@ -32,6 +48,7 @@ class Machine:
     python: str
     governor: str | None
     packages: dict[str, str] = field(default_factory=dict)
+    instructions: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,7 +63,9 @@ class Condition:
 
 def describe_machine(root: Path = _ROOT) -> Machine:
     """Describe this machine, reading below ``root``."""
-    processor = _field(_text(root / "proc/cpuinfo") or "", "model name") or platform.machine()
+    cpuinfo = _text(root / "proc/cpuinfo") or ""
+    processor = _field(cpuinfo, "model name") or platform.machine()
+    flags = set((_field(cpuinfo, "flags") or _field(cpuinfo, "Features") or "").split())
     release = _field((_text(root / "etc/os-release") or "").replace("=", ": "), "PRETTY_NAME") or platform.system()
     board = _text(root / "proc/device-tree/model") or _text(root / "sys/devices/virtual/dmi/id/product_name")
     return Machine(
@@ -58,6 +77,7 @@ def describe_machine(root: Path = _ROOT) -> Machine:
         python=platform.python_version(),
         governor=_text(root / _GOVERNOR),
         packages={name: version for name in _PACKAGES if (version := _version(name)) is not None},
+        instructions=", ".join(name for flag, name in _INSTRUCTIONS.items() if flag in flags),
     )
 
 

@@ -20,7 +20,7 @@ def describe_machine_line(machine: Machine) -> str:
     """Return the known facts of a machine: board, processor, cores, system, governor, versions of packages."""
     known = [
         "" if machine.board == "unknown" else machine.board,
-        machine.processor,
+        machine.processor + (f" ({machine.instructions})" if machine.instructions else ""),
         f"{machine.cores} core(s)",
         machine.system,
         f"Python {machine.python}",

@@ -66,7 +66,7 @@ def table_rows(result: Result) -> list[tuple[str, ...]]:
 
 def terminal_table(result: Result) -> str:
     """Return rows in columns; below them the stages of each model, where it was measured, and what is not whole."""
-    lines = text_table(table_rows(result))
+    lines = text_table(table_rows(result), kept=3)
     for row in result.rows:
         if row.latency is not None and row.stages_ms is not None:
             stages = ", ".join(f"{name} {ms:.2f}" for name, ms in row.stages_ms.items())

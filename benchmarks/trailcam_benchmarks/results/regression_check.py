@@ -122,4 +122,5 @@ def _float32(key: _Key, before: Mapping[_Key, Any], after: Mapping[_Key, Any]) -
 
 
 def _identity(machine: Fields) -> tuple[Any, ...]:
-    return tuple(machine.get(name) for name in ("board", "processor", "cores", "architecture", "governor"))
+    names = ("board", "processor", "instructions", "cores", "architecture", "governor")
+    return tuple(machine.get(name) for name in names)

@@ -7,14 +7,15 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from trailcam.progress import terminal_progress
+from trailcam.progress import job_progress
+from trailcam.terminal import show_report
 from trailcam_benchmarks.field.run import FieldPlan, measure_field, result_json, write_field
 from trailcam_benchmarks.field.summary import text_table
 from trailcam_benchmarks.field.write import write_to
 from trailcam_benchmarks.host.signals import INTERRUPTED, interruptions
 from trailcam_benchmarks.host.virtual_environments import environments_folder
 from trailcam_benchmarks.report.html import render_report
-from trailcam_benchmarks.report.tables import describe_soak, describe_verdict, markdown_table, terminal_table
+from trailcam_benchmarks.report.tables import HEADER, describe_soak, describe_verdict, markdown_table, terminal_table
 from trailcam_benchmarks.results.budget import describe_budget
 from trailcam_benchmarks.results.regression_check import compare
 from trailcam_benchmarks.results.rows import Picture
@@ -42,49 +43,57 @@ _UNITS_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam benchmark``."""
     parser.add_argument("bundles", type=Path, nargs="*", metavar="BUNDLE", help="default: the built-in one")
-    parser.add_argument("--threads", type=_threads, default=(1,), metavar="N,N", help="threads, each measured (1)")
-    parser.add_argument(
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)  # started by --on on that machine
+    what = parser.add_argument_group("what is measured")
+    what.add_argument("--threads", type=_threads, default=(1,), metavar="N,N", help="threads, each measured (1)")
+    what.add_argument(
         "--runtimes",
         type=_runtimes,
         default=("",),
         metavar="NAME,NAME",
         help=f"each measured: {', '.join(RUNTIMES)} (installed)",
     )
-    parser.add_argument(
+    what.add_argument(
         "--keras", type=Path, action="append", default=[], metavar="RUN", help="also the Keras model of a training"
     )
-    parser.add_argument("--on", metavar="HOST", help="measure on another machine over SSH: pi@camera")
-    parser.add_argument("--program", metavar="PATH", help="with --on: path of trailcam on that machine")
-    parser.add_argument("--ssh-config", type=Path, metavar="FILE", help="with --on: instead of ~/.ssh/config")
-    parser.add_argument(
+    what.add_argument(
         "--frames", type=_count, default=MLPERF_FRAMES, metavar="N", help=f"frames at least ({MLPERF_FRAMES})"
     )
-    parser.add_argument("--min-time", type=_duration, default=10.0, metavar="T", help="duration at least (10s)")
-    parser.add_argument("--rounds", type=_count, default=8, metavar="N", help="rounds, in turns; --against needs 5 (8)")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="pictures in one folder per label, not trained on")
-    parser.add_argument(
+    what.add_argument("--min-time", type=_duration, default=10.0, metavar="T", help="duration at least (10s)")
+    what.add_argument("--rounds", type=_count, default=8, metavar="N", help="rounds, in turns; --against needs 5 (8)")
+    what.add_argument("--ops", action="store_true", help="instead: LiteRT's profile of the operators")
+    what.add_argument(
+        "--soak", type=_duration, default=0.0, metavar="T", help="then run each bundle for this time: 30m"
+    )
+    accuracy = parser.add_argument_group("accuracy")
+    accuracy.add_argument("--data", type=Path, metavar="DIR", help="pictures in one folder per label, not trained on")
+    accuracy.add_argument(
         "--limit", type=_count, default=1000, metavar="N", help="pictures of --data at most, evenly chosen (1000)"
     )
-    parser.add_argument("--label-map", metavar="MAP", help="labels of the folders: animals10, none, or a TOML file")
-    parser.add_argument("--ops", action="store_true", help="instead: LiteRT's profile of the operators")
-    parser.add_argument(
+    accuracy.add_argument("--label-map", metavar="MAP", help="labels of the folders: animals10, none, or a TOML file")
+    there = parser.add_argument_group("on another machine")
+    there.add_argument("--on", metavar="HOST", help="measure on another machine over SSH: pi@camera")
+    there.add_argument("--program", metavar="PATH", help="with --on: path of trailcam on that machine")
+    there.add_argument("--ssh-config", type=Path, metavar="FILE", help="with --on: instead of ~/.ssh/config")
+    field = parser.add_argument_group("field figures, instead of the others")
+    field.add_argument(
         "--field",
         type=Path,
         nargs=2,
         metavar=("SCENES", "CUTOUTS"),
         help="instead: visits right and wrong in generated clips of animals in scenes that the model has not seen",
     )
-    parser.add_argument("--clips", type=_count, default=32, metavar="N", help="with --field: of each condition (32)")
-    parser.add_argument(
+    field.add_argument("--clips", type=_count, default=32, metavar="N", help="with --field: of each condition (32)")
+    field.add_argument(
         "--empty", type=_duration, default=60.0, metavar="T", help="with --field: duration of each empty scene (1m)"
     )
-    parser.add_argument(
+    field.add_argument(
         "--condition", action="append", default=[], metavar="NAME", help='with --field: only this one, as "0.25, wind"'
     )
-    parser.add_argument(
+    field.add_argument(
         "--others", type=Path, metavar="CUTOUTS", help="with --field: cut-outs of animals that are none of the labels"
     )
-    parser.add_argument(
+    field.add_argument(
         "--write-to",
         type=Path,
         action="append",
@@ -92,14 +101,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="with --field: state the figures in this bundle (manifest) or run (metrics.json, report.html); repeatable",
     )
-    parser.add_argument(
-        "--soak", type=_duration, default=0.0, metavar="T", help="then run each bundle for this time: 30m"
-    )
-    parser.add_argument("--budget", type=_duration, metavar="T", help="name the best bundle whose p90 fits: 66ms")
-    parser.add_argument("--against", type=Path, metavar="FILE", help="benchmark.json of an earlier run; 3 if slower")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write benchmark.json, report.html and table.md there")
-    parser.add_argument("--json", action="store_true", help="print benchmark.json instead of a table")
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)  # started by --on on that machine
+    results = parser.add_argument_group("results")
+    results.add_argument("--budget", type=_duration, metavar="T", help="name the best bundle whose p90 fits: 66ms")
+    results.add_argument("--against", type=Path, metavar="FILE", help="benchmark.json of an earlier run; 3 if slower")
+    results.add_argument("--out", type=Path, metavar="DIR", help="write benchmark.json, report.html and table.md there")
+    results.add_argument("--json", action="store_true", help="print benchmark.json instead of a table")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -131,7 +137,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     )
     if arguments.out is not None:
         make_folder(arguments.out)  # fail now rather than after an hour
-    with terminal_progress() as progress:
+    with job_progress() as progress:
         result = _measure(plan, arguments, progress)
     verdicts = () if old is None else compare(old, result)
     budget, fits = _budget(result, arguments.budget)
@@ -140,7 +146,9 @@ def _compare(arguments: argparse.Namespace) -> int:
             print(json.dumps(asdict(result), sort_keys=True, ensure_ascii=False), flush=True)
         else:
             lines = [terminal_table(result), *map(describe_soak, result.soaks), *([budget] if budget else [])]
-            print("\n".join([*lines, *map(describe_verdict, verdicts)]), flush=True)
+            lines = [*"\n".join(lines).split("\n"), *map(describe_verdict, verdicts)]
+            show_report(lines, headings=[number for number, line in enumerate(lines) if line.startswith(HEADER[0])])
+            sys.stdout.flush()
     finally:
         if arguments.out is not None:
             write_result(arguments.out / _RESULT, result)
@@ -166,7 +174,7 @@ def _field(arguments: argparse.Namespace) -> int:
     plan = FieldPlan(scenes, cut_outs, arguments.clips, arguments.empty, conditions=conditions, others=arguments.others)
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)  # better now than after an hour
-    with terminal_progress() as progress:
+    with job_progress() as progress:
         classifier = Classifier.open(next(iter(arguments.bundles), None), num_threads=1)
         result = measure_field(classifier, plan, progress)
     print(json.dumps(result_json(result), sort_keys=True) if arguments.json else text_table(result.rows))

@@ -10,7 +10,7 @@ from trailcam.json_records import json_line
 from trailcam.logs import configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier, usage_error
 from trailcam.process.signals import stop_on_signals
-from trailcam.progress import terminal_progress
+from trailcam.progress import job_progress
 from trailcam_archive.card.read_card import CardReader, CardSummary
 from trailcam_archive.card.settings import CardSettings
 from trailcam_archive.card.stations import StationTable, read_stations, station_name
@@ -30,9 +30,11 @@ _NO_SHIFT = timedelta()
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam card``."""
     parser.add_argument("card", type=Path, metavar="CARD", help="folder with photographs and clips, below it too")
-    parser.add_argument(
+    results = parser.add_argument_group("results")
+    results.add_argument(
         "--store", type=Path, required=True, metavar="DIR", help="store of the visits, see trailcam events"
     )
+    results.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     where = parser.add_argument_group("stations")
     where.add_argument(
         "--station", metavar="NAME", help="all of the card is this station (default: one for each folder)"
@@ -69,7 +71,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="recordings that begin at most so long after the end of the one before are one sequence (default 60s)",
     )
     add_model_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -89,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     classifier = open_classifier(arguments)
     store = EventStore(StoreSettings(folder=arguments.store, max_bytes=_MAX_BYTES))
     try:
-        with stop_on_signals() as stop, terminal_progress() as progress:
+        with stop_on_signals() as stop, job_progress() as progress:
             reader = CardReader(store, classifier, stations, clock, settings, stop.event)
             summary = reader.run(arguments.card, progress)
     finally:

@@ -12,7 +12,6 @@ _PLACES = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam completion``."""
     parser.add_argument("shell", choices=sorted(_PLACES), help="put this line into its start file: see the end")
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "\n".join(f"{shell:<6}{line}" for shell, line in _PLACES.items())
 
 

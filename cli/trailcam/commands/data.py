@@ -6,13 +6,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trailcam.progress import terminal_progress
+from trailcam.progress import job_progress
+from trailcam.terminal import show_report
 from trailcam_core.files.names import printable
 
 if TYPE_CHECKING:
     from trailcam_train.data.dataset import Dataset
 
 _CHECK_FAILED = 3
+_HEADINGS = ("class  ", "    ")  # of the tables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +84,7 @@ def _check(arguments: argparse.Namespace) -> int:
     label_map = choose_label_map(list_class_folders(arguments.data), arguments.label_map)
     if arguments.label_map is None and any(folder != label for folder, label in label_map.items()):
         print("The folders are those of Animals-10: labels are English (--label-map none keeps them).", file=sys.stderr)
-    with terminal_progress() as progress:
+    with job_progress() as progress:
         dataset = survey_dataset(arguments.data, label_map, progress)
         check = check_data(dataset, find_duplicates(dataset, progress))
     if arguments.report is not None:
@@ -91,7 +93,8 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(to_record(check), ensure_ascii=False, indent=2))
     else:
-        print(printable(render_text(check), keep="\n"))
+        lines = printable(render_text(check), keep="\n").split("\n")
+        show_report(lines, headings=[number for number, line in enumerate(lines) if line.startswith(_HEADINGS)])
     if arguments.quarantine is not None:
         _quarantine(dataset, arguments.quarantine)
     return _CHECK_FAILED if check.problems else 0
@@ -115,7 +118,7 @@ def _quarantine(dataset: "Dataset", folder: Path) -> None:
 def _fetch(arguments: argparse.Namespace) -> int:
     from trailcam_train.data.animals10 import fetch_animals10, kaggle_download
 
-    with terminal_progress() as progress:
+    with job_progress() as progress:
         dataset = fetch_animals10(arguments.to, kaggle_download, progress)
     print(f"{arguments.to}: {len(dataset.pictures):,} pictures of {', '.join(dataset.labels)}")
     if dataset.unreadable:
@@ -138,7 +141,7 @@ def _import(arguments: argparse.Namespace) -> int:
 
     failed = False
     rules = ImportRules(arguments.min_confidence, arguments.fetch)
-    with terminal_progress() as progress:
+    with job_progress() as progress:
         for source in arguments.sources:
             summary = import_samples(read_source(source, arguments.media), arguments.out, rules, progress)
             failed = failed or bool(summary.problems)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from trailcam.process.native_log import quiet_native_log
 from trailcam.process.tensorflow_settings import prepare_tensorflow
-from trailcam.progress import terminal_progress
+from trailcam.progress import job_progress
+from trailcam.terminal import show_report
 from trailcam_core.errors import TrailcamError
 from trailcam_core.jobs.progress import Progress
 from trailcam_core.spec import FITS
@@ -29,64 +30,76 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run", type=Path, nargs="?", metavar="RUN", help='a finished run, as "trailcam train" leaves it'
     )
-    parser.add_argument("--data", type=Path, metavar="DIR", help="its pictures (default: where training found them)")
-    parser.add_argument(
+    bundles = parser.add_argument_group("bundles")
+    bundles.add_argument(
         "--variants",
         metavar="LIST",
         help="what to make, with commas: float32, float16, dynamic_int8, int8, int16x8, onnx-float32, onnx-float16, "
         "onnx-int8, or all (default float32,int8; of an ONNX model onnx-float32,onnx-int8)",
     )
-    parser.add_argument(
+    bundles.add_argument(
         "--quantizer",
         choices=("litert", "tensorflow"),
         help="quantiser of integer TFLite files (default: the better one for the scheme)",
     )
-    parser.add_argument(
+    bundles.add_argument("--out", type=Path, default=Path("exports"), metavar="DIR", help="default: exports")
+    bundles.add_argument("--name", metavar="NAME", help="name of the bundles (default: the run's name)")
+    bundles.add_argument("--version", default="1.0.0", metavar="X.Y.Z", help="version of the bundles (default 1.0.0)")
+    bundles.add_argument(
+        "--golden",
+        type=Path,
+        metavar="DIR",
+        help="up to 8 pictures that travel in the bundles as golden vectors (default: some of the test split, "
+        "but none that an import brought)",
+    )
+    bundles.add_argument(
+        "--earlier",
+        type=Path,
+        metavar="BUNDLE",
+        help="of a run of train --from: int8 bundle of the earlier run, whose frozen part is kept so that an update is "
+        "small (default: the one in --out, if it is there)",
+    )
+    bundles.add_argument(
+        "--fix",
+        action="store_true",
+        help="if int8 does not pass, keep its most sensitive layers in float until it does",
+    )
+    bundles.add_argument(
+        "--zoom",
+        action="store_true",
+        help='give the bundles the second output that "trailcam classify --zoom" and "trailcam watch --zoom" need',
+    )
+    calibration = parser.add_argument_group("pictures")
+    calibration.add_argument(
+        "--data", type=Path, metavar="DIR", help="its pictures (default: where training found them)"
+    )
+    calibration.add_argument(
         "--calibration",
         type=Path,
         metavar="DIR",
         help="field frames that calibrate beside training pictures, at most as many",
     )
-    parser.add_argument(
+    calibration.add_argument(
         "--calibration-count",
         type=_count,
         metavar="N",
         help="training pictures that calibrate, and the most field frames (default 100)",
     )
-    parser.add_argument("--out", type=Path, default=Path("exports"), metavar="DIR", help="default: exports")
-    parser.add_argument("--name", metavar="NAME", help="name of the bundles (default: the run's name)")
-    parser.add_argument("--version", default="1.0.0", metavar="X.Y.Z", help="version of the bundles (default 1.0.0)")
-    parser.add_argument(
-        "--golden",
-        type=Path,
-        metavar="DIR",
-        help="up to 8 pictures that travel in the bundles as golden vectors (default: some of the test split)",
-    )
-    parser.add_argument(
-        "--others", type=Path, metavar="DIR", help='out-of-distribution pictures, to evaluate "unknown"'
-    )
-    parser.add_argument(
+    gate = parser.add_argument_group("verdict")
+    gate.add_argument("--others", type=Path, metavar="DIR", help='out-of-distribution pictures, to evaluate "unknown"')
+    gate.add_argument(
         "--gate",
         default=DEFAULT_PRESET,
         metavar="NAME|FILE",
         help=f"criteria of the drift gate: {', '.join(PRESETS)}, or a TOML file of your own (default {DEFAULT_PRESET})",
     )
-    parser.add_argument(
+    gate.add_argument(
         "--gate-inconclusive",
         choices=("pass", "fail"),
         default="pass",
         help="whether an inconclusive verdict gives exit code 3 (default: pass)",
     )
-    parser.add_argument(
-        "--fix",
-        action="store_true",
-        help="if int8 does not pass, keep its most sensitive layers in float until it does",
-    )
-    parser.add_argument(
-        "--zoom",
-        action="store_true",
-        help='give the bundles the second output that "trailcam classify --zoom" and "trailcam watch --zoom" need',
-    )
+    gate.add_argument("--json", action="store_true", help="the report as one JSON object")
     foreign = parser.add_argument_group("a model that was trained elsewhere, in place of RUN")
     foreign.add_argument("--model", type=Path, metavar="FILE", help=".keras, .h5 or .onnx file")
     foreign.add_argument("--labels", type=Path, metavar="FILE", help="one label per line in the order of its outputs")
@@ -103,7 +116,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"of an ONNX model: the numbers {what} each channel in training, of values 0 to 1 or levels 0 to 255",
         )  # fmt: skip
     foreign.add_argument("--fit", choices=FITS, help="rule for other aspect ratios in training (default stretch)")
-    parser.add_argument("--json", action="store_true", help="the report as one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -119,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(export_record(report), ensure_ascii=False, indent=2))
     else:
-        print("\n".join(describe_export(report)))
+        show_report(describe_export(report), headings=(0,))
     return 0 if report.passed else _CHECK_FAILED
 
 
@@ -158,6 +170,7 @@ def _export(arguments: argparse.Namespace) -> "ExportReport":
                 inconclusive_fails=arguments.gate_inconclusive == "fail",
                 fix=arguments.fix,
                 zoom=arguments.zoom,
+                earlier=arguments.earlier,
             ),
             progress,
         )
@@ -217,7 +230,7 @@ def _quiet_progress() -> Iterator[Progress]:
     """Show progress; print the log of native code only after an unexpected exception."""
     failure: BaseException | None = None
     terminal = os.fdopen(os.dup(2), "w")
-    with terminal, quiet_native_log(), redirect_stderr(terminal), terminal_progress() as progress:
+    with terminal, quiet_native_log(), redirect_stderr(terminal), job_progress() as progress:
         try:
             yield progress
         except (TrailcamError, OSError, KeyboardInterrupt) as error:

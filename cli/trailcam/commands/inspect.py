@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from trailcam.model_options import open_first
+from trailcam.terminal import show_report
 from trailcam_core.bundle.golden_replay import GoldenReport
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.records import encode
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         lines = _lines(manifest, report)
         width = max(len(name) for name, _ in lines) + 2
-        print("\n".join(f"{name:<{width}}{text}" for name, text in lines))
+        show_report(f"{name:<{width}}{text}" for name, text in lines)
     if report.culprit is not None:
         print(
             f"trailcam: the golden vectors give other answers here. Likely culprit: {report.culprit}.", file=sys.stderr

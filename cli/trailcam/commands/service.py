@@ -31,7 +31,11 @@ _NOT_ACTIVE = 3  # exit code: a check did not pass
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions and options of ``trailcam service``."""
-    parser.add_argument("action", choices=("install", "uninstall", "status"))
+    parser.add_argument(
+        "action",
+        choices=("install", "uninstall", "status"),
+        help="start it from power-on, remove it, or show whether it runs",
+    )
     parser.add_argument("--root", type=Path, metavar="DIR", help="write into the root of another system: an image")
     parser.add_argument(
         "--name", metavar="NAME", help="one of several cameras of this machine: trailcam@NAME.service, a page on a port"

@@ -38,34 +38,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SOURCE",
         help="release repository: a folder (inbox, USB stick) or an https address (default: source in [update])",
     )
-    parser.add_argument("--channel", metavar="NAME", help="channel of the repository (default: channel in [update])")
-    parser.add_argument(
+    where = parser.add_argument_group("source and trust")
+    where.add_argument("--channel", metavar="NAME", help="channel of the repository (default: channel in [update])")
+    where.add_argument(
         "--config",
         type=Path,
         metavar="FILE",
         help=f"configuration file; options override it (default: {_CONFIG}, if present)",
     )
-    parser.add_argument(
+    where.add_argument(
         "--folder",
         type=Path,
         metavar="DIR",
         help=f"folder of the update (default: folder in [update], or {UPDATE_FOLDER})",
     )
-    parser.add_argument(
+    where.add_argument(
         "--root",
         type=Path,
         metavar="FILE",
         help=f"root metadata that this camera trusts (default: root.json in {TRUST_FOLDER}, or in --folder)",
     )
-    parser.add_argument("--again", action="store_true", help="install a bundle that was rolled back here before")
-    parser.add_argument("--roll-back", metavar="REASON", help="return to the bundle before")
-    parser.add_argument("--status", action="store_true", help="print the journal as one JSON object")
-    parser.add_argument(
+    action = parser.add_argument_group("action")
+    action.add_argument("--again", action="store_true", help="install a bundle that was rolled back here before")
+    action.add_argument("--roll-back", metavar="REASON", help="return to the bundle before")
+    action.add_argument("--status", action="store_true", help="print the journal as one JSON object")
+    limits = parser.add_argument_group("self-test")
+    limits.add_argument(
         "--max-latency-ms", type=float, metavar="MS", help="limit of the self-test for 90 %% of the images"
     )
-    parser.add_argument("--max-memory-mb", type=float, metavar="MB", help="limit of the self-test's process")
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object with a code")
-    add_logging_arguments(parser)
+    limits.add_argument("--max-memory-mb", type=float, metavar="MB", help="limit of the self-test's process")
+    results = parser.add_argument_group("results")
+    results.add_argument("--json", action="store_true", help="print the result as one JSON object with a code")
+    add_logging_arguments(results)
 
 
 def run(arguments: argparse.Namespace) -> int:

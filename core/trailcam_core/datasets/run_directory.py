@@ -8,6 +8,8 @@
         metrics.json       top-1 and per-class figures with n and intervals, temperature, reject rule
         history.csv        one row per epoch, and one after each phase whose weights were blended
         predictions.csv    answer and confidence for each validation and test picture
+        earlier.csv        of a run that took another up: the answers of that one to the new held-out pictures
+        reviews.csv        imported pictures that the run used: sha256, use (learned or tested), label, where it is from
         outliers.csv       in the form of split.csv: out-of-distribution pictures that were shown in training, if any
         provenance.json    flat table of texts: data folder, versions, start and end, where the weights came from
         report.html        the same for people
@@ -36,6 +38,7 @@ from trailcam_core.spec import FITS, MAX_INPUT_PX, MIN_INPUT_PX, InputSpec
 PARTIAL_SUFFIX = ".partial"  # of the folder of an unfinished run
 SPLITS = ("train", "validation", "test")
 OUTLIERS_FILE = "outliers.csv"
+REVIEWS_FILE = "reviews.csv"
 _SPLIT_HEADER = ["file", "sha256", "split", "class"]
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -54,7 +57,8 @@ class SplitRow:
 class Run:
     """A finished run, read and checked; ``metrics`` and ``provenance`` as the files hold them.
 
-    ``outliers`` are the digests of the out-of-distribution pictures that were shown in training.
+    ``outliers`` are the digests of the out-of-distribution pictures that were shown in training, ``imported`` those of
+    pictures that ``trailcam data import`` brought, most of them of the user's cameras.
     """
 
     path: Path
@@ -65,6 +69,7 @@ class Run:
     metrics: dict[str, Any]
     provenance: dict[str, str]
     outliers: frozenset[str] = frozenset()
+    imported: frozenset[str] = frozenset()
 
     @property
     def model_path(self) -> Path:
@@ -144,6 +149,25 @@ def read_split(path: Path) -> tuple[SplitRow, ...]:
     return tuple(rows)
 
 
+def read_reviews(path: Path) -> tuple[dict[str, str], ...]:
+    """Return the rows of ``reviews.csv`` in a folder; none where it has no such file.
+
+    Raises:
+        TrainError: it cannot be read.
+    """
+    file = path / REVIEWS_FILE
+    if not file.is_file():
+        return ()
+    try:
+        with open(file, encoding="utf-8", errors="surrogateescape", newline="") as lines:
+            rows = tuple({key: value or "" for key, value in row.items() if key} for row in csv.DictReader(lines))
+    except (OSError, csv.Error) as error:
+        raise TrainError(f"{file}: cannot be read ({error}). Copy the whole folder again.") from error
+    if any(not row.get("sha256") for row in rows):
+        raise TrainError(f"{file}: a row has no sha256. Copy the whole folder again.")
+    return rows
+
+
 def check_pictures(rows: Iterable[SplitRow], data: Path, progress: Progress = silent) -> None:
     """Refuse pictures that are missing or are not those that the split was made of.
 
@@ -202,6 +226,7 @@ def read_run(path: Path) -> Run:
         metrics=_read_json(path / "metrics.json", dict),
         provenance={str(k): str(v) for k, v in _read_json(path / "provenance.json", dict).items()},
         outliers=frozenset(row.sha256 for row in read_split(outliers)) if outliers.exists() else frozenset(),
+        imported=frozenset(row["sha256"] for row in read_reviews(path)),
     )
 
 

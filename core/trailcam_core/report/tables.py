@@ -29,11 +29,31 @@ def html_table(
     return fill('<div class="scroll"><table class="{}">{}<tbody>{}</tbody></table></div>', kind, Html(top), join(lines))
 
 
-def text_table(rows: Rows) -> list[str]:
-    """Return lines in which the cells are lined up, the first column to the left and the others to the right."""
-    every = list(rows)
+def text_table(rows: Rows, kept: int = 1, max_columns: int = 100) -> list[str]:
+    """Return lines in which the cells are lined up, the first column to the left and the others to the right.
+
+    Args:
+        rows: the heading and the rows, of equally many cells.
+        kept: columns that name the row; they are repeated where a table is too wide and goes on below an empty line.
+        max_columns: width of a line that a terminal shows whole. One column is never cut.
+    """
+    every = [tuple(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*every, strict=True)]
-    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in every]
+    lines: list[str] = []
+    left = list(range(kept, len(widths)))
+    while True:
+        block, used = list(range(kept)), sum(widths[:kept]) + 2 * (kept - 1)
+        while left and (len(block) == kept or used + 2 + widths[left[0]] <= max_columns):
+            block.append(left.pop(0))
+            used += 2 + widths[block[-1]]
+        lines += [_line([row[i] for i in block], [widths[i] for i in block]) for row in every]
+        if not left:
+            return lines
+        lines.append("")
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
 
 
 def markdown_table(head: Sequence[str], rows: Rows) -> list[str]:

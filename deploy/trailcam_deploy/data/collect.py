@@ -1,8 +1,8 @@
 """Runs on a camera, as the user of its service: write what a computer at home lacks of a store to standard output.
 
-Arguments: the folder of the store, and the most bytes of pictures. Standard input: the names of the pictures that are
-known, one per line. Output: for each file a line of JSON with "name" and "size", then its bytes; at last a line with
-"left", the number of pictures that did not fit.
+Arguments: the folder of the store, and the most bytes of pictures and clips. Standard input: the names of those that
+are known, one per line. Output: for each file a line of JSON with "name" and "size", then its bytes; at last a line
+with "left", the number of pictures and clips that did not fit.
 """
 
 import json
@@ -43,21 +43,24 @@ with tempfile.NamedTemporaryFile(dir=store, prefix=".collect-") as copy:
     frozen = sqlite3.connect(copy.name)
     live.backup(frozen)  # consistent, while the camera goes on
     rows = frozen.execute("SELECT visit_id FROM visits WHERE picture_bytes > 0 ORDER BY event_id DESC").fetchall()
+    names = [f"pictures/{visit_id}.jpg" for (visit_id,) in rows]
+    if frozen.execute("SELECT 1 FROM sqlite_master WHERE name = 'clips'").fetchone():  # a former Trailcam has none
+        clips = frozen.execute("SELECT visit_id FROM clips JOIN visits USING (visit_id) ORDER BY event_id DESC")
+        names += [f"clips/{visit_id}.mp4" for (visit_id,) in clips]  # after the pictures, which are worth more
     frozen.close()
     live.close()
     with open(copy.name, "rb") as content:
         put("events.db", content)
 left = 0
-for (visit_id,) in rows:
-    name = f"pictures/{visit_id}.jpg"
+for name in names:
     if name in known:
         continue
     try:
-        with open(store / name, "rb") as picture:
-            if left or os.fstat(picture.fileno()).st_size > budget:
+        with open(store / name, "rb") as content:
+            if left or os.fstat(content.fileno()).st_size > budget:
                 left += 1
                 continue
-            budget -= put(name, picture)
+            budget -= put(name, content)
     except FileNotFoundError:  # deleted for room meanwhile
         continue
 out.write(json.dumps({"left": left}).encode() + b"\n")

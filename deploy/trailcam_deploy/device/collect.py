@@ -1,4 +1,4 @@
-"""Bring the store of a camera home: its database, and the pictures that are not here yet, newest first.
+"""Bring the store of a camera home: its database, and the pictures and clips that are not here yet, newest first.
 
 Everything is read as the user of the service, which cannot read more than it may. Names and sizes that the camera sends
 are checked: a captured camera can fill its own folder up to the budget, and nothing else.
@@ -18,7 +18,7 @@ from trailcam_deploy.ssh.connection import Connection
 
 SERVICE_USER = "trailcam"
 PYTHON = "/opt/trailcam/bin/python3"
-_NAME = re.compile(r"pictures/[A-Za-z0-9._-]{1,120}\.jpg")
+_NAME = re.compile(r"pictures/[A-Za-z0-9._-]{1,120}\.jpg|clips/[A-Za-z0-9._-]{1,120}\.mp4")
 _DATABASE = "events.db"
 _MAX_DATABASE_BYTES = 4_000_000_000
 _MAX_LINE_BYTES = 1000
@@ -32,9 +32,10 @@ def _ignore(_size: int) -> None:
 
 @dataclass
 class Collected:
-    """What came home: number of new pictures, bytes, and the number of pictures that are left on the camera."""
+    """What came home: number of new pictures and clips, bytes, and the number of both that are left on the camera."""
 
     pictures: int = 0
+    clips: int = 0
     size_bytes: int = 0
     left: int = 0
     moved: Callable[[int], None] = field(default=_ignore, repr=False)
@@ -55,7 +56,7 @@ def collect_store(
         connection: to the camera.
         store: folder of the store there.
         folder: here; made if missing. What an interrupted run has brought stays.
-        budget_bytes: of pictures in this run; the database comes always.
+        budget_bytes: of pictures and clips in this run; the database comes always.
         moved: gets the size of each chunk.
         user: of the service there.
         python: interpreter there.
@@ -65,7 +66,7 @@ def collect_store(
         HostError: the camera has no such store, or sends what no camera sends.
     """
     make_folder(folder / "pictures")
-    known = [f"pictures/{path.name}" for path in sorted((folder / "pictures").glob("*.jpg"))]
+    known = [f"{name}/{path.name}" for name in ("pictures", "clips") for path in sorted((folder / name).glob("[!.]*"))]
     program = importlib.resources.files("trailcam_deploy").joinpath("data/collect.py").read_text(encoding="utf-8")
     found = Collected(moved=moved)
     words = ["runuser", "-u", user, "--", python, "-I", "-c", program, store, str(budget_bytes)]
@@ -94,10 +95,12 @@ def _read(output: IO[bytes], folder: Path, budget_bytes: int, found: Collected) 
         limit = _MAX_DATABASE_BYTES if name == _DATABASE else budget_bytes - found.size_bytes
         if (name != _DATABASE and not _NAME.fullmatch(name)) or not 0 <= size <= limit:
             raise HostError(f"it sent {name[:100]!r} of {size} bytes, which no camera sends. Nothing of it was kept.")
+        make_folder((folder / name).parent)
         if not _write(output, folder / name, size, found.moved):
             return False
         if name != _DATABASE:
-            found.pictures += 1
+            found.pictures += name.startswith("pictures/")
+            found.clips += name.startswith("clips/")
             found.size_bytes += size
     return False
 

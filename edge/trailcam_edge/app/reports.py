@@ -23,7 +23,7 @@ from trailcam_edge.live.visit_counts import VisitCounts
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.sinks.worker import SinkWorker
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.open_database import PICTURES_FOLDER
+from trailcam_edge.store.open_database import CLIPS_FOLDER, PICTURES_FOLDER
 from trailcam_edge.store.quota import StoreUsage
 from trailcam_edge.store.recorder import Recorder
 from trailcam_edge.store.reviews.records import NewReview
@@ -146,6 +146,10 @@ class DeviceReports:
             return None
         return self._config.store.folder / PICTURES_FOLDER / f"{visit_id}.jpg"
 
+    def visit_clip(self, visit_id: str) -> Path | None:
+        """Return the path of a clip below the store; as for ``visit_picture``."""
+        return None if self._config.store is None else self._config.store.folder / CLIPS_FOLDER / f"{visit_id}.mp4"
+
     def status(self) -> dict[str, Any]:
         """Return the JSON object of the live page."""
         now = datetime.now().astimezone()
@@ -207,7 +211,7 @@ class DeviceReports:
             paused=self._paused,
             events_waiting=0 if recorder is None else recorder.waiting,
             events_lost=0 if recorder is None else recorder.lost,
-            store_bytes=None if usage is None else usage.database_bytes + usage.pictures_bytes + usage.set_aside_bytes,
+            store_bytes=None if usage is None else usage.taken_bytes,
             store_max_bytes=None if usage is None else usage.max_bytes,
             disk_free_bytes=health.disk_free_bytes,
             memory_bytes=health.memory_bytes,

@@ -22,8 +22,9 @@ from typing import Any, Protocol
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import BundleError, ConfigError, TrailcamError
 from trailcam_edge.app.services import DeviceServices
+from trailcam_edge.clips.service import Clips
 from trailcam_edge.config.camera_toml import Config
-from trailcam_edge.events.clock import RecordingClock, SystemClock
+from trailcam_edge.events.clock import Clock, RecordingClock, SystemClock
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.recognition.loop import ModelReload, open_configured, watch
 from trailcam_edge.service.sd_notify import Notifier
@@ -145,11 +146,13 @@ class Runner:
             self._classifier, self._monitor = self._open(config)
         monitor = self._monitor
         journal = None if monitor is None else monitor.journal
+        clips = _open_clips(config, clock) if source.delivery != "stills" else None
         with (
-            DeviceServices(config, parts.version, parts.notifier, clock, journal) as services,
+            DeviceServices(config, parts.version, parts.notifier, clock, journal, clips) as services,
             monitor or nullcontext(),
         ):
             first = open_first(source, reopen)
+            first = first if clips is None else clips.tapped(first)
             changes = config.wants_changes
             for event in watch(first, self._classifier, config, self._stop.event, clock, self._poll_reload, changes):
                 self._frames += isinstance(event, FrameResult)
@@ -225,6 +228,17 @@ def _check_stills(config: Config) -> None:
         _log.warning("%s, and the store keeps nothing of them.", reason)
 
 
+def _open_clips(config: Config, clock: Clock) -> Clips | None:
+    """Return the clips of a configuration, None without ``[clips]``.
+
+    Raises:
+        ConfigError: PyAV is not installed.
+    """
+    if config.clips is None:
+        return None
+    return Clips(config.clips, clock, config.visits.vote_age_s, config.visits.keep_person_pictures)
+
+
 def _check_golden(classifier: Classifier) -> None:
     """Check that a bundle reproduces its golden vectors on this machine.
 
@@ -244,4 +258,6 @@ def _resources(config: Config) -> Config:
     """Return the part of a configuration whose resources stay open while the camera watches."""
     default = Config()
     rules = {name: getattr(default, name) for name in ("model", "motion", "visits", "watch", "schedule")}
+    if config.clips is not None:
+        del rules["visits"]  # clips depend on them
     return replace(config, **rules)

@@ -11,10 +11,12 @@ from contextlib import ExitStack
 from functools import partial
 
 from trailcam_core.files.secret_file import read_secret
+from trailcam_edge.app.collector import Collector
 from trailcam_edge.app.reports import DeviceReports
 from trailcam_edge.app.sinks import SinkParts, open_sinks
+from trailcam_edge.clips.service import Clips
 from trailcam_edge.config.camera_toml import Config
-from trailcam_edge.events import BlindTime, Moment, SuppressedVisit, Visit, VisitChange
+from trailcam_edge.events import UNKNOWN, BlindTime, Moment, SuppressedVisit, Visit, VisitChange
 from trailcam_edge.events.clock import Clock, SystemClock
 from trailcam_edge.live.access import Access, new_token, parse_address
 from trailcam_edge.live.server import LiveServer, serve_live
@@ -42,6 +44,7 @@ class DeviceServices:
         notifier: Notifier | None = None,
         clock: Clock | None = None,
         update: Callable[[], Journal | None] | None = None,
+        clips: Clips | None = None,
     ) -> None:
         """Open the store, start the sink workers and the live page.
 
@@ -51,6 +54,7 @@ class DeviceServices:
             notifier: of the service manager.
             clock: dates events.
             update: returns the update journal, or None if updates are not configured.
+            clips: of visits; they are closed here.
 
         Raises:
             ConfigError: a token or secret that cannot be used.
@@ -59,6 +63,7 @@ class DeviceServices:
         self._notifier = notifier or Notifier(None)
         self._clock = clock or SystemClock()
         self._reports = DeviceReports(config, version, self._clock, update or (lambda: None))
+        self._clips = clips
         self._bundle = ""
         self._frame_s = self._clock.monotonic_s()  # timestamp of the newest frame
         self._frames_of_bundle = 0
@@ -66,13 +71,17 @@ class DeviceServices:
         self._workers: list[SinkWorker] = []
         self._recorder: Recorder | None = None
         self._server: LiveServer | None = None
+        self._collector: Collector | None = None
         with ExitStack() as undo:  # close what is open if the rest cannot be opened
             undo.callback(self.close)
             if config.store is not None:
-                self._recorder = Recorder(partial(EventStore, config.store), self._now)
+                self._recorder = Recorder(partial(EventStore, config.store, config.collect), self._now)
+                self._collector = self._make_collector(config, self._recorder)
                 if config.live is not None and self._recorder.store is not None:
                     self._load_counts(self._recorder.store)
                 self._reports.connect(self._recorder, self._workers)
+                if clips is not None:
+                    clips.connect(self._recorder.clip)
                 source = partial(_store_of, self._recorder)
                 for opened in open_sinks(config, SinkParts(version, source, self._reports.summary)):
                     worker = SinkWorker(opened.sink, source, kinds=opened.kinds, refresh=opened.refresh)
@@ -104,11 +113,15 @@ class DeviceServices:
             self._handle_frame(event, bundle)
         elif isinstance(event, BlindTime):
             self._reports.add_blind_time(event)
+            if self._collector is not None:
+                self._collector.interrupt()
             if self._recorder is not None:
                 self._recorder.blind(event)
         elif isinstance(event, VisitChange):
             if self._recorder is not None:
                 self._recorder.change(event)
+            if self._clips is not None:
+                self._clips.change(event)
         elif isinstance(event, SuppressedVisit):
             self._reports.add_suppressed(event)
         else:
@@ -122,6 +135,8 @@ class DeviceServices:
         self._reports.view.close()
         if self._server is not None:
             self._server.stop()
+        if self._clips is not None:  # before the recorder, which stores them
+            self._clips.close()
         for worker in self._workers:
             worker.stop()
         until_s = time.monotonic() + _SINKS_END_S
@@ -144,7 +159,11 @@ class DeviceServices:
         if not result.paused:
             self._frames_of_bundle += 1
             self._frame_s = result.frame.timestamp_s
+        if self._clips is not None:
+            self._clips.frame(result.outcome, result.frame.timestamp_s)
         self._reports.add_frame(result, bundle)
+        if self._collector is not None:
+            self._collector.see(result, bundle)
         if self._server is not None:
             self._reports.view.show(result)
         now_s = time.monotonic()
@@ -165,6 +184,12 @@ class DeviceServices:
             self._recorder.visit(visit)
         has_picture = self._recorder is not None and visit.best_frame is not None
         self._reports.counts.add(visit, has_picture=has_picture)
+
+    def _make_collector(self, config: Config, recorder: Recorder) -> Collector | None:
+        """Return what draws pictures of times without a visit, None if nothing of these is to be kept."""
+        rules, is_visit = config.visits, UNKNOWN in config.visits.reported_outcomes
+        made = Collector(config.collect, self._clock, rules.cool_down_s, recorder.sample, not is_visit)
+        return made if made.is_on else None
 
     def _serve(self, live: LiveSettings) -> LiveServer:
         address = parse_address(live.address)

@@ -1,7 +1,7 @@
 """Write a Camera Trap Data Package (Camtrap DP 1.0.2): visits, pictures, effort and blind times of cameras.
 
     deployments.csv     one row for each camera at its place, with its effort in words
-    media.csv, media/   the kept pictures
+    media.csv, media/   the kept pictures and clips
     observations.csv    one event-based row for each visit, and a media-based one with the box in its picture
     blind-times.csv     blind times and their reasons: an additional table, which the standard allows
     datapackage.json    the metadata
@@ -31,9 +31,11 @@ from trailcam_edge.camtrap_dp.rows import (
     Project,
     Row,
     blind_rows,
+    clip_name,
     deployment_row,
     media_rows,
     observation_rows,
+    picture_name,
     utc_stamp,
 )
 from trailcam_edge.camtrap_dp.tables import (
@@ -45,7 +47,6 @@ from trailcam_edge.camtrap_dp.tables import (
     RESOURCES,
 )
 from trailcam_edge.store.reader import StoreReader
-from trailcam_edge.store.records import EventRecord
 
 SAMPLING_DESIGNS = (
     "simpleRandom",
@@ -65,7 +66,7 @@ class PackageSummary:
     """Contents of a written package; ``undated`` visits have no known date and were left out.
 
     ``deployments`` counts the cameras, ``watched_s`` is the sum of their effort, None if none was recorded.
-    ``deleted`` visits were left out by reviewers.
+    ``deleted`` visits were left out by reviewers. ``media`` counts the pictures, ``clips`` the videos.
     """
 
     observations: int
@@ -74,6 +75,7 @@ class PackageSummary:
     deployments: int
     watched_s: float | None
     deleted: int = 0
+    clips: int = 0
 
 
 def write_camtrap_dp(
@@ -104,7 +106,7 @@ def write_camtrap_dp(
             with os.fdopen(descriptor, "wb") as file:
                 with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package:
                     chosen = Chosen(reader, selection or Selection(), project.taxa)
-                    pictured = _add_pictures(package, chosen, store_folder)
+                    pictured = _add_media(package, chosen, store_folder)
                     chosen.check(deployments)
                     _add_tables(package, chosen, pictured, deployments, project)
                 file.flush()
@@ -116,41 +118,53 @@ def write_camtrap_dp(
             raise
     sync_directory(path.parent)
     return PackageSummary(
-        chosen.number, len(pictured.visits), chosen.undated, len(chosen.stations), chosen.watched_s, chosen.deleted
+        chosen.number,
+        len(pictured.media) - pictured.clips,
+        chosen.undated,
+        len(chosen.stations),
+        chosen.watched_s,
+        chosen.deleted,
+        pictured.clips,
     )
 
 
 @dataclass
 class _Pictured:
-    """Visits whose pictures are in the package, and whether one of them has a box."""
+    """Names of the pictures and clips in the package, the number of clips, and whether a picture has a box."""
 
-    visits: set[str] = field(default_factory=set)
+    media: set[str] = field(default_factory=set)
+    clips: int = 0
     boxed: bool = False
 
 
-def _add_pictures(package: zipfile.ZipFile, chosen: Chosen, folder: Path) -> _Pictured:
-    """Count the events and copy their pictures; one that was deleted meanwhile is left out."""
+def _add_media(package: zipfile.ZipFile, chosen: Chosen, folder: Path) -> _Pictured:
+    """Count the events and copy their pictures and clips; one that was deleted meanwhile is left out."""
     pictured = _Pictured()
     for event in chosen.count():
-        if event.picture is not None and _add_picture(package, event, folder):
-            pictured.visits.add(event.visit_id)
+        name = picture_name(event)
+        if event.picture is not None and _add_file(package, name, folder / event.picture, event.started.unix_s):
+            pictured.media.add(name)
             pictured.boxed = pictured.boxed or event.box is not None
+        name = clip_name(event)
+        if event.clip is not None and _add_file(package, name, folder / event.clip, event.started.unix_s):
+            pictured.media.add(name)
+            pictured.clips += 1
     return pictured
 
 
-def _add_picture(package: zipfile.ZipFile, event: EventRecord, folder: Path) -> bool:
+def _add_file(package: zipfile.ZipFile, name: str, path: Path, unix_s: float | None) -> bool:
     try:
-        content = (folder / str(event.picture)).read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
         return False
-    package.writestr(_zip_info(f"media/{event.visit_id}.jpg", event.started.unix_s), content)
+    package.writestr(_zip_info(f"media/{name}", unix_s), content)
     return True
 
 
 def _add_tables(
     package: zipfile.ZipFile, chosen: Chosen, pictured: _Pictured, deployments: Deployments, project: Project
 ) -> None:
-    visits = pictured.visits
+    media = pictured.media
     tables: dict[str, tuple[Sequence[str], Iterable[Row]]] = {
         "deployments": (
             DEPLOYMENT_COLUMNS,
@@ -159,10 +173,10 @@ def _add_tables(
                 for name, each in chosen.stations.items()
             ],
         ),
-        "media": (MEDIA_COLUMNS, media_rows(chosen.dated() if visits else (), visits, deployments, chosen.reviews)),
+        "media": (MEDIA_COLUMNS, media_rows(chosen.dated() if media else (), media, deployments, chosen.reviews)),
         "observations": (
             OBSERVATION_COLUMNS,
-            observation_rows(chosen.dated(), visits, deployments, project, chosen.reviews),
+            observation_rows(chosen.dated(), media, deployments, project, chosen.reviews),
         ),
         "blind-times": (
             BLIND_TIME_COLUMNS,
@@ -229,6 +243,6 @@ def _zip_info(name: str, unix_s: float | None = None) -> zipfile.ZipInfo:
     date = datetime.now(UTC) if unix_s is None else datetime.fromtimestamp(unix_s, UTC)
     date = min(max(date, _FIRST_ZIP_DATE), _LAST_ZIP_DATE)
     info = zipfile.ZipInfo(name, (date.year, date.month, date.day, date.hour, date.minute, date.second))
-    info.compress_type = zipfile.ZIP_STORED if name.endswith(".jpg") else zipfile.ZIP_DEFLATED
+    info.compress_type = zipfile.ZIP_STORED if name.endswith((".jpg", ".mp4")) else zipfile.ZIP_DEFLATED
     info.external_attr = 0o644 << 16
     return info

@@ -82,27 +82,50 @@ def deployment_row(
 
 
 def media_rows(
-    events: Iterable[EventRecord], pictured: set[str], deployments: Deployments, reviews: Mapping[str, Standing]
+    events: Iterable[EventRecord], media: set[str], deployments: Deployments, reviews: Mapping[str, Standing]
 ) -> Iterator[Row]:
-    """Yield a row for each picture in the package; one that model or reviewers call a human is not public."""
+    """Yield a row for each picture and clip in the package.
+
+    One that model or reviewers call a human is not public.
+
+    Args:
+        events: the visits.
+        media: names of the files in the package.
+        deployments: of the stations.
+        reviews: by visit.
+    """
     for event in events:
-        if event.visit_id in pictured:
-            yield {
-                "mediaID": event.visit_id,
-                "deploymentID": deployments[event.station].deployment_id,
-                "captureMethod": "activityDetection",
-                "timestamp": utc_stamp((event.started.unix_s or 0) + (event.picture_offset_s or 0)),
-                "filePath": f"media/{event.visit_id}.jpg",
-                "filePublic": "false" if "human" in _answers(event, reviews) else "true",
-                "fileName": f"{event.visit_id}.jpg",
-                "fileMediatype": "image/jpeg",
-                "mediaComments": None if event.source is None else f"picture of {event.source}",
-            }
+        for name, media_id, kind, offset_s in (
+            (picture_name(event), event.visit_id, "image/jpeg", event.picture_offset_s),
+            (clip_name(event), f"{event.visit_id}-clip", "video/mp4", event.clip_offset_s),
+        ):
+            if name in media:
+                yield {
+                    "mediaID": media_id,
+                    "deploymentID": deployments[event.station].deployment_id,
+                    "captureMethod": "activityDetection",
+                    "timestamp": utc_stamp((event.started.unix_s or 0) + (offset_s or 0)),
+                    "filePath": f"media/{name}",
+                    "filePublic": "false" if "human" in _answers(event, reviews) else "true",
+                    "fileName": name,
+                    "fileMediatype": kind,
+                    "mediaComments": None if event.source is None else f"picture of {event.source}",
+                }
+
+
+def picture_name(event: EventRecord) -> str:
+    """Return the file name of the picture of a visit in the package."""
+    return f"{event.visit_id}.jpg"
+
+
+def clip_name(event: EventRecord) -> str:
+    """Return the file name of the clip of a visit in the package."""
+    return f"{event.visit_id}.mp4"
 
 
 def observation_rows(
     events: Iterable[EventRecord],
-    pictured: set[str],
+    media: set[str],
     deployments: Deployments,
     project: Project,
     reviews: Mapping[str, Standing],
@@ -130,7 +153,7 @@ def observation_rows(
             "observationComments": _comments(event, found),
         }
         yield row
-        if event.box is not None and event.visit_id in pictured and kind != "blank":
+        if event.box is not None and picture_name(event) in media and kind != "blank":
             yield row | {
                 "observationID": f"{event.visit_id}-box",
                 "mediaID": event.visit_id,

@@ -1,8 +1,8 @@
 """The configuration file of a camera: one TOML section for each settings class.
 
-Every component owns its settings class; a key of the file is a field of the class. ``[store]``, ``[live]``,
-``[update]`` and each of ``[sinks.*]``, ``[notify.*]`` and ``[actions.*]`` are off unless present. Relative paths are
-resolved against the file's folder. ``trailcam service install`` writes a file with every key, commented out.
+Every component owns its settings class; a key of the file is a field of the class. ``[store]``, ``[clips]``,
+``[live]``, ``[update]`` and each of ``[sinks.*]``, ``[notify.*]`` and ``[actions.*]`` are off unless present. Relative
+paths are resolved against the file's folder. ``trailcam service install`` writes a file with every key, commented out.
 """
 
 import logging
@@ -16,13 +16,14 @@ from typing import Annotated, Any
 from trailcam_core.errors import ConfigError
 from trailcam_core.network.secrets import has_secret
 from trailcam_core.records import Document, FieldError, Range, check_ranges, parse_toml, read_toml, shown
+from trailcam_edge.clips.settings import ClipSettings
 from trailcam_edge.events import CLOSED
 from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.sinks.actions.settings import ActionSettings
 from trailcam_edge.sinks.notify.settings import NotifySettings
 from trailcam_edge.sinks.settings import SinksSettings
-from trailcam_edge.store.settings import StoreSettings
+from trailcam_edge.store.settings import CollectSettings, StoreSettings
 from trailcam_edge.update.settings import UpdateSettings
 
 _log = logging.getLogger(__name__)
@@ -54,15 +55,21 @@ class Config(LoopSettings):
 
     model: ModelSettings = field(default_factory=ModelSettings)
     store: StoreSettings | None = None
+    collect: CollectSettings = field(default_factory=CollectSettings)
     sinks: SinksSettings = field(default_factory=SinksSettings)
     notify: Mapping[str, NotifySettings] = field(default_factory=lambda: MappingProxyType({}))
     actions: Mapping[str, ActionSettings] = field(default_factory=lambda: MappingProxyType({}))
+    clips: ClipSettings | None = None
     live: LiveSettings | None = None
     update: UpdateSettings | None = None
 
     def __post_init__(self) -> None:
         if self.sinks and self.store is None:
             raise FieldError("sinks", "[sinks] needs [store]: events wait there while a sink is unreachable")
+        if self.clips is not None and self.store is None:
+            raise FieldError("clips", "[clips] needs [store]: clips are kept there")
+        if self.store is None and (self.collect.quiet_per_day or self.collect.unknown_per_day):
+            raise FieldError("collect", "[collect] needs [store]: its pictures are kept there")
         for section in ("notify", "actions"):
             names = getattr(self, section)
             if names and self.store is None:
@@ -75,11 +82,11 @@ class Config(LoopSettings):
 
     @property
     def wants_changes(self) -> bool:
-        """True if a sink, notification or action takes events of visits that are still open."""
+        """True if a sink, notification, action or clip needs events of visits that are still open."""
         sinks = (self.sinks.json_lines, self.sinks.mqtt, self.sinks.webhook)
         kinds = [kind for sink in sinks if sink is not None for kind in sink.events]
         kinds += [each.only_when for each in (*self.notify.values(), *self.actions.values())]
-        return any(kind != CLOSED for kind in kinds)
+        return self.clips is not None or any(kind != CLOSED for kind in kinds)
 
 
 def read_config(path: Path) -> Config:

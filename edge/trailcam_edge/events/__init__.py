@@ -14,10 +14,13 @@ __all__ = [
     "CLOSED",
     "OPENED",
     "PERSON",
+    "PERSON_LABELS",
     "UNKNOWN",
     "UPDATED",
     "BlindTime",
+    "Clip",
     "Moment",
+    "PictureSample",
     "SuppressedVisit",
     "Visit",
     "VisitChange",
@@ -30,6 +33,7 @@ BLANK_LABELS = ("blank", "empty", "background", "nothing")  # words of models an
 BLANK = "blank"  # the model recognises an empty scene
 UNKNOWN = "unknown"  # none of the labels of the model, or too little confidence
 PERSON = "person"
+PERSON_LABELS = ("person", "human", "people")  # the same for people
 OPENED, UPDATED, CLOSED = "opened", "updated", "closed"  # the events of one visit
 RECORDING_BOOT = "recording-"  # first characters of the ``boot_id`` of moments in a recording of unknown time
 DATED_BOOT = "dated-"  # the same, in recordings that state when they were made
@@ -90,6 +94,20 @@ class VisitChange:
 
 
 @dataclass(frozen=True)
+class Clip:
+    """A short video of a visit: ``content`` is a whole MP4 file.
+
+    ``offset_s`` is the time from the start of the visit to the first frame, below 0 for a frame before it;
+    ``duration_s`` is the time from the first frame to the last.
+    """
+
+    visit_id: str
+    content: bytes = field(repr=False)
+    offset_s: float
+    duration_s: float
+
+
+@dataclass(frozen=True)
 class SuppressedVisit:
     """A visit that the settings suppress; ``reason`` is "not allowed" or "out of season"."""
 
@@ -105,6 +123,26 @@ class BlindTime:
     started: Moment
     ended: Moment
     station: str | None = None
+
+
+@dataclass(frozen=True)
+class PictureSample:
+    """A picture that is kept to learn from, and belongs to no visit.
+
+    ``kind`` is "quiet" (a random moment without a visit) or "unknown" (something that moved and got no label).
+    ``per_day`` is the rate of the draws: a moment of a second was drawn with the probability ``per_day`` / 86,400.
+    ``picture`` is (H, W, 3) uint8 RGB and owned by the sample. ``outcome`` is what the frame was counted as, None if
+    nothing moved; ``box`` is the place of what moved in the picture, None if nothing or several things did.
+    """
+
+    sample_id: str
+    kind: str
+    taken: Moment
+    picture: "Image" = field(repr=False, compare=False)
+    bundle: str
+    per_day: float
+    outcome: str | None = None
+    box: "Box | None" = None
 
 
 def has_neighbours(boot_id: str) -> bool:

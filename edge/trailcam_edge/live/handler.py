@@ -1,25 +1,29 @@
 """Requests of the live page: access check, response, and security headers.
 
-/frame.jpg?after=N&viewer=ID    the next picture after number N; its frame summary is in a header
+/frame.jpg?after=N&viewer=ID&small=1    the next picture after number N, small or not; its summary is in a header
 /status.json              visits, charts, health
 /metrics  /healthz        for monitoring
 /login                    the form for the token
 /assets/...               style and scripts, for everybody
+/clips/ID.mp4             the clip of a visit, or a part of it
 /, /visits, ...           pages and pictures of visits, see ``pages.router``
 """
 
 import http.client
 import io
 import json
+import os
 import re
 import socket
 import time
 from email.message import Message
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Protocol, cast
 from urllib.parse import parse_qsl
 
 from trailcam_edge.live.access import Access
+from trailcam_edge.live.file_part import file_part
 from trailcam_edge.live.latest_picture import LiveView, frame_record
 from trailcam_edge.live.limits import Deadlines, HeadReader, Places, Viewers
 from trailcam_edge.live.pages.assets import POLICY
@@ -206,6 +210,8 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "/healthz":
             alive = self._host.reports.alive()
             self._send(200 if alive else 503, TEXT, b"ok\n" if alive else b"no frames\n")
+        elif (clip := self._host.pages.clip(path)) is not None:
+            self._send_clip(clip)
         else:
             may_write = self._host.access.needs_token  # this client has shown it
             self._respond(self._host.pages.answer(path, query, self._visitor(may_write)))
@@ -222,12 +228,23 @@ class Handler(BaseHTTPRequestHandler):
             self._send(503, TEXT, words.encode("utf-8"), {"Retry-After": "15"})
             return
         after = query.get("after", "-1")
-        picture = self._host.view.picture(int(after) if after.isdecimal() and len(after) < 16 else -1, _PICTURE_WAIT_S)
+        number = int(after) if after.isdecimal() and len(after) < 16 else -1
+        picture = self._host.view.picture(number, _PICTURE_WAIT_S, small=query.get("small") == "1")
         if picture is None:
             self._send(204, TEXT, b"", {"X-Trailcam-State": self._host.reports.state().code})
             return
         record = json.dumps(frame_record(picture.summary))  # ASCII: it is a header
         self._send(200, JPEG, picture.jpeg, {"X-Trailcam": record})
+
+    def _send_clip(self, path: Path) -> None:
+        try:
+            with open(path, "rb") as file:
+                found = file_part(self.headers.get("Range"), os.fstat(file.fileno()).st_size)
+                self._send_head(found.status, "video/mp4", len(found.part), found.headers)
+                for piece in () if self.command == "HEAD" else found.read(file):
+                    self.wfile.write(piece)
+        except FileNotFoundError:
+            self._send(404, TEXT, b"This clip has been deleted.\n")
 
     def _respond(self, response: Response, more: dict[str, str] | None = None) -> None:
         self._send(response.status, response.kind, response.content, response.headers | (more or {}))
@@ -238,6 +255,11 @@ class Handler(BaseHTTPRequestHandler):
         self._send(status, TEXT, f"{words}\n".encode(), {"Connection": "close"})
 
     def _send(self, status: int, kind: str, content: bytes, more: dict[str, str] | None = None) -> None:
+        self._send_head(status, kind, len(content), more or {})
+        if self.command != "HEAD" and status != 204:
+            self.wfile.write(content)
+
+    def _send_head(self, status: int, kind: str, length: int, more: dict[str, str]) -> None:
         self.send_response(status)
         headers = {
             "Content-Type": kind,
@@ -246,13 +268,11 @@ class Handler(BaseHTTPRequestHandler):
         }
         if not self._is_let_in:
             headers["Connection"] = "close"  # a place for a client is that of one request until it has access
-        for name, value in (headers | (more or {})).items():
+        for name, value in (headers | more).items():
             self.send_header(name, value)
         if status != 204:
-            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Length", str(length))
         self.end_headers()
-        if self.command != "HEAD" and status != 204:
-            self.wfile.write(content)
 
     def end_headers(self) -> None:
         """Add the security headers, also to responses of the base class."""

@@ -18,7 +18,8 @@ from trailcam_edge.regions.polygons import Polygon
 from trailcam_edge.store.disk.picture_folder import encode_jpeg
 
 _INTEREST_S = 10.0  # without a request pictures are discarded
-_MAX_SIDE_PX = 960  # enough for a phone; a JPEG of 60 kB
+_MAX_SIDE_PX = 960  # a JPEG of 60 to 120 kB
+_SMALL_SIDE_PX = 640  # for narrow screens: half of that
 _QUALITY = 75
 _MAX_BOXES = 20  # that the page draws
 _MAX_POINTS = 200  # of masks: the record is a header of the picture
@@ -60,7 +61,7 @@ class LiveView:
         self._summary = FrameSummary()
         self._frames = 0
         self._image: tuple[FrameSummary, Image] | None = None
-        self._picture: LivePicture | None = None
+        self._pictures: dict[int, LivePicture] = {}  # by their longer side
         self._requested_s = float("-inf")
         self._closed = False
 
@@ -90,15 +91,16 @@ class LiveView:
             self._frames += 1
             self._summary, self._image = summary, image
             if image is None:
-                self._picture = None
+                self._pictures = {}
             self._changed.notify_all()
 
     def summary(self) -> FrameSummary:
         """Return the result of the newest frame."""
         return self._summary
 
-    def picture(self, after: int, timeout_s: float) -> LivePicture | None:
+    def picture(self, after: int, timeout_s: float, small: bool = False) -> LivePicture | None:
         """Return a picture newer than ``after``, or None if none comes in time or the view is closed."""
+        side_px = _SMALL_SIDE_PX if small else _MAX_SIDE_PX
         with self._changed:
             self._requested_s = time.monotonic()
             self._changed.wait_for(lambda: self._closed or self._is_newer(after), timeout_s)
@@ -106,16 +108,17 @@ class LiveView:
         if self._closed or image is None or image[0].sequence <= after:
             return None
         with self._encoding:
-            picture = self._picture  # encoded meanwhile by another thread
+            picture = self._pictures.get(side_px)  # encoded meanwhile by another thread
             if picture is None or picture.summary.sequence < image[0].sequence:
-                picture = self._picture = LivePicture(image[0], encode_jpeg(_shrink(image[1]), _QUALITY))
+                picture = LivePicture(image[0], encode_jpeg(_shrink(image[1], side_px), _QUALITY))
+                self._pictures[side_px] = picture
             return picture
 
     def close(self) -> None:
         """Release all waiting viewers."""
         with self._changed:
             self._closed = True
-            self._image = self._picture = None
+            self._image, self._pictures = None, {}
             self._changed.notify_all()
 
     def _is_newer(self, after: int) -> bool:
@@ -150,9 +153,9 @@ def _points(polygons: tuple[Polygon, ...]) -> list[list[list[float]]]:
     return points if sum(map(len, points)) <= _MAX_POINTS else []
 
 
-def _shrink(image: Image) -> Image:
+def _shrink(image: Image, side_px: int) -> Image:
     height, width = image.shape[:2]
-    share = _MAX_SIDE_PX / max(height, width)
+    share = side_px / max(height, width)
     if share >= 1:
         return image
     size = (max(1, round(width * share)), max(1, round(height * share)))

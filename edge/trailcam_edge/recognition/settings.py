@@ -7,7 +7,7 @@ from typing import Annotated
 
 from trailcam_core.records import Choice, FieldError, Range, check_ranges
 from trailcam_edge.camera.settings import CameraSettings, RecoverySettings
-from trailcam_edge.events import BLANK, BLANK_LABELS, PERSON, UNKNOWN
+from trailcam_edge.events import BLANK, BLANK_LABELS, PERSON, PERSON_LABELS, UNKNOWN
 from trailcam_edge.recognition.schedule import ScheduleSettings
 from trailcam_edge.regions import RegionSettings
 
@@ -44,7 +44,7 @@ class VisitSettings:
     cool_down_s: Annotated[float, Range(0, 86_400)] = 30.0
     longest_s: Annotated[float, Range(0, 86_400)] = 600.0
     blank_labels: tuple[str, ...] = BLANK_LABELS
-    person_labels: tuple[str, ...] = ("person", "human", "people")
+    person_labels: tuple[str, ...] = PERSON_LABELS
     reported_outcomes: tuple[Annotated[str, Choice(BLANK, UNKNOWN, PERSON)], ...] = (PERSON,)
     keep_person_pictures: bool = False
     update_gain: Annotated[float, Range(0.01, 1)] = 0.1

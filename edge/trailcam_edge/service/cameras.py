@@ -21,7 +21,7 @@ SYSTEM = Path("etc/systemd/system")
 CAMERAS = Path("etc/trailcam/cameras")
 _STATE = Path("/var/lib/trailcam")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # as camera_id over MQTT
-_RESERVED = ("pictures", "set-aside", "update")  # folders of a camera without a name
+_RESERVED = ("pictures", "clips", "set-aside", "update")  # folders of a camera without a name
 _FIRST_PORT = 8080
 
 

@@ -42,6 +42,11 @@ class Orientation:
                     "roi", f"roi is {self.roi}, expected x, y, width, height from 0 to 1, inside the image"
                 )
 
+    @property
+    def is_unchanged(self) -> bool:
+        """True if images stay as the camera delivers them."""
+        return not (self.flip or self.rotate_deg or self.roi)
+
     def region(self, height: int, width: int) -> tuple[slice, slice]:
         """Return the rows and columns of the region in an image as the camera delivers it, at least one each."""
         if self.roi is None:

@@ -139,6 +139,12 @@ class PicameraSource:
             yield Frame(small, exposed_s, sequence, f"{self._name} #{sequence}", large, give_back)
             sequence += 1
 
+    @property
+    def recordable(self) -> tuple[Any, tuple[int, int]] | None:
+        """The Picamera2, and width and height of its large stream; None if its frames are turned or cropped here."""
+        large = self._streams[1]
+        return (self._pi.camera, (large.width, large.height)) if self._orientation.is_unchanged else None
+
     def _take_back(self, request: Any) -> None:
         with self._returned:
             request.release()

@@ -85,7 +85,7 @@ class VideoSource:
             if sequence:
                 timestamp_s += self._step_s(position_s - previous_s)
             if frame.after_damage:
-                self._report_hole(sequence, position_s - previous_s)
+                self._report_hole(sequence, position_s - previous_s, frame.death)
             if self.delivery == "live":
                 self._sleep(max(0.0, timestamp_s - time.monotonic()))
             name = f"{self._path.name} #{sequence}"
@@ -94,14 +94,13 @@ class VideoSource:
             sequence += 1
         self._report_end(sequence, position_s)
 
-    def _report_hole(self, sequence: int, gap_s: float) -> None:
+    def _report_hole(self, sequence: int, gap_s: float, death: str | None) -> None:
         lost = max(1, round(gap_s * self.rate_hz) - bool(sequence)) if 0 < gap_s < float("inf") else 1
         self._lost += lost
-        self._on_bad_frame(
-            SourceError(
-                f"{self._path}: damaged before frame {sequence}: about {lost} frames do not decode and were left out."
-            )
-        )
+        problem = f"damaged before frame {sequence}: about {lost} frames do not decode and were left out"
+        if death is not None:
+            problem = f"the video made its decoder {death} before frame {sequence}: about {lost} frames were left out"
+        self._on_bad_frame(SourceError(f"{self._path}: {problem}."))
 
     def _report_end(self, frames: int, position_s: float) -> None:
         """Report a decoder that died, or a file that ends early.

@@ -1,31 +1,31 @@
 """Write events so that acknowledged ones survive a power cut, and so that the disk never fills up.
 
-A picture is written beside, flushed and renamed before its row is committed, so a row never names a missing or partial
-picture. A row is committed with a full flush before its number is returned. Deletion for space runs in the opposite
+A picture or clip is written beside, flushed and renamed before its row is committed, so a row never names a missing or
+partial one. A row is committed with a full flush before its number is returned. Deletion for space runs in the opposite
 order: rows first, then files. Files without a row are removed when the store is opened.
 """
 
 import logging
 import threading
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from trailcam_core.files.atomic import make_folder, sync_directory
-from trailcam_edge.events import BlindTime, Moment, Visit, VisitChange, is_recording
+from trailcam_edge.events import BlindTime, Clip, Moment, PictureSample, Visit, VisitChange
 from trailcam_edge.store.database import Database, insert, moment_columns, moment_values, open_or_replace, visit_values
 from trailcam_edge.store.disk.exif import add_exif
 from trailcam_edge.store.disk.picture_folder import PictureFolder, encode_jpeg
-from trailcam_edge.store.open_database import PICTURES_FOLDER, Lock, ask_for_check
+from trailcam_edge.store.open_database import CLIPS_FOLDER, PICTURES_FOLDER, Lock, ask_for_check
 from trailcam_edge.store.queue.live_queue import LiveQueue
 from trailcam_edge.store.queue.open_visits import OpenVisits
 from trailcam_edge.store.quota import Quota, StoreUsage
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
 from trailcam_edge.store.reviews.records import NewReview
+from trailcam_edge.store.reviews.samples import add_sample, remove_refused
 from trailcam_edge.store.reviews.tables import Saved, insert_reviews, undo_reviews
-from trailcam_edge.store.settings import StoreSettings
+from trailcam_edge.store.settings import CollectSettings, StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreCorruptError, StoreUnavailableError, translate_error
-from trailcam_edge.store.wall_time import is_plausible
+from trailcam_edge.store.wall_time import wall_of_picture
 
 _log = logging.getLogger(__name__)
 
@@ -37,11 +37,12 @@ class EventStore:
     ``StoreCorruptError`` if the database is damaged (close the store and reopen it: the database is set aside).
     """
 
-    def __init__(self, settings: StoreSettings) -> None:
+    def __init__(self, settings: StoreSettings, collect: CollectSettings | None = None) -> None:
         """Open a store, create it, or recover it after a power cut.
 
         Args:
             settings: the folder, which is created if it is missing, and its limits.
+            collect: which pictures are deleted last; None makes no difference between them.
 
         Raises:
             StoreUnavailableError: the disk is full, read-only or failing.
@@ -62,7 +63,8 @@ class EventStore:
             self._lock.release()
             raise
         try:
-            self._quota = Quota(settings, self._database, self._pictures)
+            clips = PictureFolder(folder / CLIPS_FOLDER, ".mp4")
+            self._quota = Quota(settings, self._database, self._pictures, clips, collect)
             self.queue = LiveQueue(self._database, self._guard)
             self._open = OpenVisits(self._database)
             self._sweep()
@@ -115,6 +117,30 @@ class EventStore:
             if self._database.one("SELECT 1 FROM visits WHERE visit_id = ?", visit.visit_id) is None:
                 self._open.store(change, *self._write_picture(visit))
 
+    def add_clip(self, clip: Clip) -> bool:
+        """Store the clip of a visit that is open or stored; return False if it cannot be, and log why.
+
+        A disk that does not take it costs the clip: visits and pictures come first.
+        """
+        why = "its visit is gone, or there is no space in the store."
+        try:
+            with self._guard:
+                if self._quota.add_clip(clip):
+                    return True
+        except StoreUnavailableError as error:
+            why = str(error)
+        _log.warning("visit %s gets no clip: %s", clip.visit_id, why)
+        return False
+
+    def add_sample(self, sample: PictureSample) -> bool:
+        """Store a picture of a time without a visit; return False if there is no room for it.
+
+        Raises:
+            ValueError: see ``add_visit``.
+        """
+        with self._guard:
+            return add_sample(self._database, self._quota, self._pictures, self._quality, sample)
+
     def add_blind_time(self, blind: BlindTime) -> None:
         """Store a blind time."""
         with self._guard, self._database.transaction([blind.started, blind.ended]) as connection:
@@ -151,7 +177,9 @@ class EventStore:
         with self._guard:
             self._quota.reserve_rows()
             with self._database.transaction():
-                return insert_reviews(self._database.connection, reviews, unix_s)
+                saved = insert_reviews(self._database.connection, reviews, unix_s)
+            remove_refused(self._database, self._pictures, [review.visit_id for review in reviews])
+            return saved
 
     def undo_reviews(self, review_ids: Sequence[int], reviewer: str, origin: str, unix_s: float | None) -> int:
         """Give a reviewer the answers that these rows replaced, as new rows; return how many."""
@@ -212,7 +240,12 @@ class EventStore:
         closed = self._open.close_all(self._pictures.size_bytes)
         if closed:
             _log.info("%d visits were open when the camera ended; they are closed with what was known.", closed)
-        known = dict(self._database.rows("SELECT visit_id, picture_bytes FROM visits WHERE picture_bytes > 0"))
+        known = {
+            name: size
+            for table, key in (("visits", "visit_id"), ("samples", "sample_id"))
+            for name, size in self._database.rows(f"SELECT {key}, picture_bytes FROM {table} WHERE picture_bytes > 0")  # noqa: S608 - constants
+        }
+        self._quota.sweep_clips()
         with self._database.translated():
             swept = self._pictures.sweep(known)
         if swept.missing:
@@ -220,10 +253,9 @@ class EventStore:
                 "%s: %d pictures are gone; their events are still listed.", self._pictures.path, len(swept.missing)
             )
             with self._database.transaction() as connection:
-                connection.executemany(
-                    "UPDATE visits SET picture_bytes = 0, picture_state = 'missing' WHERE visit_id = ?",
-                    [(visit_id,) for visit_id in swept.missing],
-                )
+                for key in ("visits SET {} WHERE visit_id", "samples SET {} WHERE sample_id"):
+                    change = key.format("picture_bytes = 0, picture_state = 'missing'")
+                    connection.executemany(f"UPDATE {change} = ?", [(name,) for name in swept.missing])
 
     def _write_picture(self, visit: Visit) -> tuple[int, str]:
         """Write the picture and return its size and state; without space it is dropped."""
@@ -245,7 +277,7 @@ class EventStore:
             encode_jpeg(visit.best_frame, self._quality),
             visit.label,
             f"Trailcam, {visit.bundle}",
-            _wall_of_picture(visit),
+            wall_of_picture(visit),
             facts,
         )
         try:
@@ -262,18 +294,3 @@ class EventStore:
         with self._open.closing(visit), self._database.transaction([visit.started, visit.ended]) as connection:
             connection.execute("DELETE FROM open_visits WHERE visit_id = ?", (visit.visit_id,))
             return insert(connection, "visits", visit_values(visit) | picture)
-
-
-def _wall_of_picture(visit: Visit) -> datetime | None:
-    """Return when a picture was taken, at the start where that is unknown; the clock may have been set later."""
-    if is_recording(visit.started.boot_id):
-        return None
-    for moment in (visit.started, visit.ended):
-        if (
-            moment.wall is not None
-            and moment.boot_id == visit.started.boot_id
-            and is_plausible(moment.wall.timestamp(), moment.boot_id)
-        ):
-            elapsed_s = moment.monotonic_s - visit.started.monotonic_s - (visit.picture_offset_s or 0.0)
-            return moment.wall - timedelta(seconds=elapsed_s)
-    return None

@@ -19,6 +19,7 @@ from trailcam_edge.store.store_errors import VALUE_ERRORS, StoreCorruptError, tr
 
 DATABASE_FILE = "events.db"
 PICTURES_FOLDER = "pictures"
+CLIPS_FOLDER = "clips"
 SET_ASIDE_FOLDER = "set-aside"
 _log = logging.getLogger(__name__)
 _LOCK_FILE = "lock"
@@ -35,6 +36,10 @@ _PRAGMAS = (
 _CHECK_FILE = "check"  # present while all rows have to be checked
 _SMALL_BYTES = 8_000_000  # some 25,000 visits: all are checked in a fraction of a second
 _NEWEST_ROWS = 20_000
+_PICTURES = "SELECT visit_id FROM visits WHERE picture_bytes > 0"
+_CLIPS = (
+    "SELECT visit_id FROM clips WHERE visit_id IN (SELECT visit_id FROM visits UNION SELECT visit_id FROM open_visits)"
+)
 
 
 class Lock:
@@ -216,8 +221,10 @@ def _set_rows_aside(connection: CheckedConnection, folder: Path, newest: int | N
             for row in take_out(connection, table, numbers)
         ]
         write_file(place / "rows.jsonl", "".join(rows).encode())
-        if found.get("visits"):
-            _move_pictures(connection, folder / PICTURES_FOLDER, place / PICTURES_FOLDER)
+        if found.get("visits") or found.get("samples"):
+            _move_files(connection, _PICTURES, folder / PICTURES_FOLDER, place / PICTURES_FOLDER)
+        if found.get("visits") or found.get("clips"):
+            _move_files(connection, _CLIPS, folder / CLIPS_FOLDER, place / CLIPS_FOLDER)
         connection.execute("COMMIT")
     except BaseException as error:
         connection.execute("ROLLBACK")
@@ -227,13 +234,13 @@ def _set_rows_aside(connection: CheckedConnection, folder: Path, newest: int | N
     _log.error("%s: %d damaged rows were set aside in %s. All others are kept.", folder / DATABASE_FILE, number, place)
 
 
-def _move_pictures(connection: sqlite3.Connection, pictures: Path, place: Path) -> None:
-    """Move the pictures that have no row any more."""
-    kept = {name for (name,) in connection.execute("SELECT visit_id FROM visits WHERE picture_bytes > 0")}
+def _move_files(connection: sqlite3.Connection, query: str, files: Path, place: Path) -> None:
+    """Move the pictures or clips of visits that have no row any more; the query names those that have."""
+    kept = {name for (name,) in connection.execute(query)}
     place.mkdir(0o755)
-    for picture in pictures.glob("*.jpg"):
-        if picture.stem not in kept:
-            picture.rename(place / picture.name)
+    for file in files.glob("[!.]*"):
+        if file.stem not in kept:
+            file.rename(place / file.name)
 
 
 def set_aside(folder: Path, max_bytes: int, why: str) -> Path:
@@ -250,7 +257,7 @@ def set_aside(folder: Path, max_bytes: int, why: str) -> Path:
         OSError: the disk is read-only or failing.
     """
     place = _new_place(folder)
-    for name in (PICTURES_FOLDER, f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-wal", DATABASE_FILE):
+    for name in (PICTURES_FOLDER, CLIPS_FOLDER, f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-wal", DATABASE_FILE):
         if (folder / name).exists():
             (folder / name).rename(place / name)
     _log.error(

@@ -23,8 +23,10 @@ _VALUE_COLUMNS = (
     "visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s, confidence, "
     "votes, frames, bundle, latency_ms, picture_bytes, picture_state, box_x, box_y, box_width, box_height"
 )
-_VISIT_COLUMNS = f"event_id, {_VALUE_COLUMNS}, station, source, picture_offset_s"
-_OF_NO_CARD = "NULL, NULL, NULL"  # in place of the last three, in a table of the camera alone
+_CLIP = "(SELECT offset_s FROM clips WHERE clips.visit_id = {}.visit_id)"
+_VISIT_COLUMNS = f"event_id, {_VALUE_COLUMNS}, station, source, picture_offset_s, {_CLIP.format('visits')}"
+_OF_NO_CARD = "NULL, NULL, NULL"  # station, source and offset in a table of the camera alone
+_OPEN_COLUMNS = f"0, {_VALUE_COLUMNS}, {_OF_NO_CARD}, {_CLIP.format('open_visits')}"
 _LINE_COLUMNS = (
     "started_boot_id, started_monotonic_s, CASE started_boot_id WHEN ended_boot_id "
     "THEN max(0.0, ended_monotonic_s - started_monotonic_s) ELSE 0.0 END, label, confidence, "
@@ -97,7 +99,7 @@ class StoreReader:
 
     def open_visits(self) -> Iterator[EventRecord]:
         """Yield the visits that are open, as far as they are known; their ``event_id`` is 0."""
-        return map(self._event, self._sound(f"0, {_VALUE_COLUMNS}, {_OF_NO_CARD}", "open_visits", "ORDER BY rowid"))
+        return map(self._event, self._sound(_OPEN_COLUMNS, "open_visits", "ORDER BY rowid"))
 
     def live_events(self, after_live_id: int, limit: int) -> list[tuple[int, int, EventRecord]]:
         """Return the live events after this one, with their numbers and those of the last visit before each.
@@ -107,10 +109,12 @@ class StoreReader:
         found = []
         for table in ("open_visits", "visits"):
             columns = ", ".join(f"{table}.{column}" for column in _VALUE_COLUMNS.split(", "))
+            clip = _CLIP.format(table)
             query = (
-                f"SELECT live_id, kind, after_event_id, 0, {columns}, {_OF_NO_CARD} FROM live_events "  # noqa: S608 - constants
-                f"JOIN {table} USING (visit_id) WHERE live_id > ? AND {self.connection.condition('live_events')} "
-                f"AND {self.connection.condition(table)} ORDER BY live_id LIMIT ?"
+                f"SELECT live_id, kind, after_event_id, 0, {columns}, {_OF_NO_CARD}, {clip} "  # noqa: S608 - constants
+                f"FROM live_events JOIN {table} USING (visit_id) WHERE live_id > ? "
+                f"AND {self.connection.condition('live_events')} AND {self.connection.condition(table)} "
+                "ORDER BY live_id LIMIT ?"
             )
             for live_id, kind, after, *row in self.connection.execute(query, (after_live_id, limit)):
                 found.append((live_id, after, self._event(tuple(row))._replace(kind=kind)))
@@ -206,7 +210,7 @@ class StoreReader:
     def _event(self, row: tuple[Any, ...]) -> EventRecord:
         """Return the record of a row; tuples and boxes are made without their constructors, in half the time."""
         (event_id, visit_id, label, boot_id, start_s, end_boot_id, end_s, confidence, votes, frames, bundle) = row[:11]
-        latency_ms, picture_bytes, state, x, y, width, height, station, source, offset_s = row[11:]
+        latency_ms, picture_bytes, state, x, y, width, height, station, source, offset_s, clip = row[11:]
         known = self._known
         offset = known[boot_id] if boot_id in known else self._offset(boot_id)
         if offset is None or end_boot_id != boot_id:
@@ -222,7 +226,7 @@ class StoreReader:
             box.__dict__.update(x=x, y=y, width=width, height=height)
         picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if picture_bytes else None
         visit = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s, confidence, votes, frames)
-        others = (bundle, latency_ms, picture, state, box, station, source, offset_s, CLOSED)
+        others = (bundle, latency_ms, picture, state, box, station, source, offset_s, CLOSED, clip)
         return _new_tuple(EventRecord, visit + others)
 
     def _offset(self, boot_id: str) -> tuple[float, str] | None:

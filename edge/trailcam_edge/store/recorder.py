@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trailcam_core.errors import DeviceError
-from trailcam_edge.events import UPDATED, BlindTime, Moment, Visit, VisitChange
+from trailcam_edge.events import UPDATED, BlindTime, Clip, Moment, PictureSample, Visit, VisitChange
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.store_errors import LOCKED, StoreCorruptError, StoreUnavailableError
 
@@ -29,6 +29,7 @@ class RecorderLimits:
 
     max_waiting: int = 10_000
     max_pictures: int = 4
+    max_clips: int = 2
     retry_s: float = 30.0
     heartbeat_s: float = 60.0
 
@@ -44,7 +45,7 @@ class RecorderHealth:
     problem: str | None
 
 
-_Job = Visit | VisitChange | BlindTime
+_Job = Visit | VisitChange | BlindTime | Clip | PictureSample
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,20 @@ class Recorder:
             if self._has_many_pictures():
                 change = replace(change, visit=replace(change.visit, best_frame=None))
             self._add(change)
+
+    def clip(self, clip: Clip) -> bool:
+        """Queue a clip; return False, and drop it, while nothing can be stored or too many clips are waiting."""
+        with self._changed:
+            if self._problem is None and sum(isinstance(job, Clip) for job in self._jobs) < self._limits.max_clips:
+                self._add(clip)
+                return True
+            return False
+
+    def sample(self, sample: PictureSample) -> None:
+        """Queue a picture of a time without a visit; it is dropped while too many pictures wait."""
+        with self._changed:
+            if not self._has_many_pictures():
+                self._add(sample)
 
     def blind(self, blind: BlindTime) -> None:
         """Queue a blind time."""
@@ -192,7 +207,7 @@ class Recorder:
             while self._jobs:
                 self._store_job(store, self._jobs[0])
                 with self._changed:
-                    self._stored += not isinstance(self._jobs.popleft(), VisitChange)
+                    self._stored += isinstance(self._jobs.popleft(), Visit | BlindTime)
             self._recover(store)
         except StoreCorruptError as error:
             _log.error("%s", error)
@@ -221,6 +236,10 @@ class Recorder:
                 store.add_blind_time(job)
             elif isinstance(job, VisitChange):
                 store.add_change(job)
+            elif isinstance(job, Clip):
+                store.add_clip(job)
+            elif isinstance(job, PictureSample):
+                store.add_sample(job)
             else:
                 store.add_visit(job)
         except (StoreUnavailableError, StoreCorruptError):
@@ -230,7 +249,7 @@ class Recorder:
             if isinstance(job, Visit) and job.best_frame is not None:
                 self._store_job(store, replace(job, best_frame=None))
             else:
-                self._lost += not isinstance(job, VisitChange)
+                self._lost += isinstance(job, Visit | BlindTime)
 
     def _store_heartbeat(self, store: EventStore, closing: bool) -> None:
         heartbeat = self._heartbeat
@@ -271,6 +290,8 @@ class Recorder:
 
 
 def _picture_of(job: _Job) -> "Image | None":
+    if isinstance(job, PictureSample):
+        return job.picture
     visit = job.visit if isinstance(job, VisitChange) else job
     return visit.best_frame if isinstance(visit, Visit) else None
 

@@ -21,7 +21,8 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     ``box`` is the place of the animal in the picture, None if frames were classified as a whole. ``station`` and
     ``source`` (the file of the picture below its card) are those of a visit that was read from a card;
     ``picture_offset_s`` is the time from its start to its picture, None if unknown. ``kind`` is "closed"; "opened" or
-    "updated" in the events that sinks get before the end of a visit.
+    "updated" in the events that sinks get before the end of a visit. ``clip_offset_s`` is the time from its start to
+    the first frame of its clip, None without a clip.
     """
 
     event_id: int
@@ -44,6 +45,12 @@ class EventRecord(NamedTuple):  # cheaper than a dataclass: a store has millions
     source: str | None = None
     picture_offset_s: float | None = None
     kind: str = CLOSED
+    clip_offset_s: float | None = None
+
+    @property
+    def clip(self) -> str | None:
+        """The path of the clip below the store, or None."""
+        return None if self.clip_offset_s is None else f"clips/{self.visit_id}.mp4"
 
 
 # One visit as a list for people shows it: time and basis as in ``WallTime``, duration in s, label, confidence, and
@@ -126,6 +133,7 @@ def event_json(event: EventRecord) -> dict[str, Any]:
         "box": box_json(event.box),
         "station": event.station,
         "source": event.source,
+        "clip": event.clip,
     }
 
 
@@ -217,20 +225,12 @@ def csv_row(event: EventRecord, station: Station | None = None, zone: tzinfo | N
         picture or "",
         _cell(boot_id),
         f"{monotonic_s:.3f}",
-        *(
-            _NO_BOX
-            if box is None
-            else (
-                f"{box.x:.5f}",
-                f"{box.y:.5f}",
-                f"{box.width:.5f}",
-                f"{box.height:.5f}",
-            )
-        ),
+        *(_NO_BOX if box is None else (f"{box.x:.5f}", f"{box.y:.5f}", f"{box.width:.5f}", f"{box.height:.5f}")),
         *(_no_station(name) if station is None else _station_cells(station)),
         start_local,
         end_local,
         _cell(source) if source else "",
+        event.clip or "",
     ]
 
 
@@ -283,10 +283,11 @@ def _quarter_texts(number: float, zone: tzinfo | None) -> tuple[str, int, str, i
 
 _NEVER = WallTime(None, "unknown")
 _EMPTY = EventRecord(0, "", "", _NEVER, _NEVER, "", 0.0, 0.0, 0.0, 0, 0, "", 0.0, None, "none")
+_LAST_KEYS = ("box", "station", "source", "clip")
 _NO_BOX = [""] * len(fields(Box))
-_STATION_COLUMNS = ("station", "camera", "latitude", "longitude", "start_local", "end_local", "source")
+_STATION_COLUMNS = ("station", "camera", "latitude", "longitude", "start_local", "end_local", "source", "clip")
 CSV_HEADER = (
-    *(name for name in event_json(_EMPTY) if name not in ("box", "station", "source")),
+    *(name for name in event_json(_EMPTY) if name not in _LAST_KEYS),
     *(f"box_{field.name}" for field in fields(Box)),
     *_STATION_COLUMNS,
 )

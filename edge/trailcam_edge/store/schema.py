@@ -8,8 +8,8 @@ until it was set. These are never changed afterwards. Later knowledge is in ``cl
 combines both when the store is read.
 
 ``PRAGMA integrity_check`` proves the pages, and that tables and their indices agree. It does not check values: a
-flipped bit in a time or a text passes it. From version 3 on every row has a checksum (``disk.checksums``); ``_RULES``
-find what was damaged before that.
+flipped bit in a time or a text passes it. From version 3 on every row has a checksum (``disk.checksums``);
+``disk.row_rules`` find what was damaged before that.
 """
 
 import re
@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from trailcam_edge.store.disk.checksums import seal
+from trailcam_edge.store.disk.row_rules import RULES
 
 APPLICATION_ID = 0x54434D31  # "TCM1", so that "file" and we know whose database this is
 
@@ -145,11 +146,11 @@ ALTER TABLE sinks ADD COLUMN memory TEXT NOT NULL DEFAULT '';     -- JSON: what 
 -- Reviews: answers of people, beside the events and never over them. Rows are only added.
 CREATE TABLE reviews (
     review_id INTEGER PRIMARY KEY AUTOINCREMENT, -- order of storing: the newest of each reviewer counts
-    visit_id TEXT NOT NULL,                     -- no reference: a review outlives the row of its visit
+    visit_id TEXT NOT NULL,                     -- or a sample; no reference: a review outlives the row of its visit
     reviewer TEXT NOT NULL,
     verdict TEXT NOT NULL,                      -- confirmed, label, nothing, wrong, deleted, withdrawn
     label TEXT,                                 -- the other label; NULL with every other verdict
-    chosen TEXT NOT NULL,                       -- why it was reviewed: random, unsure, unknown, rare, list
+    chosen TEXT NOT NULL,                       -- why it was reviewed: random, unsure, unknown, rare, quiet, list
     origin TEXT NOT NULL,                       -- from where
     reviewed_wall_s REAL                        -- Unix time; NULL while the clock was not set
 ) STRICT;
@@ -159,6 +160,31 @@ CREATE TABLE answered (                         -- combined answer of the review
     verdict TEXT NOT NULL,
     disputed INTEGER NOT NULL                   -- 1 if reviewers differ
 ) STRICT;
+-- Clips: short videos of visits, in the folder ``clips``. A row is there for as long as its file.
+CREATE TABLE clips (
+    visit_id TEXT PRIMARY KEY,                  -- of ``open_visits`` or ``visits``
+    clip_bytes INTEGER NOT NULL,
+    offset_s REAL NOT NULL,                     -- from the start of the visit to the first frame, usually below 0
+    duration_s REAL NOT NULL
+) STRICT;
+-- Collected: pictures of times without a visit, and what is left to review.
+CREATE TABLE samples (
+    number INTEGER PRIMARY KEY,                 -- order of storing
+    sample_id TEXT NOT NULL UNIQUE,             -- its picture is pictures/SAMPLE_ID.jpg
+    kind TEXT NOT NULL,                         -- quiet (a random moment), unknown (something without a label)
+    taken_boot_id TEXT NOT NULL REFERENCES boots (boot_id), taken_monotonic_s REAL NOT NULL, taken_wall_s REAL,
+    bundle TEXT NOT NULL,
+    per_day REAL NOT NULL,                      -- rate of the draws
+    outcome TEXT,                               -- of the model at that moment; NULL if nothing moved
+    box_x REAL, box_y REAL, box_width REAL, box_height REAL, picture_bytes INTEGER NOT NULL,  -- as in ``visits``
+    picture_state TEXT NOT NULL,
+    reviewed INTEGER NOT NULL DEFAULT 0         -- 1 if an answer counts
+) STRICT;
+CREATE INDEX samples_by_kind ON samples (kind, sample_id);
+ALTER TABLE visits ADD COLUMN reviewed INTEGER NOT NULL DEFAULT 0;  -- 1 if an answer counts: derived from ``reviews``
+CREATE INDEX unreviewed_by_confidence ON visits (confidence, event_id) WHERE picture_bytes > 0 AND reviewed = 0;
+CREATE INDEX unreviewed_by_label ON visits (label, event_id) WHERE picture_bytes > 0 AND reviewed = 0;
+CREATE INDEX unreviewed ON visits (event_id) WHERE picture_bytes > 0 AND reviewed = 0;
 CREATE INDEX visits_by_start ON visits (started_boot_id, started_monotonic_s, label);  -- pages: a day, the calendar
 CREATE INDEX pictures_by_label ON visits (label, confidence) WHERE picture_bytes > 0;  -- pages: the best picture
 CREATE INDEX pictures_by_confidence ON visits (confidence, label) WHERE picture_bytes > 0;  -- the least sure
@@ -167,40 +193,6 @@ CREATE INDEX pictures_by_confidence ON visits (confidence, label) WHERE picture_
 SEALED_SINCE = 3
 
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)  # the n-th takes a database from version n - 1 to n
-
-_MOMENT = (
-    "{0}_monotonic_s BETWEEN -1e9 AND 1e9 AND "  # 32 years without a restart
-    "({0}_wall_s IS NULL OR {0}_wall_s BETWEEN 946684800 AND 4102444800)"  # the years 2000 to 2100
-)
-_SPAN = f"{_MOMENT.format('started')} AND {_MOMENT.format('ended')}"
-_LAST_VISIT = "(SELECT coalesce(max(seq), 1e15) FROM sqlite_sequence WHERE name = 'visits')"
-_VALUES = (
-    f"{_SPAN} AND confidence BETWEEN -0.001 AND 1.001 AND votes BETWEEN 0 AND 1e12 "
-    "AND frames BETWEEN 0 AND 1e12 AND latency_ms BETWEEN 0 AND 1e12 AND picture_bytes BETWEEN 0 AND 1e12 "
-    "AND picture_state IN ('kept', 'none', 'dropped', 'expired', 'missing') "
-    "AND (picture_state = 'kept') = (picture_bytes > 0) "
-    "AND (coalesce(box_x, box_y, box_width, box_height) IS NULL OR min(box_x, box_y, box_width, box_height) >= -0.001 "
-    "AND max(box_x, box_y, box_width, box_height) <= 1.001)"
-)
-_RULES = {  # condition of every row of a table
-    "boots": "last_monotonic_s BETWEEN -1e9 AND 1e9",
-    "clock_readings": "monotonic_s BETWEEN -1e9 AND 1e9 AND wall_s BETWEEN 946684800 AND 4102444800",
-    "visits": f"{_VALUES} AND (picture_offset_s IS NULL OR picture_offset_s BETWEEN 0 AND 1e9)",
-    "open_visits": _VALUES,
-    "live_events": "kind IN ('opened', 'updated') AND after_event_id BETWEEN 0 AND 1e15",
-    "blind_times": _SPAN,
-    "watches": f"{_SPAN} AND frames BETWEEN 0 AND 1e12",
-    "reviews": "verdict IN ('confirmed', 'label', 'nothing', 'wrong', 'deleted', 'withdrawn') "
-    "AND (verdict = 'label') = (label IS NOT NULL) AND chosen IN ('random', 'unsure', 'unknown', 'rare', 'list') "
-    "AND (reviewed_wall_s IS NULL OR reviewed_wall_s BETWEEN 946684800 AND 4102444800)",
-    "stations": "length(deployment_id) BETWEEN 1 AND 200 AND (latitude IS NULL) = (longitude IS NULL) "
-    "AND (latitude IS NULL OR (latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180))",
-    "card_files": "length(fingerprint) = 16",
-    "answered": "verdict IN ('confirmed', 'label', 'nothing', 'wrong', 'deleted') AND disputed IN (0, 1)",
-    "sinks": f"event_id BETWEEN 0 AND {_LAST_VISIT} AND live_id BETWEEN 0 AND 1e15",
-    "sqlite_sequence": "typeof(seq) = 'integer' AND seq BETWEEN 0 AND 1e15 "
-    "AND name IN ('boots', 'clock_readings', 'visits', 'blind_times', 'watches', 'live_events', 'reviews')",
-}
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
@@ -242,7 +234,7 @@ def check_rows(connection: sqlite3.Connection) -> None:
     orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
     if orphan is not None:
         raise ValueError(f"row {orphan[1]} of {orphan[0]} names a row of {orphan[2]} that is not there")
-    for table, rule in _RULES.items():
+    for table, rule in RULES.items():
         query = f"SELECT count(*) FROM {table} WHERE ({rule}) IS NOT TRUE"  # noqa: S608 - constants
         number = connection.execute(query).fetchone()[0]
         if number:

@@ -12,9 +12,10 @@ has none. Stores of before have upper bounds as readings of a recording: it was 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from trailcam_edge.events import has_neighbours, is_dated, is_recording
+from trailcam_edge.events import Visit, has_neighbours, is_dated, is_recording
 
 EARLIEST_WALL_S = 1_735_689_600.0  # 2025-01-01: this code is younger, so an earlier clock has not been set
 EARLIEST_RECORDED_S = 946_684_800.0  # 2000-01-01: an earlier time of a digital recording is a clock that was reset
@@ -156,3 +157,18 @@ def _offsets(readings: list[ClockReading]) -> tuple[list[float], list[float]]:
         <= _STEP_S + _DRIFT * abs(reading.monotonic_s - newest.monotonic_s)
     )
     return [time_s for time_s, _ in kept], [offset_s for _, offset_s in kept]
+
+
+def wall_of_picture(visit: Visit) -> datetime | None:
+    """Return when a picture was taken, at the start where that is unknown; the clock may have been set later."""
+    if is_recording(visit.started.boot_id):
+        return None
+    for moment in (visit.started, visit.ended):
+        if (
+            moment.wall is not None
+            and moment.boot_id == visit.started.boot_id
+            and is_plausible(moment.wall.timestamp(), moment.boot_id)
+        ):
+            elapsed_s = moment.monotonic_s - visit.started.monotonic_s - (visit.picture_offset_s or 0.0)
+            return moment.wall - timedelta(seconds=elapsed_s)
+    return None

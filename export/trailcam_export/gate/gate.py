@@ -4,7 +4,9 @@
     fail          the whole interval violates the bound
     inconclusive  too few images to decide; the reason states how many would
 
-A variant passes if all criteria pass, and fails if one fails. ``docs/adr/0007-drift-gate.md`` has the reasons.
+A variant passes if all criteria pass, and fails if one fails. Where only the number of images prevents a proof, it also
+passes if no answer differs from the trained model's. ``docs/adr/0007-drift-gate.md`` and
+``docs/adr/0018-identical-answers.md`` have the reasons.
 """
 
 from collections.abc import Sequence
@@ -27,11 +29,16 @@ from trailcam_export.gate.presets import Preset
 from trailcam_export.gate.statistics import DriftStatistics
 
 CROPS_PREFIX = "crops_"
+_MAX_UNPROVEN_LOSS = 0.1  # fewer than about 35 identical answers say nothing
 
 
 @dataclass(frozen=True)
 class GateResult:
-    """The verdict on a variant, its reason and criteria; ``warnings`` are findings outside the criteria."""
+    """The verdict on a variant, its reason and criteria; ``warnings`` are findings outside the criteria.
+
+    ``unproven_loss`` is set where a variant passes because no answer differs, on too few images to prove the criteria:
+    the largest loss of top-1 that the interval allows, 0 to 1.
+    """
 
     preset: str
     verdict: Verdict
@@ -39,6 +46,7 @@ class GateResult:
     criteria: tuple[CriterionResult, ...]
     warnings: tuple[str, ...] = ()
     cause: str | None = None
+    unproven_loss: float | None = None
 
     @property
     def pictures_needed(self) -> int | None:
@@ -73,7 +81,24 @@ def evaluate_gate(drift: DriftStatistics, preset: Preset, labels: Sequence[str])
     if preset.max_kl_p95 is not None:
         criteria.append(check_kl(drift, preset.max_kl_p95, z))
     verdict, reason = _conclude(criteria)
-    return GateResult(preset.name, verdict, reason, tuple(criteria), _warn(drift, labels, preset.confidence))
+    result = GateResult(preset.name, verdict, reason, tuple(criteria), _warn(drift, labels, preset.confidence))
+    return _with_identical_answers(result, drift, preset, z) if verdict is Verdict.INCONCLUSIVE else result
+
+
+def _with_identical_answers(result: GateResult, drift: DriftStatistics, preset: Preset, z: float) -> GateResult:
+    """Turn an inconclusive result into a pass if no answer differs and nothing else is wrong."""
+    rejections = [pairs for pairs in (drift.unknown, drift.unknown_ood) if pairs is not None]
+    differing = drift.n - drift.agreeing + sum(pairs.only_first + pairs.only_second for pairs in rejections)
+    labels_seen = preset.min_recall_delta is None or all(pairs.n for pairs in drift.recall)
+    measured = labels_seen and all(item.measured and not item.is_beyond for item in result.criteria)
+    loss = -drift.right.interval(z)[0]
+    if differing or not measured or loss > _MAX_UNPROVEN_LOSS:
+        return result
+    reason = (
+        f"no answer differs on {drift.n:,} test pictures; the interval of the loss of top-1 is 0 to {loss:.1%}, "
+        "which more pictures would narrow"
+    )
+    return replace(result, verdict=Verdict.PASS, reason=reason, unproven_loss=loss)
 
 
 def with_parity(result: GateResult, worst: float, n: int, scheme: str) -> GateResult:

@@ -24,6 +24,7 @@ def cache_inputs(plan: ExportPlan) -> dict[str, Any]:
         "count": candidates.count,
         "quantizer": plan.quantizer,
         "zoom": plan.zoom,
+        "kept": plan.kept.model_sha256 if plan.kept is not None else "",
         "bundle": [plan.draft.name, plan.draft.version],
         "tools": {tool: version(tool) for tool in _TOOLS},
     }

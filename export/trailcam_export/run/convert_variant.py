@@ -20,6 +20,7 @@ from trailcam_export.inference.batches import Images
 from trailcam_export.inference.parity import check_parity
 from trailcam_export.inference.predict import FilePredictor, Predictor
 from trailcam_export.onnx_model.open_onnx import OnnxClassifier
+from trailcam_export.run.earlier_bundle import convert_with_kept_part
 from trailcam_export.run.plan import ExportPlan
 from trailcam_export.run.resume_cache import ConvertedFile, ResumeCache
 from trailcam_export.tflite.checks import check_graph
@@ -53,7 +54,7 @@ class VariantConverter:
         self._model, self._trained, self._card = model, trained, plan.card
         self._calibration, self._parity_images = calibration, parity_images
         self._quantizer, self._cache = plan.quantizer, cache
-        self._zoom = plan.zoom
+        self._zoom, self._kept = plan.zoom, plan.kept
         self._onnx: onnx.ModelProto | None = None
         if isinstance(model, OnnxClassifier):
             self._onnx, self._kernels = model.proto, onnx_kernel_size(model.proto)
@@ -93,7 +94,10 @@ class VariantConverter:
             content = convert_float16(self._model)
         else:
             pictures = self._calibration(variant.name) if variant.needs_calibration else iter(())
-            content = quantise(self._model, variant.scheme, pictures, self._quantizer)
+            if self._kept is not None and variant.scheme == "int8":
+                content = convert_with_kept_part(self._model, self._kept, pictures)
+            else:
+                content = quantise(self._model, variant.scheme, pictures, self._quantizer)
         return self._finish(variant, content)
 
     def _finish(self, variant: Variant, content: bytes) -> bytes:

@@ -186,7 +186,7 @@ def _write(
     request: ExportRequest,
 ) -> tuple[VariantReport, ...]:
     plan, total = session.plan, len(converted.files)
-    golden = read_golden_pictures(plan.golden_files, plan.run.input)
+    golden = plan.golden_pictures or read_golden_pictures(plan.golden_files, plan.run.input)
     with staged_directory(plan.folder) as staging:
         writer = BundleWriter(session, selection, golden, staging)
         variants: list[VariantReport] = []

@@ -21,7 +21,9 @@ import cv2
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.bundle.golden_file import GoldenVectors
+from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.datasets.run_directory import Run
 from trailcam_core.errors import ExportError
 from trailcam_core.images.decode import IMAGE_SUFFIXES, read_image
@@ -48,14 +50,56 @@ class GoldenPictures:
     source: Image
 
 
+@dataclass(frozen=True)
+class GoldenChoice:
+    """The pictures that travel in the bundles: ``files``, or ``pictures`` of another bundle; and notes for the user."""
+
+    files: tuple[Path, ...] = ()
+    pictures: GoldenPictures | None = None
+    notes: tuple[str, ...] = ()
+
+
+def choose_golden(run: Run, data: Path, folder: Path | None, earlier: GoldenPictures | None) -> GoldenChoice:
+    """Choose the pictures that travel in the bundles. A picture that an import brought travels only if it is named.
+
+    Such pictures are of the user's cameras, and whoever gets a bundle can read its golden vectors. So they are, in
+    this order: the pictures of ``folder``, those of the earlier bundle, test pictures that no import brought, and
+    those of the built-in bundle.
+
+    Args:
+        run: to export.
+        data: the folder of its pictures.
+        folder: that the user names, if any.
+        earlier: pictures of the bundle whose frozen part is kept, if any; the same ones make the update small.
+
+    Raises:
+        ExportError: ``folder`` is missing or holds no picture.
+    """
+    if folder is None and earlier is not None:
+        return GoldenChoice(pictures=earlier)
+    files = tuple(choose_golden_files(run, data, folder))
+    if files:
+        return GoldenChoice(files)
+    note = "all test pictures are of your cameras, so the golden vectors use those of the built-in bundle"
+    return GoldenChoice(pictures=_builtin_pictures(run.input), notes=(f'{note}; name others with "--golden DIR"',))
+
+
+def _builtin_pictures(spec: InputSpec) -> GoldenPictures:
+    vectors = open_bundle(BUILTIN_BUNDLE).read_golden()
+    return GoldenPictures(np.stack([fit_image(image, spec) for image in vectors.images]), vectors.source)
+
+
 def choose_golden_files(run: Run, data: Path, folder: Path | None = None) -> list[Path]:
     """Return at most eight pictures: of ``folder`` in name order, else one of each label of the test split in turn.
+
+    Pictures of an import are left out unless they are in ``folder``, so there may be none.
 
     Raises:
         ExportError: ``folder`` is missing or holds no picture.
     """
     if folder is None:
-        piles = [[row.file for row in run.pictures("test") if row.label == label] for label in run.labels]
+        tested = [row for row in run.pictures("test") if row.sha256 not in run.imported]
+        piles = [[row.file for row in tested if row.label == label] for label in run.labels]
         deepest = max(map(len, piles))
         turns = [pile[turn] for turn in range(deepest) for pile in piles if turn < len(pile)]
         return [data / file for file in turns[:GOLDEN_COUNT]]

@@ -24,8 +24,11 @@ from trailcam_export.foreign.foreign_run import ForeignModel, OpenedRun, open_fo
 from trailcam_export.gate.presets import DEFAULT_PRESET, PRESETS, Preset
 from trailcam_export.inference.parity import PARITY_COUNT
 from trailcam_export.onnx_model.open_onnx import OnnxClassifier
-from trailcam_export.run.golden_vectors import choose_golden_files
+from trailcam_export.run.earlier_bundle import EarlierBundle, find_earlier_bundle
+from trailcam_export.run.golden_vectors import GoldenPictures, choose_golden
 from trailcam_export.run.output_rule import choose_score, find_ood_images
+
+_LEARNED_FROM = ("split", "earlier_sha256", "reviews", "reviews_sha256")  # of the provenance of a run
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class ExportRequest:
     out-of-distribution images, ``calibration`` one of field frames that also calibrate. ``quantizer`` replaces the
     default one of each scheme. ``gate`` has the criteria of the drift gate; with ``inconclusive_fails`` an inconclusive
     variant counts as failed. ``fix`` keeps the worst operators of an int8 file that does not pass in float. ``zoom``
-    adds the last feature map as a second output.
+    adds the last feature map as a second output. ``earlier`` is the bundle of the run that ``run`` took up.
     """
 
     run: Path | None = None
@@ -57,6 +60,7 @@ class ExportRequest:
     inconclusive_fails: bool = False
     fix: bool = False
     zoom: bool = False
+    earlier: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class ExportPlan:
     """A request whose inputs are resolved; ``draft`` is the manifest without anything measured.
 
     ``foreign_model`` is the model that was trained elsewhere, opened and rebuilt, and ``pixel_range`` its stated input
-    range. ``ood_files`` are the out-of-distribution images for evaluation.
+    range. ``ood_files`` are the out-of-distribution images for evaluation. ``kept`` is the earlier bundle whose frozen
+    part int8 keeps. ``golden_pictures`` are those of a bundle, used where ``golden_files`` are none.
     """
 
     run: Run
@@ -83,6 +88,8 @@ class ExportPlan:
     foreign_model: keras.Model | OnnxClassifier | None
     notes: tuple[str, ...]
     zoom: bool = False
+    kept: EarlierBundle | None = None
+    golden_pictures: GoldenPictures | None = None
 
     @property
     def card(self) -> EmbeddedMetadata:
@@ -124,6 +131,8 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> ExportPlan
     frames = find_frames(request.calibration) if request.calibration is not None else ()
     run, pool, notes = resolve_data(request, opened, run, data, progress)
     ood_files, ood_notes = _find_ood_images(request, run, progress)
+    kept, kept_notes = find_earlier_bundle(run, request.earlier, request.out) if _makes_int8(request) else (None, ())
+    golden = choose_golden(run, data, request.golden, kept.golden if kept is not None else None)
     held_out = (*run.pictures("validation"), *run.pictures("test"))
     return ExportPlan(
         run=run,
@@ -136,12 +145,14 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> ExportPlan
         quantizer=request.quantizer,
         candidates=CalibrationCandidates(pool, frames, held_out, data, run.input, request.calibration_count),
         score_name=choose_score(run),
-        golden_files=tuple(choose_golden_files(run, data, request.golden)),
+        golden_files=golden.files,
         ood_files=ood_files,
         pixel_range=request.foreign.pixel_range if request.foreign is not None else "",
         foreign_model=opened.model if opened is not None else None,
-        notes=(*notes, *ood_notes),
+        notes=(*notes, *ood_notes, *kept_notes, *golden.notes),
         zoom=request.zoom,
+        kept=kept,
+        golden_pictures=golden.pictures,
     )
 
 
@@ -160,6 +171,9 @@ def check_request(request: ExportRequest) -> None:
     missing = [name for name in FIX_NEEDS if name not in names]
     if request.fix and missing:
         raise ExportError(f"--fix needs {' and '.join(missing)} among --variants: it mends int8 by means of float32.")
+    if request.earlier is not None and not _makes_int8(request):
+        message = "keeps the frozen part of int8. Add int8 to --variants, and leave out --quantizer and --model."
+        raise ExportError(f"--earlier {request.earlier}: {message}")
     if request.calibration is not None and not _calibrates(request):
         raise ExportError(
             f"--calibration {request.calibration}: none of the variants {', '.join(names)} is calibrated. Leave it "
@@ -197,6 +211,10 @@ def choose_calibration_pool(request: ExportRequest, run: Run) -> tuple[SplitRow,
         return ()
     seed = run.recipe.get("seed", 0)
     return choose_pool(run, request.calibration_count * POOL_FACTOR, seed if isinstance(seed, int) and seed >= 0 else 0)
+
+
+def _makes_int8(request: ExportRequest) -> bool:
+    return request.foreign is None and request.quantizer is None and Variant("tflite", "int8") in request.variants
 
 
 def _calibrates(request: ExportRequest) -> bool:
@@ -277,6 +295,5 @@ def _provenance(run: Run, data: Path) -> dict[str, str]:
         "trailcam": version("trailcam"),
         "weights": Path(weights).name if "/" in weights and Path(weights).is_absolute() else weights,
     }
-    if "split" in run.provenance:
-        stated["split"] = run.provenance["split"]
+    stated |= {key: run.provenance[key] for key in _LEARNED_FROM if key in run.provenance}
     return {key: mask_text(text) for key, text in stated.items()}  # weights may come from an address

@@ -78,12 +78,12 @@ def _verdict(report: ExportReport) -> str:
         VariantVerdict(
             variant.name,
             variant.gate.verdict,
-            measured.drift.top1_agreement,
             bool(variant.gate.warnings),
             variant.gate.pictures_needed,
             any(criterion.is_beyond for criterion in variant.gate.criteria),
+            variant.gate.unproven_loss,
         )
-        for variant, measured in zip(findings.variants, report.variants, strict=True)
+        for variant in findings.variants
         if variant.name != replaced
     ]
     return describe_verdict(variants, report.trained.n)

@@ -13,18 +13,18 @@ class VariantVerdict:
     Attributes:
         name: for example ``int8``.
         verdict: of the gate.
-        agreement: share of test pictures with the trained model's answer, 0 to 1.
         suspicious: whether the gate warns of something.
         beyond: whether a measured value misses its bound, though chance alone could explain that.
         pictures_needed: the number of test pictures that would decide it; None if unknown, or if it is decided.
+        unproven_loss: the largest loss that too few pictures allow, though no answer on them differs; otherwise None.
     """
 
     name: str
     verdict: Verdict
-    agreement: float
     suspicious: bool
     pictures_needed: int | None
     beyond: bool = False
+    unproven_loss: float | None = None
 
 
 def describe_verdict(variants: Sequence[VariantVerdict], n: int) -> str:
@@ -39,9 +39,16 @@ def describe_verdict(variants: Sequence[VariantVerdict], n: int) -> str:
     sentences = []
     if failed:
         sentences.append(f"Do not ship {_names(failed)}: too many answers differ from the trained model's.")
-    passed = [variant for variant in variants if variant.verdict is Verdict.PASS]
+    passed = [v for v in variants if v.verdict is Verdict.PASS and v.unproven_loss is None]
+    identical = [v for v in variants if v.verdict is Verdict.PASS and v.unproven_loss is not None]
     if passed:
         sentences.append(f"You may ship {_names(passed)}: the loss is proven to be within the bounds.")
+    if identical:
+        loss = max(variant.unproven_loss or 0.0 for variant in identical)
+        sentences.append(
+            f"You may ship {_names(identical)}: no answer differs on {n:,} test pictures; the interval of the loss is "
+            f"0 to {loss:.1%}."
+        )
     if unproven:
         sentences.append(_describe_unproven(unproven, n))
     return " ".join(sentences)
@@ -53,8 +60,6 @@ def _describe_unproven(variants: Sequence[VariantVerdict], n: int) -> str:
         found = f"What was measured for {_names(beyond)} misses a bound; measure more before you ship it."
     elif any(variant.suspicious for variant in variants):
         found = f"There is a warning about {_names([v for v in variants if v.suspicious])}: read it before you ship."
-    elif all(variant.agreement == 1 for variant in variants):
-        found = "All answers were identical; you may ship it."
     else:
         found = "Nothing suspicious was seen; you may ship it."
     needed = [variant.pictures_needed for variant in variants]

@@ -128,6 +128,8 @@ def _made_with(variant: Variant, plan: ExportPlan, selection: CalibrationSelecti
         made["calibration_sha256"] = hashlib.sha256(selection.pictures.to_csv()).hexdigest()
     if variant.format == "onnx" and variant.scheme == "int8":
         made["quantizer"] = f"onnxruntime {version('onnxruntime')}"
+    elif plan.kept is not None and variant.name == "int8":
+        made["frozen_part_of"], made["frozen_part_sha256"] = plan.kept.name, plan.kept.model_sha256
     elif not variant.is_float:
         chosen = "litert" if variant == MIXED_INT8 else plan.quantizer or QUANTIZER_OF[variant.scheme]
         made["quantizer"] = f"{_PACKAGES[chosen]} {version(_PACKAGES[chosen])}"

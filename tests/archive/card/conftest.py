@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,23 @@ from trailcam_core.classifier import Classification
 from trailcam_core.inference.decision import decide
 from trailcam_core.spec import InputSpec, OutputSpec
 from trailcam_edge.store.event_store import EventStore
+from trailcam_edge.store.reader import open_reader
+from trailcam_edge.store.records import EventRecord, iso_time
 from trailcam_edge.store.settings import StoreSettings
 
 COLOURS = {"fox": (220, 40, 40), "frog": (40, 200, 40), "jay": (40, 60, 220)}
 LABELS = (*COLOURS, "nothing")
 SIZE = (240, 320)  # height and width
+DAY = datetime(2012, 6, 9, 14, 0, 0)
+CARD_VISITS = sorted(  # of the fixture ``card``
+    [
+        ("oak", "fox", "2012-06-09T14:00:00.000Z", 2.0),
+        ("oak", "jay", "2012-06-09T14:05:00.000Z", 2.0),
+        ("elm", "blank", "2012-06-09T14:00:00.000Z", 2.0),
+        ("elm", "frog", None, 0.0),  # alone, so the whole photograph is classified
+    ],
+    key=str,
+)
 
 
 class ColourClassifier:
@@ -147,3 +159,30 @@ def reader_of(open_store: Callable[[], EventStore]) -> Callable[..., CardReader]
         return CardReader(store, classifier, stations, clock, CardSettings(**more), stop)
 
     return make
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    """Two stations: at the oak a fox walks through a burst, then a jay; at the elm an empty burst, and a frog alone."""
+    folder = tmp_path / "card"
+    for number, left in enumerate((20, 120, 220)):
+        photograph(folder / f"oak/DCIM/100TEST/{number}.jpg", DAY + timedelta(seconds=number), "fox", left)
+    for number in range(3):
+        jay = DAY + timedelta(minutes=5, seconds=number)
+        photograph(folder / f"oak/DCIM/100TEST/{number + 3}.jpg", jay, "jay", 30 + 80 * number)
+        photograph(folder / f"elm/{number}.jpg", DAY + timedelta(hours=number // 3, seconds=number))
+    photograph(folder / "elm/9.jpg", None, "frog")
+    return folder
+
+
+def events_of(tmp_path: Path) -> list[EventRecord]:
+    """Return the visits in the store of a test."""
+    with open_reader(tmp_path / "store") as reader:
+        return list(reader.events())
+
+
+def short(events: list[EventRecord]) -> list[tuple[str | None, str, str | None, float]]:
+    """Return station, label, start and duration of each visit, in order."""
+    return sorted(
+        ((each.station, each.label, iso_time(each.started.unix_s), each.duration_s) for each in events), key=str
+    )

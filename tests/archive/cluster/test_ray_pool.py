@@ -10,10 +10,11 @@ import pytest
 from trailcam_archive.batch.tasks import ROWS_VERSION, AnalysisSettings, Task
 from trailcam_archive.cluster import ray_pool
 from trailcam_archive.cluster.ray_pool import RayPool
-from trailcam_archive.rows.record import Answer, PictureRecord
+from trailcam_archive.rows.record import Answer, PictureRecord, record_to_json
 from trailcam_core.errors import DeviceError
 
 RECORD = PictureRecord((Answer("fox", 0.9, "label", 3.0),))
+TEXT = record_to_json(RECORD)
 
 
 class RayError(Exception):
@@ -46,11 +47,13 @@ class FakeRay(ModuleType):
         self.started = 0
         self.ended = False
         self.version: Callable[[], int] = lambda: ROWS_VERSION
-        self.analyse: Callable[[list[str]], list[PictureRecord]] = lambda tasks: [RECORD] * len(tasks)
+        self.analyse: Callable[[list[str]], list[str]] = lambda tasks: [TEXT] * len(tasks)
 
     def init(self, address: str, **options: object) -> None:
         if address == "nowhere":
             raise ConnectionError("no node there")
+        if address == "older":
+            raise RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.11.2")
 
     def put(self, value: object) -> object:
         return value
@@ -123,11 +126,11 @@ def test_no_more_than_64_tasks_are_with_few_actors(ray: FakeRay) -> None:
 def test_tasks_of_a_lost_actor_go_to_others(ray: FakeRay) -> None:
     calls = []
 
-    def lose_some(texts: list[str]) -> list[PictureRecord]:
+    def lose_some(texts: list[str]) -> list[str]:
         calls.append(texts)
         if len(calls) in (2, 5):
             raise RayError("the node died")
-        return [RECORD] * len(texts)
+        return [TEXT] * len(texts)
 
     ray.analyse = lose_some
     todo = tasks(40)
@@ -138,10 +141,10 @@ def test_tasks_of_a_lost_actor_go_to_others(ray: FakeRay) -> None:
 
 
 def test_a_file_with_which_actors_are_lost_again_and_again_is_given_up(ray: FakeRay) -> None:
-    def lose_one(texts: list[str]) -> list[PictureRecord]:
+    def lose_one(texts: list[str]) -> list[str]:
         if any("/3.jpg" in text for text in texts):
             raise RayError("the node died")
-        return [RECORD] * len(texts)
+        return [TEXT] * len(texts)
 
     ray.analyse = lose_one
     found = run_all(RayPool(AnalysisSettings(), "auto"), tasks(8))
@@ -150,12 +153,12 @@ def test_a_file_with_which_actors_are_lost_again_and_again_is_given_up(ray: Fake
     assert len(found) == 8
 
 
-@pytest.mark.parametrize("fault", ["version", "start", "model", "nowhere", "missing"])
+@pytest.mark.parametrize("fault", ["version", "start", "model", "nowhere", "older", "missing"])
 def test_a_cluster_that_cannot_work_is_an_error(fault: str, ray: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
     def lose() -> int:
         raise RayError("x\nModuleNotFoundError: No module named 'trailcam_archive'")
 
-    def fail(texts: list[str]) -> list[PictureRecord]:
+    def fail(texts: list[str]) -> list[str]:
         raise RayTaskError("the model gives NaN")
 
     expected = {
@@ -163,6 +166,7 @@ def test_a_cluster_that_cannot_work_is_an_error(fault: str, ray: FakeRay, monkey
         "start": "No module named 'trailcam_archive'",
         "model": "gives NaN",
         "nowhere": "no Ray cluster can be used",
+        "older": r"cluster was started with: Ray: 2\.9\.0 Python: 3\.11\.2.*the same versions",
         "missing": "needs Ray",
     }
     if fault == "version":
@@ -174,7 +178,7 @@ def test_a_cluster_that_cannot_work_is_an_error(fault: str, ray: FakeRay, monkey
     if fault == "missing":
         monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(DeviceError, match=expected[fault]):
-        run_all(RayPool(AnalysisSettings(), "nowhere" if fault == "nowhere" else "auto"), tasks(4))
+        run_all(RayPool(AnalysisSettings(), fault if fault in ("nowhere", "older") else "auto"), tasks(4))
 
 
 def test_an_address_at_which_nothing_answers_is_refused_at_once(ray: FakeRay) -> None:

@@ -11,6 +11,7 @@ from trailcam_benchmarks.host.machine import describe_machine, read_condition, r
 def board(tmp_path: Path) -> Path:
     files = {
         "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.5\0",
+        "proc/cpuinfo": "processor\t: 0\nFeatures\t: fp asimd evtstrm crc32 asimddp\nprocessor\t: 1\n",
         "proc/loadavg": "0.42 0.30 0.20 1/200 4242\n",
         "etc/os-release": 'NAME="Debian"\nPRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n',
         "sys/class/thermal/thermal_zone0/temp": "61835\n",
@@ -33,6 +34,7 @@ def test_a_board_is_described_with_its_condition(board: Path) -> None:
     assert machine.board == "Raspberry Pi 4 Model B Rev 1.5"
     assert machine.system.startswith("Debian GNU/Linux 13 (trixie), kernel ")
     assert machine.governor == "ondemand"
+    assert machine.instructions == "NEON, NEON dot product"
     assert machine.cores >= 1
     assert (condition.temperature_c, condition.frequency_mhz, condition.load) == (61.835, 1500.0, 0.42)
     assert condition.throttled == 0x50005
@@ -41,8 +43,17 @@ def test_a_board_is_described_with_its_condition(board: Path) -> None:
 def test_a_machine_without_these_files_is_measured_too(tmp_path: Path) -> None:
     condition = read_condition(tmp_path)
     assert (condition.temperature_c, condition.frequency_mhz, condition.throttled, condition.load) == (None,) * 4
-    assert describe_machine(tmp_path).board == "unknown"
+    assert (describe_machine(tmp_path).board, describe_machine(tmp_path).instructions) == ("unknown", "")
     assert read_memory_mb(tmp_path / "status") == (None, None)
+
+
+def test_instructions_of_a_workstation_are_named(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "cpuinfo").write_text("model name\t: X\nflags\t: avx2 avx512f avx512_vnni amx_bf16 amx\n")
+
+    machine = describe_machine(tmp_path)
+
+    assert (machine.processor, machine.instructions) == ("X", "AVX2, AVX-512, AVX-512 VNNI, AMX bfloat16")
 
 
 def test_memory_is_given_in_megabytes_of_a_million_bytes(tmp_path: Path) -> None:

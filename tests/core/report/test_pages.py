@@ -119,3 +119,14 @@ def test_texts_and_marks_have_contrast_by_day_and_by_night(scheme: int) -> None:
             assert contrast(colours[name], colours[paper]) >= 4.5, (name, paper)
     for name in (name for name in colours if name.startswith("series")):
         assert contrast(colours[name], colours["page"]) >= 3, name
+
+
+def test_a_wide_table_goes_on_below_with_the_names_of_its_rows() -> None:
+    rows = [("name", "first", "second", "third"), ("fox", "1", "2", "3")]
+    assert text_table(rows, max_columns=20) == [
+        "name  first  second",
+        "fox       1       2",
+        "",
+        "name  third",
+        "fox       3",
+    ]

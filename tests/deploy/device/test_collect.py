@@ -68,6 +68,21 @@ def test_the_newest_pictures_come_first_and_the_rest_the_next_time(
     assert not list(store.glob(".collect-*"))
 
 
+def test_clips_come_after_the_pictures_within_the_same_budget(collect: Collect, store: Path, tmp_path: Path) -> None:
+    (store / "clips").mkdir()
+    with contextlib.closing(sqlite3.connect(store / "events.db")) as connection:
+        connection.execute("CREATE TABLE clips (visit_id TEXT)")
+        for number in (1, 3, 9):  # the last is of a visit that is still open
+            connection.execute("INSERT INTO clips VALUES (?)", (f"v{number}",))
+            (store / "clips" / f"v{number}.mp4").write_bytes(bytes(2000 * number))
+        connection.commit()
+    found = collect(budget_bytes=12_000)
+    assert (found.pictures, found.clips, found.size_bytes, found.left) == (3, 1, 12_000, 1)
+    assert [path.name for path in (tmp_path / "home" / "clips").iterdir()] == ["v3.mp4"]
+    found = collect()
+    assert (found.pictures, found.clips, found.left) == (0, 1, 0)
+
+
 def test_a_picture_larger_than_the_budget_stays(collect: Collect, tmp_path: Path) -> None:
     assert collect(budget_bytes=2999).left == 3
     assert _home(tmp_path) == {}

@@ -19,7 +19,7 @@ from trailcam_core.images.boxes import Box
 from trailcam_edge.camtrap_dp.package import PackageSummary, Selection, _zip_info, write_camtrap_dp
 from trailcam_edge.camtrap_dp.rows import Deployment, Project
 from trailcam_edge.camtrap_dp.tables import DEPLOYMENT_COLUMNS, MEDIA_COLUMNS, OBSERVATION_COLUMNS
-from trailcam_edge.events import BlindTime, Moment
+from trailcam_edge.events import BlindTime, Clip, Moment
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.reviews.records import NewReview
 from trailcam_edge.store.settings import StoreSettings
@@ -193,6 +193,26 @@ def test_pictures_are_in_the_package_and_those_of_people_are_not_public(write: W
     media = _rows(folder, "media")
     assert all((folder / row["filePath"]).read_bytes()[:2] == b"\xff\xd8" for row in media)
     assert [row["filePublic"] for row in media] == ["true", "true", "false", "true", "true", "true"]
+
+
+def test_clips_are_media_beside_the_pictures(
+    write: Write, open_store: OpenStore, make_visit: MakeVisit, tmp_path: Path
+) -> None:
+    store = open_store()
+    for number, visit_id in ((100, "boot-0-00100"), (220, "boot-0-00220")):
+        store.add_clip(Clip(visit_id, bytes([number]) * 50, -5.0, 12.0))
+    store.close()
+    summary = write()
+    assert (summary.media, summary.clips) == (6, 2)
+    folder = _unpack(tmp_path)
+    report = _validate(folder)
+    assert report.valid, report.flatten(["title", "message"])
+    rows = {row["mediaID"]: row for row in _rows(folder, "media")}
+    clip, picture = rows["boot-0-00100-clip"], rows["boot-0-00100"]
+    assert (clip["filePath"], clip["fileMediatype"]) == ("media/boot-0-00100.mp4", "video/mp4")
+    assert (clip["timestamp"], picture["timestamp"]) == ("2026-06-01T00:01:35Z", "2026-06-01T00:01:40Z")
+    assert (clip["filePublic"], rows["boot-0-00220-clip"]["filePublic"]) == ("true", "false")  # a person
+    assert (folder / clip["filePath"]).read_bytes() == bytes([100]) * 50
 
 
 def test_effort_is_stated_with_when_the_camera_was_blind_and_why(write: Write, tmp_path: Path) -> None:

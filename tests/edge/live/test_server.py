@@ -46,6 +46,7 @@ class FakeReports:
         self.well = True
         self.words = ProgramState("watching", "watching")
         self.pictures: dict[str, Path] = {}
+        self.clips: dict[str, Path] = {}
 
     def status(self) -> dict[str, Any]:
         return {"bundle": "ü"}
@@ -64,6 +65,9 @@ class FakeReports:
 
     def visit_picture(self, visit_id: str) -> Path | None:
         return self.pictures.get(visit_id)
+
+    def visit_clip(self, visit_id: str) -> Path | None:
+        return self.clips.get(visit_id)
 
 
 class Bench:
@@ -184,7 +188,7 @@ def test_nothing_is_kept_or_encoded_while_nobody_looks(bench: Bench, monkeypatch
     bench.view.picture(-1, 0.0)  # somebody looks
     bench.show()
     assert bench.view._image is not None
-    assert bench.view._picture is None  # the loop encodes nothing
+    assert bench.view._pictures == {}  # the loop encodes nothing
     assert bench.view.picture(-1, 0.0) is bench.view.picture(-1, 0.0)  # one encoding for all
     monkeypatch.setattr("trailcam_edge.live.latest_picture._INTEREST_S", -1.0)
     bench.show()
@@ -440,6 +444,63 @@ def test_status_metrics_and_pictures_are_served(bench: Bench, tmp_path: Path) ->
     head = bench.ask("HEAD", "/")
     assert head.status == 200
     assert content(head) == b""
+
+
+@pytest.mark.parametrize(("query", "width"), [("", 960), ("&small=1", 640), ("&small=0", 960)])
+def test_a_narrow_screen_gets_a_small_picture(bench: Bench, query: str, width: int) -> None:
+    bench.view.picture(-1, 0.0)  # somebody looks
+    bench.show(size=(1080, 1920))
+    for _ in range(2):  # the other viewers get theirs of the same frame
+        answer = bench.ask("GET", f"/frame.jpg?viewer=a&after=-1{query}")
+        image = cv2.imdecode(np.frombuffer(content(answer), np.uint8), cv2.IMREAD_COLOR)
+        assert image is not None
+        assert image.shape == (width * 9 // 16, width, 3)
+        bench.ask("GET", "/frame.jpg?viewer=b&after=-1" + ("" if query else "&small=1"))
+
+
+CLIP = bytes(range(256)) * 600
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "part", "stated"),
+    [
+        (None, 200, slice(None), None),
+        ("bytes=0-", 200, slice(None), None),
+        ("bytes=0-1", 206, slice(0, 2), "bytes 0-1/153600"),
+        ("bytes=150000-", 206, slice(150_000, None), "bytes 150000-153599/153600"),
+        ("bytes=153599-999999", 206, slice(153_599, None), "bytes 153599-153599/153600"),
+        ("bytes=-5", 206, slice(-5, None), "bytes 153595-153599/153600"),
+        ("bytes=153600-", 416, slice(0, 0), "bytes */153600"),
+        ("bytes=-0", 416, slice(0, 0), "bytes */153600"),
+        ("bytes=5-2", 200, slice(None), None),
+        ("bytes=0-1,4-5", 200, slice(None), None),
+        ("lines=0-1", 200, slice(None), None),
+    ],
+)
+def test_a_browser_seeks_in_a_clip(
+    bench: Bench, tmp_path: Path, asked: str | None, status: int, part: slice, stated: str | None
+) -> None:
+    (tmp_path / "abc.mp4").write_bytes(CLIP)
+    bench.reports.clips["abc"] = tmp_path / "abc.mp4"
+    answer = bench.ask("GET", "/clips/abc.mp4", **({} if asked is None else {"Range": asked}))
+    assert answer.status == status
+    assert content(answer) == CLIP[part]
+    assert answer.headers["Content-Range"] == stated
+    assert answer.headers["Content-Length"] == str(len(CLIP[part]))
+    if status != 416:
+        assert (answer.headers["Content-Type"], answer.headers["Accept-Ranges"]) == ("video/mp4", "bytes")
+        head = bench.ask("HEAD", "/clips/abc.mp4", **({} if asked is None else {"Range": asked}))
+        assert (head.status, head.headers["Content-Length"], content(head)) == (status, str(len(CLIP[part])), b"")
+
+
+def test_a_clip_needs_the_token_and_may_be_gone(bench: Bench, guarded: Bench, tmp_path: Path) -> None:
+    (tmp_path / "abc.mp4").write_bytes(b"video")
+    guarded.reports.clips["abc"] = tmp_path / "abc.mp4"
+    assert guarded.ask("GET", "/clips/abc.mp4").status == 401
+    assert content(guarded.ask("GET", "/clips/abc.mp4", Authorization=f"Bearer {TOKEN}")) == b"video"
+    bench.reports.clips["abc"] = tmp_path / "gone.mp4"
+    assert bench.ask("GET", "/clips/abc.mp4").status == 404
+    assert bench.ask("GET", "/clips/..%2fabc.mp4").status == 404
 
 
 def test_health_says_when_no_frames_come(bench: Bench) -> None:

@@ -113,7 +113,7 @@ def test_the_unit_is_hardened_and_may_still_ask_for_the_clock() -> None:
     ]:
         assert directive(unit, name) == [value]
     assert directive(unit, "ExecStart") == [f"{PROGRAM} watch --config /etc/trailcam/trailcam.toml --visits"]
-    assert directive(unit, "SystemCallFilter")[-1] == "adjtimex clock_adjtime"
+    assert directive(unit, "SystemCallFilter")[-2:] == ["setpriority", "adjtimex clock_adjtime"]
     assert not directive(unit, "ProtectClock")
     assert directive(render_unit(PROGRAM, in_home=True), "ProtectHome") == ["read-only"]
 

@@ -49,7 +49,7 @@ def test_a_box_comes_out_as_it_went_in_and_is_part_of_every_form(
     assert event_json(plain)["box"] is None
     assert dict(zip(CSV_HEADER, csv_row(boxed), strict=True))["box_width"] == "0.33333"
     assert dict(zip(CSV_HEADER, csv_row(plain), strict=True))["box_width"] == ""
-    assert CSV_HEADER[-11:-7] == ("box_x", "box_y", "box_width", "box_height")
+    assert CSV_HEADER[-12:-8] == ("box_x", "box_y", "box_width", "box_height")
 
 
 def test_the_picture_says_what_it_is(open_store: OpenStore, make_visit: MakeVisit, tmp_path: Path) -> None:

@@ -62,7 +62,10 @@ class FakeDatabase:
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         if "GROUP BY label" in query:
             return list(Counter(self._pictures.kept.values()).items())
-        return [(number, str(number), label, BLOCK) for number, label in reversed(self._pictures.kept.items())]
+        if "clips" in query or "FROM samples" in query:
+            return []
+        kept = reversed(self._pictures.kept.items())
+        return [(number, str(number), label, BLOCK, 0.9, float(number)) for number, label in kept]
 
     @contextmanager
     def transaction(self) -> Iterator["FakeDatabase"]:
@@ -71,9 +74,9 @@ class FakeDatabase:
             raise StoreUnavailableError("the disk does not write.", self.reason)
         yield self
 
-    def execute(self, query: str, values: tuple[str, int]) -> list[tuple[str, int]]:
-        """Delete the oldest rows of a label; every second one has a picture. There are no reviews."""
-        if "FROM reviews" in query:
+    def execute(self, query: str, values: tuple[str, int] = ("", 0)) -> list[tuple[str, int]]:
+        """Delete the oldest rows of a label; every second one has a picture. No reviews, samples and clips."""
+        if any(f"FROM {table}" in query for table in ("reviews", "samples", "clips")):
             return []
         label, number = values
         self.rows_deleted.append(values)
@@ -102,7 +105,11 @@ def free(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def _room(pictures: FakePictures, folder: Path, database_bytes: int = 0, failures: int = 0) -> Quota:
     database = FakeDatabase(pictures, database_bytes, failures)
-    return Quota(replace(LIMITS, folder=folder), database, pictures)  # type: ignore[arg-type]
+    return _quota(folder, database, pictures)
+
+
+def _quota(folder: Path, database: FakeDatabase, pictures: FakePictures) -> Quota:
+    return Quota(replace(LIMITS, folder=folder), database, pictures, FakePictures([]))  # type: ignore[arg-type]
 
 
 def _full(pictures: FakePictures, folder: Path, over_bytes: int, set_aside_bytes: int = 0, failures: int = 0) -> Quota:
@@ -217,13 +224,13 @@ def test_a_disk_that_fails_otherwise_loses_no_picture(tmp_path: Path, free: Any)
     database = FakeDatabase(pictures, MAX, failures=1)
     database.reason = "disk read-only"
     with pytest.raises(StoreUnavailableError):
-        Quota(replace(LIMITS, folder=tmp_path), database, pictures).reserve_picture(BLOCK)  # type: ignore[arg-type]
+        _quota(tmp_path, database, pictures).reserve_picture(BLOCK)
     assert pictures.steps == []
 
 
 def test_the_database_gets_a_quarter_of_the_room_in_pages(tmp_path: Path, free: Any) -> None:
     database = FakeDatabase(FakePictures([]), 0, 0)
-    Quota(replace(LIMITS, folder=tmp_path), database, FakePictures([]))  # type: ignore[arg-type]
+    _quota(tmp_path, database, FakePictures([]))
     assert database.pragmas["max_page_count"] == 1024
 
 
@@ -236,7 +243,7 @@ def test_rows_are_deleted_when_nearly_all_pages_are_used(
 ) -> None:
     pictures = FakePictures(["wolf", *["deer"] * 99])
     database = FakeDatabase(pictures, 0, 0)
-    room = Quota(replace(LIMITS, folder=tmp_path), database, pictures)  # type: ignore[arg-type]
+    room = _quota(tmp_path, database, pictures)
     database.pragmas = {"page_count": pages, "freelist_count": unused, "max_page_count": 500}
     room.reserve_rows()
     assert database.rows_deleted == ([("deer", deleted)] if deleted else [])
@@ -246,7 +253,7 @@ def test_rows_are_deleted_when_nearly_all_pages_are_used(
 def test_of_few_rows_one_is_deleted(tmp_path: Path, free: Any) -> None:
     pictures = FakePictures(["deer"] * 3)
     database = FakeDatabase(pictures, 0, 0)
-    room = Quota(replace(LIMITS, folder=tmp_path), database, pictures)  # type: ignore[arg-type]
+    room = _quota(tmp_path, database, pictures)
     database.pragmas["page_count"] = 1024
     room.reserve_rows()
     assert database.rows_deleted == [("deer", 1)]

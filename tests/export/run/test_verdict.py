@@ -6,13 +6,12 @@ from trailcam_export.gate.criteria import Verdict
 from trailcam_export.run.verdict import VariantVerdict, describe_verdict
 
 
-def _variant(
-    name: str, verdict: Verdict, agreement: float = 0.99, suspicious: bool = False, needed: int | None = None
-) -> VariantVerdict:
-    return VariantVerdict(name, verdict, agreement, suspicious, needed)
+def _variant(name: str, verdict: Verdict, suspicious: bool = False, needed: int | None = None) -> VariantVerdict:
+    return VariantVerdict(name, verdict, suspicious, needed)
 
 
-FLOAT = _variant("float32", Verdict.PASS, 1.0)
+FLOAT = _variant("float32", Verdict.PASS)
+SAME = VariantVerdict("int8", Verdict.PASS, False, None, unproven_loss=0.0964)
 
 
 @pytest.mark.parametrize(
@@ -20,9 +19,14 @@ FLOAT = _variant("float32", Verdict.PASS, 1.0)
     [
         ([FLOAT], "You may ship float32: the loss is proven to be within the bounds."),
         (
-            [FLOAT, _variant("int8", Verdict.INCONCLUSIVE, 1.0, needed=2400)],
-            "You may ship float32: the loss is proven to be within the bounds. 36 test pictures are too few to prove "
-            "the bounds for int8. All answers were identical; you may ship it. About 2,400 would do.",
+            [FLOAT, SAME],
+            "You may ship float32: the loss is proven to be within the bounds. You may ship int8: no answer differs on "
+            "36 test pictures; the interval of the loss is 0 to 9.6%.",
+        ),
+        (
+            [_variant("int8", Verdict.INCONCLUSIVE, needed=2400)],
+            "36 test pictures are too few to prove the bounds for int8. Nothing suspicious was seen; you may ship it. "
+            "About 2,400 would do.",
         ),
         (
             [_variant("int8", Verdict.INCONCLUSIVE)],
@@ -45,7 +49,7 @@ def test_the_verdict_is_a_decision(variants: list[VariantVerdict], expected: str
 
 
 def test_a_loss_that_was_seen_is_not_called_nothing_suspicious() -> None:
-    seen = VariantVerdict("int8", Verdict.INCONCLUSIVE, 0.92, False, 100, beyond=True)
+    seen = VariantVerdict("int8", Verdict.INCONCLUSIVE, False, 100, beyond=True)
     assert describe_verdict([seen], 12) == (
         "12 test pictures are too few to prove the bounds for int8. What was measured for int8 misses a bound; measure "
         "more before you ship it. About 100 would do."

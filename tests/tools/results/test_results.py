@@ -1,5 +1,6 @@
 """The project's own figures: parts that are kept, left out, stale, cut and gone on with."""
 
+import importlib.util
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -279,6 +280,13 @@ def test_what_a_script_said_is_stale_when_it_would_be_called_otherwise(
     path.write_text("[1]")
     with pytest.raises(results.DataError, match="a list"):
         said.stale(wanted, path)
+
+
+def test_every_script_of_a_part_exists(wanted: parts.PartOptions) -> None:
+    for part in results.PARTS.values():
+        if isinstance(part, ScriptPart):
+            scripts, _ = part.scripts(replace(wanted, data=Path("photos")))
+            assert all(importlib.util.find_spec(words[0]) is not None for words in scripts)
 
 
 def test_a_comparison_with_another_bundle_or_fewer_rounds_is_stale(wanted: parts.PartOptions, tmp_path: Path) -> None:

@@ -13,14 +13,13 @@ import numpy as np
 import pytest
 
 from trailcam_core.errors import TrainError
+from trailcam_train.fitting.gather import gather_batches, host_count, local_share
 from trailcam_train.fitting.launcher import Launcher, find_launcher
 from trailcam_train.fitting.multi_host import (
     check_devices,
     check_same_on_hosts,
-    gather_batches,
-    host_count,
     join_hosts,
-    local_share,
+    lost_host_named,
 )
 
 SCRIPT = Path(__file__).parents[1] / "two_hosts.py"
@@ -64,7 +63,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_each_host_takes_its_half_of_every_batch(hosts: Any) -> None:
-    for figures, said in hosts:
+    for figures, said, *_ in hosts:
         assert said["hosts"] == figures["devices"] == 2
         for placed in figures["shards"]:  # images, targets, weights; only what lies on this host
             assert [shape[0] for _, shape in placed] == [4]
@@ -79,23 +78,44 @@ def test_both_hosts_learn_what_one_learns_alone(hosts: Any, tmp_path: Path) -> N
         check=True,
     )
     alone = json.loads(done.stdout.splitlines()[-1])
-    (first, _), (second, _) = hosts
+    (first, *_), (second, *_) = hosts
     assert first["whole"] == second["whole"]
     for name in ("losses", "validation"):
         np.testing.assert_allclose(first["whole"][name], alone["whole"][name], rtol=1e-3)  # sums in another order
 
 
 def test_both_hosts_go_on_after_a_kill(hosts: Any) -> None:
-    for figures, _ in hosts:
+    for figures, *_ in hosts:
         assert figures["resumed"] == figures["whole"]
 
 
 def test_hosts_that_differ_are_all_told(hosts: Any) -> None:
-    for _, said in hosts:
+    for _, said, *_ in hosts:
         split, places = said["refused"]
         assert "host 1 has another split than host 0" in split
         assert "after epochs 2, 0. Copy" in places
         assert "of host 0 to the others" in places
+
+
+def test_rows_of_an_uneven_batch_come_to_every_host(hosts: Any) -> None:
+    for _, said, *_ in hosts:
+        assert said["gathered"] == np.arange(10).reshape(5, 2).tolist()
+
+
+def test_a_host_that_dies_is_named_to_the_others(hosts: Any) -> None:
+    (_, _, said), _ = hosts
+    assert "another host has ended" in said["lost"]
+    assert '"trailcam train --resume runs/big" on every host' in said["lost"]
+
+
+def test_an_error_that_no_other_host_caused_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="Connection"), lost_host_named(Path("runs/big")):
+        raise ValueError("Connection reset, on one host")
+    monkeypatch.setattr("trailcam_train.fitting.multi_host.host_count", lambda: 2)
+    with pytest.raises(ValueError, match="shapes"), lost_host_named(Path("runs/big")):
+        raise ValueError("shapes do not match")
+    with pytest.raises(TrainError, match="another host has ended"), lost_host_named(Path("runs/big")):
+        raise ValueError("Gloo AllGather failed: Connection reset by peer")
 
 
 def test_one_host_is_alike_and_takes_all() -> None:

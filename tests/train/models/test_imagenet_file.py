@@ -2,16 +2,14 @@
 
 import hashlib
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import keras
 import numpy as np
 import pytest
+from tests import loopback
 
 from trailcam_core.errors import TrainError
 from trailcam_train.models.imagenet_file import ImageNetFile
@@ -32,10 +30,9 @@ class Host:
     ranges: list[str | None] = field(default_factory=list)
 
 
-@contextmanager
-def serving(host: Host) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+def serving(host: Host) -> AbstractContextManager[str]:
+    class Handler(loopback.QuietHandler):
+        def answer(self) -> None:
             asked = self.headers.get("Range")
             host.ranges.append(asked)
             start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and host.knows_ranges else 0
@@ -47,18 +44,7 @@ def serving(host: Host) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(host.content[start : start + host.sent_bytes])
 
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return loopback.serving(Handler)
 
 
 @pytest.fixture(autouse=True)

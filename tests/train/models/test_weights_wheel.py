@@ -5,14 +5,13 @@ import io
 import os
 import socket
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
+from tests import loopback
 
 from trailcam_core.errors import TrainError
 from trailcam_train.models.weights_wheel import WeightsWheel
@@ -44,10 +43,9 @@ class Index:
     asked: int = 0
 
 
-@contextmanager
-def serving(index: Index) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+def serving(index: Index) -> AbstractContextManager[str]:
+    class Handler(loopback.QuietHandler):
+        def answer(self) -> None:
             if self.path.rstrip("/").endswith("/simple/tiny-weights"):
                 self.send(f'<a href="/files/{FILE}">{FILE}</a>'.encode(), "text/html", None)
             elif self.path == f"/files/{FILE}":
@@ -63,18 +61,7 @@ def serving(index: Index) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(content[:sent_bytes])
 
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/simple"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return loopback.serving(Handler)
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +77,7 @@ def use_index(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         for name in [name for name in os.environ if name.startswith("PIP_")]:
             monkeypatch.delenv(name)
         monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-        monkeypatch.setenv("PIP_INDEX_URL", url)
+        monkeypatch.setenv("PIP_INDEX_URL", f"{url}/simple")
         monkeypatch.setenv("no_proxy", "127.0.0.1")
 
     return use

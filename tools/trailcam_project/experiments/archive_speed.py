@@ -1,11 +1,13 @@
 """Measure ``trailcam classify --out`` beside a hand-written loop and a loop over the Python interface.
 
-    python -m trailcam_project.experiments.archive_speed PICTURE [--seconds 20]
+    python -m trailcam_project.experiments.archive_speed PICTURE [--seconds 20] [--rounds 3] [--wall]
     python -m trailcam_project.experiments.archive_speed PICTURE --memory 100000
+    python -m trailcam_project.experiments.archive_speed PICTURE --memory 1000000 --stub
 
 Pictures of 0.1, 2 and 12 megapixels are made of PICTURE. The figure is pictures per second of processor time, over all
 processes, without their start: so it holds on a machine that has other work. ``--wall`` adds the figure by the clock,
-for an idle machine. The floor decodes with OpenCV, resizes with its area filter and invokes LiteRT, in one thread.
+for an idle machine. The floor decodes with OpenCV, resizes with its area filter and invokes LiteRT, in one thread;
+"2 floors" are two such processes at once, which is what two cores of this machine give.
 """
 
 import argparse
@@ -17,19 +19,24 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from trailcam_archive.batch import pool
 from trailcam_archive.batch.job import Job, run_job
 from trailcam_archive.batch.pool import WorkerPool
-from trailcam_archive.batch.tasks import AnalysisSettings
+from trailcam_archive.batch.tasks import AnalysisSettings, Task
+from trailcam_archive.batch.worker import READY
+from trailcam_archive.rows.record import Answer, PictureRecord, record_to_json
 from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
 from trailcam_core.jobs.progress import silent
 
-_SIZES_PX = {"0.1 MP": (365, 274), "2 MP": (1_800, 1_100), "12 MP": (4_000, 3_000)}
+# Width and height, and the pictures that the floor is likely to do in a second.
+_SIZES_PX = {"0.1 MP": ((365, 274), 60), "2 MP": ((1_800, 1_100), 25), "12 MP": ((4_000, 3_000), 7)}
 _MODULE = "trailcam_project.experiments.archive_speed"
 
 
@@ -58,62 +65,133 @@ def naive(path: Path, count: int) -> None:
 
 
 def archive(path: Path, count: int, jobs: int) -> None:
-    """Run a job over links to the picture."""
+    """Run a job over links to the picture; print the largest memory of the parent and of a worker, in MB."""
     with tempfile.TemporaryDirectory() as folder:
         card = Path(folder) / "card"
         card.mkdir()
         for number in range(count):
-            (card / f"{number:07}.jpg").symlink_to(path)
+            os.symlink(path, card / f"{number:07}.jpg")  # noqa: PTH211 - a million of them
         settings = AnalysisSettings()
         job = Job((str(card),), Path(folder) / "rows.csv", settings)
         classifier = Classifier.open(num_threads=1)
         run_job(job, classifier, lambda: WorkerPool(settings, jobs), threading.Event(), silent)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    used = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(*used)
 
 
-def _measure(what: list[str], path: Path, count: int) -> tuple[float, float]:
-    """Run a loop of this module in a process; return its processor time and its time by the clock, in s."""
+def archive_stub(path: Path, count: int, jobs: int) -> None:
+    """Run the same job with workers that answer at once: what the parent does for each picture remains."""
+    pool.CODE = f"from {_MODULE} import answer_at_once; answer_at_once()"
+    archive(path, count, jobs)
+
+
+def answer_at_once() -> None:
+    """Be a worker without a model."""
+    answer = Answer("sheep", 0.93, "label", 0.93, (("sheep", 0.93), ("cow", 0.04), ("dog", 0.01)))
+    line = record_to_json(PictureRecord((answer,), "2026-05-01T12:00:00")).encode() + b"\n"
+    tasks, answers = sys.stdin.buffer, sys.stdout.buffer
+    tasks.readline()
+    answers.write(READY)
+    answers.flush()
+    for task in tasks:
+        Task.from_json(task.decode())
+        answers.write(line)
+        answers.flush()
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What is measured: a function of this module with its words, in one process or in several at once."""
+
+    words: tuple[str, ...]
+    processes: int = 1
+
+
+@dataclass
+class Fastest:
+    """The shortest times of a loop, in s: other work of the machine only makes it longer."""
+
+    cpu_s: float = float("inf")
+    wall_s: float = float("inf")
+
+    def add(self, cpu_s: float, wall_s: float) -> None:
+        """Take the times of another run."""
+        self.cpu_s, self.wall_s = min(self.cpu_s, cpu_s), min(self.wall_s, wall_s)
+
+
+_LOOPS = {
+    "floor": Loop(("floor",)),
+    "2 floors": Loop(("floor",), 2),
+    "naive": Loop(("naive",)),
+    "1 job": Loop(("archive", "1")),
+    "2 jobs": Loop(("archive", "2")),
+}
+_FEW = 8  # pictures of a run that is taken off, for its start
+
+
+def _measure(loop: Loop, path: Path, count: int) -> tuple[float, float]:
+    """Run a loop; return the processor time of all its processes, and its time by the clock, in s."""
     start_s = time.perf_counter()
-    command = [sys.executable, "-m", _MODULE, str(path), "--run", *what, "--count", str(count)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{what} ended with {status}")
-    return usage.ru_utime + usage.ru_stime, time.perf_counter() - start_s
+    command = [sys.executable, "-m", _MODULE, str(path), "--run", *loop.words, "--count", str(count)]
+    quiet = subprocess.DEVNULL
+    processes = [subprocess.Popen(command, stdout=quiet, stderr=quiet) for _ in range(loop.processes)]
+    cpu_s = 0.0
+    for process in processes:
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            raise SystemExit(f"{' '.join(loop.words)} ended with {status}")
+        cpu_s += usage.ru_utime + usage.ru_stime
+    return cpu_s, time.perf_counter() - start_s
 
 
-def _rates(what: list[str], path: Path, count: int) -> tuple[float, float]:
-    """Return pictures per second of processor time and by the clock, without the start of the processes."""
-    few_cpu_s, few_s = _measure(what, path, 8)
-    cpu_s, wall_s = _measure(what, path, 8 + count)
-    return count / max(1e-9, cpu_s - few_cpu_s), count / max(1e-9, wall_s - few_s)
+def _rates(path: Path, count: int, rounds: int) -> dict[str, tuple[float, float]]:
+    """Return pictures per second of processor time and by the clock, without the start of the processes.
+
+    The loops take turns, so that other work of the machine meets all of them.
+    """
+    few = {name: Fastest() for name in _LOOPS}
+    many = {name: Fastest() for name in _LOOPS}
+    for _ in range(rounds):
+        for name, loop in _LOOPS.items():
+            few[name].add(*_measure(loop, path, _FEW))
+            many[name].add(*_measure(loop, path, _FEW + count))
+    return {
+        name: (
+            loop.processes * count / max(1e-9, many[name].cpu_s - few[name].cpu_s),
+            loop.processes * count / max(1e-9, many[name].wall_s - few[name].wall_s),
+        )
+        for name, loop in _LOOPS.items()
+    }
 
 
-def compare(picture: Path, seconds: float, wall: bool) -> None:
+def compare(picture: Path, seconds: float, wall: bool, rounds: int) -> None:
     """Print a table of rates for each size."""
     source: Any = cv2.imread(str(picture))
-    print(f"{'':>8} {'floor':>8} {'naive':>8} {'1 job':>8} {'2 jobs':>8}  pictures per second of processor time")
+    heads = " ".join(f"{name:>8}" for name in _LOOPS)
+    print(f"{'':>8} {heads}  pictures per second of processor time")
     with tempfile.TemporaryDirectory() as folder:
-        for name, size in _SIZES_PX.items():
+        for name, (size, likely_hz) in _SIZES_PX.items():
             path = Path(folder) / f"{name.replace(' ', '')}.jpg"
             cv2.imwrite(str(path), cv2.resize(source, size))
-            rate, _ = _rates(["floor"], path, 10)
-            count = max(16, int(seconds * rate))
-            loops = (["floor"], ["naive"], ["archive", "1"], ["archive", "2"])
-            found = [_rates(loop, path, count) for loop in loops]
-            print(f"{name:>8} " + " ".join(f"{cpu:8.1f}" for cpu, _ in found), flush=True)
+            found = _rates(path, max(16, int(seconds * likely_hz)), rounds)
+            print(f"{name:>8} " + " ".join(f"{cpu:8.1f}" for cpu, _ in found.values()), flush=True)
             if wall:
-                print(f"{'clock':>8} " + " ".join(f"{clock:8.1f}" for _, clock in found), flush=True)
+                print(f"{'clock':>8} " + " ".join(f"{clock:8.1f}" for _, clock in found.values()), flush=True)
 
 
-def memory(picture: Path, count: int) -> None:
-    """Print the largest memory of the parent over ``count`` paths of a small picture."""
+def memory(picture: Path, count: int, stub: bool) -> None:
+    """Print the largest memory of the parent and of a worker over ``count`` paths of a small picture."""
+    loop = "archive_stub" if stub else "archive"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "small.jpg"
         cv2.imwrite(str(path), cv2.resize(cv2.imread(str(picture)), (64, 48)))  # type: ignore[arg-type]
-        command = [sys.executable, "-m", _MODULE, str(path), "--run", "archive", "2", "--count", str(count)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        print(f"{count:,} paths: parent {done.stdout.split()[-1]} MB at most")
+        command = [sys.executable, "-m", _MODULE, str(path), "--run", loop, "2", "--count", str(count)]
+        start_s = time.perf_counter()
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        parent, worker = done.stdout.split()[-2:]
+        print(
+            f"{count:,} paths, {time.perf_counter() - start_s:.0f} s: parent {parent} MB, a worker {worker} MB at most"
+        )
 
 
 def main() -> None:
@@ -121,19 +199,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="measure classify --out", allow_abbrev=False)
     parser.add_argument("picture", type=Path)
     parser.add_argument("--seconds", type=float, default=20.0, help="processor time of the floor per size")
+    parser.add_argument("--rounds", type=int, default=1, help="of all loops in turn; the shortest times count")
     parser.add_argument("--wall", action="store_true")
     parser.add_argument("--memory", type=int, metavar="PATHS")
+    parser.add_argument("--stub", action="store_true", help="with --memory: workers without a model")
     parser.add_argument("--run", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--count", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
         name, *words = arguments.run
-        loops: dict[str, Callable[..., None]] = {"floor": floor, "naive": naive, "archive": archive}
+        loops: dict[str, Callable[..., None]] = {
+            "floor": floor,
+            "naive": naive,
+            "archive": archive,
+            "archive_stub": archive_stub,
+        }
         loops[name](arguments.picture.resolve(), arguments.count, *map(int, words))
     elif arguments.memory:
-        memory(arguments.picture, arguments.memory)
+        memory(arguments.picture, arguments.memory, arguments.stub)
     else:
-        compare(arguments.picture, arguments.seconds, arguments.wall)
+        compare(arguments.picture, arguments.seconds, arguments.wall, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def _training_input(options: PartOptions) -> tuple[list[list[str]], dict[str, st
     if all(_can_import(package) for package in ("scipy", "PIL")):
         ways.insert(1, "article")
     words = [
-        "experiments.training_input",
+        "trailcam_project.experiments.training_input",
         str(options.data),
         "--px",
         "128",

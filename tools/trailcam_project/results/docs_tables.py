@@ -212,7 +212,8 @@ def _lines(path: Path) -> str:
         tables.setdefault(tuple(flat), []).append(tuple(flat.values()))
     parts = [f"{_markdown(header, rows)}\n" for header, rows in tables.items()]
     machine, before = content["machine"], content["before"]
-    environment = f"{machine['processor']}, {machine['cores']} core(s), load {_number(before['load'])} before"
+    known = f" ({machine['instructions']})" if machine.get("instructions") else ""
+    environment = f"{machine['processor']}{known}, {machine['cores']} core(s), load {_number(before['load'])} before"
     return "\n".join([*parts, f"{environment}; {content['started']}. `{content['command']}`"])
 
 

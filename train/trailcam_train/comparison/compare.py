@@ -3,6 +3,9 @@
 Pictures are identified by their sha256. The test is of all test pictures of both runs that neither was trained on. With
 different splits a test picture of one may be a validation picture of the other: it counts, and a warning states it. No
 training framework is needed.
+
+A run that took the other up (``trailcam train --from``) holds the answers of the earlier one to the new test pictures.
+Then both are compared on each test set apart: the earlier one, which says what was forgotten, and the new one.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +19,7 @@ from trailcam_core.errors import TrainError
 from trailcam_core.statistics.calibration_error import calibration_error
 from trailcam_core.statistics.wilson import wilson_interval
 from trailcam_train.comparison.paired_predictions import Estimate, PairedResult, pair_predictions
+from trailcam_train.comparison.test_sets import TestSet, compare_test_sets, later_answers, own_answers
 from trailcam_train.evaluation.bootstrap import calibration_error_interval, macro_f1_interval
 from trailcam_train.evaluation.predictions import Prediction, read_predictions
 
@@ -50,27 +54,33 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The comparison; ``warnings`` must be read before the figures."""
+    """The comparison; ``warnings`` must be read before the figures.
+
+    ``test_sets`` are those of a run that took the other up, none otherwise; ``new_labels`` are known to it alone.
+    """
 
     first: RunSummary
     second: RunSummary
     differences: tuple[Difference, ...]
     pairing: PairedResult
     warnings: tuple[str, ...]
+    test_sets: tuple[TestSet, ...] = ()
+    new_labels: tuple[str, ...] = ()
 
 
 def compare_runs(first: Run, second: Run) -> Comparison:
     """Compare two finished runs.
 
     Raises:
-        TrainError: it is one run twice, their labels differ, they share no test picture, one of them learned from a
-            test picture they share, or a file of them is missing or damaged.
+        TrainError: it is one run twice, each has labels that the other lacks, they share no test picture, one of them
+            learned from a test picture they share, or a file of them is missing or damaged.
     """
     if first.path.resolve() == second.path.resolve():
         raise TrainError(f"{first.path}: is one run, named twice. Name two.")
     _check_labels(first, second)
     names = _names(first, second)
-    answers = read_predictions(first, "test"), read_predictions(second, "test")
+    tested = own_answers(first, second), own_answers(second, first)
+    answers = (*tested[0], *later_answers(first, second)), (*tested[1], *later_answers(second, first))
     warnings = _find_leaks(first, second, names)
     held_out = _held_out_answers(first, answers[0], answers[1]), _held_out_answers(second, answers[1], answers[0])
     pairing = pair_predictions(held_out[0], held_out[1])
@@ -96,11 +106,13 @@ def compare_runs(first: Run, second: Run) -> Comparison:
     if pairing.relabelled:
         warnings.append(f"{pairing.relabelled:,} common pictures have another label in the other run and are left out.")
     return Comparison(
-        _describe(first, names[0], answers[0]),
-        _describe(second, names[1], answers[1]),
+        _describe(first, names[0], tested[0]),
+        _describe(second, names[1], tested[1]),
         _find_differences(first, second),
         pairing,
         tuple(warnings),
+        compare_test_sets(first, second, held_out),
+        tuple(sorted({*first.labels} ^ {*second.labels})),
     )
 
 
@@ -118,7 +130,7 @@ def _digests(answers: Sequence[Sequence[Prediction]]) -> list[set[str]]:
 
 def _check_labels(first: Run, second: Run) -> None:
     only_first, only_second = set(first.labels) - set(second.labels), set(second.labels) - set(first.labels)
-    if only_first or only_second:
+    if only_first and only_second:
         raise TrainError(
             f"{first.path} and {second.path} have other labels (only the first: {_listed(only_first)}; only the "
             f"second: {_listed(only_second)}), so their accuracies answer different questions. Compare runs of the "
@@ -189,9 +201,11 @@ def _describe(run: Run, name: str, answers: Sequence[Prediction]) -> RunSummary:
 def _read_top5(run: Run, n: int) -> Estimate | None:
     """Return top-5 of ``metrics.json``, because ``predictions.csv`` holds only the first answer.
 
-    None for five labels and fewer: every label is among five answers then.
+    None where no test was recorded, and for five labels and fewer: every label is among five answers then.
     """
     test = run.metrics.get("test")
+    if test is None:
+        return None
     if not isinstance(test, dict) or test.get("n") != n:
         raise TrainError(
             f"{run.path / 'metrics.json'}: it is not of the {n:,} test pictures that predictions.csv answers. Both are "

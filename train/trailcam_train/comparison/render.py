@@ -1,12 +1,13 @@
 """A comparison of two runs for people, as lines for a terminal, and for programs, as a record for JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from trailcam_core.report.tables import text_table
 from trailcam_train.comparison.compare import Comparison, RunSummary
-from trailcam_train.comparison.paired_predictions import Estimate, PairedResult
+from trailcam_train.comparison.paired_predictions import ClassDelta, Estimate, PairedResult
+from trailcam_train.comparison.test_sets import TestSet
 
 _ALPHA = 0.05  # of the verdict
 _UNKNOWN = "unknown"
@@ -26,7 +27,8 @@ def render_comparison(comparison: Comparison) -> str:
     ]
     lines = [f"WARNING  {text}" for text in comparison.warnings]
     lines += [""] if lines else []
-    return "\n".join([*lines, *text_table(rows), "", *_pairing_lines(comparison)])
+    sets = [line for item in comparison.test_sets for line in ("", *_test_set_lines(item, first.name, second.name))]
+    return "\n".join([*lines, *text_table(rows), "", *_pairing_lines(comparison), *sets])
 
 
 def comparison_record(comparison: Comparison) -> dict[str, Any]:
@@ -53,6 +55,26 @@ def _pairing_lines(comparison: Comparison) -> list[str]:
         *(f"  {line}" for line in text_table(rows)),
         f"Each interval is for its class alone: of {len(pairing.classes)}, one in twenty leaves out its true value.",
     ]
+
+
+def _test_set_lines(item: TestSet, first: str, second: str) -> list[str]:
+    """Return what was won and lost on one test set: in all, and the labels whose interval leaves out zero."""
+    pairing = item.pairing
+    delta, interval = _points(pairing.delta)
+    won = [item for item in pairing.classes if item.delta.low > 0]
+    lost = [item for item in pairing.classes if item.delta.high < 0]
+    return [
+        f"On {item.name}, {pairing.n:,}",
+        f"  {first} right {pairing.both + pairing.only_first:,}, {second} right {pairing.both + pairing.only_second:,}",
+        f"  {second} minus {first}: {delta} points (95 % interval {interval}), exact McNemar p = {_p(pairing.p_value)}",
+        f"  {_verdict(pairing, first, second)}",
+        f"  won   {_named(won)}",
+        f"  lost  {_named(lost)}",
+    ]
+
+
+def _named(classes: Sequence[ClassDelta]) -> str:
+    return ", ".join(f"{c.label} {' ('.join(_points(c.delta))})" for c in classes) or "no label beyond its interval"
 
 
 def _verdict(pairing: PairedResult, first: str, second: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from trailcam_core.files.names import counted
 from trailcam_train.data.dataset import Dataset, Unreadable
 from trailcam_train.data.near_duplicates import DuplicatePair, group_pairs
 
@@ -200,8 +201,8 @@ def _notes(check: DataCheck) -> list[str]:
     if check.copies:
         files = sum(len(group.files) for group in check.copies)
         notes.append(
-            f"{files:,} pictures are copies of each other ({len(check.copies):,} photographs, {exact:,} of them as "
-            "equal files). A split keeps copies together."
+            f"{files:,} pictures are copies of each other: they show {counted(len(check.copies), 'photograph')}, "
+            f"{exact:,} of them as equal files. A split keeps copies together."
         )
     notes += _class_notes(check.classes)
     if check.small:

@@ -9,7 +9,7 @@ split, independent of the order in which a file system lists them.
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,12 @@ class _Group:
 
 
 def make_split(
-    dataset: Dataset, groups: Sequence[int], seed: int, validation: float = 0.15, test: float = 0.15
+    dataset: Dataset,
+    groups: Sequence[int],
+    seed: int,
+    validation: float = 0.15,
+    test: float = 0.15,
+    optional: Collection[str] = (),
 ) -> tuple[SplitRow, ...]:
     """Split a dataset into train, validation and test.
 
@@ -38,6 +43,7 @@ def make_split(
         seed: another seed gives another split.
         validation: fraction of validation pictures, above 0.
         test: fraction of test pictures, above 0.
+        optional: labels that need not be in all three splits.
 
     Returns:
         One row per picture, ordered by file. The fractions hold per class to within the size of a group.
@@ -54,7 +60,8 @@ def make_split(
             "above 0 and all three together 1."
         )
     listed = _collect_groups(dataset, groups, seed)
-    _check_enough_groups(listed, dataset)
+    needed = [label for label in dataset.labels if label not in optional]
+    _check_enough_groups(listed, dataset, needed)
     targets = _targets(dataset, fractions)
     have: _Counts = {split: dict.fromkeys(dataset.labels, 0.0) for split in SPLITS}
     chosen: list[str] = []
@@ -62,7 +69,7 @@ def make_split(
         split = min(SPLITS, key=lambda name: _cost(group, have[name], targets[name]))
         _move(group, have[split], +1)
         chosen.append(split)
-    _fill_empty(listed, chosen, have, targets)
+    _fill_empty(listed, chosen, have, targets, needed)
     rows = []
     for group, split in zip(listed, chosen, strict=True):
         for position in group.members:
@@ -155,10 +162,10 @@ def _collect_groups(dataset: Dataset, groups: Sequence[int], seed: int) -> list[
     return sorted(listed, key=lambda group: (-len(group.members), group.order))
 
 
-def _check_enough_groups(listed: Sequence[_Group], dataset: Dataset) -> None:
+def _check_enough_groups(listed: Sequence[_Group], dataset: Dataset, needed: Sequence[str]) -> None:
     counts = Counter(label for group in listed for label in group.labels)
     pictures = Counter(picture.label for picture in dataset.pictures)
-    for label in dataset.labels:
+    for label in needed:
         if counts[label] < len(SPLITS):
             raise DataError(
                 f"{dataset.root}: the {pictures[label]:,} pictures of {label!r} form {counts[label]} group(s) that "
@@ -196,14 +203,16 @@ def _move(group: _Group, have: dict[str, float], sign: int) -> None:
         have[label] += sign * count
 
 
-def _fill_empty(listed: Sequence[_Group], chosen: list[str], have: _Counts, targets: _Counts) -> None:
+def _fill_empty(
+    listed: Sequence[_Group], chosen: list[str], have: _Counts, targets: _Counts, needed: Sequence[str]
+) -> None:
     """Move groups until every label is in every split; groups with several labels can make that necessary.
 
     Raises:
         DataError: it cannot be done by moving one group at a time.
     """
     for split in SPLITS:
-        for label in have[split]:
+        for label in needed:
             if have[split][label] > 0:
                 continue
             able = [

@@ -18,6 +18,7 @@ from trailcam_core.inference.decision import confidence_score, fit_reject_rule, 
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import REJECT_SCORES, InputSpec, OutputSpec
 from trailcam_core.statistics.wilson import wilson_interval
+from trailcam_train.fitting.gather import gather_rows, local_share
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -81,18 +82,29 @@ def predict_ood_images(model: keras.Model, root: Path, spec: InputSpec, progress
     for group, members in groups.items():
         logits = []
         for start in range(0, len(members), _BATCH):
-            images = [_try_fit(path, spec) for path in members[start : start + _BATCH]]
-            readable = [image for image in images if image is not None]
-            done += len(images)
+            batch = members[start : start + _BATCH]
+            logits.append(_answer(model, batch, spec))
+            done += len(batch)
             progress("reading others", done, total)
-            if readable:
-                logits.append(np.asarray(model.predict_on_batch(np.stack(readable)), np.float32))
         found = np.concatenate(logits) if logits else np.zeros((0, 1), np.float32)
         if len(found) >= 2:
             tuning[group], evaluation[group] = found[TUNING_HALF], found[EVALUATION_HALF]
     if not tuning:
         raise _too_few(root)
     return OodLogits(tuning, evaluation)
+
+
+def _answer(model: keras.Model, batch: Sequence[Path], spec: InputSpec) -> Floats:
+    """Return the logits of the readable pictures of a batch, (n, K); each of several hosts reads its part."""
+    share = local_share()
+    part = batch[share.within(0, len(batch))]
+    images = [_try_fit(path, spec) for path in part]
+    readable = np.array([image is not None for image in images], bool)
+    logits = np.zeros((len(part), model.output_shape[-1]), np.float32)
+    if readable.any():
+        logits[readable] = model.predict_on_batch(np.stack([image for image in images if image is not None]))
+    kept = gather_rows(readable, len(batch), share)
+    return np.asarray(gather_rows(logits, len(batch), share)[kept])
 
 
 def _too_few(root: Path) -> DataError:

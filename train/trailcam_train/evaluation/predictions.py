@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from trailcam_core.datasets.run_directory import Run, SplitRow
 from trailcam_core.errors import TrainError
 
 PREDICTIONS_FILE = "predictions.csv"
+EARLIER_ANSWERS_FILE = "earlier.csv"
 _HEADER = ["file", "split", "class", "answer", "confidence"]
 
 
@@ -58,21 +60,7 @@ def read_predictions(run: Run, split: str) -> tuple[Prediction, ...]:
         TrainError: the file is missing or damaged, or does not answer exactly the pictures of the split.
     """
     path = run.path / PREDICTIONS_FILE
-    try:
-        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TrainError(
-            f"{path}: cannot be read ({error}). A finished run has one: copy the whole folder again."
-        ) from error
-    if not lines or lines[0] != _HEADER:
-        raise TrainError(f"{path}: its first line is {lines[0] if lines else 'missing'}, expected {_HEADER}.")
-    found = {}
-    for number, fields in enumerate(lines[1:], start=2):
-        if len(fields) != len(_HEADER):
-            raise TrainError(f"{path}: line {number} has {len(fields)} fields, expected {len(_HEADER)}.")
-        file, part, label, answer, confidence = fields
-        if part == split:
-            found[file] = (label, answer, _read_confidence(confidence, f"{path}: line {number}"))
+    found = {file: line[1:] for file, line in _read_lines(path).items() if line[0] == split}
     rows = run.pictures(split)
     mismatched = {row.file for row in rows} ^ set(found) or {
         row.file for row in rows if found[row.file][0] != row.label
@@ -87,6 +75,45 @@ def read_predictions(run: Run, split: str) -> tuple[Prediction, ...]:
             "by one training: copy the whole folder again."
         )
     return tuple(Prediction(row, *found[row.file][1:]) for row in rows)
+
+
+def read_earlier_answers(run: Run, labels: Sequence[str]) -> tuple[Prediction, ...]:
+    """Read the answers of the earlier run that ``run`` took up, to test pictures that it had not answered itself.
+
+    Args:
+        run: the later one.
+        labels: of the earlier one.
+
+    Raises:
+        TrainError: the file is damaged, or does not fit the run.
+    """
+    path = run.path / EARLIER_ANSWERS_FILE
+    if not path.is_file():
+        return ()
+    rows = {row.file: row for row in run.pictures("test")}
+    found = {file: line[1:] for file, line in _read_lines(path).items() if line[0] == "test"}
+    if not set(found) <= set(rows) or {answer for _, answer, _ in found.values()} - set(labels):
+        raise TrainError(f"{path}: does not fit split.csv beside it, or the earlier run: copy the whole folder again.")
+    return tuple(Prediction(rows[file], answer, confidence) for file, (_, answer, confidence) in found.items())
+
+
+def _read_lines(path: Path) -> dict[str, tuple[str, str, str, float]]:
+    """Return split, true label, answer and confidence by file."""
+    try:
+        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TrainError(
+            f"{path}: cannot be read ({error}). A finished run has one: copy the whole folder again."
+        ) from error
+    if not lines or lines[0] != _HEADER:
+        raise TrainError(f"{path}: its first line is {lines[0] if lines else 'missing'}, expected {_HEADER}.")
+    found = {}
+    for number, fields in enumerate(lines[1:], start=2):
+        if len(fields) != len(_HEADER):
+            raise TrainError(f"{path}: line {number} has {len(fields)} fields, expected {len(_HEADER)}.")
+        file, part, label, answer, confidence = fields
+        found[file] = (part, label, answer, _read_confidence(confidence, f"{path}: line {number}"))
+    return found
 
 
 def _read_confidence(text: str, where: str) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 from trailcam_core.errors import TrainError
-from trailcam_train.fitting.multi_host import host_count
+from trailcam_train.fitting.gather import host_count
 from trailcam_train.recipe.schema import AUTO, Recipe
 
 

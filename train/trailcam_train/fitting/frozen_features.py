@@ -21,6 +21,7 @@ from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import sync_directory, write_file
 from trailcam_core.jobs.progress import Progress, silent
+from trailcam_train.fitting.gather import gather_rows, on_all_hosts
 from trailcam_train.input.epoch_order import gather_views, repeat_counts
 from trailcam_train.input.share import Share
 from trailcam_train.models.frozen_inference import compile_inference
@@ -56,7 +57,7 @@ class Stream(Protocol):
         """Return the positions in ``rows`` in the order in which epoch ``number`` gives them."""
 
     def view(self, number: int) -> Iterator[Batch]:
-        """Yield view ``number`` of every picture once, in the order of ``rows``."""
+        """Yield view ``number`` of every picture once, in the order of ``rows``; of each batch this host's part."""
 
 
 class FeatureStream:
@@ -106,9 +107,10 @@ class FeatureStream:
             yield gather_views(self._views, numbers[part], order[part]), self._class_ids[order[part]]
 
     def view(self, number: int) -> Iterator[Batch]:
-        """Yield view ``number`` of every picture once, in the order of ``rows``."""
+        """Yield view ``number`` of every picture once, in the order of ``rows``; of each batch this host's part."""
         for start in range(0, len(self.rows), self.batch_size):
-            positions = np.arange(start, min(start + self.batch_size, len(self.rows)))
+            part = self.share.within(start, min(start + self.batch_size, len(self.rows)))
+            positions = np.arange(part.start, part.stop)
             yield gather_views(self._views, np.full(len(positions), number), positions), self._class_ids[positions]
 
 
@@ -150,7 +152,7 @@ def cache_features(
     views = []
     for view in range(count):
         path = folder / f"{_PREFIX}{name}-{view}.npy"
-        if not path.exists():
+        if not on_all_hosts(path.exists()):
             _write_view(frozen, pictures, view, path, progress)
         views.append(np.load(path, mmap_mode="r"))
     class_ids = np.load(folder / f"{_PREFIX}{name}-classes.npy")
@@ -172,9 +174,10 @@ def _write_view(frozen: keras.Model, pictures: Stream, view: int, path: Path, pr
     done = 0
     with closing(pictures.view(view)) as batches:  # type: ignore[type-var]
         for images, ids in batches:
-            features[done : done + len(ids)] = forward(images).astype(np.float16)
-            class_ids[done : done + len(ids)] = ids
-            done += len(ids)
+            size = min(pictures.batch_size, len(pictures.rows) - done)
+            features[done : done + size] = gather_rows(forward(images).astype(np.float16), size, pictures.share)
+            class_ids[done : done + size] = gather_rows(ids, size, pictures.share)
+            done += size
             progress("frozen layers", done, len(pictures.rows), path.stem)
     features.flush()
     buffer = io.BytesIO()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from trailcam_core.datasets.run_directory import SplitRow, read_split
 from trailcam_core.errors import DataError, TrainError
+from trailcam_train.recipe.schema import EARLIER_WEIGHTS
 
 
 def check_leakage(what: str, learned: Sequence[SplitRow], split: Path, rows: Sequence[SplitRow]) -> None:
@@ -37,7 +38,7 @@ def check_weights(weights: str, rows: Sequence[SplitRow]) -> None:
         TrainError: there are such pictures, or the run's split cannot be read.
     """
     split = Path(weights).parent / "split.csv"
-    if weights in ("none", "imagenet") or not split.is_file():
+    if weights in ("none", "imagenet", EARLIER_WEIGHTS) or not split.is_file():
         return
     try:
         learned = [row for row in read_split(split) if row.split == "train"]

@@ -42,10 +42,11 @@ from trailcam_train.fitting.checkpoints import (
     save_weights,
 )
 from trailcam_train.fitting.frozen_features import Stream, remove_features
+from trailcam_train.fitting.gather import gather_batches
 from trailcam_train.fitting.losses import make_batch
-from trailcam_train.fitting.multi_host import gather_batches, local_forward
 from trailcam_train.fitting.phases import PhaseSetup, Task, averaged, prepare_phase
 from trailcam_train.fitting.tensorboard_log import StepRow, log_epoch, log_interpolation
+from trailcam_train.models.frozen_inference import jax_forward
 from trailcam_train.models.runtime import seed_epoch
 from trailcam_train.recipe.schema import Phase
 
@@ -105,13 +106,12 @@ def predict_logits(model: keras.Model, stream: Stream, progress: Progress = sile
     Each of several hosts answers its part of every batch, and all of them get all answers.
     """
     shared = stream.share.count > 1
-    forward = local_forward(model) if shared else model.predict_on_batch
+    forward = jax_forward(model) if shared else model.predict_on_batch
     logits: list[Floats] = []
     class_ids: list[Ints] = []
     with closing(stream.epoch(0)) as batches:  # type: ignore[type-var]
         for done, (images, ids) in enumerate(batches, start=1):
-            empty = np.empty((0, model.output_shape[-1]), np.float32)
-            logits.append(np.asarray(forward(images), np.float32) if len(ids) else empty)
+            logits.append(np.asarray(forward(images), np.float32))
             class_ids.append(ids)
             progress("evaluating", done, len(stream))
     if shared:

@@ -12,18 +12,21 @@ folder, and ``--resume`` is the same command on all of them.
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from trailcam_core.errors import TrainError
 from trailcam_train.fitting.checkpoints import LAST_FILE, State, load_last
+from trailcam_train.fitting.gather import gather, host_count
 from trailcam_train.fitting.launcher import Launcher, find_launcher
-from trailcam_train.input.share import WHOLE, Share
+
+LOST_AFTER_S = 60  # without a heartbeat of a host; JAX's own 100 s leave a cluster idle for longer
+_SHUTDOWN_S = 120  # for the others to end too: reports are written at unlike speeds
+_SIGNS_OF_A_LOSS = ("Gloo", "NCCL", "UNAVAILABLE", "DEADLINE_EXCEEDED", "oordination service", "Connection")
 
 
 def join_hosts(auto: bool = False) -> Launcher | None:
@@ -46,19 +49,66 @@ def join_hosts(auto: bool = False) -> Launcher | None:
             f"{launcher.variable} is {launcher.count}: Keras distributes a training on the backend jax alone. Set "
             "KERAS_BACKEND=jax, or unset it to train on this host."
         )
-    keras.utils.set_random_seed(0)  # otherwise Keras has the hosts compute a number together
+    keras.utils.set_random_seed(0)  # the hosts must draw the same numbers
+    import jax
+
     try:
-        keras.distribution.initialize()
+        jax.distributed.initialize(
+            *_read_keras_variables(os.environ),
+            heartbeat_timeout_seconds=LOST_AFTER_S,
+            shutdown_timeout_seconds=_SHUTDOWN_S,
+        )
     except (ValueError, RuntimeError, TypeError) as error:  # JAX raises RuntimeError for a timeout
         raise TrainError(
             f"host {launcher.number} of {launcher.count} cannot join the others: "
             f"{' '.join(str(error).split())[:300]}. Start the same command on every host within five minutes, with "
             "KERAS_DISTRIBUTION_JOB_ADDRESSES=ADDRESS:PORT of host 0, and PROCESS_ID from 0 on."
         ) from error
-    import jax
-
     check_devices([device.process_index for device in jax.devices()])
     return launcher
+
+
+def _read_keras_variables(environment: Mapping[str, str]) -> tuple[str | None, int | None, int | None]:
+    """Return address of host 0, count and number as Keras' variables state them; None for what JAX finds by itself.
+
+    Keras' own ``keras.distribution.initialize`` leaves JAX's limit of 100 s for a host that does not respond.
+
+    Raises:
+        ValueError: a number is none.
+    """
+    addresses = environment.get("KERAS_DISTRIBUTION_JOB_ADDRESSES")
+    count, number = (environment.get(f"KERAS_DISTRIBUTION_{name}") for name in ("NUM_PROCESSES", "PROCESS_ID"))
+    return (
+        addresses.split(",")[0].strip() if addresses else None,
+        int(count) if count else None,
+        int(number) if number else None,
+    )
+
+
+@contextmanager
+def lost_host_named(run: Path) -> Iterator[None]:
+    """Inside the block the error of an exchange with a host that has ended names the next step.
+
+    A host that still holds its connections but does not respond, because it is stopped or its network is gone, is
+    noticed by JAX after ``LOST_AFTER_S``; JAX then ends the other processes itself.
+
+    Args:
+        run: to resume.
+
+    Raises:
+        TrainError: another host has ended.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:  # XLA's errors are the one or the other, by who waited
+        text = " ".join(str(error).split())
+        if host_count() == 1 or not any(sign in text for sign in _SIGNS_OF_A_LOSS):
+            raise
+        raise TrainError(
+            f"another host has ended, so this one cannot go on: {text[:120]}. Its message has the reason. The "
+            "checkpoints of the last finished epoch are kept: go on with "
+            f'"trailcam train --resume {run}" on every host, or train again if there are none.'
+        ) from error
 
 
 def check_devices(hosts: Sequence[int]) -> None:
@@ -79,66 +129,6 @@ def check_devices(hosts: Sequence[int]) -> None:
         )
 
 
-def host_count() -> int:
-    """Return the number of hosts of this training."""
-    if keras.backend.backend() != "jax":
-        return 1
-    import jax
-
-    return int(jax.process_count()) if jax.distributed.is_initialized() else 1
-
-
-def local_share() -> Share:
-    """Return this host's share of every batch."""
-    count = host_count()
-    if count == 1:
-        return WHOLE
-    import jax
-
-    return Share(jax.process_index(), count)
-
-
-def local_forward(model: keras.Model) -> Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]:
-    """Return a function that runs a network on this host alone, with the weights that it has now.
-
-    Args:
-        model: its weights may be spread over all hosts; each host holds all of them.
-
-    Returns:
-        A function from inputs (N, ...) to outputs (N, K).
-    """
-    import jax
-
-    def here(variables: Any) -> list[Any]:
-        return [variable.value.addressable_data(0) for variable in variables]
-
-    trainable, fixed = here(model.trainable_variables), here(model.non_trainable_variables)
-    call = jax.jit(lambda weights, rest, inputs: model.stateless_call(weights, rest, inputs, training=False)[0])
-    return lambda inputs: np.asarray(call(trainable, fixed, inputs), np.float32)
-
-
-def gather_batches(
-    logits: Sequence[npt.NDArray[np.float32]], class_ids: Sequence[npt.NDArray[np.int32]], most: int
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-    """Return the answers of all hosts in the order of the stream.
-
-    Args:
-        logits: (n, K) of this host's part of each batch.
-        class_ids: (n,) of the same.
-        most: pictures of the largest part.
-
-    Returns:
-        (N, K) logits and (N,) class ids.
-    """
-    answers = np.zeros((len(logits), most, logits[0].shape[1]), np.float32)
-    marks = np.full((len(logits), most), -1, np.int32)  # -1: no picture
-    for number, (found, ids) in enumerate(zip(logits, class_ids, strict=True)):
-        answers[number, : len(ids)], marks[number, : len(ids)] = found, ids
-    everywhere, marked = _gather(answers), _gather(marks)  # (hosts, batches, most, ...)
-    known = marked.swapaxes(0, 1).reshape(-1)
-    return everywhere.swapaxes(0, 1).reshape(-1, answers.shape[2])[known >= 0], known[known >= 0]
-
-
 def check_same_on_hosts(what: str, content: bytes) -> None:
     """Refuse to train if hosts have different inputs; raises on every host.
 
@@ -149,7 +139,7 @@ def check_same_on_hosts(what: str, content: bytes) -> None:
     Raises:
         TrainError: it differs.
     """
-    digests = _gather(np.frombuffer(hashlib.sha256(content).digest(), np.uint8))
+    digests = gather(np.frombuffer(hashlib.sha256(content).digest(), np.uint8))
     other = [number for number, digest in enumerate(digests) if (digest != digests[0]).any()]
     if other:
         raise TrainError(
@@ -167,19 +157,10 @@ def check_same_epoch(folder: Path) -> None:
     if host_count() == 1:
         return
     state = load_last(folder)[0] if (folder / LAST_FILE).exists() else State()
-    found = _gather(np.array([state.epoch, state.phase, len(state.blends)], np.int32)).tolist()
+    found = gather(np.array([state.epoch, state.phase, len(state.blends)], np.int32)).tolist()
     if any(progress != found[0] for progress in found):
         epochs = ", ".join(str(epoch) for epoch, *_ in found)
         raise TrainError(
             f"the hosts stopped in different places, after epochs {epochs}. Copy {folder} of host "
             f"{found.index(max(found))} to the others, then resume on all."
         )
-
-
-def _gather(value: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return the values of all hosts, stacked in their order."""
-    if host_count() == 1:
-        return value[None]
-    from jax.experimental import multihost_utils
-
-    return np.asarray(multihost_utils.process_allgather(value))

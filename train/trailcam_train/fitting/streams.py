@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.spec import InputSpec
-from trailcam_train.fitting.multi_host import local_share
+from trailcam_train.fitting.gather import local_share
 from trailcam_train.input.epoch_order import IN_ORDER, EpochOrder
 from trailcam_train.input.pipeline import DecodedCache, PictureReader, PictureStream
 from trailcam_train.recipe.schema import Recipe

@@ -25,6 +25,7 @@ from trailcam_core.files.digest import file_sha256
 from trailcam_core.files.keras_weights import prove_weights
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.fitting.frozen_features import Stream
+from trailcam_train.fitting.gather import gather_rows, on_all_hosts
 from trailcam_train.fitting.leakage import check_leakage
 from trailcam_train.fitting.streams import training_stream
 from trailcam_train.input.epoch_order import gather_views, repeat_counts
@@ -45,7 +46,7 @@ class Teacher(Protocol):
         """Yield the logits of each batch of epoch ``number``."""
 
     def view(self, number: int) -> Iterator[Floats]:
-        """Yield the logits of view ``number`` of every picture, in the order of the stream's rows."""
+        """Yield the logits of view ``number`` of every picture, in the order of the stream's rows; this host's part."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ class StoredTeacher:
 
     def view(self, number: int) -> Iterator[Floats]:
         """Yield the logits of view ``number`` of every picture, in the order of the rows."""
-        for start in range(0, len(self._views[number]), self._pictures.batch_size):
-            yield self._views[number][start : start + self._pictures.batch_size].astype(np.float32)
+        count, step = len(self._views[number]), self._pictures.batch_size
+        for start in range(0, count, step):
+            yield self._views[number][self._pictures.share.within(start, min(count, start + step))].astype(np.float32)
 
 
 def check_teachers(teacher: str, labels: Sequence[str], rows: Sequence[SplitRow]) -> tuple[Run, ...]:
@@ -164,7 +166,7 @@ def cache_teacher_logits(
     views = []
     for view in range(count):
         path = folder / f"{TEACHER_PREFIX}{view}.npy"
-        if not path.exists():
+        if not on_all_hosts(path.exists()):
             _write_answers(teacher, pictures, view, path, progress)
         views.append(np.load(path))
     return StoredTeacher(pictures, views)
@@ -206,8 +208,10 @@ def _write_answers(teacher: Teacher, pictures: Stream, view: int, path: Path, pr
     with closing(teacher.view(view)) as batches:  # type: ignore[type-var]
         for logits in batches:
             # Softmax sees only differences; with the largest at zero, float16 is finest where the probability is.
-            given.append((logits - logits.max(axis=1, keepdims=True)).astype(np.float16))
-            done += len(logits)
+            size = min(pictures.batch_size, len(pictures.rows) - done)
+            below_largest = (logits - logits.max(axis=1, keepdims=True)).astype(np.float16)
+            given.append(gather_rows(below_largest, size, pictures.share))
+            done += size
             progress("teacher", done, len(pictures.rows), path.stem)
     answers = np.concatenate(given)
     if not np.isfinite(answers).all():

@@ -192,13 +192,13 @@ class PictureStream:
             _Draw(int(position), (number + int(turn)) % views) if views else _Draw(int(position), number, int(turn))
             for position, turn in zip(order, repeat_counts(order), strict=True)
         ]
-        return self._give(draws[start_batch * self._batch_size :], self.share)
+        return self._give(draws[start_batch * self._batch_size :])
 
     def view(self, number: int) -> Iterator[Batch]:
-        """Yield view ``number`` of every picture once, in the order of ``rows`` and on every host."""
-        return self._give([_Draw(position, number) for position in range(len(self._rows))], WHOLE)
+        """Yield view ``number`` of every picture once, in the order of ``rows``; of each batch this host's part."""
+        return self._give([_Draw(position, number) for position in range(len(self._rows))])
 
-    def _give(self, draws: Sequence[_Draw], share: Share) -> Iterator[Batch]:
+    def _give(self, draws: Sequence[_Draw]) -> Iterator[Batch]:
         cv2.setNumThreads(1)  # these threads keep the cores busy; OpenCV's own would compete with them
         starts = iter(range(0, len(draws), self._batch_size))
         waiting: deque[tuple[Batch, list[Future[None]]]] = deque()
@@ -206,7 +206,7 @@ class PictureStream:
         try:
             while True:
                 while len(waiting) < _BATCHES_AHEAD and (start := next(starts, None)) is not None:
-                    part = share.within(start, min(len(draws), start + self._batch_size))
+                    part = self.share.within(start, min(len(draws), start + self._batch_size))
                     waiting.append(self._begin(pool, draws[part]))
                 if not waiting:
                     return

@@ -14,6 +14,7 @@ from trailcam_train.input.augmentation import OFF, Augmentation
 from trailcam_train.input.epoch_order import SAMPLINGS
 
 AUTO = "auto"
+EARLIER_WEIGHTS = "earlier"  # those of the run that a training takes up, which its provenance names
 VALIDATION_FRACTION = TEST_FRACTION = 0.15  # of every recipe: a split depends on pictures and options alone
 
 _Side = Annotated[int, Range(MIN_INPUT_PX, MAX_INPUT_PX)]
@@ -87,15 +88,15 @@ class Distillation:
 class Recipe:
     """Every setting of a training.
 
-    ``weights`` is ``imagenet``, ``none`` or the path of a backbone file. ``batch_norm = "inference"`` keeps the
-    statistics of a pretrained backbone. ``ema`` is the momentum of an average of the weights, which is then validated
-    and saved; 0 turns it off. ``class_weights = "balanced"`` gives every class the same sum of weights in the loss,
-    ``sampling = "balanced"`` shows every class equally often; one of them is enough. With ``outliers_weight`` above 0
-    and a folder of out-of-distribution images, ``outliers_per_batch`` images of their tuning half are added to every
-    batch, see ``losses.py``. ``precision = "auto"`` trains in mixed bfloat16 on a GPU and in float32 elsewhere; the
-    saved model is always float32. ``devices`` is the number of devices that share each batch, or ``auto`` for as many
-    as possible, see ``data_parallel.py``. ``field`` names the labels that are never an answer, and configures the views
-    of a field camera that ``--negatives`` makes.
+    ``weights`` is ``imagenet``, ``none``, the path of a backbone file, or ``earlier`` in a run of ``--from``.
+    ``batch_norm = "inference"`` keeps the statistics of a pretrained backbone. ``ema`` is the momentum of an average
+    of the weights, which is then validated and saved; 0 turns it off. ``class_weights = "balanced"`` gives every class
+    the same sum of weights in the loss, ``sampling = "balanced"`` shows every class equally often; one of them is
+    enough. With ``outliers_weight`` above 0 and a folder of out-of-distribution images, ``outliers_per_batch`` images
+    of their tuning half are added to every batch, see ``losses.py``. ``precision = "auto"`` trains in mixed bfloat16 on
+    a GPU and in float32 elsewhere; the saved model is always float32. ``devices`` is the number of devices that share
+    each batch, or ``auto`` for as many as possible, see ``data_parallel.py``. ``field`` names the labels that are never
+    an answer, and configures the views of a field camera that ``--negatives`` makes.
     """
 
     name: str

@@ -1,10 +1,12 @@
 """Evaluate the saved model of a training and write the files that people and exports read."""
 
 from dataclasses import asdict
+from pathlib import Path
 
+import keras
 import numpy as np
 
-from trailcam_core.datasets.run_directory import Run
+from trailcam_core.datasets.run_directory import REVIEWS_FILE, Run, SplitRow, read_run
 from trailcam_core.field.views import field_figures, read_groups
 from trailcam_core.files.atomic import write_file
 from trailcam_core.inference.decision import probabilities
@@ -13,13 +15,17 @@ from trailcam_core.records import encode
 from trailcam_core.spec import OutputSpec
 from trailcam_train.evaluation.evaluate import compute_metrics
 from trailcam_train.evaluation.ood import SplitLogits, predict_ood_images
-from trailcam_train.evaluation.predictions import PREDICTIONS_FILE, predictions_to_bytes
+from trailcam_train.evaluation.predictions import EARLIER_ANSWERS_FILE, PREDICTIONS_FILE, predictions_to_bytes
 from trailcam_train.evaluation.verdict import Training, Verdict, judge
 from trailcam_train.fitting.checkpoints import State
 from trailcam_train.fitting.loop import predict_logits
 from trailcam_train.fitting.streams import plain_stream
 from trailcam_train.models.runtime import load_network
 from trailcam_train.reports.run_report import Page, render_report
+from trailcam_train.retraining.earlier import EARLIER, EARLIER_SHA256, UNCHANGED
+from trailcam_train.retraining.earlier_answers import answer_new_pictures
+from trailcam_train.retraining.last_layer import has_same_trunk, load_earlier
+from trailcam_train.retraining.reviews import describe_reviews, used_reviews
 from trailcam_train.run.partial_run import TrainingJob, json_bytes, now, read_unreadable
 
 MODEL_FILE = "model.keras"
@@ -43,6 +49,15 @@ def _output_of(job: TrainingJob) -> OutputSpec:
     field = job.recipe.field
     silent = [(name,) if name in job.labels else () for name in (field.blank_label, field.unknown_label)]
     return OutputSpec(job.labels, 1.0, None, blank_labels=silent[0], unknown_labels=silent[1])
+
+
+def _write_earlier_answers(job: TrainingJob, model: keras.Model, rows: tuple[SplitRow, ...], progress: Progress) -> str:
+    """Write ``earlier.csv``; return whether all weights but those of the last layer are still the earlier ones."""
+    run = read_run(Path(job.provenance[EARLIER]))
+    network = load_earlier(run, job.provenance[EARLIER_SHA256])
+    answers = answer_new_pictures(network, run, job.recipe, rows, job.data, progress)
+    write_file(job.folder / EARLIER_ANSWERS_FILE, answers)
+    return UNCHANGED if has_same_trunk(model, network) else "trained"
 
 
 def write_evaluation(job: TrainingJob, state: State, progress: Progress) -> None:
@@ -78,6 +93,13 @@ def write_evaluation(job: TrainingJob, state: State, progress: Progress) -> None
         "training_seconds": f"{sum(row.seconds for row in state.history):.0f}",
     }
     rows = (*job.pictures("validation"), *job.pictures("test"))
+    earlier = Path(provenance[EARLIER]) if EARLIER in provenance else None
+    reviews = used_reviews(job.data, job.rows, earlier)
+    if provenance_of_reviews := describe_reviews(reviews):
+        provenance |= provenance_of_reviews
+        write_file(job.folder / REVIEWS_FILE, reviews)
+    if earlier is not None:
+        provenance["frozen_part"] = _write_earlier_answers(job, model, rows, progress)
     write_file(job.folder / "metrics.json", json_bytes(metrics))
     found = probabilities(np.concatenate([validation.logits, test.logits]), metrics["temperature"])
     write_file(job.folder / PREDICTIONS_FILE, predictions_to_bytes(rows, found, job.labels))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from trailcam_core.datasets.run_directory import Run, SplitRow, check_pictures, split_to_bytes
+from trailcam_core.datasets.run_directory import Run, SplitRow, check_pictures, read_run, split_to_bytes
 from trailcam_core.errors import DataError, TrainError
 from trailcam_core.files.atomic import remove_staging
 from trailcam_core.files.digest import file_sha256
@@ -22,13 +22,16 @@ from trailcam_train.fitting import streams
 from trailcam_train.fitting.checkpoints import LAST_FILE
 from trailcam_train.fitting.data_parallel import data_parallel, on_one_device
 from trailcam_train.fitting.loop import train_model
-from trailcam_train.fitting.multi_host import check_same_epoch, check_same_on_hosts
+from trailcam_train.fitting.multi_host import check_same_epoch, check_same_on_hosts, lost_host_named
 from trailcam_train.fitting.outliers import check_outliers, choose_outliers
 from trailcam_train.fitting.phases import Task
-from trailcam_train.fitting.teacher import model_digests, open_teacher
+from trailcam_train.fitting.teacher import Teacher, model_digests, open_teacher
 from trailcam_train.models.runtime import training_precision
 from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipes.find import build_network, fetch_weights, save_network
+from trailcam_train.retraining.earlier import EARLIER, EARLIER_SHA256
+from trailcam_train.retraining.earlier_answers import open_earlier_teacher
+from trailcam_train.retraining.last_layer import Pictures, load_earlier, spread, take_over
 from trailcam_train.run.finish import MODEL_FILE, REPORT_FILE, write_evaluation
 from trailcam_train.run.lock import locked
 from trailcam_train.run.partial_run import (
@@ -74,6 +77,11 @@ def start_training(request: TrainingRequest, progress: Progress = silent) -> Run
         TrainError: the recipe, backbone file or teacher cannot be used, the run exists, or the loss is not finite.
         OSError: the disk is full or failing; the checkpoints of the last finished epoch stay.
     """
+    with lost_host_named(request.run):
+        return _start(request, progress)
+
+
+def _start(request: TrainingRequest, progress: Progress) -> Run:
     check_free(request.run)
     label_map = choose_label_map(list_class_folders(request.data), request.label_map)
     check_start(request.recipe, request.ood)
@@ -87,12 +95,12 @@ def start_training(request: TrainingRequest, progress: Progress = silent) -> Run
         _check_unreadable(dataset)
         rows, groups = _make_rows(request, dataset, progress)
         provenance = {
-            **_provenance(request, dataset, weights),
+            **describe_start(request, dataset, weights),
             "near_duplicates_across": str(count_crossing(rows, groups, dataset)),
             "precision": precision,
             "devices": str(devices),
         }
-        outliers = _choose_outliers(request, progress)
+        outliers = start_outliers(request, progress)
         folder = partial_folder(request.run)
         job = TrainingJob(folder, request.data, request.recipe, dataset.labels, rows, provenance, request.ood, outliers)
         teachers = check_job(job)
@@ -100,7 +108,7 @@ def start_training(request: TrainingRequest, progress: Progress = silent) -> Run
             job = replace(job, provenance={**job.provenance, TEACHER_DIGEST: model_digests(teachers)})
         create_job(job, dataset.unreadable)
         with locked(job.folder):
-            return _train(job, model, teachers, progress)
+            return train_job(job, model, teachers, progress)
 
 
 def resume_training(run: Path, progress: Progress = silent, data: Path | None = None, ood: Path | None = None) -> Run:
@@ -122,7 +130,7 @@ def resume_training(run: Path, progress: Progress = silent, data: Path | None = 
         finished = folder.with_suffix("")
         done = f'It is finished: convert it with "trailcam export {finished}".' if finished.is_dir() else ""
         raise TrainError(f"{folder}: no unfinished run to go on with. {done or 'Check the name.'}")
-    with locked(folder):
+    with locked(folder), lost_host_named(run):
         remove_staging(folder)  # a kill may have come while a checkpoint was written
         job = read_job(folder, data, ood)
         if (folder / REPORT_FILE).exists():
@@ -134,14 +142,18 @@ def resume_training(run: Path, progress: Progress = silent, data: Path | None = 
             check_outliers(job.outliers, job.ood, job.recipe.input.spec, progress)
         teachers = check_job(job)
         begun = (folder / LAST_FILE).exists()  # then the weights come from there and the backbone file is not needed
-        recipe = replace(job.recipe, weights="none") if begun else job.recipe
+        takes_up = EARLIER in job.provenance
+        recipe = replace(job.recipe, weights="none") if begun or takes_up else job.recipe
         precision = job.provenance.get("precision") or training_precision(recipe)
         with data_parallel(recipe):
             model = build_network(recipe, len(job.labels), precision)
-            return _train(job, model, teachers, progress)
+            if takes_up and not begun:
+                begin_from_earlier(job, model, progress)
+            return train_job(job, model, teachers, progress)
 
 
-def _train(job: TrainingJob, model: keras.Model, teachers: tuple[Run, ...], progress: Progress) -> Run:
+def train_job(job: TrainingJob, model: keras.Model, teachers: tuple[Run, ...], progress: Progress) -> Run:
+    """Fit, save, evaluate and publish a job whose folder is locked; ``model`` has the weights to begin with."""
     check_same_on_hosts("split", split_to_bytes((*job.rows, *job.outliers)))
     check_same_epoch(job.folder)
     recipe, rows, labels = job.recipe, job.pictures("train"), job.labels
@@ -150,7 +162,7 @@ def _train(job: TrainingJob, model: keras.Model, teachers: tuple[Run, ...], prog
         streams.training_stream(recipe, rows, labels, job.data),
         streams.plain_stream(recipe, job.pictures("validation"), labels, job.data),
         streams.class_weights(recipe, rows, labels),
-        open_teacher(teachers, job.data, rows, labels, recipe) if teachers else None,
+        _open_teacher(job, teachers),
         streams.outlier_stream(recipe, job.outliers, job.ood) if job.outliers and job.ood is not None else None,
     )
     state = train_model(model, task, job.folder, progress)
@@ -158,6 +170,29 @@ def _train(job: TrainingJob, model: keras.Model, teachers: tuple[Run, ...], prog
     with on_one_device():
         write_evaluation(job, state, progress)
     return publish(job.folder)
+
+
+def begin_from_earlier(job: TrainingJob, model: keras.Model, progress: Progress) -> None:
+    """Put the weights of the earlier run that a job takes up into its network.
+
+    Raises:
+        TrainError: the run is gone or changed, or its network is another one.
+        DataError: a picture cannot be read.
+    """
+    run = read_run(Path(job.provenance[EARLIER]))
+    pictures = Pictures(spread(job.pictures("train")), job.data, job.labels)
+    take_over(model, load_earlier(run, job.provenance[EARLIER_SHA256]), job.recipe, pictures, progress)
+
+
+def _open_teacher(job: TrainingJob, teachers: tuple[Run, ...]) -> Teacher | None:
+    """Return the teacher of a job: stronger runs, or the earlier run where its pictures are gone."""
+    rows = job.pictures("train")
+    if teachers:
+        return open_teacher(teachers, job.data, rows, job.labels, job.recipe)
+    if not job.recipe.distillation.teacher:
+        return None
+    earlier = load_earlier(read_run(Path(job.provenance[EARLIER])), job.provenance[EARLIER_SHA256])
+    return open_earlier_teacher(earlier, job.recipe, rows, job.labels, job.data)
 
 
 def _check_unreadable(dataset: Dataset) -> None:
@@ -197,7 +232,13 @@ def _check_backend(job: TrainingJob, run: Path) -> None:
         )
 
 
-def _choose_outliers(request: TrainingRequest, progress: Progress) -> tuple[SplitRow, ...]:
+def start_outliers(request: TrainingRequest, progress: Progress) -> tuple[SplitRow, ...]:
+    """Return the out-of-distribution pictures that training shows.
+
+    Raises:
+        TrainError: the recipe needs some, and there are none.
+        DataError: they cannot be used.
+    """
     if not request.recipe.outliers_weight:
         return ()
     if request.ood is None:
@@ -208,7 +249,8 @@ def _choose_outliers(request: TrainingRequest, progress: Progress) -> tuple[Spli
     return choose_outliers(request.ood, request.recipe.input.spec, progress)
 
 
-def _provenance(request: TrainingRequest, dataset: Dataset, weights: Path | None) -> dict[str, str]:
+def describe_start(request: TrainingRequest, dataset: Dataset, weights: Path | None) -> dict[str, str]:
+    """Return the provenance of a training that starts; ``weights`` is the file of published weights, if any."""
     found = {
         "recipe": request.recipe.name,
         "data": str(request.data.resolve()),

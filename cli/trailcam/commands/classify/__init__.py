@@ -15,14 +15,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "paths", nargs="+", metavar="PATH", help="pictures, clips, folders that are searched, or addresses of pictures"
     )
     add_model_arguments(parser)
-    parser.add_argument(
+    results = parser.add_argument_group("results")
+    results.add_argument(
         "--zoom",
         action="store_true",
         help="if the whole picture names nothing, classify its most conspicuous part, a small animal; needs a bundle "
         'of "trailcam export --zoom"',
     )
-    parser.add_argument("--top", type=int, default=3, metavar="N", help="candidates to list (default 3)")
-    form = parser.add_mutually_exclusive_group()
+    results.add_argument("--top", type=int, default=3, metavar="N", help="candidates to list (default 3)")
+    form = results.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object per picture and line")
     form.add_argument("--csv", action="store_true", help="one CSV row per picture")
     form.add_argument(
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write rows to .csv, .jsonl, .parquet, or .json as MegaDetector does, with all cores; the same command "
         "goes on after a stop",
     )
-    parser.add_argument(
+    results.add_argument(
         "--shard",
         type=_shard,
         default=read_shard("1/1"),

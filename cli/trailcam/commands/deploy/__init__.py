@@ -34,15 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", nargs="?", type=Path, metavar="BUNDLE", help="default: the channel's newest release")
     add_host_arguments(parser)
     add_release_arguments(parser)
-    parser.add_argument("--canary", type=int, default=0, metavar="N", help="deploy to N devices first and alone (0)")
-    parser.add_argument("--max-failures", type=int, default=1, metavar="N", help="start no device after N failures (1)")
-    parser.add_argument("--pending", action="store_true", help="of the inventory: only devices that are not done yet")
-    parser.add_argument("--dry-run", action="store_true", help="print steps and bytes, change nothing")
-    parser.add_argument(
+    rollout = parser.add_argument_group("rollout")
+    rollout.add_argument("--canary", type=int, default=0, metavar="N", help="deploy to N devices first and alone (0)")
+    rollout.add_argument(
+        "--max-failures", type=int, default=1, metavar="N", help="start no device after N failures (1)"
+    )
+    rollout.add_argument("--pending", action="store_true", help="of the inventory: only devices that are not done yet")
+    rollout.add_argument("--dry-run", action="store_true", help="print steps and bytes, change nothing")
+    rollout.add_argument(
         "--max-latency-ms", type=float, metavar="MS", help="limit of the self-test, instead of the device's own"
     )
-    parser.add_argument("--wait", type=float, default=900.0, metavar="S", help="time until a device is healthy (900)")
-    add_logging_arguments(parser)
+    rollout.add_argument("--wait", type=float, default=900.0, metavar="S", help="time until a device is healthy (900)")
+    add_logging_arguments(rollout)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -21,7 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_host_arguments(parser)
     parser.add_argument("--into", type=Path, required=True, metavar="DIR", help="one folder per camera is made there")
     parser.add_argument(
-        "--budget-mb", type=float, default=500.0, metavar="MB", help="pictures of each camera in this run (500)"
+        "--budget-mb",
+        type=float,
+        default=500.0,
+        metavar="MB",
+        help="pictures and clips of each camera in this run (500)",
     )
     parser.add_argument(
         "--store", default=str(DEFAULT_FOLDER), metavar="DIR", help=f"folder of the store there ({DEFAULT_FOLDER})"
@@ -38,8 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     def work(host: "Host", connection: "Connection") -> str:
         folder = arguments.into / host.id
         found = collect_store(connection, arguments.store, folder, round(arguments.budget_mb * 1e6))
-        left = f", {counted(found.left, 'picture')} left: run the command again" if found.left else ""
-        return f"{counted(found.pictures, 'new picture')}, {found.size_bytes / 1e6:.1f} MB, in {folder}{left}"
+        left = f", {counted(found.left, 'file')} left: run the command again" if found.left else ""
+        clips = f", {counted(found.clips, 'new clip')}" if found.clips else ""
+        return f"{counted(found.pictures, 'new picture')}{clips}, {found.size_bytes / 1e6:.1f} MB, in {folder}{left}"
 
     def show(outcome: "HostOutcome") -> None:
         text = outcome.text if outcome.kind == "done" else f"{outcome.kind}: {outcome.text}"

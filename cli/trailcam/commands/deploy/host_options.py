@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trailcam.help.groups import Options
 from trailcam.model_options import usage_error
 
 if TYPE_CHECKING:
@@ -22,21 +23,25 @@ if TYPE_CHECKING:
 
 def add_host_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of devices and connections."""
-    parser.add_argument("--to", metavar="USER@HOST", help="one device, by address or by name of your SSH configuration")
-    parser.add_argument("--inventory", type=Path, metavar="FILE", help="devices and groups, as TOML")
-    parser.add_argument("--group", metavar="NAME", help="of the inventory: only this group")
-    parser.add_argument("--only", action="append", default=[], metavar="HOST", help="of the inventory: only this one")
-    parser.add_argument("--parallel", type=int, default=8, metavar="N", help="devices at once (8)")
-    add_fleet_argument(parser)
-    parser.add_argument("--ssh-config", type=Path, metavar="FILE", help="instead of your SSH configuration")
-    parser.add_argument(
+    devices = parser.add_argument_group("devices")
+    devices.add_argument(
+        "--to", metavar="USER@HOST", help="one device, by address or by name of your SSH configuration"
+    )
+    devices.add_argument("--inventory", type=Path, metavar="FILE", help="devices and groups, as TOML")
+    devices.add_argument("--group", metavar="NAME", help="of the inventory: only this group")
+    devices.add_argument("--only", action="append", default=[], metavar="HOST", help="of the inventory: only this one")
+    devices.add_argument("--parallel", type=int, default=8, metavar="N", help="devices at once (8)")
+    connection = parser.add_argument_group("connection")
+    add_fleet_argument(connection)
+    connection.add_argument("--ssh-config", type=Path, metavar="FILE", help="instead of your SSH configuration")
+    connection.add_argument(
         "--ssh-option", action="append", default=[], metavar="NAME=VALUE", help="for ssh -o; host keys stay checked"
     )
 
 
-def add_fleet_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the option for the operator's folder."""
-    parser.add_argument(
+def add_fleet_argument(group: Options) -> None:
+    """Add the option for the operator's folder to a parser or to a group of its options."""
+    group.add_argument(
         "--fleet", type=Path, metavar="DIR", help="keys, repository and state (~/.local/share/trailcam/fleet)"
     )
 

@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
 
 def add_release_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the release and the software."""
-    parser.add_argument("--channel", metavar="NAME", help="channel of the devices (default: the bundle's name)")
-    parser.add_argument("--source", metavar="SOURCE", help="camera, for a new configuration (picamera2)")
-    add_source_file_argument(parser)
-    parser.add_argument(
+    """Add the options of the release and the software, as groups."""
+    release = parser.add_argument_group("release")
+    release.add_argument("--channel", metavar="NAME", help="channel of the devices (default: the bundle's name)")
+    release.add_argument("--i-know", metavar="REASON", help="release against the drift gate; the reason is signed")
+    camera = parser.add_argument_group("a new configuration")
+    camera.add_argument("--source", metavar="SOURCE", help="camera, for a new configuration (picamera2)")
+    add_source_file_argument(camera)
+    camera.add_argument(
         "--live", action="store_true", help="the live page of a new configuration listens on the network, with a token"
     )
-    parser.add_argument("--i-know", metavar="REASON", help="release against the drift gate; the reason is signed")
-    dependencies = parser.add_mutually_exclusive_group()
+    software = parser.add_argument_group("software of the device")
+    dependencies = software.add_mutually_exclusive_group()
     dependencies.add_argument(
         "--wheels", type=Path, metavar="DIR", help="install from these wheels: the device needs no package index"
     )

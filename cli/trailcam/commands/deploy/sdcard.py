@@ -24,16 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "mount", type=Path, metavar="MOUNT", help='mount point of the card\'s small partition ("bootfs")'
     )
-    parser.add_argument("--bundle", type=Path, metavar="BUNDLE", help="default: the channel's newest release")
-    parser.add_argument("--hostname", required=True, metavar="NAME", help="of the board, and its device id")
-    parser.add_argument("--user", default="pi", metavar="NAME", help="login, by key only (pi)")
-    parser.add_argument(
+    board = parser.add_argument_group("board")
+    board.add_argument("--bundle", type=Path, metavar="BUNDLE", help="default: the channel's newest release")
+    board.add_argument("--hostname", required=True, metavar="NAME", help="of the board, and its device id")
+    board.add_argument("--user", default="pi", metavar="NAME", help="login, by key only (pi)")
+    board.add_argument(
         "--authorized-key", type=Path, metavar="FILE", help="public keys for the login (default: yours in ~/.ssh)"
     )
-    parser.add_argument("--wifi", metavar="SSID", help="network; the command prompts for its password")
-    parser.add_argument("--wifi-country", default="", metavar="XX", help="two letters, required with --wifi")
-    parser.add_argument("--wifi-hidden", action="store_true", help="its name is not broadcast")
-    parser.add_argument(
+    network = parser.add_argument_group("network")
+    network.add_argument("--wifi", metavar="SSID", help="network; the command prompts for its password")
+    network.add_argument("--wifi-country", default="", metavar="XX", help="two letters, required with --wifi")
+    network.add_argument("--wifi-hidden", action="store_true", help="its name is not broadcast")
+    network.add_argument(
         "--wifi-password-file", type=Path, metavar="FILE", help="instead of a prompt; readable only by you"
     )
     add_release_arguments(parser)

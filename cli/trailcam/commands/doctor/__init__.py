@@ -1,7 +1,6 @@
 """``trailcam doctor``: check this machine and name a cure for each fault; a page to paste into a report of a fault."""
 
 import argparse
-import os
 import sys
 import textwrap
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from trailcam.commands.doctor.checks import Check, State
 from trailcam.commands.doctor.machine_checks import check_machine
 from trailcam.commands.doctor.package_checks import check_packages
 from trailcam.json_records import json_line
+from trailcam.terminal import Kind, paint
 from trailcam_core.files.names import counted, printable
 from trailcam_core.network.secrets import mask_text
 from trailcam_edge.service.systemd_units import CONFIG_PATH
@@ -20,7 +20,7 @@ from trailcam_edge.service.systemd_units import CONFIG_PATH
 _CONFIG = Path("/", CONFIG_PATH)
 _CHECK_FAILED = 3
 _COLUMNS, _INDENT = 100, 24
-_COLOURS: dict[State, str] = {"ok": "32", "info": "0", "warning": "33", "fault": "31"}
+_KINDS: dict[State, Kind] = {"ok": "good", "warning": "doubtful", "fault": "bad"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json_line({"schema": 1, "checks": [_safe(check) for check in checks]}))
     else:
-        print("\n".join(_lines(checks, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))))
+        print("\n".join(_lines(checks)))
     return _CHECK_FAILED if any(check.state == "fault" for check in checks) else 0
 
 
@@ -47,12 +47,12 @@ def _safe(check: Check) -> dict[str, str | None]:
     return {name: None if value is None else mask_text(str(value)) for name, value in asdict(check).items()}
 
 
-def _lines(checks: Iterable[Check], colour: bool) -> Iterable[str]:
+def _lines(checks: Iterable[Check]) -> Iterable[str]:
     counts = {"warning": 0, "fault": 0}
     for check in checks:
         state = f"{check.state:<8}"
-        if colour:
-            state = f"\x1b[{_COLOURS[check.state]}m{state}\x1b[0m"
+        if check.state in _KINDS:
+            state = paint(state, _KINDS[check.state], sys.stdout)
         for number, line in enumerate([*_wrap(check.text), *(_wrap(check.cure) if check.cure is not None else ())]):
             yield f"{state} {check.name:<15}{line}" if number == 0 else f"{'':<{_INDENT}}{line}"
         if check.state in counts:

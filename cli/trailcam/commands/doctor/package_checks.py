@@ -21,6 +21,7 @@ _PARTS = {  # extra: the packages whose presence shows it
     "export": ("tensorflow", "tf2onnx", "onnx"),
     "deploy": ("cryptography",),
     "mqtt": ("paho-mqtt",),
+    "clips": ("av",),
     "report": ("matplotlib",),
     "parquet": ("pyarrow",),
     "heif": ("pi-heif", "pillow"),

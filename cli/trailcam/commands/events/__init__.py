@@ -41,26 +41,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--store", type=Path, default=DEFAULT_FOLDER, metavar="DIR", help=f"the event store (default {DEFAULT_FOLDER})"
     )
-    parser.add_argument("--label", metavar="LABEL", help="only visits with this label")
+    chosen = parser.add_argument_group("which events")
+    chosen.add_argument("--label", metavar="LABEL", help="only visits with this label")
     when = 'a date or time, or an age such as "24h" or "7d"'
-    parser.add_argument("--since", type=_time, metavar="TIME", help=f"only events that started at or after: {when}")
-    parser.add_argument("--until", type=_time, metavar="TIME", help="only events that started before")
-    parser.add_argument("--station", metavar="NAME", help="only visits of this station, for cards that were read")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="only the last N")
-    parser.add_argument("--blind", action="store_true", help="list blind times and their reasons")
-    answers = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--since", type=_time, metavar="TIME", help=f"only events that started at or after: {when}")
+    chosen.add_argument("--until", type=_time, metavar="TIME", help="only events that started before")
+    chosen.add_argument("--station", metavar="NAME", help="only visits of this station, for cards that were read")
+    chosen.add_argument("--limit", type=_positive, metavar="N", help="only the last N")
+    answers = chosen.add_mutually_exclusive_group()
     answers.add_argument("--reviewed", action="store_true", help="only visits with a review")
     answers.add_argument("--unreviewed", action="store_true", help="only visits without a review")
-    parser.add_argument(
+    chosen.add_argument("--blind", action="store_true", help="instead of visits: blind times and their reasons")
+    results = parser.add_argument_group("results (a table, or one of these)")
+    form = results.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object per event")
+    form.add_argument("--csv", action="store_true", help="print one CSV row per event")
+    form.add_argument("--camtrap-dp", type=Path, metavar="FILE.zip", help="write a Camera Trap Data Package")
+    results.add_argument(
         "--accuracy",
         action="store_true",
         help="state how often each bundle was right, from reviewed random visits; also with --json",
     )
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print one JSON object per event")
-    form.add_argument("--csv", action="store_true", help="print one CSV row per event")
-    form.add_argument("--camtrap-dp", type=Path, metavar="FILE.zip", help="write a Camera Trap Data Package")
-    package = parser.add_argument_group("for --camtrap-dp")
+    _add_package_arguments(parser)
+
+
+def _add_package_arguments(parser: argparse.ArgumentParser) -> None:
+    package = parser.add_argument_group("with --camtrap-dp")
     package.add_argument("--latitude", type=float, metavar="DEGREES", help="WGS84, of the camera of this machine")
     package.add_argument("--longitude", type=float, metavar="DEGREES", help="WGS84, of the camera of this machine")
     package.add_argument(
@@ -68,15 +74,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     package.add_argument("--contributor", metavar="NAME", help="name of the contact; required")
     package.add_argument("--project", default="Camera trap project", metavar="TITLE", help="title of the project")
-    package.add_argument("--sampling-design", choices=SAMPLING_DESIGNS, default="opportunistic", metavar="DESIGN")
+    package.add_argument(
+        "--sampling-design",
+        choices=SAMPLING_DESIGNS,
+        default="opportunistic",
+        metavar="DESIGN",
+        help=f"how the cameras were placed: {', '.join(SAMPLING_DESIGNS)} (opportunistic)",
+    )
     package.add_argument("--licence", metavar="NAME", help='for data and pictures, such as "CC-BY-4.0"')
     package.add_argument(
         "--taxa", type=Path, metavar="FILE.toml", help='scientific names: squirrel = "Sciurus vulgaris"'
     )
     package.add_argument("--camera-id", metavar="ID", help="the camera, such as its serial number")
     package.add_argument("--deployment-id", metavar="ID", help="default: made of location, camera and coordinates")
-    package.add_argument("--location-id", metavar="ID")
-    package.add_argument("--location-name", metavar="NAME")
+    package.add_argument("--location-id", metavar="ID", help="the place, if it has a number of its own")
+    package.add_argument("--location-name", metavar="NAME", help="the place, in words")
     package.add_argument(
         "--uncertainty", type=_positive, metavar="METRES", help="uncertainty of the coordinates, if rounded"
     )

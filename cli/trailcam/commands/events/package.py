@@ -53,7 +53,8 @@ def write_package(
     )
     cameras = f", {summary.deployments} deployments" if summary.deployments > 1 else ""
     observations, pictures = counted(summary.observations, "observation"), counted(summary.media, "picture")
-    print(f"{arguments.camtrap_dp}: {observations}, {pictures}{cameras}.")
+    clips = f", {counted(summary.clips, 'clip')}" if summary.clips else ""
+    print(f"{arguments.camtrap_dp}: {observations}, {pictures}{clips}{cameras}.")
     if summary.watched_s is not None:
         hours = f"{summary.watched_s / 3600:.2f} h"
         print(f"From first to last recording: {hours} in all." if stations else f"The camera watched {hours} in it.")

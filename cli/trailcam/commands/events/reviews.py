@@ -12,11 +12,20 @@ from trailcam_core.files.csv_text import csv_line
 from trailcam_core.files.names import FORMULA_STARTS, counted, printable
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import CSV_HEADER, EventRecord, Station, csv_row, event_json
-from trailcam_edge.store.reviews.accuracy import Precision, accuracy_json, measure_accuracy
+from trailcam_edge.store.reviews.accuracy import (
+    Missed,
+    Precision,
+    accuracy_json,
+    measure_accuracy,
+    measure_together,
+)
 from trailcam_edge.store.reviews.records import Standing, review_json, reviewed_label, standing
+from trailcam_edge.store.reviews.samples import quiet_moments
 from trailcam_edge.store.reviews.tables import count_reviews, random_sample, reviews_of
+from trailcam_edge.store.reviews.weeks import by_week, drift_json, drift_words, find_drift, week_json
 
 _BATCH = 500
+_NO_MOMENT = "not known: no random quiet moment has been reviewed (quiet_per_day in [collect])"
 _HEADER = ("review_verdict", "review_label", "reviewers", "review_disputed", "review_time")
 _NO_REVIEW = [""] * len(_HEADER)
 
@@ -49,12 +58,13 @@ def _csv_lines(found: Iterable[tuple[EventRecord, Standing | None]], stations: M
 
 
 def print_accuracy(reader: StoreReader, as_json: bool) -> None:
-    """Print how often each bundle was right.
+    """Print how often each bundle was right, what it missed, and the same by week.
 
     Raises:
-        DataError: no random visit has been reviewed.
+        DataError: neither a random visit nor a random quiet moment has been reviewed.
     """
-    bundles = measure_accuracy(random_sample(reader.connection))
+    sample, moments = random_sample(reader.connection, reader.timeline), quiet_moments(reader)
+    bundles = measure_accuracy(sample, moments)
     if not bundles:
         others = count_reviews(reader.connection)
         reason = f" The {others} reviews are of chosen visits, and not representative." if others else ""
@@ -69,10 +79,25 @@ def print_accuracy(reader: StoreReader, as_json: bool) -> None:
         print(f"{printable(bundle.bundle)}: reviewed random visits, 95 % intervals (Wilson)")
         for each in (*bundle.labels, bundle.together):
             print(f"  {printable(each.label or 'all labels'):<20}{_precision_words(each)}")
+        print(f"  {'missed animals':<20}{_missed_words(bundle.missed) or _NO_MOMENT}")
         left_out = {"disputed": bundle.disputed, "deleted": bundle.deleted, "unknown": bundle.unnamed}
         words = ", ".join(f"{count} {name}" for name, count in left_out.items() if count)
         if words:
             print(f"  left out: {words}")
+    weeks = by_week(sample, moments)
+    drifts = find_drift(weeks)
+    if as_json:
+        together = accuracy_json(measure_together(sample, moments)) | {"bundle": None}
+        found = {"weeks": [week_json(week) for week in weeks], "drift": [drift_json(drift) for drift in drifts]}
+        print(json_line(together | found))
+        return
+    print("By week, all bundles:")
+    for week in weeks:
+        missed = _missed_words(week.missed)
+        words = f"{_precision_words(week.together)}{f'; missed: {missed}' if missed else ''}"
+        print(f"  {week.name:<20}{words}  {printable(', '.join(week.bundles))}")
+    for drift in drifts:
+        print(drift_words(drift))
 
 
 def _with_reviews(reader: StoreReader, events: Iterator[EventRecord]) -> Iterator[tuple[EventRecord, Standing | None]]:
@@ -108,3 +133,10 @@ def _precision_words(found: Precision) -> str:
         return "no visit with a label"
     share = f"{found.right} of {found.number} right, {found.right / found.number:.0%}"
     return f"{share} ({found.low:.0%} to {found.high:.0%})"
+
+
+def _missed_words(found: Missed) -> str:
+    if not found.number:
+        return ""
+    share = f"{found.animals} of {found.number} random quiet moments show one, {found.animals / found.number:.1%}"
+    return f"{share} ({found.low:.1%} to {found.high:.1%})"

@@ -5,16 +5,24 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trailcam.commands.train.earlier import (
+    add_earlier_arguments,
+    given_earlier_options,
+    plan_retraining,
+    refuse_without_earlier,
+    run_name,
+    show_earlier,
+)
 from trailcam.commands.train.proposal import print_recipes, take_proposal
 from trailcam.logs import configure_logging
+from trailcam.process.child import continue_in_child, end_without_libraries
 from trailcam.process.native_log import quiet_native_log
 from trailcam.process.tensorflow_settings import prepare_tensorflow
-from trailcam.progress import terminal_progress
-from trailcam_core.errors import TrainError
+from trailcam.progress import job_progress
+from trailcam_core.errors import TrailcamError, TrainError
 from trailcam_core.jobs.progress import Progress
 
 if TYPE_CHECKING:
@@ -24,6 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 _INTERRUPTED = 130
+_LOST_HOST = (
+    "trailcam: another host of this training does not respond, and JAX's messages are above. The checkpoints of the "
+    'last finished epoch are kept: go on with "trailcam train --resume RUN" on every host.'
+)
 _DEVICES = Path("/dev")  # where the driver of NVIDIA puts one file for each GPU
 
 
@@ -33,61 +45,83 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", type=Path, nargs="?", metavar="DATA", help="folder with one folder of pictures per class"
     )
-    parser.add_argument(
+    recipe = parser.add_argument_group("recipe")
+    recipe.add_argument(
         "--recipe",
         metavar="NAME",
         help="network and settings (default: one that fits data and machine is proposed)",
     )
-    parser.add_argument("--recipes", action="store_true", help="list the recipes with their time and memory, and stop")
-    parser.add_argument("--yes", action="store_true", help="take the proposed recipe without a question")
-    parser.add_argument("--name", help="name of the run (default: the recipe and the time)")
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs (default: runs)"
-    )
-    parser.add_argument("--weights", metavar="PATH", help="backbone weights: a file, imagenet or none")
-    parser.add_argument(
+    recipe.add_argument("--recipes", action="store_true", help="list the recipes with their time and memory, and stop")
+    recipe.add_argument("--yes", action="store_true", help="take the proposed recipe without a question")
+    recipe.add_argument("--weights", metavar="PATH", help="backbone weights: a file, imagenet or none")
+    recipe.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
         help="another setting of the recipe, as recipe.toml names it: batch_size=16, phases.whole.epochs=5; repeatable",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, metavar="N", help="seed of split, order, initial weights and augmentation")
-    parser.add_argument(
+    recipe.add_argument("--teacher", metavar="RUN[,RUN]", help="a stronger run to learn from; several are combined")
+    data = parser.add_argument_group("data")
+    data.add_argument("--seed", type=int, metavar="N", help="seed of split, order, initial weights and augmentation")
+    data.add_argument(
         "--label-map",
         metavar="MAP",
         help="animals10, none, or a TOML file of folder = label (default: detected from the folders)",
     )
-    parser.add_argument("--split", type=Path, metavar="FILE", help="reuse this split.csv instead of making a new split")
-    parser.add_argument(
+    data.add_argument("--split", type=Path, metavar="FILE", help="reuse this split.csv instead of making a new split")
+    data.add_argument(
         "--group-by",
         metavar="WHAT",
         help="keep pictures of one camera together: folder (DATA/class/camera/), or a CSV file of file and group",
     )
-    parser.add_argument(
+    data.add_argument(
         "--others", type=Path, metavar="DIR", help="out-of-distribution pictures, to tune and evaluate 'unknown'"
     )
-    parser.add_argument(
+    data.add_argument(
         "--negatives", type=Path, metavar="DIR",
         help="pictures without any of the classes: empty scenes, things, and other animals below animals/KIND/; adds "
         'the classes "nothing" and "other animal", and crops of all as a camera sees them',
     )  # fmt: skip
-    parser.add_argument("--teacher", metavar="RUN[,RUN]", help="a stronger run to learn from; several are combined")
-    parser.add_argument(
+    folder = parser.add_argument_group("run")
+    folder.add_argument("--name", help="name of the run (default: the recipe and the time)")
+    folder.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs (default: runs)"
+    )
+    folder.add_argument(
         "--hosts", choices=("keras", "auto"), default="keras",
         help="who starts several hosts: the variables of Keras (default), or also Slurm and Open MPI",
     )  # fmt: skip
-    parser.add_argument("--resume", type=Path, metavar="RUN", help="resume an interrupted training")
+    folder.add_argument("--resume", type=Path, metavar="RUN", help="resume an interrupted training")
+    add_earlier_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, or resume a training, and print the result."""
     configure_logging()
     prepare_tensorflow()
+    from trailcam_train.fitting.launcher import find_launcher
+
+    launcher = find_launcher(os.environ, arguments.hosts == "auto")
+    several = launcher is not None and launcher.count > 1
+    if several and (code := continue_in_child(_LOST_HOST)) is not None:
+        return code
+    try:
+        code = _run(arguments)
+    except (TrailcamError, OSError):
+        if several:
+            end_without_libraries(1)  # JAX would wait for the others, who wait for this host, and then abort
+        raise
+    if several and code:
+        end_without_libraries(code)
+    return code
+
+
+def _run(arguments: argparse.Namespace) -> int:
     _wake_backend(arguments.hosts == "auto")
     if arguments.recipes:
         print_recipes(arguments.data, arguments.label_map)
         return 0
     train = _plan_resume(arguments) if arguments.resume else _plan_start(arguments)
     try:
-        with terminal_progress() as progress:
+        with job_progress() as progress:
             finished = train.begin(progress)
     except KeyboardInterrupt:
         _print_resume_command(train.run)
@@ -126,6 +160,9 @@ def _report_idle_gpus(backend: str) -> None:
     from trailcam_train.models.runtime import has_gpu
 
     gpus = len([path for path in _DEVICES.glob("nvidia*") if path.name.removeprefix("nvidia").isdecimal()])
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        gpus = min(gpus, len([name for name in chosen.split(",") if name.strip() not in ("", "-1")]))
     used = 0 if not has_gpu() else (gpus if backend == "jax" else 1)
     if gpus > used:
         cure = "KERAS_BACKEND=jax trains on all of them" if used else f"install a {backend} that supports them"
@@ -139,14 +176,15 @@ def _plan_start(arguments: argparse.Namespace) -> _Training:
 
     if arguments.data is None:
         raise TrainError('expected a folder of photographs, for example "trailcam train photos".')
+    if arguments.earlier is not None:
+        return _Training(*plan_retraining(arguments))
+    refuse_without_earlier(arguments)
     if arguments.recipe is None:
         chosen = take_proposal(arguments.data, arguments.label_map, arguments.yes)
     else:
         chosen = find_recipe(arguments.recipe)
     recipe = _adjust(chosen, arguments)
-    name = arguments.name or f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
-    if Path(name).name != name or name.startswith("."):
-        raise TrainError(f'--name {name}: expected a plain name; choose the folder with "--runs".')
+    name = run_name(arguments, recipe.name)
     request = TrainingRequest(
         data=arguments.data,
         recipe=recipe,
@@ -191,6 +229,7 @@ def _settled(arguments: argparse.Namespace) -> dict[str, object]:
         "--group-by": arguments.group_by,
         "--teacher": arguments.teacher,
         "--negatives": arguments.negatives,
+        **given_earlier_options(arguments),
     }
 
 
@@ -227,7 +266,8 @@ def _show(run: "Run") -> None:
     from trailcam_train.run.finish import judge_run
 
     test = run.metrics["test"]
-    worst = min(test["recall"], key=lambda label: float(test["recall"][label]))
+    tested = [label for label, row in test["per_class"].items() if row["n"]]
+    worst = min(tested, key=lambda label: float(test["recall"][label]))
     rule = run.metrics["reject"]
     print(f"run         {run.path}")
     print(
@@ -252,4 +292,5 @@ def _show(run: "Run") -> None:
     print(f"chance      {verdict.chance:.1%}: the accuracy of always answering {verdict.commonest}")
     for sentence in verdict.advice:
         print(f"advice      {sentence}")
+    show_earlier(run)
     print(f"next        {verdict.next_command}")

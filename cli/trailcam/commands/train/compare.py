@@ -4,6 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
+from trailcam.terminal import show_report
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam train compare``."""
@@ -30,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(comparison_record(comparison), ensure_ascii=False, indent=2))
     else:
-        print(render_comparison(comparison))
+        show_report(render_comparison(comparison).split("\n"))
     return 0
 
 

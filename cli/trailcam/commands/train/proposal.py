@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trailcam.terminal import show_report
 from trailcam_core.errors import TrainError
 from trailcam_core.report.tables import text_table
 
@@ -12,13 +13,14 @@ if TYPE_CHECKING:
     from trailcam_train.proposal.propose import Option, Proposal
     from trailcam_train.recipe.schema import Recipe
 
+_HEADING = 3  # line of the table's heading
 _EXAMPLE_PICTURES, _EXAMPLE_LABELS = 1000, 10  # of "--recipes" without DATA
 
 
 def print_recipes(data: Path | None, label_map: str | None) -> None:
     """Print every recipe with its time and memory, for ``data`` or for 1,000 pictures."""
     proposal = make_proposal(data, label_map)
-    print("\n".join(_describe(proposal, data)))
+    show_report(_describe(proposal, data), headings=(_HEADING,))
 
 
 def take_proposal(data: Path, label_map: str | None, yes: bool) -> "Recipe":
@@ -29,7 +31,8 @@ def take_proposal(data: Path, label_map: str | None, yes: bool) -> "Recipe":
         TrainError: nothing was taken: no terminal to ask and no ``--yes``, or the user refused.
     """
     proposal = make_proposal(data, label_map)
-    print("\n".join(_describe(proposal, data)), flush=True)
+    show_report(_describe(proposal, data), headings=(_HEADING,))
+    sys.stdout.flush()
     option = proposal.chosen if yes else _ask(proposal, data)
     print(f"\ntaken: {_command(option, data)}", flush=True)
     return option.recipe
@@ -64,8 +67,8 @@ def _describe(proposal: "Proposal", data: Path | None) -> list[str]:
         weights = f"{fetch / 1e6:.0f} MB" if fetch else ("ImageNet" if option.recipe.weights == "imagenet" else "none")
         cost = (_duration(option.training_s), _memory(option.memory_mb))
         rows.append((f"{number}", option.name, f"{size.width}x{size.height} px", weights, *cost))
-    summaries = ["", *(option.candidate.summary for option in proposal.options)]
-    table = [f"{line}  {summary}".rstrip() for line, summary in zip(_left(rows), summaries, strict=True)]
+    summaries = ["", *(f"   {option.candidate.summary}" for option in proposal.options)]
+    table = [line for pair in zip(_left(rows), summaries, strict=True) for line in pair if line]
     machine = proposal.machine
     cores = f"{machine.cores} core{'s' if machine.cores != 1 else ''}"
     gpu = "a GPU, which is faster than the times below" if machine.gpu else "no GPU"

@@ -21,6 +21,7 @@ from trailcam_archive.times.local import local_zone, recorded_at
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_edge.app.runner import Runner, RunnerParts, open_notifier
+from trailcam_edge.clips.settings import ClipSettings
 from trailcam_edge.config.camera_toml import Config, read_config
 from trailcam_edge.events import PERSON, UNKNOWN
 from trailcam_edge.live.settings import LiveSettings
@@ -38,21 +39,20 @@ _ZOOM_EVERY_S = 60.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam watch``."""
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="configuration file; command-line options override it, SIGHUP reloads it",
+    _add_camera_arguments(parser)
+    add_model_arguments(parser)
+    _add_recognition_arguments(parser)
+    results = parser.add_argument_group("results")
+    results.add_argument(
+        "--store", type=Path, metavar="DIR", help="store visits and pictures here, see trailcam events"
     )
-    parser.add_argument(
-        "--source",
-        metavar="SOURCE",
-        help='"demo" (default), a folder of pictures, a video file, picamera2, a USB camera (0 or /dev/video0), or an '
-        "rtsp:// or http:// address",
+    results.add_argument(
+        "--clips",
+        action="store_true",
+        help="store a short video of each visit as well, "
+        f"from {ClipSettings().before_s:g} s before it, {ClipSettings().longest_s:g} s at most; needs PyAV",
     )
-    add_source_file_argument(parser)
-    parser.add_argument("--store", type=Path, metavar="DIR", help="store visits and pictures here, see trailcam events")
-    parser.add_argument(
+    results.add_argument(
         "--live",
         nargs="?",
         const=LiveSettings().address,
@@ -60,27 +60,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"serve a page with pictures, visits and health ({LiveSettings().address}); other addresses "
         "than loopback need a token",
     )
-    add_model_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object per frame, visit and blind time")
-    parser.add_argument("--visits", action="store_true", help="print visits, not every frame")
-    parser.add_argument("--unknown", action="store_true", help="report unknown animals as visits too")
-    parser.add_argument(
-        "--motion",
-        action=argparse.BooleanOptionalAction,
-        help="classify crops of what moves (default), or every frame as a whole",
+    results.add_argument("--visits", action="store_true", help="print visits, not every frame")
+    results.add_argument("--json", action="store_true", help="print one JSON object per frame, visit and blind time")
+    add_logging_arguments(results)
+
+
+def _add_camera_arguments(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_argument_group("source")
+    source.add_argument(
+        "--source",
+        metavar="SOURCE",
+        help='"demo" (default), a folder of pictures, a video file, picamera2, a USB camera (0 or /dev/video0), or an '
+        "rtsp:// or http:// address",
     )
-    parser.add_argument(
-        "--zoom",
-        type=float,
-        nargs="?",
-        const=_ZOOM_EVERY_S,
-        metavar="SECONDS",
-        help=f"while nothing moves, classify the most conspicuous part of the frame this often ({_ZOOM_EVERY_S:g}); "
-        'off by default; needs a bundle of "trailcam export --zoom"',
+    add_source_file_argument(source)
+    source.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="configuration file; command-line options override it, SIGHUP reloads it",
     )
-    parser.add_argument("--rate", type=float, metavar="HZ", help="maximum number of frames to classify per second")
+    source.add_argument("--fast", action="store_true", help="read every frame of a video file, as fast as possible")
     camera = parser.add_argument_group("camera")
-    camera.add_argument("--fast", action="store_true", help="read every frame of a video file, as fast as possible")
     camera.add_argument("--flip", action="store_true", help="mirror left to right")
     camera.add_argument("--rotate", type=int, choices=ROTATIONS_DEG, help="rotate clockwise, in degrees")
     camera.add_argument(
@@ -89,7 +90,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     camera.add_argument("--picture-size", type=_size, metavar="WxH", help="size of stored pictures (1920x1080)")
     camera.add_argument("--fps", type=float, metavar="HZ", help="frame rate to request from the camera")
     camera.add_argument("--focus", type=float, metavar="METRES", help="fixed focus (default: autofocus, if available)")
-    add_logging_arguments(parser)
+
+
+def _add_recognition_arguments(parser: argparse.ArgumentParser) -> None:
+    recognition = parser.add_argument_group("recognition")
+    recognition.add_argument("--rate", type=float, metavar="HZ", help="maximum number of frames to classify per second")
+    recognition.add_argument(
+        "--motion",
+        action=argparse.BooleanOptionalAction,
+        help="classify crops of what moves (default), or every frame as a whole",
+    )
+    recognition.add_argument(
+        "--zoom",
+        type=float,
+        nargs="?",
+        const=_ZOOM_EVERY_S,
+        metavar="SECONDS",
+        help=f"while nothing moves, classify the most conspicuous part of the frame this often ({_ZOOM_EVERY_S:g}); "
+        'off by default; needs a bundle of "trailcam export --zoom"',
+    )
+    recognition.add_argument("--unknown", action="store_true", help="report unknown animals as visits too")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -175,6 +195,8 @@ def _configure(arguments: argparse.Namespace) -> Config:
             changed["watch"] = replace(config.watch, rate_hz=arguments.rate)
         if arguments.store is not None:
             changed["store"] = replace(config.store or StoreSettings(), folder=arguments.store)
+        if arguments.clips:
+            changed["clips"] = config.clips or ClipSettings()
         if arguments.live is not None:
             changed["live"] = replace(config.live or LiveSettings(), address=arguments.live)
         config = replace(config, **changed)

@@ -30,7 +30,8 @@ async function follow() {
   for (;;) {
     if (document.hidden) { await pause(500); continue; }
     try {
-      const answer = await ask("/frame.jpg?viewer=" + viewer + "&after=" + after);
+      const small = innerWidth <= 640 ? "&small=1" : "";
+      const answer = await ask("/frame.jpg?viewer=" + viewer + "&after=" + after + small);
       if (answer.status === 200) {
         const shown = JSON.parse(answer.headers.get("X-Trailcam"));
         const address = URL.createObjectURL(await answer.blob());

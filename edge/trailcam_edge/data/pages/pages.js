@@ -40,7 +40,7 @@ function noAnswer() {
 }
 
 document.addEventListener("keydown", event => {
-  if (event.ctrlKey || event.metaKey || event.altKey || /^(SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || /^(SELECT|TEXTAREA|VIDEO)$/.test(event.target.tagName)) return;
   if (event.target.tagName === "INPUT" && event.target.type !== "checkbox") return;
   const go = { ArrowLeft: "a.newer", ArrowRight: "a.older", j: "a.older", k: "a.newer" }[event.key];
   const found = go ? document.querySelector("main " + go) : document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);

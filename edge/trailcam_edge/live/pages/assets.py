@@ -10,6 +10,7 @@ POLICY = "; ".join(
     (
         "default-src 'none'",
         "img-src 'self' blob: data:",
+        "media-src 'self'",
         "connect-src 'self'",
         "script-src 'self'",
         "style-src 'self'",

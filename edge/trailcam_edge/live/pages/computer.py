@@ -10,7 +10,7 @@ from trailcam_core.errors import DeviceError
 from trailcam_edge.live.pages.library import Library
 from trailcam_edge.live.state import ProgramState
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_database
+from trailcam_edge.store.open_database import CLIPS_FOLDER, DATABASE_FILE, PICTURES_FOLDER, open_database
 from trailcam_edge.store.reviews.records import NewReview
 from trailcam_edge.store.reviews.tables import Saved
 from trailcam_edge.store.settings import StoreSettings
@@ -74,6 +74,10 @@ class StoreReports:
     def visit_picture(self, visit_id: str) -> Path:
         """Return the path of a picture; it may be gone."""
         return self._folder / PICTURES_FOLDER / f"{visit_id}.jpg"
+
+    def visit_clip(self, visit_id: str) -> Path:
+        """Return the path of a clip; it may be gone."""
+        return self._folder / CLIPS_FOLDER / f"{visit_id}.mp4"
 
     def metrics(self) -> str:
         """Return no metrics."""

@@ -7,8 +7,9 @@ from trailcam_core.records import FieldError
 from trailcam_edge.live.pages.filters import VisitFilter
 from trailcam_edge.live.pages.library import Library, OneVisit
 from trailcam_edge.live.pages.markup import Child, Html, tag
-from trailcam_edge.live.pages.overviews import accuracy_table
-from trailcam_edge.live.pages.queues import QUEUES, is_drawn, next_in, waiting
+from trailcam_edge.live.pages.overviews import accuracy_table, week_table
+from trailcam_edge.live.pages.queues import samples
+from trailcam_edge.live.pages.queues.order import QUEUES, is_drawn, next_in, waiting
 from trailcam_edge.live.pages.review import (
     Form,
     Step,
@@ -25,7 +26,9 @@ from trailcam_edge.live.pages.review import (
 from trailcam_edge.live.pages.visits import visit_page
 from trailcam_edge.store.reviews.accuracy import measure_accuracy
 from trailcam_edge.store.reviews.records import MAX_NAME, NewReview
+from trailcam_edge.store.reviews.samples import quiet_moments
 from trailcam_edge.store.reviews.tables import Saved, known_labels, random_sample
+from trailcam_edge.store.reviews.weeks import by_week, find_drift
 
 _MAX_ID = 100
 
@@ -57,21 +60,31 @@ class Desk:
         """Return the content of the page with all queues."""
         with self._library().reading() as reader:
             counts = {name: waiting(reader, queue) if visitor.may_write else 0 for name, queue in QUEUES.items()}
-        return queues_page(counts, visitor)
+            quiet = samples.waiting_samples(reader) if visitor.may_write else dict.fromkeys(samples.NAMES, 0)
+        found = [(name, queue.words, queue.why, counts[name]) for name, queue in QUEUES.items()]
+        found[1:1] = [(name, *samples.NAMES[name][1:], number) for name, number in quiet.items()]
+        return queues_page(found, visitor)
 
     def accuracy(self) -> Children:
         """Return the content of the page that states how often the camera was right."""
         with self._library().reading() as reader:
-            return [accuracy_table(measure_accuracy(random_sample(reader.connection)))]
+            sample, moments = random_sample(reader.connection, reader.timeline), quiet_moments(reader)
+        weeks = by_week(sample, moments)
+        return [accuracy_table(measure_accuracy(sample, moments)), week_table(weeks, find_drift(weeks))]
 
     def first(self, name: str) -> str | None:
         """Return the address of the first visit of a queue, None if nothing is left."""
         with self._library().reading() as reader:
+            if name in samples.NAMES:
+                sample = samples.next_sample(reader, name)
+                return None if sample is None else f"/review/{name}/{sample.sample_id}"
             found = next_in(reader, QUEUES[name])
         return None if found is None else f"/review/{name}/{found.visit_id}"
 
     def visit(self, name: str, visit_id: str, query: Query, visitor: Visitor) -> Children | None:
-        """Return the content of the page of one visit of a queue, None if the visit is gone."""
+        """Return the content of the page of one visit or sample of a queue, None if it is gone."""
+        if name in samples.NAMES:
+            return self._sample(name, visit_id, query, visitor)
         library = self._library()
         one = library.visit(visit_id, VisitFilter())
         if one is None:
@@ -81,17 +94,29 @@ class Desk:
             labels = known_labels(reader.connection, self._writer().labels())
         after = f"/review/{name}/{found.visit_id}?from={visit_id}" if found is not None else f"/review?from={visit_id}"
         before = _former(query, f"/review/{name}")
-        steps = tag(
-            "nav",
-            tag("a", "Back", href=before, class_="newer") if before else tag("span", "Back", class_="newer off"),
-            tag("b", QUEUES[name].words),
-            tag("a", "Skip", href=after, class_="older"),
-            class_="steps",
-            aria_label="Visits to review",
-        )
+        steps = _steps(QUEUES[name].words, before, after)
         panel = answer_panel(one.event, labels, Step(name, after), visitor) if visitor.may_write else None
         ahead = None if found is None else tag("div", hidden=True, data_ahead=f"/views/{found.visit_id}.jpg")
         return [*visit_page(one, VisitFilter(), panel, done_note(*_done(query), before or after), steps), ahead]
+
+    def _sample(self, name: str, sample_id: str, query: Query, visitor: Visitor) -> Children | None:
+        with self._library().reading() as reader:
+            sample = samples.find_sample(reader, sample_id)
+            if sample is None:
+                return None
+            found = samples.next_sample(reader, name, sample_id) or samples.next_sample(reader, name)
+            labels = known_labels(reader.connection, self._writer().labels())
+        is_last = found is None or found.sample_id == sample_id
+        after = (
+            f"/review?from={sample_id}"
+            if found is None or is_last
+            else f"/review/{name}/{found.sample_id}?from={sample_id}"
+        )
+        before = _former(query, f"/review/{name}")
+        step = Step(samples.CHOSEN[name], after)
+        panel = samples.sample_panel(sample, labels, step, visitor) if visitor.may_write else None
+        steps = _steps(samples.NAMES[name][1], before, after)
+        return samples.sample_page(name, sample, done_note(*_done(query), before or after), steps, panel)
 
     def panel(self, one: OneVisit, chosen: VisitFilter, visitor: Visitor) -> Html | None:
         """Return the buttons for a visit that was found in a list."""
@@ -129,6 +154,22 @@ class Desk:
         """Take the answers that a form names back; return the address to go to."""
         self._writer().undo(parse_rows(form), visitor.name, visitor.place)
         return parse_after(form)
+
+
+def words_of(name: str) -> str:
+    """Return the words for a queue."""
+    return samples.NAMES[name][1] if name in samples.NAMES else QUEUES[name].words
+
+
+def _steps(words: str, before: str | None, after: str) -> Html:
+    return tag(
+        "nav",
+        tag("a", "Back", href=before, class_="newer") if before else tag("span", "Back", class_="newer off"),
+        tag("b", words),
+        tag("a", "Skip", href=after, class_="older"),
+        class_="steps",
+        aria_label="Visits to review",
+    )
 
 
 def parse_name(form: Form) -> str:

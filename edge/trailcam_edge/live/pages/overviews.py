@@ -8,7 +8,8 @@ from trailcam_edge.live.pages.filters import VisitFilter, name_of
 from trailcam_edge.live.pages.library import Day, Species
 from trailcam_edge.live.pages.markup import Child, Html, tag
 from trailcam_edge.live.pages.tiles import day_and_time, shot
-from trailcam_edge.store.reviews.accuracy import BundleAccuracy, Precision
+from trailcam_edge.store.reviews.accuracy import BundleAccuracy, Missed, Precision
+from trailcam_edge.store.reviews.weeks import Drift, Week, drift_words
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _LEVELS = 5  # shades of a day, by its share of the busiest one
@@ -69,12 +70,42 @@ def accuracy_table(bundles: Sequence[BundleAccuracy]) -> Html:
                 tag("tbody", [_accuracy_row(each) for each in (*bundle.labels, bundle.together)]),
                 class_="accuracy",
             ),
+            tag("p", _missed_words(bundle.missed)),
             class_="scroll",
         )
         for bundle in bundles
     ]
     note = "From reviewed random visits; the last column is the interval in which the true value is in 95 of 100 cases."
     return tag("section", tag("h1", "How right is it here"), tag("p", note, class_="soft"), tables)
+
+
+def week_table(weeks: Sequence[Week], drifts: Sequence[Drift]) -> Html | None:
+    """Return the same by week, with what differs beyond chance; None without any week."""
+    if not weeks:
+        return None
+    head = tag("tr", [tag("th", name, scope="col") for name in ("Week", "Right", "95 %", "Missed", "95 %", "Bundle")])
+    rows = [tag("tr", tag("th", week.name, scope="row"), [tag("td", text) for text in _cells(week)]) for week in weeks]
+    table = tag("table", tag("thead", head), tag("tbody", rows), class_="accuracy")
+    notes = [tag("p", drift_words(drift), role="note") for drift in drifts]
+    return tag("section", tag("h2", "By week"), notes, tag("div", table, class_="scroll"))
+
+
+def _cells(week: Week) -> tuple[str, ...]:
+    right, missed = week.together, week.missed
+    return (
+        f"{right.right} of {right.number}",
+        f"{right.low:.0%} to {right.high:.0%}" if right.number else "",
+        f"{missed.animals} of {missed.number}" if missed.number else "",
+        f"{missed.low:.1%} to {missed.high:.1%}" if missed.number else "",
+        ", ".join(week.bundles),
+    )
+
+
+def _missed_words(found: Missed) -> str:
+    if not found.number:
+        return "Missed animals: not known; no random quiet moment has been reviewed."
+    share = f"{found.animals / found.number:.1%} ({found.low:.1%} to {found.high:.1%})"
+    return f"Missed animals: {found.animals} of {found.number} random quiet moments show one, {share}."
 
 
 def _species(each: Species) -> Html:

@@ -9,7 +9,6 @@ from trailcam_core.records import FieldError
 from trailcam_edge.events import BLANK, UNKNOWN
 from trailcam_edge.live.pages.filters import name_of
 from trailcam_edge.live.pages.markup import Child, Html, tag
-from trailcam_edge.live.pages.queues import QUEUES
 from trailcam_edge.store.records import EventRecord
 from trailcam_edge.store.reviews.records import CHOSEN, MAX_NAME, VERDICTS, NewReview
 from trailcam_edge.store.reviews.tables import Saved
@@ -22,6 +21,7 @@ _LOCAL = re.compile(r"/(?:visits|review)[A-Za-z0-9/._~?&=%+-]{0,600}")
 _NAMED = {"confirmed": "Right", "nothing": "Nothing", "wrong": "Wrong", "deleted": "Delete"}
 
 Form = Mapping[str, Sequence[str]]
+Button = tuple[str, str, str, str | None]  # verdict, words, key and class
 
 
 @dataclass(frozen=True)
@@ -44,25 +44,45 @@ class Step:
 def answer_panel(event: EventRecord, labels: Sequence[str], step: Step, visitor: Visitor) -> Html:
     """Return the buttons for one visit; ``labels`` are the known ones, the likeliest first."""
     others = [label for label in labels if label.casefold() != event.label.casefold()]
-    named = [label for label in others if label not in (UNKNOWN, BLANK)][:_MAX_BUTTONS]
+    named = [label for label in others if label not in (UNKNOWN, BLANK)]
     first = (
-        None
-        if event.label in (UNKNOWN, BLANK)
-        else _button("confirmed", f"It is {name_of(event.label)}", "c", "primary wide")
+        None if event.label in (UNKNOWN, BLANK) else ("confirmed", f"It is {name_of(event.label)}", "c", "primary wide")
     )
+    rest = (("nothing", "Nothing there", "n", None), ("wrong", "Wrong", "w", None), ("deleted", "Delete", "d", None))
+    return answer_forms(event.visit_id, first, named, rest, labels, step, visitor)
+
+
+def answer_forms(
+    name: str,
+    first: Button | None,
+    named: Sequence[str],
+    rest: Sequence[Button],
+    labels: Sequence[str],
+    step: Step,
+    visitor: Visitor,
+) -> Html:
+    """Return the forms for one visit or sample.
+
+    Args:
+        name: of the visit or sample.
+        first: verdict, words, key and class of the likeliest answer.
+        named: labels that get a button.
+        rest: the other answers.
+        labels: those to type.
+        step: why it is reviewed, and what comes next.
+        visitor: who answers.
+    """
     fields = [
-        tag("input", type="hidden", name="visit", value=event.visit_id),
+        tag("input", type="hidden", name="visit", value=name),
         tag("input", type="hidden", name="chosen", value=step.chosen),
         tag("input", type="hidden", name="after", value=step.after),
     ]
     answers = tag(
         "form",
         fields,
-        first,
-        [_button(f"label:{label}", label, str(number)) for number, label in enumerate(named, 1)],
-        _button("nothing", "Nothing there", "n"),
-        _button("wrong", "Wrong", "w"),
-        _button("deleted", "Delete", "d"),
+        None if first is None else _button(*first),
+        [_button(f"label:{label}", label, str(number)) for number, label in enumerate(named[:_MAX_BUTTONS], 1)],
+        [_button(*each) for each in rest],
         method="post",
         action="/reviews",
         class_="answers",
@@ -131,20 +151,20 @@ def done_note(done: str, gone: str, here: str) -> Html | None:
     return tag("div", tag("span", f"{words} {_gone_words(gone)}", role="status"), undo, class_="done")
 
 
-def queues_page(counts: Mapping[str, int], visitor: Visitor) -> list[Child]:
-    """Return the content of the page with the queues."""
+def queues_page(queues: Sequence[tuple[str, str, str, int]], visitor: Visitor) -> list[Child]:
+    """Return the content of the page with the queues: name, words, reason and number of each."""
     rows = [
         tag(
             "li",
             tag(
                 "a",
-                tag("b", queue.words),
-                tag("span", queue.why, class_="soft"),
-                tag("span", f" {_count_words(counts[name])}"),
+                tag("b", words),
+                tag("span", why, class_="soft"),
+                tag("span", f" {_count_words(number)}"),
                 href=f"/review/{name}",
             ),
         )
-        for name, queue in QUEUES.items()
+        for name, words, why, number in queues
     ]
     name_form = tag(
         "form",

@@ -12,14 +12,15 @@ from urllib.parse import quote, unquote
 from trailcam_core.errors import DeviceError
 from trailcam_core.records import FieldError
 from trailcam_edge.live.pages.assets import POLICY, Assets
-from trailcam_edge.live.pages.desk import Desk, Query, Writer, note_of, parse_name
+from trailcam_edge.live.pages.desk import Desk, Query, Writer, note_of, parse_name, words_of
 from trailcam_edge.live.pages.filters import parse_day, parse_filter
 from trailcam_edge.live.pages.layout import Shell, login_page, message_page
 from trailcam_edge.live.pages.library import Library
 from trailcam_edge.live.pages.markup import tag
 from trailcam_edge.live.pages.now import camera_page, latest_tiles, now_page
 from trailcam_edge.live.pages.overviews import calendar_page, species_page
-from trailcam_edge.live.pages.queues import QUEUES
+from trailcam_edge.live.pages.queues import samples
+from trailcam_edge.live.pages.queues.order import QUEUES
 from trailcam_edge.live.pages.review import Visitor, parse_form, several_bar
 from trailcam_edge.live.pages.thumbnails import Thumbnails
 from trailcam_edge.live.pages.visits import visit_page, visits_page
@@ -29,8 +30,9 @@ from trailcam_edge.store.reviews.records import MAX_NAME
 HTML, JSON, TEXT, JPEG = "text/html; charset=utf-8", "application/json", "text/plain; charset=utf-8", "image/jpeg"
 _VISIT_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _PICTURE = re.compile(rf"/(pictures|thumbs|views)/({_VISIT_ID})\.jpg")
+_CLIP = re.compile(rf"/clips/({_VISIT_ID})\.mp4")
 _VISIT = re.compile(rf"/visits/({_VISIT_ID})")
-_QUEUE = re.compile(rf"/review/({'|'.join(QUEUES)})(?:/({_VISIT_ID}))?")
+_QUEUE = re.compile(rf"/review/({'|'.join((*QUEUES, *samples.NAMES))})(?:/({_VISIT_ID}))?")
 _NAME_COOKIE = re.compile(r"(?:^|;\s*)trailcam_reviewer=([^;]{1,300})")
 _GONE = ("This visit is gone", "It was deleted for space, or never was in this store.")
 _STRANGER = Visitor()
@@ -84,6 +86,9 @@ class Source(Protocol):
 
     def visit_picture(self, visit_id: str) -> Path | None:
         """Return the file with the picture of a visit, if there is one."""
+
+    def visit_clip(self, visit_id: str) -> Path | None:
+        """Return the file with the clip of a visit, if there is one."""
 
 
 class Pages:
@@ -148,6 +153,11 @@ class Pages:
             return self._message(503, "Nothing was saved", str(error))
         return Response(303, TEXT, b"", headers)
 
+    def clip(self, path: str) -> Path | None:
+        """Return the file of the clip at an address, None if the address is none of a clip; it may be gone."""
+        found = _CLIP.fullmatch(path)
+        return None if found is None else self._source.visit_clip(found[1])
+
     def visitor(self, may_write: bool, cookies: str | None, address: str) -> Visitor:
         """Return who asks."""
         found = _NAME_COOKIE.search(cookies or "")
@@ -192,7 +202,7 @@ class Pages:
         if visit_id is None:
             address = self._desk.first(name)
             if address is None:
-                return self._message(200, "Nothing left", f"{QUEUES[name].words}: every one has a review.", "Review")
+                return self._message(200, "Nothing left", f"{words_of(name)}: every one has a review.", "Review")
             return Response(303, TEXT, b"", {"Location": address})
         content = self._desk.visit(name, visit_id, query, visitor)
         if content is None:

@@ -33,12 +33,14 @@ def tile(
     """
     name, percent, when = name_of(event.label), f"{100 * event.confidence:.0f} %", clock_time(event.started)
     said = verdict_words(found)
-    words = ", ".join(filter(None, (name, percent, day_and_time(event.started), said or "not reviewed")))
+    has_clip = "with clip" if event.clip else ""
+    words = ", ".join(filter(None, (name, percent, day_and_time(event.started), has_clip, said or "not reviewed")))
     link = tag(
         "a",
         shot(event, f"/thumbs/{event.visit_id}.jpg", "" if number < _EAGER else "lazy"),
         tag("span", name, class_="name"),
         tag("span", percent, class_="score"),
+        tag("span", "clip", class_="has-clip") if has_clip else None,
         tag("time", when, datetime=iso_time(event.started.unix_s)),
         tag("span", said, class_="verdict", data_verdict=found.review.verdict) if found is not None else None,
         href=f"/visits/{event.visit_id}{chosen.query()}",

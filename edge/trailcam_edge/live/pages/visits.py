@@ -78,6 +78,7 @@ def visit_page(
         steps,
         message,
         tag("div", figure, tools, class_="stage"),
+        _clip(event, name),
         tag("section", tag("h2", "This visit"), _facts(event), class_="card"),
         _history(one.reviews),
         tag(
@@ -89,6 +90,27 @@ def visit_page(
         if len(strip) > 1
         else None,
     ]
+
+
+def _clip(event: EventRecord, name: str) -> Html | None:
+    """Return the player of a clip; nothing of it is fetched before it is started."""
+    if event.clip is None:
+        return None
+    before_s = -(event.clip_offset_s or 0.0)
+    words = f"It begins {before_s:.0f} s before the visit." if before_s >= 0.5 else "It begins with the visit."
+    player = tag(
+        "video",
+        src=f"/{event.clip}",
+        poster=f"/views/{event.visit_id}.jpg" if event.picture else None,
+        controls=True,
+        preload="none",
+        playsinline=True,
+        muted=True,
+        width=960,
+        height=540,
+        aria_label=f"Clip of {name}, {day_and_time(event.started)}, without sound",
+    )
+    return tag("section", tag("h2", "Clip"), player, tag("p", words, class_="soft"), class_="card")
 
 
 def _tiles(events: list[EventRecord], found: Visits, chosen: VisitFilter, select: bool) -> list[Html]:
@@ -180,6 +202,7 @@ def _facts(event: EventRecord) -> Html:
             ("Best frame", f"{100 * event.confidence:.1f} %"),
             ("Time to an answer", f"{event.latency_ms:.0f} ms"),
             ("Bundle", event.bundle),
+            ("Clip", tag("a", "download", href=f"/{event.clip}", download=True) if event.clip else None),
             ("Picture", tag("a", "whole picture", href=f"/pictures/{event.visit_id}.jpg") if event.picture else None),
         ]
     )

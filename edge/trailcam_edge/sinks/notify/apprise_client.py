@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Any
 
+from trailcam_edge.sinks.notify.picture import Attachments
 from trailcam_edge.sinks.worker import SinkError
 
 _IDLE_S = 60.0
@@ -41,14 +42,17 @@ class AppriseClient:
         """
         return bool(self._ask({"address": address})["result"] == "known")
 
-    def send(self, address: str, title: str, body: str, picture: bytes | None) -> None:
+    def send(self, address: str, title: str, body: str, files: Attachments) -> None:
         """Send a message.
 
         Raises:
             SinkError: it was not sent; the message names the status, and nothing of the address.
         """
-        encoded = None if picture is None else base64.b64encode(picture).decode("ascii")
-        found = self._ask({"address": address, "title": title, "body": body, "picture": encoded})
+        encoded = {
+            name: None if content is None else base64.b64encode(content).decode("ascii")
+            for name, content in (("picture", files.picture), ("clip", files.clip))
+        }
+        found = self._ask({"address": address, "title": title, "body": body} | encoded)
         if found["result"] == "unknown":
             raise SinkError("the address is of no service that Apprise knows.")
         if found["result"] != "sent":

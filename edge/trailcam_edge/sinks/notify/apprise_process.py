@@ -3,7 +3,8 @@
 Apprise loads some 140 services, which takes seconds and about 40 MB. In a separate process that happens only while
 messages are sent, takes nothing from the live loop, and a server that hangs is ended with it.
 
-    {"address": "ntfy://...", "title": "...", "body": "...", "picture": "BASE64" or null}  ->  {"result": "sent"}
+    {"address": "ntfy://...", "title": "...", "body": "...", "picture": "BASE64" or null, "clip": "BASE64" or null}
+    ->  {"result": "sent"}
 
 ``result`` is "sent", "failed" with ``status`` (of HTTP, 0 if unknown), or "unknown" for an address that Apprise does
 not know. Without ``body`` the address is only checked: "known". The first line is "ready", once Apprise is loaded.
@@ -16,6 +17,7 @@ import re
 import sys
 from typing import Any, TextIO
 
+_FILES = (("picture", "visit.jpg", "image/jpeg"), ("clip", "visit.mp4", "video/mp4"))
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 
 
@@ -42,11 +44,12 @@ def answer(request: dict[str, Any], statuses: _Statuses) -> dict[str, Any]:
         return {"result": "unknown"}
     if "body" not in request:
         return {"result": "known"}
-    attached = None
-    if request.get("picture") and service.attachment_support:
-        content = base64.b64decode(request["picture"])
-        picture = apprise.attachment.memory.AttachMemory(content=content, name="visit.jpg", mimetype="image/jpeg")
-        attached = apprise.AppriseAttachment(picture)
+    files = []
+    for key, name, kind in _FILES if service.attachment_support else ():
+        if request.get(key):
+            content = base64.b64decode(request[key])
+            files.append(apprise.attachment.memory.AttachMemory(content=content, name=name, mimetype=kind))
+    attached = apprise.AppriseAttachment(files) if files else None
     statuses.last = 0
     sent = service.notify(title=request["title"], body=request["body"], attach=attached)
     return {"result": "sent"} if sent else {"result": "failed", "status": statuses.last}

@@ -9,7 +9,7 @@ from trailcam_core.records import FieldError
 from trailcam_edge.store.records import EventRecord, iso_time
 
 NAMES = ("camera", "label", "kind", "time", "start", "percent", "confidence", "duration_s", "visit_id", "bundle")
-PICTURE = "picture_base64"
+PICTURE, CLIP = "picture_base64", "clip_base64"
 _PLACE = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 
@@ -19,7 +19,7 @@ def check_template(field: str, template: str, is_json: bool = False) -> None:
     Raises:
         FieldError: it has one.
     """
-    known = (*NAMES, PICTURE) if is_json else NAMES
+    known = (*NAMES, PICTURE, CLIP) if is_json else NAMES
     texts = _texts(json.loads(template)) if is_json else [template]
     for name in (name for text in texts for name in _PLACE.findall(text)):
         if name not in known:

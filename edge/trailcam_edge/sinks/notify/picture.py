@@ -1,9 +1,18 @@
-"""The picture of a message: small enough for a thin link."""
+"""Picture and clip of a message: small enough for a thin link."""
 
 import logging
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Attachments:
+    """The files of a message: a JPEG, and an MP4; None if there is none."""
+
+    picture: bytes | None = field(default=None, repr=False)
+    clip: bytes | None = field(default=None, repr=False)
 
 
 def small_picture(path: Path, longest_px: int, quality: int) -> bytes | None:
@@ -33,3 +42,15 @@ def small_picture(path: Path, longest_px: int, quality: int) -> bytes | None:
     except (cv2.error, ValueError) as error:
         _log.warning("%s: cannot be sent with a message (%s).", path, error)
         return None
+
+
+def small_clip(path: Path, max_bytes: float) -> bytes | None:
+    """Return the content of a clip; None if it is gone, or larger than ``max_bytes``."""
+    try:
+        size = path.stat().st_size
+        if size <= max_bytes:
+            return path.read_bytes()
+    except OSError:
+        return None  # deleted meanwhile: the message is sent without it
+    _log.info("%s: %d bytes, more than clip_mb; the message is sent without it.", path, size)
+    return None

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from trailcam_core.files.secret_file import read_secret
 from trailcam_core.records import Choice, FieldError, Range
+from trailcam_edge.events import CLOSED
 from trailcam_edge.sinks.filters import FilterSettings
 from trailcam_edge.sinks.notify.message import check_template
 from trailcam_edge.sinks.settings import check_url
@@ -24,7 +25,8 @@ class NotifySettings(FilterSettings):
 
     After a message of a label, none of that label follows for ``quiet_min`` minutes; with ``first_of_day`` none until
     the next day. A message that cannot be sent for ``late_min`` is dropped. The longer side of the picture has
-    ``picture_px`` pixels, 0 sends none. ``keep_loaded`` keeps Apprise in memory between messages.
+    ``picture_px`` pixels, 0 sends none. ``clip_mb`` (of 1,000,000 bytes) sends the clip of a visit with ``closed``, if
+    it is not larger; 0 sends none. ``keep_loaded`` keeps Apprise in memory between messages.
     """
 
     addresses: tuple[str, ...] = field(default=(), repr=False)  # any part of one may be a token
@@ -40,6 +42,7 @@ class NotifySettings(FilterSettings):
     first_of_day: bool = False
     late_min: Annotated[float, Range(1, 43_200)] = 1440.0
     picture_px: Annotated[int, Range(0, 4096)] = 640
+    clip_mb: Annotated[float, Range(0, 50)] = 0.0
     keep_loaded: bool = False
     picture_quality: Annotated[int, Range(1, 100)] = 75
     timeout_s: Annotated[float, Range(0.1, 600)] = 20.0
@@ -58,6 +61,8 @@ class NotifySettings(FilterSettings):
         for name in ("title", "text"):
             check_template(name, getattr(self, name))
         self._check_template()
+        if self.clip_mb and self.only_when != CLOSED:
+            raise FieldError("clip_mb", 'clip_mb needs only_when = "closed": a clip is made while the visit is open')
 
     def _check_template(self) -> None:
         is_json = self.url is not None and self.body == JSON

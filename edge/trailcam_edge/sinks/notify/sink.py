@@ -10,8 +10,8 @@ from uuid import uuid4
 from trailcam_edge.sinks.filters import Memory, is_quiet, read_memory
 from trailcam_edge.sinks.http_post import HttpPost
 from trailcam_edge.sinks.notify.apprise_client import AppriseClient
-from trailcam_edge.sinks.notify.message import PICTURE, fill, fill_json, values_of
-from trailcam_edge.sinks.notify.picture import small_picture
+from trailcam_edge.sinks.notify.message import CLIP, PICTURE, fill, fill_json, values_of
+from trailcam_edge.sinks.notify.picture import Attachments, small_clip, small_picture
 from trailcam_edge.sinks.notify.settings import JSON, NotifySettings
 from trailcam_edge.sinks.webhook import event_key
 from trailcam_edge.sinks.worker import SinkError, SinkRejectedError
@@ -21,7 +21,7 @@ from trailcam_edge.store.records import EventRecord, sink_json
 class Sender(Protocol):
     """One kind of destination."""
 
-    def send(self, event: EventRecord, picture: bytes | None) -> None:
+    def send(self, event: EventRecord, files: Attachments) -> None:
         """Send a message.
 
         Raises:
@@ -86,11 +86,13 @@ class NotifySink:
         ended_s = event.ended.unix_s if event.ended.known else None
         if ended_s is not None and time.time() - ended_s > settings.late_min * 60:
             raise SinkRejectedError(f"it could not be sent for {settings.late_min:g} min.")
-        picture = None
+        picture = clip = None
         if settings.picture_px and event.picture is not None:
             path = self._store_folder / event.picture
             picture = small_picture(path, settings.picture_px, settings.picture_quality)
-        self._sender.send(event, picture)
+        if settings.clip_mb and event.clip is not None:
+            clip = small_clip(self._store_folder / event.clip, settings.clip_mb * 1e6)
+        self._sender.send(event, Attachments(picture, clip))
         self._memory = self._memory.add(event)
 
     def refresh(self) -> None:
@@ -118,7 +120,7 @@ class AppriseSender:
         self._pending: tuple[str, set[int]] = ("", set())
         self._checked = False
 
-    def send(self, event: EventRecord, picture: bytes | None) -> None:
+    def send(self, event: EventRecord, files: Attachments) -> None:
         """Send a message to every address that has not got it yet.
 
         Raises:
@@ -134,7 +136,7 @@ class AppriseSender:
             if position in self._pending[1]:
                 continue
             try:
-                self._client.send(address, title, body, picture)
+                self._client.send(address, title, body, files)
             except SinkError as error:
                 problems.append(f"address {position + 1} of {len(self._addresses)}: {error}")
             else:
@@ -173,7 +175,7 @@ class FormSender:
         self._settings = settings
         self._post = post
 
-    def send(self, event: EventRecord, picture: bytes | None) -> None:
+    def send(self, event: EventRecord, files: Attachments) -> None:
         """Post the message.
 
         Raises:
@@ -183,7 +185,9 @@ class FormSender:
         values = values_of(event, self._settings.camera)
         headers = {"Idempotency-Key": event_key(event)}
         if self._settings.body == JSON:
-            body = fill_json(self._settings.template, values | {PICTURE: _base64(picture)})
+            body = fill_json(
+                self._settings.template, values | {PICTURE: _base64(files.picture), CLIP: _base64(files.clip)}
+            )
             self._post.send(body, headers | {"Content-Type": "application/json"})
             return
         fields = {
@@ -192,7 +196,7 @@ class FormSender:
             "event": json.dumps(sink_json(event), ensure_ascii=False),
         }
         boundary = uuid4().hex
-        body = multipart(fields, picture, boundary)
+        body = multipart(fields, files, boundary)
         self._post.send(body, headers | {"Content-Type": f"multipart/form-data; boundary={boundary}"})
 
     def refresh(self) -> None:
@@ -202,17 +206,21 @@ class FormSender:
         """Do nothing: no connection is kept open."""
 
 
-def multipart(fields: dict[str, str], picture: bytes | None, boundary: str) -> bytes:
-    """Return a form with text fields and the file ``picture``, as RFC 7578 has it."""
+def multipart(fields: dict[str, str], files: Attachments, boundary: str) -> bytes:
+    """Return a form with text fields and the files ``picture`` and ``clip``, as RFC 7578 has it."""
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'.encode()
         for name, text in fields.items()
     ]
-    if picture is not None:
-        head = 'Content-Disposition: form-data; name="picture"; filename="visit.jpg"\r\nContent-Type: image/jpeg'
-        parts.append(f"--{boundary}\r\n{head}\r\n\r\n".encode() + picture + b"\r\n")
+    for name, file, kind, content in (
+        ("picture", "visit.jpg", "image/jpeg", files.picture),
+        ("clip", "visit.mp4", "video/mp4", files.clip),
+    ):
+        if content is not None:
+            head = f'Content-Disposition: form-data; name="{name}"; filename="{file}"\r\nContent-Type: {kind}'
+            parts.append(f"--{boundary}\r\n{head}\r\n\r\n".encode() + content + b"\r\n")
     return b"".join(parts) + f"--{boundary}--\r\n".encode()
 
 
-def _base64(picture: bytes | None) -> str | None:
-    return None if picture is None else base64.b64encode(picture).decode("ascii")
+def _base64(content: bytes | None) -> str | None:
+    return None if content is None else base64.b64encode(content).decode("ascii")

@@ -1,4 +1,4 @@
-"""The folder of pictures: each is complete or absent, and their total size is known without reading the disk."""
+"""Folders of pictures and clips: each file is complete or absent, and their total size is known without the disk."""
 
 import logging
 import os
@@ -55,11 +55,12 @@ def encode_jpeg(image: "Image", quality: int) -> bytes:
 
 
 class PictureFolder:
-    """The pictures of one store, by visit."""
+    """The pictures of one store, by visit, or its clips: files with another ``suffix``."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, suffix: str = _SUFFIX) -> None:
         """Name the folder; it is made by the first ``sweep``."""
         self.path = path
+        self._suffix = suffix
         self.bytes_on_disk = 0
 
     def place(self, visit_id: str) -> Path:
@@ -70,7 +71,7 @@ class PictureFolder:
         """
         if not _SAFE_NAME.fullmatch(visit_id):
             raise ValueError(f"visit_id is {visit_id[:120]!r}, expected 1 to 100 of A-Z a-z 0-9 . _ -, no dot in front")
-        return self.path / (visit_id + _SUFFIX)
+        return self.path / (visit_id + self._suffix)
 
     def write(self, visit_id: str, content: bytes) -> None:
         """Put a picture on the disk; it is durable when this returns.
@@ -119,9 +120,9 @@ class PictureFolder:
         found = set()
         with os.scandir(self.path) as entries:
             for entry in entries:
-                visit_id = entry.name.removesuffix(_SUFFIX)
+                visit_id = entry.name.removesuffix(self._suffix)
                 size_bytes = entry.stat(follow_symlinks=False).st_size
-                if entry.name.endswith(_SUFFIX) and known.get(visit_id) == size_bytes:
+                if entry.name.endswith(self._suffix) and known.get(visit_id) == size_bytes:
                     found.add(visit_id)
                     self.bytes_on_disk += size_on_disk(size_bytes)
                 elif not entry.is_dir(follow_symlinks=False):

@@ -2,7 +2,7 @@
 
 import heapq
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -16,37 +16,41 @@ class RetentionItem:
     size_bytes: int
 
 
-def choose_deletions(kept: Iterable[RetentionItem], needed_bytes: int, spare_per_label: int = 0) -> tuple[int, ...]:
+def choose_deletions(
+    kept: Iterable[RetentionItem], needed_bytes: int, spare_per_label: int = 0, last: Collection[int] = frozenset()
+) -> tuple[int, ...]:
     """Return the keys to delete, in the order of deletion, so that at least ``needed_bytes`` become free.
 
     The label with the most items left loses its oldest one, repeatedly, until enough is free. So no label loses an item
     while another has more left: a species that was seen twelve times keeps all twelve for as long as another has
-    thirteen. Ties are broken by the space taken, then by name.
+    thirteen. Ties are broken by the space taken, then by name. Items of ``last`` follow by the same rule, when no other
+    is left.
 
     Args:
         kept: all items, with unique keys.
         needed_bytes: 0 or less chooses noitem.
         spare_per_label: number of items of every label that are never chosen, even if too little becomes free.
+        last: keys of items that are chosen after all others.
     """
     groups: dict[str, deque[RetentionItem]] = defaultdict(deque)
-    for item in sorted(kept, key=lambda item: item.order):
+    for item in sorted(kept, key=lambda item: (item.key in last, item.order)):
         groups[item.label].append(item)
     space = {label: sum(item.size_bytes for item in group) for label, group in groups.items()}
-    heap = [(-len(group), -space[label], label) for label, group in groups.items()]
+    heap = [(group[0].key in last, -len(group), -space[label], label) for label, group in groups.items()]
     heapq.heapify(heap)
     chosen: list[int] = []
     freed_bytes = 0
     while freed_bytes < needed_bytes and heap:
-        label = heapq.heappop(heap)[2]
+        label = heapq.heappop(heap)[3]
         group = groups[label]
         if len(group) <= spare_per_label:
-            break  # the label with the most left has none to spare, so no label has
+            continue  # this label has none to spare
         oldest = group.popleft()
         chosen.append(oldest.key)
         freed_bytes += oldest.size_bytes
         space[label] -= oldest.size_bytes
         if group:
-            heapq.heappush(heap, (-len(group), -space[label], label))
+            heapq.heappush(heap, (group[0].key in last, -len(group), -space[label], label))
     return tuple(chosen)
 
 

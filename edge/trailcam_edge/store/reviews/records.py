@@ -8,7 +8,7 @@ from trailcam_core.records import FieldError, shown
 from trailcam_edge.store.records import iso_time
 
 Verdict = Literal["confirmed", "label", "nothing", "wrong", "deleted", "withdrawn"]
-Chosen = Literal["random", "unsure", "unknown", "rare", "list"]
+Chosen = Literal["random", "unsure", "unknown", "rare", "quiet", "list"]
 VERDICTS = get_args(Verdict)
 CHOSEN = get_args(Chosen)
 MAX_NAME = 80  # characters of a label or a reviewer

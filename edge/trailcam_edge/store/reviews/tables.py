@@ -4,16 +4,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from trailcam_edge.events import BLANK_LABELS
 from trailcam_edge.store.disk.checksums import CheckedConnection
 from trailcam_edge.store.reviews.accuracy import SampledVisit
 from trailcam_edge.store.reviews.records import NewReview, Review, Standing, standing
+from trailcam_edge.store.wall_time import Timeline
 
 _COLUMNS = "review_id, visit_id, reviewer, verdict, label, chosen, origin, reviewed_wall_s"
 _BATCH = 500  # values of one statement
+_QUIET = ""  # in place of the label of a sample
 _ANSWERED = "(SELECT 1 FROM answered a WHERE a.event_id = visits.event_id"
 # Conditions on a visit.
-REVIEWED = f"EXISTS {_ANSWERED})"
-UNREVIEWED = f"NOT EXISTS {_ANSWERED})"
+REVIEWED = "visits.reviewed = 1"
+UNREVIEWED = "visits.reviewed = 0"  # a column, so that indices know what is left to review
 DELETED = f"EXISTS {_ANSWERED} AND a.verdict = 'deleted')"
 CORRECTED = f"EXISTS {_ANSWERED} AND a.verdict IN ('label', 'nothing', 'wrong'))"
 DISPUTED = f"EXISTS {_ANSWERED} AND a.disputed)"
@@ -31,20 +34,22 @@ class Saved:
 
 
 def insert_reviews(connection: CheckedConnection, reviews: Sequence[NewReview], unix_s: float | None) -> Saved:
-    """Store answers; one for a visit that is gone is left out.
+    """Store answers for visits and samples; one for a visit that is gone is left out.
 
-    A label that differs from that of the event only by case confirms it.
+    A label that differs from that of the event only by case confirms it. To confirm a sample is to say "nothing".
     """
     stored: list[int] = []
     gone: list[str] = []
     for review in reviews:
-        row = connection.execute("SELECT label FROM visits WHERE visit_id = ?", (review.visit_id,)).fetchone()
-        if row is None:
+        seen = _label_of(connection, review.visit_id)
+        if seen is None:
             gone.append(review.visit_id)
             continue
         verdict, label = review.verdict, review.label
-        if label is not None and label.casefold() == str(row[0]).casefold():
+        if label is not None and label.casefold() == seen.casefold():
             verdict, label = "confirmed", None
+        if seen == _QUIET and (verdict == "confirmed" or (label or "").casefold() in BLANK_LABELS):
+            verdict, label = "nothing", None
         stored.append(
             _insert(
                 connection, (review.visit_id, review.reviewer, verdict, label, review.chosen, review.origin, unix_s)
@@ -102,17 +107,22 @@ def standings(connection: CheckedConnection) -> dict[str, Standing]:
     return found
 
 
-def random_sample(connection: CheckedConnection) -> list[SampledVisit]:
-    """Return the reviewed visits of the random sample; those whose row is gone are left out."""
+def random_sample(connection: CheckedConnection, timeline: Timeline | None = None) -> list[SampledVisit]:
+    """Return the reviewed visits of the random sample; those whose row is gone are left out.
+
+    Without a ``timeline`` their times are unknown.
+    """
     query = (
-        "SELECT visit_id, bundle, label FROM visits WHERE visit_id IN "  # noqa: S608 - constants
+        "SELECT visit_id, bundle, label, started_boot_id, started_monotonic_s FROM visits WHERE visit_id IN "  # noqa: S608 - constants
         f"(SELECT visit_id FROM reviews WHERE chosen = 'random') AND {connection.condition('visits')}"
     )
     rows = connection.execute(query).fetchall()
     found = reviews_of(connection, [row[0] for row in rows])
     return [
-        SampledVisit(bundle, label, standing(found[visit_id]))
-        for visit_id, bundle, label in rows
+        SampledVisit(
+            bundle, label, standing(found[visit_id]), None if timeline is None else timeline.resolve(*moment).unix_s
+        )
+        for visit_id, bundle, label, *moment in rows
         if any(review.chosen == "random" for review in found.get(visit_id, ()))
     ]
 
@@ -151,11 +161,23 @@ def _read(
     return (Review(*row) for row in connection.execute(query, values))
 
 
+def _label_of(connection: CheckedConnection, name: str) -> str | None:
+    """Return the label of a visit, an empty one for a sample, None if there is neither."""
+    row = connection.execute("SELECT label FROM visits WHERE visit_id = ?", (name,)).fetchone()
+    if row is not None:
+        return str(row[0])
+    is_sample = connection.execute("SELECT 1 FROM samples WHERE sample_id = ?", (name,)).fetchone() is not None
+    return _QUIET if is_sample else None
+
+
 def _note_standing(connection: CheckedConnection, visit_id: str) -> None:
-    """Bring the row of a visit in ``answered`` up to date."""
+    """Bring what is derived from the reviews of a visit or a sample up to date."""
     found = standing(reviews_of(connection, [visit_id]).get(visit_id, ()))
     event = "(SELECT event_id FROM visits WHERE visit_id = ?)"
     connection.execute(f"DELETE FROM answered WHERE event_id = {event}", (visit_id,))  # noqa: S608 - constant
+    flag = (int(found is not None), visit_id)
+    connection.execute("UPDATE visits SET reviewed = ?1 WHERE visit_id = ?2 AND reviewed != ?1", flag)
+    connection.execute("UPDATE samples SET reviewed = ?1 WHERE sample_id = ?2 AND reviewed != ?1", flag)
     if found is not None:
         query = (
             "INSERT INTO answered (event_id, verdict, disputed) SELECT event_id, ?, ? FROM visits WHERE visit_id = ?"

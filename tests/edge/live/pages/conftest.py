@@ -77,6 +77,9 @@ class Gate:
     def visit_picture(self, visit_id: str) -> Path | None:
         return self.folder / "pictures" / f"{visit_id}.jpg"
 
+    def visit_clip(self, visit_id: str) -> Path | None:
+        return self.folder / "clips" / f"{visit_id}.mp4"
+
     def text(self, path: str, status: int = 200, **query: str) -> str:
         """Return the page at an address."""
         answer = self.pages.answer(path, query)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from trailcam_edge.live.pages.filters import VisitFilter
-from trailcam_edge.live.pages.queues import QUEUES
+from trailcam_edge.live.pages.queues.order import QUEUES
 from trailcam_edge.live.pages.review import Visitor
 from trailcam_edge.store.reviews.records import NewReview
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from trailcam_edge.events import Clip
 from trailcam_edge.live.pages.assets import read_assets
 from trailcam_edge.live.pages.router import Pages
 
@@ -60,6 +61,19 @@ def test_a_visit_without_a_picture_says_why(gate: Gate) -> None:
     text = gate.text(f"/visits/{1:032x}")
     assert "no picture" in text
     assert "<img" not in text
+
+
+def test_a_visit_with_a_clip_plays_it(gate: Gate) -> None:
+    for number in (1, 2):
+        gate.store.add_visit(make_visit(number))
+    gate.store.add_clip(Clip(f"{1:032x}", b"video", -5.0, 12.0))
+    page = gate.text(f"/visits/{1:032x}")
+    assert f'<video src="/clips/{1:032x}.mp4" poster="/views/{1:032x}.jpg" controls preload="none"' in page
+    assert "It begins 5 s before the visit." in page
+    assert "<video" not in gate.text(f"/visits/{2:032x}")
+    assert gate.text("/visits").count("with clip") == 1
+    assert gate.pages.clip(f"/clips/{1:032x}.mp4") == gate.folder / "clips" / f"{1:032x}.mp4"
+    assert gate.pages.clip("/clips/../events.db") is None
 
 
 def test_a_visit_that_is_gone_is_a_page_of_its_own(gate: Gate) -> None:

@@ -15,8 +15,10 @@ import cv2
 import numpy as np
 import pytest
 
+from trailcam_edge.events import Clip
 from trailcam_edge.sinks.http_post import HttpPost
 from trailcam_edge.sinks.notify.apprise_client import AppriseClient
+from trailcam_edge.sinks.notify.picture import Attachments
 from trailcam_edge.sinks.notify.settings import NotifySettings
 from trailcam_edge.sinks.notify.sink import AppriseSender, FormSender, NotifySink
 from trailcam_edge.sinks.worker import SinkError, SinkWorker
@@ -125,14 +127,14 @@ def test_an_address_that_apprise_does_not_know_is_reported_at_the_start(start: S
 def test_a_sending_process_that_dies_is_started_again() -> None:
     client = AppriseClient(5.0, ("/bin/false",))
     with pytest.raises(SinkError, match="the sending process failed"):
-        client.send("ntfy://h/t", "t", "b", b"\xff" * 300_000)
+        client.send("ntfy://h/t", "t", "b", Attachments(b"\xff" * 300_000))
     client.close()
     echo = AppriseClient(
         5.0, ("/bin/sh", "-c", 'echo "{}"; while read -r line; do echo "{\\"result\\": \\"sent\\"}"; done')
     )
-    echo.send("ntfy://h/t", "t", "b", b"\xff" * 300_000)
+    echo.send("ntfy://h/t", "t", "b", Attachments(b"\xff" * 300_000))
     echo.close()
-    echo.send("ntfy://h/t", "t", "b", None)
+    echo.send("ntfy://h/t", "t", "b", Attachments())
     echo.close()
 
 
@@ -141,7 +143,7 @@ def test_an_idle_process_is_ended_unless_it_is_kept(monkeypatch: pytest.MonkeyPa
     script = 'echo "{}"; while read -r line; do echo "{\\"result\\": \\"sent\\"}"; done'
     for keep in (False, True):
         client = AppriseClient(5.0, ("/bin/sh", "-c", script), keep)
-        client.send("ntfy://h/t", "t", "b", None)
+        client.send("ntfy://h/t", "t", "b", Attachments())
         client.end_idle()
         assert (client._process is not None) is keep
         client.close()
@@ -181,6 +183,35 @@ def test_a_form_has_the_event_and_the_picture(ntfy: Ntfy, start: Start, add: Cal
     assert json.loads(parts["event"])["label"] == 'a "b" \r\n'  # type: ignore[arg-type]
     assert parts["picture"].startswith(b"\xff\xd8")  # type: ignore[union-attr]
     assert headers["Idempotency-Key"] == "v1-opened"
+
+
+@pytest.mark.parametrize(("clip_mb", "is_sent"), [(0.002, True), (0.0019, False), (0.0, False)])
+def test_a_form_has_the_clip_if_it_is_asked_for_and_small_enough(
+    ntfy: Ntfy, start: Start, add: Callable[..., None], store: EventStore, clip_mb: float, is_sent: bool
+) -> None:
+    add(1)
+    store.add_clip(Clip("v1", b"\0\0\0\x18ftyp" + bytes(1992), -5.0, 12.0))
+    add(1, kind="closed")
+    start(url=f"http://{ntfy.place}/hook", picture_px=0, only_when="closed", clip_mb=clip_mb)
+    wait_until(lambda: bool(ntfy.got))
+    _, headers, body = ntfy.got[0]
+    form = BytesParser().parsebytes(b"Content-Type: " + headers["Content-Type"].encode() + b"\r\n\r\n" + body)
+    parts = {part.get_param("name", header="content-disposition"): part for part in form.get_payload()}  # type: ignore[union-attr]
+    assert ("clip" in parts) is is_sent
+    if is_sent:
+        clip: Any = parts["clip"]
+        assert (clip.get_content_type(), clip.get_filename()) == ("video/mp4", "visit.mp4")
+        assert len(clip.get_payload(decode=True)) == 2000
+
+
+def test_apprise_attaches_the_clip(ntfy: Ntfy, start: Start, add: Callable[..., None], store: EventStore) -> None:
+    pytest.importorskip("apprise", reason="needs Apprise, the extra notify")
+    add(1)
+    store.add_clip(Clip("v1", b"\0\0\0\x18ftyp" + bytes(1992), -5.0, 12.0))
+    add(1, kind="closed")
+    worker, _ = start(addresses=(f"ntfy://{ntfy.place}/t",), picture_px=0, only_when="closed", clip_mb=3)
+    wait_until(lambda: worker.status().delivered == 1)
+    assert [len(body) for path, _, body in ntfy.got if "visit.mp4" in path] == [2000]
 
 
 def test_a_json_service_gets_its_own_form(ntfy: Ntfy, start: Start, add: Callable[..., None]) -> None:

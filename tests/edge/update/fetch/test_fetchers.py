@@ -1,23 +1,22 @@
 """Where releases come from, when what is there is odd."""
 
 import os
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from tests import loopback
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
 
 from trailcam_core.errors import UpdateError
 from trailcam_edge.update.fetch.fetchers import FolderFetcher, MinimumRateFetcher, PromptFetcher, open_source
 
 
-class Host(BaseHTTPRequestHandler):
+class Host(loopback.QuietHandler):
     """Sends 2,000 bytes, at once or one by one."""
 
-    def do_GET(self) -> None:
+    def answer(self) -> None:
         self.send_response(200)
         self.send_header("Content-Length", "2000")
         self.end_headers()
@@ -31,19 +30,11 @@ class Host(BaseHTTPRequestHandler):
         except OSError:
             pass  # the camera has left
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
-
 
 @pytest.fixture
 def host() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Host)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with loopback.serving(Host) as address:
+        yield address
 
 
 def test_a_host_that_drips_is_left_and_one_that_does_not_is_read(host: str) -> None:

@@ -1,4 +1,4 @@
-"""Which visit to review next: newest, random, unsure, unknown, rare. Queries over a store.
+"""Which visit to review next: random, unsure, unknown, rare, newest. Queries over a store.
 
 The identifier of a visit is random (32 hexadecimal digits), so the order of identifiers is a random order.
 A visit of that order is offered also if it was reviewed for another reason: what is hard
@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trailcam_edge.events import BLANK, UNKNOWN
+from trailcam_edge.store.disk.keeping import RARE_COUNT, RARE_FRACTION
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
 from trailcam_edge.store.reviews import tables
 from trailcam_edge.store.reviews.tables import IS_RANDOM
 
-_RARE_FRACTION = 0.01  # of all visits
-_RARE_COUNT = 5
 _MAX_COUNT = 100
 _MAX_SKIPPED = 20  # of the random order; a later visit was searched for, not drawn
 
@@ -32,7 +31,7 @@ class Queue:
 
 
 _PICTURED = "picture_bytes > 0"
-_FEW = f"max({_RARE_COUNT}, {_RARE_FRACTION} * (SELECT count(*) FROM visits))"  # noqa: S608 - constants
+_FEW = f"max({RARE_COUNT}, {RARE_FRACTION} * (SELECT count(*) FROM visits))"  # noqa: S608 - constants
 _RARE_LABELS = f"label IN (SELECT label FROM visits GROUP BY label HAVING count(*) <= {_FEW})"  # noqa: S608 - constants
 QUEUES: Mapping[str, Queue] = {
     "random": Queue(

@@ -1,0 +1,41 @@
+"""The form of a help text: titles, a width that is read easily, and a short usage where there are many options."""
+
+import argparse
+import shutil
+import textwrap
+
+Options = argparse._ActionsContainer  # a parser or a group of its options: both take add_argument
+_MAX_LISTED = 12  # options: the usage of more of them is longer than what it explains
+
+
+_MAX_COLUMNS = 100
+_NAMES_COLUMNS = 28  # options that are longer stand in a line of their own
+
+
+class HelpLines(argparse.HelpFormatter):
+    """Help of at most 100 columns; a paragraph of several lines, as examples are, keeps them."""
+
+    def __init__(self, prog: str) -> None:
+        width = min(shutil.get_terminal_size().columns, _MAX_COLUMNS) - 2
+        super().__init__(prog, max_help_position=_NAMES_COLUMNS, width=width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        parts = [part if "\n" in part else textwrap.fill(part, width) for part in text.split("\n\n")]
+        return textwrap.indent("\n\n".join(parts), indent)
+
+
+def shorten_usage(parser: argparse.ArgumentParser) -> None:
+    """Replace the usage of a command with many options by its arguments, required options and ``[OPTIONS]``."""
+    parser._positionals.title = "arguments"
+    shown = [action for action in parser._actions if action.help != argparse.SUPPRESS]
+    options = [action for action in shown if action.option_strings]
+    if len(options) <= _MAX_LISTED + 1:  # --help is no option to read about
+        return
+    words = [_argument(action) for action in shown if not action.option_strings]
+    words += [f"{action.option_strings[0]} {action.metavar}" for action in options if action.required]
+    parser.usage = " ".join(["%(prog)s", *words, "[OPTIONS]"])
+
+
+def _argument(action: argparse.Action) -> str:
+    name = str(action.metavar or action.dest)
+    return {"?": f"[{name}]", "*": f"[{name} ...]", "+": f"{name} [{name} ...]"}.get(str(action.nargs), name)

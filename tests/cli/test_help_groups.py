@@ -1,0 +1,66 @@
+"""Help that is read quickly: titles above options, a short usage, lines that fit the terminal."""
+
+import argparse
+import importlib
+import re
+
+import pytest
+
+from trailcam import main as front_door
+from trailcam.help.groups import shorten_usage
+from trailcam.logs import SafeParser
+
+NAMES = sorted([*front_door.COMMANDS, *front_door.ACTIONS])
+
+
+def _parser(name: str) -> SafeParser:
+    parser = SafeParser(prog=f"trailcam {name}")
+    importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}").add_arguments(parser)
+    return parser
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_many_options_stand_below_titles(name: str) -> None:
+    parser = _parser(name)
+    options = [action for action in parser._actions if action.option_strings]
+    plain = parser._optionals._group_actions
+    assert len(options) <= 13 or len(plain) <= 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_has_a_meaning(name: str) -> None:
+    actions = [a for a in _parser(name)._actions if not isinstance(a, argparse._SubParsersAction)]
+    assert [action.dest for action in actions if not action.help] == []
+
+
+@pytest.mark.parametrize(("terminal", "widest"), [("80", 80), ("300", 100)])
+@pytest.mark.parametrize("name", NAMES)
+def test_help_fits_the_terminal(
+    name: str, terminal: str, widest: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", terminal)
+    with pytest.raises(SystemExit):
+        front_door.main([*name.split(), "--help"])
+    above = capsys.readouterr().out.split("\nexamples:\n")[0]
+    assert max(map(len, above.splitlines())) <= widest
+
+
+def test_a_long_usage_names_what_is_required() -> None:
+    parser = _parser("deploy sdcard")
+    shorten_usage(parser)
+    assert parser.format_usage() == "usage: trailcam deploy sdcard MOUNT --hostname NAME [OPTIONS]\n"
+
+
+def test_a_short_usage_stays_whole() -> None:
+    parser = _parser("doctor")
+    shorten_usage(parser)
+    assert re.search(r"\[--config FILE\].*\[--json\]", parser.format_usage())
+
+
+def test_the_help_of_an_action_is_as_wide_as_that_of_its_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    with pytest.raises(SystemExit):
+        front_door.main(["release", "add", "--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 100

@@ -1,0 +1,83 @@
+"""Colour and width of a terminal: where there is none, the text is the text."""
+
+import io
+import os
+
+import pytest
+
+from trailcam import terminal
+from trailcam.terminal import has_colour, paint, show_report
+
+
+class _Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> _Screen:
+    """Standard output on a terminal of 80 columns with colours."""
+    shown = _Screen()
+    monkeypatch.setattr("sys.stdout", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(terminal.shutil, "get_terminal_size", lambda: os.terminal_size((80, 24)))
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("stream", "variables", "expected"),
+    [
+        (_Screen(), {"TERM": "xterm"}, True),
+        (_Screen(), {"TERM": "xterm", "NO_COLOR": ""}, True),
+        (_Screen(), {"TERM": "xterm", "NO_COLOR": "1"}, False),
+        (_Screen(), {"TERM": "dumb"}, False),
+        (_Screen(), {}, False),
+        (io.StringIO(), {"TERM": "xterm"}, False),
+    ],
+)
+def test_colour_is_for_a_terminal_whose_user_wants_it(
+    stream: io.StringIO, variables: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TERM", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert has_colour(stream) is expected
+    assert (paint("pass", "good", stream) == "pass") is not expected
+
+
+@pytest.mark.parametrize(
+    ("line", "painted"),
+    [
+        ("int8: pass: top-1 -0.1 points", "int8: \x1b[32mpass\x1b[0m: top-1 -0.1 points"),
+        ("int8: fail: NaN", "int8: \x1b[31mfail\x1b[0m: NaN"),
+        ("int8: inconclusive: few", "int8: \x1b[33minconclusive\x1b[0m: few"),
+        ("drift   +0.00% top-1: pass by the gate 'x'", "drift   +0.00% top-1: \x1b[32mpass\x1b[0m by the gate 'x'"),
+        ("warning: int8: odd", "\x1b[33mwarning\x1b[0m: int8: odd"),
+        ("Do not ship int8: bad.", "\x1b[31mDo not ship\x1b[0m int8: bad."),
+        ("passes of the fox: 3 fail", "passes of the fox: 3 fail"),
+    ],
+)
+def test_a_verdict_is_painted_where_it_stands_as_one(line: str, painted: str, screen: _Screen) -> None:
+    show_report([line])
+    assert screen.getvalue() == f"{painted}\n"
+
+
+def test_headings_are_bold_and_rows_are_never_wrapped(screen: _Screen) -> None:
+    row = "fox" + "  1" * 40
+    show_report(["label  n", row], headings=(0,))
+    assert screen.getvalue() == f"\x1b[1mlabel  n\x1b[0m\n{row}\n"
+
+
+def test_a_sentence_is_wrapped_below_its_text(screen: _Screen) -> None:
+    show_report(["advice      " + "more pictures " * 9])
+    lines = screen.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].startswith(" " * 12 + "more")
+
+
+def test_a_pipe_gets_the_lines_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "int8: pass: " + "words " * 40
+    show_report([line, "a"], headings=(1,))
+    assert capsys.readouterr().out == f"{line}\na\n"

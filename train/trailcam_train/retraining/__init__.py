@@ -1,0 +1,1 @@
+"""Taking an earlier run up: its labels, its pictures, its weights and its answers."""
