@@ -87,7 +87,7 @@ def _add_package_arguments(parser: argparse.ArgumentParser) -> None:
     )
     package.add_argument("--camera-id", metavar="ID", help="the camera, such as its serial number")
     package.add_argument("--deployment-id", metavar="ID", help="default: made of location, camera and coordinates")
-    package.add_argument("--location-id", metavar="ID", help="the place, if it has a number of its own")
+    package.add_argument("--location-id", metavar="ID", help="number or code of the place")
     package.add_argument("--location-name", metavar="NAME", help="the place, in words")
     package.add_argument(
         "--uncertainty", type=_positive, metavar="METRES", help="uncertainty of the coordinates, if rounded"

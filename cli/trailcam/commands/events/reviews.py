@@ -79,6 +79,7 @@ def print_accuracy(reader: StoreReader, as_json: bool) -> None:
         print(f"{printable(bundle.bundle)}: reviewed random visits, 95 % intervals (Wilson)")
         for each in (*bundle.labels, bundle.together):
             print(f"  {printable(each.label or 'all labels'):<20}{_precision_words(each)}")
+        print(f"  {'animals named':<20}{_precision_words(bundle.named)}, with those that were called unknown")
         print(f"  {'missed animals':<20}{_missed_words(bundle.missed) or _NO_MOMENT}")
         left_out = {"disputed": bundle.disputed, "deleted": bundle.deleted, "unknown": bundle.unnamed}
         words = ", ".join(f"{count} {name}" for name, count in left_out.items() if count)
@@ -94,8 +95,10 @@ def print_accuracy(reader: StoreReader, as_json: bool) -> None:
     print("By week, all bundles:")
     for week in weeks:
         missed = _missed_words(week.missed)
-        words = f"{_precision_words(week.together)}{f'; missed: {missed}' if missed else ''}"
-        print(f"  {week.name:<20}{words}  {printable(', '.join(week.bundles))}")
+        print(f"  {week.name:<20}{_precision_words(week.together)}  {printable(', '.join(week.bundles))}")
+        print(f"  {'':<20}animals named: {_precision_words(week.named)}")
+        if missed:
+            print(f"  {'':<20}missed animals: {missed}")
     for drift in drifts:
         print(drift_words(drift))
 
@@ -130,7 +133,7 @@ def _line(event: EventRecord, found: Standing | None) -> str:
 
 def _precision_words(found: Precision) -> str:
     if not found.number:
-        return "no visit with a label"
+        return "no visit"
     share = f"{found.right} of {found.number} right, {found.right / found.number:.0%}"
     return f"{share} ({found.low:.0%} to {found.high:.0%})"
 
