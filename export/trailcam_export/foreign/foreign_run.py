@@ -126,8 +126,8 @@ def _check_file(path: Path) -> None:
         raise ExportError(f"{path}: no such file. Name the .keras, .h5 or .onnx file of the trained model.")
     if path.suffix.lower() == ".tflite":
         raise ExportError(
-            f"{path}: a TFLite file is converted already. Name the Keras or ONNX model that it was made from, or run it "
-            'as it is: "trailcam classify --model FILE --labels FILE".'
+            f"{path}: a TFLite file is converted already. Name the Keras or ONNX model behind it, or run it as "
+            'it is: "trailcam classify --model FILE --labels FILE".'
         )
 
 
