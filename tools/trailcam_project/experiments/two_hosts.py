@@ -79,7 +79,7 @@ def train_here(data: Path, recipe_name: str, batch_size: int, runs: Path) -> dic
         "steps_core_s": ended_core - began_core,
         "pictures": (steps[1] - steps[0]) * batch_size,
         "whole_core_s": time.process_time(),
-        "losses": {**losses, "test_top1": run.metrics["test"]["top1"]["value"]},
+        "losses": {**losses, "test_top1": float(run.metrics["test"]["top1"])},
     }
 
 
