@@ -53,7 +53,7 @@ class ImportRules:
 
 @dataclass
 class ImportSummary:
-    """Numbers of an import: pictures by label ("" for empty scenes), missed, known, unsure, unreadable ones."""
+    """Numbers of an import: pictures by label ("" for empty scenes), and those left out, by reason."""
 
     added: Counter[str] = field(default_factory=Counter)
     known: int = 0
