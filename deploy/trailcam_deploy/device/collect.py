@@ -101,7 +101,6 @@ def _read(output: IO[bytes], folder: Path, budget_bytes: int, found: Collected, 
         limit = _MAX_DATABASE_BYTES if name == _DATABASE else budget_bytes - found.size_bytes
         if (name != _DATABASE and not _NAME.fullmatch(name)) or not 0 <= size <= limit:
             raise HostError(f"it sent {name[:100]!r} of {size} bytes, which no camera sends. Nothing of it was kept.")
-<<<<<<< HEAD
         place = folder / _INCOMING / name if name == _DATABASE else folder / name
         make_folder(place.parent)
         if not _write(output, place, size, found.moved):
@@ -111,15 +110,8 @@ def _read(output: IO[bytes], folder: Path, budget_bytes: int, found: Collected, 
             place.rename(folder / name)
             shutil.rmtree(place.parent)
         else:
-            found.pictures += 1
-=======
-        make_folder((folder / name).parent)
-        if not _write(output, folder / name, size, found.moved):
-            return False
-        if name != _DATABASE:
             found.pictures += name.startswith("pictures/")
             found.clips += name.startswith("clips/")
->>>>>>> refs/heads/looptrain
             found.size_bytes += size
     return False
 

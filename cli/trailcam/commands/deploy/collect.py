@@ -42,20 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     def work(host: "Host", connection: "Connection") -> str:
         folder = arguments.into / host.id
-<<<<<<< HEAD
         budget_bytes = round(arguments.budget_mb * 1e6)
         with locked(folder):
             found = collect_store(
                 connection, arguments.store, folder, budget_bytes, adopt=lambda new: carry_reviews(folder, new)
             )
-        left = f", {counted(found.left, 'picture')} left: run the command again" if found.left else ""
-        return f"{counted(found.pictures, 'new picture')}, {found.size_bytes / 1e6:.1f} MB, in {folder}{left}"
-=======
-        found = collect_store(connection, arguments.store, folder, round(arguments.budget_mb * 1e6))
         left = f", {counted(found.left, 'file')} left: run the command again" if found.left else ""
         clips = f", {counted(found.clips, 'new clip')}" if found.clips else ""
         return f"{counted(found.pictures, 'new picture')}{clips}, {found.size_bytes / 1e6:.1f} MB, in {folder}{left}"
->>>>>>> refs/heads/looptrain
 
     def show(outcome: "HostOutcome") -> None:
         text = outcome.text if outcome.kind == "done" else f"{outcome.kind}: {outcome.text}"
