@@ -1,14 +1,14 @@
 """Reviews in the output of ``trailcam events``: both answers of each visit, and the accuracy in the field."""
 
 import argparse
-import csv
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from trailcam.json_records import json_line
 from trailcam_archive.times.clock import read_zone
 from trailcam_core.errors import DataError
+from trailcam_core.files.csv_text import csv_line
 from trailcam_core.files.names import FORMULA_STARTS, counted, printable
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import CSV_HEADER, EventRecord, Station, csv_row, event_json
@@ -27,28 +27,34 @@ from trailcam_edge.store.reviews.weeks import by_week, drift_json, drift_words, 
 _BATCH = 500
 _NO_MOMENT = "not known: no random quiet moment has been reviewed (quiet_per_day in [collect])"
 _HEADER = ("review_verdict", "review_label", "reviewers", "review_disputed", "review_time")
+_NO_REVIEW = [""] * len(_HEADER)
 
 
 def print_with_reviews(
     reader: StoreReader, events: Iterator[EventRecord], arguments: argparse.Namespace, stations: Mapping[str, Station]
 ) -> None:
     """Print events with the answers of people: as JSON, as CSV, or as a table."""
-    zones = {name: read_zone(station.timezone) for name, station in stations.items() if station.timezone}
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    found = _with_reviews(reader, events)
     if arguments.csv:
-        writer.writerow([*CSV_HEADER, *_HEADER])
+        sys.stdout.write(csv_line([*CSV_HEADER, *_HEADER]))
+        sys.stdout.writelines(_csv_lines(found, stations))
+        return
     number = 0
-    for event, found in _with_reviews(reader, events):
+    for event, standing_now in found:
         number += 1
-        place = event.station or ""
         if arguments.json:
-            print(json_line(event_json(event) | {"review": review_json(found)}))
-        elif arguments.csv:
-            writer.writerow([*csv_row(event, stations.get(place), zones.get(place)), *_review_row(found)])
+            print(json_line(event_json(event) | {"review": review_json(standing_now)}))
         else:
-            print(_line(event, found))
-    if not (arguments.json or arguments.csv):
+            print(_line(event, standing_now))
+    if not arguments.json:
         print(f"{counted(number, 'visit')}.")
+
+
+def _csv_lines(found: Iterable[tuple[EventRecord, Standing | None]], stations: Mapping[str, Station]) -> Iterator[str]:
+    zones = {name: read_zone(station.timezone) for name, station in stations.items() if station.timezone}
+    for event, review in found:
+        place = event.station or ""
+        yield csv_line(csv_row(event, stations.get(place), zones.get(place)) + _review_row(review))
 
 
 def print_accuracy(reader: StoreReader, as_json: bool) -> None:
@@ -108,9 +114,9 @@ def _with_reviews(reader: StoreReader, events: Iterator[EventRecord]) -> Iterato
 
 
 def _review_row(found: Standing | None) -> list[str]:
-    record = review_json(found)
+    record = None if found is None else review_json(found)
     if record is None:
-        return [""] * len(_HEADER)
+        return _NO_REVIEW
     names = "|".join(record["reviewers"])
     texts = [record["verdict"], record["label"] or "", names, str(record["disputed"]).lower(), record["time"] or ""]
     return [f"'{text}" if text.startswith(FORMULA_STARTS) else text for text in texts]
