@@ -14,6 +14,7 @@ from laptop import Laptop
 from loop_scenes import Passage
 
 _FIELD = re.compile(r'name="after" value="([^"]*)"')
+_QUIET_S = 600.0  # after the last animal of a week
 _SLACK_S = 2.0  # a visit opens with its third vote, and a region lags behind
 
 
@@ -86,7 +87,7 @@ def truth_of_visits(laptop: Laptop, store: Path, began: datetime, passages: Sequ
         event = json.loads(line)
         second = datetime.fromisoformat(event["start"]).timestamp() - began.timestamp()
         kind = shown_at(second, passages)
-        if second >= -_SLACK_S and second <= passages[-1].end_s + 60:
+        if -_SLACK_S <= second <= passages[-1].end_s + _QUIET_S:
             found[event["visit_id"]] = verdict(event["label"], kind)
     return found
 

@@ -17,6 +17,7 @@ import numpy as np
 RATE_HZ = 5.0
 SIZE_PX = (640, 480)
 _EMPTY_FRAMES, _STEPS = 14, 11
+_QUIET_FRAMES = 1100  # after the last animal: 220 s, in which a camera draws two moments of 1,000 a day at least
 _ANIMAL_PX = 230  # longer side of a photograph in the scene
 _MAC_EPOCH_S = 2_082_844_800  # from 1904, as in the header of a movie, to 1970
 
@@ -33,7 +34,7 @@ class Passage:
 def compose_week(
     path: Path, animals: Sequence[tuple[str, Path]], scenes: Sequence[Path], began: datetime, seed: int
 ) -> list[Passage]:
-    """Write a clip in which animals cross a scene in random order; return what was shown when.
+    """Write a clip in which animals cross a scene in random order, and then none; return what was shown when.
 
     Args:
         path: an .mp4 file.
@@ -63,7 +64,7 @@ def compose_week(
             writer.write(_grained(frame, noise))
         passages.append(Passage(kind, frames / RATE_HZ, (frames + _STEPS) / RATE_HZ))
         frames += _STEPS
-    for _ in range(2 * _EMPTY_FRAMES):
+    for _ in range(_QUIET_FRAMES):
         writer.write(_grained(background, noise))
     writer.release()
     _date(path, began)
