@@ -37,9 +37,8 @@ class Reviewer:
                 place = self._ask("GET", f"/review/{queue}").getheader("Location")
                 while place is not None and (found := re.fullmatch(rf"/review/{queue}/([^/?]+)(\?.*)?", place)):
                     verdict = verdict_of(found[1])
-                    after = _FIELD.search(self._text(place))
-                    assert after is not None, place
-                    form = {"visit": found[1], "verdict": verdict, "chosen": queue, "after": _plain(after[1])}
+                    after = _FIELD.findall(self._text(place))[-1]  # that of an undo comes before
+                    form = {"visit": found[1], "verdict": verdict, "chosen": queue, "after": _plain(after)}
                     place = self._ask("POST", "/reviews", urlencode(form)).getheader("Location")
                     said[verdict.partition(":")[0]] += 1
             finally:
