@@ -225,16 +225,7 @@ def csv_row(event: EventRecord, station: Station | None = None, zone: tzinfo | N
         picture or "",
         _cell(boot_id),
         f"{monotonic_s:.3f}",
-        *(
-            _NO_BOX
-            if box is None
-            else (
-                f"{box.x:.5f}",
-                f"{box.y:.5f}",
-                f"{box.width:.5f}",
-                f"{box.height:.5f}",
-            )
-        ),
+        *(_NO_BOX if box is None else (f"{box.x:.5f}", f"{box.y:.5f}", f"{box.width:.5f}", f"{box.height:.5f}")),
         *(_no_station(name) if station is None else _station_cells(station)),
         start_local,
         end_local,

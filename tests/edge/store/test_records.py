@@ -37,7 +37,10 @@ def test_cells_of_csv_are_the_values_of_json(box: Box | None) -> None:
     cells = dict(zip(CSV_HEADER, csv_row(event, Station("=oak", 52.7, None, None)), strict=True))
     values = event_json(event)
     place = values.pop("box")
-    expected = {name: str(value) for name, value in values.items()} | {"boot_id": "'-b1", "station": "'=oak"}
+    expected = {name: "" if value is None else str(value) for name, value in values.items()} | {
+        "boot_id": "'-b1",
+        "station": "'=oak",
+    }
     numbers = [name for name, value in values.items() if isinstance(value, float)]
     assert [float(cells[name]) for name in numbers] == [values[name] for name in numbers]
     assert {name: cells[name] for name in expected if name not in numbers} == {
