@@ -69,8 +69,8 @@ class ImportSummary:
             yield f"  {printable(label) or 'no animal':<24}{number:>8,}{few}"
         if self.missed:
             yield (
-                f"  {self.missed:,} missed animals are somewhere in a frame: cut them out of {MISSED}/ and put them into "
-                f"{PHOTOS}/, if you want to train on them."
+                f"  {self.missed:,} missed animals are somewhere in a frame: cut them out of {MISSED}/ and put them "
+                f"into {PHOTOS}/, if you want to train on them."
             )
         if self.known:
             yield f"  {self.known:,} were imported before."
