@@ -75,10 +75,12 @@ class WorkerPool:
     Args:
         settings: of the analysis.
         count: of workers, at least 1.
+        code: of a worker; the default is that of ``worker``.
     """
 
-    def __init__(self, settings: AnalysisSettings, count: int) -> None:
+    def __init__(self, settings: AnalysisSettings, count: int, code: str | None = None) -> None:
         self._settings = settings.to_json().encode() + b"\n"
+        self._code = code or CODE
         self._selector = selectors.DefaultSelector()
         self._waiting: deque[Task] = deque()
         self._workers: list[_Worker] = []
@@ -128,7 +130,7 @@ class WorkerPool:
     def _start(self) -> None:
         log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with its worker
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", CODE],
+            [sys.executable, "-P", "-c", self._code],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -33,6 +33,7 @@ _LINE_COLUMNS = (
     "CASE WHEN picture_bytes THEN visit_id END"
 )
 _SPARE = 2
+_new_tuple = tuple.__new__
 _SPAN_COLUMNS = "started_boot_id, started_monotonic_s, ended_boot_id, ended_monotonic_s"
 
 
@@ -207,21 +208,26 @@ class StoreReader:
         return next(self.events(after_event_id=self.last_event_id() - 1), None)
 
     def _event(self, row: tuple[Any, ...]) -> EventRecord:
-        event_id, visit_id, label, boot_id, start_s, end_boot_id, end_s = row[:7]
-        started, ended = self._resolve(boot_id, start_s), self._resolve(end_boot_id, end_s)
+        """Return the record of a row; tuples and boxes are made without their constructors, in half the time."""
+        (event_id, visit_id, label, boot_id, start_s, end_boot_id, end_s, confidence, votes, frames, bundle) = row[:11]
+        latency_ms, picture_bytes, state, x, y, width, height, station, source, offset_s, clip = row[11:]
+        known = self._known
+        offset = known[boot_id] if boot_id in known else self._offset(boot_id)
+        if offset is None or end_boot_id != boot_id:
+            started = self.timeline.resolve(boot_id, start_s)
+            ended = self.timeline.resolve(end_boot_id, end_s)
+        else:
+            started = _new_tuple(WallTime, (offset[0] + start_s, offset[1]))
+            ended = _new_tuple(WallTime, (offset[0] + end_s, offset[1]))
         duration_s = end_s - start_s if boot_id == end_boot_id and end_s > start_s else 0.0
-        box = None if None in row[14:18] else Box(*row[14:18])
-        picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if row[12] else None
-        whole = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s)
-        values = (*whole, *row[7:12], picture, row[13], box, *row[18:21], CLOSED, row[21])
-        return tuple.__new__(EventRecord, values)  # half the time of naming them
-
-    def _resolve(self, boot_id: str, monotonic_s: float) -> WallTime:
-        """Return a wall time of the timeline, in half the time for a boot that is known."""
-        offset = self._known[boot_id] if boot_id in self._known else self._offset(boot_id)
-        if offset is None:
-            return self.timeline.resolve(boot_id, monotonic_s)
-        return tuple.__new__(WallTime, (offset[0] + monotonic_s, offset[1]))
+        box = None
+        if x is not None and y is not None and width is not None and height is not None:
+            box = object.__new__(Box)
+            box.__dict__.update(x=x, y=y, width=width, height=height)
+        picture = f"{PICTURES_FOLDER}/{visit_id}.jpg" if picture_bytes else None
+        visit = (event_id, visit_id, label, started, ended, boot_id, start_s, duration_s, confidence, votes, frames)
+        others = (bundle, latency_ms, picture, state, box, station, source, offset_s, CLOSED, clip)
+        return _new_tuple(EventRecord, visit + others)
 
     def _offset(self, boot_id: str) -> tuple[float, str] | None:
         self._known[boot_id] = self.timeline.constant(boot_id)

@@ -58,6 +58,10 @@ class ColourClassifier:
             shares.append(float(np.mean(distance < 60)))
         return np.array([*(120 * share for share in shares), 2.0], np.float32)
 
+    def classify_input(self, fitted: Any, top_count: int = 3, start_s: float | None = None) -> Classification:
+        """Return the answer for a picture of the size of the input."""
+        return self.answer(self.logits_of_input(fitted), top_count)
+
     def answer(self, logits: Any, top_count: int = 3, start_s: float | None = None) -> Classification:
         """Return the answer for logits."""
         found = decide(logits, self.output, top_count, None)

@@ -21,10 +21,11 @@ import cv2
 import numpy as np
 from dying import MODES, collect_log, counted, in_child
 
-from trailcam_edge.events import BlindTime, Moment, Visit, VisitChange
+from trailcam_edge.events import BlindTime, Moment, PictureSample, Visit, VisitChange
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.reviews.records import NewReview
+from trailcam_edge.store.reviews.samples import read_samples
 from trailcam_edge.store.reviews.tables import reviews_of
 from trailcam_edge.store.settings import StoreSettings
 
@@ -47,6 +48,11 @@ def visit(number: int, boot: str = "boot-0") -> Visit:
 
 def answer(visit_id: str, reviewer: str) -> NewReview:
     return NewReview(visit_id, reviewer, "label", "fox", "list", "live page")
+
+
+def sample(number: int, boot: str) -> PictureSample:
+    name = f"{boot}-sample-{number:05}"
+    return PictureSample(name, "quiet", moment(number, boot), _NOISE[number % 4], "tiny-1.0.0", 24.0)
 
 
 def names(said: list[str]) -> list[str]:
@@ -81,6 +87,8 @@ def work(folder: Path, first: int, acknowledge: Callable[[str], None]) -> None:
             answers = [answer(f"{boot}-{number:05}", name) for name in ("Jo", "Kim")]
             store.add_reviews(answers, _START.timestamp())
             acknowledge(f"review {boot}-{number:05}")
+            store.add_sample(sample(number, boot))
+            acknowledge(f"sample {boot}-sample-{number:05}")
             store.acknowledge("mqtt", event_id)
             acknowledge(f"sink {event_id}")
         store.add_blind_time(BlindTime("updating", moment(first + 10, boot), moment(first + 20, boot)))
@@ -108,11 +116,14 @@ def inspect(folder: Path, said: list[str], last_number: int) -> None:
     with open_reader(folder) as found:
         events = {event.visit_id: event for event in found.events()}
         blind = {record.reason for record in found.blind_times()}
+        samples = {record.sample_id: record for record in read_samples(found, "1")}
         reviews = {name: len(rows) for name, rows in reviews_of(found.connection, [*events, *names(said)]).items()}
         answered = {
             row[0] for row in found.connection.execute("SELECT visit_id FROM visits JOIN answered USING (event_id)")
         }
     assert answered == set(reviews), "what is derived from the reviews agrees with them"
+    kept = [text.removeprefix("sample ") for text in said if text.startswith("sample ")]
+    assert all(name in samples for name in kept), sorted(set(kept) - set(samples))
     wanted = [text.removeprefix("visit ") for text in said if text.startswith("visit ")]
     assert all(visit_id in events for visit_id in wanted), sorted(set(wanted) - set(events))
     assert all(reviews.get(visit_id) == 2 for visit_id in names(said)), reviews
@@ -121,10 +132,11 @@ def inspect(folder: Path, said: list[str], last_number: int) -> None:
     sinks = [int(text.removeprefix("sink ")) for text in said if text.startswith("sink ")]
     assert not sinks or (sink is not None and sink >= sinks[-1])
     files = {path.stem for path in (folder / "pictures").iterdir()}
-    assert files == {name for name, event in events.items() if event.picture}
-    for name, event in events.items():
-        if event.picture and event.boot_id != "boot-0":
-            content = np.fromfile(folder / event.picture, np.uint8)
+    assert files == {name for name, record in (*events.items(), *samples.items()) if record.picture}
+    pictures = [(name, event.picture) for name, event in events.items() if event.boot_id != "boot-0"]
+    for name, picture in [*pictures, *((name, record.picture) for name, record in samples.items())]:
+        if picture:
+            content = np.fromfile(folder / picture, np.uint8)
             assert bytes(content[-2:]) == b"\xff\xd9", name
             assert cv2.imdecode(content, cv2.IMREAD_COLOR) is not None, name
 

@@ -26,7 +26,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from trailcam_archive.batch import pool
 from trailcam_archive.batch.job import Job, run_job
 from trailcam_archive.batch.pool import WorkerPool
 from trailcam_archive.batch.tasks import AnalysisSettings, Task
@@ -64,7 +63,7 @@ def naive(path: Path, count: int) -> None:
         classifier.classify_file(path)
 
 
-def archive(path: Path, count: int, jobs: int) -> None:
+def archive(path: Path, count: int, jobs: int, code: str | None = None) -> None:
     """Run a job over links to the picture; print the largest memory of the parent and of a worker, in MB."""
     with tempfile.TemporaryDirectory() as folder:
         card = Path(folder) / "card"
@@ -74,15 +73,14 @@ def archive(path: Path, count: int, jobs: int) -> None:
         settings = AnalysisSettings()
         job = Job((str(card),), Path(folder) / "rows.csv", settings)
         classifier = Classifier.open(num_threads=1)
-        run_job(job, classifier, lambda: WorkerPool(settings, jobs), threading.Event(), silent)
+        run_job(job, classifier, lambda: WorkerPool(settings, jobs, code), threading.Event(), silent)
     used = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(*used)
 
 
 def archive_stub(path: Path, count: int, jobs: int) -> None:
     """Run the same job with workers that answer at once: what the parent does for each picture remains."""
-    pool.CODE = f"from {_MODULE} import answer_at_once; answer_at_once()"
-    archive(path, count, jobs)
+    archive(path, count, jobs, f"from {_MODULE} import answer_at_once; answer_at_once()")
 
 
 def answer_at_once() -> None:

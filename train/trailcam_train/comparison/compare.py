@@ -5,7 +5,7 @@ different splits a test picture of one may be a validation picture of the other:
 training framework is needed.
 
 A run that took the other up (``trailcam train --from``) holds the answers of the earlier one to the new test pictures.
-Then both are compared on each test set apart: the earlier one, which says what was forgotten, and the new one.
+Then both are compared on each test set apart: the earlier one, which shows what was forgotten, and the new one.
 """
 
 from collections.abc import Callable, Sequence
