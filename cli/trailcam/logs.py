@@ -9,7 +9,7 @@ import traceback
 from types import TracebackType
 from typing import Any, NoReturn
 
-from trailcam.help.groups import HelpLines, Options
+from trailcam.help.groups import HelpLines, Options, likely_option
 from trailcam.terminal import paint
 from trailcam_core.files.names import printable
 from trailcam_core.network.secrets import mask_text
@@ -67,7 +67,7 @@ class SafeParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print usage and message, and exit with code 2."""
-        super().error(safe_message(message))
+        super().error(safe_message(message) + likely_option(self, message))
 
     def _print_message(self, message: str, file: Any = None) -> None:
         (file or sys.stderr).write(message)  # the base class hides that a reader has gone
