@@ -8,7 +8,7 @@ import pytest
 
 from trailcam import main as front_door
 from trailcam.help.groups import shorten_usage
-from trailcam.logs import SafeParser
+from trailcam.help.parser import SafeParser
 
 NAMES = sorted([*front_door.COMMANDS, *front_door.ACTIONS])
 
