@@ -52,7 +52,7 @@ mutate: $(VENV)/dev
 	@$(PIP) --editable '.[mutation]'
 	$(BIN)/python tools/mutation.py $(MODULES) --jobs $(JOBS) --minutes $(MINUTES)
 
-# The readers are a table in tools/fuzz.py. TARGETS="pictures models"
+# The readers are a table in tools/fuzz_targets.py. TARGETS="pictures models"
 TARGETS ?=
 fuzz: MINUTES = 10
 fuzz: $(VENV)/dev

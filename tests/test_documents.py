@@ -103,6 +103,7 @@ def _tables() -> list[Any]:
         "deploy": read_inventory,
         "drift": lambda path: find_preset(str(path)),
         "field-manual": read_config,
+        "loop": read_config,
         "notify": read_config,
     }
     found = []

@@ -30,7 +30,7 @@ def decode_heif(data: bytes, source: str) -> Image:
     is_avif = data[8:12] in _AVIF_BRANDS or b"avif" in data[16:64]
     try:
         from PIL import Image as pillow  # noqa: N813 - a module
-        from PIL import ImageOps, features
+        from PIL import ImageOps, UnidentifiedImageError, features
 
         if is_avif and not features.check("avif"):
             raise SourceError(f"{source}: an AVIF picture, and this Pillow cannot read one: {install_command('heif')}.")
@@ -53,5 +53,7 @@ def decode_heif(data: bytes, source: str) -> Image:
                 )
             upright = ImageOps.exif_transpose(picture)
             return np.ascontiguousarray(np.asarray(upright.convert("RGB"), np.uint8))
+    except UnidentifiedImageError as error:  # its words are the address of an object
+        raise SourceError(f"{source}: the picture is damaged or cut off: its container holds no image.") from error
     except (OSError, ValueError, SyntaxError, EOFError, RuntimeError, pillow.DecompressionBombError) as error:
         raise SourceError(f"{source}: the picture is damaged ({error}).") from error

@@ -23,12 +23,13 @@ _WORDS: dict[str, Kind] = {
     "Do not ship": "bad",
     "WARNING": "doubtful",
     "warning": "doubtful",
+    "Warning": "doubtful",
     "PROBLEM": "bad",
     "slower": "bad",
     "faster": "good",
     "missing": "doubtful",
 }
-# A verdict stands at the beginning of a line or after a name and a colon, and ends there or at a mark.
+# A verdict is at the beginning of a line or after a name and a colon; a mark or the end of the line follows.
 _VERDICT = re.compile(rf"(?:(?<=^)|(?<=: )|(?<=\. ))({'|'.join(_WORDS)})(?=[:.,]|$| {{2}}| by the gate|(?<=ship) )")
 _NAMED = re.compile(r"(\S+(?: \S+)? {2,}|[\w.-]+: |)(\S.*)")  # "advice      text" and "int8: text" hang below the text
 _MAX_COLUMNS = 100
@@ -65,7 +66,7 @@ def show_report(lines: Iterable[str], headings: Container[int] = ()) -> None:
 def _wrap(line: str) -> list[str]:
     columns = min(shutil.get_terminal_size().columns, _MAX_COLUMNS)
     found = _NAMED.fullmatch(line)
-    if len(line) <= columns or found is None or "  " in found[2]:
+    if len(line) <= columns or found is None or "  " in found[2] or "trailcam " in line:  # a command is copied whole
         return [line]
     below = " " * (len(found[1]) if found[1].endswith("  ") else 2)
     return textwrap.wrap(line, columns, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)

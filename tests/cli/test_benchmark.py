@@ -27,7 +27,7 @@ def test_a_run_writes_its_files_and_a_bundle_that_is_none_is_a_row(
     assert main(words) == 0
     printed = capsys.readouterr().out
     assert "animals10" in printed
-    assert "nowhere.bundle, model, 1 thread(s): failed, nowhere.bundle: no such bundle." in printed
+    assert "nowhere.bundle, model, 1 thread: failed, nowhere.bundle: no such bundle." in printed
     assert "is the best that fits" in printed
     assert sorted(path.name for path in out.iterdir()) == ["benchmark.json", "report.html", "table.md"]
     result = json.loads((out / "benchmark.json").read_text())

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -18,7 +19,7 @@ import pytest
 
 from trailcam.main import main
 from trailcam_core.errors import DeviceError
-from trailcam_edge.events import Moment, Visit
+from trailcam_edge.events import Moment, PictureSample, Visit
 from trailcam_edge.live.pages.computer import StoreReports
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.open_database import open_database
@@ -106,7 +107,9 @@ def test_answers_given_in_a_browser_are_exported_beside_the_events(
     assert main(["events", "--store", str(folder), "--reviewed"]) == 0
     assert "label fox by Jo" in capsys.readouterr().out
     assert main(["events", "--store", str(folder), "--accuracy", "--json"]) == 0
-    (accuracy,) = lines(capsys)
+    accuracy, together = lines(capsys)
+    assert together["bundle"] is None
+    assert together["drift"] == []
     assert accuracy["labels"] == {
         "=lynx": {"right": 0, "number": 1, "precision": 0.0, "low": 0.0, "high": 0.7935},
         "fox": {"right": 1, "number": 1, "precision": 1.0, "low": 0.2065, "high": 1.0},
@@ -159,3 +162,29 @@ def test_an_older_store_is_brought_up_to_date_and_a_newer_one_refused(tmp_path: 
     connection.close()
     with pytest.raises(DeviceError, match="Update Trailcam"):
         StoreReports(new, "Jo")
+
+
+def test_missed_animals_are_stated_from_random_quiet_moments_alone(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = EventStore(StoreSettings(folder, min_free_bytes=0))
+    taken = Moment(5.0, datetime(2026, 6, 1, 12).astimezone(), "boot")
+    for number, kind in ((11, "quiet"), (12, "quiet"), (13, "unknown")):
+        store.add_sample(PictureSample(name(number), kind, taken, IMAGE, "tiny-1.0.0", 24.0))
+    store.add_reviews([NewReview(name(13), "Jo", "label", "fox", "unknown", "here")], None)
+    store.add_reviews([NewReview(name(1), "Jo", "confirmed", None, "random", "here")], None)
+    assert main(["events", "--store", str(folder), "--accuracy"]) == 0
+    said = capsys.readouterr().out
+    assert "missed animals      not known: no random quiet moment has been reviewed" in said
+    answers = [NewReview(name(11), "Jo", "nothing", None, "quiet", "here")]
+    answers.append(NewReview(name(12), "Jo", "label", "fox", "quiet", "here"))
+    store.add_reviews(answers, None)
+    store.close()
+    assert main(["events", "--store", str(folder), "--accuracy"]) == 0
+    said = capsys.readouterr().out
+    assert "missed animals      1 of 2 random quiet moments show one, 50.0% (9.5% to 90.5%)" in said
+    assert "2026-W23" in said
+    assert main(["events", "--store", str(folder), "--accuracy", "--json"]) == 0
+    bundle, together = lines(capsys)
+    assert bundle["missed"] == {"animals": 1, "number": 2, "fraction": 0.5, "low": 0.0945, "high": 0.9055}
+    assert together["weeks"][0]["missed"] == bundle["missed"]  # type: ignore[index]

@@ -1,11 +1,9 @@
 """Colour and width of a terminal: where there is none, the text is the text."""
 
 import io
-import os
 
 import pytest
 
-from trailcam import terminal
 from trailcam.terminal import has_colour, paint, show_report
 
 
@@ -21,7 +19,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> _Screen:
     monkeypatch.setattr("sys.stdout", shown)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr(terminal.shutil, "get_terminal_size", lambda: os.terminal_size((80, 24)))
+    monkeypatch.setenv("COLUMNS", "80")
     return shown
 
 

@@ -75,6 +75,22 @@ def test_a_recording_gives_frames_and_one_visit(clip: Path, capsys: pytest.Captu
     assert found[-1]["duration_s"] == pytest.approx(2.9, abs=0.01)
 
 
+def test_a_visit_has_one_json_form_live_and_from_the_store(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = str(tmp_path / "store")
+    words = ["watch", "--source", str(clip), "--fast", "--json", "--visits", "--no-motion", "--store", store]
+    assert main(words) == 0
+    live = records(capsys.readouterr().out)[-1]
+    assert main(["events", "--store", store, "--json"]) == 0
+    (stored,) = records(capsys.readouterr().out)
+    assert stored.pop("review") is None
+    assert live.pop("event") == "visit"
+    assert list(live) == list(stored)
+    known_later = {"event_id", "picture"}
+    assert {name for name in stored if live[name] != stored[name]} <= known_later
+
+
 def test_only_visits_may_be_asked_for(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["watch", "--source", str(clip), "--fast", "--json", "--visits", "--no-motion"]) == 0
     assert [record["event"] for record in records(capsys.readouterr().out)] == ["visit"]

@@ -150,6 +150,26 @@ def test_sigterm_in_the_middle_of_a_visit_stores_it(watch: Watch) -> None:
     assert "Traceback" not in watch.words()
 
 
+def test_an_abort_says_where_it_happened_and_the_next_start_goes_on(watch: Watch) -> None:
+    watch.page()
+    assert watch.end(signal.SIGABRT) == -signal.SIGABRT  # as a decoder of a stream ends it
+    assert "Fatal Python error: Aborted" in watch.words()
+    assert "capture_thread.py" in watch.words()
+    watch.socket.close()
+    (watch.folder / "notify").unlink()
+    again = Watch(watch.folder)
+    try:
+        again.hear("READY=1")
+        assert again.status()["alive"]
+        assert again.end() == 0
+    finally:
+        again.process.kill()
+        again.process.wait()
+        again.socket.close()
+    with open_reader(watch.folder / "store") as reader:
+        assert len(list(reader.watches())) == 2  # the time between is blind: not running
+
+
 def test_a_reload_takes_another_bundle_over_and_the_visit_under_way_is_stored(watch: Watch) -> None:
     watch.wait_for_a_visit()
     make_bundle(watch.folder / "other.bundle", shift=0.0)

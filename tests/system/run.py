@@ -11,7 +11,7 @@ SYSTEM = Path(__file__).resolve().parent
 ROOT = SYSTEM.parents[1]
 EDGE = ROOT / "tests" / "edge"
 
-IN_A_DEVICE = ("camera", "streams", "device", "deploy", "fleet", "card", "benchmark", "arm64")
+IN_A_DEVICE = ("camera", "streams", "device", "deploy", "fleet", "card", "benchmark", "arm64", "container", "loop")
 # Programs that run with a library that lets writes fail: the library's source, then each program and its arguments.
 WITH_A_LIBRARY = {
     "store": (EDGE / "power_cut" / "power_cut.c", [EDGE / "store" / "power_cut_run.py"]),

@@ -46,3 +46,9 @@ def test_the_same_seed_gives_the_same_inputs() -> None:
     first, again = (mutate(seeds, random.Random("1 7")) for _ in range(2))
     assert first == again
     assert first not in seeds
+
+
+@pytest.mark.parametrize("name", ["megadetector", "coco", "labelled-csv", "camtrap-dp", "stations", "manifest"])
+def test_mutations_begin_with_files_that_are_read(name: str, tmp_path: Path) -> None:
+    target = TARGETS[name]
+    target.read(target.seeds()[0], tmp_path / "input")

@@ -32,7 +32,7 @@ from trailcam_core.jobs.progress import Progress, silent
 
 PHOTOS, NEGATIVES, MISSED = "photos", "negatives/scenes", "missed"
 _JOURNAL = "import.csv"
-_COLUMNS = ("file", "label", "group", "source", "box", "confidence")
+_COLUMNS = ("file", "label", "group", "source", "box", "confidence", "review")
 _MARGIN, _MIN_CROP_PX = 1.3, 160  # as [motion] of a camera
 _JPEG_QUALITY = 95
 _FEW = 30  # pictures of a label, below which a training learns little
@@ -53,7 +53,7 @@ class ImportRules:
 
 @dataclass
 class ImportSummary:
-    """Numbers of an import: pictures by label ("" for empty scenes), missed, known, unsure, unreadable ones."""
+    """Numbers of an import: pictures by label ("" for empty scenes), and those left out, by reason."""
 
     added: Counter[str] = field(default_factory=Counter)
     known: int = 0
@@ -69,8 +69,8 @@ class ImportSummary:
             yield f"  {printable(label) or 'no animal':<24}{number:>8,}{few}"
         if self.missed:
             yield (
-                f"  {self.missed:,} missed animals are somewhere in a frame: cut them out of {MISSED}/ and put them into "
-                f"{PHOTOS}/, if you want to train on them."
+                f"  {self.missed:,} missed animals are somewhere in a frame: cut them out of {MISSED}/ and put them "
+                f"into {PHOTOS}/, if you want to train on them."
             )
         if self.known:
             yield f"  {self.known:,} were imported before."
@@ -157,13 +157,27 @@ def _read_journal(data: Path) -> tuple[set[str], dict[str, str]]:
         return set(), {}
     known: set[str] = set()
     spellings: dict[str, str] = {}
-    with open(journal, encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
+    with open(journal, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        reader = csv.DictReader(file)
+        complete = set(_COLUMNS) <= set(reader.fieldnames or ())
+        for row in reader:
             if row["file"] and (data / row["file"]).is_file():
                 known.add(PurePosixPath(row["file"]).stem)
                 if row["label"]:
                     spellings.setdefault(row["label"].casefold(), row["label"])
+    if not complete:
+        _add_columns(journal)
     return known, spellings
+
+
+def _add_columns(journal: Path) -> None:
+    """Write the journal of an earlier release anew, with the columns that it did not know."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    with open(journal, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer.writerows(csv.DictReader(file))
+    write_file(journal, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def _append(journal: Path, file: str, sample: Sample, label: str | None) -> None:
@@ -174,6 +188,6 @@ def _append(journal: Path, file: str, sample: Sample, label: str | None) -> None
     box = sample.box
     sides = "" if box is None else f"{box.x:.5f} {box.y:.5f} {box.width:.5f} {box.height:.5f}"
     source = printable(shown(sample.reference))
-    writer.writerow([file, label or "", sample.group, source, sides, f"{sample.confidence:g}"])
+    writer.writerow([file, label or "", sample.group, source, sides, f"{sample.confidence:g}", sample.review])
     with open(journal, "a", encoding="utf-8", errors="surrogateescape", newline="") as output:
         output.write(text.getvalue())

@@ -1,6 +1,6 @@
 """One labelled picture on its way into a data set."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trailcam_core.images.boxes import Box
 from trailcam_edge.events import BLANK_LABELS
@@ -16,7 +16,8 @@ class Sample:
         group: pictures of one group stay together in a split: camera and sequence, as far as the source has them.
         box: place of the animal, None for the whole picture.
         confidence: 1 for a label that was given by hand, else the confidence of the model.
-        is_placed: False for a frame in which the animal is somewhere, and nobody knows where: it is not trained on.
+        review: digest of the review that gave the label, empty where the source has none.
+        is_placed: False for a frame with an animal whose place in it is not known: it is not trained on.
     """
 
     reference: str
@@ -24,6 +25,7 @@ class Sample:
     group: str
     box: Box | None = None
     confidence: float = 1.0
+    review: str = field(default="", compare=False)
     is_placed: bool = True
 
 

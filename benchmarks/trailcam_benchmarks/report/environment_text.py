@@ -3,6 +3,7 @@
 from trailcam_benchmarks.host.idle import is_busy
 from trailcam_benchmarks.host.machine import Condition, Machine
 from trailcam_benchmarks.results.schema import Result
+from trailcam_core.files.names import counted
 from trailcam_edge.telemetry.health import Throttling, parse_throttled
 
 
@@ -21,7 +22,7 @@ def describe_machine_line(machine: Machine) -> str:
     known = [
         "" if machine.board == "unknown" else machine.board,
         machine.processor + (f" ({machine.instructions})" if machine.instructions else ""),
-        f"{machine.cores} core(s)",
+        counted(machine.cores, "core"),
         machine.system,
         f"Python {machine.python}",
         "" if machine.governor is None else f"governor {machine.governor}",
@@ -58,8 +59,8 @@ def warnings(result: Result) -> list[str]:
     cores = result.machine.cores
     if is_busy(result.before, cores):
         lines.append(
-            f"Warning: the load of the minute before was {result.before.load:.2f} on {cores} core(s): the machine was "
-            "not at rest. Ratios bear that, milliseconds do not."
+            f"Warning: the load of the minute before was {result.before.load:.2f} on {counted(cores, 'core')}: the "
+            "machine was not at rest. Ratios bear that, milliseconds do not."
         )
     return lines
 

@@ -4,6 +4,7 @@ from trailcam_benchmarks.report.environment_text import describe_environment, wa
 from trailcam_benchmarks.results.regression_check import Verdict
 from trailcam_benchmarks.results.schema import Accuracy, Latency, Result, Row, Soak
 from trailcam_benchmarks.statistics import Ratio
+from trailcam_core.files.names import counted
 from trailcam_core.report.tables import markdown_table as markdown_rows
 from trailcam_core.report.tables import text_table
 
@@ -85,7 +86,7 @@ def reasons(result: Result) -> list[str]:
     """Return a line for everything that is not whole, and for every reason to doubt the rest."""
     lacking = [row for row in result.rows if row.reason]
     lines = [
-        ", ".join(filter(None, (row.bundle, row.kind, row.runtime_wanted, f"{row.threads} thread(s)")))
+        ", ".join(filter(None, (row.bundle, row.kind, row.runtime_wanted, counted(row.threads, "thread"))))
         + f": {row.state}, {row.reason}"
         for row in lacking
     ]
@@ -96,7 +97,7 @@ def reasons(result: Result) -> list[str]:
 
 def describe_row(row: Row) -> str:
     """Return bundle, runtime and threads of a measured row, which together identify it."""
-    return f"{row.name} {row.scheme}, {row.runtime}, {row.threads} thread(s)"
+    return f"{row.name} {row.scheme}, {row.runtime}, {counted(row.threads, 'thread')}"
 
 
 def describe_soak(soak: Soak) -> str:

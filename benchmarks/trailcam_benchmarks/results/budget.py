@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from trailcam_benchmarks.results.ratios import is_bundle
 from trailcam_benchmarks.results.schema import Row
+from trailcam_core.files.names import counted
 
 
 def known_top1(rows: Sequence[Row]) -> tuple[str, list[float | None]]:
@@ -41,7 +42,7 @@ def describe_budget(rows: Sequence[Row], budget_ms: float) -> tuple[str, bool]:
     top1 = known[list(rows).index(best)]
     accuracy = f"{kind} not known" if top1 is None else f"{kind} {top1:.1%}"
     return (
-        f"budget {budget_ms:g} ms: {best.bundle} on {best.runtime} with {best.threads} thread(s) is the best that "
-        f"fits, {accuracy}, p90 {best.latency.p90_ms:.1f} ms.",
+        f"budget {budget_ms:g} ms: {best.bundle} on {best.runtime} with {counted(best.threads, 'thread')} is the best "
+        f"that fits, {accuracy}, p90 {best.latency.p90_ms:.1f} ms.",
         True,
     )

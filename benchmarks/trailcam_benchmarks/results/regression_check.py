@@ -17,6 +17,7 @@ from typing import Any
 
 from trailcam_benchmarks.results.schema import Result
 from trailcam_benchmarks.statistics import judge
+from trailcam_core.files.names import counted
 
 MARGIN = 0.05  # a change that makes no difference to a camera
 _LITERT = "ai-edge-litert"
@@ -59,7 +60,7 @@ def compare(old: Fields, new: Result, margin: float = MARGIN) -> tuple[Verdict, 
         name, scheme, runtime, threads, kind = key
         if kind != "model":
             continue
-        row = f"{name} {scheme}, {runtime}, {threads} thread(s)"
+        row = f"{name} {scheme}, {runtime}, {counted(threads, 'thread')}"
         if key not in after:
             verdicts.append(Verdict(row, "latency", "missing", None, "measured then, no figures now"))
             continue

@@ -22,6 +22,7 @@ from trailcam_benchmarks.session.soak_runs import choose_soaked, cool_down, run_
 from trailcam_benchmarks.worker.keras_baseline import KERAS_WAYS
 from trailcam_benchmarks.worker.spawn import LostError, Run, WorkerError, request_one
 from trailcam_benchmarks.worker.worker import Request, Round
+from trailcam_core.files.names import counted
 from trailcam_core.jobs.progress import Progress, silent
 
 Probe = Callable[[], tuple[Machine, Condition]]
@@ -86,7 +87,9 @@ def measure(
     session = _Session(plan, started, machine, before, keep)
     for variant in session.variants:
         if variant.threads > machine.cores:
-            variant.reason = f"{variant.threads} threads on {machine.cores} core(s) would only wait for each other"
+            variant.reason = (
+                f"{variant.threads} threads on {counted(machine.cores, 'core')} would only wait for each other"
+            )
         elif variant.runtime == TFLITE_RUNTIME.name and (variant.bundle / "model.onnx").is_file():
             variant.reason = f"{TFLITE_RUNTIME.name} does not run an ONNX file"
     cut = ""

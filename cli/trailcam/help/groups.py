@@ -9,7 +9,7 @@ _MAX_LISTED = 12  # options: the usage of more of them is longer than what it ex
 
 
 _MAX_COLUMNS = 100
-_NAMES_COLUMNS = 28  # options that are longer stand in a line of their own
+_NAMES_COLUMNS = 28  # a longer option has its meaning in the next line
 
 
 class HelpLines(argparse.HelpFormatter):

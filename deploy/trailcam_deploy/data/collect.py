@@ -43,7 +43,11 @@ with tempfile.NamedTemporaryFile(dir=store, prefix=".collect-") as copy:
     frozen = sqlite3.connect(copy.name)
     live.backup(frozen)  # consistent, while the camera goes on
     rows = frozen.execute("SELECT visit_id FROM visits WHERE picture_bytes > 0 ORDER BY event_id DESC").fetchall()
-    names = [f"pictures/{visit_id}.jpg" for (visit_id,) in rows]
+    if frozen.execute("SELECT 1 FROM sqlite_master WHERE name = 'samples'").fetchone():  # first: they are few
+        rows[:0] = frozen.execute(
+            "SELECT sample_id FROM samples WHERE picture_bytes > 0 ORDER BY number DESC"
+        ).fetchall()
+    names = [f"pictures/{name}.jpg" for (name,) in rows]
     if frozen.execute("SELECT 1 FROM sqlite_master WHERE name = 'clips'").fetchone():  # a former Trailcam has none
         clips = frozen.execute("SELECT visit_id FROM clips JOIN visits USING (visit_id) ORDER BY event_id DESC")
         names += [f"clips/{visit_id}.mp4" for (visit_id,) in clips]  # after the pictures, which are worth more

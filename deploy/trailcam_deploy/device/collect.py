@@ -7,6 +7,7 @@ are checked: a captured camera can fill its own folder up to the budget, and not
 import importlib.resources
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ SERVICE_USER = "trailcam"
 PYTHON = "/opt/trailcam/bin/python3"
 _NAME = re.compile(r"pictures/[A-Za-z0-9._-]{1,120}\.jpg|clips/[A-Za-z0-9._-]{1,120}\.mp4")
 _DATABASE = "events.db"
+_INCOMING = "incoming"  # a folder in which the database is completed before it takes the place of the old one
 _MAX_DATABASE_BYTES = 4_000_000_000
 _MAX_LINE_BYTES = 1000
 _CHUNK_BYTES = 1 << 16
@@ -28,6 +30,10 @@ _COLLECT_S = 6 * 3600.0
 
 def _ignore(_size: int) -> None:
     """Take no notice of progress."""
+
+
+def _as_it_is(_folder: Path) -> None:
+    """Take the database as it came."""
 
 
 @dataclass
@@ -47,8 +53,8 @@ def collect_store(
     folder: Path,
     budget_bytes: int,
     moved: Callable[[int], None] = _ignore,
-    user: str = SERVICE_USER,
     python: str = PYTHON,
+    adopt: Callable[[Path], None] = _as_it_is,
 ) -> Collected:
     """Bring what is new of a store into a folder, which is a store itself afterwards.
 
@@ -58,8 +64,8 @@ def collect_store(
         folder: here; made if missing. What an interrupted run has brought stays.
         budget_bytes: of pictures and clips in this run; the database comes always.
         moved: gets the size of each chunk.
-        user: of the service there.
         python: interpreter there.
+        adopt: gets the folder with the new database, before that takes the place of the one in ``folder``.
 
     Raises:
         OfflineError: the connection is lost.
@@ -69,12 +75,12 @@ def collect_store(
     known = [f"{name}/{path.name}" for name in ("pictures", "clips") for path in sorted((folder / name).glob("[!.]*"))]
     program = importlib.resources.files("trailcam_deploy").joinpath("data/collect.py").read_text(encoding="utf-8")
     found = Collected(moved=moved)
-    words = ["runuser", "-u", user, "--", python, "-I", "-c", program, store, str(budget_bytes)]
+    words = ["runuser", "-u", SERVICE_USER, "--", python, "-I", "-c", program, store, str(budget_bytes)]
     ended = False
 
     def read(output: IO[bytes]) -> None:
         nonlocal ended
-        ended = _read(output, folder, budget_bytes, found)
+        ended = _read(output, folder, budget_bytes, found, adopt)
 
     connection.receive(words, "".join(f"{name}\n" for name in known).encode(), read, _COLLECT_S)
     if not ended:
@@ -82,7 +88,7 @@ def collect_store(
     return found
 
 
-def _read(output: IO[bytes], folder: Path, budget_bytes: int, found: Collected) -> bool:
+def _read(output: IO[bytes], folder: Path, budget_bytes: int, found: Collected, adopt: Callable[[Path], None]) -> bool:
     """Write the files of a stream; return False if it was cut off."""
     while line := output.readline(_MAX_LINE_BYTES):
         if not line.endswith(b"\n"):
@@ -95,10 +101,15 @@ def _read(output: IO[bytes], folder: Path, budget_bytes: int, found: Collected) 
         limit = _MAX_DATABASE_BYTES if name == _DATABASE else budget_bytes - found.size_bytes
         if (name != _DATABASE and not _NAME.fullmatch(name)) or not 0 <= size <= limit:
             raise HostError(f"it sent {name[:100]!r} of {size} bytes, which no camera sends. Nothing of it was kept.")
-        make_folder((folder / name).parent)
-        if not _write(output, folder / name, size, found.moved):
+        place = folder / _INCOMING / name if name == _DATABASE else folder / name
+        make_folder(place.parent)
+        if not _write(output, place, size, found.moved):
             return False
-        if name != _DATABASE:
+        if name == _DATABASE:
+            adopt(place.parent)
+            place.rename(folder / name)
+            shutil.rmtree(place.parent)
+        else:
             found.pictures += name.startswith("pictures/")
             found.clips += name.startswith("clips/")
             found.size_bytes += size

@@ -2,7 +2,7 @@
 
 A quiet moment is one with no visit, also in the ``hold_s`` before it and after it: an animal that the camera is about
 to recognise is not missed. So a picture waits in memory for ``hold_s``, and is dropped if a visit opens meanwhile, if
-the camera is blind, or, without ``people``, if the model names a person.
+the camera is blind, or, without ``people``, if the model names people.
 
 What no region may be found in is blackened: the masks of ``[motion]``.
 """
@@ -22,6 +22,7 @@ from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.regions.polygons import Polygon, rasterise
 from trailcam_edge.store.settings import CollectSettings
 
+_MAX_WAITING = 4  # a picture of 1080p takes 6 MB
 _MARGIN, _MIN_CROP_PX = 1.3, 160  # as the crops of [motion]
 
 
@@ -55,10 +56,10 @@ class Collector:
         self._hold_s = hold_s
         self._keep = keep
         self._unknown_per_day = settings.unknown_per_day if samples_unknown else 0
-        self._waiting: dict[str, _Waiting] = {}
+        self._waiting: list[_Waiting] = []
         self._wants_unknown = False
         self._before: tuple[str, float] | None = None  # axis and time of the frame before
-        self._person_s = float("-inf")  # when a person was named last
+        self._person_s = float("-inf")  # when the model named people last
         self._bundle = ""
 
     @property
@@ -78,11 +79,10 @@ class Collector:
         if is_person:
             self._person_s = at_s
         if event.open_labels or is_person:
-            self._wants_unknown |= "unknown" in self._waiting  # it was drawn, and is still to come
+            self._wants_unknown |= self._has_unknown()  # it was drawn, and is still to come
             self._waiting.clear()
-        for kind, waiting in list(self._waiting.items()):
-            if at_s - waiting.at_s >= self._hold_s:
-                self._keep(self._waiting.pop(kind).sample)
+        while self._waiting and at_s - self._waiting[0].at_s >= self._hold_s:
+            self._keep(self._waiting.pop(0).sample)
         self._draw(event, self._clock.moment(at_s))
 
     def interrupt(self) -> None:
@@ -101,13 +101,16 @@ class Collector:
         at_s = event.frame.timestamp_s
         if event.open_labels or at_s - self._person_s < self._hold_s:
             return
-        if quiet:
+        if quiet and len(self._waiting) < _MAX_WAITING:
             box = event.boxes[0] if len(event.boxes) == 1 else None
-            self._waiting["quiet"] = _Waiting(self._sample("quiet", event, moment, box), at_s)
+            self._waiting.append(_Waiting(self._sample("quiet", event, moment, box), at_s))
         is_unknown = event.outcome == UNKNOWN and event.box is not None
-        if self._wants_unknown and is_unknown and "unknown" not in self._waiting:
+        if self._wants_unknown and is_unknown and not self._has_unknown():
             self._wants_unknown = False
-            self._waiting["unknown"] = _Waiting(self._sample("unknown", event, moment, event.box), at_s)
+            self._waiting.append(_Waiting(self._sample("unknown", event, moment, event.box), at_s))
+
+    def _has_unknown(self) -> bool:
+        return any(waiting.sample.kind == "unknown" for waiting in self._waiting)
 
     def _sample(self, kind: str, event: FrameResult, moment: Moment, box: Box | None) -> PictureSample:
         per_day = self._settings.quiet_per_day if kind == "quiet" else self._unknown_per_day

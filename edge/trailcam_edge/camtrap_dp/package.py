@@ -9,7 +9,6 @@
 Source: https://camtrap-dp.tdwg.org, version 1.0.2; its table schemas name the columns and their order.
 """
 
-import csv
 import io
 import json
 import os
@@ -24,6 +23,7 @@ from tempfile import mkstemp
 from typing import Any
 
 from trailcam_core.files.atomic import STAGING_PREFIX, sync_directory
+from trailcam_core.files.csv_text import csv_line
 from trailcam_edge.camtrap_dp.chosen import Chosen, Selection
 from trailcam_edge.camtrap_dp.rows import (
     Deployment,
@@ -234,9 +234,8 @@ def _add_table(
         package.open(_zip_info(name), "w", force_zip64=is_large) as member,
         io.TextIOWrapper(member, encoding="utf-8", newline="", write_through=False) as text,
     ):
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(map(row.get, columns) for row in rows)
+        text.write(csv_line(columns))
+        text.writelines(csv_line(["" if row.get(name) is None else str(row[name]) for name in columns]) for row in rows)
 
 
 def _zip_info(name: str, unix_s: float | None = None) -> zipfile.ZipInfo:

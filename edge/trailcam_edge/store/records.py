@@ -11,6 +11,7 @@ from trailcam_edge.events import CLOSED, BlindTime, Moment, Visit, is_recording
 from trailcam_edge.store.wall_time import WallTime, is_plausible
 
 CLOCK = [f"{second // 60:02}:{second % 60:02}" for second in range(3600)]  # within an hour
+_QUARTER_S = 900
 _MILLISECONDS = [f".{number:03}Z" for number in range(1000)]
 
 
@@ -194,51 +195,90 @@ def _wall_time(moment: Moment) -> WallTime:
     return WallTime(moment.wall.timestamp(), "not after" if is_recording(moment.boot_id) else "clock")
 
 
-def csv_row(event: EventRecord, station: Station | None = None, zone: tzinfo | None = None) -> list[Any]:
-    """Return the values of ``CSV_HEADER``; a text that a spreadsheet takes for a formula has a quote in front.
+def csv_row(event: EventRecord, station: Station | None = None, zone: tzinfo | None = None) -> list[str]:
+    """Return the cells of ``CSV_HEADER``: the values of ``event_json`` as texts, place, local times and source.
+
+    Numbers have fixed decimals. A text that a spreadsheet takes for a formula has a quote in front.
 
     Args:
         event: the visit.
         station: that of the visit, None for the camera of this machine.
         zone: of local times; None is that of this machine.
     """
-    record = event_json(event)
-    box, name, source, clip = (record.pop(key) for key in _LAST_KEYS)
-    place = Station(name or "") if station is None else station
-    for key in ("label", "bundle", "boot_id"):  # the texts that others choose
-        record[key] = _cell(record[key])
+    event_id, visit_id, label, started, ended, boot_id, monotonic_s, duration_s, confidence, votes, frames = event[:11]
+    bundle, latency_ms, picture, _, box, name, source = event[11:18]
+    start, start_local = _both_times(started[0], zone)
+    end, end_local = _both_times(ended[0], zone)
     return [
-        *record.values(),
-        *(_NO_BOX if box is None else box.values()),
-        _cell(place.deployment_id),
-        _cell(place.camera or ""),
-        place.latitude,  # the CSV writer takes None for nothing
-        place.longitude,
-        _local_time(event.started.unix_s, zone),
-        _local_time(event.ended.unix_s, zone),
-        _cell(source or ""),
-        clip,
+        str(event_id or ""),
+        visit_id,
+        _cell(label),
+        start,
+        end,
+        started[1],
+        f"{duration_s:.3f}",
+        f"{confidence:.6f}",
+        str(votes),
+        str(frames),
+        _cell(bundle),
+        f"{latency_ms:.3f}",
+        picture or "",
+        _cell(boot_id),
+        f"{monotonic_s:.3f}",
+        *(_NO_BOX if box is None else (f"{box.x:.5f}", f"{box.y:.5f}", f"{box.width:.5f}", f"{box.height:.5f}")),
+        *(_no_station(name) if station is None else _station_cells(station)),
+        start_local,
+        end_local,
+        _cell(source) if source else "",
+        event.clip or "",
     ]
 
 
+@lru_cache(4096)
 def _cell(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def _local_time(unix_s: float | None, zone: tzinfo | None) -> str | None:
-    """Return a Unix time as ISO 8601 with the offset of its zone."""
+@lru_cache
+def _station_cells(station: Station) -> list[str]:
+    place = (station.latitude, station.longitude)
+    names = (_cell(station.deployment_id), _cell(station.camera or ""))
+    return [*names, *("" if value is None else str(value) for value in place)]
+
+
+@lru_cache
+def _no_station(name: str | None) -> list[str]:
+    return _station_cells(Station(name or ""))
+
+
+def _both_times(unix_s: float | None, zone: tzinfo | None) -> tuple[str, str]:
+    """Return a Unix time as ISO 8601 in UTC, as ``iso_time``, and with the offset of its zone; "" twice for None."""
     if unix_s is None:
-        return None
-    minute, rest_s = divmod(unix_s, 60)
-    before, after = _local_minute(int(minute), zone)
-    return f"{before}{int(rest_s):02}{after}"
+        return "", ""
+    quarter, rest_s = divmod(unix_s, _QUARTER_S)
+    microseconds = round(rest_s * 1e6)
+    if microseconds == 900_000_000:
+        quarter, microseconds = quarter + 1, 0
+    second, rest = divmod(microseconds, 1_000_000)
+    utc, first, local, local_first, offset = _quarter_texts(quarter, zone)
+    in_utc = utc + CLOCK[first + second] + _MILLISECONDS[rest // 1000]
+    if local_first < 0:
+        return in_utc, datetime.fromtimestamp(int(unix_s), UTC).astimezone(zone).isoformat(timespec="seconds")
+    return in_utc, local + CLOCK[local_first + second] + offset
 
 
-@lru_cache(4096)
-def _local_minute(minute: int, zone: tzinfo | None) -> tuple[str, str]:
-    """Return the text before and behind the seconds of a Unix time in minutes; many events share one."""
-    text = datetime.fromtimestamp(60 * minute, UTC).astimezone(zone).isoformat(timespec="seconds")
-    return text[:17], text[19:]
+@lru_cache
+def _quarter_texts(number: float, zone: tzinfo | None) -> tuple[str, int, str, int, str]:
+    """Return date and hour, and the second in it, in UTC and in a zone, and the offset of the zone then.
+
+    Many events share a quarter of an hour, and no zone changes within one. The second in a zone is -1 where quarters of
+    an hour begin at other times: "+02:07".
+    """
+    start = datetime.fromtimestamp(_QUARTER_S * number, UTC)
+    local = start.astimezone(zone)
+    text = local.isoformat(timespec="seconds")
+    second, local_second = (60 * each.minute + each.second for each in (start, local))
+    return start.isoformat()[:14], second, text[:14], -1 if local_second % _QUARTER_S else local_second, text[19:]
 
 
 _NEVER = WallTime(None, "unknown")

@@ -26,7 +26,7 @@ class CollectSettings:
     ``crops`` only the square around what moved is kept of these.
 
     Nothing of a time without a visit is kept by default: its pictures may show people, whom only a model with a label
-    for them recognises. Without ``people`` such a picture is dropped if the model names a person near that moment.
+    for them recognises. Without ``people`` such a picture is dropped if the model names people near that moment.
     ``seed`` selects the random moments.
     """
 

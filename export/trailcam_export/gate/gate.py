@@ -29,7 +29,7 @@ from trailcam_export.gate.presets import Preset
 from trailcam_export.gate.statistics import DriftStatistics
 
 CROPS_PREFIX = "crops_"
-_MAX_UNPROVEN_LOSS = 0.1  # fewer than about 35 identical answers say nothing
+_MAX_UNPROVEN_LOSS = 0.1  # fewer than about 35 identical answers prove too little
 
 
 @dataclass(frozen=True)

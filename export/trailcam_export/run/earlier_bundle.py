@@ -39,7 +39,7 @@ def find_earlier_bundle(run: Run, named: Path | None, out: Path) -> tuple[Earlie
     Args:
         run: to export.
         named: the bundle that the user names, if any.
-        out: the folder of exports, in which that of the earlier run is looked for.
+        out: the folder of exports, which may have that of the earlier run.
 
     Raises:
         ExportError: the named bundle is not one of the earlier run, or the run did not keep its layers.

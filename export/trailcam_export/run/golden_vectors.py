@@ -62,7 +62,7 @@ class GoldenChoice:
 def choose_golden(run: Run, data: Path, folder: Path | None, earlier: GoldenPictures | None) -> GoldenChoice:
     """Choose the pictures that travel in the bundles. A picture that an import brought travels only if it is named.
 
-    Such pictures are of the user's cameras, and whoever gets a bundle can read its golden vectors. So they are, in
+    Such pictures are of the user's cameras, and everybody with a bundle can read its golden vectors. So they are, in
     this order: the pictures of ``folder``, those of the earlier bundle, test pictures that no import brought, and
     those of the built-in bundle.
 

@@ -1,25 +1,28 @@
 #!/bin/sh
 # Start Trailcam with /config/trailcam.toml, which is written at the first start and belongs to the user from then on.
 set -eu
-config=/config/trailcam.toml
-token=/config/token
+root=${TRAILCAM_ROOT:-}  # a test has folders of its own
+python=$root/opt/trailcam/bin/python3
+config=$root/config/trailcam.toml
+token=$root/config/token
 umask 077
-jq --raw-output .source /data/options.json > /config/source  # a password stays out of the list of processes
-[ -s "$token" ] || openssl rand -hex 24 > "$token"
+# A password stays out of the list of processes.
+"$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["source"])' "$root/data/options.json" > "$root/config/source"
+[ -s "$token" ] || "$python" -c 'import secrets; print(secrets.token_hex(24))' > "$token"
 if [ ! -e "$config" ]; then
-    cat > "$config" << 'END'
+    cat > "$config" << END
 # See the documentation of Trailcam for every setting.
 [camera]
-source_file = "/config/source"
+source_file = "$root/config/source"
 
 [store]
-folder = "/data/visits"
+folder = "$root/data/visits"
 
 [live]
 address = "0.0.0.0:8080"
-token_file = "/config/token"
+token_file = "$token"
 END
     echo "Wrote $config. Add [sinks.mqtt] there for entities in Home Assistant."
 fi
 echo "The page is on port 8080; its token is in $token."
-exec /opt/trailcam/bin/trailcam watch --config "$config"
+exec "$root/opt/trailcam/bin/trailcam" watch --config "$config"

@@ -135,6 +135,9 @@ def test_heic_and_avif_decode_upright_here_and_in_a_child(form: str) -> None:
     for decode in (decode_heif, decode_in_child):
         with pytest.raises(SourceError, match=r"^a: "):
             decode(data[: len(data) // 2], "a")
+    with pytest.raises(SourceError, match=r"^a: the picture is damaged") as caught:
+        decode_heif(data[:40], "a")
+    assert "object at" not in str(caught.value)
 
 
 def test_heic_without_its_reader_names_the_cure(analyser: Analyser, monkeypatch: pytest.MonkeyPatch) -> None:

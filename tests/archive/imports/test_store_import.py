@@ -1,5 +1,6 @@
 """What people have corrected on the page becomes training data; visits without a review do not."""
 
+import csv
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from trailcam.main import main
 from trailcam_archive.imports.sample import Sample
 from trailcam_archive.imports.sources import read_source
 from trailcam_core.images.boxes import Box
-from trailcam_edge.events import Moment, Visit
+from trailcam_edge.events import Moment, PictureSample, Visit
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.reviews.records import NewReview, Verdict
 from trailcam_edge.store.settings import StoreSettings
@@ -80,3 +81,53 @@ def test_a_data_set_is_made_of_it(store: Path, tmp_path: Path, capsys: pytest.Ca
     ]
     assert main(["data", "import", str(store), "--out", str(data)]) == 0
     assert "3 were imported before" in capsys.readouterr().out
+    with open(data / "import.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["review"] for row in rows}) == 3
+    assert all(len(row["review"]) == 64 for row in rows)
+
+
+def test_the_list_of_an_earlier_release_gets_the_column_of_reviews(store: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "import.csv").write_text("file,label,group,source,box,confidence\ngone.jpg,Fox,g,s,,1\n")
+
+    assert main(["data", "import", str(store), "--out", str(data)]) == 0
+
+    with open(data / "import.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert (rows[0]["file"], rows[0]["review"], len(rows)) == ("gone.jpg", "", 4)
+    assert all(row["review"] and None not in row for row in rows[1:])
+
+
+def test_reviewed_moments_without_a_visit_are_empty_scenes_or_missed_animals(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = EventStore(StoreSettings(folder=store, min_free_bytes=0))
+    answers: list[tuple[str, Verdict, str | None, Box | None]] = [
+        ("s1", "nothing", None, None),
+        ("s2", "label", "lynx", None),
+        ("s3", "label", "lynx", BOX),
+        ("s4", "wrong", None, None),
+        ("s5", "label", "person", None),
+    ]
+    for number, (name, verdict, label, box) in enumerate(answers):
+        picture = np.full((300, 400, 3), 100 + number, np.uint8)
+        taken = Moment(50.0, START + timedelta(seconds=50), "boot")
+        events.add_sample(PictureSample(name, "quiet", taken, picture, "tiny 1.0.0", 24.0, None, box))
+        events.add_reviews([NewReview(name, "Jo", verdict, label, "quiet", "a test")], None)
+    events.close()
+    group = "oak-2026-06-01"
+    assert list(read_source(store, None))[3:] == [
+        Sample(f"{store}/pictures/s1.jpg", None, group),
+        Sample(f"{store}/pictures/s2.jpg", "lynx", group, is_placed=False),
+        Sample(f"{store}/pictures/s3.jpg", "lynx", group, BOX),
+    ]
+    data = tmp_path / "data"
+    assert main(["data", "import", str(store), "--out", str(data)]) == 0
+    assert "1 missed animals are somewhere in a frame" in capsys.readouterr().out
+    before = sorted(data.rglob("*.jpg"))
+    assert len(list((data / "missed" / "lynx" / group).iterdir())) == 1
+    assert len(list((data / "photos" / "lynx" / group).iterdir())) == 1
+    assert main(["data", "import", str(store), "--out", str(data)]) == 0
+    assert sorted(data.rglob("*.jpg")) == before, "the same store twice adds nothing"

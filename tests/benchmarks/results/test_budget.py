@@ -66,7 +66,7 @@ def test_what_a_manifest_states_holds_for_the_runtime_it_was_tested_on(rows: tup
     assert best_within([untested, tested], 100) == tested
     sentence, fits = describe_budget([untested], 100)
     assert fits
-    assert "float32.bundle on tflite-runtime 2.14.0 with 1 thread(s)" in sentence
+    assert "float32.bundle on tflite-runtime 2.14.0 with 1 thread" in sentence
     assert "stated top-1 not known" in sentence
 
 

@@ -1,28 +1,14 @@
 """The capture thread by itself; ``test_watch.py`` has it at work."""
 
-import importlib.util
 import itertools
 import time
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from trailcam_edge.camera.capture_thread import CaptureThread
 from trailcam_edge.camera.latest_frame import LatestFrame
 from trailcam_edge.camera.settings import RecoverySettings
 
-
-def _load_fakes() -> ModuleType:
-    path = Path(__file__).parents[1] / "live_fakes.py"
-    spec = importlib.util.spec_from_file_location("live_fakes", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-fakes = _load_fakes()
+from .. import live_fakes as fakes
 
 
 def capture_of(script: Any, slot: LatestFrame, **waits: float) -> CaptureThread:

@@ -1,6 +1,5 @@
 """The live loop, from frames to visits, on sources that behave and on those that do not."""
 
-import importlib.util
 import itertools
 import logging
 import re
@@ -10,7 +9,6 @@ import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,18 +23,8 @@ from trailcam_edge.recognition.settings import LoopSettings, VisitSettings, Watc
 from trailcam_edge.recognition.sharpness import sharpness
 from trailcam_edge.regions import RegionSettings
 
+from .. import live_fakes as fakes
 
-def _load_fakes() -> ModuleType:
-    path = Path(__file__).parents[1] / "live_fakes.py"
-    spec = importlib.util.spec_from_file_location("live_fakes", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-fakes = _load_fakes()
 QUICK = LoopSettings(
     recovery=RecoverySettings(stall_s=0.3, first_wait_s=0.02, longest_wait_s=0.1, give_up_s=1.0),
     motion=RegionSettings(enabled=False),

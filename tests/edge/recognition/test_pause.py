@@ -1,11 +1,8 @@
 """The live loop outside the hours of its schedule."""
 
-import importlib.util
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,18 +15,8 @@ from trailcam_edge.recognition.schedule import ScheduleSettings
 from trailcam_edge.recognition.settings import LoopSettings, VisitSettings
 from trailcam_edge.regions import RegionSettings
 
+from .. import live_fakes as fakes
 
-def _load_fakes() -> ModuleType:
-    path = Path(__file__).parents[1] / "live_fakes.py"
-    spec = importlib.util.spec_from_file_location("live_fakes", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-fakes = _load_fakes()
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 RULES = VisitSettings(vote_spacing_s=0.02, cool_down_s=0.2, vote_age_s=5.0, longest_s=60.0)
 

@@ -1,10 +1,8 @@
 """Motion regions in the live loop: what moves is classified, with its place, and visits belong to regions."""
 
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,22 +16,13 @@ from trailcam_edge.recognition.loop import watch
 from trailcam_edge.recognition.settings import LoopSettings, VisitSettings
 from trailcam_edge.regions import RegionSettings
 
+from .. import live_fakes as fakes
 
-def _load_fakes() -> ModuleType:
-    path = Path(__file__).parents[1] / "live_fakes.py"
-    spec = importlib.util.spec_from_file_location("live_fakes", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-fakes = _load_fakes()
 MOVING = LoopSettings(
     motion=RegionSettings(min_crop_px=16),
     visits=VisitSettings(vote_spacing_s=0.02, cool_down_s=2.0, vote_age_s=5.0, longest_s=60.0),
 )
+
 WHOLE = replace(MOVING, motion=RegionSettings(enabled=False))
 
 

@@ -21,15 +21,17 @@ import cv2
 import numpy as np
 from dying import MODES, collect_log, counted, in_child
 
-from trailcam_edge.events import BlindTime, Moment, Visit, VisitChange
+from trailcam_edge.events import BlindTime, Clip, Moment, PictureSample, Visit, VisitChange
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.reviews.records import NewReview
+from trailcam_edge.store.reviews.samples import read_samples
 from trailcam_edge.store.reviews.tables import reviews_of
 from trailcam_edge.store.settings import StoreSettings
 
 LIMITS = StoreSettings(max_bytes=4_000_000, min_free_bytes=0, jpeg_quality=95)
 NEW_VISITS = 6
+CLIP = bytes(range(256)) * 120
 _RANDOM = np.random.default_rng(0)
 _NOISE = [_RANDOM.integers(0, 256, (150, 150, 3), dtype=np.uint8) for _ in range(4)]
 _START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -47,6 +49,11 @@ def visit(number: int, boot: str = "boot-0") -> Visit:
 
 def answer(visit_id: str, reviewer: str) -> NewReview:
     return NewReview(visit_id, reviewer, "label", "fox", "list", "live page")
+
+
+def sample(number: int, boot: str) -> PictureSample:
+    name = f"{boot}-sample-{number:05}"
+    return PictureSample(name, "quiet", moment(number, boot), _NOISE[number % 4], "tiny-1.0.0", 24.0)
 
 
 def names(said: list[str]) -> list[str]:
@@ -76,11 +83,15 @@ def work(folder: Path, first: int, acknowledge: Callable[[str], None]) -> None:
             if number % 2:
                 better = replace(visit(number, boot), best_frame=_NOISE[(number + 1) % 4])
                 store.add_change(VisitChange("updated", better))
+                if store.add_clip(Clip(f"{boot}-{number:05}", CLIP, -5.0, 10.0)):
+                    acknowledge(f"clip {boot}-{number:05}")
             event_id = store.add_visit(visit(number, boot))
             acknowledge(f"visit {boot}-{number:05}")
             answers = [answer(f"{boot}-{number:05}", name) for name in ("Jo", "Kim")]
             store.add_reviews(answers, _START.timestamp())
             acknowledge(f"review {boot}-{number:05}")
+            store.add_sample(sample(number, boot))
+            acknowledge(f"sample {boot}-sample-{number:05}")
             store.acknowledge("mqtt", event_id)
             acknowledge(f"sink {event_id}")
         store.add_blind_time(BlindTime("updating", moment(first + 10, boot), moment(first + 20, boot)))
@@ -96,8 +107,7 @@ def inspect(folder: Path, said: list[str], last_number: int) -> None:
     assert not messages, messages
     assert store.add_visit(visit(last_number, "boot-3")) == store.last_event_id()
     usage = store.usage()
-    taken = usage.database_bytes + usage.pictures_bytes
-    assert taken <= LIMITS.max_bytes, taken
+    assert usage.taken_bytes <= LIMITS.max_bytes, usage
     sink = store.acknowledged("mqtt")
     assert store.queue.open_labels() == ()
     store.close()
@@ -108,11 +118,14 @@ def inspect(folder: Path, said: list[str], last_number: int) -> None:
     with open_reader(folder) as found:
         events = {event.visit_id: event for event in found.events()}
         blind = {record.reason for record in found.blind_times()}
+        samples = {record.sample_id: record for record in read_samples(found, "1")}
         reviews = {name: len(rows) for name, rows in reviews_of(found.connection, [*events, *names(said)]).items()}
         answered = {
             row[0] for row in found.connection.execute("SELECT visit_id FROM visits JOIN answered USING (event_id)")
         }
     assert answered == set(reviews), "what is derived from the reviews agrees with them"
+    kept = [text.removeprefix("sample ") for text in said if text.startswith("sample ")]
+    assert all(name in samples for name in kept), sorted(set(kept) - set(samples))
     wanted = [text.removeprefix("visit ") for text in said if text.startswith("visit ")]
     assert all(visit_id in events for visit_id in wanted), sorted(set(wanted) - set(events))
     assert all(reviews.get(visit_id) == 2 for visit_id in names(said)), reviews
@@ -121,10 +134,16 @@ def inspect(folder: Path, said: list[str], last_number: int) -> None:
     sinks = [int(text.removeprefix("sink ")) for text in said if text.startswith("sink ")]
     assert not sinks or (sink is not None and sink >= sinks[-1])
     files = {path.stem for path in (folder / "pictures").iterdir()}
-    assert files == {name for name, event in events.items() if event.picture}
-    for name, event in events.items():
-        if event.picture and event.boot_id != "boot-0":
-            content = np.fromfile(folder / event.picture, np.uint8)
+    assert files == {name for name, record in (*events.items(), *samples.items()) if record.picture}
+    clips = {path.stem: path.read_bytes() for path in (folder / "clips").iterdir()}
+    assert set(clips) == {name for name, event in events.items() if event.clip}
+    assert set(clips.values()) <= {CLIP}
+    kept = [name for text in said if (name := text.removeprefix("clip ")) != text and events[name].picture]
+    assert set(kept) <= set(clips), "an acknowledged clip of a visit that keeps its picture is there"
+    pictures = [(name, event.picture) for name, event in events.items() if event.boot_id != "boot-0"]
+    for name, picture in [*pictures, *((name, record.picture) for name, record in samples.items())]:
+        if picture:
+            content = np.fromfile(folder / picture, np.uint8)
             assert bytes(content[-2:]) == b"\xff\xd9", name
             assert cv2.imdecode(content, cv2.IMREAD_COLOR) is not None, name
 

@@ -42,7 +42,7 @@ def test_a_clip_of_an_open_visit_stays_with_it_when_it_closes(
         assert reader.select("1", (), "event_id", 1)[0].clip == with_clip.clip
     assert event_json(with_clip)["clip"] == "clips/boot-0-00001.mp4"
     assert dict(zip(CSV_HEADER, csv_row(with_clip), strict=True))["clip"] == "clips/boot-0-00001.mp4"
-    assert csv_row(without)[-1] is None
+    assert csv_row(without)[-1] == ""
     assert (tmp_path / "store" / str(with_clip.clip)).read_bytes() == bytes(100)
     assert store.usage().clips_bytes == 4096
     (closed,) = (event for _, event in store.queue.after(store.queue.newest()._replace(event_id=0), {"closed"}, 1))

@@ -6,6 +6,7 @@ A setting is named by its path in the file, for example ``batch_size``, ``input.
 import tomllib
 from collections.abc import Iterable
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,19 @@ def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
             section = section.get(part) if isinstance(section, dict) else None
         if key.strip() == "name" or not isinstance(section, dict) or isinstance(section.get(last, {}), dict):
             keys = [name for name in _flatten(table) if name != "name"]
-            raise TrainError(f"setting {key!r}: unknown, expected one of {', '.join(keys)}.")
+            raise TrainError(f"setting {key!r}: unknown, expected {_likely(key.strip(), keys)}.")
         section[last] = _parse(text.strip(), section[last], key)
     return recipe_from_table(table, Document("--set", TrainError))
+
+
+def _likely(key: str, keys: list[str]) -> str:
+    """Return the settings that may be meant: of this section or another phase, of a similar name, or all sections."""
+    section, _, last = key.rpartition(".")
+    near = [name for name in keys if name.startswith(f"{key}.") or (section and name.rpartition(".")[0] == section)]
+    near = near or [name for name in keys if section.startswith("phases") and name.endswith(f".{last}")]
+    near = near or get_close_matches(key, keys, n=3)
+    sections = list(dict.fromkeys(name.split(".")[0] + ".*" if "." in name else name for name in keys))
+    return f"one of {', '.join(near or sections)}"
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -34,7 +34,7 @@ class DivisionRule:
 
 @dataclass(frozen=True)
 class Sorted:
-    """The new pictures by what an earlier split says of them, as positions in a data set.
+    """The new pictures by their place in an earlier split, as positions in a data set.
 
     ``new`` are in no earlier split. ``known`` are there with the same label, or are for validation or test.
     ``corrected`` are training pictures whose label is another one now, by the file of their old row.

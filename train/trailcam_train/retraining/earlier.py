@@ -73,7 +73,7 @@ def find_old_data(run: Run, how: Earlier) -> Path | None:
         where = f"{data}: no such folder" if data is not None else "their folder is not recorded"
         raise TrainError(
             f"--from {run.path}: the pictures that it learned from are gone ({where}). Without them no old picture is "
-            "shown again, and no test can say what the new model has forgotten. Name their folder with "
+            "shown again, and no test can measure what the new model has forgotten. Name their folder with "
             '"--old-data DIR". Or go on with "--without-old-data": then the answers of the earlier model on the new '
             "pictures hold its labels in place, and only new pictures are tested."
         )

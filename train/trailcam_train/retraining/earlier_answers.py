@@ -23,7 +23,7 @@ from trailcam_train.models.frozen_inference import InferenceFunction, compile_in
 from trailcam_train.recipe.schema import Recipe
 
 _FAR_BELOW = 10.0  # of an old logit: e to the minus ten of its probability
-_NEW_LABEL = np.log(9.0)  # a picture of a new label is of it with 0.9, and of the old ones as the earlier network says
+_NEW_LABEL = np.log(9.0)  # its probability on its pictures is 0.9; old ones share the rest as before
 
 Floats = npt.NDArray[np.floating[Any]]
 

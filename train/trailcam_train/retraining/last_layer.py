@@ -1,8 +1,8 @@
 """Take over the weights of an earlier network, with new outputs for new labels.
 
-A new output begins as the direction from the mean feature of all pictures to that of its own, as long as the old
-outputs are, and with the bias that makes it equal to the best old answer on its own pictures. Training then starts from
-a network that already tells the new label apart, and that answers every old picture as before.
+A new output begins as the direction from the mean feature of all pictures to that of its pictures, as long as the old
+outputs are. Its bias makes it equal to the best old answer on its pictures. Training then starts from a network that
+separates the new label already.
 """
 
 from collections.abc import Sequence

@@ -53,7 +53,7 @@ class NewData:
 def find_new_data(data: Path, negatives: Path | None, label_map: str | None, group_by: str | None) -> NewData:
     """Return the parts of a data folder; one of ``trailcam data import`` may be named itself, or its ``photos``.
 
-    An import has a folder of each camera and day, so its pictures are grouped by folder if nothing else is said.
+    An import has a folder of each camera and day, so its pictures are grouped by folder by default.
     """
     root = data if (data / JOURNAL_FILE).is_file() and (data / _PHOTOS).is_dir() else None
     photos = data if root is None else data / _PHOTOS

@@ -49,7 +49,7 @@ def used_reviews(data: Path, used: Iterable[SplitRow], earlier: Path | None) -> 
     """Return ``reviews.csv`` of a run.
 
     Args:
-        data: its data folder: prepared, with a list of its own, or ``photos`` of an import.
+        data: its data folder: prepared, with ``reviews.csv``, or ``photos`` of an import.
         used: its pictures.
         earlier: the earlier run that it took up, whose reviews it learned from, too.
 

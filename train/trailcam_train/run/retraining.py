@@ -10,6 +10,7 @@ from trailcam_core.errors import TrainError
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.data.splits import count_crossing
 from trailcam_train.fitting.data_parallel import data_parallel
+from trailcam_train.fitting.multi_host import lost_host_named
 from trailcam_train.models.runtime import training_precision
 from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipe.toml import override
@@ -90,7 +91,7 @@ def start_retraining(request: RetrainingRequest, progress: Progress = silent) ->
         )
         check_job(job)
         create_job(job, prepared.dataset.unreadable)
-        with locked(job.folder):
+        with locked(job.folder), lost_host_named(request.run):
             begin_from_earlier(job, model, progress)
             return train_job(job, model, (), progress)
 

@@ -35,13 +35,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Bring the stores home; exit code 1 if a camera failed or was not reached."""
     from trailcam_deploy.device.collect import collect_store
+    from trailcam_edge.store.reviews.carry import carry_reviews, locked
 
     if not arguments.budget_mb >= 0:
         usage_error(f"--budget-mb is {arguments.budget_mb:g}, expected 0 or more")
 
     def work(host: "Host", connection: "Connection") -> str:
         folder = arguments.into / host.id
-        found = collect_store(connection, arguments.store, folder, round(arguments.budget_mb * 1e6))
+        budget_bytes = round(arguments.budget_mb * 1e6)
+        with locked(folder):
+            found = collect_store(
+                connection, arguments.store, folder, budget_bytes, adopt=lambda new: carry_reviews(folder, new)
+            )
         left = f", {counted(found.left, 'file')} left: run the command again" if found.left else ""
         clips = f", {counted(found.clips, 'new clip')}" if found.clips else ""
         return f"{counted(found.pictures, 'new picture')}{clips}, {found.size_bytes / 1e6:.1f} MB, in {folder}{left}"

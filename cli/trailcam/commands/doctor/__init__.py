@@ -1,6 +1,7 @@
 """``trailcam doctor``: check this machine and name a cure for each fault; a page to paste into a report of a fault."""
 
 import argparse
+import shutil
 import sys
 import textwrap
 from collections.abc import Iterable
@@ -65,4 +66,5 @@ def _lines(checks: Iterable[Check]) -> Iterable[str]:
 
 
 def _wrap(text: str) -> list[str]:
-    return textwrap.wrap(printable(mask_text(text)), _COLUMNS - _INDENT, break_on_hyphens=False) or [""]
+    columns = min(shutil.get_terminal_size().columns, _COLUMNS) if sys.stdout.isatty() else _COLUMNS
+    return textwrap.wrap(printable(mask_text(text)), max(columns - _INDENT, 20), break_on_hyphens=False) or [""]

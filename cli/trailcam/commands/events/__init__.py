@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
+from math import inf
 from pathlib import Path
 
 from trailcam.commands.events.package import write_package
@@ -28,7 +29,7 @@ from trailcam_edge.store.reviews.tables import REVIEWED, UNREVIEWED
 from trailcam_edge.store.settings import DEFAULT_FOLDER
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
-_LINE = "%-27s %6.1f s  %s %3d%%  %s\n"  # in half the time of an f-string, for stores of a million events
+_LINE = "%-27s %6.1f s  %s %3.0f%%  %s\n"  # in half the time of an f-string, for stores of a million events
 _QUARTER_S = 900
 _CHUNK = 1000  # lines that are written at once
 _MARKS = {"not before": ">", "not after": "<"}
@@ -86,7 +87,7 @@ def _add_package_arguments(parser: argparse.ArgumentParser) -> None:
     )
     package.add_argument("--camera-id", metavar="ID", help="the camera, such as its serial number")
     package.add_argument("--deployment-id", metavar="ID", help="default: made of location, camera and coordinates")
-    package.add_argument("--location-id", metavar="ID", help="the place, if it has a number of its own")
+    package.add_argument("--location-id", metavar="ID", help="number or code of the place")
     package.add_argument("--location-name", metavar="NAME", help="the place, in words")
     package.add_argument(
         "--uncertainty", type=_positive, metavar="METRES", help="uncertainty of the coordinates, if rounded"
@@ -138,14 +139,29 @@ def _print_stations(events: Iterator[EventRecord]) -> None:
 
 def _print_table(events: Iterator[EventLine]) -> None:
     number = 0
-    shown = _Shown()
-    while lines := [
-        _LINE % (_when(unix_s, basis), duration_s, shown[label], round(100 * confidence), printable(picture or ""))
-        for unix_s, basis, duration_s, label, confidence, picture in islice(events, _CHUNK)
-    ]:
-        sys.stdout.writelines(lines)
-        number += len(lines)
+    lines = _table_lines(events)
+    while found := list(islice(lines, _CHUNK)):
+        sys.stdout.writelines(found)
+        number += len(found)
     print(f"{counted(number, 'visit')}.")
+
+
+def _table_lines(events: Iterator[EventLine]) -> Iterator[str]:
+    """Yield a line for each visit; visits of one quarter of an hour share the text of their hour."""
+    shown = _Shown()
+    quarter_s, hour, first, zone = inf, "", 0, ""
+    for unix_s, basis, duration_s, label, confidence, picture in events:
+        if basis == "clock" and unix_s is not None:
+            second = unix_s - quarter_s
+            if not 0 <= second < _QUARTER_S:
+                number, second = divmod(unix_s, _QUARTER_S)
+                quarter_s = number * _QUARTER_S
+                hour, first, zone = _local_quarter(number)
+            when = hour + CLOCK[first + int(second)] + zone
+        else:
+            when = _when(unix_s, basis)
+        name = printable(picture) if picture else ""
+        yield _LINE % (when, duration_s, shown[label], 100 * confidence, name)
 
 
 class _Shown(dict[str, str]):

@@ -1,14 +1,14 @@
 """Reviews in the output of ``trailcam events``: both answers of each visit, and the accuracy in the field."""
 
 import argparse
-import csv
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from trailcam.json_records import json_line
 from trailcam_archive.times.clock import read_zone
 from trailcam_core.errors import DataError
+from trailcam_core.files.csv_text import csv_line
 from trailcam_core.files.names import FORMULA_STARTS, counted, printable
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import CSV_HEADER, EventRecord, Station, csv_row, event_json
@@ -27,28 +27,34 @@ from trailcam_edge.store.reviews.weeks import by_week, drift_json, drift_words, 
 _BATCH = 500
 _NO_MOMENT = "not known: no random quiet moment has been reviewed (quiet_per_day in [collect])"
 _HEADER = ("review_verdict", "review_label", "reviewers", "review_disputed", "review_time")
+_NO_REVIEW = [""] * len(_HEADER)
 
 
 def print_with_reviews(
     reader: StoreReader, events: Iterator[EventRecord], arguments: argparse.Namespace, stations: Mapping[str, Station]
 ) -> None:
     """Print events with the answers of people: as JSON, as CSV, or as a table."""
-    zones = {name: read_zone(station.timezone) for name, station in stations.items() if station.timezone}
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    found = _with_reviews(reader, events)
     if arguments.csv:
-        writer.writerow([*CSV_HEADER, *_HEADER])
+        sys.stdout.write(csv_line([*CSV_HEADER, *_HEADER]))
+        sys.stdout.writelines(_csv_lines(found, stations))
+        return
     number = 0
-    for event, found in _with_reviews(reader, events):
+    for event, standing_now in found:
         number += 1
-        place = event.station or ""
         if arguments.json:
-            print(json_line(event_json(event) | {"review": review_json(found)}))
-        elif arguments.csv:
-            writer.writerow([*csv_row(event, stations.get(place), zones.get(place)), *_review_row(found)])
+            print(json_line(event_json(event) | {"review": review_json(standing_now)}))
         else:
-            print(_line(event, found))
-    if not (arguments.json or arguments.csv):
+            print(_line(event, standing_now))
+    if not arguments.json:
         print(f"{counted(number, 'visit')}.")
+
+
+def _csv_lines(found: Iterable[tuple[EventRecord, Standing | None]], stations: Mapping[str, Station]) -> Iterator[str]:
+    zones = {name: read_zone(station.timezone) for name, station in stations.items() if station.timezone}
+    for event, review in found:
+        place = event.station or ""
+        yield csv_line(csv_row(event, stations.get(place), zones.get(place)) + _review_row(review))
 
 
 def print_accuracy(reader: StoreReader, as_json: bool) -> None:
@@ -73,6 +79,7 @@ def print_accuracy(reader: StoreReader, as_json: bool) -> None:
         print(f"{printable(bundle.bundle)}: reviewed random visits, 95 % intervals (Wilson)")
         for each in (*bundle.labels, bundle.together):
             print(f"  {printable(each.label or 'all labels'):<20}{_precision_words(each)}")
+        print(f"  {'animals named':<20}{_precision_words(bundle.named)}, with those that were called unknown")
         print(f"  {'missed animals':<20}{_missed_words(bundle.missed) or _NO_MOMENT}")
         left_out = {"disputed": bundle.disputed, "deleted": bundle.deleted, "unknown": bundle.unnamed}
         words = ", ".join(f"{count} {name}" for name, count in left_out.items() if count)
@@ -88,8 +95,10 @@ def print_accuracy(reader: StoreReader, as_json: bool) -> None:
     print("By week, all bundles:")
     for week in weeks:
         missed = _missed_words(week.missed)
-        words = f"{_precision_words(week.together)}{f'; missed: {missed}' if missed else ''}"
-        print(f"  {week.name:<20}{words}  {printable(', '.join(week.bundles))}")
+        print(f"  {week.name:<20}{_precision_words(week.together)}  {printable(', '.join(week.bundles))}")
+        print(f"  {'':<20}animals named: {_precision_words(week.named)}")
+        if missed:
+            print(f"  {'':<20}missed animals: {missed}")
     for drift in drifts:
         print(drift_words(drift))
 
@@ -105,9 +114,9 @@ def _with_reviews(reader: StoreReader, events: Iterator[EventRecord]) -> Iterato
 
 
 def _review_row(found: Standing | None) -> list[str]:
-    record = review_json(found)
+    record = None if found is None else review_json(found)
     if record is None:
-        return [""] * len(_HEADER)
+        return _NO_REVIEW
     names = "|".join(record["reviewers"])
     texts = [record["verdict"], record["label"] or "", names, str(record["disputed"]).lower(), record["time"] or ""]
     return [f"'{text}" if text.startswith(FORMULA_STARTS) else text for text in texts]
@@ -124,7 +133,7 @@ def _line(event: EventRecord, found: Standing | None) -> str:
 
 def _precision_words(found: Precision) -> str:
     if not found.number:
-        return "no visit with a label"
+        return "no visit"
     share = f"{found.right} of {found.number} right, {found.right / found.number:.0%}"
     return f"{share} ({found.low:.0%} to {found.high:.0%})"
 

@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recipe.add_argument("--weights", metavar="PATH", help="backbone weights: a file, imagenet or none")
     recipe.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="settings",
-        help="another setting of the recipe, as recipe.toml names it: batch_size=16, phases.whole.epochs=5; repeatable",
+        help="another setting of the recipe, as recipe.toml names it: batch_size=16, phases.head.epochs=5; repeatable",
     )  # fmt: skip
     recipe.add_argument("--teacher", metavar="RUN[,RUN]", help="a stronger run to learn from; several are combined")
     data = parser.add_argument_group("data")

@@ -124,6 +124,8 @@ def show_earlier(run: "Run") -> None:
         print(f", and {facts['known_pictures']} that the earlier run has: those stay in its splits", end="")
     if facts.get("corrected_pictures", "0") != "0":
         print(f", {facts['corrected_pictures']} old ones have a new label", end="")
+    if facts.get("near_duplicates_left_out", "0") != "0":
+        print(f", {facts['near_duplicates_left_out']} left out: near-duplicates in another split", end="")
     print(f"\nwon, lost   trailcam train compare {printable(facts['earlier'])} {printable(str(run.path))}")
 
 

@@ -14,6 +14,7 @@ from trailcam import __version__
 from trailcam.commands.watch.output import JsonOutput, TextOutput
 from trailcam.logs import add_logging_arguments, configure_logging
 from trailcam.model_options import add_model_arguments, open_classifier, usage_error
+from trailcam.process.crashes import report_crashes
 from trailcam.process.signals import hangups, stop_on_signals
 from trailcam.source_option import add_source_file_argument, given_source
 from trailcam_archive.times.local import local_zone, recorded_at
@@ -114,6 +115,7 @@ def _add_recognition_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Watch a source to its end; exit code 1 if a frame could not be read."""
     configure_logging(arguments)
+    report_crashes()
     arguments.source = given_source(arguments)
     bad_frames: list[SourceError] = []
 

@@ -70,6 +70,7 @@ def accuracy_table(bundles: Sequence[BundleAccuracy]) -> Html:
                 tag("tbody", [_accuracy_row(each) for each in (*bundle.labels, bundle.together)]),
                 class_="accuracy",
             ),
+            tag("p", _named_words(bundle.named)),
             tag("p", _missed_words(bundle.missed)),
             class_="scroll",
         )
@@ -83,7 +84,13 @@ def week_table(weeks: Sequence[Week], drifts: Sequence[Drift]) -> Html | None:
     """Return the same by week, with what differs beyond chance; None without any week."""
     if not weeks:
         return None
-    head = tag("tr", [tag("th", name, scope="col") for name in ("Week", "Right", "95 %", "Missed", "95 %", "Bundle")])
+    head = tag(
+        "tr",
+        [
+            tag("th", name, scope="col")
+            for name in ("Week", "Right", "95 %", "Named", "95 %", "Missed", "95 %", "Bundle")
+        ],
+    )
     rows = [tag("tr", tag("th", week.name, scope="row"), [tag("td", text) for text in _cells(week)]) for week in weeks]
     table = tag("table", tag("thead", head), tag("tbody", rows), class_="accuracy")
     notes = [tag("p", drift_words(drift), role="note") for drift in drifts]
@@ -91,14 +98,23 @@ def week_table(weeks: Sequence[Week], drifts: Sequence[Drift]) -> Html | None:
 
 
 def _cells(week: Week) -> tuple[str, ...]:
-    right, missed = week.together, week.missed
+    right, named, missed = week.together, week.named, week.missed
     return (
         f"{right.right} of {right.number}",
         f"{right.low:.0%} to {right.high:.0%}" if right.number else "",
+        f"{named.right} of {named.number}",
+        f"{named.low:.0%} to {named.high:.0%}" if named.number else "",
         f"{missed.animals} of {missed.number}" if missed.number else "",
         f"{missed.low:.1%} to {missed.high:.1%}" if missed.number else "",
         ", ".join(week.bundles),
     )
+
+
+def _named_words(found: Precision) -> str:
+    if not found.number:
+        return "Animals named right: not known."
+    share = f"{found.right / found.number:.0%} ({found.low:.0%} to {found.high:.0%})"
+    return f"Animals named right: {found.right} of {found.number}, {share}, with those that were called unknown."
 
 
 def _missed_words(found: Missed) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from trailcam_edge.events import BLANK, UNKNOWN
 from trailcam_edge.store.settings import CollectSettings
 
-RARE_FRACTION, RARE_COUNT = 0.01, 5  # a rare label has at most so many of all visits, or so many
+RARE_FRACTION, RARE_COUNT = 0.01, 5  # of all visits that a rare label has at most; the larger of both
 _DAY_S = 86_400
 
 

@@ -61,7 +61,8 @@ class BundleAccuracy:
     """Precision of one bundle version by label, and of all its labels together; and what it missed.
 
     ``disputed`` visits, on which reviewers differ, and ``deleted`` ones are left out. ``unnamed`` ones, which the
-    camera called unknown, have no label that could be right.
+    camera called unknown, have no label that could be right. ``named`` is how many of the visits that show an animal
+    have its name, those called unknown included.
     """
 
     bundle: str
@@ -70,6 +71,7 @@ class BundleAccuracy:
     disputed: int
     deleted: int
     unnamed: int
+    named: Precision
     missed: Missed
 
 
@@ -112,6 +114,7 @@ def accuracy_json(found: BundleAccuracy) -> dict[str, Any]:
         "disputed": found.disputed,
         "deleted": found.deleted,
         "unnamed": found.unnamed,
+        "named": precision_json(found.named),
         "missed": missed_json(found.missed),
     }
 
@@ -119,7 +122,7 @@ def accuracy_json(found: BundleAccuracy) -> dict[str, Any]:
 def shows_animal(found: Standing) -> bool | None:
     """Return whether the picture of a moment shows an animal; None if reviewers differ, or it was deleted.
 
-    A person is no animal.
+    People are no animals.
     """
     verdict, label = found.review.verdict, (found.review.label or "").casefold()
     if found.disputed or verdict == "deleted":
@@ -136,21 +139,27 @@ def measure_missed(moments: Iterable[SampledMoment]) -> Missed:
 
 def _measure(bundle: str, visits: Sequence[SampledVisit], moments: Sequence[SampledMoment]) -> BundleAccuracy:
     right: dict[str, list[bool]] = defaultdict(list)
+    named: list[bool] = []
     disputed = deleted = unnamed = 0
     for _, label, found, _ in visits:
         if found is None or found.disputed:
             disputed += 1
         elif found.review.verdict == "deleted":
             deleted += 1
-        elif label == UNKNOWN:
-            unnamed += 1
         else:
             shown = reviewed_label(label, found)
-            right[label].append(shown is not None and shown.casefold() == label.casefold())
+            is_right = label != UNKNOWN and shown is not None and shown.casefold() == label.casefold()
+            if (shown or "").casefold() not in (*BLANK_LABELS, *PERSON_LABELS):
+                named.append(is_right)
+            if label == UNKNOWN:
+                unnamed += 1
+            else:
+                right[label].append(is_right)
     labels = tuple(_precision(label, answers) for label, answers in sorted(right.items()))
     every = [answer for answers in right.values() for answer in answers]
     together = _precision("", every)
-    return BundleAccuracy(bundle, labels, together, disputed, deleted, unnamed, measure_missed(moments))
+    missed = measure_missed(moments)
+    return BundleAccuracy(bundle, labels, together, disputed, deleted, unnamed, _precision("", named), missed)
 
 
 def _precision(label: str, answers: Sequence[bool]) -> Precision:

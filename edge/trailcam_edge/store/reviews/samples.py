@@ -75,7 +75,7 @@ def add_sample(database: Database, quota: Quota, pictures: PictureFolder, qualit
 
 
 def remove_refused(database: Database, pictures: PictureFolder, sample_ids: Sequence[str]) -> None:
-    """Delete the pictures of those samples that a person is on, or that a reviewer has deleted.
+    """Delete the pictures of those samples that show people, or that a reviewer has deleted.
 
     The rows go first, as with every deletion. Undo restores the answer and not the picture.
     """

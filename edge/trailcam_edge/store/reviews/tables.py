@@ -36,7 +36,7 @@ class Saved:
 def insert_reviews(connection: CheckedConnection, reviews: Sequence[NewReview], unix_s: float | None) -> Saved:
     """Store answers for visits and samples; one for a visit that is gone is left out.
 
-    A label that differs from that of the event only by case confirms it. To confirm a sample is to say "nothing".
+    A label that differs from that of the event only by case confirms it. To confirm a sample means "nothing".
     """
     stored: list[int] = []
     gone: list[str] = []
@@ -84,6 +84,18 @@ def undo_reviews(
         _note_standing(connection, last.visit_id)
         undone += 1
     return undone
+
+
+def copy_reviews(source: CheckedConnection, target: CheckedConnection) -> list[str]:
+    """Add the sound rows that only ``source`` has, in their order; return the visits and samples that they concern."""
+    known = {review[1:] for review in _read(target, "1", ())}
+    added = [review for review in _read(source, "1", ()) if review[1:] not in known]
+    for review in added:
+        _insert(target, review[1:])
+    names = list(dict.fromkeys(review.visit_id for review in added))
+    for name in names:
+        _note_standing(target, name)
+    return names
 
 
 def reviews_of(connection: CheckedConnection, visit_ids: Sequence[str]) -> dict[str, list[Review]]:

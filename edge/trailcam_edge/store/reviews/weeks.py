@@ -31,6 +31,7 @@ class Week:
     name: str
     bundles: tuple[str, ...]
     together: Precision
+    named: Precision
     missed: Missed
 
 
@@ -38,8 +39,8 @@ class Week:
 class Drift:
     """A difference beyond chance: ``low`` to ``high`` is the 99 % interval of recent minus earlier fraction.
 
-    ``what`` is "precision" or "missed"; ``before`` and ``recent`` are counts and numbers of reviews; ``since`` is the
-    first of the recent weeks. 99 %, because it is looked at every week.
+    ``what`` is "precision", "named" or "missed"; ``before`` and ``recent`` are counts and numbers of reviews; ``since``
+    is the first of the recent weeks. 99 %, because it is computed every week.
     """
 
     what: str
@@ -63,7 +64,7 @@ def by_week(sample: Iterable[SampledVisit], moments: Iterable[SampledMoment] = (
     for name, (visits, quiet) in sorted(weeks.items()):
         measured = measure_together(visits, quiet)
         bundles = sorted({visit.bundle for visit in visits} | {moment.bundle for moment in quiet})
-        found.append(Week(name, tuple(bundles), measured.together, measured.missed))
+        found.append(Week(name, tuple(bundles), measured.together, measured.named, measured.missed))
     return found
 
 
@@ -74,6 +75,7 @@ def find_drift(weeks: Sequence[Week]) -> list[Drift]:
         return []
     counts = {
         "precision": [(week.together.right, week.together.number) for week in weeks],
+        "named": [(week.named.right, week.named.number) for week in weeks],
         "missed": [(week.missed.animals, week.missed.number) for week in weeks],
     }
     found = []
@@ -93,6 +95,7 @@ def week_json(week: Week) -> dict[str, Any]:
         "week": week.name,
         "bundles": list(week.bundles),
         "together": precision_json(week.together),
+        "named": precision_json(week.named),
         "missed": missed_json(week.missed),
     }
 
@@ -112,7 +115,11 @@ def drift_json(drift: Drift) -> dict[str, Any]:
 def drift_words(drift: Drift) -> str:
     """Return a sentence about a difference."""
     before, recent = (count / number for count, number in (drift.before, drift.recent))
-    what = {"precision": "right", "missed": "quiet moments with an animal"}[drift.what]
+    what = {
+        "precision": "of the labels right",
+        "named": "of the animals named right",
+        "missed": "quiet moments with an animal",
+    }[drift.what]
     return (
         f"From {drift.since} on it differs from before beyond chance: {recent:.0%} {what} "
         f"({drift.recent[0]} of {drift.recent[1]}) after {before:.0%} ({drift.before[0]} of {drift.before[1]}), "

@@ -18,7 +18,7 @@ NAMES: Mapping[str, tuple[str, str, str]] = {  # name of the queue: kind, words,
     "quiet": (
         "quiet",
         "Random quiet times",
-        "Moments without a visit. Only these tell which animals the camera misses.",
+        "Moments without a visit. Only these measure which animals the camera misses.",
     ),
     "unlabelled": (
         "unknown",
@@ -82,7 +82,7 @@ def sample_panel(sample: SampleRecord, labels: Sequence[str], step: Step, visito
     first = ("nothing", "Nothing there", "n", "primary wide")
     others = (
         ("wrong", "An animal, not known which", "w", None),
-        ("label:person", "A person: delete the picture", "p", None),
+        ("label:person", "People: delete the picture", "p", None),
         ("deleted", "Delete, with its picture", "d", None),
     )
     names = [label for label in labels if label not in (UNKNOWN, BLANK)]
