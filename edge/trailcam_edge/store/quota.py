@@ -42,7 +42,7 @@ _PICTURED_SAMPLES = (
     "SELECT number, sample_id, '[' || kind || ' sample]', picture_bytes, 0.0, "  # noqa: S608 - constants
     f"{_TIME.format('taken')} FROM samples WHERE picture_bytes > 0"
 )
-_IS_THERE = "SELECT 1 FROM visits WHERE visit_id = ?1 UNION SELECT 1 FROM open_visits WHERE visit_id = ?1"
+_IS_THERE = "SELECT 1 FROM visits WHERE visit_id = ? UNION SELECT 1 FROM open_visits WHERE visit_id = ?"
 _OF_NO_VISIT = "DELETE FROM clips WHERE visit_id NOT IN (SELECT visit_id FROM visits)"
 _OF_DELETED = " AND visit_id NOT IN (SELECT visit_id FROM open_visits) RETURNING visit_id"
 _CLIP_ITEMS = "SELECT event_id, visit_id, label, clip_bytes, 0.0, 0.0 FROM clips JOIN visits USING (visit_id)"
@@ -138,7 +138,7 @@ class Quota:
         Raises:
             StoreUnavailableError: the disk is full, read-only or failing; nothing of the clip is left.
         """
-        if self._database.one(_IS_THERE, clip.visit_id) is None:
+        if self._database.one(_IS_THERE, clip.visit_id, clip.visit_id) is None:
             return False
         needed, share = size_on_disk(len(clip.content)), self._settings.max_bytes // _CLIPS_SHARE
         over = self._clips.bytes_on_disk + needed - share

@@ -187,9 +187,10 @@ def _note_standing(connection: CheckedConnection, visit_id: str) -> None:
     found = standing(reviews_of(connection, [visit_id]).get(visit_id, ()))
     event = "(SELECT event_id FROM visits WHERE visit_id = ?)"
     connection.execute(f"DELETE FROM answered WHERE event_id = {event}", (visit_id,))  # noqa: S608 - constant
-    flag = (int(found is not None), visit_id)
-    connection.execute("UPDATE visits SET reviewed = ?1 WHERE visit_id = ?2 AND reviewed != ?1", flag)
-    connection.execute("UPDATE samples SET reviewed = ?1 WHERE sample_id = ?2 AND reviewed != ?1", flag)
+    reviewed = int(found is not None)
+    flag = (reviewed, visit_id, reviewed)
+    connection.execute("UPDATE visits SET reviewed = ? WHERE visit_id = ? AND reviewed != ?", flag)
+    connection.execute("UPDATE samples SET reviewed = ? WHERE sample_id = ? AND reviewed != ?", flag)
     if found is not None:
         query = (
             "INSERT INTO answered (event_id, verdict, disputed) SELECT event_id, ?, ? FROM visits WHERE visit_id = ?"
