@@ -6,9 +6,10 @@ test.
 
 import random
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import cycle
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ RATE_HZ = 5.0
 SIZE_PX = (640, 480)
 _EMPTY_FRAMES, _STEPS = 14, 11
 _QUIET_FRAMES = 500  # after the last animal: 100 s, in which a camera draws a moment of 1,000 a day
+_GRAINS = 7
 _ANIMAL_PX = 230  # longer side of a photograph in the scene
 _MAC_EPOCH_S = 2_082_844_800  # from 1904, as in the header of a movie, to 1970
 
@@ -50,13 +52,13 @@ def compose_day(
     order = list(animals)
     chance.shuffle(order)
     background = cv2.resize(cv2.imread(str(scene)), SIZE_PX, interpolation=cv2.INTER_AREA)
-    noise = np.random.default_rng(seed)
+    grains = _make_grains(seed)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), RATE_HZ, SIZE_PX)
     passages: list[Passage] = []
     frames = 0
     for kind, photo in order:
         for _ in range(_EMPTY_FRAMES):
-            writer.write(_grained(background, noise))
+            writer.write(_grained(background, grains))
         frames += _EMPTY_FRAMES
         animal = _fitted(cv2.imread(str(photo)))
         top = chance.randint(10, SIZE_PX[1] - animal.shape[0] - 10)
@@ -64,11 +66,11 @@ def compose_day(
         for left in way if chance.random() < 0.5 else way[::-1]:
             frame = background.copy()
             frame[top : top + animal.shape[0], left : left + animal.shape[1]] = animal
-            writer.write(_grained(frame, noise))
+            writer.write(_grained(frame, grains))
         passages.append(Passage(kind, frames / RATE_HZ, (frames + _STEPS) / RATE_HZ))
         frames += _STEPS
     for _ in range(_QUIET_FRAMES):
-        writer.write(_grained(background, noise))
+        writer.write(_grained(background, grains))
     writer.release()
     _date(path, began)
     return passages
@@ -82,12 +84,18 @@ def _fitted(
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def _make_grains(seed: int) -> "Iterator[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]":
+    """Return the noise of a sensor, some pictures of it again and again: 0 to 4 levels."""
+    noise = np.random.default_rng(seed)
+    return cycle([noise.integers(0, 5, (SIZE_PX[1], SIZE_PX[0], 3), dtype=np.uint8) for _ in range(_GRAINS)])
+
+
 def _grained(
-    frame: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]", noise: np.random.Generator
+    frame: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]",
+    grains: "Iterator[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]",
 ) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
     """Return a frame with the noise of a sensor."""
-    grain = noise.integers(-2, 3, frame.shape, dtype=np.int16)
-    return np.clip(frame + grain, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.add(frame, next(grains)), np.uint8)
 
 
 def _date(path: Path, began: datetime) -> None:

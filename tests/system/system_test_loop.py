@@ -29,7 +29,7 @@ _CAMERAS = ("oak", "elm")
 _NEW_KINDS = 2
 _FIRST, _WEEK = 18, 12  # photographs of each kind to train on at first; of each in a week
 _NEW_IN_FIRST_WEEK = 24  # of each kind that the first bundle does not know
-_BEGAN = datetime(2026, 6, 1, 4, tzinfo=UTC)  # a Monday
+_BEGAN = datetime(2026, 6, 2, 12, tzinfo=UTC)  # a Tuesday: in every zone all days are of one week
 _DAYS = 3  # that are shown of each week: a new label must come on several, so that some can be held back
 _RECIPE = ("--recipe", "efficientnet_lite0", "--yes")
 _QUICK = ("--set", "batch_size=16")
