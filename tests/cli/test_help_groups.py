@@ -8,7 +8,7 @@ import pytest
 
 from trailcam import main as front_door
 from trailcam.help.groups import shorten_usage
-from trailcam.logs import SafeParser
+from trailcam.help.parser import SafeParser
 
 NAMES = sorted([*front_door.COMMANDS, *front_door.ACTIONS])
 
@@ -64,3 +64,18 @@ def test_the_help_of_an_action_is_as_wide_as_that_of_its_command(
     with pytest.raises(SystemExit):
         front_door.main(["release", "add", "--help"])
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["watch", "--sorce", "0"], '--sorce 0. Did you mean "--source"?'),
+        (["release", "status", "--jsn"], '--jsn. Did you mean "--json"?'),
+        (["watch", "--zzyx"], "--zzyx\n"),
+    ],
+)
+def test_a_misspelt_option_is_corrected(words: list[str], meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        front_door.main(words)
+    assert stopped.value.code == 2
+    assert meant in capsys.readouterr().err

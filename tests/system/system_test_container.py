@@ -54,7 +54,8 @@ def new_stage(folder: Path, name: str) -> Stage:
     options = f"lowerdir=/,upperdir={below / 'upper'},workdir={below / 'work'}"
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(below / "root")], check=True)
     stage = Stage(below / "root")
-    subprocess.run(["mount", "--bind", "/dev", str(stage.root / "dev")], check=True)
+    for shared in ("dev", "proc"):
+        subprocess.run(["mount", "--bind", f"/{shared}", str(stage.root / shared)], check=True)
     shutil.rmtree(stage.root / "opt" / "trailcam", ignore_errors=True)
     return stage
 
@@ -135,9 +136,7 @@ def main() -> int:
             check_container(folder / "container")
             check_add_on(folder / "home-assistant")
         finally:
-            for mount in sorted(folder.glob("*/*/root/dev")) + sorted(folder.glob("*/*/root")):
-                subprocess.run(["umount", "--lazy", str(mount)], check=False)
-            subprocess.run(["umount", "--lazy", str(folder)], check=False)
+            subprocess.run(["umount", "--recursive", "--lazy", str(folder)], check=False)
     print("passed")
     return 0
 

@@ -1,6 +1,7 @@
 """The form of a help text: titles, a width that is read easily, and a short usage where there are many options."""
 
 import argparse
+import difflib
 import shutil
 import textwrap
 
@@ -34,6 +35,19 @@ def shorten_usage(parser: argparse.ArgumentParser) -> None:
     words = [_argument(action) for action in shown if not action.option_strings]
     words += [f"{action.option_strings[0]} {action.metavar}" for action in options if action.required]
     parser.usage = " ".join(["%(prog)s", *words, "[OPTIONS]"])
+
+
+def likely_option(parser: argparse.ArgumentParser, message: str) -> str:
+    """Return a sentence with the option that a refused one resembles, or nothing; also of the actions of a command."""
+    words = message.split() if message.startswith("unrecognized arguments") else []
+    wrong = next((word.split("=")[0] for word in words if word.startswith("--")), "")
+    actions = list(parser._actions)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            actions += [below for command in action.choices.values() for below in command._actions]
+    known = {option for action in actions if action.help != argparse.SUPPRESS for option in action.option_strings}
+    close = difflib.get_close_matches(wrong, sorted(known), n=1) if wrong else []
+    return f'. Did you mean "{close[0]}"?' if close else ""
 
 
 def _argument(action: argparse.Action) -> str:
