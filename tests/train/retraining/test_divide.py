@@ -32,7 +32,7 @@ def test_a_picture_that_the_earlier_run_has_is_known_unless_its_label_was_correc
 
     found = sort_new_pictures(data, {"n1", "n2", "n3", "n4"}, old)
 
-    assert found.known == (0, 2)  # a test picture stays what it is, whatever a review says
+    assert found.known == (0, 2)  # a test picture stays one, also with another label
     assert found.new == (1, 3)
     assert found.corrected == {"2"}
 

@@ -63,8 +63,24 @@ def used_reviews(data: Path, used: Iterable[SplitRow], earlier: Path | None) -> 
     return reviews_to_bytes([*before, *now])
 
 
+def prepared_reviews(photos: Path, negatives: Path, rows: Iterable[SplitRow]) -> bytes:
+    """Return ``reviews.csv`` of a folder that was prepared of imported pictures; empty if none was imported.
+
+    A prepared crop shows an animal of one picture on the scene of another. So each picture of the folder is listed, and
+    those that are not the imported file itself have no source.
+
+    Raises:
+        DataError: a journal cannot be read.
+    """
+    imported = [*imported_rows(photos), *imported_rows(negatives)]
+    if not imported:
+        return b""
+    made = [{"sha256": row.sha256, "label": row.label} for row in rows]
+    return reviews_to_bytes([*made, *imported])
+
+
 def describe_reviews(content: bytes) -> dict[str, str]:
     """Return the provenance of ``reviews.csv``: pictures that were learned, and its digest; nothing of an empty one."""
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8", "surrogateescape"), newline="")))
-    learned = sum(row["use"] == LEARNED for row in rows)
+    learned = sum(row["use"] == LEARNED and bool(row["source"]) for row in rows)
     return {"reviews": str(learned), "reviews_sha256": hashlib.sha256(content).hexdigest()} if rows else {}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from trailcam_core.classifier import Classifier
-from trailcam_core.datasets.run_directory import Run
+from trailcam_core.datasets.run_directory import REVIEWS_FILE, Run, read_split
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import write_file
 from trailcam_core.jobs.progress import Progress, silent
@@ -20,6 +20,7 @@ from trailcam_train.field.negatives import (
     suspects_to_csv,
 )
 from trailcam_train.field.prepare import SPLIT_FILE, Division, prepare_field_data
+from trailcam_train.retraining.reviews import prepared_reviews
 from trailcam_train.run.partial_run import check_free
 from trailcam_train.run.training import TrainingRequest, start_training
 
@@ -53,6 +54,9 @@ def start_field_training(request: TrainingRequest, negatives: Path, progress: Pr
         division = Division(recipe.seed, recipe.validation, recipe.test)
         suspects = _find_suspects(negatives, progress)
         prepare_field_data(request.data, label_map, negatives, target, recipe.field, division, progress)
+        reviews = prepared_reviews(request.data, negatives, read_split(target / SPLIT_FILE))
+        if reviews:
+            write_file(target / REVIEWS_FILE, reviews)
         if suspects:
             write_file(target / SUSPECTS_FILE, suspects_to_csv(suspects))
             _log.warning("%s. All are listed in %s.", describe_suspects(suspects), target / SUSPECTS_FILE)
