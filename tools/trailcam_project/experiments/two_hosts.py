@@ -59,7 +59,7 @@ def train_here(data: Path, recipe_name: str, batch_size: int, runs: Path) -> dic
     join_hosts()
     marks: list[tuple[float, float]] = []
 
-    def progress(stage: str, done: int, total: int, _: str = "") -> None:
+    def progress(stage: str, done: int, total: int, note: str = "") -> None:  # noqa: ARG001 - the name of the protocol
         if stage == "training" and done in (_COMPILING_STEPS, total):
             marks.append((time.monotonic(), time.process_time()))
             steps.append(done)
