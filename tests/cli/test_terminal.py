@@ -74,7 +74,7 @@ def test_headings_are_bold_and_rows_are_never_wrapped(screen: _Screen) -> None:
 def test_a_sentence_is_wrapped_below_its_text(screen: _Screen) -> None:
     lines = _show(screen, ["advice      " + "more pictures " * 9]).splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[1].startswith(" " * 12 + "more")
+    assert lines[1].startswith(" " * 12 + "pictures")
 
 
 def test_a_pipe_gets_the_lines_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
