@@ -7,9 +7,7 @@ import sys
 import threading
 import traceback
 from types import TracebackType
-from typing import Any, NoReturn
 
-from trailcam.help.groups import HelpLines, Options, likely_option
 from trailcam.terminal import paint
 from trailcam_core.files.names import printable
 from trailcam_core.network.secrets import mask_text
@@ -18,7 +16,7 @@ _LOGGERS = ("trailcam_core", "trailcam_edge", "trailcam_train")
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.DEBUG, 7))  # syslog(3)
 
 
-def add_logging_arguments(group: Options) -> None:
+def add_logging_arguments(group: "argparse._ActionsContainer") -> None:
     """Add -v and -q to a parser or to a group of its options."""
     level = group.add_mutually_exclusive_group()
     level.add_argument("-v", "--verbose", action="store_true", help="log details as well")
@@ -57,20 +55,6 @@ def journal_prefix(level: int) -> str:
 def safe_message(message: str) -> str:
     """Return a message as it may appear on a terminal or in a journal: without secrets and control characters."""
     return printable(mask_text(message), keep="\n\t")
-
-
-class SafeParser(argparse.ArgumentParser):
-    """A parser of this command line: its messages show no secret of a refused argument; its help has ``HelpLines``."""
-
-    def __init__(self, *words: Any, **settings: Any) -> None:
-        super().__init__(*words, **{"formatter_class": HelpLines} | settings)
-
-    def error(self, message: str) -> NoReturn:
-        """Print usage and message, and exit with code 2."""
-        super().error(safe_message(message) + likely_option(self, message))
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        (file or sys.stderr).write(message)  # the base class hides that a reader has gone
 
 
 def mask_tracebacks() -> None:

@@ -151,7 +151,7 @@ def _overview() -> str:
 
 def _run(name: str, words: list[str]) -> int:
     from trailcam.help.groups import shorten_usage
-    from trailcam.logs import SafeParser
+    from trailcam.help.parser import SafeParser
 
     command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
     parser = SafeParser(

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
-from trailcam.logs import SafeParser
+from trailcam.help.parser import SafeParser
 from trailcam.process.native_log import quiet_native_log
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from trailcam.help.parser import SafeParser
 from trailcam.json_records import json_line
-from trailcam.logs import SafeParser, mask_tracebacks
+from trailcam.logs import mask_tracebacks
 from trailcam.main import main
 from trailcam_edge.sources import DEMO_FRAMES
 

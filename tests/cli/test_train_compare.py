@@ -1,5 +1,6 @@
 """Two runs side by side, through the command line, without a training framework."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -159,11 +160,68 @@ def test_no_common_picture_is_refused_and_says_what_to_do(runs: Path, capsys: py
 
 
 def test_other_labels_are_refused(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (runs / "big" / "labels.json").write_text('["fox", "hare", "lynx"]')
+    (runs / "big" / "labels.json").write_text('["fox", "lynx", "hare"]')
+    (runs / "small" / "labels.json").write_text('["fox", "hare", "boar"]')
 
     assert main(["train", "compare", "small", "big", "--runs", str(runs)]) == 1
 
-    assert "only the first: none; only the second: lynx" in capsys.readouterr().err
+    assert "only the first: boar; only the second: lynx" in capsys.readouterr().err
+
+
+def write_later_run(runs: Path, wrong: set[int]) -> None:
+    """Write a run that took ``small`` up: 20 new tests of a fox, 20 of the new label lynx, which it answers rightly."""
+    write_run(runs / "later", split_rows(range(100), range(200, 260)), wrong)
+    later, new = runs / "later", [SplitRow(f"new/{n}.jpg", f"{n:064x}", "test", "fox") for n in range(300, 320)]
+    new += [SplitRow(f"new/{n}.jpg", f"{n:064x}", "test", "lynx") for n in range(320, 340)]
+    (later / "labels.json").write_text('["fox", "hare", "lynx"]')
+    with open(later / "split.csv", "ab") as file:
+        file.write(split_to_bytes(new).partition(b"\n")[2])
+    right = np.eye(3)[[0] * 20 + [2] * 20]
+    with open(later / "predictions.csv", "ab") as file:
+        file.write(predictions_to_bytes(new, right, ("fox", "hare", "lynx")).partition(b"\n")[2])
+    earlier = np.eye(2)[[1] * 15 + [0] * 25]
+    (later / "earlier.csv").write_bytes(predictions_to_bytes(new, earlier, LABELS))
+    (later / "metrics.json").write_text('{"test": {"n": 140, "top5": 1.0}}')
+    digest = hashlib.sha256((runs / "small" / "model.keras").read_bytes()).hexdigest()
+    (later / "provenance.json").write_text(json.dumps({"earlier_sha256": digest}))
+
+
+def test_a_run_that_took_the_other_up_is_compared_on_each_test_set(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_later_run(runs, wrong=set(range(20, 60)))
+
+    assert main(["train", "compare", "small", "later", "--runs", str(runs), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert main(["train", "compare", "small", "later", "--runs", str(runs)]) == 0
+    printed = capsys.readouterr().out
+
+    assert record["new_labels"] == ["lynx"]
+    assert [(item["pairing"]["n"], item["pairing"]["only_first"], item["pairing"]["only_second"])
+            for item in record["test_sets"]] == [(100, 30, 20), (20, 0, 15), (20, 0, 20)]  # fmt: skip
+    assert not record["warnings"]
+    assert "On the test pictures of the earlier run, 100" in printed
+    assert "On new test pictures of labels that only the later run knows, 20" in printed
+    assert "won   fox +75.0 (" in printed
+    assert "lost  no label beyond its interval" in printed
+
+
+def test_what_was_lost_is_named(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_later_run(runs, wrong={*range(30), *range(31, 80, 2)})
+
+    assert main(["train", "compare", "later", "small", "--runs", str(runs)]) == 0
+
+    printed = capsys.readouterr().out.split("On the test pictures of the earlier run, 100")[1]
+    assert "won   hare +50.0 (" in printed.split("On new")[0]  # small is the second here
+
+
+def test_damaged_answers_of_the_earlier_run_are_refused(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_later_run(runs, wrong=set())
+    (runs / "later" / "earlier.csv").write_text("file,split,class,answer,confidence\nno.jpg,test,fox,fox,0.5\n")
+
+    assert main(["train", "compare", "small", "later", "--runs", str(runs)]) == 1
+
+    assert "earlier.csv: does not fit split.csv" in capsys.readouterr().err
 
 
 def test_an_unfinished_run_says_how_to_go_on(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

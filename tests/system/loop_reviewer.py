@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from laptop import Laptop
-from loop_scenes import Passage
+from loop_scenes import Day
 
 _FIELD = re.compile(r'name="after" value="([^"]*)"')
 _SLACK_S = 2.0  # a visit opens with its third vote, and a region lags behind
@@ -36,9 +36,8 @@ class Reviewer:
                 place = self._ask("GET", f"/review/{queue}").getheader("Location")
                 while place is not None and (found := re.fullmatch(rf"/review/{queue}/([^/?]+)(\?.*)?", place)):
                     verdict = verdict_of(found[1])
-                    after = _FIELD.search(self._text(place))
-                    assert after is not None, place
-                    form = {"visit": found[1], "verdict": verdict, "chosen": queue, "after": _plain(after[1])}
+                    after = _FIELD.findall(self._text(place))[-1]  # that of an undo comes before
+                    form = {"visit": found[1], "verdict": verdict, "chosen": queue, "after": _plain(after)}
                     place = self._ask("POST", "/reviews", urlencode(form)).getheader("Location")
                     said[verdict.partition(":")[0]] += 1
             finally:
@@ -78,16 +77,15 @@ class Answer:
         return self._headers.get(name)
 
 
-def truth_of_visits(laptop: Laptop, store: Path, began: datetime, passages: Sequence[Passage]) -> dict[str, str]:
-    """Return what each visit of one week shows: the verdict that a person would give."""
+def truth_of_visits(laptop: Laptop, store: Path, days: Sequence[Day]) -> dict[str, str]:
+    """Return what each visit of these days shows: the verdict that people would give."""
     done = laptop.run("events", "--store", str(store), "--json")
     found: dict[str, str] = {}
     for line in done.stdout.splitlines():
         event = json.loads(line)
-        second = datetime.fromisoformat(event["start"]).timestamp() - began.timestamp()
-        kind = shown_at(second, passages)
-        if second >= -_SLACK_S and second <= passages[-1].end_s + 60:
-            found[event["visit_id"]] = verdict(event["label"], kind)
+        found[event["visit_id"]] = verdict(
+            event["label"], shown_at(datetime.fromisoformat(event["start"]).timestamp(), days)
+        )
     return found
 
 
@@ -98,9 +96,14 @@ def verdict(label: str, kind: str | None) -> str:
     return "confirmed" if label == kind else f"label:{kind}"
 
 
-def shown_at(second: float, passages: Sequence[Passage], slack_s: float = _SLACK_S) -> str | None:
-    """Return the kind that is shown at a second of a clip, None if nothing is."""
-    return next((each.kind for each in passages if each.start_s - 0.3 <= second <= each.end_s + slack_s), None)
+def shown_at(unix_s: float, days: Sequence[Day], slack_s: float = _SLACK_S) -> str | None:
+    """Return the kind that is shown at a Unix time, None if nothing is."""
+    for began, passages in days:
+        second = unix_s - began.timestamp()
+        for each in passages:
+            if each.start_s - 0.3 <= second <= each.end_s + slack_s:
+                return each.kind
+    return None
 
 
 def _plain(text: str) -> str:

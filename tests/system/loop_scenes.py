@@ -1,4 +1,4 @@
-"""Weeks of a camera, composed: photographs of animals cross camera-trap scenes, one after the other, in a dated clip.
+"""Days of a camera, composed: photographs of animals cross camera-trap scenes, one after the other, in a dated clip.
 
 The photographs are not a part of the project, and nothing of them is kept: the clips lie in the scratch folder of the
 test.
@@ -17,6 +17,7 @@ import numpy as np
 RATE_HZ = 5.0
 SIZE_PX = (640, 480)
 _EMPTY_FRAMES, _STEPS = 14, 11
+_QUIET_FRAMES = 500  # after the last animal: 100 s, in which a camera draws a moment of 1,000 a day
 _ANIMAL_PX = 230  # longer side of a photograph in the scene
 _MAC_EPOCH_S = 2_082_844_800  # from 1904, as in the header of a movie, to 1970
 
@@ -30,22 +31,25 @@ class Passage:
     end_s: float
 
 
-def compose_week(
-    path: Path, animals: Sequence[tuple[str, Path]], scenes: Sequence[Path], began: datetime, seed: int
+Day = tuple[datetime, list[Passage]]  # when its clip began, and what is shown in it
+
+
+def compose_day(
+    path: Path, animals: Sequence[tuple[str, Path]], scene: Path, began: datetime, seed: int
 ) -> list[Passage]:
-    """Write a clip in which animals cross a scene in random order; return what was shown when.
+    """Write a clip in which animals cross a scene in random order, and then none; return what was shown when.
 
     Args:
         path: an .mp4 file.
         animals: kind and photograph of each.
-        scenes: pictures without an animal; one of them is the background.
+        scene: the background, a picture without an animal.
         began: when the clip began, as its header states it.
-        seed: of order, scene and paths.
+        seed: of order and paths.
     """
     chance = random.Random(seed)
     order = list(animals)
     chance.shuffle(order)
-    background = cv2.resize(cv2.imread(str(chance.choice(list(scenes)))), SIZE_PX, interpolation=cv2.INTER_AREA)
+    background = cv2.resize(cv2.imread(str(scene)), SIZE_PX, interpolation=cv2.INTER_AREA)
     noise = np.random.default_rng(seed)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), RATE_HZ, SIZE_PX)
     passages: list[Passage] = []
@@ -63,7 +67,7 @@ def compose_week(
             writer.write(_grained(frame, noise))
         passages.append(Passage(kind, frames / RATE_HZ, (frames + _STEPS) / RATE_HZ))
         frames += _STEPS
-    for _ in range(2 * _EMPTY_FRAMES):
+    for _ in range(_QUIET_FRAMES):
         writer.write(_grained(background, noise))
     writer.release()
     _date(path, began)

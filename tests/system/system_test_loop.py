@@ -19,7 +19,7 @@ from checks import LACKING, Checks
 from laptop import Laptop
 from loop_camera import LoopCamera
 from loop_reviewer import Reviewer, shown_at, truth_of_visits
-from loop_scenes import Passage, compose_week
+from loop_scenes import Day, compose_day
 
 from trailcam_core.statistics.wilson import Z_99, difference_interval
 from trailcam_edge.store.reader import open_reader
@@ -30,6 +30,7 @@ _NEW_KINDS = 2
 _FIRST, _WEEK = 18, 12  # photographs of each kind to train on at first; of each in a week
 _NEW_IN_FIRST_WEEK = 24  # of each kind that the first bundle does not know
 _BEGAN = datetime(2026, 6, 1, 4, tzinfo=UTC)  # a Monday
+_DAYS = 3  # that are shown of each week: a new label must come on several, so that some can be held back
 _RECIPE = ("--recipe", "efficientnet_lite0", "--yes")
 _QUICK = ("--set", "batch_size=16")
 
@@ -136,27 +137,35 @@ def _release(loop: Loop, run: str, version: str) -> None:
 def _week(loop: Loop, number: int, animals: list[tuple[str, Path]]) -> list[dict[str, Any]]:
     """Let both cameras watch a week, bring their stores home and review them; return what is stated of each."""
     scenes = sorted((loop.data / "field/scenes").glob("day_*.jpg"))
-    began = _BEGAN + timedelta(weeks=number)
-    shown: dict[str, list[Passage]] = {}
-    for place, camera in enumerate(loop.cameras):
-        clip = loop.folder / f"{camera.name}-{number}.mp4"
-        part = animals[place :: len(loop.cameras)]
-        shown[camera.name] = compose_week(clip, part, [scenes[place]], began, 10 * number + place)
-        camera.show(clip)
+    shown: dict[str, list[Day]] = {camera.name: [] for camera in loop.cameras}
+    for day in range(_DAYS):
+        began = _BEGAN + timedelta(weeks=number, days=2 * day)
+        clips: dict[str, Path] = {}
+        for place, camera in enumerate(loop.cameras):
+            clips[camera.name] = loop.folder / f"{camera.name}-{number}-{day}.mp4"
+            part = animals[place + len(loop.cameras) * day :: len(loop.cameras) * _DAYS]
+            seed = 100 * number + 10 * day + place
+            shown[camera.name].append((began, compose_day(clips[camera.name], part, scenes[place], began, seed)))
+        _watch(loop, clips)
+    for camera in loop.cameras:
+        animals_there = sum(len(passages) for _, passages in shown[camera.name])
+        loop.checks.figure(f"week {number + 1}: {camera.name} was shown", f"{animals_there} animals")
+    _bring_home(loop)
+    return [_review(loop, camera.name, shown[camera.name]) for camera in loop.cameras]
+
+
+def _watch(loop: Loop, clips: dict[str, Path]) -> None:
+    """Let both cameras watch a clip at the same time."""
     with ExitStack() as stack:
         watching = []
         for camera in loop.cameras:
+            camera.show(clips[camera.name])
             process = stack.enter_context(loop.laptop.start("watch", "--config", str(camera.config), "--visits"))
             watching.append((camera, process))
         for camera, process in watching:
             output, errors = process.communicate(timeout=1800)
-            visits = len(output.splitlines())
-            what = f"week {number + 1}: {camera.name} saw {len(shown[camera.name])} animals"
-            loop.checks.check(
-                what, process.returncode == 0, f"{visits} lines; {errors[-200:] if process.returncode else ''}"
-            )
-    _bring_home(loop)
-    return [_review(loop, camera.name, began, shown[camera.name]) for camera in loop.cameras]
+            detail = errors[-300:] if process.returncode else f"{len(output.splitlines())} lines"
+            loop.checks.check(f"{camera.name} watches {clips[camera.name].name}", process.returncode == 0, detail)
 
 
 def _bring_home(loop: Loop) -> None:
@@ -176,15 +185,13 @@ def _bring_home(loop: Loop) -> None:
         loop.checks.check("brings nothing new", again.count("0 new pictures") == len(loop.cameras), again)
 
 
-def _review(loop: Loop, name: str, began: datetime, passages: list[Passage]) -> dict[str, Any]:
+def _review(loop: Loop, name: str, days: list[Day]) -> dict[str, Any]:
     """Review the random visits and the quiet moments of a week; return what "events --accuracy" states."""
     store = loop.home / name
-    truth = truth_of_visits(loop.laptop, store, began, passages)
+    truth = truth_of_visits(loop.laptop, store, days)
     with open_reader(store) as reader:
-        moments = {
-            sample.sample_id: shown_at((sample.taken.unix_s or 0) - began.timestamp(), passages, slack_s=0.0)
-            for sample in read_samples(reader, "reviewed = 0")
-        }
+        samples = read_samples(reader, "reviewed = 0")
+        moments = {sample.sample_id: shown_at(sample.taken.unix_s or 0.0, days, slack_s=0.0) for sample in samples}
     reviewer = Reviewer(loop.laptop, store)
     said = reviewer.review("random", lambda visit: truth[visit])
     quiet = reviewer.review("quiet", lambda sample: f"label:{moments[sample]}" if moments[sample] else "nothing")

@@ -40,7 +40,7 @@ class OutputGuard:
         """
         former = journal.fact("sources")
         if former is not None and former != _sources(sources, shard):
-            if not self._overwrite:
+            if len(journal) and not self._overwrite:  # one without a row is of a source that was not there
                 listed = ", ".join(json.loads(former)["sources"])
                 raise DataError(f"{self._output}: belongs to a job over other files ({listed}). {_OTHER}")
             journal.start_anew()

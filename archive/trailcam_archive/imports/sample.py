@@ -17,7 +17,7 @@ class Sample:
         box: place of the animal, None for the whole picture.
         confidence: 1 for a label that was given by hand, else the confidence of the model.
         review: digest of the review that gave the label, empty where the source has none.
-        is_placed: False for a frame in which the animal is somewhere, and nobody knows where: it is not trained on.
+        is_placed: False for a frame with an animal whose place in it is not known: it is not trained on.
     """
 
     reference: str

@@ -5,7 +5,7 @@ import importlib
 import os
 import shlex
 
-from trailcam.logs import SafeParser
+from trailcam.help.parser import SafeParser
 
 
 def complete(commands: dict[str, str], actions: dict[str, str]) -> None:

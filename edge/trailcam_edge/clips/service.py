@@ -20,7 +20,7 @@ from trailcam_edge.events.clock import Clock
 from trailcam_edge.sources import Frame, Source
 
 _log = logging.getLogger(__name__)
-_LATE_FRAMES = 4  # so many may wait to be compressed when a newer frame has been recognised
+_LATE_FRAMES = 4  # the frames that may wait to be compressed when a newer one has been recognised
 _END_S = 6.0  # for the clips that are being collected or written when the camera stops
 
 

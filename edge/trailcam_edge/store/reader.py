@@ -87,7 +87,7 @@ class StoreReader:
             limit: maximum number of rows that are read, before times are compared; None means all.
             station: only those of this one.
         """
-        query, values = self._select(_VISIT_COLUMNS, label, after_event_id, station)
+        query, values = self._select(self._with_clips(_VISIT_COLUMNS), label, after_event_id, station)
         query += " ORDER BY event_id"
         if limit is not None:
             query += " LIMIT ?"
@@ -99,7 +99,7 @@ class StoreReader:
 
     def open_visits(self) -> Iterator[EventRecord]:
         """Yield the visits that are open, as far as they are known; their ``event_id`` is 0."""
-        return map(self._event, self._sound(_OPEN_COLUMNS, "open_visits", "ORDER BY rowid"))
+        return map(self._event, self._sound(self._with_clips(_OPEN_COLUMNS), "open_visits", "ORDER BY rowid"))
 
     def live_events(self, after_live_id: int, limit: int) -> list[tuple[int, int, EventRecord]]:
         """Return the live events after this one, with their numbers and those of the last visit before each.
@@ -109,7 +109,7 @@ class StoreReader:
         found = []
         for table in ("open_visits", "visits"):
             columns = ", ".join(f"{table}.{column}" for column in _VALUE_COLUMNS.split(", "))
-            clip = _CLIP.format(table)
+            clip = self._with_clips(_CLIP.format(table))
             query = (
                 f"SELECT live_id, kind, after_event_id, 0, {columns}, {_OF_NO_CARD}, {clip} "  # noqa: S608 - constants
                 f"FROM live_events JOIN {table} USING (visit_id) WHERE live_id > ? "
@@ -127,7 +127,7 @@ class StoreReader:
         """
         inner = f"SELECT event_id FROM visits WHERE {condition} ORDER BY {order} LIMIT ?"  # noqa: S608 - constants
         query = (
-            f"SELECT {_VISIT_COLUMNS} FROM visits WHERE event_id IN ({inner}) "  # noqa: S608 - constants
+            f"SELECT {self._with_clips(_VISIT_COLUMNS)} FROM visits WHERE event_id IN ({inner}) "  # noqa: S608 - constants
             f"AND {self.connection.condition('visits')} ORDER BY {order} LIMIT ?"
         )
         return [self._event(row) for row in self.connection.execute(query, (*values, limit + _SPARE, limit))]
@@ -243,6 +243,10 @@ class StoreReader:
                 query += f" AND {name} = ?"
                 values.append(value)
         return f"{query} AND {self._only} AND {self.connection.condition('visits')}", values
+
+    def _with_clips(self, columns: str) -> str:
+        """Let a clip count only if the checksum of its row is right."""
+        return columns.replace("WHERE clips.", f"WHERE {self.connection.condition('clips')} AND clips.")
 
     def _sound(self, columns: str, table: str, order: str) -> sqlite3.Cursor:
         """Return the rows of a table whose checksum is right."""

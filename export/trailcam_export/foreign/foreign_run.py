@@ -95,6 +95,7 @@ def open_foreign_run(foreign: ForeignModel, data: Path | None, progress: Progres
     """
     if data is None:
         raise ExportError("A foreign --model needs --data DIR, with a folder of pictures for each of its labels.")
+    _check_file(foreign.model)
     labels = read_labels(foreign.labels)
     check_unique(labels, str(foreign.labels))
     progress("opening the trained model", 0, 1)
@@ -118,6 +119,16 @@ def open_foreign_run(foreign: ForeignModel, data: Path | None, progress: Progres
         provenance={"data": str(data), "weights": foreign.model.name, "split": _SPLIT_NOTE},
     )
     return OpenedRun(run, model, notes)
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise ExportError(f"{path}: no such file. Name the .keras, .h5 or .onnx file of the trained model.")
+    if path.suffix.lower() == ".tflite":
+        raise ExportError(
+            f"{path}: a TFLite file is converted already. Name the Keras or ONNX model behind it, or run it as "
+            'it is: "trailcam classify --model FILE --labels FILE".'
+        )
 
 
 def split_foreign_run(opened: OpenedRun, data: Path, progress: Progress = silent) -> tuple[Run, tuple[str, ...]]:

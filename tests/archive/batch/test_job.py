@@ -183,6 +183,13 @@ def test_a_full_disk_in_the_middle_loses_at_most_16_rows(job: Job, tmp_path: Pat
     again.close()
 
 
+def test_a_source_without_a_picture_does_not_hold_the_output(job: Job, tmp_path: Path, classifier: Classifier) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match="no photograph and no clip"):
+        run(replace(job, sources=(str(tmp_path / "empty"),)), classifier)
+    assert run(job, classifier).classified == 20
+
+
 def test_failures_are_read_again_where_that_is_asked_for(job: Job, classifier: Classifier) -> None:
     (Path(job.sources[0]) / "clip.mp4").write_bytes(b"x")
     boxes = {"images": [{"file": "0/00.jpg", "detections": []}], "detection_categories": {"1": "animal"}}

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from dying import MODES, collect_log, counted, in_child
 
-from trailcam_edge.events import BlindTime, Moment, PictureSample, Visit, VisitChange
+from trailcam_edge.events import BlindTime, Clip, Moment, PictureSample, Visit, VisitChange
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.reviews.records import NewReview
@@ -31,6 +31,7 @@ from trailcam_edge.store.settings import StoreSettings
 
 LIMITS = StoreSettings(max_bytes=4_000_000, min_free_bytes=0, jpeg_quality=95)
 NEW_VISITS = 6
+CLIP = bytes(range(256)) * 120
 _RANDOM = np.random.default_rng(0)
 _NOISE = [_RANDOM.integers(0, 256, (150, 150, 3), dtype=np.uint8) for _ in range(4)]
 _START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -82,6 +83,8 @@ def work(folder: Path, first: int, acknowledge: Callable[[str], None]) -> None:
             if number % 2:
                 better = replace(visit(number, boot), best_frame=_NOISE[(number + 1) % 4])
                 store.add_change(VisitChange("updated", better))
+                if store.add_clip(Clip(f"{boot}-{number:05}", CLIP, -5.0, 10.0)):
+                    acknowledge(f"clip {boot}-{number:05}")
             event_id = store.add_visit(visit(number, boot))
             acknowledge(f"visit {boot}-{number:05}")
             answers = [answer(f"{boot}-{number:05}", name) for name in ("Jo", "Kim")]
@@ -104,8 +107,7 @@ def inspect(folder: Path, said: list[str], last_number: int) -> None:
     assert not messages, messages
     assert store.add_visit(visit(last_number, "boot-3")) == store.last_event_id()
     usage = store.usage()
-    taken = usage.database_bytes + usage.pictures_bytes
-    assert taken <= LIMITS.max_bytes, taken
+    assert usage.taken_bytes <= LIMITS.max_bytes, usage
     sink = store.acknowledged("mqtt")
     assert store.queue.open_labels() == ()
     store.close()
@@ -133,6 +135,11 @@ def inspect(folder: Path, said: list[str], last_number: int) -> None:
     assert not sinks or (sink is not None and sink >= sinks[-1])
     files = {path.stem for path in (folder / "pictures").iterdir()}
     assert files == {name for name, record in (*events.items(), *samples.items()) if record.picture}
+    clips = {path.stem: path.read_bytes() for path in (folder / "clips").iterdir()}
+    assert set(clips) == {name for name, event in events.items() if event.clip}
+    assert set(clips.values()) <= {CLIP}
+    kept = [name for text in said if (name := text.removeprefix("clip ")) != text and events[name].picture]
+    assert set(kept) <= set(clips), "an acknowledged clip of a visit that keeps its picture is there"
     pictures = [(name, event.picture) for name, event in events.items() if event.boot_id != "boot-0"]
     for name, picture in [*pictures, *((name, record.picture) for name, record in samples.items())]:
         if picture:

@@ -1,6 +1,8 @@
 """Storing: what goes in comes out, once, and the limits hold."""
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +52,16 @@ def test_a_box_comes_out_as_it_went_in_and_is_part_of_every_form(
     assert dict(zip(CSV_HEADER, csv_row(boxed), strict=True))["box_width"] == "0.33333"
     assert dict(zip(CSV_HEADER, csv_row(plain), strict=True))["box_width"] == ""
     assert CSV_HEADER[-12:-8] == ("box_x", "box_y", "box_width", "box_height")
+
+
+def test_a_damaged_row_of_a_clip_is_no_clip(open_store: OpenStore, make_visit: MakeVisit, tmp_path: Path) -> None:
+    open_store().add_visit(make_visit(5, "lynx"))
+    with closing(sqlite3.connect(tmp_path / "store" / "events.db")) as connection, connection:
+        connection.execute("INSERT INTO clips VALUES ('boot-0-00005', 9, -2.0, 8.0, 1234)")
+    with open_reader(tmp_path / "store") as reader:
+        (event,) = reader.events()
+        assert event.clip is None
+        assert reader.damaged_rows == 1
 
 
 def test_the_picture_says_what_it_is(open_store: OpenStore, make_visit: MakeVisit, tmp_path: Path) -> None:

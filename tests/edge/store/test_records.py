@@ -28,7 +28,7 @@ def record(start_s: float | None, end_s: float | None, box: Box | None = None) -
         9.8765,
         "pictures/0a1b.jpg",
     )
-    return EventRecord(*visit, "kept", box, "=oak", "a/b.jpg")
+    return EventRecord(*visit, "kept", box, "=oak", "a/b.jpg", None, "closed", 0.5)
 
 
 @pytest.mark.parametrize("box", [None, Box(0.1, 0.25, 1 / 3, 1.0)])

@@ -52,6 +52,20 @@ def test_tflite_variants_of_an_onnx_model_are_refused(words: list[str], capsys: 
     assert "an ONNX model becomes ONNX bundles alone, not int8" in capsys.readouterr().err
 
 
+def test_a_file_that_is_missing_or_converted_already_is_named(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = words.index("--model") + 1
+    words[model] = str(tmp_path / "nowhere.onnx")
+    assert main(words) == 1
+    assert "nowhere.onnx: no such file" in capsys.readouterr().err
+
+    (tmp_path / "theirs.tflite").write_bytes(b"TFL3")
+    words[model] = str(tmp_path / "theirs.tflite")
+    assert main(words) == 1
+    assert '"trailcam classify --model FILE --labels FILE"' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "options",
     [

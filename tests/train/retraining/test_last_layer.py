@@ -1,12 +1,15 @@
 """The last layer of a network that gets new labels."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
 from trailcam_core.errors import TrainError
+from trailcam_train.recipes.find import find_recipe
 from trailcam_train.retraining.earlier_answers import widen_answers
-from trailcam_train.retraining.last_layer import begin_outputs, find_head, has_same_trunk
+from trailcam_train.retraining.last_layer import Pictures, begin_outputs, find_head, has_same_trunk, take_over
 
 
 def test_a_new_output_begins_with_its_own_pictures_and_old_outputs_stay() -> None:
@@ -47,6 +50,14 @@ def test_the_head_is_the_last_dense_layer_with_the_dropout_before_it() -> None:
     assert find_head(keras.Sequential([keras.Input((4,)), layers.Dense(2, name="logits")]), "x") == "logits"
     with pytest.raises(TrainError, match="does not end in a dense layer"):
         find_head(keras.Sequential([keras.Input((4,)), layers.Dense(2), layers.Softmax()]), "x")
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    def network(width: int) -> keras.Model:
+        return keras.Sequential([keras.Input((4,)), keras.layers.Dense(width), keras.layers.Dense(2)])
+
+    with pytest.raises(TrainError, match="another backbone"):
+        take_over(network(3), network(5), find_recipe("cnn"), Pictures((), Path(), ("fox", "hare")))
 
 
 def test_the_trunk_is_all_but_the_last_layer() -> None:

@@ -59,7 +59,7 @@ def train_here(data: Path, recipe_name: str, batch_size: int, runs: Path) -> dic
     join_hosts()
     marks: list[tuple[float, float]] = []
 
-    def progress(stage: str, done: int, total: int, note: str = "") -> None:  # noqa: ARG001 - the name of the protocol
+    def progress(stage: str, done: int, total: int, note: str = "") -> None:  # noqa: ARG001 (the signature of Progress)
         if stage == "training" and done in (_COMPILING_STEPS, total):
             marks.append((time.monotonic(), time.process_time()))
             steps.append(done)
@@ -79,7 +79,7 @@ def train_here(data: Path, recipe_name: str, batch_size: int, runs: Path) -> dic
         "steps_core_s": ended_core - began_core,
         "pictures": (steps[1] - steps[0]) * batch_size,
         "whole_core_s": time.process_time(),
-        "losses": {**losses, "test_top1": run.metrics["test"]["top1"]["value"]},
+        "losses": {**losses, "test_top1": float(run.metrics["test"]["top1"])},
     }
 
 

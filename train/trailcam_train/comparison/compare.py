@@ -120,6 +120,8 @@ def _held_out_answers(run: Run, tested: Sequence[Prediction], other: Sequence[Pr
     """Return the answers of a run to its own test pictures, and to those of the other that are its validation."""
     wanted = {answer.row.sha256 for answer in other}
     learned = {row.sha256 for row in run.pictures("train")}
+    if not any(row.sha256 in wanted - learned for row in run.pictures("validation")):
+        return tuple(tested)
     validation = [answer for answer in read_predictions(run, "validation") if answer.row.sha256 in wanted - learned]
     return (*tested, *validation)
 

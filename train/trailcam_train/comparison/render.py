@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from trailcam_core.report.tables import text_table
+from trailcam_core.statistics.wilson import wilson_interval
 from trailcam_train.comparison.compare import Comparison, RunSummary
 from trailcam_train.comparison.paired_predictions import ClassDelta, Estimate, PairedResult
 from trailcam_train.comparison.test_sets import TestSet
@@ -65,12 +66,18 @@ def _test_set_lines(item: TestSet, first: str, second: str) -> list[str]:
     lost = [item for item in pairing.classes if item.delta.high < 0]
     return [
         f"On {item.name}, {pairing.n:,}",
-        f"  {first} right {pairing.both + pairing.only_first:,}, {second} right {pairing.both + pairing.only_second:,}",
+        f"  {first} right {_right(pairing.both + pairing.only_first, pairing.n)}",
+        f"  {second} right {_right(pairing.both + pairing.only_second, pairing.n)}",
         f"  {second} minus {first}: {delta} points (95 % interval {interval}), exact McNemar p = {_p(pairing.p_value)}",
         f"  {_verdict(pairing, first, second)}",
         f"  won   {_named(won)}",
         f"  lost  {_named(lost)}",
     ]
+
+
+def _right(count: int, n: int) -> str:
+    low, high = wilson_interval(count, n)
+    return f"{count:,}: {count / n:.1%} ({low:.1%} to {high:.1%})"
 
 
 def _named(classes: Sequence[ClassDelta]) -> str:

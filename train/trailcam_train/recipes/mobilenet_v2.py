@@ -21,6 +21,7 @@ import keras
 from trailcam_train.input.augmentation import Augmentation
 from trailcam_train.models.backbones import load_weights, with_pixel_input
 from trailcam_train.models.imagenet_file import ImageNetFile
+from trailcam_train.recipe.cost import Cost
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
 WEIGHTS = ImageNetFile(
@@ -28,6 +29,7 @@ WEIGHTS = ImageNetFile(
     "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2",
 )
 
+COST = Cost(forward_core_ms=22, memory_mb=4400, step_core_ms={"head": 22, "whole": 66})
 RECIPE = Recipe(
     name="mobilenet_v2",
     input=ModelInput(height=224, width=224, fit="crop"),

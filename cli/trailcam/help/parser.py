@@ -1,0 +1,22 @@
+"""The parser of this command line."""
+
+import argparse
+import sys
+from typing import Any, NoReturn
+
+from trailcam.help.groups import HelpLines, likely_option
+from trailcam.logs import safe_message
+
+
+class SafeParser(argparse.ArgumentParser):
+    """A parser of this command line: its messages show no secret of a refused argument; its help has ``HelpLines``."""
+
+    def __init__(self, *words: Any, **settings: Any) -> None:
+        super().__init__(*words, **{"formatter_class": HelpLines} | settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and message, and exit with code 2."""
+        super().error(safe_message(message) + likely_option(self, message))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)  # the base class hides that a reader has gone
