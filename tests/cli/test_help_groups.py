@@ -71,11 +71,7 @@ def test_the_help_of_an_action_is_as_wide_as_that_of_its_command(
     [
         (["watch", "--sorce", "0"], '--sorce 0. Did you mean "--source"?'),
         (["release", "status", "--jsn"], '--jsn. Did you mean "--json"?'),
-<<<<<<< HEAD
-        (["watch", "--xyzzy"], "--xyzzy\n"),
-=======
         (["watch", "--zzyx"], "--zzyx\n"),
->>>>>>> refs/heads/main
     ],
 )
 def test_a_misspelt_option_is_corrected(words: list[str], meant: str, capsys: pytest.CaptureFixture[str]) -> None:
