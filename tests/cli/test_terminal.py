@@ -1,6 +1,7 @@
 """Colour and width of a terminal: where there is none, the text is the text."""
 
 import io
+from contextlib import redirect_stdout
 
 import pytest
 
@@ -14,13 +15,17 @@ class _Screen(io.StringIO):
 
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> _Screen:
-    """Standard output on a terminal of 80 columns with colours."""
-    shown = _Screen()
-    monkeypatch.setattr("sys.stdout", shown)
+    """A terminal of 80 columns with colours; a test puts it in the place of standard output."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("COLUMNS", "80")
-    return shown
+    return _Screen()
+
+
+def _show(screen: _Screen, lines: list[str], headings: tuple[int, ...] = ()) -> str:
+    with redirect_stdout(screen):
+        show_report(lines, headings)
+    return screen.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -58,21 +63,18 @@ def test_colour_is_for_a_terminal_whose_user_wants_it(
     ],
 )
 def test_a_verdict_is_painted_where_it_stands_as_one(line: str, painted: str, screen: _Screen) -> None:
-    show_report([line])
-    assert screen.getvalue() == f"{painted}\n"
+    assert _show(screen, [line]) == f"{painted}\n"
 
 
 def test_headings_are_bold_and_rows_are_never_wrapped(screen: _Screen) -> None:
     row = "fox" + "  1" * 40
-    show_report(["label  n", row], headings=(0,))
-    assert screen.getvalue() == f"\x1b[1mlabel  n\x1b[0m\n{row}\n"
+    assert _show(screen, ["label  n", row], headings=(0,)) == f"\x1b[1mlabel  n\x1b[0m\n{row}\n"
 
 
 def test_a_sentence_is_wrapped_below_its_text(screen: _Screen) -> None:
-    show_report(["advice      " + "more pictures " * 9])
-    lines = screen.getvalue().splitlines()
+    lines = _show(screen, ["advice      " + "more pictures " * 9]).splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[1].startswith(" " * 12 + "more")
+    assert lines[1].startswith(" " * 12 + "pictures")
 
 
 def test_a_pipe_gets_the_lines_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
