@@ -14,6 +14,7 @@ import keras
 from trailcam_train.input.augmentation import ARTICLE
 from trailcam_train.models.backbones import load_weights, with_pixel_input
 from trailcam_train.models.imagenet_file import ImageNetFile
+from trailcam_train.recipe.cost import Cost
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
 WEIGHTS = ImageNetFile(
@@ -22,6 +23,7 @@ WEIGHTS = ImageNetFile(
     md5="b0042744bf5b25fce3cb969f33bebb97",  # Source: keras.applications.xception
 )
 
+COST = Cost(forward_core_ms=165, memory_mb=12000, step_core_ms={"head": 176, "whole": 650})
 RECIPE = Recipe(
     name="xception",
     input=ModelInput(height=299, width=299, fit="stretch"),
