@@ -1,6 +1,7 @@
 """A camera of the loop: its programs run here, and its SSH server in a mount namespace, so that it looks like a camera.
 
-What another machine sees over SSH is ``/var/lib/trailcam``, ``/opt/trailcam/bin/python3``, and a user ``trailcam``.
+What another machine sees over SSH is ``/var/lib/trailcam``, ``/opt/trailcam/bin/python3``, a user ``trailcam``, and a
+root without the start files of this machine, which may wait for something.
 """
 
 import os
@@ -54,7 +55,7 @@ mkdir -p /var/lib/trailcam /opt/trailcam/bin
 mount --bind {store} /var/lib/trailcam
 ln -sfn {python} /opt/trailcam/bin/python3
 mount -t tmpfs none /run/lock
-cp /etc/passwd {work}/passwd
+sed 's,^root:.*,root:x:0:0::{work}:/bin/sh,' /etc/passwd > {work}/passwd
 echo 'trailcam:x:{uid}:{uid}::/var/lib/trailcam:/bin/sh' >> {work}/passwd
 mount --bind {work}/passwd /etc/passwd
 exec {sshd} -D -e -f {config}
