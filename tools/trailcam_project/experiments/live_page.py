@@ -209,6 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             since_first_frame_worst_s=round(first_s[-1], 3),
             since_third_vote_median_s=round(statistics.median(third_s), 3),
             since_third_vote_worst_s=round(third_s[-1], 3),
+            since_third_vote_s=[round(age_s, 2) for _, age_s in found],
         )
         print((folder / "log").read_text(encoding="utf-8")[-2000:], file=sys.stderr)
 
