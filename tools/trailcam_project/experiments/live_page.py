@@ -1,9 +1,10 @@
 """What the live page costs, beside ``trailcam watch`` with a large store, MQTT and a dead notify address.
 
     python -m trailcam_project.experiments.live_page
-    python -m trailcam_project.experiments.live_page --motion --seconds 5  memory with the motion regions of the default
+    python -m trailcam_project.experiments.live_page --seconds 2 --motion  memory with motion regions
+    python -m trailcam_project.experiments.live_page --seconds 2 --height 720  memory with smaller frames
 
-One run of five minutes. A network camera of 1920x1080 shows one animal after the other; the program classifies whole
+One run of 4.5 minutes, or of 1.5. A network camera of 1920x1080 shows one animal after the other; the program classifies whole
 frames, keeps a store with 100,000 visits, publishes to a mosquitto and notifies an address that refuses and one that
 never answers. One line of JSON follows another:
 
@@ -39,7 +40,7 @@ from urllib.parse import urlsplit
 from trailcam_edge.store.open_database import DATABASE_FILE
 from trailcam_project.experiments.large_store import LABELS, make_large_store
 from trailcam_project.experiments.mjpeg_server import MjpegServer
-from trailcam_project.experiments.page_people import LOGIN, Person, Scene, get
+from trailcam_project.experiments.page_people import LOGIN, Crowd, Scene, get
 from trailcam_project.experiments.watch_process import Camera, free_port, run_broker, write_config
 
 _RATE_HZ = 5.0
@@ -141,26 +142,24 @@ def measure_requests(camera: Camera, port: int, visit_id: str) -> None:
         )
 
 
-def measure_rate(camera: Camera, port: int, seconds: float) -> None:
+def measure_rate(camera: Camera, scene: Scene, port: int, seconds: float) -> None:
     """Print the frame rate of windows in turns, and the mean ratio with its interval."""
     rates: dict[bool, list[float]] = {False: [], True: []}
     for watched in (False, True) * _ROUNDS:
-        people = [Person(port, number) for number in range(_VIEWERS)] if watched else []
+        crowd = Crowd(port, _VIEWERS) if watched else None
         time.sleep(1.0)
-        (start_s, first), start_cpu_s = camera.moment(), camera.processor_s()
+        (start_s, first), start_cpu_s, first_sent = camera.moment(), camera.processor_s(), scene.count
         time.sleep(seconds)
-        (end_s, last), end_cpu_s = camera.moment(), camera.processor_s()
-        for person in people:
-            person.close()
+        (end_s, last), end_cpu_s, last_sent = camera.moment(), camera.processor_s(), scene.count
+        got = {} if crowd is None else crowd.close()
         rates[watched].append((last - first) / (end_s - start_s))
         _print(
             "window",
-            viewers=len(people),
+            viewers=_VIEWERS if watched else 0,
             frames_per_s=round(rates[watched][-1], 3),
+            sent_per_s=round((last_sent - first_sent) / (end_s - start_s), 3),
             processor_fraction=round((end_cpu_s - start_cpu_s) / (end_s - start_s), 3),
-            pictures=sum(person.pictures for person in people),
-            lists=sum(person.lists for person in people),
-            refused=sum(person.refused for person in people),
+            **got,
         )
     ratios = [with_ / without for without, with_ in zip(rates[False], rates[True], strict=True)]
     spread = _T_97_5 * statistics.stdev(ratios) / math.sqrt(_ROUNDS)
@@ -177,8 +176,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--visits", type=int, default=100_000, help="in the store, a multiple of 200 (100000)")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each window (30)")
     parser.add_argument("--motion", action="store_true", help="classify what moves, as by default")
+    parser.add_argument("--height", type=int, default=1080, choices=[360, 720, 1080], help="of the frames (1080)")
     options = parser.parse_args(arguments)
-    scene = Scene()
+    scene = Scene(options.height)
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         folder = Path(place)
         make_large_store(folder / "store", options.visits, scene.pictures, 400, 100)
@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             with closing(sqlite3.connect(folder / "store" / DATABASE_FILE)) as reader:
                 (visit_id,) = reader.execute("SELECT visit_id FROM visits WHERE event_id = 99").fetchone()
             measure_requests(camera, port, visit_id)
-            measure_rate(camera, port, options.seconds)
+            measure_rate(camera, scene, port, options.seconds)
             _print("memory", after="ten viewers", **camera.memory())
         finally:
             camera.close()
