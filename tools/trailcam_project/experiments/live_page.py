@@ -4,9 +4,9 @@
     python -m trailcam_project.experiments.live_page --seconds 2 --motion  memory with motion regions
     python -m trailcam_project.experiments.live_page --seconds 2 --height 720  memory with smaller frames
 
-One run of 4.5 minutes, or of 1.5. A network camera of 1920x1080 shows one animal after the other; the program classifies whole
-frames, keeps a store with 100,000 visits, publishes to a mosquitto and notifies an address that refuses and one that
-never answers. One line of JSON follows another:
+One run of 4.5 minutes, or of 1.5. A network camera of 1920x1080 shows one animal after the other; the program
+classifies whole frames, keeps a store with 100,000 visits of which all but 100 are reviewed, publishes to a mosquitto
+and notifies an address that refuses and one that never answers. One line of JSON follows another:
 
 memory      peak resident memory and largest share (PSS) of ``watch`` after a browser has looked, and at the end
 weight      bytes of the first view of a browser of 390 px with an empty cache: encoded bytes with headers, every
