@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trailcam_export.gate.criteria import Verdict
+from trailcam_export.gate.criteria import Verdict, round_up
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _describe_unproven(variants: Sequence[VariantVerdict], n: int) -> str:
         found = "Nothing suspicious was seen; you may ship it."
     needed = [variant.pictures_needed for variant in variants]
     known = [number for number in needed if number is not None]
-    proof = f" About {max(known):,} would do." if known and len(known) == len(needed) else ""
+    proof = f" About {round_up(max(known)):,} would do." if known and len(known) == len(needed) else ""
     return f"{n:,} test pictures are too few to prove the bounds for {_names(variants)}. {found}{proof}"
 
 
