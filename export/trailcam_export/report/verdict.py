@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trailcam_export.gate.criteria import Verdict, round_up
+from trailcam_export.report.findings import Findings
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,24 @@ class VariantVerdict:
     pictures_needed: int | None
     beyond: bool = False
     unproven_loss: float | None = None
+
+
+def describe_findings(findings: Findings) -> str:
+    """Return the verdict on the files that are shipped: without one that a repaired file replaces."""
+    replaced = findings.fix.of if findings.fix is not None and findings.fixed is not None else None
+    variants = [
+        VariantVerdict(
+            variant.name,
+            variant.gate.verdict,
+            bool(variant.gate.warnings),
+            variant.gate.pictures_needed,
+            any(criterion.is_beyond for criterion in variant.gate.criteria),
+            variant.gate.unproven_loss,
+        )
+        for variant in findings.variants
+        if variant.name != replaced
+    ]
+    return describe_verdict(variants, findings.variants[0].drift.reference.n)
 
 
 def describe_verdict(variants: Sequence[VariantVerdict], n: int) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from trailcam_export.gate.criteria import Verdict
-from trailcam_export.run.verdict import VariantVerdict, describe_verdict
+from trailcam_export.report.verdict import VariantVerdict, describe_verdict
 
 
 def _variant(name: str, verdict: Verdict, suspicious: bool = False, needed: int | None = None) -> VariantVerdict:
