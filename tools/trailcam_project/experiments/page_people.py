@@ -2,15 +2,20 @@
 
 import http.client
 import json
+import multiprocessing
 import random
 import re
 import threading
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import cv2
 
 from trailcam_edge.sources import DEMO_FRAMES
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 TOKEN = "correct-horse-battery"  # noqa: S105 - of these measurements
 LOGIN = {"Authorization": f"Bearer {TOKEN}"}
@@ -19,20 +24,26 @@ _VOTE_SPACING_S = 0.25  # as in [visits]
 
 
 class Scene:
-    """Animals in turn with nothing between, the same for every viewer of the stream; notes when frames were sent."""
+    """Animals in turn with nothing between, the same for every viewer of the stream; notes when frames were sent.
 
-    def __init__(self) -> None:
+    Args:
+        height_px: of the frames, which are 16:9.
+    """
+
+    def __init__(self, height_px: int = 1080) -> None:
         entries = json.loads((DEMO_FRAMES / "frames.json").read_text(encoding="utf-8"))
-        animals = {entry["expected"]: _jpeg(entry["file"]) for entry in entries if entry["kind"] == "animal"}
+        animals = {entry["expected"]: _jpeg(entry["file"], height_px) for entry in entries if entry["kind"] == "animal"}
         self.pictures = list(animals.values())
-        self._empty = _jpeg(next(entry["file"] for entry in entries if entry["kind"] == "empty"))
+        self._empty = _jpeg(next(entry["file"] for entry in entries if entry["kind"] == "empty"), height_px)
         self._animals = list(animals.items())
         self._started_s = time.monotonic()
         self.sent: dict[int, list[float]] = {}  # by the number of the appearance
+        self.count = 0  # frames so far
 
     def frames(self) -> Iterator[bytes]:
         """Yield JPEG files without end."""
         while True:
+            self.count += 1
             number, at_s = divmod(time.monotonic() - self._started_s, _ANIMAL_S + _EMPTY_S)
             if at_s < _ANIMAL_S:
                 self.sent.setdefault(int(number), []).append(time.monotonic())
@@ -53,11 +64,12 @@ class Scene:
         return heard_s - sent[0], heard_s - votes[-1]
 
 
-def _jpeg(name: str) -> bytes:
+def _jpeg(name: str, height_px: int) -> bytes:
     image = cv2.imread(str(DEMO_FRAMES / name))
     if image is None:
         raise ValueError(f"{name} cannot be read")
-    return bytes(cv2.imencode(".jpg", cv2.resize(image, (1920, 1080)), [cv2.IMWRITE_JPEG_QUALITY, 90])[1])
+    size = (height_px * 16 // 9, height_px)
+    return bytes(cv2.imencode(".jpg", cv2.resize(image, size), [cv2.IMWRITE_JPEG_QUALITY, 90])[1])
 
 
 class Person:
@@ -109,6 +121,38 @@ class Person:
                     get(connection, path)
             older = re.search(r"/visits\?before=\d+", text)
             address = older[0] if older and chance.random() < 0.7 else "/visits"
+
+
+class Crowd:
+    """Several people in a process of their own, so that they delay the camera of the measurement as little as possible.
+
+    Args:
+        port: of the page.
+        number: of the people.
+    """
+
+    def __init__(self, port: int, number: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._here, there = context.Pipe()
+        self._process = context.Process(target=_crowd, args=(port, number, there))
+        self._process.start()
+        self._here.recv()  # they are there
+
+    def close(self) -> dict[str, int]:
+        """Let them leave; return what they got: pictures, lists, refusals."""
+        self._here.send(None)
+        got: dict[str, int] = self._here.recv()
+        self._process.join()
+        return got
+
+
+def _crowd(port: int, number: int, there: "Connection") -> None:
+    people = [Person(port, place) for place in range(number)]
+    there.send(None)
+    there.recv()
+    for person in people:
+        person.close()
+    there.send({name: sum(getattr(person, name) for person in people) for name in ("pictures", "lists", "refused")})
 
 
 def get(connection: http.client.HTTPConnection, path: str) -> tuple[http.client.HTTPResponse, bytes]:
