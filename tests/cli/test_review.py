@@ -118,13 +118,29 @@ def test_answers_given_in_a_browser_are_exported_beside_the_events(
     assert "fox                 1 of 1 right, 100% (21% to 100%)" in capsys.readouterr().out
 
 
+def test_the_name_of_a_label_may_be_long(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = EventStore(StoreSettings(tmp_path, min_free_bytes=0))
+    moment = Moment(1.0, None, "boot")
+    store.add_visit(Visit(name(0), "black_headed_night_monkey", moment, moment, 0.9, 3, 5, IMAGE, "tiny-1.0.0", 10.0))
+    store.close()
+    with StoreReports(tmp_path, "Jo") as reports:
+        reports.save([NewReview(name(0), "Jo", "confirmed", None, "random", "here")])
+    assert main(["events", "--store", str(tmp_path), "--accuracy"]) == 0
+    said = capsys.readouterr().out
+    assert "  black_headed_night_monkey  1 of 1 right" in said
+    assert "  all labels                 1 of 1 right" in said
+
+
 def test_nothing_is_said_from_visits_that_were_chosen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["events", "--store", str(folder), "--accuracy"]) == 1
     assert "No random visit has been reviewed" in capsys.readouterr().err
     with StoreReports(folder, "Jo") as reports:
         reports.save([NewReview(name(1), "Jo", "wrong", None, "unsure", "here")])
     assert main(["events", "--store", str(folder), "--accuracy"]) == 1
-    assert "The 1 reviews are of chosen visits, and not representative" in capsys.readouterr().err
+    assert (
+        "No review so far is of a random visit: 1 review of chosen ones is not representative."
+        in capsys.readouterr().err
+    )
 
 
 def test_a_store_that_a_camera_uses_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

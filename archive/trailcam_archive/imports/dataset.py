@@ -64,9 +64,10 @@ class ImportSummary:
 
     def lines(self) -> Iterator[str]:
         """Yield the lines for people."""
+        width = max([24, *(len(printable(label)) + 1 for label in self.added)])
         for label, number in self.added.most_common():
             few = f"  few: {_FEW} are a start" if label and number < _FEW else ""
-            yield f"  {printable(label) or 'no animal':<24}{number:>8,}{few}"
+            yield f"  {printable(label) or 'no animal':<{width}}{number:>8,}{few}"
         if self.missed:
             yield (
                 f"  {self.missed:,} missed animals are somewhere in a frame: cut them out of {MISSED}/ and put them "

@@ -11,5 +11,7 @@ def client_context() -> ssl.SSLContext:
     Python. Source: "What's new in Python 3.13", ssl, VERIFY_X509_STRICT.
     """
     context = ssl.create_default_context()
+    # Without it the least version is that of a file of the system, which another library may have kept from being read.
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context

@@ -107,7 +107,8 @@ def test_outliers_make_the_network_undecided_about_them(
                 yield np.full((len(order[start : start + 4]), 8, 8, 3), 255, np.uint8), order[start : start + 4] * 0
 
         def view(self, number: int) -> Any:
-            yield np.full((5, 8, 8, 3), 255, np.uint8), np.zeros(5, np.int32)
+            for size in (4, 1):
+                yield np.full((size, 8, 8, 3), 255, np.uint8), np.zeros(size, np.int32)
 
     def spread(weight: float) -> float:
         phase = Phase("all", 4, 0.05, first_layer="hidden" if cut else "", views=2 if cut else 0)

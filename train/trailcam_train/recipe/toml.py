@@ -38,10 +38,10 @@ def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
 
 
 def _likely(key: str, keys: list[str]) -> str:
-    """Return the settings that may be meant: of this section or another phase, of a similar name, or all sections."""
+    """Return the settings that may be meant: of this section, of any phase, of a similar name, or all sections."""
     section, _, last = key.rpartition(".")
     near = [name for name in keys if name.startswith(f"{key}.") or (section and name.rpartition(".")[0] == section)]
-    near = near or [name for name in keys if section.startswith("phases") and name.endswith(f".{last}")]
+    near = near or [name for name in keys if section.split(".")[0] in ("", "phases") and name.endswith(f".{last}")]
     near = near or get_close_matches(key, keys, n=3)
     sections = list(dict.fromkeys(name.split(".")[0] + ".*" if "." in name else name for name in keys))
     return f"one of {', '.join(near or sections)}"

@@ -25,6 +25,7 @@ from trailcam_edge.store.reviews.tables import count_reviews, random_sample, rev
 from trailcam_edge.store.reviews.weeks import by_week, drift_json, drift_words, find_drift, week_json
 
 _BATCH = 500
+_NAME_COLUMNS = 20
 _NO_MOMENT = "not known: no random quiet moment has been reviewed (quiet_per_day in [collect])"
 _HEADER = ("review_verdict", "review_label", "reviewers", "review_disputed", "review_time")
 _NO_REVIEW = [""] * len(_HEADER)
@@ -67,20 +68,23 @@ def print_accuracy(reader: StoreReader, as_json: bool) -> None:
     bundles = measure_accuracy(sample, moments)
     if not bundles:
         others = count_reviews(reader.connection)
-        reason = f" The {others} reviews are of chosen visits, and not representative." if others else ""
+        chosen = f"{counted(others, 'review')} of chosen ones {'is' if others == 1 else 'are'} not representative."
+        reason = f" No review so far is of a random visit: {chosen}" if others else ""
         raise DataError(
             f"No random visit has been reviewed, so the accuracy is not known.{reason} "
             'Review some with "trailcam review STORE" or on the live page, under "Random visits".'
         )
+    names = (printable(each.label or "") for bundle in bundles for each in bundle.labels)
+    width = max(_NAME_COLUMNS, *(len(name) + 2 for name in names))
     for bundle in bundles:
         if as_json:
             print(json_line(accuracy_json(bundle)))
             continue
         print(f"{printable(bundle.bundle)}: reviewed random visits, 95 % intervals (Wilson)")
         for each in (*bundle.labels, bundle.together):
-            print(f"  {printable(each.label or 'all labels'):<20}{_precision_words(each)}")
-        print(f"  {'animals named':<20}{_precision_words(bundle.named)}, with those that were called unknown")
-        print(f"  {'missed animals':<20}{_missed_words(bundle.missed) or _NO_MOMENT}")
+            print(f"  {printable(each.label or 'all labels'):<{width}}{_precision_words(each)}")
+        print(f"  {'animals named':<{width}}{_precision_words(bundle.named)}, with those that were called unknown")
+        print(f"  {'missed animals':<{width}}{_missed_words(bundle.missed) or _NO_MOMENT}")
         left_out = {"disputed": bundle.disputed, "deleted": bundle.deleted, "unknown": bundle.unnamed}
         words = ", ".join(f"{count} {name}" for name, count in left_out.items() if count)
         if words:
@@ -95,10 +99,10 @@ def print_accuracy(reader: StoreReader, as_json: bool) -> None:
     print("By week, all bundles:")
     for week in weeks:
         missed = _missed_words(week.missed)
-        print(f"  {week.name:<20}{_precision_words(week.together)}  {printable(', '.join(week.bundles))}")
-        print(f"  {'':<20}animals named: {_precision_words(week.named)}")
+        print(f"  {week.name:<{width}}{_precision_words(week.together)}  {printable(', '.join(week.bundles))}")
+        print(f"  {'':<{width}}animals named: {_precision_words(week.named)}")
         if missed:
-            print(f"  {'':<20}missed animals: {missed}")
+            print(f"  {'':<{width}}missed animals: {missed}")
     for drift in drifts:
         print(drift_words(drift))
 

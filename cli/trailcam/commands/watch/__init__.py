@@ -20,6 +20,7 @@ from trailcam.source_option import add_source_file_argument, given_source
 from trailcam_archive.times.local import local_zone, recorded_at
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
+from trailcam_edge.app.freed_memory import return_large_buffers
 from trailcam_edge.app.runner import Runner, RunnerParts, open_notifier
 from trailcam_edge.clips.settings import ClipSettings
 from trailcam_edge.config.camera_toml import Config, read_config
@@ -116,6 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Watch a source to its end; exit code 1 if a frame could not be read."""
     configure_logging(arguments)
     report_crashes()
+    return_large_buffers()
     arguments.source = given_source(arguments)
     bad_frames: list[SourceError] = []
 

@@ -1,0 +1,23 @@
+"""What the C library does with freed memory, for a process that runs for months beside others on a small board."""
+
+import ctypes
+
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # mallopt(3)
+_LARGE_BYTES = 1 << 20  # a picture; an array of 1 MiB or more costs some page faults, and is gone when it is freed
+_ARENAS = 2  # one for each processor times eight is the default: every thread of a viewer could keep one
+
+
+def return_large_buffers() -> bool:
+    """Let freed pictures go back to the system at once; return False where the C library is another than glibc.
+
+    By itself glibc raises its threshold to the largest buffer that was freed, up to 32 MB. From then on pictures of
+    6 MB come from the heap of whatever thread asks, and each of these heaps keeps up to twice as much after a
+    free.
+    """
+    try:
+        set_option = ctypes.CDLL(None).mallopt
+    except (OSError, TypeError, AttributeError):
+        return False
+    return all(
+        set_option(name, value) == 1 for name, value in ((_M_MMAP_THRESHOLD, _LARGE_BYTES), (_M_ARENA_MAX, _ARENAS))
+    )
