@@ -1,6 +1,5 @@
 """Progress bars on stderr for long jobs."""
 
-import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from tqdm import tqdm
 
 from trailcam_core.jobs.progress import Progress
 
-_log = logging.getLogger(__name__)
 _LOG_INTERVAL_S = 60.0
 
 
@@ -46,9 +44,10 @@ class _LoggedProgress:
         start_s, first = self._since
         left = ""
         if done > first:
-            minutes = (total - done) * (now_s - start_s) / (done - first) / 60
-            left = f", about {minutes:,.0f} min left"
-        _log.warning("%s: %s of %s%s%s", stage, f"{done:,}", f"{total:,}", left, f" ({note})" if note else "")
+            minutes = round((total - done) * (now_s - start_s) / (done - first) / 60)
+            left = f", about {minutes:,} min left" if minutes else ", less than a minute left"
+        # Printed and not logged: a library that sets up the root logger would change the form of the line.
+        print(f"{stage}: {done:,} of {total:,}{left}{f' ({note})' if note else ''}", file=sys.stderr, flush=True)
 
 
 class _Bars:

@@ -1,5 +1,6 @@
 """``trailcam release`` and ``trailcam update``: from an operator's laptop over a stick to a camera."""
 
+import io
 import json
 import os
 import shutil
@@ -144,6 +145,16 @@ def test_a_passphrase_that_others_can_read_is_refused(tmp_path: Path, capsys: py
     words = ["--repository", str(tmp_path / "r"), "--keys", str(tmp_path / "k"), "--passphrase-file", str(file)]
     assert main(["release", "init", *words]) == 1
     assert "chmod 600" in capsys.readouterr().err
+
+
+def test_without_a_terminal_a_passphrase_comes_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    repository, keys = tmp_path / "release", tmp_path / "keys"
+    assert main(["release", "init", "--repository", str(repository), "--keys", str(keys)]) == 1
+    assert "Write it to a file of mode 600 and name that with --passphrase-file." in capsys.readouterr().err
+    assert not repository.exists()
 
 
 def test_without_a_root_a_camera_trusts_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

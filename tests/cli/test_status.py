@@ -1,7 +1,9 @@
 """``trailcam status``: from the live page of a running camera, and from its files otherwise."""
 
 import json
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +100,38 @@ def test_a_mistake_in_the_file_is_an_error(tmp_path: Path, capsys: pytest.Captur
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "line 2: store.max_bytes is 1" in printed.err
+
+
+def test_without_a_configuration_the_default_live_page_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("trailcam.commands.status._CONFIG", tmp_path / "none.toml")
+    asked: list[Address] = []
+
+    def answer(address: Address, token: str | None) -> dict[str, Any] | None:
+        asked.append(address)
+        return {"alive": True, "paused": False, "bundle": "meadow 2.0.0", "frame": None} if len(asked) == 1 else None
+
+    monkeypatch.setattr("trailcam_edge.app.status.fetch_status", answer)
+    assert main(["status"]) == 0
+    assert "frames arrive\nBundle      meadow 2.0.0" in capsys.readouterr().out
+    assert main(["status"]) == 0
+    assert "does not run, or has no live page at 127.0.0.1:8080\n" in capsys.readouterr().out
+    assert asked == [Address("127.0.0.1", 8080)] * 2
+
+
+def test_another_program_on_the_port_is_no_camera() -> None:
+    class Stranger(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"status": "fine"}')
+
+        def log_request(self, code: int | str = 0, size: int | str = 0) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        assert fetch_status(Address("127.0.0.1", server.server_port)) is None
+        thread.join()

@@ -1,39 +1,48 @@
-"""Consecutive frames with one label become one run of the summary."""
+"""The summary of ``trailcam watch`` counts every frame once, and has one line per label."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+import numpy as np
+import pytest
 
-from trailcam.commands.watch.output import LabelRun, extend_runs
+from trailcam.commands.watch.output import TextOutput
+from trailcam_core.inference.decision import Classification
+from trailcam_edge.recognition.frame_result import FrameResult
+from trailcam_edge.sources.frame import Frame
+from trailcam_edge.sources.pixels import PackedPixels
 
-answers = st.lists(st.tuples(st.sampled_from([None, "cat", "dog"]), st.floats(0, 1)), max_size=30)
-
-
-def runs_of(frames: list[tuple[str | None, float]]) -> list[LabelRun]:
-    runs: list[LabelRun] = []
-    previous = None
-    for sequence, (label, confidence) in enumerate(frames):
-        before = len(runs)
-        assert extend_runs(runs, previous, sequence, label, confidence) is (len(runs) > before)
-        previous = label
-    return runs
+IMAGE = np.zeros((4, 4, 3), np.uint8)
 
 
-def test_consecutive_frames_with_one_label_are_one_run() -> None:
-    seen = [(None, 0.2), ("cat", 0.7), ("cat", 0.9), (None, 0.1), ("cat", 0.8), ("dog", 0.6)]
-    assert runs_of(seen) == [
-        LabelRun("cat", 1, 2, 2, 0.9),
-        LabelRun("cat", 4, 4, 1, 0.8),
-        LabelRun("dog", 5, 5, 1, 0.6),
+def result(
+    label: str | None, confidence: float, *, moves: bool = True, paused: bool = False, blank: bool = False
+) -> FrameResult:
+    answer = Classification(label, confidence, (), 1.0, blank=blank)
+    frame = Frame(PackedPixels(IMAGE, "RGB"), 0.0, 0, "clip.mp4 #0")
+    return FrameResult(frame, answer if moves else None, 5.0, paused=paused)
+
+
+def test_the_summary_counts_every_frame_once_and_each_label_once(capsys: pytest.CaptureFixture[str]) -> None:
+    frames = [
+        result(None, 0.2),
+        result("cat", 0.7),
+        result("dog", 0.9),
+        result(None, 0.1, blank=True),
+        result("cat", 0.8),
     ]
+    frames += [result(None, 0.0, moves=False)] * 3 + [result(None, 0.0, moves=False, paused=True)] * 2
+    with TextOutput(visits_only=False) as output:
+        for frame in frames:
+            output.show(frame)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines[:5]] == ["unknown", "cat", "dog", "blank", "cat"]
+    assert lines[6] == "10 frames: 3 named, 1 unknown, 1 blank, 3 without movement, 2 outside the hours of [schedule]."
+    assert [" ".join(line.split()) for line in lines[7:9]] == [
+        "cat 2 frames best confidence 80%",
+        "dog 1 frame best confidence 90%",
+    ]
+    assert len(lines) == 10
 
 
-@given(answers)
-def test_every_known_frame_is_in_exactly_one_run(frames: list[tuple[str | None, float]]) -> None:
-    runs = runs_of(frames)
-    covered = [number for run in runs for number in range(run.first, run.last + 1)]
-    assert covered == [number for number, (label, _) in enumerate(frames) if label is not None]
-    for run in runs:
-        members = frames[run.first : run.last + 1]
-        assert {label for label, _ in members} == {run.label}
-        assert run.confidence == max(confidence for _, confidence in members)
-        assert run.frames == len(members)
+def test_without_a_classified_frame_there_is_no_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    with TextOutput(visits_only=True) as output:
+        output.show(result(None, 0.0, moves=False))
+    assert capsys.readouterr().out == ""

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from trailcam_benchmarks.report.environment_text import describe_environment
-from trailcam_benchmarks.report.tables import describe_soak, describe_verdict, reasons, table_rows
+from trailcam_benchmarks.report.tables import accuracy_text, describe_soak, describe_verdict, reasons, table_rows
 from trailcam_benchmarks.results.budget import known_top1
 from trailcam_benchmarks.results.ratios import is_bundle
 from trailcam_benchmarks.results.regression_check import Verdict
 from trailcam_benchmarks.results.schema import Result, Row, Soak
 from trailcam_benchmarks.statistics import pareto_front
 from trailcam_benchmarks.worker.soak import Sample
+from trailcam_core.files.names import counted
 from trailcam_core.report.axes import Axis, fraction, quantity
 from trailcam_core.report.charts import bar_chart, charts, line_chart, scatter_chart
 from trailcam_core.report.markup import Html, bullets, join, paragraph
@@ -23,6 +24,19 @@ _CURVES: tuple[tuple[str, str, Callable[[Sample], float | None]], ...] = (
     ("Frequency", "MHz", lambda sample: sample.frequency_mhz),
     ("Throttled now", "bits", lambda sample: None if sample.throttled is None else sample.throttled & 0xF),
     ("Memory", "MB", lambda sample: sample.memory_mb),
+)
+
+_TERMS = (
+    ("x float32", "x float32: the latency divided by that of float32 in the same rounds. Below 1 is faster."),
+    ("x LiteRT", "x LiteRT: the latency divided by that of the same file on LiteRT."),
+    ("x floor", "x floor: the latency divided by that of the interpreter alone; the rows marked (floor) are its own."),
+    (
+        "p50 ms",
+        "p50, p90, p99: half, 90 % and 99 % of the frames took at most this long, from the frame to the answer.",
+    ),
+    ("frames/s", "frames/s: the whole loop, with the decoding of a JPEG."),
+    ("steady MB", "steady, peak: memory of the process after a round, and at most."),
+    ("agree", "agree: the fraction of pictures with the answer of float32."),
 )
 
 
@@ -40,15 +54,31 @@ def render_report(result: Result, verdicts: Sequence[Verdict] = (), budget: str 
     memory = [(_name(row), row.memory.peak_mb) for row in models if row.memory]
     drawn = [_distribution(models), _accuracy(models)] if models else []
     drawn += [bar_chart("Model file", sizes, "MB"), bar_chart("Peak memory", memory, "MB")]
-    lead = [paragraph(describe_environment(result), "hint"), *map(paragraph, [budget] if budget else [])]
+    lead = [paragraph(_fastest(models), "lead"), paragraph(describe_environment(result), "hint")] if models else []
+    lead += map(paragraph, [budget] if budget else [])
     head, *rows = table_rows(result)
     sections = [
         ("Measurements", html_table(head, rows) if rows else Html()),
         ("Charts", charts(drawn)),
         ("Compared with the earlier run", bullets(map(describe_verdict, verdicts))),
+        ("Terms", bullets(meaning for name, meaning in _TERMS if name in head)),
         ("Long runs", join(paragraph(describe_soak(soak)) + _soak(soak) for soak in result.soaks)),
     ]
     return render_page("Benchmark", machine, [*lead, bullets(reasons(result))], sections)
+
+
+def _fastest(models: Sequence[Row]) -> str:
+    """Return a sentence on the model with the shortest median, bundles before others."""
+    timed = [(row.latency.p50_ms, row) for row in models if row.latency is not None]
+    _, best = min((pair for pair in timed if is_bundle(pair[1])), default=min(timed, key=_median), key=_median)
+    latency, accuracy = best.latency, best.accuracy
+    median = "" if latency is None else f": {latency.p50_ms:.2f} ms per frame at the median"
+    right = "" if accuracy is None else f", top-1 {accuracy_text(accuracy)}"
+    return f"The fastest is {_name(best)}{median}{right}."
+
+
+def _median(pair: tuple[float, Row]) -> float:
+    return pair[0]
 
 
 def _distribution(rows: Sequence[Row]) -> Html:
@@ -89,4 +119,4 @@ def _soak(soak: Soak) -> Html:
 
 def _name(row: Row) -> str:
     runtime = "" if row.runtime.startswith("ai-edge-litert") else f", {row.runtime.split(' ')[0]}"
-    return f"{row.name} {row.scheme}{runtime}, {row.threads} thr"
+    return f"{row.name} {row.scheme}{runtime}, {counted(row.threads, 'thread')}"

@@ -11,7 +11,7 @@ from trailcam_core.report.tables import text_table
 HEADER = (
     "bundle",
     "runtime",
-    "thr",
+    "threads",
     "x float32",
     "x LiteRT",
     "x floor",

@@ -154,6 +154,8 @@ def _compare(arguments: argparse.Namespace) -> int:
             write_result(arguments.out / _RESULT, result)
             write_file(arguments.out / "table.md", f"{markdown_table(result)}\n".encode())
             write_file(arguments.out / "report.html", render_report(result, verdicts, budget).encode())
+    if arguments.out is not None:
+        print(f"trailcam: wrote {arguments.out / 'report.html'}, table.md and {_RESULT}.", file=sys.stderr)
     if not result.complete:
         print(f"trailcam: {result.cut}; the figures until then are kept and marked.", file=sys.stderr)
         return _INTERRUPTED if result.cut == INTERRUPTED else _CUT

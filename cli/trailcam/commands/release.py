@@ -172,6 +172,11 @@ def _passphrase(key: str, file: Path | None, twice: bool) -> str:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise DeployError(f"{file}: other users can read it. Run: chmod 600 {file}")
         return file.read_text(encoding="utf-8-sig").rstrip("\n")
+    if not sys.stdin.isatty():
+        raise DeployError(
+            f"the passphrase of {key} is asked for at a terminal, and there is none. Write it to a file of mode "
+            "600 and name that with --passphrase-file."
+        )
     text = getpass.getpass(f"Passphrase of {key}: ")
     if twice and text != getpass.getpass("Once more: "):
         raise DeployError("the two passphrases differ. Begin again.")

@@ -9,6 +9,7 @@ from trailcam.json_records import json_line
 from trailcam_core.files.names import printable
 from trailcam_edge.app.status import camera_status
 from trailcam_edge.config.camera_toml import Config, read_config
+from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.service.systemd_units import CONFIG_PATH
 
 _CONFIG = Path("/", CONFIG_PATH)
@@ -18,7 +19,11 @@ _NOT_ALIVE = 3  # exit code: a check did not pass
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``trailcam status``."""
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help=f"configuration file (default: {_CONFIG}, if present)"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"configuration file (default: {_CONFIG}, if present; "
+        f"otherwise the live page at {LiveSettings().address} is asked)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -26,17 +31,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the status; exit code 3 if the camera runs and no frames arrive."""
     path = arguments.config or (_CONFIG if _CONFIG.exists() else None)
-    status = camera_status(Config() if path is None else read_config(path), __version__)
+    config = Config(live=LiveSettings()) if path is None else read_config(path)
+    status = camera_status(config, __version__)
     if arguments.json:
         print(json_line(status))
     else:
-        print("\n".join(f"{name:<12}{printable(text)}" for name, text in _rows(status).items()))
+        print("\n".join(f"{name:<12}{printable(text)}" for name, text in _rows(status, config.live).items()))
     return _NOT_ALIVE if status["alive"] is False else 0
 
 
-def _rows(status: dict[str, Any]) -> dict[str, str]:
+def _rows(status: dict[str, Any], live: LiveSettings | None) -> dict[str, str]:
     frame, update, visit, store = (status[name] for name in ("frame", "update", "last_visit", "store"))
-    camera = "does not run, or has no live page"
+    camera = f"does not run, or has no live page{'' if live is None else ' at ' + live.address}"
     if status["running"]:
         camera = "frames arrive" if status["alive"] else "no frames"
         if status["paused"]:

@@ -40,6 +40,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trailcam train photos/ --name mine",
         "trailcam train photos/ --recipe efficientnet_lite2 --name mine",
         "trailcam train --resume runs/mine",
+        "trailcam train field-data/ --from runs/mine --name mine2",
     ),
     "train compare": ("trailcam train compare runs/mine runs/other",),
     "export": ("trailcam export runs/mine", "trailcam export runs/mine --variants int8,onnx-float32 --gate strict"),

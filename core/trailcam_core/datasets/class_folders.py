@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trailcam_core.errors import DataError
+from trailcam_core.files.names import counted
 from trailcam_core.images.decode import IMAGE_SUFFIXES
 
 SYSTEM_FOLDERS = frozenset(  # in lower case
@@ -108,8 +109,8 @@ def describe_left_out(folder: Path, files: Iterable[Path]) -> str | None:
     """Return a sentence about the files below ``folder`` that are photographs of other formats, or videos."""
     sentences = []
     for kind, suffixes, cure in (
-        ("photographs", OTHER_PHOTOGRAPHS, "Trailcam reads JPEG, PNG, WebP and BMP: convert them."),
-        ("videos", _VIDEOS, '"trailcam watch --source FILE" reads one.'),
+        ("photograph", OTHER_PHOTOGRAPHS, "Trailcam reads JPEG, PNG, WebP and BMP: convert them."),
+        ("video", _VIDEOS, '"trailcam watch --source FILE" reads one.'),
     ):
         found = [path for path in files if path.suffix.lower() in suffixes]
         if not found:
@@ -117,7 +118,8 @@ def describe_left_out(folder: Path, files: Iterable[Path]) -> str | None:
         forms = sorted({path.suffix.lower() for path in found})
         names = ", ".join(str(path.relative_to(folder)) for path in found[:_NAMED])
         more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
-        sentences.append(f"{len(found):,} {kind} ({' '.join(forms)}) are left out: {names}{more}. {cure}")
+        verb = "is" if len(found) == 1 else "are"
+        sentences.append(f"{counted(len(found), kind)} ({' '.join(forms)}) {verb} left out: {names}{more}. {cure}")
     return " ".join(sentences) or None
 
 

@@ -87,9 +87,12 @@ class Chosen:
             )
         missing = [name or "the camera of this machine" for name in self.stations if name not in deployments]
         if missing:
+            cure = '"--stations FILE.csv" with the columns deploymentID, latitude and longitude'
+            if None in self.stations:
+                cure += ', or "--latitude" and "--longitude" of the camera of this machine'
             raise DataError(
                 f"{', '.join(missing)}: without coordinates. A Camera Trap Data Package needs the place of every "
-                'camera: add "--stations FILE.csv", or "--latitude" and "--longitude" of the camera of this machine.'
+                f"camera: add {cure}."
             )
         names = [deployments[name].deployment_id for name in self.stations]
         if len(set(names)) != len(names):

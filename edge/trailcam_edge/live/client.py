@@ -27,4 +27,4 @@ def fetch_status(address: Address, token: str | None = None) -> dict[str, Any] |
         return None
     finally:
         connection.close()
-    return status if isinstance(status, dict) else None
+    return status if isinstance(status, dict) and "alive" in status else None  # another program may have the port

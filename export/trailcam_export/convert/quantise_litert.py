@@ -8,6 +8,8 @@ dense layers  one scale for all outputs. The package leaves the operators' versi
               than scales per output would not refuse the file but answer wrongly.
 """
 
+import contextlib
+import io
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -48,7 +50,8 @@ def quantise_file(content: bytes, scheme: str, inputs: Iterator[npt.NDArray[Any]
             warnings.filterwarnings("ignore", ".*experimental_preserve_all_tensors", UserWarning)
             worker = quantizer.Quantizer(signed, chosen)
             ranges = _calibrate(signed, chosen, inputs) if worker.need_calibration else None
-            result = worker.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
+            with contextlib.redirect_stderr(io.StringIO()):  # it has a second bar, which no option turns off
+                result = worker.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     except (ValueError, RuntimeError, KeyError) as error:
         reason = first_line(error)
         raise ExportError(

@@ -217,11 +217,11 @@ def _sample_size_hint(result: CriterionResult, kind: str = "test") -> str:
         return ""
     if result.pictures_needed is None:
         return f"; the value is so close to the bound that a million {kind} pictures would not decide"
-    return f"; about {_round_up(result.pictures_needed):,} {kind} pictures would decide"
+    return f"; about {round_up(result.pictures_needed):,} {kind} pictures would decide"
 
 
-def _round_up(number: int) -> int:
-    """Round up to two significant digits, the precision of a power calculation."""
+def round_up(number: int) -> int:
+    """Return a number of pictures rounded up to two significant digits, the precision of a power calculation."""
     step: int = 10 ** max(0, len(str(number)) - 2)
     return -(-number // step) * step
 

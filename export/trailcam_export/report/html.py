@@ -1,5 +1,6 @@
 """``report.html`` of an export: verdicts, the evidence behind them, and the pictures on which the answers differ."""
 
+from trailcam_core.files.names import counted
 from trailcam_core.report.markup import Html, badge, bullets, fill, join, paragraph
 from trailcam_core.report.page import box, render_page
 from trailcam_core.report.tables import html_table
@@ -7,6 +8,7 @@ from trailcam_export.gate.criteria import Verdict
 from trailcam_export.report.findings import Findings, VariantFindings
 from trailcam_export.report.html_pictures import show_pictures
 from trailcam_export.report.html_sections import describe_fix, describe_variant, size_text
+from trailcam_export.report.verdict import describe_findings
 
 
 def render_drift_report(findings: Findings) -> str:
@@ -33,9 +35,10 @@ def _lead(findings: Findings) -> list[Html]:
     verdicts = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
     trained = findings.variants[0].drift.reference
     lead = [
+        fill('<p class="lead">{}</p>', describe_findings(findings)),
         fill(
-            '<p class="lead">{} variants against the trained model on {:,} test pictures: <b>{}</b>.</p>',
-            *(len(findings.variants), trained.n, verdicts),
+            "<p>{} against the trained model on {:,} test pictures: <b>{}</b>.</p>",
+            *(counted(len(findings.variants), "variant"), trained.n, verdicts),
         ),
         fill(
             "<p>The trained model is right on {:.2%} of them (95 % interval {:.1%} to {:.1%}). Gate <b>{}</b>; no test "

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from trailcam_core.files.names import counted
 from trailcam_core.report.axes import Axis
 from trailcam_core.report.charts import charts, column_chart, interval_chart
 from trailcam_core.report.markup import Html, badge, fill, join, paragraph
@@ -76,7 +77,9 @@ def _confusion(labels: Sequence[str], drift: DriftStatistics) -> Html:
     counts = drift.confusion
     apart = counts - np.diag(np.diag(counts))
     if not apart.any():
-        return paragraph("Every answer is the trained model's.")
+        unknown = 0 if drift.unknown is None else drift.unknown.only_first + drift.unknown.only_second
+        only = f' "Unknown" differs on {counted(unknown, "picture")}.' if unknown else ""
+        return paragraph(f"Every best label is the trained model's.{only}")
     if len(labels) > _MOST_LABELS:
         places = np.argsort(-apart, axis=None, kind="stable")[:_MOST_LABELS]
         rows = [

@@ -7,8 +7,8 @@ from trailcam_core.records import encode
 from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.statistics import Score
 from trailcam_export.report.findings import FixFindings
+from trailcam_export.report.verdict import describe_findings
 from trailcam_export.run.export import ExportReport
-from trailcam_export.run.verdict import VariantVerdict, describe_verdict
 from trailcam_export.run.write_bundle import VariantReport
 
 
@@ -24,7 +24,7 @@ def describe_export(report: ExportReport) -> list[str]:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.append(f"n = {report.trained.n:,} test pictures; delta in points, agreement with the trained model")
     lines += [f"WARNING: {report.findings.reference_warning}"] if report.findings.reference_warning is not None else []
-    lines.append(_verdict(report))
+    lines.append(describe_findings(report.findings))
     lines += [_rule(variant) for variant in report.variants]
     lines += [f"{variant.variant}: {variant.verdict.value}: {variant.reason}" for variant in report.variants]
     lines += [
@@ -41,7 +41,10 @@ def describe_export(report: ExportReport) -> list[str]:
     lines.append(
         f"wrote {report.folder / 'report.html'}, drift.json, drift.junit.xml; gate {report.findings.preset.name}"
     )
-    if not report.passed:
+    if report.passed:
+        bundles = " ".join(str(variant.bundle) for variant in report.variants)
+        lines.append(f"next: trailcam benchmark {bundles}")
+    else:
         lines.append(_advice(report))
     return lines
 
@@ -68,25 +71,6 @@ def export_record(report: ExportReport) -> dict[str, Any]:
         ],
         "notes": list(report.notes),
     }
-
-
-def _verdict(report: ExportReport) -> str:
-    """Return the sentences on the files that are shipped: without one that a repaired file replaces."""
-    findings = report.findings
-    replaced = findings.fix.of if findings.fix is not None and findings.fixed is not None else None
-    variants = [
-        VariantVerdict(
-            variant.name,
-            variant.gate.verdict,
-            bool(variant.gate.warnings),
-            variant.gate.pictures_needed,
-            any(criterion.is_beyond for criterion in variant.gate.criteria),
-            variant.gate.unproven_loss,
-        )
-        for variant in findings.variants
-        if variant.name != replaced
-    ]
-    return describe_verdict(variants, report.trained.n)
 
 
 def _fixed(found: FixFindings) -> str:

@@ -83,7 +83,7 @@ def test_the_page_stands_alone_and_shows_everything(result: Result) -> None:
     verdict = Verdict("tiny int8", "over float32", "slower", 0.3)
     page = HtmlPage(render_report(result, [verdict], "budget 66 ms: none & nothing"))
     page.assert_stands_alone()
-    assert {"Measurements", "Charts", "Compared with the earlier run", "Long runs"} == set(page.headings)
+    assert {"Measurements", "Charts", "Terms", "Compared with the earlier run", "Long runs"} == set(page.headings)
     for title in ("Latency: fraction", "Accuracy against latency", "Model file", "Peak memory", "Rate", "Memory"):
         assert title in page.text
     assert "Temperature" not in page.texts  # nothing reported it
@@ -110,11 +110,22 @@ def test_many_rows_with_long_names_are_named_in_full_beside_their_lines(result: 
     model = next(row for row in result.rows if row.latency is not None and row.kind == "model")
     rows = tuple(replace(model, name=f"{'long-' * 12}{number} 1.0.0", sha256=f"{number:064}") for number in range(10))
     page = HtmlPage(render_report(replace(result, rows=rows, soaks=())))
+    below = [text for text in page.texts if not text.startswith("The fastest is")]
     for number in range(10):
-        assert sum(f"{'long-' * 12}{number} 1.0.0 " in text for text in page.texts) == 3  # table, latency, accuracy
+        assert sum(f"{'long-' * 12}{number} 1.0.0 " in text for text in below) == 3  # table, latency, accuracy
 
 
 def test_a_rate_is_drawn_from_zero(result: Result) -> None:
     rate = re.findall(r"<figcaption>Rate</figcaption>(<svg.*?</svg>)", render_report(result))[0]
     numbers = [float(text) for text in HtmlPage(rate).texts if re.fullmatch(r"[\d.]+", text)]
     assert min(numbers) == 0
+
+
+def test_the_page_begins_with_the_fastest_and_explains_its_columns(result: Result) -> None:
+    page = HtmlPage(render_report(result)).text
+    lead = page[: page.index("Measurements")]
+    assert re.search(
+        r"The fastest is tiny 1\.0\.0 int8, 1 thread: \d+\.\d\d ms per frame at the median, top-1 50\.0% ", lead
+    )
+    assert "Below 1 is faster." in page
+    assert "x LiteRT:" not in page  # a column that this table has not

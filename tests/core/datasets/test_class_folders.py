@@ -50,7 +50,7 @@ def test_photographs_of_other_formats_and_videos_are_named(tmp_path: Path) -> No
     assert images == [tmp_path / "a.jpg"]
     assert left_out == (
         "6 photographs (.cr2 .heic) are left out: c.CR2, day/IMG_0.HEIC, day/IMG_1.HEIC and 3 more. Trailcam reads "
-        'JPEG, PNG, WebP and BMP: convert them. 1 videos (.mp4) are left out: d.mp4. "trailcam watch --source FILE" '
+        'JPEG, PNG, WebP and BMP: convert them. 1 video (.mp4) is left out: d.mp4. "trailcam watch --source FILE" '
         "reads one."
     )
 

@@ -50,7 +50,7 @@ def test_a_folder_follows_links_and_names_what_it_leaves_out(tmp_path: Path, cap
     (tmp_path / "card").mkdir()
     write_picture(tmp_path / "real" / "a.png", RED)
     (tmp_path / "card" / "IMG_1.HEIC").write_bytes(b"")
-    with pytest.raises(SourceError, match=r"holds no picture .* 1 photographs \(.heic\) are left out: IMG_1.HEIC"):
+    with pytest.raises(SourceError, match=r"holds no picture .* 1 photograph \(.heic\) is left out: IMG_1.HEIC"):
         list_pictures(tmp_path / "card")
     (tmp_path / "card" / "station").symlink_to("../real")
     (tmp_path / "card" / "loop").symlink_to(".")

@@ -21,6 +21,7 @@ from trailcam_export.report.findings import Findings, VariantFindings
 from trailcam_export.report.html import render_drift_report
 from trailcam_export.report.html_pictures import MOST_PICTURES
 from trailcam_export.report.junit import junit_to_bytes
+from trailcam_export.report.verdict import describe_findings
 
 from ...html_pages import HtmlPage
 
@@ -151,6 +152,13 @@ def test_a_doubt_about_the_trained_model_stands_in_the_record_and_first_on_the_p
     page = render_drift_report(doubted)
     assert page.index("It was trained on &lt;BGR&gt; pictures.") < page.index(">Variants</h2>")
     assert "Check the trained model first" not in render_drift_report(findings)
+
+
+def test_the_page_begins_with_the_verdict_that_the_terminal_prints(findings: Findings) -> None:
+    page = HtmlPage(render_drift_report(findings))
+    assert describe_findings(findings) in page.text
+    one = HtmlPage(render_drift_report(replace(findings, variants=findings.variants[:1]))).text
+    assert one.index("You may ship") < one.index("1 variant against the trained model on 200 test pictures: 1 pass.")
 
 
 def test_the_pictures_on_which_answers_differ_are_shown_up_to_a_stated_count(findings: Findings) -> None:

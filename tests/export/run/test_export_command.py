@@ -109,7 +109,8 @@ def test_the_report_for_people_lines_up(exported: ExportReport) -> None:
     assert [line.split()[0] for line in lines[1:4]] == ["trained", "float32", "int8"]
     assert "n = 30 test pictures" in lines[4]
     assert "note: a note" in lines
-    assert lines[-1].startswith("wrote ")
+    assert lines[-2].startswith("wrote ")
+    assert lines[-1].startswith("next: trailcam benchmark ")
     assert "report.html" in lines[-1]
 
 

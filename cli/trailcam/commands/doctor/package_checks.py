@@ -25,6 +25,7 @@ _PARTS = {  # extra: the packages whose presence shows it
     "report": ("matplotlib",),
     "parquet": ("pyarrow",),
     "heif": ("pi-heif", "pillow"),
+    "completion": ("argcomplete",),
     "cluster": ("ray", "fsspec"),
 }
 _GPU_S = 5.0

@@ -1,8 +1,6 @@
 """Output of ``trailcam watch``; its memory does not grow with the number of frames."""
 
 from collections import Counter, deque
-from collections.abc import MutableSequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,45 +10,10 @@ from trailcam_core.classifier import Classification
 from trailcam_core.files.names import counted, printable
 from trailcam_edge.events import BlindTime, Moment, SuppressedVisit, Visit, VisitChange, is_recording
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
-from trailcam_edge.sources import Frame
 from trailcam_edge.store.records import blind_json, box_json, event_json, unstored_blind_time, unstored_event
 
 _BAR_CHARACTERS = 20
 _MAX_LATENCIES = 10_000  # the median is that of the newest
-_MAX_RUNS = 1_000  # the newest are listed
-
-
-@dataclass(frozen=True)
-class LabelRun:
-    """Consecutive frames with one label: sequence numbers of the first and last, and the best confidence in 0..1."""
-
-    label: str
-    first: int
-    last: int
-    frames: int
-    confidence: float
-
-
-def extend_runs(
-    runs: MutableSequence[LabelRun], previous: str | None, sequence: int, label: str | None, confidence: float
-) -> bool:
-    """Add a frame to the end of ``runs``; return True if it begins a run.
-
-    Args:
-        runs: changed; must hold the last run, older ones may be missing.
-        previous: label of the frame before, None for "unknown" or no frame.
-        sequence: of this frame.
-        label: of this frame; None for "unknown", which ends a run.
-        confidence: of this frame.
-    """
-    if label is None:
-        return False
-    if label == previous:
-        last = runs[-1]
-        runs[-1] = LabelRun(label, last.first, sequence, last.frames + 1, max(last.confidence, confidence))
-        return False
-    runs.append(LabelRun(label, sequence, sequence, 1, confidence))
-    return True
 
 
 class JsonOutput:
@@ -91,14 +54,15 @@ class TextOutput:
 
     def __init__(self, visits_only: bool) -> None:
         self._visits_only = visits_only
-        self._frames = 0
         self._unknown = 0
+        self._blank = 0
+        self._still = 0
+        self._paused = 0
         self._worst_ms = 0.0
         self._dropped = 0
         self._latencies_ms: deque[float] = deque(maxlen=_MAX_LATENCIES)
-        self._runs: deque[LabelRun] = deque(maxlen=_MAX_RUNS)
-        self._run_count = 0
-        self._previous: str | None = None
+        self._frames: Counter[str] = Counter()
+        self._best: dict[str, float] = {}
         self._visits: Counter[str] = Counter()
 
     def show(self, event: WatchEvent) -> None:
@@ -113,19 +77,24 @@ class TextOutput:
             print(f"       no visit: {printable(event.label)} is {event.reason}", flush=True)
         elif isinstance(event, VisitChange):
             return  # the visit follows when it ends
-        elif event.answer is not None:
-            self._count(event.frame, event.answer)
+        elif event.answer is None:
+            self._paused += event.paused
+            self._still += not event.paused
+        else:
+            self._count(event.answer)
             self._dropped = event.dropped
             if not self._visits_only:
                 print(_frame_line(event, event.answer), flush=True)
 
-    def _count(self, frame: Frame, answer: Classification) -> None:
-        self._frames += 1
-        self._unknown += answer.label is None
+    def _count(self, answer: Classification) -> None:
         self._worst_ms = max(self._worst_ms, answer.latency_ms)
         self._latencies_ms.append(answer.latency_ms)
-        self._run_count += extend_runs(self._runs, self._previous, frame.sequence, answer.label, answer.confidence)
-        self._previous = answer.label
+        if answer.label is None:
+            self._blank += answer.blank
+            self._unknown += not answer.blank
+        else:
+            self._frames[answer.label] += 1
+            self._best[answer.label] = max(self._best.get(answer.label, 0.0), answer.confidence)
 
     def __enter__(self) -> Self:
         """Print nothing before the first line."""
@@ -135,30 +104,39 @@ class TextOutput:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Print the summary, also after Ctrl-C."""
-        if not self._frames:
+        if not self._latencies_ms:
             return
-        print(
-            f"\n{counted(self._frames, 'frame')}: {counted(self._run_count, 'sighting')}, and "
-            f"{counted(self._unknown, 'frame')} without a known label."
-        )
+        print("\n" + self._frames_line())
         if self._visits:
             counts = ", ".join(f"{printable(label)} {count}" for label, count in self._visits.most_common())
             print(f"{counted(self._visits.total(), 'visit')}: {counts}.")
         else:
-            self._print_runs()
+            self._print_labels()
         latencies_ms = sorted(self._latencies_ms)
         middle_ms = latencies_ms[len(latencies_ms) // 2]
         dropped = f" Dropped while the model was busy: {counted(self._dropped, 'frame')}." if self._dropped else ""
         print(f"Latency per frame: p50 {middle_ms:.1f} ms, worst {self._worst_ms:.1f} ms.{dropped}")
 
-    def _print_runs(self) -> None:
-        for run in self._runs:
-            frames = "frame" if run.frames == 1 else "frames"
-            print(f"  {printable(run.label):<14} {run.frames:>4} {frames:<7} best confidence {run.confidence:.0%}")
+    def _frames_line(self) -> str:
+        named = self._frames.total()
+        parts = [f"{named:,} named", f"{self._unknown:,} unknown"]
+        if self._blank:
+            parts.append(f"{self._blank:,} blank")
+        if self._still:
+            parts.append(f"{self._still:,} without movement")
+        if self._paused:
+            parts.append(f"{self._paused:,} outside the hours of [schedule]")
+        frames = named + self._unknown + self._blank + self._still + self._paused
+        return f"{counted(frames, 'frame')}: {', '.join(parts)}."
+
+    def _print_labels(self) -> None:
+        for label, frames in self._frames.most_common():
+            unit = "frame" if frames == 1 else "frames"
+            print(f"  {printable(label):<14} {frames:>4} {unit:<7} best confidence {self._best[label]:.0%}")
 
 
 def _frame_line(result: FrameResult, answer: Classification) -> str:
-    label = printable(answer.label or "-")
+    label = printable(answer.label or ("blank" if answer.blank else "unknown"))
     bar = "█" * round(answer.confidence * _BAR_CHARACTERS) if answer.label else ""
     share = f"{answer.confidence:.0%}" if answer.label else ""
     return (

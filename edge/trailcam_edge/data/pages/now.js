@@ -68,6 +68,7 @@ function show(frame) {
   const animal = frame.outcome !== null && !["unknown", "blank"].includes(frame.outcome);
   const name = nameOf(frame.outcome);
   byId("label").textContent = name;
+  byId("meter").hidden = !animal;
   byId("meter").value = animal ? frame.confidence : 0;
   byId("confidence").textContent = animal ? percent(frame.confidence) : "";
   mark(frame);
@@ -104,7 +105,7 @@ async function showStatus(status) {
   answered = Date.now();
   last = status.state;
   showState(status.state, status.state_words);
-  byId("today").textContent = status.date_known ? "(" + status.today + " today)" : "(the clock is not set yet)";
+  byId("today").textContent = status.date_known ? "(" + status.today + " today)" : "(the time of day is unknown)";
   const key = JSON.stringify(status.visits);
   if (key !== shownVisits) { shownVisits = key; rounds = 3; }  // a visit is on the disk some moments after it ended
   if (rounds && status.visits.length) { rounds -= 1; await showVisits(status.visits); }

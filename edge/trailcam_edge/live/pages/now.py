@@ -21,7 +21,7 @@ def now_page() -> list[Child]:
     caption = tag(
         "figcaption",
         tag("span", "...", id="label"),
-        tag("meter", id="meter", min=0, max=1, value=0, aria_label="Confidence"),
+        tag("meter", id="meter", min=0, max=1, value=0, aria_label="Confidence", hidden=True),
         tag("span", id="confidence", class_="score"),
     )
     return [

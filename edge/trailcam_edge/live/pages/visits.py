@@ -121,7 +121,13 @@ def _tiles(events: list[EventRecord], found: Visits, chosen: VisitFilter, select
 
 
 def _by_day(events: tuple[EventRecord, ...], now: datetime) -> list[tuple[str, list[EventRecord]]]:
-    return [(words, list(group)) for words, group in groupby(events, lambda event: day_heading(event.started, now))]
+    return [(words, list(group)) for words, group in groupby(events, lambda event: _heading(event, now))]
+
+
+def _heading(event: EventRecord, now: datetime) -> str:
+    """Return the day of a visit, and its station: visits of a card come station by station."""
+    day = day_heading(event.started, now)
+    return day if event.station is None else f"{event.station}: {day}"
 
 
 def _filter_form(chosen: VisitFilter, labels: Mapping[str, int]) -> Html:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trailcam_export.gate.criteria import Verdict
+from trailcam_export.gate.criteria import Verdict, round_up
+from trailcam_export.report.findings import Findings
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,24 @@ class VariantVerdict:
     pictures_needed: int | None
     beyond: bool = False
     unproven_loss: float | None = None
+
+
+def describe_findings(findings: Findings) -> str:
+    """Return the verdict on the files that are shipped: without one that a repaired file replaces."""
+    replaced = findings.fix.of if findings.fix is not None and findings.fixed is not None else None
+    variants = [
+        VariantVerdict(
+            variant.name,
+            variant.gate.verdict,
+            bool(variant.gate.warnings),
+            variant.gate.pictures_needed,
+            any(criterion.is_beyond for criterion in variant.gate.criteria),
+            variant.gate.unproven_loss,
+        )
+        for variant in findings.variants
+        if variant.name != replaced
+    ]
+    return describe_verdict(variants, findings.variants[0].drift.reference.n)
 
 
 def describe_verdict(variants: Sequence[VariantVerdict], n: int) -> str:
@@ -64,7 +83,7 @@ def _describe_unproven(variants: Sequence[VariantVerdict], n: int) -> str:
         found = "Nothing suspicious was seen; you may ship it."
     needed = [variant.pictures_needed for variant in variants]
     known = [number for number in needed if number is not None]
-    proof = f" About {max(known):,} would do." if known and len(known) == len(needed) else ""
+    proof = f" About {round_up(max(known)):,} would do." if known and len(known) == len(needed) else ""
     return f"{n:,} test pictures are too few to prove the bounds for {_names(variants)}. {found}{proof}"
 
 

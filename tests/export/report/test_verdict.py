@@ -3,7 +3,7 @@
 import pytest
 
 from trailcam_export.gate.criteria import Verdict
-from trailcam_export.run.verdict import VariantVerdict, describe_verdict
+from trailcam_export.report.verdict import VariantVerdict, describe_verdict
 
 
 def _variant(name: str, verdict: Verdict, suspicious: bool = False, needed: int | None = None) -> VariantVerdict:
@@ -24,7 +24,7 @@ SAME = VariantVerdict("int8", Verdict.PASS, False, None, unproven_loss=0.0964)
             "36 test pictures; the interval of the loss is 0 to 9.6%.",
         ),
         (
-            [_variant("int8", Verdict.INCONCLUSIVE, needed=2400)],
+            [_variant("int8", Verdict.INCONCLUSIVE, needed=2391)],
             "36 test pictures are too few to prove the bounds for int8. Nothing suspicious was seen; you may ship it. "
             "About 2,400 would do.",
         ),
