@@ -11,7 +11,7 @@ def return_large_buffers() -> bool:
     """Let freed pictures go back to the system at once; return False where the C library is another than glibc.
 
     By itself glibc raises its threshold to the largest buffer that was freed, up to 32 MB. From then on pictures of
-    6 MB come from the heap of whatever thread asks, and each of these heaps keeps up to twice as much after a
+    6 MB come from the heap of the thread that asks, and each of these heaps keeps up to twice as much after a
     free.
     """
     try:

@@ -1,4 +1,4 @@
-"""A process of its own, because the setting of the C library holds for the whole process."""
+"""Separate processes, because the setting of the C library holds for the whole process."""
 
 import platform
 import subprocess

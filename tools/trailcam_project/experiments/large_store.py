@@ -67,7 +67,7 @@ def make_large_store(folder: Path, visits: int, pictures: Sequence[bytes], with_
     connection.executemany(f"INSERT INTO visits ({_COLUMNS}) VALUES ({marks})", rows)  # noqa: S608 - constants
     connection.execute(
         "INSERT INTO reviews (visit_id, reviewer, verdict, chosen, origin, reviewed_wall_s) "
-        "SELECT visit_id, 'someone', 'confirmed', 'list', 'computer', ended_wall_s FROM visits WHERE event_id > ?",
+        "SELECT visit_id, 'reviewer', 'confirmed', 'list', 'computer', ended_wall_s FROM visits WHERE event_id > ?",
         (unreviewed,),
     )
     answered = "SELECT event_id, 'confirmed', 0 FROM visits WHERE event_id > ?"

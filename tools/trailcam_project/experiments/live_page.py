@@ -50,7 +50,7 @@ _T_97_5 = 4.303  # Student's t with 2 degrees of freedom
 
 
 def measure_weight(port: int, seconds: float) -> dict[str, object] | None:
-    """Return the bytes of first views, after a browser has looked at the current picture for a while."""
+    """Return the bytes of first views, after a browser has watched the current picture for a while."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
     try:
         from playwright.sync_api import sync_playwright

@@ -1,4 +1,4 @@
-"""In front of the camera, animals in turn; behind it, people who look at its live page."""
+"""In front of the camera, animals in turn; behind it, viewers of its live page."""
 
 import http.client
 import json
@@ -73,7 +73,7 @@ def _jpeg(name: str, height_px: int) -> bytes:
 
 
 class Person:
-    """One viewer with an address of its own: the current picture, the status, and lists with their thumbnails."""
+    """One viewer with a separate address: the current picture, the status, and lists with their thumbnails."""
 
     def __init__(self, port: int, number: int) -> None:
         self._port, self._number = port, number
@@ -124,7 +124,7 @@ class Person:
 
 
 class Crowd:
-    """Several people in a process of their own, so that they delay the camera of the measurement as little as possible.
+    """Several people in a separate process, so that they delay the camera of the measurement as little as possible.
 
     Args:
         port: of the page.

@@ -176,6 +176,6 @@ def run_broker(folder: Path, port: int) -> Iterator[list[tuple[str, float]]]:
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody uses."""
+    """Return a port of this machine that is free."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         return int(found.getsockname()[1])
