@@ -124,7 +124,7 @@ def _print_report(report: Report, job: Job) -> None:
     suffixes = report.skipped.suffixes.most_common(_LISTED_SUFFIXES)
     if suffixes:
         listed = ", ".join(f"{count:,} {printable(suffix)}" for suffix, count in suffixes)
-        print(f"{report.skipped.suffixes.total():,} other files were skipped: {listed}")
+        print(f"skipped {counted(report.skipped.suffixes.total(), 'other file')}: {listed}")
     if report.skipped.links:
         print(f"{report.skipped.links:,} links to files of the same folder were skipped")
 
