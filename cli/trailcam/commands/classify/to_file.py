@@ -21,7 +21,7 @@ from trailcam_archive.rows.columns import TimeRule
 from trailcam_archive.rows.sort_into import check_sort_folder, sort_into
 from trailcam_archive.times.clock import read_shift, read_zone
 from trailcam_core.classifier import Classifier
-from trailcam_core.files.names import printable
+from trailcam_core.files.names import counted, printable
 from trailcam_core.jobs.cores import usable_cores
 
 _log = logging.getLogger(__name__)
