@@ -37,7 +37,7 @@ def test_a_card_becomes_rows_in_every_form(card: Path, tmp_path: Path, capsys: p
     printed = capsys.readouterr().out
     assert "rows.csv: 5 files" in printed
     assert "1 of 5 files could not be read" in printed
-    assert "1 other files were skipped: 1 .txt" in printed
+    assert "skipped 1 other file: 1 .txt" in printed
     with open(table, newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["Station"], row["File"]) for row in rows] == [

@@ -103,6 +103,9 @@ def test_picture_label_visit_chart_and_health_appear_and_nothing_leaves_the_mach
         assert camera.page.evaluate("document.querySelector('#picture').naturalWidth") == 640
         assert "elephant" in str(camera.page.get_attribute("#picture", "alt"))
         assert camera.page.inner_text("#confidence").endswith("%")
+        assert camera.page.is_visible("#meter")
+        camera.show_until(replace(elephant, outcome=None), "document.querySelector('#label').textContent[0] === 'n'")
+        assert not camera.page.is_visible("#meter")  # an empty bar is noise
         station.handle_event(visit(station, elephant), "animals10 1.0.0")
         camera.show_until(elephant, "document.querySelectorAll('#visits .name').length === 1")
         assert "elephant" in camera.page.inner_text("#visits")

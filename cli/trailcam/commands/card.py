@@ -142,6 +142,8 @@ def _print_summary(summary: CardSummary, arguments: argparse.Namespace, clock: C
     _list("problems", summary.problems)
     if not (summary.files or summary.known or summary.left):
         _note("no photograph or clip was found.")
+    elif stations:
+        print(f"next: trailcam review {arguments.store}, trailcam events --store {arguments.store}")
 
 
 def _list(what: str, names: list[str]) -> None:

@@ -111,7 +111,7 @@ def test_the_report_for_people_lines_up(exported: ExportReport) -> None:
     assert "note: a note" in lines
     assert lines[-2].startswith("wrote ")
     assert lines[-1].startswith("next: trailcam benchmark ")
-    assert "report.html" in lines[-1]
+    assert "report.html" in lines[-2]
 
 
 @pytest.mark.parametrize(

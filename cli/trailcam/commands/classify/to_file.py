@@ -21,7 +21,7 @@ from trailcam_archive.rows.columns import TimeRule
 from trailcam_archive.rows.sort_into import check_sort_folder, sort_into
 from trailcam_archive.times.clock import read_shift, read_zone
 from trailcam_core.classifier import Classifier
-from trailcam_core.files.names import printable
+from trailcam_core.files.names import counted, printable
 from trailcam_core.jobs.cores import usable_cores
 
 _log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ def _print_report(report: Report, job: Job) -> None:
     suffixes = report.skipped.suffixes.most_common(_LISTED_SUFFIXES)
     if suffixes:
         listed = ", ".join(f"{count:,} {printable(suffix)}" for suffix, count in suffixes)
-        print(f"{report.skipped.suffixes.total():,} other files were skipped: {listed}")
+        print(f"skipped {counted(report.skipped.suffixes.total(), 'other file')}: {listed}")
     if report.skipped.links:
         print(f"{report.skipped.links:,} links to files of the same folder were skipped")
 

@@ -5,9 +5,14 @@ from pathlib import Path
 
 from trailcam_edge.events import Clip
 from trailcam_edge.live.pages.assets import read_assets
+from trailcam_edge.live.pages.filters import VisitFilter
+from trailcam_edge.live.pages.library import Visits
 from trailcam_edge.live.pages.router import Pages
+from trailcam_edge.live.pages.visits import visits_page
+from trailcam_edge.store.records import EventRecord
+from trailcam_edge.store.wall_time import WallTime
 
-from .conftest import Gate, make_visit
+from .conftest import NOON, Gate, make_visit
 
 LINK = re.compile(r'<li class="tile"><a href="/visits/([0-9a-f]{32})')
 
@@ -54,6 +59,14 @@ def test_a_visit_shows_its_answer_and_its_neighbours_of_the_same_filter(gate: Ga
     assert f'href="/visits/{1:032x}?label=lynx" class="older" rel="next"' in text
     assert 'class="newer off"' in text
     assert "3 votes in 5 frames" in text
+
+
+def test_visits_of_a_card_are_below_the_name_of_their_station() -> None:
+    start, day = WallTime(NOON.timestamp(), "clock"), "Today, 1 June"
+    here = EventRecord(1, "a" * 32, "fox", start, start, "b", 1.0, 2.5, 0.9, 3, 9, "b 1", 9.0, None, "none")
+    found = Visits((here._replace(station="<oak>"), here._replace(station="bridge"), here), {}, None, None)
+    text = "".join(map(str, visits_page(found, VisitFilter(), {}, NOON)))
+    assert re.findall(r"<h2>(.*?)</h2>", text) == [f"&lt;oak&gt;: {day}", f"bridge: {day}", day]
 
 
 def test_a_visit_without_a_picture_says_why(gate: Gate) -> None:
