@@ -22,7 +22,6 @@ from trailcam.process.child import continue_in_child, end_without_libraries
 from trailcam.process.native_log import quiet_native_log
 from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam.progress import job_progress
-from trailcam_core.classifier import Classifier
 from trailcam_core.errors import TrailcamError, TrainError
 from trailcam_core.jobs.progress import Progress
 
@@ -153,6 +152,8 @@ def _wake_backend(auto_hosts: bool) -> None:
         print(f"hosts       {launcher or 'no launcher found: the training runs on this host alone'}", file=sys.stderr)
     with quiet_native_log():
         keras.ops.ones(1)
+        from trailcam_core.classifier import Classifier
+
         Classifier.open()  # LiteRT announces its delegate at the first model of a process; frozen layers run in it
     _report_idle_gpus(keras.backend.backend())
 
