@@ -16,7 +16,7 @@ from typing import Any
 
 _COLUMN = "checksum"
 _NO_TEXT = "char(30)"  # in place of NULL
-_NO_NUMBER = "-1.5e300"
+_NO_NUMBER = "-4611686018427387904"  # exact everywhere; the digits of a fraction are read by the mode of the processor
 
 
 class CheckedConnection(sqlite3.Connection):
