@@ -7,8 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from trailcam_archive.card.photographs import stored_picture
 from trailcam_archive.card.settings import CardSettings
@@ -23,8 +21,8 @@ from trailcam_edge.recognition.loop import watch
 from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.regions import MeanLogits, add_logits
 from trailcam_edge.sources import Frame
-from trailcam_edge.sources.frame import Delivery
 from trailcam_edge.sources.video import VideoSource
+from trailcam_edge.sources.wrapped import WrappedSource
 
 _FRAME_S = 0.09  # at most eleven frames a second: regions and votes need no more
 _WHOLE_S = 2.0  # between two frames that are kept to be classified as a whole
@@ -41,34 +39,18 @@ class ClipResult:
     holes: list[tuple[float, float]] = field(default_factory=list)
 
 
-class _Thinned:
+class _Thinned(WrappedSource):
     """The frames of a video, without those that follow another one too soon."""
-
-    delivery: Delivery = "recording"
-
-    def __init__(self, source: VideoSource) -> None:
-        self._source = source
 
     def frames(self) -> Iterator[Frame]:
         """Yield frames at least ``_FRAME_S`` apart."""
         due_s = float("-inf")
-        for frame in self._source.frames():
+        for frame in super().frames():
             if frame.timestamp_s < due_s:
                 frame.give_back()
                 continue
             due_s = frame.timestamp_s + _FRAME_S
             yield frame
-
-    def __enter__(self) -> Self:
-        """Open the video."""
-        self._source.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the video."""
-        self._source.__exit__(kind, error, trace)
 
 
 @dataclass

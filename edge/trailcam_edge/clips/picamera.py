@@ -11,43 +11,29 @@ with ``repeat`` every key frame has its parameter sets in front; the timestamp o
 import importlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from trailcam_edge.clips.ring import H264, ClipFrame
 from trailcam_edge.clips.settings import ClipSettings
-from trailcam_edge.sources import Frame, Source
-from trailcam_edge.sources.frame import Delivery
+from trailcam_edge.sources import Source
 from trailcam_edge.sources.picamera import PicameraSource
 from trailcam_edge.sources.picamera_errors import CAMERA_ERRORS
+from trailcam_edge.sources.wrapped import WrappedSource
 
 _log = logging.getLogger(__name__)
 _KEY_EVERY = 30  # frames: a clip begins at one of them
 _OLDEST_S = 10.0  # an older timestamp is of another clock
 
 
-class RecordingSource:
-    """A camera whose encoder runs while its frames are read; it takes over the source."""
+class RecordingSource(WrappedSource):
+    """A camera whose encoder runs while its frames are read."""
 
-    def __init__(self, source: Source, camera: Any, encoder: Any) -> None:
-        self._source = source
+    def __init__(self, inner: Source, camera: Any, encoder: Any) -> None:
+        super().__init__(inner)
         self._camera = camera
         self._encoder = encoder
-
-    @property
-    def delivery(self) -> Delivery:
-        """The kind of delivery."""
-        return self._source.delivery
-
-    def frames(self) -> Iterator[Frame]:
-        """Yield the frames of the camera."""
-        return self._source.frames()
-
-    def __enter__(self) -> Self:
-        """Return the source, whose encoder runs already."""
-        self._source.__enter__()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -58,7 +44,7 @@ class RecordingSource:
         except CAMERA_ERRORS as failure:
             _log.warning("the encoder of the camera cannot be stopped: %s", failure)
         finally:
-            self._source.__exit__(kind, error, trace)
+            super().__exit__(kind, error, trace)
 
 
 def record_from(source: Source, settings: ClipSettings, add: Callable[[ClipFrame], None]) -> Source | None:

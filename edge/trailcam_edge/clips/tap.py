@@ -5,8 +5,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,8 +15,8 @@ from trailcam_edge.clips.ring import ClipFrame
 from trailcam_edge.clips.settings import ClipSettings
 from trailcam_edge.events.clock import Clock
 from trailcam_edge.sources import Frame, Source
-from trailcam_edge.sources.frame import Delivery
 from trailcam_edge.sources.pixels import PackedPixels
+from trailcam_edge.sources.wrapped import WrappedSource
 
 _log = logging.getLogger(__name__)
 _WAITING = 2  # frames between the camera and the compressor: 1.5 MB each
@@ -83,35 +82,19 @@ class FrameTap:
             self._add(ClipFrame(at_s, content, (image.shape[1], image.shape[0])))
 
 
-class TappedSource:
-    """A source whose frames are also offered for clips; it takes over the source."""
+class TappedSource(WrappedSource):
+    """A source whose frames are also offered for clips."""
 
-    def __init__(self, source: Source, offer: Callable[[Frame, bool], None]) -> None:
-        self._source = source
+    def __init__(self, inner: Source, offer: Callable[[Frame, bool], None]) -> None:
+        super().__init__(inner)
         self._offer = offer
-
-    @property
-    def delivery(self) -> Delivery:
-        """The kind of delivery."""
-        return self._source.delivery
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames of the source."""
         waits = self.delivery != "live"
-        for frame in self._source.frames():
+        for frame in super().frames():
             self._offer(frame, waits)
             yield frame
-
-    def __enter__(self) -> Self:
-        """Acquire the source."""
-        self._source.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Release the source."""
-        self._source.__exit__(kind, error, trace)
 
 
 def shrink(frame: Frame, longer_side_px: int) -> Shrunken:

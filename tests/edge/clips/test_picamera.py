@@ -85,7 +85,7 @@ def test_frames_of_the_encoder_are_dated_and_the_encoder_is_stopped_first(camera
         assert source.delivery == "live"
         assert next(source.frames()).sequence == 0
         camera.lent = 0
-        source._source._lent = 0  # type: ignore[attr-defined]
+        source.inner._lent = 0  # type: ignore[attr-defined]
     assert camera.stopped is camera.encoder
     assert camera.closed
     assert [(each.kind, each.is_key, each.size_px) for each in got] == [

@@ -138,12 +138,10 @@ def _line(event: EventRecord, found: Standing | None) -> str:
 def _precision_words(found: Precision) -> str:
     if not found.number:
         return "no visit"
-    share = f"{found.right} of {found.number} right, {found.right / found.number:.0%}"
-    return f"{share} ({found.low:.0%} to {found.high:.0%})"
+    return f"{found.right} of {found.number} right, {found.share}"
 
 
 def _missed_words(found: Missed) -> str:
     if not found.number:
         return ""
-    share = f"{found.animals} of {found.number} random quiet moments show one, {found.animals / found.number:.1%}"
-    return f"{share} ({found.low:.1%} to {found.high:.1%})"
+    return f"{found.animals} of {found.number} random quiet moments show one, {found.share}"

@@ -152,9 +152,6 @@ def _wake_backend(auto_hosts: bool) -> None:
         print(f"hosts       {launcher or 'no launcher found: the training runs on this host alone'}", file=sys.stderr)
     with quiet_native_log():
         keras.ops.ones(1)
-        from trailcam_core.classifier import Classifier
-
-        Classifier.open()  # LiteRT announces its delegate at the first model of a process; frozen layers run in it
     _report_idle_gpus(keras.backend.backend())
 
 

@@ -101,11 +101,11 @@ def _cells(week: Week) -> tuple[str, ...]:
     right, named, missed = week.together, week.named, week.missed
     return (
         f"{right.right} of {right.number}",
-        f"{right.low:.0%} to {right.high:.0%}" if right.number else "",
+        right.interval if right.number else "",
         f"{named.right} of {named.number}",
-        f"{named.low:.0%} to {named.high:.0%}" if named.number else "",
+        named.interval if named.number else "",
         f"{missed.animals} of {missed.number}" if missed.number else "",
-        f"{missed.low:.1%} to {missed.high:.1%}" if missed.number else "",
+        missed.interval if missed.number else "",
         ", ".join(week.bundles),
     )
 
@@ -113,15 +113,13 @@ def _cells(week: Week) -> tuple[str, ...]:
 def _named_words(found: Precision) -> str:
     if not found.number:
         return "Animals named right: not known."
-    share = f"{found.right / found.number:.0%} ({found.low:.0%} to {found.high:.0%})"
-    return f"Animals named right: {found.right} of {found.number}, {share}, with those that were called unknown."
+    return f"Animals named right: {found.right} of {found.number}, {found.share}, with those that were called unknown."
 
 
 def _missed_words(found: Missed) -> str:
     if not found.number:
         return "Missed animals: not known; no random quiet moment has been reviewed."
-    share = f"{found.animals / found.number:.1%} ({found.low:.1%} to {found.high:.1%})"
-    return f"Missed animals: {found.animals} of {found.number} random quiet moments show one, {share}."
+    return f"Missed animals: {found.animals} of {found.number} random quiet moments show one, {found.share}."
 
 
 def _species(each: Species) -> Html:
@@ -180,5 +178,5 @@ def _month_step(words: str, day: date, name: str, is_on: bool) -> Html:
 
 def _accuracy_row(found: Precision) -> Html:
     share = f"{found.right / found.number:.0%}" if found.number else ""
-    cells = (f"{found.right} of {found.number}", share, f"{found.low:.0%} to {found.high:.0%}")
+    cells = (f"{found.right} of {found.number}", share, found.interval)
     return tag("tr", tag("th", name_of(found.label) or "all labels", scope="row"), [tag("td", text) for text in cells])

@@ -16,7 +16,7 @@ from typing import Any
 
 _COLUMN = "checksum"
 _NO_TEXT = "char(30)"  # in place of NULL
-_NO_NUMBER = "-4611686018427387904"  # exact everywhere; the digits of a fraction are read by the mode of the processor
+_NO_NUMBER = "-4611686018427387904"  # no decimals: SQLite reads them in the x87 unit, which a decoder may leave in use
 
 
 class CheckedConnection(sqlite3.Connection):

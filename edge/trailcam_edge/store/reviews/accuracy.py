@@ -45,6 +45,16 @@ class Precision:
     low: float
     high: float
 
+    @property
+    def interval(self) -> str:
+        """The interval for people, such as "71% to 90%"."""
+        return f"{self.low:.0%} to {self.high:.0%}"
+
+    @property
+    def share(self) -> str:
+        """The fraction with its interval, such as "82% (71% to 90%)"; only of a number above 0."""
+        return f"{self.right / self.number:.0%} ({self.interval})"
+
 
 @dataclass(frozen=True)
 class Missed:
@@ -54,6 +64,16 @@ class Missed:
     number: int
     low: float
     high: float
+
+    @property
+    def interval(self) -> str:
+        """The interval for people, such as "0.0% to 39.0%"."""
+        return f"{self.low:.1%} to {self.high:.1%}"
+
+    @property
+    def share(self) -> str:
+        """The fraction with its interval, such as "0.0% (0.0% to 39.0%)"; only of a number above 0."""
+        return f"{self.animals / self.number:.1%} ({self.interval})"
 
 
 @dataclass(frozen=True)
