@@ -1,7 +1,7 @@
 #!/bin/sh
 # Start Trailcam with /config/trailcam.toml, which is written at the first start and belongs to the user from then on.
 set -eu
-root=${TRAILCAM_ROOT:-}  # a test has folders of its own
+root=${TRAILCAM_ROOT:-}  # a test has other folders
 python=$root/opt/trailcam/bin/python3
 config=$root/config/trailcam.toml
 token=$root/config/token

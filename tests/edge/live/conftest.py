@@ -1,4 +1,4 @@
-"""A live page's server on this machine, with what stands behind it."""
+"""A live page's server on this machine, with the parts behind it."""
 
 import http.client
 import socket

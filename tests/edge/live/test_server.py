@@ -83,7 +83,7 @@ def test_a_picture_comes_as_soon_as_there_is_a_newer_one_with_its_answer(bench: 
 def test_nothing_is_kept_or_encoded_while_nobody_looks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.show()
     assert bench.view._image is None
-    bench.view.picture(-1, 0.0)  # somebody looks
+    bench.view.picture(-1, 0.0)  # a viewer looks
     bench.show()
     assert bench.view._image is not None
     assert bench.view._pictures == {}  # the loop encodes nothing
@@ -125,7 +125,7 @@ def test_status_metrics_and_pictures_are_served(bench: Bench, tmp_path: Path) ->
 
 @pytest.mark.parametrize(("query", "width"), [("", 960), ("&small=1", 640), ("&small=0", 960)])
 def test_a_narrow_screen_gets_a_small_picture(bench: Bench, query: str, width: int) -> None:
-    bench.view.picture(-1, 0.0)  # somebody looks
+    bench.view.picture(-1, 0.0)  # a viewer looks
     bench.show(size=(1080, 1920))
     for _ in range(2):  # the other viewers get theirs of the same frame
         answer = bench.ask("GET", f"/frame.jpg?viewer=a&after=-1{query}")

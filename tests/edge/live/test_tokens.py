@@ -1,4 +1,4 @@
-"""The token of the live page: what it opens, and what nobody may do without it."""
+"""The token of the live page: what it opens, and what is refused without it."""
 
 import pytest
 
