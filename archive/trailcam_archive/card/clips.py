@@ -21,8 +21,8 @@ from trailcam_edge.recognition.loop import watch
 from trailcam_edge.recognition.settings import LoopSettings
 from trailcam_edge.regions import MeanLogits, add_logits
 from trailcam_edge.sources import Frame
+from trailcam_edge.sources.frame import WrappedSource
 from trailcam_edge.sources.video import VideoSource
-from trailcam_edge.sources.wrapped import WrappedSource
 
 _FRAME_S = 0.09  # at most eleven frames a second: regions and votes need no more
 _WHOLE_S = 2.0  # between two frames that are kept to be classified as a whole

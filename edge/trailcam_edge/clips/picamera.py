@@ -18,9 +18,9 @@ from typing import Any
 from trailcam_edge.clips.ring import H264, ClipFrame
 from trailcam_edge.clips.settings import ClipSettings
 from trailcam_edge.sources import Source
+from trailcam_edge.sources.frame import WrappedSource
 from trailcam_edge.sources.picamera import PicameraSource
 from trailcam_edge.sources.picamera_errors import CAMERA_ERRORS
-from trailcam_edge.sources.wrapped import WrappedSource
 
 _log = logging.getLogger(__name__)
 _KEY_EVERY = 30  # frames: a clip begins at one of them

@@ -15,8 +15,8 @@ from trailcam_edge.clips.ring import ClipFrame
 from trailcam_edge.clips.settings import ClipSettings
 from trailcam_edge.events.clock import Clock
 from trailcam_edge.sources import Frame, Source
+from trailcam_edge.sources.frame import WrappedSource
 from trailcam_edge.sources.pixels import PackedPixels
-from trailcam_edge.sources.wrapped import WrappedSource
 
 _log = logging.getLogger(__name__)
 _WAITING = 2  # frames between the camera and the compressor: 1.5 MB each
