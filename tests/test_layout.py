@@ -31,3 +31,10 @@ def test_no_module_is_longer_than_a_reader_can_hold() -> None:
 def test_no_stage_folder_has_a_loose_module() -> None:
     for package in PACKAGES:
         assert not list((ROOT / package).glob("*.py"))
+
+
+def test_the_readme_of_a_stage_names_every_room() -> None:
+    for readme in ROOT.glob("*/README.md"):
+        rooms = {path.parent.name for path in readme.parent.glob("trailcam_*/*/__init__.py")}
+        text = readme.read_text(encoding="utf-8")
+        assert {room for room in rooms if f"`{room}/`" not in text} == set(), readme.relative_to(ROOT)
