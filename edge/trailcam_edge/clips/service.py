@@ -6,7 +6,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 
 from trailcam_core.errors import ConfigError, DeviceError
 from trailcam_core.errors.install_command import install_command
@@ -14,13 +13,12 @@ from trailcam_edge.clips.collector import Collector, Cut
 from trailcam_edge.clips.encoder import Encoder
 from trailcam_edge.clips.picamera import record_from
 from trailcam_edge.clips.settings import ClipSettings
-from trailcam_edge.clips.tap import FrameTap, TappedSource
+from trailcam_edge.clips.tap import LATE_FRAMES, FrameTap, TappedSource
 from trailcam_edge.events import OPENED, Clip, VisitChange
 from trailcam_edge.events.clock import Clock
-from trailcam_edge.sources import Frame, Source
+from trailcam_edge.sources import Source
 
 _log = logging.getLogger(__name__)
-_LATE_FRAMES = 4  # the frames that may wait to be compressed when a newer one has been recognised
 _END_S = 6.0  # for the clips that are being collected or written when the camera stops
 
 
@@ -70,7 +68,7 @@ class Clips:
         """Take notice of what a frame was recognised as, and have clips written whose last frame has passed."""
         at_s = self._clock.moment(timestamp_s).monotonic_s
         self._collector.note(outcome, at_s)
-        self._write(self._collector.due(at_s - _LATE_FRAMES / self._settings.rate_hz))
+        self._write(self._collector.due(at_s - LATE_FRAMES / self._settings.rate_hz))
 
     def close(self, timeout_s: float = _END_S) -> None:
         """Write what was collected, as far as the time allows; a clip that is not finished leaves nothing."""
@@ -89,10 +87,7 @@ class Clips:
             return recorded
         if self._tap is None:
             self._tap = FrameTap(self._settings, self._clock, self._collector.add)
-        return TappedSource(source, partial(self._offer, self._tap))
-
-    def _offer(self, tap: FrameTap, frame: Frame, wait: bool) -> None:
-        tap.offer(frame, wait)
+        return TappedSource(source, self._tap.offer)
 
     def _write(self, cuts: list[Cut]) -> None:
         """Queue clips; frames that wait there may take as much memory as those in the ring."""

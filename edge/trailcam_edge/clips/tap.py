@@ -20,6 +20,7 @@ from trailcam_edge.sources.pixels import PackedPixels
 
 _log = logging.getLogger(__name__)
 _WAITING = 2  # frames between the camera and the compressor: 1.5 MB each
+LATE_FRAMES = _WAITING + 2  # behind the camera at most: one is compressed, and one waits to be put there
 _NICE = 10
 _EARLY_FRACTION = 0.1  # of the time between two frames: clocks of cameras are not even
 _ORDERS = {"BGR": None, "RGB": cv2.COLOR_RGB2BGR}
