@@ -10,8 +10,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_benchmarks.field.clip import ClipFrame, TrueAnimal, generate
-from trailcam_benchmarks.field.clip_settings import ClipSettings
+from trailcam_benchmarks.field.generator.clip import ClipFrame, TrueAnimal, generate
+from trailcam_benchmarks.field.generator.clip_settings import ClipSettings
 from trailcam_benchmarks.field.types import CutOut, Image
 from trailcam_core.classifier import Classifier
 from trailcam_core.images.boxes import Box

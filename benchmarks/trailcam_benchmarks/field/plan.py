@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trailcam_benchmarks.field.clip_settings import ClipSettings
+from trailcam_benchmarks.field.generator.clip_settings import ClipSettings
 from trailcam_benchmarks.field.types import CutOut
 
 _EMPTY_RATE_HZ = 2.0  # an empty scene is long, and its leaves sway at half of that

@@ -1,5 +1,6 @@
 """Make a field report: plan clips, watch them with a bundle, and write truth, results and rows."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -9,9 +10,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from trailcam_benchmarks.field.collections import list_scenes, read_cut_outs, read_scene
+from trailcam_benchmarks.field.cut_outs.files import read_cut_outs
+from trailcam_benchmarks.field.journal import Journal
 from trailcam_benchmarks.field.measure import ClipResult, measure_clip
 from trailcam_benchmarks.field.plan import PlannedClip, plan_clips, standard_conditions
+from trailcam_benchmarks.field.scenes import list_scenes, read_scene
 from trailcam_benchmarks.field.stills import StillResult, measure_empty, measure_others
 from trailcam_benchmarks.field.summary import FieldRow, rows_json, summarise
 from trailcam_benchmarks.field.write import render_field_page, to_figures
@@ -85,8 +88,16 @@ class FieldResult:
         return to_figures(self.rows, self.stills)
 
 
-def measure_field(classifier: Classifier, plan: FieldPlan, progress: Progress) -> FieldResult:
+def measure_field(
+    classifier: Classifier, plan: FieldPlan, progress: Progress, folder: Path | None = None
+) -> FieldResult:
     """Watch all clips, one after the other, in this thread.
+
+    Args:
+        classifier: the bundle.
+        plan: the clips.
+        progress: called for each of them.
+        folder: of the journal of clips that are done, which a second run does not measure again; None keeps none.
 
     Raises:
         SourceError: a scene or cut-out cannot be used, a cut-out has an unknown label, or an unknown condition.
@@ -95,7 +106,8 @@ def measure_field(classifier: Classifier, plan: FieldPlan, progress: Progress) -
     planned = plan.planned()
     _check_labels(classifier, planned)
     cv2.setNumThreads(1)
-    clips = tuple(_measure(classifier, plan, planned, progress))
+    journal = None if folder is None else Journal(folder, _digest(classifier, plan))
+    clips = tuple(_measure(classifier, plan, planned, progress, journal))
     return FieldResult(classifier.name, plan, clips, tuple(_measure_stills(classifier, plan, progress)))
 
 
@@ -115,14 +127,30 @@ def write_field(result: FieldResult, folder: Path) -> Path:
     return path
 
 
+def _digest(classifier: Classifier, plan: FieldPlan) -> str:
+    """Return what decides the results beside the clips: the file of the model, its rule, and whether motion counts."""
+    path = classifier.model.path
+    model = path.read_bytes() if path.is_file() else str(path).encode()
+    return f"{hashlib.sha256(model).hexdigest()} {classifier.output} {plan.motion}"
+
+
 def _measure(
-    classifier: Classifier, plan: FieldPlan, planned: Sequence[PlannedClip], progress: Progress
+    classifier: Classifier,
+    plan: FieldPlan,
+    planned: Sequence[PlannedClip],
+    progress: Progress,
+    journal: Journal | None,
 ) -> Iterator[ClipResult]:
     settings = LoopSettings(motion=RegionSettings(enabled=plan.motion), visits=VisitSettings())
     for number, clip in enumerate(planned):
         progress("field", number, len(planned), clip.condition)
-        scene = clip.scene.stem, read_scene(clip.scene)
-        yield measure_clip(clip.condition, scene, clip.cut_outs, clip.settings, clip.seed, classifier, settings)
+        result = None if journal is None else journal.find(clip)
+        if result is None:
+            scene = clip.scene.stem, read_scene(clip.scene)
+            result = measure_clip(clip.condition, scene, clip.cut_outs, clip.settings, clip.seed, classifier, settings)
+            if journal is not None:
+                journal.add(clip, result)
+        yield result
     progress("field", len(planned), len(planned))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trailcam.progress import job_progress
 from trailcam.terminal import show_report
-from trailcam_benchmarks.field.run import FieldPlan, measure_field, result_json, write_field
+from trailcam_benchmarks.field.run import FIELD_REPORT, FIELD_RESULT, FieldPlan, measure_field, result_json, write_field
 from trailcam_benchmarks.field.summary import text_table
 from trailcam_benchmarks.field.write import write_to
 from trailcam_benchmarks.host.signals import INTERRUPTED, interruptions
@@ -178,10 +178,16 @@ def _field(arguments: argparse.Namespace) -> int:
         arguments.out.mkdir(parents=True, exist_ok=True)  # better now than after an hour
     with job_progress() as progress:
         classifier = Classifier.open(next(iter(arguments.bundles), None), num_threads=1)
-        result = measure_field(classifier, plan, progress)
+        try:
+            result = measure_field(classifier, plan, progress, arguments.out)
+        except KeyboardInterrupt:
+            if arguments.out is not None:
+                print(f"\ntrailcam: the same command goes on; {arguments.out} has the clips so far.", file=sys.stderr)
+            raise
     print(json.dumps(result_json(result), sort_keys=True) if arguments.json else text_table(result.rows))
     if arguments.out is not None:
         write_field(result, arguments.out)
+        print(f"trailcam: wrote {arguments.out / FIELD_REPORT} and {FIELD_RESULT}.", file=sys.stderr)
     for folder in arguments.write_to:
         write_to(folder, result.figures)
     return 0

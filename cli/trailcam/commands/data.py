@@ -1,4 +1,4 @@
-"""``trailcam data``: check a folder of photographs before a training, or download one."""
+"""``trailcam data``: check, download, import or cut out photographs, before a training or a field test."""
 
 import argparse
 import json
@@ -45,6 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-confidence", type=float, default=0.8, metavar="P", help="of labels that a model gave (default 0.8)"
     )
     importing.add_argument("--fetch", action="store_true", help="fetch pictures that are web addresses")
+    cutting = actions.add_parser(
+        "cutouts", help="cut animals out for a field test", description=_CUT_OUTS, allow_abbrev=False
+    )
+    cutting.add_argument("photos", type=Path, metavar="PHOTOS", help="folder with one folder of photographs per label")
+    cutting.add_argument("--out", type=Path, required=True, metavar="CUTOUTS", help="folder to make, or to go on with")
+    cutting.add_argument(
+        "--run", type=Path, metavar="RUN", help="only the test pictures of this training, which learned from the others"
+    )
+    cutting.add_argument("--label-map", metavar="MAP", help="as for check")
     restore = actions.add_parser(
         "restore", help="restore the files of a quarantine", description=_RESTORE, allow_abbrev=False
     )
@@ -63,13 +72,17 @@ _SOURCES = (
     "a store with reviews, Camtrap DP, COCO Camera Traps, MegaDetector output of sorted folders, or a CSV file of file "
     "and label"
 )
+_CUT_OUTS = (
+    "Separate the animal of each photograph from its surroundings, for trailcam benchmark --field. The page index.html "
+    "shows all of them: delete those that are no animal. The same command goes on after a stop."
+)
 _FETCH = "Download Animals-10 with kagglehub, unpack it and read every picture."
 _RESTORE = "Move every file of a quarantine folder back to its original place."
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check, fetch, import or restore."""
-    actions = {"check": _check, "fetch": _fetch, "import": _import, "restore": _restore}
+    """Check, fetch, import, cut out or restore."""
+    actions = {"check": _check, "fetch": _fetch, "import": _import, "cutouts": _cut_out, "restore": _restore}
     return actions[arguments.action](arguments)
 
 
@@ -150,3 +163,32 @@ def _import(arguments: argparse.Namespace) -> int:
     print(f"Train on it: trailcam train {arguments.out}/photos --group-by folder", end="")
     print(f" --negatives {arguments.out}/negatives" if (arguments.out / "negatives").exists() else "")
     return 1 if failed else 0
+
+
+def _cut_out(arguments: argparse.Namespace) -> int:
+    from trailcam_benchmarks.field.cut_outs.make import make_cut_outs
+    from trailcam_benchmarks.field.cut_outs.page import PAGE, render_cut_outs
+    from trailcam_benchmarks.results.rows import Picture
+    from trailcam_benchmarks.session.accuracy_pictures import find_pictures
+    from trailcam_core.datasets.run_directory import check_pictures, read_run
+    from trailcam_core.files.atomic import write_file
+    from trailcam_train.data.class_names import choose_label_map
+
+    with job_progress() as progress:
+        if arguments.run is None:
+            found = find_pictures(arguments.photos)
+            labels = choose_label_map({picture.label for picture in found}, arguments.label_map)
+            pictures = [Picture(picture.path, labels[picture.label]) for picture in found]
+        else:
+            rows = read_run(arguments.run).pictures("test")
+            check_pictures(rows, arguments.photos, progress)
+            pictures = [Picture(arguments.photos / row.file, row.label) for row in rows]
+        summary = make_cut_outs(pictures, arguments.photos, arguments.out, progress)
+    write_file(arguments.out / PAGE, render_cut_outs(arguments.out).encode("utf-8"))
+    print(printable("\n".join(summary.lines()), keep="\n"))
+    print(
+        f"next: open {arguments.out / PAGE}, delete what is no whole animal, then "
+        f"trailcam benchmark BUNDLE --field SCENES {arguments.out}",
+        file=sys.stderr,
+    )
+    return 0

@@ -35,6 +35,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "trailcam data import visits/ stores/oak --out dataset/",
         "trailcam data import package/ --out dataset/",
         "trailcam data import labels.csv coco.json --media photos/ --out dataset/",
+        "trailcam data cutouts photos/ --run runs/mine --out cutouts/",
     ),
     "train": (
         "trailcam train photos/ --name mine",

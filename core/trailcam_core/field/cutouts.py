@@ -122,20 +122,31 @@ def check_mask(mask: Mask, limits: MaskLimits | None = None) -> str:
 def cut_out(
     image: Image, hint: npt.NDArray[np.float32] | None = None, limits: MaskLimits | None = None
 ) -> Cutout | None:
-    """Return the animal of a photograph, or None where no mask passes the check.
+    """Return the animal of a photograph, or None where no mask passes the check; see ``cut_out_or_reason``."""
+    found = cut_out_or_reason(image, hint, limits)
+    return None if isinstance(found, str) else found
+
+
+def cut_out_or_reason(
+    image: Image, hint: npt.NDArray[np.float32] | None = None, limits: MaskLimits | None = None
+) -> Cutout | str:
+    """Return the animal of a photograph, or why there is none, as the rest of a sentence about its mask.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         hint: see ``find_mask``; where a mask from the hint does not pass, the middle is tried.
         limits: see ``check_mask``.
     """
-    if min(image.shape[:2]) < _LEAST_SIDE_PX:
-        return None
+    height, width = image.shape[:2]
+    if min(height, width) < _LEAST_SIDE_PX:
+        return f"has no room: the picture is {width}x{height} px, less than {_LEAST_SIDE_PX} px a side"
+    reason = ""
     for guess in [hint, None] if hint is not None else [None]:
         mask = find_mask(image, guess)
-        if not check_mask(mask, limits):
+        reason = check_mask(mask, limits)
+        if not reason:
             return _trim(image, _largest_piece(mask))
-    return None
+    return reason
 
 
 def feather(mask: Mask, sigma_px: float) -> Mask:

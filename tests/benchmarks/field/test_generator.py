@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trailcam_benchmarks.field.clip import ClipFrame, generate
-from trailcam_benchmarks.field.clip_settings import ClipSettings
-from trailcam_benchmarks.field.renderings import render_animal, render_scene
-from trailcam_benchmarks.field.truth import clip_record, frame_record, to_lines
+from trailcam_benchmarks.field.generator.clip import ClipFrame, generate
+from trailcam_benchmarks.field.generator.clip_settings import ClipSettings
+from trailcam_benchmarks.field.generator.renderings import render_animal, render_scene
+from trailcam_benchmarks.field.generator.truth import clip_record, frame_record, to_lines
 from trailcam_core.images.boxes import Box
 
 STILL = ClipSettings(sway_px=0, drift=0, noise=0, frame_size_px=(640, 360), empty_s=1.0, walk_s=4.0)

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from trailcam.main import main
-from trailcam_benchmarks.field.clip_settings import ClipSettings
-from trailcam_benchmarks.field.collections import write_cut_out
+from trailcam_benchmarks.field import run
+from trailcam_benchmarks.field.cut_outs.files import write_cut_out
+from trailcam_benchmarks.field.generator.clip_settings import ClipSettings
+from trailcam_benchmarks.field.generator.renderings import render_animal, render_scene
+from trailcam_benchmarks.field.journal import JOURNAL
 from trailcam_benchmarks.field.measure import ClipResult, measure_clip
 from trailcam_benchmarks.field.plan import plan_clips, standard_conditions
-from trailcam_benchmarks.field.renderings import render_animal, render_scene
 from trailcam_benchmarks.field.run import FieldPlan, measure_field, result_json
 from trailcam_benchmarks.field.stills import StillResult, measure_empty, measure_others
 from trailcam_benchmarks.field.summary import summarise, text_table
@@ -153,6 +155,29 @@ def test_a_report_has_rows_clips_and_plan_and_is_the_same_for_the_same_seed(fold
         for clip in found["clips"]:
             del clip["invoke_ms"], clip["loop_ms"]
     assert first["clips"] == again["clips"]
+
+
+def test_a_stopped_test_goes_on_with_the_clips_that_are_left(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = FieldPlan(*folders, clips=3, conditions=("0.25",), frame_size_px=(640, 360))
+
+    def stop(_stage: str, done: int, _total: int, _note: str = "") -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure_field(FakeClassifier(), plan, stop, tmp_path)
+    with (tmp_path / JOURNAL).open("a", encoding="utf-8") as journal:
+        journal.write('{"key": "cut o')
+    measured: list[Any] = []
+    monkeypatch.setattr(run, "measure_clip", lambda *words: measured.append(words) or measure_clip(*words))
+    again = measure_field(FakeClassifier(), plan, silent, tmp_path)
+    assert (len(measured), len(again.clips)) == (1, 3)
+    assert measure_field(FakeClassifier(), plan, silent, tmp_path).clips == again.clips
+    assert len(measured) == 1
+    measure_field(FakeClassifier(), replace(plan, seed=1), silent, tmp_path)
+    assert len(measured) == 4
 
 
 def test_cut_outs_of_unknown_labels_and_unknown_conditions_are_refused(folders: tuple[Path, Path]) -> None:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from trailcam_benchmarks.field.clip_settings import ClipSettings
+from trailcam_benchmarks.field.generator.clip_settings import ClipSettings
 from trailcam_benchmarks.field.types import Image, Levels
 
 _DRIFT_PERIOD_S = (8.0, 40.0)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from trailcam_benchmarks.field.clip import ClipFrame
-from trailcam_benchmarks.field.clip_settings import ClipSettings
+from trailcam_benchmarks.field.generator.clip import ClipFrame
+from trailcam_benchmarks.field.generator.clip_settings import ClipSettings
 
 _DECIMALS = 5
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from trailcam_benchmarks.field.clip_settings import LUMA_WIDTH_PX, ClipSettings
-from trailcam_benchmarks.field.light import Light, Noise, cast_shadow, to_infrared
-from trailcam_benchmarks.field.movement import Path, Sway, remap, shake
+from trailcam_benchmarks.field.generator.clip_settings import LUMA_WIDTH_PX, ClipSettings
+from trailcam_benchmarks.field.generator.light import Light, Noise, cast_shadow, to_infrared
+from trailcam_benchmarks.field.generator.movement import Path, Sway, remap, shake
 from trailcam_benchmarks.field.types import CutOut, Image, Levels
 from trailcam_core.images.boxes import Box
 
