@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trailcam_core.classifier import Classification
 from trailcam_core.images.boxes import Box
 from trailcam_core.inference.decision import Candidate
-from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.events import NOTHING, PERSON, UNKNOWN
 from trailcam_edge.recognition.settings import VisitSettings
 from trailcam_edge.recognition.visits import (
     FrameVote,
@@ -148,7 +148,7 @@ def test_a_tentative_track_is_dropped_before_it_could_be_cut() -> None:
     assert (ended, [(track.started_s, track.frames) for track in state.tracks]) == ((), [(4.001, 1)])
 
 
-@pytest.mark.parametrize("outcome", [UNKNOWN, BLANK, PERSON])
+@pytest.mark.parametrize("outcome", [UNKNOWN, NOTHING, PERSON])
 def test_outcomes_are_visits_only_where_they_are_reported(outcome: str) -> None:
     sequence = looks(*[outcome] * 5)
     assert play(sequence, replace(RULES, reported_outcomes=())) == []
@@ -160,8 +160,8 @@ def test_answers_are_named() -> None:
     assert name_outcome(answer("cat", "cat"), RULES) == "cat"
     assert name_outcome(answer(None, "cat"), RULES) == UNKNOWN
     assert name_outcome(answer("Person", "Person"), RULES) == PERSON
-    assert name_outcome(answer("empty", "empty"), RULES) == BLANK
-    assert name_outcome(answer(None, "background"), RULES) == BLANK
+    assert name_outcome(answer("empty", "empty"), RULES) == NOTHING
+    assert name_outcome(answer(None, "background"), RULES) == NOTHING
     assert name_outcome(answer("unknown", "unknown"), RULES) == UNKNOWN
     second = Classification("cat", 0.6, (Candidate("cat", 0.6), Candidate("empty", 0.4)), 1.0)
     assert name_outcome(second, RULES) == "cat"  # only the first counts
@@ -200,7 +200,7 @@ def test_time_alone_ends_a_visit() -> None:
 # that are either far above every threshold or far below.
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["cat", "dog", UNKNOWN, BLANK]),
+        st.sampled_from(["cat", "dog", UNKNOWN, NOTHING]),
         st.sampled_from([0.0, 0.033, 0.1, 0.25, 0.3, 1.0, 2.5, 5.0, 7.0]),
         st.sampled_from([0.95, 0.05]),
     ),

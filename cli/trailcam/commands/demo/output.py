@@ -9,7 +9,7 @@ from trailcam.commands.demo.material import Photograph, Sequence, Verdict, demo_
 from trailcam.commands.watch.output import frame_record
 from trailcam_core.classifier import Classification
 from trailcam_core.files.names import counted
-from trailcam_edge.events import BLANK, UNKNOWN, Visit
+from trailcam_edge.events import NOTHING, UNKNOWN, Visit
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.store.records import event_json, unstored_event
 
@@ -227,7 +227,7 @@ class DemoText(_Counting):
 
 def _named(result: FrameResult) -> str | None:
     """Return the label that the live loop takes a frame for, None if there is none."""
-    return None if result.outcome in (None, UNKNOWN, BLANK) else result.outcome
+    return None if result.outcome in (None, UNKNOWN, NOTHING) else result.outcome
 
 
 def _print_json(record: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from trailcam.json_records import json_line
 from trailcam_core.errors import DataError
 from trailcam_core.files.names import counted, printable
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS
+from trailcam_edge.events import UNKNOWN, stated_confidence
 from trailcam_edge.store.reader import StoreReader, open_reader
 from trailcam_edge.store.records import (
     CLOCK,
@@ -30,6 +31,8 @@ from trailcam_edge.store.settings import DEFAULT_FOLDER
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
 _LINE = "%-27s %6.1f s  %s %3.0f%%  %s\n"  # in half the time of an f-string, for stores of a million events
+_UNKNOWN_MEANS = "unknown: no label is sure enough. trailcam classify PICTURE gives the nearest label, score and limit."
+_UNKNOWN_LINE = "%-27s %6.1f s  %s       %s\n"
 _QUARTER_S = 900
 _CHUNK = 1000  # lines that are written at once
 _MARKS = {"not before": ">", "not after": "<"}
@@ -126,29 +129,37 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _print_stations(events: Iterator[EventRecord]) -> None:
     """Print a table of visits with their stations."""
-    number = 0
+    number = unnamed = 0
     for event in events:
         number += 1
         when = _when(event.started.unix_s, event.started.basis)
+        stated = stated_confidence(event.label, event.confidence)
+        unnamed += stated is None
         print(
-            f"{when:<27} {event.duration_s:6.1f} s  {printable(event.label):<14} {100 * event.confidence:3.0f}%  "
+            f"{when:<27} {event.duration_s:6.1f} s  {printable(event.label):<14} "
+            f"{'' if stated is None else format(stated, '.0%'):>4}  "
             f"{printable(event.station or '-'):<16} {printable(event.source or event.picture or '')}"
         )
-    print(f"{counted(number, 'visit')}.")
+    _print_end(number, unnamed)
 
 
 def _print_table(events: Iterator[EventLine]) -> None:
-    number = 0
-    lines = _table_lines(events)
+    number, shown = 0, _Shown()
+    lines = _table_lines(events, shown)
     while found := list(islice(lines, _CHUNK)):
         sys.stdout.writelines(found)
         number += len(found)
+    _print_end(number, UNKNOWN in shown)
+
+
+def _print_end(number: int, has_unknown: bool | int) -> None:
     print(f"{counted(number, 'visit')}.")
+    if has_unknown:
+        print(_UNKNOWN_MEANS)
 
 
-def _table_lines(events: Iterator[EventLine]) -> Iterator[str]:
+def _table_lines(events: Iterator[EventLine], shown: "_Shown") -> Iterator[str]:
     """Yield a line for each visit; visits of one quarter of an hour share the text of their hour."""
-    shown = _Shown()
     quarter_s, hour, first, zone = inf, "", 0, ""
     for unix_s, basis, duration_s, label, confidence, picture in events:
         if basis == "clock" and unix_s is not None:
@@ -161,7 +172,10 @@ def _table_lines(events: Iterator[EventLine]) -> Iterator[str]:
         else:
             when = _when(unix_s, basis)
         name = printable(picture) if picture else ""
-        yield _LINE % (when, duration_s, shown[label], 100 * confidence, name)
+        if label == UNKNOWN:
+            yield _UNKNOWN_LINE % (when, duration_s, shown[label], name)
+        else:
+            yield _LINE % (when, duration_s, shown[label], 100 * confidence, name)
 
 
 class _Shown(dict[str, str]):

@@ -10,6 +10,7 @@ from trailcam_archive.times.clock import read_zone
 from trailcam_core.errors import DataError
 from trailcam_core.files.csv_text import csv_line
 from trailcam_core.files.names import FORMULA_STARTS, counted, printable
+from trailcam_edge.events import stated_confidence
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import CSV_HEADER, EventRecord, Station, csv_row, event_json
 from trailcam_edge.store.reviews.accuracy import (
@@ -132,7 +133,9 @@ def _line(event: EventRecord, found: Standing | None) -> str:
     shown = reviewed_label(event.label, found)
     names = "" if found is None else f" by {', '.join(found.reviewers)}{' (disputed)' if found.disputed else ''}"
     words = f"{verdict}{'' if verdict != 'label' else f' {shown}'}{names}"
-    return f"{when:<26}{printable(event.label):<16}{event.confidence:>4.0%}  {printable(words)}"
+    stated = stated_confidence(event.label, event.confidence)
+    percent = "" if stated is None else f"{stated:.0%}"
+    return f"{when:<26}{printable(event.label):<16}{percent:>4}  {printable(words)}"
 
 
 def _precision_words(found: Precision) -> str:
