@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from trailcam.help.parser import SafeParser
-from trailcam.process.native_log import quiet_native_log
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
 from trailcam_core.inference.first_opening import prove_opening
+from trailcam_core.inference.native_log import quiet_native_log
 from trailcam_core.spec import FITS
 
 
