@@ -50,7 +50,21 @@ def test_the_list_is_for_people(store: Path, capsys: pytest.CaptureFixture[str])
     assert printed.count("squirrel") == 3
     assert "pictures/visit-1.jpg" in printed
     assert ">" in printed  # the last visit's time is a bound
-    assert printed.endswith("6 visits.\n")
+    assert "\n6 visits.\n" in printed
+
+
+def test_unknown_has_no_percentage_of_the_nearest_label(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["events", "--store", str(store)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.count("%") for line in lines[:6]] == [1, 1, 1, 0, 1, 1]
+    assert lines[-1].startswith("unknown: no label is sure enough. trailcam classify PICTURE")
+    assert main(["events", "--store", str(store), "--label", "lynx"]) == 0
+    assert capsys.readouterr().out.endswith("2 visits.\n")
+    assert main(["events", "--store", str(store), "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["label"], row["confidence"]) for row in rows[2:4]] == [("squirrel", "0.900000"), ("unknown", "")]
+    assert main(["events", "--store", str(store), "--json", "--label", "unknown"]) == 0
+    assert [record["confidence"] for record in _json(capsys)] == [None]
 
 
 @pytest.mark.parametrize(
