@@ -67,6 +67,21 @@ def test_unknown_has_no_percentage_of_the_nearest_label(store: Path, capsys: pyt
     assert [record["confidence"] for record in _json(capsys)] == [None]
 
 
+@pytest.mark.parametrize("form", [[], ["--csv"], ["--json"], ["--reviewed"]])
+def test_no_visit_has_a_reason(
+    store: Path, capsys: pytest.CaptureFixture[str], form: list[str], tmp_path: Path
+) -> None:
+    assert main(["events", "--store", str(store), "--label", "fox", *form]) == 0
+    assert 'no visit has the label "fox"; the labels are lynx, squirrel, unknown.' in capsys.readouterr().err
+    opened = EventStore(StoreSettings(tmp_path / "clip", min_free_bytes=0))
+    moment = Moment(1.0, None, "recording-1")
+    opened.add_visit(Visit("v", "lynx", moment, moment, 0.8, 2, 2, None, "tiny-1.0.0", 10.0))
+    opened.close()
+    assert main(["events", "--store", str(tmp_path / "clip"), "--since", "7d", *form]) == 0
+    expected = [] if form == ["--reviewed"] else ["visits of unknown time are left out by --since and --until"]
+    assert [words for words in expected if words not in capsys.readouterr().err] == []
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [

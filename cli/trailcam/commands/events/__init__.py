@@ -11,6 +11,7 @@ from itertools import islice
 from math import inf
 from pathlib import Path
 
+from trailcam.commands.events.none_found import explain_none
 from trailcam.commands.events.package import write_package
 from trailcam.commands.events.reviews import print_accuracy, print_with_reviews
 from trailcam.json_records import json_line
@@ -116,18 +117,20 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         chosen = arguments.label, _unix(arguments.since), _unix(arguments.until)
         after = 0 if arguments.limit is None else reader.before_last(arguments.limit, *chosen, arguments.station)
-        if not (arguments.json or arguments.csv or arguments.reviewed or stations):
-            _print_table(reader.lines(*chosen, after))
-            return 0
         events = reader.events(*chosen, after, station=arguments.station)
         if arguments.json or arguments.csv or arguments.reviewed:
-            print_with_reviews(reader, events, arguments, stations)
+            number = print_with_reviews(reader, events, arguments, stations)
+        elif stations:
+            number = _print_stations(events)
         else:
-            _print_stations(events)
+            number = _print_table(reader.lines(*chosen, after))
+        if not number:
+            is_timed = arguments.since is not None or arguments.until is not None
+            explain_none(reader, arguments.label, is_timed, arguments.station)
     return 0
 
 
-def _print_stations(events: Iterator[EventRecord]) -> None:
+def _print_stations(events: Iterator[EventRecord]) -> int:
     """Print a table of visits with their stations."""
     number = unnamed = 0
     for event in events:
@@ -140,22 +143,23 @@ def _print_stations(events: Iterator[EventRecord]) -> None:
             f"{'' if stated is None else format(stated, '.0%'):>4}  "
             f"{printable(event.station or '-'):<16} {printable(event.source or event.picture or '')}"
         )
-    _print_end(number, unnamed)
+    return _print_end(number, unnamed)
 
 
-def _print_table(events: Iterator[EventLine]) -> None:
+def _print_table(events: Iterator[EventLine]) -> int:
     number, shown = 0, _Shown()
     lines = _table_lines(events, shown)
     while found := list(islice(lines, _CHUNK)):
         sys.stdout.writelines(found)
         number += len(found)
-    _print_end(number, UNKNOWN in shown)
+    return _print_end(number, UNKNOWN in shown)
 
 
-def _print_end(number: int, has_unknown: bool | int) -> None:
+def _print_end(number: int, has_unknown: bool | int) -> int:
     print(f"{counted(number, 'visit')}.")
     if has_unknown:
         print(_UNKNOWN_MEANS)
+    return number
 
 
 def _table_lines(events: Iterator[EventLine], shown: "_Shown") -> Iterator[str]:

@@ -3,7 +3,8 @@
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import count, islice
+from operator import itemgetter
 
 from trailcam.json_records import json_line
 from trailcam_archive.times.clock import read_zone
@@ -34,13 +35,14 @@ _NO_REVIEW = [""] * len(_HEADER)
 
 def print_with_reviews(
     reader: StoreReader, events: Iterator[EventRecord], arguments: argparse.Namespace, stations: Mapping[str, Station]
-) -> None:
-    """Print events with the answers of people: as JSON, as CSV, or as a table."""
+) -> int:
+    """Print events with the answers of people, as JSON, as CSV, or as a table; return how many."""
     found = _with_reviews(reader, events)
     if arguments.csv:
         sys.stdout.write(csv_line([*CSV_HEADER, *_HEADER]))
-        sys.stdout.writelines(_csv_lines(found, stations))
-        return
+        numbers = count()
+        sys.stdout.writelines(map(itemgetter(0), zip(_csv_lines(found, stations), numbers, strict=False)))
+        return next(numbers)
     number = 0
     for event, standing_now in found:
         number += 1
@@ -50,6 +52,7 @@ def print_with_reviews(
             print(_line(event, standing_now))
     if not arguments.json:
         print(f"{counted(number, 'visit')}.")
+    return number
 
 
 def _csv_lines(found: Iterable[tuple[EventRecord, Standing | None]], stations: Mapping[str, Station]) -> Iterator[str]:
