@@ -150,7 +150,7 @@ def test_blind_times_say_why(store: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main(["events", "--store", str(store), "--blind", "--csv"]) == 0
     assert capsys.readouterr().out.startswith("reason,start,end\ndisk full,2026-06-01T02")
     assert main(["events", "--store", str(store), "--blind", "--since", "2027-01-01"]) == 0
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == "0 blind times.\n"
 
 
 def test_a_package_is_written(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -194,9 +194,11 @@ def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
     rows = csv.writer(sys.stdout, lineterminator="\n")
     if arguments.csv:
         rows.writerow(["reason", "start", "end"])
+    number = 0
     for blind in reader.blind_times(_unix(arguments.since), _unix(arguments.until)):
         if arguments.station not in (None, blind.station):
             continue
+        number += 1
         start, end = blind.started, blind.ended
         if arguments.json:
             print(json_line(blind_json(blind)))
@@ -204,6 +206,8 @@ def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
             rows.writerow([blind.reason, iso_time(start.unix_s), iso_time(end.unix_s)])
         else:
             print(f"{_when(start.unix_s, start.basis)} to {_when(end.unix_s, end.basis)}  {printable(blind.reason)}")
+    if not (arguments.json or arguments.csv):
+        print(f"{counted(number, 'blind time')}.")
 
 
 def _when(unix_s: float | None, basis: str) -> str:
