@@ -29,6 +29,12 @@ FEW = ["--frames", "8", "--min-time", "0", "--rounds", "2"]
 LABELS = open_bundle(BUILTIN_BUNDLE).manifest.output.labels
 
 
+@pytest.fixture(autouse=True)
+def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else runs while the tests do is not waited for."""
+    monkeypatch.setattr(results, "_IDLE_WAIT_S", 0.0)
+
+
 class Processes:
     """Stands for the processes: rounds of the built-in bundle, one label for all pictures, and what is told."""
 
