@@ -75,7 +75,7 @@ $(VENV)/bin/python:
 # Editable installs: the checkout is what runs.
 $(VENV)/base: $(VENV)/bin/python pyproject.toml
 	@echo "Installing what a camera needs (130 MB to download, a minute or two) ..."
-	@$(PIP) --editable '.[opencv]'
+	@$(PIP) --editable '.[opencv,completion]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/bin/python pyproject.toml

@@ -1,7 +1,5 @@
 """Fixtures for all tests: the profile of Hypothesis, shared photographs, tiny real models and bundles made of them."""
 
-import contextlib
-import getpass
 import hashlib
 import json
 import os
@@ -12,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,20 +19,23 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import settings
+from tests.sshd_server import Sshd, free_port, make_key
 
 from trailcam_core.bundle.folder import MANIFEST_FILE, Bundle, describe_file, write_bundle
 from trailcam_core.bundle.golden_file import GoldenVectors, golden_to_bytes
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.tflite import TFLiteModel
 from trailcam_core.jobs import plugins
-from trailcam_core.network.ssh.master import SshMaster, SshSettings
 from trailcam_core.records import canonical_json
 from trailcam_core.spec import GoldenEntry, InputSpec, Manifest, ModelEntry, OutputSpec
 
 # No deadline and few examples: test machines are small and shared. Derandomised: a change is judged by the same
 # examples everywhere.
 settings.register_profile("trailcam", deadline=None, derandomize=True, max_examples=40)
+
+
 settings.load_profile("trailcam")
+
 
 # A shell starts what runs in its background with Ctrl-C ignored, and so do its children. Tests press it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -61,8 +62,13 @@ def shared_data() -> Path:
 
 Image = npt.NDArray[np.uint8]
 
+
 LABELS = ("red", "green", "blue", "grey")
+
+
 SPEC = InputSpec(32, 32, "crop")
+
+
 _COLOURS = {"red": (230, 20, 20), "green": (20, 230, 20), "blue": (20, 20, 230), "grey": (128, 128, 128)}
 
 
@@ -167,61 +173,6 @@ def replace_file() -> Callable[[Path, str, bytes], None]:
 _SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
-@dataclass
-class Sshd:
-    """A real sshd on loopback with separate keys; the SSH configuration of this machine is neither read nor written."""
-
-    folder: Path
-    port: int
-    process: "subprocess.Popen[bytes]"
-
-    @property
-    def destination(self) -> str:
-        return f"{getpass.getuser()}@localhost"
-
-    @property
-    def known_hosts(self) -> Path:
-        return self.folder / "known_hosts"
-
-    @property
-    def settings(self) -> SshSettings:
-        return SshSettings(config=self.folder / "config", connect_s=10)
-
-    def open_master(self, lock: str | None = None) -> SshMaster:
-        return SshMaster(self.destination, self.settings, lock)
-
-    def connect(self, **more: Any) -> Any:
-        """Return a connection as root, as deployments use it."""
-        from trailcam_deploy.ssh.connection import Connection
-
-        return Connection(self.destination, self.settings, **{"lock": False, **more})
-
-    def vanish(self) -> None:
-        """End the server and every session of it at once, as when a device loses its power."""
-        for pid in (*_descendants(self.process.pid), self.process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.process.wait()
-
-
-def _make_key(path: Path) -> None:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
-
-
-def _descendants(pid: int) -> list[int]:
-    try:
-        children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-    return [found for child in children for found in (*_descendants(child), child)]
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[Sshd]:
     """One server; ``folder/bin`` goes before everything in the PATH of its sessions."""
@@ -229,9 +180,9 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
         pytest.skip('no sshd on this machine: "apt-get install openssh-server"')
     folder = tmp_path / "sshd"
     (folder / "bin").mkdir(parents=True)
-    _make_key(folder / "host_key")
-    _make_key(folder / "user_key")
-    port = _free_port()
+    make_key(folder / "host_key")
+    make_key(folder / "user_key")
+    port = free_port()
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd as root wants it, and no package makes it at once
     (folder / "sshd_config").write_text(
@@ -274,6 +225,8 @@ def program(sshd: Sshd) -> Callable[[str, str], None]:
 
 # Why a test may be skipped in CI. Any other reason fails the run: a skip that nobody expects hides a broken machine.
 _EXPECTED_SKIPS = re.compile("|".join((Path(__file__).parent / "expected_skips.txt").read_text().splitlines()[1:]))
+
+
 _unexpected_skips: list[str] = []
 
 

@@ -19,10 +19,10 @@ def json_line(record: dict[str, Any]) -> str:
 
 
 def answer_record(answer: "Classification") -> dict[str, Any]:
-    """Return the JSON object of an answer; ``label`` is null for "unknown" and, with ``blank``, for "nothing there"."""
+    """Return the JSON object of an answer; ``label`` is null for "unknown", and with ``nothing`` for an empty scene."""
     return {
         "label": answer.label,
-        **({"blank": True} if answer.blank else {}),
+        **({"nothing": True} if answer.blank else {}),
         "confidence": round(answer.confidence, 6),
         "top": [{"label": item.label, "probability": round(item.probability, 6)} for item in answer.top],
         "latency_ms": round(answer.latency_ms, 3),
@@ -48,5 +48,5 @@ def explained(answer: "Classification") -> str:
 
 
 def named(answer: "Classification") -> str:
-    """Return the word for an answer: its label, "blank" or "unknown"."""
-    return answer.label or ("blank" if answer.blank else "unknown")
+    """Return the word for an answer: its label, "nothing" or "unknown"."""
+    return answer.label or ("nothing" if answer.blank else "unknown")

@@ -133,7 +133,20 @@ def _dispatch(words: list[str]) -> int:
         return _fail(f"no command '{words[0]}'. {hint} \"trailcam --help\" explains them.", 2)
     if " ".join(words[:2]) in ACTIONS:
         return _run(" ".join(words[:2]), words[2:])
-    return _run(words[0], words[1:])
+    hint = _likely_action(words[:2])
+    return _fail(hint, 2) if hint else _run(words[0], words[1:])
+
+
+def _likely_action(words: list[str]) -> str:
+    """Return a sentence with the subcommand that a word resembles, or nothing; a file of that name is meant as such."""
+    name, word = words[0], "".join(words[1:])
+    actions = [action.split()[1] for action in ACTIONS if action.split()[0] == name]
+    if not actions or not word or word.startswith("-") or os.path.lexists(word):
+        return ""
+    import difflib
+
+    close = difflib.get_close_matches(word, actions, n=1, cutoff=0.75)
+    return f"no folder or subcommand '{word}'. Did you mean \"trailcam {name} {close[0]}\"?" if close else ""
 
 
 def _overview() -> str:
@@ -151,7 +164,7 @@ def _overview() -> str:
 
 def _run(name: str, words: list[str]) -> int:
     from trailcam.help.groups import shorten_usage
-    from trailcam.help.parser import SafeParser
+    from trailcam.help.parser import SafeParser, UsageError
 
     command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
     parser = SafeParser(
@@ -175,6 +188,8 @@ def _run(name: str, words: list[str]) -> int:
     except KeyboardInterrupt:
         print("\ntrailcam: interrupted.", file=sys.stderr)
         return _INTERRUPTED
+    except UsageError as error:
+        parser.error(str(error))
     except BrokenPipeError:
         raise
     except Exception as error:

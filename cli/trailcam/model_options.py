@@ -5,11 +5,11 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
-from trailcam.help.parser import SafeParser
-from trailcam.process.native_log import quiet_native_log
+from trailcam.help.parser import UsageError
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
 from trailcam_core.inference.first_opening import prove_opening
+from trailcam_core.inference.native_log import quiet_native_log
 from trailcam_core.spec import FITS
 
 
@@ -84,5 +84,5 @@ def _positive(text: str) -> int:
 
 
 def usage_error(message: str) -> NoReturn:
-    """End with a usage message on stderr and exit code 2."""
-    SafeParser(prog="trailcam", add_help=False, usage="trailcam COMMAND [OPTIONS]").error(message)
+    """End with the usage of the command on stderr and exit code 2."""
+    raise UsageError(message)

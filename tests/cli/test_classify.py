@@ -181,10 +181,10 @@ def test_nothing_and_other_animals_are_words_of_their_kind_in_every_form(
     command = ["classify", *(str(tmp_path / f"{name}.png") for name in "abc"), "--bundle", str(tmp_path / "b.bundle")]
     assert main([*command, "--csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert [row["label"] for row in rows] == ["red", "blank", "unknown"]
+    assert [row["label"] for row in rows] == ["red", "nothing", "unknown"]
     assert main([*command, "--json"]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(record["label"], record.get("blank", False)) for record in records] == [
+    assert [(record["label"], record.get("nothing", False)) for record in records] == [
         ("red", False),
         (None, True),
         (None, False),
@@ -192,7 +192,7 @@ def test_nothing_and_other_animals_are_words_of_their_kind_in_every_form(
     assert main(command) == 0
     assert [line.split(": ")[1].split()[0].rstrip(",") for line in capsys.readouterr().out.splitlines()] == [
         "red",
-        "blank",
+        "nothing",
         "unknown",
     ]
 

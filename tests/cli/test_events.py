@@ -50,7 +50,36 @@ def test_the_list_is_for_people(store: Path, capsys: pytest.CaptureFixture[str])
     assert printed.count("squirrel") == 3
     assert "pictures/visit-1.jpg" in printed
     assert ">" in printed  # the last visit's time is a bound
-    assert printed.endswith("6 visits.\n")
+    assert "\n6 visits.\n" in printed
+
+
+def test_unknown_has_no_percentage_of_the_nearest_label(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["events", "--store", str(store)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.count("%") for line in lines[:6]] == [1, 1, 1, 0, 1, 1]
+    assert lines[-1].startswith("unknown: no label is sure enough. trailcam classify PICTURE")
+    assert main(["events", "--store", str(store), "--label", "lynx"]) == 0
+    assert capsys.readouterr().out.endswith("2 visits.\n")
+    assert main(["events", "--store", str(store), "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["label"], row["confidence"]) for row in rows[2:4]] == [("squirrel", "0.900000"), ("unknown", "")]
+    assert main(["events", "--store", str(store), "--json", "--label", "unknown"]) == 0
+    assert [record["confidence"] for record in _json(capsys)] == [None]
+
+
+@pytest.mark.parametrize("form", [[], ["--csv"], ["--json"], ["--reviewed"]])
+def test_no_visit_has_a_reason(
+    store: Path, capsys: pytest.CaptureFixture[str], form: list[str], tmp_path: Path
+) -> None:
+    assert main(["events", "--store", str(store), "--label", "fox", *form]) == 0
+    assert 'no visit has the label "fox"; the labels are lynx, squirrel, unknown.' in capsys.readouterr().err
+    opened = EventStore(StoreSettings(tmp_path / "clip", min_free_bytes=0))
+    moment = Moment(1.0, None, "recording-1")
+    opened.add_visit(Visit("v", "lynx", moment, moment, 0.8, 2, 2, None, "tiny-1.0.0", 10.0))
+    opened.close()
+    assert main(["events", "--store", str(tmp_path / "clip"), "--since", "7d", *form]) == 0
+    expected = [] if form == ["--reviewed"] else ["visits of unknown time are left out by --since and --until"]
+    assert [words for words in expected if words not in capsys.readouterr().err] == []
 
 
 @pytest.mark.parametrize(
@@ -121,7 +150,7 @@ def test_blind_times_say_why(store: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main(["events", "--store", str(store), "--blind", "--csv"]) == 0
     assert capsys.readouterr().out.startswith("reason,start,end\ndisk full,2026-06-01T02")
     assert main(["events", "--store", str(store), "--blind", "--since", "2027-01-01"]) == 0
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == "0 blind times.\n"
 
 
 def test_a_package_is_written(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,3 +79,39 @@ def test_a_misspelt_option_is_corrected(words: list[str], meant: str, capsys: py
         front_door.main(words)
     assert stopped.value.code == 2
     assert meant in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "cure"),
+    [
+        (["events", "--csv", "foxes.csv"], "--csv prints: trailcam events --csv > foxes.csv"),
+        (["events", "--csv=foxes.csv"], "--csv prints: trailcam events --csv > foxes.csv"),
+        (["status", "--json", "state.json"], "--json prints: trailcam status --json > state.json"),
+        (["classify", "--csv", "rows.csv", "photo.jpg"], "or use --out rows.csv"),
+    ],
+)
+def test_a_file_for_an_option_that_prints_is_answered_with_the_cure(
+    words: list[str], cure: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        front_door.main(words)
+    assert stopped.value.code == 2
+    assert cure in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [(["deploy", "statu"], "trailcam deploy status"), (["train", "compre", "a", "b"], "trailcam train compare")],
+)
+def test_a_misspelt_subcommand_is_corrected(words: list[str], meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert front_door.main(words) == 2
+    assert f'Did you mean "{meant}"?' in capsys.readouterr().err
+
+
+def test_options_that_contradict_each_other_show_the_usage_of_their_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        front_door.main(["deploy", "some.bundle"])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: trailcam deploy [BUNDLE] [OPTIONS]\n")

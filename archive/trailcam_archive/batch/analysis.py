@@ -11,7 +11,7 @@ from trailcam_archive.batch.model_choice import NO_RULE_SCORE
 from trailcam_archive.batch.photograph_formats import decode_photograph
 from trailcam_archive.batch.references import is_address, read_reference, shown
 from trailcam_archive.batch.tasks import AnalysisSettings, Task
-from trailcam_archive.rows.record import Answer, AnswerKind, ClipFacts, Detection, PictureRecord, failed
+from trailcam_archive.rows.record import NOTHING, Answer, AnswerKind, ClipFacts, Detection, PictureRecord, failed
 from trailcam_archive.times.recorded import recorded_time
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import DeviceError, SourceError
@@ -126,7 +126,7 @@ class Analyser:
     def _kind(self, logits: npt.NDArray[np.float32], best: str) -> AnswerKind:
         output = self._classifier.output
         if best in output.blank_labels:
-            return "blank"
+            return "nothing"
         is_background = int(logits.argmax()) == self._classifier.background
         return "unknown" if is_background or best in output.unknown_labels else "label"
 
@@ -137,7 +137,7 @@ def _detected(detection: Detection) -> Answer:
 
 def _empty(detections: tuple[Detection, ...]) -> Answer:
     """Return the answer for a picture in which the detector found nothing above the limit."""
-    return Answer("blank", 1 - max((item.confidence for item in detections), default=0.0), "blank", None)
+    return Answer(NOTHING, 1 - max((item.confidence for item in detections), default=0.0), "nothing", None)
 
 
 def _best_of(answers: list[Answer]) -> Answer:

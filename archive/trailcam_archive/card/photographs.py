@@ -14,7 +14,7 @@ from trailcam_archive.card.sightings import Sighting, outcome
 from trailcam_core.classifier import Classification, Classifier
 from trailcam_core.images.boxes import Box, square_crop
 from trailcam_core.images.resize import Image, fit_image
-from trailcam_edge.events import BLANK, UNKNOWN
+from trailcam_edge.events import NOTHING, UNKNOWN
 from trailcam_edge.regions import Following, MeanLogits, add_logits, follow, shrink_luma
 from trailcam_edge.sources.pixels import PackedPixels
 
@@ -115,7 +115,7 @@ def _sighting(
 def _best(looks: Sequence[_Look], label: str, classifier: Classifier) -> tuple[_Look, float]:
     """Return the look with the highest probability of a label, and that probability; the largest one of an outcome."""
     answers = [classifier.answer(look.logits, len(classifier.output.labels)) for look in looks]
-    if label in (BLANK, UNKNOWN):
+    if label in (NOTHING, UNKNOWN):
         areas = [0.0 if look.box is None else look.box.area for look in looks]
         number = areas.index(max(areas))
         return looks[number], answers[number].confidence

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from trailcam_core.classifier import Classification
 from trailcam_core.images.boxes import Box
 from trailcam_core.images.resize import Image
-from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.events import NOTHING, PERSON, UNKNOWN
 from trailcam_edge.recognition.settings import VisitSettings
 from trailcam_edge.recognition.visits import name_outcome
 
@@ -42,7 +42,7 @@ class Sighting:
 def outcome(answer: Classification, settings: VisitSettings) -> str:
     """Return the label that an answer counts as: "unknown" below the confidence that it needs."""
     label = name_outcome(answer, settings)
-    if label in (BLANK, UNKNOWN):
+    if label in (NOTHING, UNKNOWN):
         return label
     needed = settings.label_confidence.get(label, settings.confidence)
     return label if answer.confidence >= needed else UNKNOWN
@@ -51,7 +51,7 @@ def outcome(answer: Classification, settings: VisitSettings) -> str:
 def combine(sightings: Iterable[Sighting], keep_persons: bool = False) -> list[Sighting]:
     """Return one sighting for each label, in the order in which they began.
 
-    "unknown" and "blank" are left out where anything was named, and "blank" where something unknown was seen.
+    "unknown" and "nothing" are left out where anything was named, and "nothing" where something unknown was seen.
 
     Args:
         sightings: of one sequence.
@@ -61,7 +61,7 @@ def combine(sightings: Iterable[Sighting], keep_persons: bool = False) -> list[S
     for sighting in sightings:
         before = merged.get(sighting.label)
         merged[sighting.label] = sighting if before is None else _join(before, sighting)
-    for outcome_label in (BLANK, UNKNOWN):
+    for outcome_label in (NOTHING, UNKNOWN):
         if outcome_label in merged and len(merged) > 1:
             del merged[outcome_label]
     found = sorted(merged.values(), key=lambda each: (each.started_s, each.label))

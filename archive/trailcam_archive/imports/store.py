@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trailcam_archive.imports.sample import Sample
 from trailcam_core.records import canonical_json
-from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.events import NOTHING, PERSON, UNKNOWN
 from trailcam_edge.store.open_database import DATABASE_FILE
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.reviews.records import Review, reviewed_label
@@ -43,7 +43,7 @@ def read_store(folder: Path) -> Iterator[Sample]:
             if answer is None or label is None or label in _NO_LABELS or event.picture is None:
                 continue
             group = f"{event.station or camera}-{_day(event.started.unix_s, event.visit_id)}"
-            if label == BLANK:
+            if label == NOTHING:
                 yield Sample(str(folder / event.picture), None, group, review=digest_of(answer.review))
             else:
                 yield Sample(str(folder / event.picture), label, group, event.box, review=digest_of(answer.review))
@@ -53,7 +53,7 @@ def read_store(folder: Path) -> Iterator[Sample]:
             label = reviewed_label(UNKNOWN, answer)
             group = f"{camera}-{_day(sample.taken.unix_s, sample.sample_id)}"
             picture, review = str(folder / sample.picture), digest_of(answer.review)
-            if label == BLANK:
+            if label == NOTHING:
                 yield Sample(picture, None, group, review=review)
             elif label is not None and label not in _NO_LABELS:
                 yield Sample(picture, label, group, sample.box, review=review, is_placed=sample.box is not None)

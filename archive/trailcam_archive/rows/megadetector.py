@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from trailcam_archive.media_files import media_kind
 from trailcam_archive.rows.columns import FileRecord, ModelFacts
 from trailcam_archive.rows.json_stream import JsonStreamError, read_members
-from trailcam_archive.rows.record import BLANK, UNKNOWN, Answer, Detection
+from trailcam_archive.rows.record import NOTHING, UNKNOWN, Answer, Detection
 from trailcam_core.errors import DataError
 from trailcam_core.files.names import printable
 
@@ -36,7 +36,7 @@ def write_megadetector(
 ) -> None:
     """Write the whole document; one record at a time is in memory.
 
-    An answer for a whole picture is an animal with a box round everything; "blank" has no detection.
+    An answer for a whole picture is an animal with a box round everything; "nothing" has no detection.
 
     Args:
         file: opened for writing.
@@ -80,7 +80,7 @@ def _entry(
     found = []
     for answer in record.answers:
         species = answer.species(model.score_limit)
-        if species == BLANK:
+        if species == NOTHING:
             continue
         found.append(_detection(answer, species, numbers, detection_numbers))
     return entry | {"detections": found}

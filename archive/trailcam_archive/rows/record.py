@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-UNKNOWN, BLANK = "unknown", "blank"
+UNKNOWN, NOTHING = "unknown", "nothing"
 
-AnswerKind = Literal["label", "blank", "unknown", "detected"]
+AnswerKind = Literal["label", "nothing", "unknown", "detected"]
 BoxFractions = tuple[float, float, float, float]  # x, y of the upper left corner, width, height; 0 to 1
 
 
@@ -27,10 +27,10 @@ class Answer:
     """The answer for a picture, a box or a frame.
 
     ``best`` is the most probable label with its probability ``confidence``, also where the answer is unknown.
-    ``kind`` is what that label means: an animal (``label``), nothing there (``blank``), an animal that is none of the
-    labels (``unknown``), or a category of the detector that the model was not asked about (``detected``). ``score`` is
-    the confidence score that the threshold is compared with, None if the model was not asked. ``frame`` and ``at_s``
-    are the number and the position of a frame of a clip.
+    ``kind`` is what that label means: an animal (``label``), an empty scene (``nothing``), an animal that is none of
+    the labels (``unknown``), or a category of the detector that the model was not asked about (``detected``).
+    ``score`` is the confidence score that the threshold is compared with, None if the model was not asked. ``frame``
+    and ``at_s`` are the number and the position of a frame of a clip.
     """
 
     best: str
@@ -43,9 +43,9 @@ class Answer:
     at_s: float | None = None
 
     def species(self, score_limit: float | None) -> str:
-        """Return the word for people: a label, a category, "blank" or "unknown"."""
-        if self.kind == "blank":
-            return BLANK
+        """Return the word for people: a label, a category, "nothing" or "unknown"."""
+        if self.kind == NOTHING:
+            return NOTHING
         rejected = score_limit is not None and self.score is not None and self.score < score_limit
         return UNKNOWN if self.kind == "unknown" or rejected else self.best
 

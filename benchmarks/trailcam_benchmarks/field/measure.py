@@ -15,7 +15,7 @@ from trailcam_benchmarks.field.generator.clip_settings import ClipSettings
 from trailcam_benchmarks.field.types import CutOut, Image
 from trailcam_core.classifier import Classifier
 from trailcam_core.images.boxes import Box
-from trailcam_edge.events import BLANK, UNKNOWN, Visit
+from trailcam_edge.events import NOTHING, UNKNOWN, Visit
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.recognition.loop import watch
 from trailcam_edge.recognition.settings import LoopSettings
@@ -168,7 +168,7 @@ class _Tally:
     def add(self, result: FrameResult, truth: tuple[TrueAnimal, ...]) -> None:
         """Count one frame."""
         label = None if result.answer is None else result.answer.label
-        is_named = label is not None and result.outcome not in (BLANK, UNKNOWN)
+        is_named = label is not None and result.outcome not in (NOTHING, UNKNOWN)
         counts = self.counts
         if result.frame.timestamp_s < self._empty_until_s:
             counts["empty_frames"] += 1

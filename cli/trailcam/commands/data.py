@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trailcam.progress import job_progress
 from trailcam.terminal import show_report
+from trailcam_core.errors import DataError
 from trailcam_core.files.names import printable
 
 if TYPE_CHECKING:
@@ -158,8 +159,12 @@ def _import(arguments: argparse.Namespace) -> int:
         for source in arguments.sources:
             summary = import_samples(read_source(source, arguments.media), arguments.out, rules, progress)
             failed = failed or bool(summary.problems)
-            print(f"{printable(str(source))}:")
-            print("\n".join(summary.lines()))
+            print("\n".join([f"{printable(str(source))}:", *summary.lines()]))
+    if not any((arguments.out / name).exists() for name in ("photos", "negatives")):
+        raise DataError(
+            f"{arguments.out}: nothing was imported, because no picture has an answer of a person. Visits are "
+            'imported once they are reviewed: "trailcam review STORE".'
+        )
     print(f"Train on it: trailcam train {arguments.out}/photos --group-by folder", end="")
     print(f" --negatives {arguments.out}/negatives" if (arguments.out / "negatives").exists() else "")
     return 1 if failed else 0

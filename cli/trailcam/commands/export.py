@@ -9,11 +9,11 @@ from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trailcam.process.native_log import quiet_native_log
 from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam.progress import job_progress
 from trailcam.terminal import show_report
 from trailcam_core.errors import TrailcamError
+from trailcam_core.inference.native_log import quiet_native_log
 from trailcam_core.jobs.progress import Progress
 from trailcam_core.spec import FITS
 from trailcam_export.gate.presets import DEFAULT_PRESET, PRESETS, find_preset

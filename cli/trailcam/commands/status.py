@@ -54,7 +54,8 @@ def _rows(status: dict[str, Any], live: LiveSettings | None) -> dict[str, str]:
         trial = f", {update['candidate']} is being tried" if update["candidate"] else ""
         rows["Update"] = f"{update['running']} runs{trial}"
     if visit is not None:
-        rows["Last visit"] = f"{visit['label']}, {visit['start'] or 'time unknown'}, {visit['confidence']:.0%}"
+        percent = "" if visit["confidence"] is None else f", {visit['confidence']:.0%}"
+        rows["Last visit"] = f"{visit['label']}, {visit['start'] or 'time unknown'}{percent}"
     if store is not None:
         megabytes = f"{store['bytes'] / 1e6:.0f} of {store['max_bytes'] / 1e6:.0f} MB"
         rows["Store"] = f"{store['visits']} visits, {megabytes} in {store['folder']}"

@@ -2,6 +2,8 @@
 
 import argparse
 import difflib
+import re
+import shlex
 import shutil
 import textwrap
 
@@ -39,6 +41,9 @@ def shorten_usage(parser: argparse.ArgumentParser) -> None:
 
 def likely_option(parser: argparse.ArgumentParser, message: str) -> str:
     """Return a sentence with the option that a refused one resembles, or nothing; also of the actions of a command."""
+    printed = _printing_option(parser, message)
+    if printed:
+        return printed
     words = message.split() if message.startswith("unrecognized arguments") else []
     wrong = next((word.split("=")[0] for word in words if word.startswith("--")), "")
     actions = list(parser._actions)
@@ -48,6 +53,19 @@ def likely_option(parser: argparse.ArgumentParser, message: str) -> str:
     known = {option for action in actions if action.help != argparse.SUPPRESS for option in action.option_strings}
     close = difflib.get_close_matches(wrong, sorted(known), n=1) if wrong else []
     return f'. Did you mean "{close[0]}"?' if close else ""
+
+
+def _printing_option(parser: argparse.ArgumentParser, message: str) -> str:
+    """Return a sentence for a file that was given to ``--csv`` or ``--json``, which print; else nothing."""
+    given = re.fullmatch(r"argument (--\w+): ignored explicit argument '(.+)'", message)
+    found = given or re.fullmatch(r"unrecognized arguments: ([^-]\S*\.(csv|jsonl?))", message)
+    if found is None:
+        return ""
+    option = found[1] if given else "--" + found[2].rstrip("l")
+    name = found[2] if given else found[1]
+    if not any(option in action.option_strings and action.nargs == 0 for action in parser._actions):
+        return ""
+    return f". {option} prints: {parser.prog} {option} > {shlex.quote(name)}"
 
 
 def _argument(action: argparse.Action) -> str:

@@ -8,6 +8,10 @@ from trailcam.help.groups import HelpLines, likely_option
 from trailcam.logs import safe_message
 
 
+class UsageError(Exception):
+    """Options that contradict each other, found after the parser has read them: the program ends with exit code 2."""
+
+
 class SafeParser(argparse.ArgumentParser):
     """A parser of this command line: its messages show no secret of a refused argument; its help has ``HelpLines``."""
 

@@ -19,7 +19,7 @@ _CONFIG = Path("/etc/trailcam/trailcam.toml")
 _EVERYWHERE = ("", "0.0.0.0", "localhost")  # noqa: S104 - compared
 _AS_SERVICE = ("setpriv", "--reuid", "trailcam", "--regid", "trailcam", "--clear-groups", "--no-new-privs", "--")
 _MAX_ANSWER_BYTES = 1_000_000  # the service could send without end, and this program runs as root
-_NO_ANIMAL = ("unknown", "blank", "person")
+_NO_ANIMAL = ("unknown", "nothing", "person")
 
 
 def main() -> None:

@@ -6,12 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trailcam_edge.camtrap_dp.taxa import taxon_of
-from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.events import NOTHING, PERSON, UNKNOWN
 from trailcam_edge.store.effort import Effort
 from trailcam_edge.store.records import CLOCK, EventRecord, iso_hour
 from trailcam_edge.store.reviews.records import Standing, reviewed_label
 
-_TYPES = {BLANK: "blank", "empty": "blank", UNKNOWN: "unknown", PERSON: "human", "human": "human", "vehicle": "vehicle"}
+_TYPES = {
+    NOTHING: "blank",
+    "empty": "blank",
+    UNKNOWN: "unknown",
+    PERSON: "human",
+    "human": "human",
+    "vehicle": "vehicle",
+}
 
 Row = dict[str, Any]
 

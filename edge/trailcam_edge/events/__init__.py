@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from trailcam_core.images.resize import Image
 
 __all__ = [
-    "BLANK",
     "BLANK_LABELS",
     "CLOSED",
+    "NOTHING",
     "OPENED",
     "PERSON",
     "PERSON_LABELS",
@@ -27,10 +27,11 @@ __all__ = [
     "has_neighbours",
     "is_dated",
     "is_recording",
+    "stated_confidence",
 ]
 
 BLANK_LABELS = ("blank", "empty", "background", "nothing")  # words of models and data sets for it
-BLANK = "blank"  # the model recognises an empty scene
+NOTHING = "nothing"  # the model recognises an empty scene
 UNKNOWN = "unknown"  # none of the labels of the model, or too little confidence
 PERSON = "person"
 PERSON_LABELS = ("person", "human", "people")  # the same for people
@@ -57,7 +58,7 @@ class Moment:
 class Visit:
     """One animal's stay in front of the camera: one event.
 
-    ``label`` is a label of the model or an outcome: ``unknown``, ``blank``, ``person``. ``started`` and ``ended`` are
+    ``label`` is a label of the model or an outcome: ``unknown``, ``nothing``, ``person``. ``started`` and ``ended`` are
     the first and last of its ``frames``; ``votes`` of these were far enough apart to count. ``confidence`` (0..1,
     calibrated) is that of ``best_frame``, (H, W, 3) uint8 RGB and owned by the visit, or None if no picture is kept.
     ``bundle`` names the model, ``latency_ms`` is the mean time from a frame to its answer. ``box`` is the place of the
@@ -148,6 +149,14 @@ class PictureSample:
 def has_neighbours(boot_id: str) -> bool:
     """Return True if a boot is a start of this machine, which lies between the starts before and after it."""
     return not boot_id.startswith((RECORDING_BOOT, DATED_BOOT))
+
+
+def stated_confidence(label: str, confidence: float) -> float | None:
+    """Return the confidence that people read beside a label: None for "unknown".
+
+    The number that the store has for an unknown visit is the probability of the nearest label, which is not the answer.
+    """
+    return None if label == UNKNOWN else confidence
 
 
 def is_dated(boot_id: str) -> bool:

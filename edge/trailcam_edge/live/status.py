@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from trailcam_edge.events import stated_confidence
 from trailcam_edge.live.latest_picture import FrameSummary, frame_record
 from trailcam_edge.live.state import ProgramState, duration
 from trailcam_edge.live.visit_counts import Chart, RecentVisit, VisitCounts
@@ -140,11 +141,12 @@ def _update(update: Journal) -> dict[str, Any]:
 
 
 def _visit(seen: RecentVisit, now: datetime) -> dict[str, Any]:
+    stated = stated_confidence(seen.label, seen.confidence)
     return {
         "label": seen.label,
         "time": _when(seen.unix_s, now),
         "duration_s": round(seen.duration_s, 1),
-        "confidence": round(seen.confidence, 4),
+        "confidence": None if stated is None else round(stated, 4),
         "picture": f"/pictures/{seen.visit_id}.jpg" if seen.has_picture else None,
     }
 

@@ -15,7 +15,7 @@ class FrameResult:
 
     ``answer`` is None if nothing moved; the model has classified the first frame all the same, so a result proves that
     it runs. ``outcome`` is the label that was counted,
-    ``unknown``, ``blank`` or ``person``, None without an answer. ``age_ms`` is the time since the frame's timestamp,
+    ``unknown``, ``nothing`` or ``person``, None without an answer. ``age_ms`` is the time since the frame's timestamp,
     ``rate_hz`` the smoothed frame rate of the loop (0 until it is known), ``dropped`` the number of frames that arrived
     while the model was busy, so far; those beyond a requested rate do not count. ``open_labels`` are the labels with an
     open visit.

@@ -19,7 +19,7 @@ from trailcam_core.images.resize import Image
 from trailcam_core.network.secrets import mask_address
 from trailcam_edge.camera.capture_thread import CaptureThread
 from trailcam_edge.camera.latest_frame import LatestFrame
-from trailcam_edge.events import BLANK, UNKNOWN
+from trailcam_edge.events import NOTHING, UNKNOWN
 from trailcam_edge.events.clock import Clock, SystemClock
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.recognition.pause import Pause
@@ -289,7 +289,10 @@ class _Loop:
         if found is not None and self._regions is not None:
             vote = replace(vote, region=found.region, box=found.box, may_open=found.may_open, alive=self._regions.alive)
         waited, _ = wait_until(self._visits.state, frame.timestamp_s, rules)
-        if outcome_of(vote, waited, rules) not in (UNKNOWN, BLANK):  # sharpness takes time, and is needed for no other
+        if outcome_of(vote, waited, rules) not in (
+            UNKNOWN,
+            NOTHING,
+        ):  # sharpness takes time, and is needed for no other
             vote = replace(vote, sharpness=sharpness(seen))
         return self._visits.count(frame, vote)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from trailcam_core.records import Choice, FieldError, Range, check_ranges
 from trailcam_edge.camera.settings import CameraSettings, RecoverySettings
-from trailcam_edge.events import BLANK, BLANK_LABELS, PERSON, PERSON_LABELS, UNKNOWN
+from trailcam_edge.events import BLANK_LABELS, NOTHING, PERSON, PERSON_LABELS, UNKNOWN
 from trailcam_edge.recognition.schedule import ScheduleSettings
 from trailcam_edge.regions import RegionSettings
 
@@ -23,8 +23,8 @@ class VisitSettings:
     ``votes`` votes among the next ``vote_window`` and within ``vote_age_s``. It ends when its label was not accepted
     for ``cool_down_s``, so that two visits of one label are at least that far apart, or at ``longest_s``.
 
-    Labels in ``blank_labels`` and ``person_labels`` (in any case) become these outcomes. Of ``blank``, ``unknown`` and
-    ``person``, ``reported_outcomes`` become visits; every other label does. Pictures of people are kept only
+    Labels in ``blank_labels`` and ``person_labels`` (in any case) become these outcomes. Of ``nothing``, ``unknown``
+    and ``person``, ``reported_outcomes`` become visits; every other label does. Pictures of people are kept only
     with ``keep_person_pictures``.
 
     An open visit is reported again when its confidence has grown by ``update_gain``, or its picture is clearly sharper,
@@ -45,7 +45,7 @@ class VisitSettings:
     longest_s: Annotated[float, Range(0, 86_400)] = 600.0
     blank_labels: tuple[str, ...] = BLANK_LABELS
     person_labels: tuple[str, ...] = PERSON_LABELS
-    reported_outcomes: tuple[Annotated[str, Choice(BLANK, UNKNOWN, PERSON)], ...] = (PERSON,)
+    reported_outcomes: tuple[Annotated[str, Choice(NOTHING, UNKNOWN, PERSON)], ...] = (PERSON,)
     keep_person_pictures: bool = False
     update_gain: Annotated[float, Range(0.01, 1)] = 0.1
     update_spacing_s: Annotated[float, Range(0, 3600)] = 2.0

@@ -1,6 +1,6 @@
 """Rules of reporting a visit: when an open one is reported again, and when one is suppressed. Pure functions."""
 
-from trailcam_edge.events import BLANK, PERSON, UNKNOWN, Moment, is_recording
+from trailcam_edge.events import NOTHING, PERSON, UNKNOWN, Moment, is_recording
 from trailcam_edge.recognition.settings import VisitSettings
 from trailcam_edge.recognition.visits import Best
 
@@ -22,7 +22,7 @@ def suppression(label: str, started: Moment, settings: VisitSettings) -> str | N
 
     Months do not suppress a visit of unknown date, such as one in a recording.
     """
-    if label in (BLANK, PERSON, UNKNOWN):
+    if label in (NOTHING, PERSON, UNKNOWN):
         return None
     if settings.allowed and label not in settings.allowed:
         return NOT_ALLOWED

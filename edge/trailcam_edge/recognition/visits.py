@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from trailcam_core.classifier import Classification
 from trailcam_core.images.boxes import Box
-from trailcam_edge.events import BLANK, PERSON, UNKNOWN
+from trailcam_edge.events import NOTHING, PERSON, UNKNOWN
 from trailcam_edge.recognition.settings import VisitSettings
 
 _CONFIDENCE_STEP = 0.01  # within one step the sharper frame is kept
@@ -90,7 +90,7 @@ def name_outcome(answer: Classification, settings: VisitSettings) -> str:
     """Return the label of an answer, or the outcome that its label means."""
     best = answer.top[0].label.casefold()
     if answer.blank or best in settings.blank_labels:
-        return BLANK
+        return NOTHING
     if answer.label is None or best == UNKNOWN:
         return UNKNOWN
     return PERSON if best in settings.person_labels else answer.label
@@ -98,7 +98,7 @@ def name_outcome(answer: Classification, settings: VisitSettings) -> str:
 
 def outcome_of(vote: FrameVote, state: VisitState, settings: VisitSettings) -> str:
     """Return the outcome that a frame is counted as: its label if the confidence suffices, else "unknown"."""
-    if vote.label in (BLANK, UNKNOWN):
+    if vote.label in (NOTHING, UNKNOWN):
         return vote.label
     needed = settings.label_confidence.get(vote.label, settings.confidence)
     if vote.label in state.open_labels:
@@ -117,7 +117,7 @@ def advance(state: VisitState, vote: FrameVote, settings: VisitSettings) -> tupl
     is_vote = state.now_s - voted_s.get(vote.region, float("-inf")) >= settings.vote_spacing_s
     tracks = [_count_chance(track) if is_vote and track.region == vote.region else track for track in state.tracks]
     begun = state.begun
-    if outcome not in (BLANK, UNKNOWN, PERSON) or outcome in settings.reported_outcomes:
+    if outcome not in (NOTHING, UNKNOWN, PERSON) or outcome in settings.reported_outcomes:
         index = _find(tracks, outcome, vote)
         if index is not None and state.now_s - tracks[index].started_s > settings.longest_s:
             # An open visit: a tentative track ends at vote_age_s, which is never longer.

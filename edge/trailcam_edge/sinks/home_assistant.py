@@ -10,6 +10,7 @@ from typing import Any
 from trailcam_edge.sinks.mqtt_topics import DEFAULT_BASE, OFF, ON, Topics, plain_key
 
 _MAX_NAME = 200
+_PERCENT = "{{ (100 * value_json.confidence) | round(1) if value_json.confidence is number else none }}"  # of no label
 
 
 def discovery_topic(prefix: str, camera_id: str, base_topic: str = DEFAULT_BASE) -> str:
@@ -55,7 +56,7 @@ def discovery_payload(
             "icon": "mdi:percent",
             "unit_of_measurement": "%",
             "state_class": "measurement",
-            "value_template": "{{ (value_json.confidence * 100) | round(1) }}",
+            "value_template": _PERCENT,
         },
         "seen": {
             "name": "Time of last visit",

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from trailcam_core.files.names import FORMULA_STARTS
 from trailcam_core.images.boxes import Box
-from trailcam_edge.events import CLOSED, BlindTime, Moment, Visit, is_recording
+from trailcam_edge.events import CLOSED, UNKNOWN, BlindTime, Moment, Visit, is_recording, stated_confidence
 from trailcam_edge.store.wall_time import WallTime, is_plausible
 
 CLOCK = [f"{second // 60:02}:{second % 60:02}" for second in range(3600)]  # within an hour
@@ -114,6 +114,7 @@ def iso_hour(number: float) -> str:
 
 def event_json(event: EventRecord) -> dict[str, Any]:
     """Return the JSON object of a visit: the same in files, over MQTT, in webhooks and from every command."""
+    stated = stated_confidence(event.label, event.confidence)
     return {
         "event_id": event.event_id or None,
         "visit_id": event.visit_id,
@@ -122,7 +123,7 @@ def event_json(event: EventRecord) -> dict[str, Any]:
         "end": iso_time(event.ended.unix_s),
         "time_basis": event.started.basis,
         "duration_s": round(event.duration_s, 3),
-        "confidence": round(event.confidence, 6),
+        "confidence": None if stated is None else round(stated, 6),
         "votes": event.votes,
         "frames": event.frames,
         "bundle": event.bundle,
@@ -217,7 +218,7 @@ def csv_row(event: EventRecord, station: Station | None = None, zone: tzinfo | N
         end,
         started[1],
         f"{duration_s:.3f}",
-        f"{confidence:.6f}",
+        "" if label == UNKNOWN else f"{confidence:.6f}",
         str(votes),
         str(frames),
         _cell(bundle),

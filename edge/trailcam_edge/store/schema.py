@@ -190,9 +190,16 @@ CREATE INDEX pictures_by_label ON visits (label, confidence) WHERE picture_bytes
 CREATE INDEX pictures_by_confidence ON visits (confidence, label) WHERE picture_bytes > 0;  -- the least sure
 """
 
+# An empty scene was "blank" before.
+_VERSION_4 = """
+UPDATE visits SET label = 'nothing' WHERE label = 'blank';
+UPDATE open_visits SET label = 'nothing' WHERE label = 'blank';
+UPDATE samples SET outcome = 'nothing' WHERE outcome = 'blank';
+"""
+
 SEALED_SINCE = 3
 
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)  # the n-th takes a database from version n - 1 to n
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)  # the n-th takes a database from version n - 1 to n
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:

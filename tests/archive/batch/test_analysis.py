@@ -56,9 +56,9 @@ def test_animal_boxes_are_classified_and_others_pass(analyser: Analyser, classif
     assert animal.score is not None
     assert (person.best, person.kind, person.score) == ("person", "detected", None)
     (blank,) = analyser.analyse(Task(str(frame), "photograph", boxes[2:])).answers
-    assert (blank.kind, blank.confidence) == ("blank", 0.9)
+    assert (blank.kind, blank.confidence) == ("nothing", 0.9)
     (nothing,) = analyser.analyse(Task(str(frame), "photograph", ())).answers
-    assert nothing.species(None) == "blank"
+    assert nothing.species(None) == "nothing"
 
 
 def test_a_small_animal_is_named_by_a_second_look_with_its_box(tmp_path: Path, write_tiny_bundle: Any) -> None:

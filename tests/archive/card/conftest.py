@@ -33,7 +33,7 @@ CARD_VISITS = sorted(  # of the fixture ``card``
     [
         ("oak", "fox", "2012-06-09T14:00:00.000Z", 2.0),
         ("oak", "jay", "2012-06-09T14:05:00.000Z", 2.0),
-        ("elm", "blank", "2012-06-09T14:00:00.000Z", 2.0),
+        ("elm", "nothing", "2012-06-09T14:00:00.000Z", 2.0),
         ("elm", "frog", None, 0.0),  # alone, so the whole photograph is classified
     ],
     key=str,

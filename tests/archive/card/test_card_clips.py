@@ -42,7 +42,7 @@ def test_a_clip_in_which_nothing_moves_is_classified_as_a_whole(tmp_path: Path, 
     clip(card / "1.avi", None, seconds=3, time=DAY)
     reader_of(card).run(card)
     (visit,) = events_of(tmp_path)
-    assert (visit.label, visit.box, visit.picture_state) == ("blank", None, "kept")
+    assert (visit.label, visit.box, visit.picture_state) == ("nothing", None, "kept")
 
 
 def test_a_hole_in_a_clip_is_stated_and_what_lies_behind_it_is_seen(tmp_path: Path, reader_of: ReaderOf) -> None:

@@ -26,7 +26,7 @@ def test_a_card_becomes_visits_with_times_boxes_and_pictures(card: Path, tmp_pat
     events = events_of(tmp_path)
     assert short(events) == CARD_VISITS
     assert (summary.files, summary.undated, summary.left, summary.problems) == (10, 1, 0, [])
-    assert dict(summary.visits) == {("oak", "fox"): 1, ("oak", "jay"): 1, ("elm", "blank"): 1, ("elm", "frog"): 1}
+    assert dict(summary.visits) == {("oak", "fox"): 1, ("oak", "jay"): 1, ("elm", "nothing"): 1, ("elm", "frog"): 1}
     assert steps[-1] == ("classifying", 10, 10)
     fox = next(each for each in events if each.label == "fox")
     assert fox.started.basis == "clock"
@@ -46,7 +46,7 @@ def test_a_card_becomes_visits_with_times_boxes_and_pictures(card: Path, tmp_pat
 def test_the_pages_show_the_visits_of_a_card_on_their_days(card: Path, tmp_path: Path, reader_of: ReaderOf) -> None:
     reader_of(card).run(card)
     library = Library(tmp_path / "store")
-    assert library.labels() == {"blank": 1, "fox": 1, "frog": 1, "jay": 1}
+    assert library.labels() == {"fox": 1, "frog": 1, "jay": 1, "nothing": 1}
     days = {day.day.day: day.total for day in library.month(date(2012, 6, 1)) if day.total}
     assert sum(days.values()) == 3  # the fourth has no time
     assert days.keys() <= {9, 10}  # by the zone of this machine

@@ -38,10 +38,10 @@ def test_two_animals_are_two_visits_in_the_order_in_which_they_came() -> None:
 
 
 def test_unknown_and_blank_count_only_where_nothing_has_a_name() -> None:
-    unknown, blank = replace(_FOX, label="unknown"), replace(_FOX, label="blank")
+    unknown, blank = replace(_FOX, label="unknown"), replace(_FOX, label="nothing")
     assert [each.label for each in combine([blank, unknown, _FOX])] == ["fox"]
     assert [each.label for each in combine([blank, unknown])] == ["unknown"]
-    assert [each.label for each in combine([blank])] == ["blank"]
+    assert [each.label for each in combine([blank])] == ["nothing"]
     assert combine([]) == []
 
 

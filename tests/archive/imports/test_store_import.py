@@ -87,6 +87,14 @@ def test_a_data_set_is_made_of_it(store: Path, tmp_path: Path, capsys: pytest.Ca
     assert all(len(row["review"]) == 64 for row in rows)
 
 
+def test_a_store_without_reviews_gives_nothing_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    EventStore(StoreSettings(tmp_path / "new", min_free_bytes=0)).close()
+    assert main(["data", "import", str(tmp_path / "new"), "--out", str(tmp_path / "data")]) == 1
+    printed = capsys.readouterr()
+    assert "Train on it" not in printed.out
+    assert 'imported once they are reviewed: "trailcam review STORE"' in printed.err
+
+
 def test_the_list_of_an_earlier_release_gets_the_column_of_reviews(store: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

@@ -22,7 +22,7 @@ BOX = Detection("animal", 0.9, (0.1, 0.2, 0.3, 0.4))
 RECORDS = [
     FileRecord("c", "a/fox.jpg", PictureRecord((Answer("fox", 0.8, "label", 3.0),))),
     FileRecord("c", "a/odd.jpg", PictureRecord((Answer("fox", 0.8, "label", 1.0),))),
-    FileRecord("c", "blank.jpg", PictureRecord((Answer("empty", 0.8, "blank", 1.0),))),
+    FileRecord("c", "blank.jpg", PictureRecord((Answer("empty", 0.8, "nothing", 1.0),))),
     FileRecord("c", "boxes.jpg", PictureRecord((
         Answer("fox", 0.7, "label", 3.0, detection=BOX),
         Answer("person", 0.6, "detected", None, detection=Detection("person", 0.6, (0, 0, 1, 1))),

@@ -38,7 +38,7 @@ def test_another_text_is_no_record(text: str) -> None:
         ("label", 2.0, 2.0, "fox"),
         ("label", 1.99, 2.0, "unknown"),
         ("label", 1.99, None, "fox"),
-        ("blank", -5.0, 2.0, "blank"),
+        ("nothing", -5.0, 2.0, "nothing"),
         ("unknown", 9.0, 2.0, "unknown"),
         ("detected", None, 2.0, "fox"),
     ],

@@ -37,7 +37,7 @@ Write = Callable[..., PackageSummary]
 def write(open_store: OpenStore, make_visit: MakeVisit, tmp_path: Path) -> Write:
     """Return a function that writes a package of a store with a bit of everything."""
     store = open_store()
-    for number, label in enumerate(["squirrel", "lynx", "person", "unknown", "blank", "squirrel"]):
+    for number, label in enumerate(["squirrel", "lynx", "person", "unknown", "nothing", "squirrel"]):
         store.add_visit(make_visit(100 + 60 * number, label, box=None if number else Box(0.1, 0.25, 1 / 3, 0.5)))
     store.add_visit(make_visit(500, "squirrel", best_frame=None, box=Box(0.1, 0.2, 0.3, 0.4)))
     watch = store.begin_watch(moment_at(0), "tiny-1.0.0")

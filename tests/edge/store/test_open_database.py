@@ -11,6 +11,7 @@ from trailcam_core.errors import DeviceError
 from trailcam_core.images.boxes import Box
 from trailcam_edge.store import open_database as opening
 from trailcam_edge.store.open_database import open_database, open_read_only, set_aside
+from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.schema import MIGRATIONS, migrate
 
 from ..conftest import MakeVisit, OpenStore
@@ -60,13 +61,33 @@ def test_a_store_of_version_1_keeps_its_visits_and_takes_boxes(
         "INSERT INTO visits VALUES (NULL, 'v', 'cow', 'a', 1, NULL, 'a', 2, NULL, 0.9, 3, 5, 'b', 9.0, 0, 'none')"
     )
     connection.close()
-    with pytest.raises(DeviceError, match="its schema is version 1, expected 3"):
+    with pytest.raises(DeviceError, match="its schema is version 1, expected 4"):
         open_read_only(folder)
     store = open_store()
     store.add_visit(make_visit(5, box=Box(0.1, 0.2, 0.3, 0.4)))
     old, new = store.events_after(0, 10)
     assert (old.visit_id, old.label, old.votes, old.picture_state, old.box) == ("v", "cow", 3, "none", None)
     assert new.box == Box(0.1, 0.2, 0.3, 0.4)
+
+
+def test_an_empty_scene_of_version_3_is_called_nothing(tmp_path: Path, open_store: OpenStore) -> None:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    connection = open_database(folder, MIGRATIONS[:3])
+    connection.execute("INSERT INTO boots (boot_id, last_monotonic_s) VALUES ('a', 9.0)")
+    for name, label in (("v", "blank"), ("w", "cow")):
+        connection.execute(
+            "INSERT INTO visits (visit_id, label, started_boot_id, started_monotonic_s, ended_boot_id, "
+            "ended_monotonic_s, confidence, votes, frames, bundle, latency_ms, picture_bytes, picture_state) "
+            "VALUES (?, ?, 'a', 1, 'a', 2, 0.9, 3, 5, 'b', 9.0, 0, 'none')",
+            (name, label),
+        )
+    connection.close()
+    store = open_store()
+    assert [event.label for event in store.events_after(0, 10)] == ["nothing", "cow"]
+    store.close()
+    with open_reader(folder) as reader:
+        assert (reader.damaged_rows, [event.label for event in reader.events()]) == (0, ["nothing", "cow"])
 
 
 def test_a_migration_that_fails_leaves_the_old_schema(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from trailcam_core.inference.native_log import quiet_native_log
 from trailcam_core.inference.runtimes import load_runtime
 from trailcam_core.jobs.cores import usable_cores
 from trailcam_train.models.runtime import has_gpu
@@ -77,9 +78,10 @@ def _convert(model: keras.Model) -> bytes:
 
 def _litert_forward(content: bytes) -> InferenceFunction:
     count = usable_cores()
-    interpreters = [load_runtime().Interpreter(model_content=content, num_threads=1) for _ in range(count)]
-    for interpreter in interpreters:
-        interpreter.allocate_tensors()
+    with quiet_native_log():
+        interpreters = [load_runtime().Interpreter(model_content=content, num_threads=1) for _ in range(count)]
+        for interpreter in interpreters:
+            interpreter.allocate_tensors()
     into = interpreters[0].get_input_details()[0]["index"]
     out = interpreters[0].get_output_details()[0]
     pool = ThreadPoolExecutor(count, thread_name_prefix="forward")

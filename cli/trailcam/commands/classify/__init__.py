@@ -1,6 +1,7 @@
 """``trailcam classify``: classify picture files, folders and archives."""
 
 import argparse
+from pathlib import Path
 
 from trailcam.commands.classify.printed import csv_writer, print_answers, show_json, show_text
 from trailcam.commands.classify.to_file import add_file_arguments, classify_to_file
@@ -52,6 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
     for name in ("jobs", "boxes", "sort_into", "threshold", "ray", "timezone", "shift"):
         if getattr(arguments, name) is not None:
             usage_error(f"--{name.replace('_', '-')} belongs to --out FILE")
+    form = "--json" if arguments.json else "--csv" if arguments.csv else ""
+    for name in arguments.paths:
+        if form and name.endswith((".csv", ".json", ".jsonl")) and not Path(name).exists():
+            usage_error(f"{form} prints: write {form} PATH > {name}, or use --out {name}, with all cores")
     classifier = open_classifier(arguments)
     if arguments.zoom:
         classifier.check_zoom()

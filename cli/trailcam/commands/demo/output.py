@@ -9,14 +9,14 @@ from trailcam.commands.demo.material import Photograph, Sequence, Verdict, demo_
 from trailcam.commands.watch.output import frame_record
 from trailcam_core.classifier import Classification
 from trailcam_core.files.names import counted
-from trailcam_edge.events import BLANK, UNKNOWN, Visit
+from trailcam_edge.events import NOTHING, UNKNOWN, Visit
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.store.records import event_json, unstored_event
 
 _HEADINGS = {
     "animal": "Animals that the model knows:",
     "other": 'Other animals, for which "unknown" is the right answer:',
-    "empty": 'Empty scenes, for which "unknown" is the right answer:',
+    "empty": 'Empty scenes, for which "nothing" and "unknown" are right:',
 }
 _VERDICT_TEXT = {"right": "right", "missed": "MISSED", "wrong": "WRONG", "unjudged": "?"}
 
@@ -28,9 +28,10 @@ class _Answered:
     confidence: float
     latency_ms: float
     verdict: Verdict
+    silence: str = UNKNOWN  # the word for an answer without a name
 
     def mistake(self) -> str:
-        answer = "unknown" if self.named is None else f"{self.named} {self.confidence:.0%}"
+        answer = self.silence if self.named is None else f"{self.named} {self.confidence:.0%}"
         return f"  {self.photograph.shows:<20} answered {answer:<19} {self.photograph.file}"
 
 
@@ -68,7 +69,8 @@ class _Counting:
     def count(self, photograph: Photograph, result: FrameResult, answer: Classification) -> _Answered:
         named = _named(result)
         verdict = judge_photograph(photograph, named, self._known_labels)
-        answered = _Answered(photograph, named, answer.confidence, answer.latency_ms, verdict)
+        silence = NOTHING if result.outcome == NOTHING else UNKNOWN
+        answered = _Answered(photograph, named, answer.confidence, answer.latency_ms, verdict, silence)
         self.answered.append(answered)
         return answered
 
@@ -144,7 +146,7 @@ class DemoText(_Counting):
             print(f"\n{self._heading}")
             print(f"  {'photograph of':<20} {'answer':<19} {'':<6}   {'latency':>7}   file")
         self._rate_hz = result.rate_hz
-        named = "unknown" if item.named is None else f"{item.named:<14} {item.confidence:>4.0%}"
+        named = item.silence if item.named is None else f"{item.named:<14} {item.confidence:>4.0%}"
         print(
             f"  {photograph.shows:<20} {named:<19} {_VERDICT_TEXT[item.verdict]:<6} {item.latency_ms:>6.1f} ms"
             f"   {photograph.file}",
@@ -184,7 +186,7 @@ class DemoText(_Counting):
         print("One character per frame:")
         if sequence.expected is not None:
             print(f"  #  {sequence.expected} in the picture, named    -  {sequence.expected} in the picture, not named")
-        print("  .  nothing to name, unknown   X  another label\n\n  ", end="", flush=True)
+        print("  .  nothing to name: nothing or unknown   X  another label\n\n  ", end="", flush=True)
 
     def frame(self, sequence: Sequence, result: FrameResult) -> None:
         """Print a character."""
@@ -227,7 +229,7 @@ class DemoText(_Counting):
 
 def _named(result: FrameResult) -> str | None:
     """Return the label that the live loop takes a frame for, None if there is none."""
-    return None if result.outcome in (None, UNKNOWN, BLANK) else result.outcome
+    return None if result.outcome in (None, UNKNOWN, NOTHING) else result.outcome
 
 
 def _print_json(record: dict[str, Any]) -> None:

@@ -101,6 +101,7 @@ def run_on_hosts(
     lock: bool = False,
 ) -> "list[HostOutcome]":
     """Connect to every chosen device, do ``work`` and pass each outcome to ``on_outcome``."""
+    from trailcam_core.network.ssh.errors import HostError, OfflineError
     from trailcam_deploy.fleet.run_fleet import run_fleet
     from trailcam_deploy.ssh.connection import Connection
 
@@ -109,7 +110,16 @@ def run_on_hosts(
 
     def connect(host: "Host") -> str:
         with Connection(host.ssh, settings, lock=lock, ask_password=ask_password(settings, host)) as connection:
-            return work(host, connection)
+            try:
+                return work(host, connection)
+            except OfflineError:
+                raise
+            except HostError as error:
+                if connection.try_run("test -e /opt/trailcam")[0] == 0:
+                    raise
+                raise HostError(
+                    f'Trailcam is not installed there. "trailcam deploy BUNDLE --to {host.ssh}" makes a camera of it.'
+                ) from error
 
     return run_fleet(hosts, connect, fleet_rules(arguments), on_outcome, threading.Event())
 

@@ -11,12 +11,14 @@ from itertools import islice
 from math import inf
 from pathlib import Path
 
+from trailcam.commands.events.none_found import explain_none
 from trailcam.commands.events.package import write_package
 from trailcam.commands.events.reviews import print_accuracy, print_with_reviews
 from trailcam.json_records import json_line
 from trailcam_core.errors import DataError
 from trailcam_core.files.names import counted, printable
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS
+from trailcam_edge.events import UNKNOWN, stated_confidence
 from trailcam_edge.store.reader import StoreReader, open_reader
 from trailcam_edge.store.records import (
     CLOCK,
@@ -30,6 +32,8 @@ from trailcam_edge.store.settings import DEFAULT_FOLDER
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
 _LINE = "%-27s %6.1f s  %s %3.0f%%  %s\n"  # in half the time of an f-string, for stores of a million events
+_UNKNOWN_MEANS = "unknown: no label is sure enough. trailcam classify PICTURE gives the nearest label, score and limit."
+_UNKNOWN_LINE = "%-27s %6.1f s  %s       %s\n"
 _QUARTER_S = 900
 _CHUNK = 1000  # lines that are written at once
 _MARKS = {"not before": ">", "not after": "<"}
@@ -113,42 +117,53 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         chosen = arguments.label, _unix(arguments.since), _unix(arguments.until)
         after = 0 if arguments.limit is None else reader.before_last(arguments.limit, *chosen, arguments.station)
-        if not (arguments.json or arguments.csv or arguments.reviewed or stations):
-            _print_table(reader.lines(*chosen, after))
-            return 0
         events = reader.events(*chosen, after, station=arguments.station)
         if arguments.json or arguments.csv or arguments.reviewed:
-            print_with_reviews(reader, events, arguments, stations)
+            number = print_with_reviews(reader, events, arguments, stations)
+        elif stations:
+            number = _print_stations(events)
         else:
-            _print_stations(events)
+            number = _print_table(reader.lines(*chosen, after))
+        if not number:
+            is_timed = arguments.since is not None or arguments.until is not None
+            explain_none(reader, arguments.label, is_timed, arguments.station)
     return 0
 
 
-def _print_stations(events: Iterator[EventRecord]) -> None:
+def _print_stations(events: Iterator[EventRecord]) -> int:
     """Print a table of visits with their stations."""
-    number = 0
+    number = unnamed = 0
     for event in events:
         number += 1
         when = _when(event.started.unix_s, event.started.basis)
+        stated = stated_confidence(event.label, event.confidence)
+        unnamed += stated is None
         print(
-            f"{when:<27} {event.duration_s:6.1f} s  {printable(event.label):<14} {100 * event.confidence:3.0f}%  "
+            f"{when:<27} {event.duration_s:6.1f} s  {printable(event.label):<14} "
+            f"{'' if stated is None else format(stated, '.0%'):>4}  "
             f"{printable(event.station or '-'):<16} {printable(event.source or event.picture or '')}"
         )
-    print(f"{counted(number, 'visit')}.")
+    return _print_end(number, unnamed)
 
 
-def _print_table(events: Iterator[EventLine]) -> None:
-    number = 0
-    lines = _table_lines(events)
+def _print_table(events: Iterator[EventLine]) -> int:
+    number, shown = 0, _Shown()
+    lines = _table_lines(events, shown)
     while found := list(islice(lines, _CHUNK)):
         sys.stdout.writelines(found)
         number += len(found)
+    return _print_end(number, UNKNOWN in shown)
+
+
+def _print_end(number: int, has_unknown: bool | int) -> int:
     print(f"{counted(number, 'visit')}.")
+    if has_unknown:
+        print(_UNKNOWN_MEANS)
+    return number
 
 
-def _table_lines(events: Iterator[EventLine]) -> Iterator[str]:
+def _table_lines(events: Iterator[EventLine], shown: "_Shown") -> Iterator[str]:
     """Yield a line for each visit; visits of one quarter of an hour share the text of their hour."""
-    shown = _Shown()
     quarter_s, hour, first, zone = inf, "", 0, ""
     for unix_s, basis, duration_s, label, confidence, picture in events:
         if basis == "clock" and unix_s is not None:
@@ -161,7 +176,10 @@ def _table_lines(events: Iterator[EventLine]) -> Iterator[str]:
         else:
             when = _when(unix_s, basis)
         name = printable(picture) if picture else ""
-        yield _LINE % (when, duration_s, shown[label], 100 * confidence, name)
+        if label == UNKNOWN:
+            yield _UNKNOWN_LINE % (when, duration_s, shown[label], name)
+        else:
+            yield _LINE % (when, duration_s, shown[label], 100 * confidence, name)
 
 
 class _Shown(dict[str, str]):
@@ -176,9 +194,11 @@ def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
     rows = csv.writer(sys.stdout, lineterminator="\n")
     if arguments.csv:
         rows.writerow(["reason", "start", "end"])
+    number = 0
     for blind in reader.blind_times(_unix(arguments.since), _unix(arguments.until)):
         if arguments.station not in (None, blind.station):
             continue
+        number += 1
         start, end = blind.started, blind.ended
         if arguments.json:
             print(json_line(blind_json(blind)))
@@ -186,6 +206,8 @@ def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
             rows.writerow([blind.reason, iso_time(start.unix_s), iso_time(end.unix_s)])
         else:
             print(f"{_when(start.unix_s, start.basis)} to {_when(end.unix_s, end.basis)}  {printable(blind.reason)}")
+    if not (arguments.json or arguments.csv):
+        print(f"{counted(number, 'blind time')}.")
 
 
 def _when(unix_s: float | None, basis: str) -> str:

@@ -3,13 +3,15 @@
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import count, islice
+from operator import itemgetter
 
 from trailcam.json_records import json_line
 from trailcam_archive.times.clock import read_zone
 from trailcam_core.errors import DataError
 from trailcam_core.files.csv_text import csv_line
 from trailcam_core.files.names import FORMULA_STARTS, counted, printable
+from trailcam_edge.events import stated_confidence
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import CSV_HEADER, EventRecord, Station, csv_row, event_json
 from trailcam_edge.store.reviews.accuracy import (
@@ -33,13 +35,14 @@ _NO_REVIEW = [""] * len(_HEADER)
 
 def print_with_reviews(
     reader: StoreReader, events: Iterator[EventRecord], arguments: argparse.Namespace, stations: Mapping[str, Station]
-) -> None:
-    """Print events with the answers of people: as JSON, as CSV, or as a table."""
+) -> int:
+    """Print events with the answers of people, as JSON, as CSV, or as a table; return how many."""
     found = _with_reviews(reader, events)
     if arguments.csv:
         sys.stdout.write(csv_line([*CSV_HEADER, *_HEADER]))
-        sys.stdout.writelines(_csv_lines(found, stations))
-        return
+        numbers = count()
+        sys.stdout.writelines(map(itemgetter(0), zip(_csv_lines(found, stations), numbers, strict=False)))
+        return next(numbers)
     number = 0
     for event, standing_now in found:
         number += 1
@@ -49,6 +52,7 @@ def print_with_reviews(
             print(_line(event, standing_now))
     if not arguments.json:
         print(f"{counted(number, 'visit')}.")
+    return number
 
 
 def _csv_lines(found: Iterable[tuple[EventRecord, Standing | None]], stations: Mapping[str, Station]) -> Iterator[str]:
@@ -132,7 +136,9 @@ def _line(event: EventRecord, found: Standing | None) -> str:
     shown = reviewed_label(event.label, found)
     names = "" if found is None else f" by {', '.join(found.reviewers)}{' (disputed)' if found.disputed else ''}"
     words = f"{verdict}{'' if verdict != 'label' else f' {shown}'}{names}"
-    return f"{when:<26}{printable(event.label):<16}{event.confidence:>4.0%}  {printable(words)}"
+    stated = stated_confidence(event.label, event.confidence)
+    percent = "" if stated is None else f"{stated:.0%}"
+    return f"{when:<26}{printable(event.label):<16}{percent:>4}  {printable(words)}"
 
 
 def _precision_words(found: Precision) -> str:

@@ -19,10 +19,10 @@ from trailcam.commands.train.earlier import (
 from trailcam.commands.train.proposal import print_recipes, take_proposal
 from trailcam.logs import configure_logging
 from trailcam.process.child import continue_in_child, end_without_libraries
-from trailcam.process.native_log import quiet_native_log
 from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam.progress import job_progress
 from trailcam_core.errors import TrailcamError, TrainError
+from trailcam_core.inference.native_log import quiet_native_log
 from trailcam_core.jobs.progress import Progress
 
 if TYPE_CHECKING:

@@ -8,7 +8,15 @@ from typing import Any, Self
 from trailcam.json_records import answer_record, json_line
 from trailcam_core.classifier import Classification
 from trailcam_core.files.names import counted, printable
-from trailcam_edge.events import BlindTime, Moment, SuppressedVisit, Visit, VisitChange, is_recording
+from trailcam_edge.events import (
+    BlindTime,
+    Moment,
+    SuppressedVisit,
+    Visit,
+    VisitChange,
+    is_recording,
+    stated_confidence,
+)
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
 from trailcam_edge.store.records import blind_json, box_json, event_json, unstored_blind_time, unstored_event
 
@@ -121,7 +129,7 @@ class TextOutput:
         named = self._frames.total()
         parts = [f"{named:,} named", f"{self._unknown:,} unknown"]
         if self._blank:
-            parts.append(f"{self._blank:,} blank")
+            parts.append(f"{self._blank:,} nothing")
         if self._still:
             parts.append(f"{self._still:,} without movement")
         if self._paused:
@@ -136,7 +144,7 @@ class TextOutput:
 
 
 def _frame_line(result: FrameResult, answer: Classification) -> str:
-    label = printable(answer.label or ("blank" if answer.blank else "unknown"))
+    label = printable(answer.label or ("nothing" if answer.blank else "unknown"))
     bar = "█" * round(answer.confidence * _BAR_CHARACTERS) if answer.label else ""
     share = f"{answer.confidence:.0%}" if answer.label else ""
     return (
@@ -147,9 +155,11 @@ def _frame_line(result: FrameResult, answer: Classification) -> str:
 
 def _visit_line(visit: Visit) -> str:
     stayed_s = visit.ended.monotonic_s - visit.started.monotonic_s
+    stated = stated_confidence(visit.label, visit.confidence)
+    best = "" if stated is None else f", best confidence {stated:.0%}"
     return (
         f"       visit: {printable(visit.label)}, {_time_of_day(visit.started)} for {stayed_s:.1f} s, "
-        f"{counted(visit.frames, 'frame')}, best confidence {visit.confidence:.0%}"
+        f"{counted(visit.frames, 'frame')}{best}"
     )
 
 

@@ -1,8 +1,7 @@
 "use strict";
 const viewer = Array.from(crypto.getRandomValues(new Uint8Array(8)), n => n.toString(16).padStart(2, "0")).join("");
 const percent = share => Math.round(share * 100) + " %";
-const NAMES = new Map([["blank", "nothing"]]);
-const nameOf = outcome => outcome === null ? "nothing moves" : NAMES.get(outcome) || outcome;
+const nameOf = outcome => outcome === null ? "nothing moves" : outcome;
 // A label may have the name of a property that every object has: "constructor", "toString", "__proto__".
 const countsOf = (chart, label) => Object.hasOwn(chart.counts, label) ? chart.counts[label] : [];
 
@@ -65,7 +64,7 @@ async function follow() {
   }
 }
 function show(frame) {
-  const animal = frame.outcome !== null && !["unknown", "blank"].includes(frame.outcome);
+  const animal = frame.outcome !== null && !["unknown", "nothing"].includes(frame.outcome);
   const name = nameOf(frame.outcome);
   byId("label").textContent = name;
   byId("meter").hidden = !animal;
@@ -130,7 +129,7 @@ async function showVisits(visits) {
   }
   byId("visits").replaceChildren(...visits.slice(0, 8).map(visit => {
     const item = make("li", undefined, "tile");
-    item.append(make("b", nameOf(visit.label), "name"), " ", make("span", percent(visit.confidence), "score"), make("p", visit.time));
+    item.append(make("b", visit.label, "name"), " ", make("span", visit.confidence === null ? "" : percent(visit.confidence), "score"), make("p", visit.time));
     return item;
   }));
 }

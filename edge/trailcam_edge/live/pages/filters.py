@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
 
-from trailcam_edge.events import BLANK
+from trailcam_edge.events import UNKNOWN, stated_confidence
 from trailcam_edge.store.reviews import tables
 from trailcam_edge.store.wall_time import Timeline
 
@@ -83,7 +83,7 @@ def condition_of(chosen: VisitFilter, timeline: Timeline) -> tuple[str, list[obj
         conditions.append("label = ?")
         values.append(chosen.label)
     if chosen.confidence:
-        conditions.append("confidence >= ?")
+        conditions.append(f"confidence >= ? AND label <> '{UNKNOWN}'")
         values.append(chosen.confidence / 100)
     if chosen.day is not None:
         spans = timeline.spans(*day_span(chosen.day))[-_MAX_SPANS:]
@@ -94,6 +94,7 @@ def condition_of(chosen: VisitFilter, timeline: Timeline) -> tuple[str, list[obj
     return " AND ".join(conditions), values
 
 
-def name_of(label: str) -> str:
-    """Return the words for a label or an outcome."""
-    return "nothing" if label == BLANK else label
+def percent_of(label: str, confidence: float, decimals: int = 0) -> str:
+    """Return a confidence in words, "" beside "unknown"."""
+    stated = stated_confidence(label, confidence)
+    return "" if stated is None else f"{100 * stated:.{decimals}f} %"

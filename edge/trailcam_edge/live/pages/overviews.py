@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from trailcam_core.files.names import counted
-from trailcam_edge.live.pages.filters import VisitFilter, name_of
+from trailcam_edge.live.pages.filters import VisitFilter, percent_of
 from trailcam_edge.live.pages.library import Day, Species
 from trailcam_edge.live.pages.markup import Child, Html, tag
 from trailcam_edge.live.pages.tiles import day_and_time, shot
@@ -123,8 +123,9 @@ def _missed_words(found: Missed) -> str:
 
 
 def _species(each: Species) -> Html:
-    name = name_of(each.label)
+    name = each.label
     picture = each.best or each.last
+    best = percent_of(name, picture.confidence)
     return tag(
         "li",
         tag(
@@ -136,7 +137,7 @@ def _species(each: Species) -> Html:
             aria_label=f"{name}, {counted(each.count, 'visit')}",
         ),
         tag("p", "first ", _seen(each, True), tag("br"), "last ", _seen(each, False)),
-        tag("p", tag("a", f"best picture, {100 * picture.confidence:.0f} %", href=_address(picture.visit_id)))
+        tag("p", tag("a", ", ".join(filter(None, ("best picture", best))), href=_address(picture.visit_id)))
         if each.best is not None
         else None,
         class_="tile",
@@ -157,12 +158,12 @@ def _day(day: Day, most: int) -> Html:
     if not day.total:
         return tag("td", number)
     level = -(-day.total * _LEVELS // most)
-    labels = ", ".join(f"{name_of(label)} {count}" for label, count in day.counts)
+    labels = ", ".join(f"{label} {count}" for label, count in day.counts)
     link = tag(
         "a",
         number,
         tag("b", f"{day.total:,}"),
-        tag("small", name_of(day.counts[0][0])),
+        tag("small", day.counts[0][0]),
         href=f"/visits{VisitFilter(day=day.day).query()}",
         aria_label=f"{day.day:%-d %B}: {counted(day.total, 'visit')}: {labels}",
         title=labels,
@@ -179,4 +180,4 @@ def _month_step(words: str, day: date, name: str, is_on: bool) -> Html:
 def _accuracy_row(found: Precision) -> Html:
     share = f"{found.right / found.number:.0%}" if found.number else ""
     cells = (f"{found.right} of {found.number}", share, found.interval)
-    return tag("tr", tag("th", name_of(found.label) or "all labels", scope="row"), [tag("td", text) for text in cells])
+    return tag("tr", tag("th", found.label or "all labels", scope="row"), [tag("td", text) for text in cells])

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from trailcam_core.records import FieldError
-from trailcam_edge.events import BLANK, UNKNOWN
-from trailcam_edge.live.pages.filters import name_of
+from trailcam_edge.events import NOTHING, UNKNOWN
 from trailcam_edge.live.pages.markup import Child, Html, tag
 from trailcam_edge.store.records import EventRecord
 from trailcam_edge.store.reviews.records import CHOSEN, MAX_NAME, VERDICTS, NewReview
@@ -44,10 +43,8 @@ class Step:
 def answer_panel(event: EventRecord, labels: Sequence[str], step: Step, visitor: Visitor) -> Html:
     """Return the buttons for one visit; ``labels`` are the known ones, the likeliest first."""
     others = [label for label in labels if label.casefold() != event.label.casefold()]
-    named = [label for label in others if label not in (UNKNOWN, BLANK)]
-    first = (
-        None if event.label in (UNKNOWN, BLANK) else ("confirmed", f"It is {name_of(event.label)}", "c", "primary wide")
-    )
+    named = [label for label in others if label not in (UNKNOWN, NOTHING)]
+    first = None if event.label in (UNKNOWN, NOTHING) else ("confirmed", f"It is {event.label}", "c", "primary wide")
     rest = (("nothing", "Nothing there", "n", None), ("wrong", "Wrong", "w", None), ("deleted", "Delete", "d", None))
     return answer_forms(event.visit_id, first, named, rest, labels, step, visitor)
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from trailcam_core.images.boxes import Box
-from trailcam_edge.live.pages.filters import VisitFilter, name_of
+from trailcam_edge.live.pages.filters import VisitFilter, percent_of
 from trailcam_edge.live.pages.markup import Child, Html, tag
 from trailcam_edge.store.records import EventRecord, iso_time
 from trailcam_edge.store.reviews.records import Standing
@@ -31,7 +31,7 @@ def tile(
         number: place in the list; the first pictures are loaded at once.
         select: True adds a box to tick, for several answers at once.
     """
-    name, percent, when = name_of(event.label), f"{100 * event.confidence:.0f} %", clock_time(event.started)
+    name, percent, when = event.label, percent_of(event.label, event.confidence), clock_time(event.started)
     said = verdict_words(found)
     has_clip = "with clip" if event.clip else ""
     words = ", ".join(filter(None, (name, percent, day_and_time(event.started), has_clip, said or "not reviewed")))
@@ -39,7 +39,7 @@ def tile(
         "a",
         shot(event, f"/thumbs/{event.visit_id}.jpg", "" if number < _EAGER else "lazy"),
         tag("span", name, class_="name"),
-        tag("span", percent, class_="score"),
+        tag("span", percent, class_="score") if percent else None,
         tag("span", "clip", class_="has-clip") if has_clip else None,
         tag("time", when, datetime=iso_time(event.started.unix_s)),
         tag("span", said, class_="verdict", data_verdict=found.review.verdict) if found is not None else None,
@@ -86,7 +86,7 @@ def verdict_words(found: Standing | None) -> str:
     review = found.review
     words = {
         "confirmed": "confirmed",
-        "label": f"is {name_of(review.label or '')}",
+        "label": f"is {review.label or ''}",
         "nothing": "nothing there",
         "wrong": "wrong",
         "deleted": "deleted",

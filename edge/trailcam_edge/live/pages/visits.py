@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import groupby
 
 from trailcam_core.files.names import counted
-from trailcam_edge.live.pages.filters import CONFIDENCES, REVIEW_STATES, VisitFilter, name_of
+from trailcam_edge.live.pages.filters import CONFIDENCES, REVIEW_STATES, VisitFilter, percent_of
 from trailcam_edge.live.pages.library import OneVisit, Visits
 from trailcam_edge.live.pages.markup import Child, Html, tag
 from trailcam_edge.live.pages.tiles import clock_time, day_and_time, day_heading, facts, shot, tile, verdict_words
@@ -49,8 +49,9 @@ def visit_page(
         steps: links to the neighbours, if not those of the filter.
     """
     event = one.event
-    name = name_of(event.label)
-    alt = f"{name}, {100 * event.confidence:.0f} %, {day_and_time(event.started)}"
+    name = event.label
+    percent = percent_of(name, event.confidence)
+    alt = ", ".join(filter(None, (name, percent, day_and_time(event.started))))
     newer, older = (_neighbour(events, chosen) for events in (one.newer, one.older))
     steps = steps or tag(
         "nav",
@@ -67,8 +68,8 @@ def visit_page(
         tag(
             "figcaption",
             tag("h1", name),
-            tag("meter", min=0, max=1, value=f"{event.confidence:.3f}", aria_label="Confidence"),
-            tag("span", f"{100 * event.confidence:.0f} %", class_="score"),
+            tag("meter", min=0, max=1, value=f"{event.confidence:.3f}", aria_label="Confidence") if percent else None,
+            tag("span", percent, class_="score") if percent else None,
             tag("span", verdict_words(said), class_="verdict", data_verdict=said.review.verdict) if said else None,
         ),
         class_="large",
@@ -131,7 +132,7 @@ def _heading(event: EventRecord, now: datetime) -> str:
 
 
 def _filter_form(chosen: VisitFilter, labels: Mapping[str, int]) -> Html:
-    names = [(label, f"{name_of(label)} ({number:,})") for label, number in sorted(labels.items())]
+    names = [(label, f"{label} ({number:,})") for label, number in sorted(labels.items())]
     confidences = [(str(percent), f"from {percent} %") for percent in CONFIDENCES]
     states = [(key, words) for key, (words, _) in REVIEW_STATES.items()]
     return tag(
@@ -185,7 +186,7 @@ def _step(words: str, address: str | None, name: str, rel: str) -> Html:
 
 
 def _small(event: EventRecord, chosen: VisitFilter, is_this: bool) -> Html:
-    name = name_of(event.label)
+    name = event.label
     link = tag(
         "a",
         shot(event, f"/thumbs/{event.visit_id}.jpg"),
@@ -205,7 +206,7 @@ def _facts(event: EventRecord) -> Html:
             ("Date", basis),
             ("Duration", f"{event.duration_s:.1f} s"),
             ("Answers", f"{counted(event.votes, 'vote')} in {counted(event.frames, 'frame')}"),
-            ("Best frame", f"{100 * event.confidence:.1f} %"),
+            ("Best frame", percent_of(event.label, event.confidence, 1) or "not sure enough of any label"),
             ("Time to an answer", f"{event.latency_ms:.0f} ms"),
             ("Bundle", event.bundle),
             ("Clip", tag("a", "download", href=f"/{event.clip}", download=True) if event.clip else None),

@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from trailcam_core.records import FieldError
+from trailcam_edge.events import stated_confidence
 from trailcam_edge.store.records import EventRecord, iso_time
 
 NAMES = ("camera", "label", "kind", "time", "start", "percent", "confidence", "duration_s", "visit_id", "bundle")
@@ -30,14 +31,15 @@ def values_of(event: EventRecord, camera: str, zone: tzinfo | None = None) -> di
     """Return the values of ``NAMES`` for an event; ``zone`` is that of ``time``, None for that of the machine."""
     unix_s = event.started.unix_s if event.started.known else None
     time = "time unknown" if unix_s is None else f"{datetime.fromtimestamp(unix_s, zone):%Y-%m-%d %H:%M}"
+    stated = stated_confidence(event.label, event.confidence)
     return {
         "camera": camera,
         "label": event.label,
         "kind": event.kind,
         "time": time,
         "start": iso_time(event.started.unix_s),
-        "percent": f"{event.confidence:.0%}",
-        "confidence": round(event.confidence, 4),
+        "percent": "no sure label" if stated is None else f"{stated:.0%}",
+        "confidence": None if stated is None else round(stated, 4),
         "duration_s": round(event.duration_s, 1),
         "visit_id": event.visit_id,
         "bundle": event.bundle,

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from trailcam_edge.events import BLANK, UNKNOWN
+from trailcam_edge.events import NOTHING, UNKNOWN
 from trailcam_edge.store.settings import CollectSettings
 
 RARE_FRACTION, RARE_COUNT = 0.01, 5  # of all visits that a rare label has at most; the larger of both
@@ -36,7 +36,7 @@ def choose_kept(visits: Iterable[KeptVisit], settings: CollectSettings) -> froze
     for day in days.values():
         drawn = sorted(day, key=lambda visit: visit.visit_id)
         named = sorted(
-            (visit for visit in day if visit.label not in (UNKNOWN, BLANK)), key=lambda each: each.confidence
+            (visit for visit in day if visit.label not in (UNKNOWN, NOTHING)), key=lambda each: each.confidence
         )
         kinds = (
             (drawn, settings.random_per_day),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 from trailcam_core.records import FieldError, shown
+from trailcam_edge.events import NOTHING
 from trailcam_edge.store.records import iso_time
 
 Verdict = Literal["confirmed", "label", "nothing", "wrong", "deleted", "withdrawn"]
@@ -85,12 +86,12 @@ def standing(reviews: Iterable[Review]) -> Standing | None:
 def reviewed_label(label: str, found: Standing | None) -> str | None:
     """Return what a visit with this label shows according to its reviews.
 
-    That is a label or "blank"; None if it has no review, was deleted, or is of an unknown other kind.
+    That is a label or "nothing"; None if it has no review, was deleted, or is of an unknown other kind.
     """
     if found is None or found.review.verdict in ("wrong", "deleted"):
         return None
     if found.review.verdict == "nothing":
-        return "blank"
+        return NOTHING
     return label if found.review.verdict == "confirmed" else found.review.label
 
 

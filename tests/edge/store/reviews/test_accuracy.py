@@ -22,7 +22,7 @@ def test_each_bundle_and_label_has_its_own_precision() -> None:
         SampledVisit("new", "fox", said("label", "FOX")),
         SampledVisit("new", "fox", said("nothing")),
         SampledVisit("new", "fox", said("wrong")),
-        SampledVisit("new", "blank", said("nothing")),
+        SampledVisit("new", "nothing", said("nothing")),
         SampledVisit("new", "unknown", said("label", "bear")),
         SampledVisit("new", "lynx", said("deleted")),
         SampledVisit("new", "lynx", said("confirmed", disputed=True)),
@@ -31,7 +31,7 @@ def test_each_bundle_and_label_has_its_own_precision() -> None:
     ]
     new, old = measure_accuracy(sample)
     assert {each.label: (each.right, each.number) for each in new.labels} == {
-        "blank": (1, 1),
+        "nothing": (1, 1),
         "fox": (1, 3),
         "lynx": (1, 2),
     }

@@ -39,7 +39,7 @@ def test_the_newest_answer_of_each_reviewer_counts() -> None:
     [
         ("confirmed", None, "lynx"),
         ("label", "fox", "fox"),
-        ("nothing", None, "blank"),
+        ("nothing", None, "nothing"),
         ("wrong", None, None),
         ("deleted", None, None),
     ],

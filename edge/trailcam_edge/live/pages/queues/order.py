@@ -8,7 +8,7 @@ gets reviewed first, and leaving that out would make the rest look better than i
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trailcam_edge.events import BLANK, UNKNOWN
+from trailcam_edge.events import NOTHING, UNKNOWN
 from trailcam_edge.store.disk.keeping import RARE_COUNT, RARE_FRACTION
 from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.records import EventRecord
@@ -44,7 +44,7 @@ QUEUES: Mapping[str, Queue] = {
     "unsure": Queue(
         "Unsure",
         "The least confident answers first: most can be learned from these.",
-        f"{_PICTURED} AND label NOT IN ('{UNKNOWN}', '{BLANK}') AND {tables.UNREVIEWED}",
+        f"{_PICTURED} AND label NOT IN ('{UNKNOWN}', '{NOTHING}') AND {tables.UNREVIEWED}",
         ("confidence", "event_id"),
         False,
     ),

@@ -7,7 +7,7 @@ of them at any time. Pictures of what got no label come after them: they are not
 from collections.abc import Mapping, Sequence
 
 from trailcam_core.files.names import counted
-from trailcam_edge.events import BLANK, UNKNOWN
+from trailcam_edge.events import NOTHING, UNKNOWN
 from trailcam_edge.live.pages.markup import Child, Html, tag
 from trailcam_edge.live.pages.review import Step, Visitor, answer_forms
 from trailcam_edge.live.pages.tiles import day_and_time, facts, marks
@@ -85,5 +85,5 @@ def sample_panel(sample: SampleRecord, labels: Sequence[str], step: Step, visito
         ("label:person", "People: delete the picture", "p", None),
         ("deleted", "Delete, with its picture", "d", None),
     )
-    names = [label for label in labels if label not in (UNKNOWN, BLANK)]
+    names = [label for label in labels if label not in (UNKNOWN, NOTHING)]
     return answer_forms(sample.sample_id, first, names, others, labels, step, visitor)
