@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Literal
 
 from trailcam_core.datasets.class_folders import is_system_name
@@ -32,7 +32,7 @@ class MediaFile:
 
 def media_kind(name: str) -> MediaKind | None:
     """Return what a file of this name is expected to be, None if it is neither photograph nor clip."""
-    suffix = PurePath(name).suffix.lower()
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a million names stay texts
     if suffix in PHOTOGRAPH_SUFFIXES:
         return "photograph"
     return "clip" if suffix in CLIP_SUFFIXES else None

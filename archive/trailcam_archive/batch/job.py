@@ -24,7 +24,7 @@ from trailcam_archive.batch.tasks import ROWS_VERSION, AnalysisSettings, Task
 from trailcam_archive.rows.columns import UNCHANGED_TIMES, TimeRule
 from trailcam_archive.rows.megadetector import read_detections
 from trailcam_archive.rows.output import OutputFacts, check_output, write_output
-from trailcam_archive.rows.record import PictureRecord, failed
+from trailcam_archive.rows.record import failed, record_to_json
 from trailcam_archive.rows.summary import Summary
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
@@ -168,7 +168,7 @@ class _Run:
                 if self._passed % 500 == 0:  # not to slow down a million of them
                     self._show(self._passed)
             elif found.problem is not None:
-                self._add(found, identity, failed(found.problem))
+                self._add(found, identity, record_to_json(failed(found.problem)))
             else:
                 yield found, identity
 
@@ -203,13 +203,13 @@ class _Run:
             boxes = self._journal.boxes_of(found.relative)
             if boxes is None:
                 problem = f"{found.relative}: {self._job.boxes.name} has no entry for this picture."
-                self._add(found, identity, failed(problem))
+                self._add(found, identity, record_to_json(failed(problem)))
                 return
         task = Task(found.reference, found.kind, boxes)
         self._in_work[id(task)] = task, found, identity
         pool.submit(task)
 
-    def _add(self, found: Found, identity: tuple[int, int], record: PictureRecord) -> None:
+    def _add(self, found: Found, identity: tuple[int, int], record: str) -> None:
         self._journal.add(found, identity, record)
         self._report.classified += 1
         self._show(self._passed + self._report.classified)

@@ -17,7 +17,7 @@ from pathlib import Path
 from trailcam_archive.batch.listing import Found
 from trailcam_archive.rows.columns import FileRecord
 from trailcam_archive.rows.megadetector import DetectedPicture
-from trailcam_archive.rows.record import Detection, PictureRecord, record_from_json, record_to_json
+from trailcam_archive.rows.record import Detection, record_from_json, states_error
 from trailcam_core.errors import DataError, DeviceError
 
 _log = logging.getLogger(__name__)
@@ -125,15 +125,15 @@ class Journal:
             ).fetchone()
         return row is not None and tuple(row) == identity
 
-    def add(self, found: Found, identity: tuple[int, int], record: PictureRecord) -> None:
-        """Add the record of a file; it is on the disk after the next commit, at most 16 rows or a second later."""
+    def add(self, found: Found, identity: tuple[int, int], record: str) -> None:
+        """Add the record of a file, as JSON; the next commit puts it on the disk, at most 16 rows or a second later."""
         with self._explained():
             if not self._uncommitted:
                 self._database.execute("BEGIN")
                 self._commit_due_s = time.monotonic() + _COMMIT_S
             self._database.execute(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
-                (*_key(found), *identity, record.error is not None, record_to_json(record)),
+                (*_key(found), *identity, states_error(record), record),
             )
         self._uncommitted += 1
         self.commit_if_due()

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from trailcam_archive.batch.pool import WorkerPool
 from trailcam_archive.batch.tasks import ROWS_VERSION, AnalysisSettings, Task
-from trailcam_archive.rows.record import record_to_json
 
 _WAIT_S = 1.0
 
@@ -36,7 +35,7 @@ class ArchiveActor:
         return ROWS_VERSION
 
     def analyse(self, tasks: list[str]) -> list[str]:
-        """Return the records of tasks, both as JSON, in their order; Ray takes longer to pickle objects.
+        """Return the records of tasks, both as JSON, in their order; no process on the way reads a record.
 
         Raises:
             DeviceError: the worker process cannot run.
@@ -48,7 +47,7 @@ class ArchiveActor:
             while position < len(todo) and self._pool.wanted():
                 self._pool.submit(todo[position])
                 position += 1
-            records.update((id(task), record_to_json(record)) for task, record in self._pool.wait(_WAIT_S))
+            records.update((id(task), record) for task, record in self._pool.wait(_WAIT_S))
         return [records[id(task)] for task in todo]
 
     def end(self) -> None:

@@ -17,13 +17,16 @@ from trailcam_archive.batch.pool import Result
 from trailcam_archive.batch.references import shown
 from trailcam_archive.batch.tasks import ROWS_VERSION, AnalysisSettings, Task
 from trailcam_archive.cluster.ray_actor import ArchiveActor
-from trailcam_archive.rows.record import failed, record_from_json
+from trailcam_archive.rows.record import failed, record_to_json
 from trailcam_core.errors import DeviceError
 from trailcam_core.errors.install_command import install_command
 from trailcam_core.network.secrets import mask_address
 
 _log = logging.getLogger(__name__)
-_CHUNK = 4  # files of one call
+# Files of one call, which costs 1 to 3 ms of processor time in Ray. A driver that is killed loses the files in work, so
+# calls are short while that keeps them, and the rows that the journal has not committed, below 64.
+_LEAST_CHUNK, _MOST_CHUNK = 4, 8
+_FEW_IN_WORK = 48
 _AHEAD = 2  # calls per actor: the one in work, and the next
 _MOST_DEATHS = 3  # of actors: before the first is ready, and with the same file in work
 _CONNECT_S = 10.0
@@ -81,7 +84,12 @@ class RayPool:
 
     def wanted(self) -> int:
         """Return how many more tasks keep every actor busy."""
-        return max(0, _CHUNK * _AHEAD * max(1, len(self._actors)) - self.pending)
+        return max(0, self._chunk() * _AHEAD * max(1, len(self._actors)) - self.pending)
+
+    def _chunk(self) -> int:
+        """Return the number of files of one call."""
+        fitting = _FEW_IN_WORK // (_AHEAD * max(1, len(self._actors)))
+        return max(_LEAST_CHUNK, min(_MOST_CHUNK, fitting))
 
     def submit(self, task: Task) -> None:
         """Take a task; it is sent with the next call."""
@@ -142,12 +150,13 @@ class RayPool:
 
     def _send(self) -> None:
         """Fill the actors evenly: each gets a second call only when all have a first one."""
+        chunk = self._chunk()
         for calls in range(_AHEAD):
             for actor in self._actors:
                 if not self._waiting:
                     return
                 if actor.ready is None and len(actor.calls) == calls:
-                    tasks = [self._waiting.popleft() for _ in range(min(_CHUNK, len(self._waiting)))]
+                    tasks = [self._waiting.popleft() for _ in range(min(chunk, len(self._waiting)))]
                     actor.calls[actor.handle.analyse.remote([task.to_json() for task in tasks])] = tasks
 
     def _take(self, reference: Any) -> None:
@@ -163,7 +172,7 @@ class RayPool:
             self._lose(actor, error)
             return
         if reference in actor.calls:
-            self._finished += zip(actor.calls.pop(reference), map(record_from_json, answer), strict=True)
+            self._finished += zip(actor.calls.pop(reference), answer, strict=True)
             return
         if answer != ROWS_VERSION:
             raise DeviceError(
@@ -187,7 +196,7 @@ class RayPool:
             self._deaths[id(task)] += 1
             if self._deaths[id(task)] >= _MOST_DEATHS:
                 message = f"{shown(task.reference)}: {_MOST_DEATHS} workers were lost with this file."
-                self._finished.append((task, failed(message)))
+                self._finished.append((task, record_to_json(failed(message))))
             else:
                 self._waiting.appendleft(task)
         self._resize_due_s = 0.0

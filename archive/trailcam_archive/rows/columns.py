@@ -82,14 +82,13 @@ class FileRecord:
 
 def rows_of(file: FileRecord, model: ModelFacts, times: TimeRule = UNCHANGED_TIMES) -> Iterator[Row]:
     """Yield the rows of one file: one per answer, or one with the error."""
-    path = PurePosixPath(file.relative)
-    parent = "" if str(path.parent) == "." else str(path.parent)
+    parent, _, name = file.relative.rpartition("/")
     common: Row = dict.fromkeys(COLUMNS)
     common |= {
-        "File": printable(path.name),
+        "File": printable(name),
         "RelativePath": printable(parent),
         "Folder": printable(file.folder),
-        "Station": printable(station_of(file.folder, path)),
+        "Station": printable(station_of(file.folder, file.relative)),
         "Model": printable(model.name),
         "Error": printable(file.record.error or file.record.note or "") or None,
     }
@@ -100,9 +99,10 @@ def rows_of(file: FileRecord, model: ModelFacts, times: TimeRule = UNCHANGED_TIM
         yield common | _answer_cells(answer, model)
 
 
-def station_of(folder: str, path: PurePosixPath) -> str:
+def station_of(folder: str, relative: str) -> str:
     """Return the station of a picture: its first folder below the source, or the name of the source itself."""
-    return path.parts[0] if len(path.parts) > 1 else PurePosixPath(folder).name
+    first, slash, _ = relative.partition("/")
+    return first if slash else PurePosixPath(folder).name
 
 
 def _answer_cells(answer: Answer, model: ModelFacts) -> Row:

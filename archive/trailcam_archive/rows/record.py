@@ -83,6 +83,11 @@ def record_to_json(record: PictureRecord) -> str:
     return _ENCODER.encode(record)
 
 
+def states_error(text: str) -> bool:
+    """Return whether a text of ``record_to_json`` holds an error; only the key looks like this there."""
+    return '"error":' in text
+
+
 def record_from_json(text: str) -> PictureRecord:
     """Read what ``record_to_json`` wrote.
 

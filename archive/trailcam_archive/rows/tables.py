@@ -19,9 +19,9 @@ def write_csv(file: BinaryIO, rows: Iterable[Row]) -> None:
     Numbers have a point, and no cell is quoted without need.
     """
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _csv_cell(cell) for name, cell in row.items()} for row in rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_csv_cell(row[name]) for name in COLUMNS] for row in rows)
     text.detach()
 
 

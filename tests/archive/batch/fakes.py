@@ -5,7 +5,7 @@ from pathlib import Path
 
 from trailcam_archive.batch.pool import Result
 from trailcam_archive.batch.tasks import Task
-from trailcam_archive.rows.record import Answer, PictureRecord
+from trailcam_archive.rows.record import Answer, PictureRecord, record_to_json
 
 
 class FakePool:
@@ -33,7 +33,8 @@ class FakePool:
     def answer(self, task: Task) -> Result:
         boxes = task.detections or (None,)
         name = Path(task.reference).stem
-        return task, PictureRecord(tuple(Answer(name, 0.9, "label", 3.0, detection=box) for box in boxes))
+        answers = tuple(Answer(name, 0.9, "label", 3.0, detection=box) for box in boxes)
+        return task, record_to_json(PictureRecord(answers))
 
     def close(self) -> None:
         self.closed = True

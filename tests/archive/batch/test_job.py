@@ -15,7 +15,7 @@ from trailcam_archive.batch.listing import Found, Shard
 from trailcam_archive.batch.pool import Result
 from trailcam_archive.batch.tasks import AnalysisSettings
 from trailcam_archive.rows import output
-from trailcam_archive.rows.record import failed
+from trailcam_archive.rows.record import failed, record_to_json
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import DataError, DeviceError, SourceError
 from trailcam_core.jobs.progress import silent
@@ -170,7 +170,7 @@ def test_a_full_disk_in_the_middle_loses_at_most_16_rows(job: Job, tmp_path: Pat
 
     def add_all() -> None:
         for item in found:
-            journal.add(item, (1, 1), failed("x" * 500))
+            journal.add(item, (1, 1), record_to_json(failed("x" * 500)))
             added.append(item)
 
     with pytest.raises(DeviceError, match=r"disk is full.*goes on"):

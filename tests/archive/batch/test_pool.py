@@ -9,8 +9,9 @@ import pytest
 
 from trailcam_archive.batch import pool as pool_module
 from trailcam_archive.batch.model_choice import ModelChoice
-from trailcam_archive.batch.pool import Result, WorkerPool
+from trailcam_archive.batch.pool import WorkerPool
 from trailcam_archive.batch.tasks import AnalysisSettings, Task
+from trailcam_archive.rows.record import PictureRecord, record_from_json
 from trailcam_core.errors import DeviceError
 
 # A worker whose decoder aborts, hangs or ends at pictures of these names.
@@ -28,14 +29,14 @@ worker.main()
 """
 
 
-def collect(pool: WorkerPool, tasks: list[Task]) -> dict[str, Result]:
-    found: dict[str, Result] = {}
+def collect(pool: WorkerPool, tasks: list[Task]) -> dict[str, PictureRecord]:
+    found: dict[str, PictureRecord] = {}
     todo = list(tasks)
     deadline_s = time.monotonic() + 120
     while len(found) < len(tasks) and time.monotonic() < deadline_s:
         while todo and pool.wanted():
             pool.submit(todo.pop(0))
-        found |= {Path(task.reference).name: (task, record) for task, record in pool.wait(0.5)}
+        found |= {Path(task.reference).name: record_from_json(record) for task, record in pool.wait(0.5)}
     assert pool.pending == 0
     return found
 
@@ -61,11 +62,11 @@ def test_files_that_kill_their_worker_cost_themselves(folder: Path, monkeypatch:
         found = collect(pool, [Task(str(path), "photograph") for path in sorted(folder.iterdir())])
     finally:
         pool.close()
-    assert all(found[f"{name}.png"][1].answers for name in "abcd")
-    assert "abort (SIGABRT)" in (found["abort.png"][1].error or "")
-    assert "exit code 3" in (found["exit.png"][1].error or "")
-    assert "hang for" in (found["hang.png"][1].error or "")
-    assert "cannot be read as a picture" in (found["e.png"][1].error or "")
+    assert all(found[f"{name}.png"].answers for name in "abcd")
+    assert "abort (SIGABRT)" in (found["abort.png"].error or "")
+    assert "exit code 3" in (found["exit.png"].error or "")
+    assert "hang for" in (found["hang.png"].error or "")
+    assert "cannot be read as a picture" in (found["e.png"].error or "")
 
 
 def test_a_model_that_does_not_open_is_an_error(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from trailcam_archive.batch.pool import Result
 from trailcam_archive.batch.tasks import ROWS_VERSION, AnalysisSettings, Task
 from trailcam_archive.cluster import ray_pool
 from trailcam_archive.cluster.ray_pool import RayPool
-from trailcam_archive.rows.record import Answer, PictureRecord, record_to_json
+from trailcam_archive.rows.record import Answer, PictureRecord, record_from_json, record_to_json
 from trailcam_core.errors import DeviceError
 
 RECORD = PictureRecord((Answer("fox", 0.9, "label", 3.0),))
@@ -95,7 +96,7 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     return fake
 
 
-def run_all(pool: RayPool, tasks: list[Task]) -> list[tuple[Task, PictureRecord]]:
+def run_all(pool: RayPool, tasks: list[Task]) -> list[Result]:
     todo, found = list(tasks), []
     for _ in range(200):
         while todo and pool.wanted():
@@ -115,12 +116,13 @@ def test_every_task_is_answered_once(ray: FakeRay) -> None:
     todo = tasks(37)
     found = run_all(RayPool(AnalysisSettings(), "auto"), todo)
     assert sorted(id(task) for task, _ in found) == sorted(id(task) for task in todo)
-    assert all(record == RECORD for _, record in found)
+    assert all(record == TEXT for _, record in found)
     assert (ray.started, ray.ended) == (2, True)
 
 
-def test_no_more_than_64_tasks_are_with_few_actors(ray: FakeRay) -> None:
-    assert RayPool(AnalysisSettings(), "auto", count=8).wanted() == 64
+@pytest.mark.parametrize(("actors", "in_work"), [(1, 16), (3, 48), (6, 48), (20, 160)])
+def test_few_actors_have_few_files_in_work(actors: int, in_work: int, ray: FakeRay) -> None:
+    assert RayPool(AnalysisSettings(), "auto", count=actors).wanted() == in_work
 
 
 def test_tasks_of_a_lost_actor_go_to_others(ray: FakeRay) -> None:
@@ -136,7 +138,7 @@ def test_tasks_of_a_lost_actor_go_to_others(ray: FakeRay) -> None:
     todo = tasks(40)
     found = run_all(RayPool(AnalysisSettings(), "auto"), todo)
     assert sorted(id(task) for task, _ in found) == sorted(id(task) for task in todo)
-    assert all(record == RECORD for _, record in found)
+    assert all(record == TEXT for _, record in found)
     assert ray.started == 4
 
 
@@ -148,7 +150,7 @@ def test_a_file_with_which_actors_are_lost_again_and_again_is_given_up(ray: Fake
 
     ray.analyse = lose_one
     found = run_all(RayPool(AnalysisSettings(), "auto"), tasks(8))
-    errors = {task.reference: record.error for task, record in found if record.error}
+    errors = {task.reference: record_from_json(record).error for task, record in found if record != TEXT}
     assert "3 workers were lost" in (errors["/card/3.jpg"] or "")
     assert len(found) == 8
 

@@ -1,13 +1,14 @@
 """Measure ``trailcam classify --out`` beside a hand-written loop and a loop over the Python interface.
 
-    python -m trailcam_project.experiments.archive_speed PICTURE [--seconds 20] [--rounds 3] [--wall]
+    python -m trailcam_project.experiments.archive_speed PICTURE [--seconds 20] [--rounds 3] [--wall] [--sizes 0.1 2]
     python -m trailcam_project.experiments.archive_speed PICTURE --memory 100000
     python -m trailcam_project.experiments.archive_speed PICTURE --memory 1000000 --stub
 
 Pictures of 0.1, 2 and 12 megapixels are made of PICTURE. The figure is pictures per second of processor time, over all
 processes, without their start: so it holds on a machine that has other work. ``--wall`` adds the figure by the clock,
-for an idle machine. The floor decodes with OpenCV, resizes with its area filter and invokes LiteRT, in one thread;
-"2 floors" are two such processes at once, which is what two cores of this machine give.
+for an idle machine. Below each row are its ratios to the floor. The floor decodes with OpenCV, resizes with its area
+filter and invokes LiteRT, in one thread; "2 floors" are two such processes at once, which is what two cores of this
+machine give.
 """
 
 import argparse
@@ -35,7 +36,7 @@ from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
 from trailcam_core.jobs.progress import silent
 
 # Width and height, and the pictures that the floor is likely to do in a second.
-_SIZES_PX = {"0.1 MP": ((365, 274), 60), "2 MP": ((1_800, 1_100), 25), "12 MP": ((4_000, 3_000), 7)}
+_SIZES_PX = {"0.1": ((365, 274), 60), "2": ((1_800, 1_100), 25), "12": ((4_000, 3_000), 7)}
 _MODULE = "trailcam_project.experiments.archive_speed"
 
 
@@ -162,19 +163,26 @@ def _rates(path: Path, count: int, rounds: int) -> dict[str, tuple[float, float]
     }
 
 
-def compare(picture: Path, seconds: float, wall: bool, rounds: int) -> None:
+def _print_row(name: str, rates: list[float]) -> None:
+    """Print rates, and below them what they are of the first one."""
+    print(f"{name:>8} " + " ".join(f"{rate:8.1f}" for rate in rates))
+    print(f"{'ratio':>8} " + " ".join(f"{rate / rates[0]:8.2f}" for rate in rates), flush=True)
+
+
+def compare(picture: Path, seconds: float, wall: bool, rounds: int, sizes: list[str]) -> None:
     """Print a table of rates for each size."""
     source: Any = cv2.imread(str(picture))
     heads = " ".join(f"{name:>8}" for name in _LOOPS)
     print(f"{'':>8} {heads}  pictures per second of processor time")
     with tempfile.TemporaryDirectory() as folder:
-        for name, (size, likely_hz) in _SIZES_PX.items():
-            path = Path(folder) / f"{name.replace(' ', '')}.jpg"
+        for name in sizes:
+            size, likely_hz = _SIZES_PX[name]
+            path = Path(folder) / f"{name}.jpg"
             cv2.imwrite(str(path), cv2.resize(source, size))
             found = _rates(path, max(16, int(seconds * likely_hz)), rounds)
-            print(f"{name:>8} " + " ".join(f"{cpu:8.1f}" for cpu, _ in found.values()), flush=True)
+            _print_row(f"{name} MP", [cpu for cpu, _ in found.values()])
             if wall:
-                print(f"{'clock':>8} " + " ".join(f"{clock:8.1f}" for _, clock in found.values()), flush=True)
+                _print_row("clock", [clock for _, clock in found.values()])
 
 
 def memory(picture: Path, count: int, stub: bool) -> None:
@@ -199,6 +207,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="processor time of the floor per size")
     parser.add_argument("--rounds", type=int, default=1, help="of all loops in turn; the shortest times count")
     parser.add_argument("--wall", action="store_true")
+    parser.add_argument("--sizes", nargs="+", choices=_SIZES_PX, default=list(_SIZES_PX), help="in megapixels")
     parser.add_argument("--memory", type=int, metavar="PATHS")
     parser.add_argument("--stub", action="store_true", help="with --memory: workers without a model")
     parser.add_argument("--run", nargs="+", help=argparse.SUPPRESS)
@@ -216,7 +225,7 @@ def main() -> None:
     elif arguments.memory:
         memory(arguments.picture, arguments.memory, arguments.stub)
     else:
-        compare(arguments.picture, arguments.seconds, arguments.wall, arguments.rounds)
+        compare(arguments.picture, arguments.seconds, arguments.wall, arguments.rounds, arguments.sizes)
 
 
 if __name__ == "__main__":
