@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from trailcam_archive.card.photographs import stored_picture
 from trailcam_archive.card.settings import CardSettings
 from trailcam_archive.card.sightings import Sighting, outcome
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
 from trailcam_core.images.resize import Image
-from trailcam_edge.events import UNKNOWN, Visit
+from trailcam_edge.events import UNKNOWN, KeptPicture, Visit
 from trailcam_edge.events.clock import RecordingClock
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.recognition.loop import watch
@@ -126,9 +128,15 @@ def _of_visit(visit: Visit, name: str) -> Sighting:
         source=name,
         latency_ms=visit.latency_ms,
         clip_frames=visit.frames,
-        picture=None if visit.best_frame is None else stored_picture(visit.best_frame),
+        picture=_stored(visit.best_frame),
         box=visit.box,
     )
+
+
+def _stored(picture: Image | KeptPicture | None) -> Image | None:
+    if picture is None:
+        return None
+    return stored_picture(picture if isinstance(picture, np.ndarray) else picture.image())
 
 
 def _nothing_named(seen: _Seen, name: str, classifier: Classifier, settings: CardSettings) -> Sighting:

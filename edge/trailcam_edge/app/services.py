@@ -16,7 +16,7 @@ from trailcam_edge.app.reports import DeviceReports
 from trailcam_edge.app.sinks import SinkParts, open_sinks
 from trailcam_edge.clips.service import Clips
 from trailcam_edge.config.camera_toml import Config
-from trailcam_edge.events import UNKNOWN, BlindTime, Moment, SuppressedVisit, Visit, VisitChange
+from trailcam_edge.events import BLANK, UNKNOWN, BlindTime, Moment, SuppressedVisit, Visit, VisitChange
 from trailcam_edge.events.clock import Clock, SystemClock
 from trailcam_edge.live.access import Access, new_token, parse_address
 from trailcam_edge.live.server import LiveServer, serve_live
@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 _HEARTBEAT_S = 1.0  # interval of the heartbeat to the recorder and the service manager
 _SINKS_END_S = 6.0  # for all sinks together; a service manager waits 30 s
 _MAX_LOADED = 5_000  # stored visits that the page counts after a start
+_LOADED_AT_ONCE = 200
 
 
 class DeviceServices:
@@ -69,6 +70,7 @@ class DeviceServices:
         self._frames_of_bundle = 0
         self._heartbeat_s = float("-inf")
         self._workers: list[SinkWorker] = []
+        self._expecting: list[tuple[Callable[[str], bool], SinkWorker]] = []
         self._recorder: Recorder | None = None
         self._server: LiveServer | None = None
         self._collector: Collector | None = None
@@ -89,6 +91,8 @@ class DeviceServices:
                     self._recorder.subscribe(worker.wake)
                     if opened.subscribe is not None:
                         opened.subscribe(worker.wake)
+                    if opened.expect is not None:
+                        self._expecting.append((opened.expect, worker))
             if config.live is not None:
                 self._server = self._serve(config.live)
             undo.pop_all()
@@ -162,6 +166,7 @@ class DeviceServices:
         if self._clips is not None:
             self._clips.frame(result.outcome, result.frame.timestamp_s)
         self._reports.add_frame(result, bundle)
+        self._expect(result.outcome)
         if self._collector is not None:
             self._collector.see(result, bundle)
         if self._server is not None:
@@ -173,6 +178,13 @@ class DeviceServices:
                 self._heartbeat()
             state = "outside the hours of [schedule]" if result.paused else f"{result.rate_hz:.1f} frames/s"
             self._notifier.frame(f"{state}, {bundle}")
+
+    def _expect(self, outcome: str | None) -> None:
+        """Let sinks get ready while the votes are counted: the first message is then not late."""
+        if outcome not in (None, UNKNOWN, BLANK):
+            for expect, worker in self._expecting:
+                if expect(str(outcome)):
+                    worker.wake()
 
     def _heartbeat(self) -> None:
         moment = self._clock.moment(self._frame_s)
@@ -207,8 +219,11 @@ class DeviceServices:
     def _load_counts(self, store: EventStore) -> None:
         """Count the stored visits for the page: a convenience, whose failure must not end the camera."""
         try:
-            first = max(0, store.last_event_id() - _MAX_LOADED)
-            self._reports.counts.load(store.events_after(first, _MAX_LOADED))
+            last = store.last_event_id()
+            at = max(0, last - _MAX_LOADED)
+            while at < last and (events := store.events_after(at, _LOADED_AT_ONCE)):
+                self._reports.counts.load(events)
+                at = events[-1].event_id
         except Exception as error:  # of any kind: the row may be damaged
             _log.warning("The live page starts without the stored visits (%s: %s).", type(error).__name__, error)
 

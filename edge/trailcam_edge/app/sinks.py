@@ -30,13 +30,15 @@ from trailcam_edge.store.queue.live_queue import LiveQueue
 class OpenedSink:
     """A sink, the kinds of events that it takes, and what its worker calls now and then.
 
-    ``subscribe`` takes the function that wakes the worker.
+    ``subscribe`` takes the function that wakes the worker. ``expect`` is called with the label of a frame; if it
+    returns True, the worker is to be woken.
     """
 
     sink: Sink
     kinds: tuple[str, ...]
     refresh: Callable[[], None] | None = None
     subscribe: Callable[[Callable[[], None]], None] | None = None
+    expect: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def open_sinks(config: Config, parts: SinkParts) -> list[OpenedSink]:
         opened.append(OpenedSink(hook, sinks.webhook.events))
     for name, settings in config.notify.items():
         notify = NotifySink(name, settings, _open_sender(name, settings), folder)
-        opened.append(OpenedSink(notify, (settings.only_when,), notify.refresh))
+        opened.append(OpenedSink(notify, (settings.only_when,), notify.refresh, expect=notify.expect))
     for name, action in config.actions.items():
         opened.append(OpenedSink(ActionSink(name, action, config.visits.cool_down_s), (action.only_when,)))
     opened += [OpenedSink(sink, (CLOSED,)) for sink in open_plugins(sinks.plugin, folder)]

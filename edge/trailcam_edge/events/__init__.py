@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from trailcam_core.images.boxes import Box
@@ -19,6 +19,7 @@ __all__ = [
     "UPDATED",
     "BlindTime",
     "Clip",
+    "KeptPicture",
     "Moment",
     "PictureSample",
     "SuppressedVisit",
@@ -38,6 +39,13 @@ PERSON_LABELS = ("person", "human", "people")  # the same for people
 OPENED, UPDATED, CLOSED = "opened", "updated", "closed"  # the events of one visit
 RECORDING_BOOT = "recording-"  # first characters of the ``boot_id`` of moments in a recording of unknown time
 DATED_BOOT = "dated-"  # the same, in recordings that state when they were made
+
+
+class KeptPicture(Protocol):
+    """A picture in memory, in a form that is smaller than RGB."""
+
+    def image(self) -> "Image":
+        """Return it as (H, W, 3) uint8 RGB; the array is the caller's."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +68,11 @@ class Visit:
 
     ``label`` is a label of the model or an outcome: ``unknown``, ``nothing``, ``person``. ``started`` and ``ended`` are
     the first and last of its ``frames``; ``votes`` of these were far enough apart to count. ``confidence`` (0..1,
-    calibrated) is that of ``best_frame``, (H, W, 3) uint8 RGB and owned by the visit, or None if no picture is kept.
-    ``bundle`` names the model, ``latency_ms`` is the mean time from a frame to its answer. ``box`` is the place of the
-    animal in ``best_frame``, None if frames were classified as a whole. ``station`` is the deployment, and ``source``
-    the file of the picture below its card; both None for what this machine's camera saw. ``picture_offset_s`` is the
-    time from the start of the visit to its picture, None if it is unknown.
+    calibrated) is that of ``best_frame``, (H, W, 3) uint8 RGB or a picture that gives it, owned by the visit, or None
+    if no picture is kept. ``bundle`` names the model, ``latency_ms`` is the mean time from a frame to its answer.
+    ``box`` is the place of the animal in ``best_frame``, None if frames were classified as a whole. ``station`` is the
+    deployment, and ``source`` the file of the picture below its card; both None for what this machine's camera saw.
+    ``picture_offset_s`` is the time from the start of the visit to its picture, None if it is unknown.
     """
 
     visit_id: str
@@ -74,7 +82,7 @@ class Visit:
     confidence: float
     votes: int
     frames: int
-    best_frame: "Image | None" = field(repr=False, compare=False)
+    best_frame: "Image | KeptPicture | None" = field(repr=False, compare=False)
     bundle: str
     latency_ms: float
     box: "Box | None" = None

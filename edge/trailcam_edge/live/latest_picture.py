@@ -1,7 +1,7 @@
 """Hand the latest frame and its result from the live loop to the viewers' threads.
 
-The loop hands over a reference and continues. A picture is shrunk and encoded by the thread of the first viewer that
-requests it, once for all viewers; without viewers nothing is kept and nothing is encoded.
+While someone looks, the loop shrinks the frame, which costs less than converting it whole, and continues. A picture is
+encoded by the thread of the first viewer that requests it, once for all viewers; without viewers nothing is kept.
 """
 
 import threading
@@ -86,7 +86,7 @@ class LiveView:
             result.only,
         )
         wanted = now_s < self._requested_s + _INTEREST_S
-        image = (summary, result.frame.image) if wanted else None
+        image = (summary, result.frame.pixels.small(_MAX_SIDE_PX)) if wanted else None
         with self._changed:
             self._frames += 1
             self._summary, self._image = summary, image

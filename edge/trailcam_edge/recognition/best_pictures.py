@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from trailcam_core.images.resize import Image
-from trailcam_edge.events import PERSON
+from trailcam_edge.events import PERSON, KeptPicture
 from trailcam_edge.recognition.visits import Track
 from trailcam_edge.sources import Frame
 
@@ -12,15 +11,15 @@ class BestPictures:
     """Pictures by the number of their track."""
 
     def __init__(self) -> None:
-        self._pictures: dict[int, Image] = {}
+        self._pictures: dict[int, KeptPicture] = {}
 
     def keep(self, frame: Frame, tracks: Sequence[Track], keep_persons: bool) -> None:
         """Keep the picture of this frame for each track whose best frame it is; drop those of ended tracks."""
         self.drop_ended(tracks)
-        picture: Image | None = None
+        picture: KeptPicture | None = None
         for track in tracks:
             if track.best.sequence == frame.sequence and (keep_persons or track.label != PERSON):
-                picture = frame.picture() if picture is None else picture
+                picture = frame.kept_picture() if picture is None else picture
                 self._pictures[track.number] = picture
 
     def drop_ended(self, tracks: Sequence[Track]) -> None:
@@ -29,6 +28,6 @@ class BestPictures:
             numbers = {track.number for track in tracks}
             self._pictures = {number: picture for number, picture in self._pictures.items() if number in numbers}
 
-    def of(self, track: Track) -> Image | None:
-        """Return the picture of a track, (H, W, 3) uint8 RGB, or None."""
+    def of(self, track: Track) -> KeptPicture | None:
+        """Return the picture of a track, or None."""
         return self._pictures.get(track.number)

@@ -58,6 +58,10 @@ class Frame:
         """Return a rectangle of ``picture``, converting no more than that; it outlives ``give_back``."""
         return (self.large_pixels or self.pixels).part(part)
 
+    def kept_picture(self) -> Pixels:
+        """Return ``picture`` in half its memory where possible; it outlives ``give_back``."""
+        return (self.large_pixels or self.pixels).keep()
+
     def picture(self) -> Image:
         """Return the largest image of this moment, (H, W, 3) uint8 RGB, upright; it outlives ``give_back``."""
         return self.image if self.large_pixels is None else self.large_pixels.image()

@@ -41,22 +41,21 @@ class BufferPool:
     """Arrays that frames return and that the next frames are read into.
 
     Without a pool the allocator would fetch the memory of each image from the kernel, page by page. At most three are
-    in use: one being read, one waiting, one being classified.
+    in use: one being read, one waiting, one being classified. So one that is free is enough, and a third array that a
+    delay has needed is freed afterwards.
     """
 
     def __init__(self) -> None:
-        self._free: list[npt.NDArray[np.uint8]] = []
+        self._free: npt.NDArray[np.uint8] | None = None
         self._lock = threading.Lock()
 
     def take(self) -> npt.NDArray[np.uint8] | None:
-        """Return a free array, or None if there is none."""
+        """Return the free array, or None if there is none."""
         with self._lock:
-            return self._free.pop() if self._free else None
+            taken, self._free = self._free, None
+            return taken
 
     def give_back(self, array: npt.NDArray[np.uint8]) -> None:
-        """Return an array to the pool; surplus ones, and those of a former size, are dropped."""
+        """Return an array to the pool, in place of the one that is free."""
         with self._lock:
-            if self._free and self._free[0].shape != array.shape:
-                self._free.clear()
-            if len(self._free) < 3:
-                self._free.append(array)
+            self._free = array

@@ -69,8 +69,15 @@ class CaptureSource:
         backlog = _Backlog(self._capture.get(cv2.CAP_PROP_FPS)) if self._skip_backlog else None
         while True:
             asked_s = time.monotonic()
-            taken, decoded = self._capture.read(pool.take())
+            taken = self._capture.grab()  # waits; the array of the frame before comes back meanwhile
             arrived_s = time.monotonic()
+            if taken and backlog is not None and backlog.holds(asked_s, arrived_s):
+                arrived += 1
+                continue
+            decoded: Any = None
+            if taken:
+                backlog = None
+                taken, decoded = self._capture.retrieve(pool.take())
             if not taken and arrived == 1 and self._skip_backlog:
                 raise SourceError(
                     f"{self._name}: delivered one image and ended, so it is the address of single images, not of a "
@@ -82,11 +89,6 @@ class CaptureSource:
                     "network is down."
                 )
             arrived += 1
-            if backlog is not None:
-                if backlog.holds(asked_s, arrived_s):
-                    pool.give_back(decoded)
-                    continue
-                backlog = None
             pixels = PackedPixels(decoded, "BGR", self._orientation)
             name = f"{self._name} #{sequence}"
             yield Frame(pixels, arrived_s, sequence, name, give_back=partial(pool.give_back, decoded))

@@ -257,6 +257,14 @@ class _MappedPixels:
         with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
             return _own(self.stream.pixels(mapped.array).part(part), mapped.array)
 
+    def small(self, side_px: int) -> Image:
+        with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
+            return _own(self.stream.pixels(mapped.array).small(side_px), mapped.array)
+
+    def keep(self) -> Pixels:
+        with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
+            return self.stream.pixels(mapped.array).keep()
+
 
 def _own(image: Image, lent: Any) -> Image:
     """Copy an image that still is the camera's memory, which is the case only for RGB without conversion."""

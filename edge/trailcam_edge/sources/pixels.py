@@ -6,7 +6,7 @@
 Pixels are converted on first use, so a frame that is never used costs nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
@@ -25,6 +25,12 @@ PACKED_ORDERS = {
     "BGR": (3, cv2.COLOR_BGR2RGB, cv2.COLOR_BGR2GRAY),
     "RGBX": (4, cv2.COLOR_RGBA2RGB, cv2.COLOR_RGBA2GRAY),
     "BGRX": (4, cv2.COLOR_BGRA2RGB, cv2.COLOR_BGRA2GRAY),
+}
+_TO_PLANES = {
+    "RGB": cv2.COLOR_RGB2YUV_I420,
+    "BGR": cv2.COLOR_BGR2YUV_I420,
+    "RGBX": cv2.COLOR_RGBA2YUV_I420,
+    "BGRX": cv2.COLOR_BGRA2YUV_I420,
 }
 PLANAR_LAYOUTS = {
     "I420": cv2.COLOR_YUV2RGB_I420,
@@ -53,6 +59,15 @@ class Pixels(Protocol):
 
     def part(self, part: Crop) -> Image:
         """Return a rectangle of ``image``, converting no more than that, sharing no memory with a camera."""
+
+    def small(self, side_px: int) -> Image:
+        """Return ``image`` with its longer side shrunk to at most ``side_px``, sharing no memory with a camera."""
+
+    def keep(self) -> "Pixels":
+        """Return pixels that share no memory with a camera, YUV 4:2:0 where possible: half the memory of ``image``.
+
+        Every call of their ``image`` makes another array.
+        """
 
 
 @dataclass(frozen=True)
@@ -129,6 +144,22 @@ class PackedPixels:
         rgb = array if conversion is None else np.asarray(cv2.cvtColor(array, conversion), np.uint8)
         return self.orientation.upright(rgb)
 
+    def small(self, side_px: int) -> Image:
+        """Shrink first, then reorder the colours of what is left."""
+        region = self.orientation.crop(self.array)
+        size = _small_size(region.shape[0], region.shape[1], side_px)
+        small = region.copy() if size is None else np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA))
+        return PackedPixels(np.asarray(small, np.uint8), self.order, replace(self.orientation, roi=None)).image()
+
+    def keep(self) -> Pixels:
+        """Convert the region to planes; one with an odd side cannot be."""
+        region, orientation = self.orientation.crop(self.array), replace(self.orientation, roi=None)
+        if region.shape[0] % 2 or region.shape[1] % 2:
+            image = PackedPixels(region, self.order).image()
+            return PackedPixels(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8), "BGR", orientation)
+        planes = np.asarray(cv2.cvtColor(region, _TO_PLANES[self.order]), np.uint8)
+        return PlanarPixels(planes, region.shape[1], "I420", orientation=orientation)
+
 
 @dataclass(frozen=True, eq=False)
 class PlanarPixels:
@@ -181,6 +212,30 @@ class PlanarPixels:
         rows, columns = slice(place.top - top, None), slice(place.left - left, None)
         return self.orientation.upright(whole[rows, columns][: place.height, : place.width])
 
+    def small(self, side_px: int) -> Image:
+        """Shrink every plane, then convert what is left."""
+        size = _small_size(self.height, self.width, side_px)
+        if size is None:
+            return self.image()
+        width, height = size[0] // 2 * 2, size[1] // 2 * 2
+        small = np.empty((height * 3 // 2, width), np.uint8)
+        cv2.resize(self.array[: self.height, : self.width], (width, height), small[:height], 0, 0, cv2.INTER_AREA)
+        chroma, stride = self.array[self.height :], self.array.shape[1]
+        half = (width // 2, height // 2)
+        if self.layout in ("I420", "YV12"):
+            planes = chroma.reshape(2, self.height // 2, stride // 2)[:, :, : self.width // 2]
+            into = small[height:].reshape(2, *half[::-1])
+            for plane, place in zip(planes, into, strict=True):
+                cv2.resize(plane, half, place, 0, 0, cv2.INTER_AREA)
+        else:
+            pairs = chroma.reshape(self.height // 2, stride // 2, 2)[:, : self.width // 2]
+            small[height:].reshape(*half[::-1], 2)[:] = cv2.resize(pairs, half, interpolation=cv2.INTER_AREA)
+        return PlanarPixels(small, width, self.layout, self.colour_space, self.orientation).image()
+
+    def keep(self) -> Pixels:
+        """Copy the planes."""
+        return replace(self, array=self.array.copy())
+
     def _cut(self, top: int, bottom: int, left: int, right: int) -> npt.NDArray[np.uint8]:
         """Return the planes of an even part, without padding, in the same layout."""
         height, width, stride = bottom - top, right - left, self.array.shape[1]
@@ -208,6 +263,12 @@ class PlanarPixels:
             first, second = second, first
         planes = [cv2.resize(half, (stride, height), interpolation=cv2.INTER_NEAREST) for half in (first, second)]
         return np.asarray(cv2.merge([self.array[:height], *planes]), np.uint8)
+
+
+def _small_size(height: int, width: int, side_px: int) -> tuple[int, int] | None:
+    """Return width and height with a longer side of at most ``side_px``, at least 2 each; None if they are small."""
+    factor = side_px / max(height, width)
+    return None if factor >= 1 else (max(2, round(width * factor)), max(2, round(height * factor)))
 
 
 def _shrunken(region: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

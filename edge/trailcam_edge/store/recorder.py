@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trailcam_core.errors import DeviceError
-from trailcam_edge.events import UPDATED, BlindTime, Clip, Moment, PictureSample, Visit, VisitChange
+from trailcam_edge.events import UPDATED, BlindTime, Clip, KeptPicture, Moment, PictureSample, Visit, VisitChange
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.store_errors import LOCKED, StoreCorruptError, StoreUnavailableError
 
@@ -25,7 +25,7 @@ _LOCKED_RETRY_S = 3.0
 
 @dataclass(frozen=True)
 class RecorderLimits:
-    """Limits of the memory queue, and intervals: a 1080p picture takes 6 MB, a visit without one 1 kB."""
+    """Limits of the memory queue, and intervals: a 1080p picture takes 3 to 6 MB, a visit without one 1 kB."""
 
     max_waiting: int = 10_000
     max_pictures: int = 4
@@ -289,7 +289,7 @@ class Recorder:
         _log.warning("Events are stored again; nothing was for a while: %s.", reason)
 
 
-def _picture_of(job: _Job) -> "Image | None":
+def _picture_of(job: _Job) -> "Image | KeptPicture | None":
     if isinstance(job, PictureSample):
         return job.picture
     visit = job.visit if isinstance(job, VisitChange) else job

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import socket
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,8 @@ from trailcam_edge.events import BlindTime, Moment, Visit
 from trailcam_edge.events.clock import SystemClock
 from trailcam_edge.live.settings import LiveSettings
 from trailcam_edge.recognition.frame_result import FrameResult
+from trailcam_edge.sinks.notify.apprise_client import AppriseClient
+from trailcam_edge.sinks.notify.settings import NotifySettings
 from trailcam_edge.sinks.settings import JsonLinesSettings, MqttSettings, SinksSettings, WebhookSettings
 from trailcam_edge.sources.frame import Frame
 from trailcam_edge.sources.pixels import PackedPixels
@@ -181,3 +184,19 @@ def test_a_broker_that_is_down_stops_nothing(tmp_path: Path) -> None:
         station.handle_event(visit("first"), "bundle 1")
     with open_reader(tmp_path) as reader:
         assert reader.last_event_id() == 1
+
+
+def test_a_frame_with_a_name_lets_a_notification_load_before_the_visit_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if importlib.util.find_spec("apprise") is None:
+        pytest.skip("needs Apprise, the extra notify")
+    loaded = threading.Event()
+    monkeypatch.setattr(AppriseClient, "is_known", lambda *_: True)
+    monkeypatch.setattr(AppriseClient, "load", lambda _: loaded.set())
+    notify = {"phone": NotifySettings(addresses=("json://127.0.0.1:9",))}
+    with DeviceServices(config(tmp_path, notify=notify), "1.0") as station:
+        station.handle_event(replace(observation(0), outcome="unknown"), "bundle 1")
+        assert not loaded.wait(0.2)
+        station.handle_event(observation(1), "bundle 1")
+        assert loaded.wait(20)

@@ -27,6 +27,7 @@ class FakeCapture:
         self._frames = iter(frames)
         self._waits_s: Iterator[float] = iter(waits_s or itertools.repeat(0.0))
         self._opened = opened
+        self._grabbed: np.ndarray | None = None
         self.released = False
         self.buffers: list[np.ndarray | None] = []
 
@@ -36,10 +37,14 @@ class FakeCapture:
     def get(self, what: int) -> float:
         return 10.0 if what == cv2.CAP_PROP_FPS else 0.0
 
-    def read(self, buffer: np.ndarray | None) -> tuple[bool, Any]:
-        self.buffers.append(buffer)
+    def grab(self) -> bool:
         time.sleep(next(self._waits_s))
-        frame = next(self._frames, None)
+        self._grabbed = next(self._frames, None)
+        return self._grabbed is not None
+
+    def retrieve(self, buffer: np.ndarray | None) -> tuple[bool, Any]:
+        self.buffers.append(buffer)
+        frame = self._grabbed
         if frame is None:
             return False, None
         if buffer is not None and buffer.shape == frame.shape:

@@ -190,3 +190,65 @@ def test_luma_is_upright(orientation: Orientation) -> None:
         expected = cv2.resize(grey, luma.shape[::-1], interpolation=cv2.INTER_AREA)
         assert luma.shape[0] / luma.shape[1] == pytest.approx(grey.shape[0] / grey.shape[1], abs=0.02)
         assert np.mean(np.abs(luma.astype(int) - expected) > 12) < 0.02  # along the edges of the quarters
+
+
+def pixels_of(image: Image, layout: str, orientation: Orientation) -> Pixels:
+    """The same image in the memory of a camera, rows of planes padded."""
+    if layout in PLANAR_LAYOUTS:
+        planes = planar(image, layout, 32, SPACES["BT.601"])
+        return PlanarPixels(planes, image.shape[1], layout, orientation=orientation)
+    samples = image[..., ::-1] if layout.startswith("BGR") else image
+    if layout.endswith("X"):
+        samples = np.dstack([samples, np.full(image.shape[:2], 77, np.uint8)])
+    return PackedPixels(np.ascontiguousarray(samples), layout, orientation)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("layout", [*PLANAR_LAYOUTS, *PACKED_ORDERS])
+def test_a_kept_picture_outlives_the_buffer_in_half_the_memory(layout: str, orientation: Orientation) -> None:
+    pixels = pixels_of(picture(480, 640), layout, orientation)
+    expected = pixels.image().astype(int)
+    kept = pixels.keep()
+    assert isinstance(pixels, PackedPixels | PlanarPixels)
+    pixels.array[:] = 0
+    assert isinstance(kept, PlanarPixels)
+    assert kept.array.nbytes <= 0.55 * 3 * 480 * 640
+    found = kept.image()
+    assert found.shape == expected.shape
+    assert kept.size == found.shape[:2]
+    assert np.abs(found - expected).max(initial=0, where=~edges(expected)) <= 3
+
+
+def edges(image: npt.NDArray[np.int_]) -> npt.NDArray[np.bool_]:
+    """Mark the pixels beside another colour: a region of interest may begin between two samples of chroma."""
+    plain = cv2.dilate(image.astype(np.uint8), np.ones((5, 5))) == cv2.erode(image.astype(np.uint8), np.ones((5, 5)))
+    return np.asarray(~plain)
+
+
+@pytest.mark.parametrize("size", [(47, 64), (48, 63)])
+def test_a_kept_picture_with_an_odd_side_loses_nothing(size: tuple[int, int]) -> None:
+    image = noise(*size)
+    for layout in PACKED_ORDERS:
+        pixels = pixels_of(image.copy(), layout, Orientation(flip=True))
+        kept = pixels.keep()
+        assert isinstance(pixels, PackedPixels)
+        pixels.array[:] = 0
+        assert np.array_equal(kept.image(), image[:, ::-1])
+        assert not np.shares_memory(kept.image(), kept.image())
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("layout", [*PLANAR_LAYOUTS, *PACKED_ORDERS])
+def test_a_small_image_is_the_whole_one_shrunken(layout: str, orientation: Orientation) -> None:
+    pixels = pixels_of(picture(480, 640), layout, orientation)
+    small, whole = pixels.small(160), pixels.image()
+    assert max(small.shape[:2]) <= 160
+    assert min(small.shape[:2]) / max(small.shape[:2]) == pytest.approx(
+        min(whole.shape[:2]) / max(whole.shape[:2]), abs=0.02
+    )
+    expected = cv2.resize(whole, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.mean(np.abs(small.astype(int) - expected) > 6) < 0.06  # along the edges of the quarters
+    assert isinstance(pixels, PackedPixels | PlanarPixels)
+    large = pixels.small(5000)
+    assert large.shape == whole.shape
+    assert not np.shares_memory(large, pixels.array)

@@ -1,25 +1,31 @@
 """What the live page costs, beside ``trailcam watch`` with a large store, MQTT and a dead notify address.
 
     python -m trailcam_project.experiments.live_page
-    python -m trailcam_project.experiments.live_page --seconds 2 --motion  memory with motion regions
-    python -m trailcam_project.experiments.live_page --seconds 2 --height 720  memory with smaller frames
+    python -m trailcam_project.experiments.live_page --seconds 0 --motion  memory with motion regions
+    python -m trailcam_project.experiments.live_page --seconds 0 --height 720  memory with smaller frames
 
-One run of 4.5 minutes, or of 1.5. A network camera of 1920x1080 shows one animal after the other; the program
+One run of 7.5 minutes, or of 2. A network camera of 1920x1080 shows one animal after the other; the program
 classifies whole frames, keeps a store with 100,000 visits of which all but 100 are reviewed, publishes to a mosquitto
-and notifies an address that refuses and one that never answers. One line of JSON follows another:
+and notifies a service that answers, an address that refuses and one that never answers. One line of JSON follows
+another:
 
-memory      peak resident memory and largest share (PSS) of ``watch`` after a browser has looked, and at the end
+apprise     time to start the process with Apprise, of the first message and of the next ones
+memory      peak resident memory of ``watch``, its largest share (PSS) and private part, that of the senders: after a
+            browser has looked, after ten viewers, and at the end
 weight      bytes of the first view of a browser of 390 px with an empty cache: encoded bytes with headers, every
             address once. So one live picture counts, and its ``blob:`` copy does not.
 request     20 requests each, on one connection: wall time from outside, processor time of the thread that answers
-rate        frames per second in turns: without viewers, and with ten that look as people do
+rate        frames per second in turns, each for one animal and the empty scene after it: without viewers and dead
+            addresses, and with ten that look as people do and the two dead addresses; the configuration is reloaded
 opened      age of the MQTT message: since the camera sent the first frame of the animal, and the third that can vote
+message     the same of the message that Apprise sends
 
 Needs mosquitto and paho-mqtt; without Playwright and Chromium there is no browser. The machine should be idle.
 """
 
 import argparse
 import http.client
+import itertools
 import json
 import math
 import re
@@ -37,16 +43,25 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from trailcam_edge.sinks.notify.apprise_client import AppriseClient
+from trailcam_edge.sinks.notify.picture import Attachments
 from trailcam_edge.store.open_database import DATABASE_FILE
 from trailcam_project.experiments.large_store import LABELS, make_large_store
 from trailcam_project.experiments.mjpeg_server import MjpegServer
 from trailcam_project.experiments.page_people import LOGIN, Crowd, Scene, get
-from trailcam_project.experiments.watch_process import Camera, free_port, run_broker, write_config
+from trailcam_project.experiments.watch_process import (
+    Camera,
+    Messages,
+    Place,
+    free_port,
+    run_broker,
+    write_config,
+)
 
 _RATE_HZ = 5.0
-_VIEWERS, _ROUNDS, _REQUESTS = 10, 3, 20
+_VIEWERS, _ROUNDS, _REQUESTS = 10, 8, 20
 _BROWSER_S = 20.0
-_T_97_5 = 4.303  # Student's t with 2 degrees of freedom
+_T_97_5 = 2.365  # Student's t with 7 degrees of freedom
 
 
 def measure_weight(port: int, seconds: float) -> dict[str, object] | None:
@@ -142,28 +157,62 @@ def measure_requests(camera: Camera, port: int, visit_id: str) -> None:
         )
 
 
-def measure_rate(camera: Camera, scene: Scene, port: int, seconds: float) -> None:
+def measure_apprise(address: str) -> None:
+    """Print how long a process with Apprise takes to start, and to send to an address."""
+    client = AppriseClient(20.0)
+    try:
+        moments = [time.monotonic()]
+        client.load()
+        for _ in range(6):
+            moments.append(time.monotonic())
+            client.send(address, "none", "a message", Attachments())
+        moments.append(time.monotonic())
+    finally:
+        client.close()
+    start_s, first_s, *next_s = (end - begin for begin, end in itertools.pairwise(moments))
+    _print("apprise", start_s=round(start_s, 3), first_s=round(first_s, 3), next_s=round(statistics.median(next_s), 3))
+
+
+def measure_rate(camera: Camera, scene: Scene, place: Place, seconds: float) -> None:
     """Print the frame rate of windows in turns, and the mean ratio with its interval."""
     rates: dict[bool, list[float]] = {False: [], True: []}
-    for watched in (False, True) * _ROUNDS:
-        crowd = Crowd(port, _VIEWERS) if watched else None
+    for loaded in (False, True) * _ROUNDS:
+        write_config(place, dead=loaded)
+        camera.reload()
+        crowd = Crowd(place.port, _VIEWERS) if loaded else None
         time.sleep(1.0)
         (start_s, first), start_cpu_s, first_sent = camera.moment(), camera.processor_s(), scene.count
         time.sleep(seconds)
         (end_s, last), end_cpu_s, last_sent = camera.moment(), camera.processor_s(), scene.count
         got = {} if crowd is None else crowd.close()
-        rates[watched].append((last - first) / (end_s - start_s))
+        rates[loaded].append((last - first) / (end_s - start_s))
         _print(
             "window",
-            viewers=_VIEWERS if watched else 0,
-            frames_per_s=round(rates[watched][-1], 3),
+            viewers=_VIEWERS if loaded else 0,
+            frames_per_s=round(rates[loaded][-1], 3),
             sent_per_s=round((last_sent - first_sent) / (end_s - start_s), 3),
             processor_fraction=round((end_cpu_s - start_cpu_s) / (end_s - start_s), 3),
             **got,
         )
     ratios = [with_ / without for without, with_ in zip(rates[False], rates[True], strict=True)]
     spread = _T_97_5 * statistics.stdev(ratios) / math.sqrt(_ROUNDS)
-    _print("rate", ratio=round(statistics.mean(ratios), 4), plus_minus=round(spread, 4))
+    _print(
+        "rate", pairs=_ROUNDS, ratio=round(statistics.mean(ratios), 4), plus_minus=round(spread, 4), worst=min(ratios)
+    )
+
+
+def _print_ages(what: str, scene: Scene, heard: Sequence[tuple[str, float]]) -> None:
+    found = [ages for label, at_s in list(heard) if (ages := scene.ages(label, at_s)) is not None]
+    first_s, third_s = (sorted(ages) for ages in zip(*found, strict=True))
+    _print(
+        what,
+        visits=len(found),
+        since_first_frame_median_s=round(statistics.median(first_s), 3),
+        since_first_frame_worst_s=round(first_s[-1], 3),
+        since_third_vote_median_s=round(statistics.median(third_s), 3),
+        since_third_vote_worst_s=round(third_s[-1], 3),
+        since_third_vote_s=[round(age_s, 2) for _, age_s in found],
+    )
 
 
 def _print(what: str, **figures: object) -> None:
@@ -174,19 +223,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run all of it and print one line of JSON for each figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--visits", type=int, default=100_000, help="in the store, a multiple of 200 (100000)")
-    parser.add_argument("--seconds", type=float, default=30.0, help="of each window (30)")
+    parser.add_argument("--seconds", type=float, default=14.0, help="of each window; 0: none (14)")
     parser.add_argument("--motion", action="store_true", help="classify what moves, as by default")
     parser.add_argument("--height", type=int, default=1080, choices=[360, 720, 1080], help="of the frames (1080)")
     options = parser.parse_args(arguments)
     scene = Scene(options.height)
-    with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
         make_large_store(folder / "store", options.visits, scene.pictures, 400, 100)
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0)))  # connects, and never answers
+        messages = stack.enter_context(Messages())
+        stack.callback(messages.shutdown)
+        measure_apprise(f"json://127.0.0.1:{messages.server_port}")
         broker, port = free_port(), free_port()
         heard = stack.enter_context(run_broker(folder, broker))
         server = stack.enter_context(MjpegServer(scene.frames, _RATE_HZ))
-        write_config(folder, server.address, options.motion, broker, silent.getsockname()[1], port)
+        silent_port = int(silent.getsockname()[1])
+        place = Place(folder, server.address, options.motion, broker, silent_port, messages.server_port, port)
+        write_config(place, dead=True)
         camera = Camera(folder, port)
         try:
             camera.wait()
@@ -196,21 +250,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             with closing(sqlite3.connect(folder / "store" / DATABASE_FILE)) as reader:
                 (visit_id,) = reader.execute("SELECT visit_id FROM visits WHERE event_id = 99").fetchone()
             measure_requests(camera, port, visit_id)
-            measure_rate(camera, scene, port, options.seconds)
+            crowd = Crowd(port, _VIEWERS)
+            time.sleep(_BROWSER_S)
+            crowd.close()
             _print("memory", after="ten viewers", **camera.memory())
+            if options.seconds:
+                measure_rate(camera, scene, place, options.seconds)
+                _print("memory", after="reloads", **camera.memory())
         finally:
             camera.close()
-        found = [ages for label, at_s in heard if (ages := scene.ages(label, at_s)) is not None]
-        first_s, third_s = (sorted(ages) for ages in zip(*found, strict=True))
-        _print(
-            "opened",
-            visits=len(found),
-            since_first_frame_median_s=round(statistics.median(first_s), 3),
-            since_first_frame_worst_s=round(first_s[-1], 3),
-            since_third_vote_median_s=round(statistics.median(third_s), 3),
-            since_third_vote_worst_s=round(third_s[-1], 3),
-            since_third_vote_s=[round(age_s, 2) for _, age_s in found],
-        )
+        _print_ages("opened", scene, heard)
+        _print_ages("message", scene, messages.heard)
         print((folder / "log").read_text(encoding="utf-8")[-2000:], file=sys.stderr)
 
 

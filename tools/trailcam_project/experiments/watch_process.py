@@ -1,4 +1,4 @@
-"""``trailcam watch`` as a process with everything that issues events, and a mosquitto that hears them."""
+"""``trailcam watch`` as a process with everything that issues events, a mosquitto and a service that hear them."""
 
 import http.client
 import json
@@ -11,7 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from trailcam_project.experiments.page_people import TOKEN, get
@@ -33,31 +35,47 @@ port = {broker}
 camera_id = "oak"
 pictures = true
 events = ["opened", "updated", "closed"]
+{notify}[live]
+address = "127.0.0.1:{port}"
+token_file = "{folder}/token"
+"""
+_MESSAGES = """
+[notify.phone]
+addresses = ["json://127.0.0.1:{messages}"]
+"""
+_DEAD = """
 [notify.refuses]
 addresses = ["json://127.0.0.1:9"]
 [notify.hangs]
 addresses = ["json://127.0.0.1:{silent}"]
-[live]
-address = "127.0.0.1:{port}"
-token_file = "{folder}/token"
 """
 
 
-def write_config(folder: Path, source: str, motion: bool, broker: int, silent: int, port: int) -> None:
-    """Write the configuration and the token into a folder.
+@dataclass(frozen=True)
+class Place:
+    """The folder of a camera, with the address of its source and the ports around it.
 
-    Args:
-        folder: has the store.
-        source: address of the camera.
-        motion: classify what moves, not whole frames.
-        broker: port of mosquitto.
-        silent: port that connects and never answers.
-        port: of the page.
+    ``motion`` classifies what moves, not whole frames; ``silent`` is a port that connects and never answers,
+    ``messages`` one of a service that answers, ``port`` that of the page.
     """
-    values = {"source": source, "folder": folder, "broker": broker, "silent": silent, "port": port}
-    for name, text in (("token", TOKEN), ("trailcam.toml", _CONFIG.format(motion=str(motion).lower(), **values))):
-        (folder / name).write_text(text, encoding="utf-8")
-        (folder / name).chmod(0o600)
+
+    folder: Path
+    source: str
+    motion: bool
+    broker: int
+    silent: int
+    messages: int
+    port: int
+
+
+def write_config(place: Place, dead: bool) -> None:
+    """Write the configuration and the token; ``dead``: also with two notify addresses that are dead."""
+    values = {name: getattr(place, name) for name in ("source", "folder", "broker", "silent", "messages", "port")}
+    notify = _MESSAGES + (_DEAD if dead else "")
+    text = _CONFIG.replace("{notify}", notify).format(motion=str(place.motion).lower(), **values)
+    for name, content in (("token", TOKEN), ("trailcam.toml", text)):
+        (place.folder / name).write_text(content, encoding="utf-8")
+        (place.folder / name).chmod(0o600)
 
 
 class Camera:
@@ -69,7 +87,7 @@ class Camera:
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self._log)
         self._proc = Path(f"/proc/{self._process.pid}")
         self._port = port
-        self._pss_bytes = 0
+        self._most = {"pss_mb": 0.0, "private_mb": 0.0, "senders_pss_mb": 0.0}
         self._ending = threading.Event()
         self._sampler = threading.Thread(target=self._sample, daemon=True)
 
@@ -97,12 +115,26 @@ class Camera:
         self._process.wait(60)
         self._log.close()
 
+    def reload(self) -> None:
+        """Let it read the configuration again, with sources and sinks opened anew; wait for its first frame."""
+        before = self._frames()
+        self._process.send_signal(signal.SIGHUP)
+        end_s = time.monotonic() + 60
+        while time.monotonic() < end_s:
+            with suppress(OSError, http.client.HTTPException):
+                if 0 < self._frames() < before:
+                    return
+            time.sleep(0.1)
+        raise TimeoutError("no frame after a reload")
+
     def memory(self) -> dict[str, float]:
-        """Return peak and largest share so far, in MB."""
-        return {
-            "peak_mb": round(_kilobytes(self._proc / "status", "VmHWM") * 1024 / 1e6, 1),
-            "pss_mb": round(self._pss_bytes / 1e6, 1),
-        }
+        """Return the peak of resident memory, and the largest of the samples of each second, in MB.
+
+        ``pss_mb`` counts a page that n processes share as 1/n, ``private_mb`` only those of no other process;
+        ``senders_pss_mb`` is that of the processes with Apprise.
+        """
+        peak_mb = round(_kilobytes(self._proc / "status", "VmHWM") * 1024 / 1e6, 1)
+        return {"peak_mb": peak_mb} | {name: round(size_mb, 1) for name, size_mb in self._most.items()}
 
     def moment(self) -> tuple[float, int]:
         """Return when the newest frame came, and its number: waits for the next one."""
@@ -133,7 +165,22 @@ class Camera:
 
     def _sample(self) -> None:
         while not self._ending.wait(1.0):
-            self._pss_bytes = max(self._pss_bytes, _kilobytes(self._proc / "smaps_rollup", "Pss") * 1024)
+            rollup = self._proc / "smaps_rollup"
+            private = sum(_kilobytes(rollup, name) for name in ("Private_Clean", "Private_Dirty"))
+            senders = sum(_kilobytes(Path(f"/proc/{number}/smaps_rollup"), "Pss") for number in self._children())
+            for name, size in (
+                ("pss_mb", _kilobytes(rollup, "Pss")),
+                ("private_mb", private),
+                ("senders_pss_mb", senders),
+            ):
+                self._most[name] = max(self._most[name], size * 1024 / 1e6)
+
+    def _children(self) -> list[str]:
+        found: list[str] = []
+        with suppress(OSError):  # a thread that has ended
+            for task in (self._proc / "task").iterdir():
+                found += (task / "children").read_text().split()
+        return found
 
 
 def _kilobytes(path: Path, name: str) -> int:
@@ -173,6 +220,29 @@ def run_broker(folder: Path, port: int) -> Iterator[list[tuple[str, float]]]:
         listener.loop_stop()
         process.terminate()
         process.wait(10)
+
+
+class Messages(ThreadingHTTPServer):
+    """A service that takes messages of Apprise; ``heard`` has their titles, which are labels, and when they came."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, float]] = []
+        super().__init__(("127.0.0.1", 0), _Message)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class _Message(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if isinstance(self.server, Messages):
+            self.server.heard.append((content["title"], time.monotonic()))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """Log nothing."""
 
 
 def free_port() -> int:

@@ -12,6 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from trailcam_edge.store.disk.jpeg import jpeg_size, reduced_flag
+
 WIDTH_PX = 320
 VIEW_WIDTH_PX = 1280  # of the picture of one visit: 60 to 200 kB
 _QUALITY = 65
@@ -20,7 +22,6 @@ _MAX_CACHE_BYTES = 2_000_000
 _MAX_FILE_BYTES = 20_000_000
 _MAX_REST_S = 0.05
 _MAX_PIXELS = 50_000_000
-_REDUCED = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
 
 
 class Thumbnails:
@@ -72,8 +73,7 @@ def shrink_picture(path: Path, width_px: int, quality: int) -> bytes | None:
         return None
     if size[0] <= width_px:
         return bytes(content)
-    flag = next((flag for share, flag in _REDUCED if size[0] // share >= width_px), cv2.IMREAD_COLOR)
-    image = cv2.imdecode(content, flag)
+    image = cv2.imdecode(content, reduced_flag(size[0], width_px))
     if image is None:
         return None
     if image.shape[1] > width_px:
@@ -81,18 +81,3 @@ def shrink_picture(path: Path, width_px: int, quality: int) -> bytes | None:
         image = cv2.resize(image, (width_px, height), interpolation=cv2.INTER_AREA)
     done, small = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return bytes(small) if done else None
-
-
-def jpeg_size(content: bytes) -> tuple[int, int] | None:
-    """Return width and height in the frame header of a JPEG, None if there is none.
-
-    Source: ITU-T T.81, B.2.2: the markers C0 to CF, without C4, C8 and CC, are frame headers.
-    """
-    at = 2
-    while at + 9 < len(content) and content[at] == 0xFF:
-        marker, size = content[at + 1], int.from_bytes(content[at + 2 : at + 4], "big")
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = (int.from_bytes(content[place : place + 2], "big") for place in (at + 5, at + 7))
-            return (width, height) if width and height else None
-        at += 2 + size
-    return None

@@ -59,6 +59,14 @@ class AppriseClient:
             status = found.get("status") or 0
             raise SinkError(f"the service answered {status}." if status else "the service cannot be reached.")
 
+    def load(self) -> None:
+        """Start the process, because a message is likely soon; it stays for a minute.
+
+        Raises:
+            SinkError: it does not start.
+        """
+        self._ask(None)
+
     def end_idle(self) -> None:
         """End the process if it was not used for a minute, unless it is kept."""
         if self._process is not None and not self._keep and time.monotonic() >= self._used_s + _IDLE_S:
@@ -75,8 +83,10 @@ class AppriseClient:
                     with contextlib.suppress(OSError):  # what was not written
                         pipe.close()
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, request: dict[str, Any] | None) -> dict[str, Any]:
+        """Return the answer to a request; without one the process is only started."""
         limit_s = _START_S
+        found: dict[str, Any] = {}
         try:
             if self._process is None:
                 self._process = subprocess.Popen(
@@ -84,8 +94,8 @@ class AppriseClient:
                 )
                 _exchange(self._process, b"", limit_s)
             limit_s = self._timeout_s
-            line = json.dumps(request).encode("ascii") + b"\n"
-            found: dict[str, Any] = json.loads(_exchange(self._process, line, limit_s))
+            if request is not None:
+                found = json.loads(_exchange(self._process, json.dumps(request).encode("ascii") + b"\n", limit_s))
         except (OSError, ValueError) as error:
             self.close()
             raise SinkError(f"no answer within {limit_s:g} s, or the sending process failed.") from error

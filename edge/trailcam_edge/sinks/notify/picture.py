@@ -4,6 +4,8 @@ import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trailcam_edge.store.disk.jpeg import jpeg_size, reduced_flag
+
 _log = logging.getLogger(__name__)
 
 
@@ -31,7 +33,8 @@ def small_picture(path: Path, longest_px: int, quality: int) -> bytes | None:
     except OSError:
         return None  # deleted meanwhile: the message is sent without it
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        size_px = max(jpeg_size(content) or (0, 0))
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), reduced_flag(size_px, longest_px))
         if image is None:
             raise ValueError("not a picture")
         factor = longest_px / max(image.shape[:2])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+from trailcam_edge.events import OPENED
 from trailcam_edge.sinks.filters import Memory, is_quiet, read_memory
 from trailcam_edge.sinks.http_post import HttpPost
 from trailcam_edge.sinks.notify.apprise_client import AppriseClient
@@ -16,6 +17,8 @@ from trailcam_edge.sinks.notify.settings import JSON, NotifySettings
 from trailcam_edge.sinks.webhook import event_key
 from trailcam_edge.sinks.worker import SinkError, SinkRejectedError
 from trailcam_edge.store.records import EventRecord, sink_json
+
+_EXPECT_S = 10.0  # between two preparations
 
 
 class Sender(Protocol):
@@ -29,8 +32,14 @@ class Sender(Protocol):
             SinkRejectedError: rejected permanently.
         """
 
+    def expect(self) -> bool:
+        """Get ready at the next ``refresh``, as a message is likely; return False if there is nothing to do.
+
+        Any thread may call it; it returns at once.
+        """
+
     def refresh(self) -> None:
-        """Check the destination at the start, and release what is idle.
+        """Check the destination at the start, get ready, and release what is idle.
 
         Raises:
             SinkError: the destination cannot be used.
@@ -56,6 +65,7 @@ class NotifySink:
         self._sender = sender
         self._store_folder = store_folder
         self._memory = Memory()
+        self._expected_s = float("-inf")
 
     @property
     def name(self) -> str:
@@ -95,8 +105,21 @@ class NotifySink:
         self._sender.send(event, Attachments(picture, clip))
         self._memory = self._memory.add(event)
 
+    def expect(self, label: str) -> bool:
+        """Get ready, as an animal was recognised and its visit may open; return True if ``refresh`` is to be called.
+
+        The loop calls it; it returns at once.
+        """
+        settings, now_s = self._settings, time.monotonic()
+        if settings.only_when != OPENED or (settings.labels and label not in settings.labels):
+            return False
+        if now_s < self._expected_s + _EXPECT_S:
+            return False
+        self._expected_s = now_s
+        return self._sender.expect()
+
     def refresh(self) -> None:
-        """Check the destination at the start, and release what is idle."""
+        """Check the destination at the start, get ready, and release what is idle."""
         self._sender.refresh()
 
     def close(self) -> None:
@@ -119,6 +142,12 @@ class AppriseSender:
         self._client = client
         self._pending: tuple[str, set[int]] = ("", set())
         self._checked = False
+        self._expects = False
+
+    def expect(self) -> bool:
+        """Let ``refresh`` load Apprise."""
+        self._expects = True
+        return True
 
     def send(self, event: EventRecord, files: Attachments) -> None:
         """Send a message to every address that has not got it yet.
@@ -145,12 +174,15 @@ class AppriseSender:
             raise SinkError(" ".join(problems))
 
     def refresh(self) -> None:
-        """Check the addresses once, and end the process when it is idle.
+        """Check the addresses once; load Apprise if a message is likely, and end its process when it is idle.
 
         Raises:
             SinkError: Apprise does not know an address.
         """
         if self._checked:
+            if self._expects:
+                self._expects = False
+                self._client.load()
             self._client.end_idle()
             return
         for position, address in enumerate(self._addresses, start=1):
@@ -198,6 +230,10 @@ class FormSender:
         boundary = uuid4().hex
         body = multipart(fields, files, boundary)
         self._post.send(body, headers | {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+
+    def expect(self) -> bool:
+        """Return False: there is nothing to load."""
+        return False
 
     def refresh(self) -> None:
         """Do nothing: an address is checked by the first message."""

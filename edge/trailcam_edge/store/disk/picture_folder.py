@@ -12,6 +12,7 @@ from trailcam_core.files.atomic import make_folder, write_file
 
 if TYPE_CHECKING:
     from trailcam_core.images.resize import Image
+    from trailcam_edge.events import KeptPicture
 
 _log = logging.getLogger(__name__)
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -32,14 +33,18 @@ def size_on_disk(size_bytes: int) -> int:
     return -(-size_bytes // _BLOCK_BYTES) * _BLOCK_BYTES
 
 
-def encode_jpeg(image: "Image", quality: int) -> bytes:
-    """Return an (H, W, 3) uint8 RGB image as a JPEG of this quality (1 to 100), without metadata.
+def encode_jpeg(picture: "Image | KeptPicture", quality: int) -> bytes:
+    """Return an (H, W, 3) uint8 RGB image, or a picture that gives one, as a JPEG of this quality (1 to 100).
+
+    It has no metadata.
 
     Raises:
         ValueError: another kind of array, or more than the 65,535 pixels a side that JPEG can hold.
     """
     import cv2  # only the device writes pictures; listing events needs no OpenCV
+    import numpy as np
 
+    image, is_own = (picture, False) if isinstance(picture, np.ndarray) else (picture.image(), True)
     if (
         image.ndim != 3
         or image.shape[2] != 3
@@ -48,7 +53,8 @@ def encode_jpeg(image: "Image", quality: int) -> bytes:
         or max(image.shape) > 65_535
     ):
         raise ValueError(f"an image of shape {image.shape} and type {image.dtype}, expected (H, W, 3) uint8")
-    done, data = cv2.imencode(_SUFFIX, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR, image if is_own else None)  # in place: 6 MB less
+    done, data = cv2.imencode(_SUFFIX, bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError(f"an image of shape {image.shape} cannot be encoded")
     return bytes(data)

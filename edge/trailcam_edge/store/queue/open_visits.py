@@ -4,15 +4,12 @@ A row is there from the opening of a visit until it is stored among the visits, 
 are found at the start were left by a kill or a power cut; they become visits with what was known.
 """
 
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from trailcam_edge.events import UPDATED, Visit, VisitChange
 from trailcam_edge.store.database import Database, insert, visit_values
-
-if TYPE_CHECKING:
-    from trailcam_core.images.resize import Image
 
 _COLUMNS = (
     "visit_id, label, started_boot_id, started_monotonic_s, started_wall_s, ended_boot_id, ended_monotonic_s, "
@@ -31,7 +28,8 @@ class OpenVisits:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._written: dict[str, tuple[Image, int, str]] = {}  # picture, its size on the disk and its state
+        # The picture, its size on the disk and its state. A picture that a better one has replaced is not kept alive.
+        self._written: dict[str, tuple[weakref.ref[object], int, str]] = {}
 
     def store(self, change: VisitChange, picture_bytes: int, state: str) -> None:
         """Store an open visit, or what is new of it, and queue the event for the sinks."""
@@ -52,12 +50,14 @@ class OpenVisits:
                 (_MAX_LIVE_EVENTS,),
             )
         if visit.best_frame is not None:
-            self._written[visit.visit_id] = (visit.best_frame, picture_bytes, state)
+            self._written[visit.visit_id] = (weakref.ref(visit.best_frame), picture_bytes, state)
 
     def written(self, visit: Visit) -> tuple[int, str] | None:
         """Return size and state of the picture of a visit, if the same picture is on the disk already."""
-        image, picture_bytes, state = self._written.get(visit.visit_id, (None, 0, ""))
-        return (picture_bytes, state) if image is visit.best_frame and state == "kept" else None
+        if visit.visit_id not in self._written:
+            return None
+        picture, picture_bytes, state = self._written[visit.visit_id]
+        return (picture_bytes, state) if picture() is visit.best_frame and state == "kept" else None
 
     @contextmanager
     def closing(self, visit: Visit) -> Iterator[None]:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from trailcam_edge.live.pages import thumbnails
-from trailcam_edge.live.pages.thumbnails import Thumbnails, jpeg_size, shrink_picture
+from trailcam_edge.live.pages.thumbnails import Thumbnails, shrink_picture
+from trailcam_edge.store.disk.jpeg import jpeg_size
 from trailcam_edge.store.disk.picture_folder import encode_jpeg
 
 

@@ -149,6 +149,60 @@ def test_an_idle_process_is_ended_unless_it_is_kept(monkeypatch: pytest.MonkeyPa
         client.close()
 
 
+class FakeClient:
+    """Counts how often it was loaded."""
+
+    def __init__(self) -> None:
+        self.loaded = 0
+
+    def load(self) -> None:
+        self.loaded += 1
+
+    def is_known(self, address: str) -> bool:
+        return True
+
+    def end_idle(self) -> None:
+        """Do nothing."""
+
+
+def test_apprise_is_loaded_once_while_the_votes_are_counted(tmp_path: Path) -> None:
+    client: Any = FakeClient()
+    settings = NotifySettings(addresses=("ntfy://h/t",), labels=("boar",))
+    sink = NotifySink("phone", settings, AppriseSender(settings, settings.addresses, client), tmp_path)
+    sink.refresh()
+    assert not sink.expect("fox")  # no message of it is ever sent
+    sink.refresh()
+    assert client.loaded == 0
+    assert sink.expect("boar")
+    assert not sink.expect("boar")  # the next frame
+    sink.refresh()
+    sink.refresh()
+    assert client.loaded == 1
+
+
+def test_a_message_at_the_end_of_a_visit_loads_nothing_before(tmp_path: Path) -> None:
+    settings = NotifySettings(addresses=("ntfy://h/t",), only_when="closed")
+    client: Any = FakeClient()
+    assert not NotifySink("phone", settings, AppriseSender(settings, settings.addresses, client), tmp_path).expect(
+        "boar"
+    )
+
+
+def test_loading_starts_the_process_that_then_sends() -> None:
+    script = 'echo "{}"; while read -r line; do echo "{\\"result\\": \\"sent\\"}"; done'
+    client = AppriseClient(5.0, ("/bin/sh", "-c", script))
+    client.load()
+    process = client._process
+    assert process is not None
+    client.load()
+    client.send("ntfy://h/t", "t", "b", Attachments())
+    assert client._process is process
+    client.close()
+    broken = AppriseClient(5.0, ("/bin/false",))
+    with pytest.raises(SinkError, match="the sending process failed"):
+        broken.load()
+
+
 def test_quiet_times_hold_over_a_restart_and_the_queue_is_emptied(
     ntfy: Ntfy, start: Start, add: Callable[..., None], store: EventStore
 ) -> None:

@@ -1,8 +1,10 @@
 """The queue of the sinks: order, cursors, and the truth about what is open."""
 
 import contextlib
+import gc
 import logging
 import sqlite3
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -228,3 +230,14 @@ def test_a_damaged_value_of_a_live_table_sets_the_database_aside(
     connection.close()
     open_store()
     assert len(list((tmp_path / "store" / "set-aside").iterdir())) == 1
+
+
+def test_a_picture_that_a_better_one_replaced_is_not_kept_in_memory(open_store: OpenStore) -> None:
+    store = open_store()
+    first = visit(1)
+    store.add_change(VisitChange("opened", first))
+    assert first.best_frame is not None
+    alive = weakref.ref(first.best_frame)
+    del first
+    gc.collect()
+    assert alive() is None
