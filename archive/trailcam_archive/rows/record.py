@@ -84,7 +84,7 @@ def record_to_json(record: PictureRecord) -> str:
 
 
 def states_error(text: str) -> bool:
-    """Return whether a text of ``record_to_json`` holds an error; only the key looks like this there."""
+    """Return whether a text of ``record_to_json`` holds an error; a value has its quotes escaped."""
     return '"error":' in text
 
 

@@ -162,7 +162,7 @@ def _import(arguments: argparse.Namespace) -> int:
             print("\n".join([f"{printable(str(source))}:", *summary.lines()]))
     if not any((arguments.out / name).exists() for name in ("photos", "negatives")):
         raise DataError(
-            f"{arguments.out}: nothing was imported, because no picture has an answer of a person. Visits are "
+            f"{arguments.out}: nothing was imported, because no picture has a reviewed answer. Visits are "
             'imported once they are reviewed: "trailcam review STORE".'
         )
     print(f"Train on it: trailcam train {arguments.out}/photos --group-by folder", end="")

@@ -16,7 +16,7 @@ from trailcam_edge.app.reports import DeviceReports
 from trailcam_edge.app.sinks import SinkParts, open_sinks
 from trailcam_edge.clips.service import Clips
 from trailcam_edge.config.camera_toml import Config
-from trailcam_edge.events import BLANK, UNKNOWN, BlindTime, Moment, SuppressedVisit, Visit, VisitChange
+from trailcam_edge.events import NOTHING, UNKNOWN, BlindTime, Moment, SuppressedVisit, Visit, VisitChange
 from trailcam_edge.events.clock import Clock, SystemClock
 from trailcam_edge.live.access import Access, new_token, parse_address
 from trailcam_edge.live.server import LiveServer, serve_live
@@ -181,7 +181,7 @@ class DeviceServices:
 
     def _expect(self, outcome: str | None) -> None:
         """Let sinks get ready while the votes are counted: the first message is then not late."""
-        if outcome not in (None, UNKNOWN, BLANK):
+        if outcome not in (None, UNKNOWN, NOTHING):
             for expect, worker in self._expecting:
                 if expect(str(outcome)):
                     worker.wake()
