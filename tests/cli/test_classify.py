@@ -219,4 +219,4 @@ def test_an_answer_by_the_rule_of_the_labels_needs_no_score(capsys: pytest.Captu
     assert main(["classify", *pictures]) == 0
     bee, hill = capsys.readouterr().out.splitlines()
     assert ": unknown, nearest other animal, which is never an answer  (" in bee
-    assert ": blank  (" in hill
+    assert ": nothing  (" in hill

@@ -34,7 +34,9 @@ def test_the_summary_counts_every_frame_once_and_each_label_once(capsys: pytest.
             output.show(frame)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines[:5]] == ["unknown", "cat", "dog", "nothing", "cat"]
-    assert lines[6] == "10 frames: 3 named, 1 unknown, 1 blank, 3 without movement, 2 outside the hours of [schedule]."
+    assert (
+        lines[6] == "10 frames: 3 named, 1 unknown, 1 nothing, 3 without movement, 2 outside the hours of [schedule]."
+    )
     assert [" ".join(line.split()) for line in lines[7:9]] == [
         "cat 2 frames best confidence 80%",
         "dog 1 frame best confidence 90%",

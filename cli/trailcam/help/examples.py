@@ -59,7 +59,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "deploy rollback": ('trailcam deploy rollback --to pi@camera --reason "worse at night"',),
     "deploy logs": ("trailcam deploy logs --to pi@camera",),
     "deploy collect": ("trailcam deploy collect --inventory fleet.toml --into stores/ --budget-mb 200",),
-    "deploy sdcard": ("trailcam deploy sdcard /media/bootfs --hostname oak",),
+    "deploy sdcard": ("trailcam deploy sdcard /media/bootfs --hostname oak --bundle exports/mine/int8.bundle",),
     "update": (
         "trailcam update",
         "trailcam update /media/stick/release --channel mine",

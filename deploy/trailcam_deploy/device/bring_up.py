@@ -1,6 +1,7 @@
 """Bring one device to the newest release, from its facts to the first labels. Every step may be repeated."""
 
 import logging
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,11 @@ from trailcam_deploy.ssh.connection import Connection
 from trailcam_deploy.ssh.transfer import Upload, send_files
 
 _logger = logging.getLogger(__name__)
+_UNREACHED = re.compile("NewConnectionError|name resolution|Network is unreachable|ConnectTimeout")  # words of pip
+_NO_INDEX = (
+    "the device reaches no package index. Give it a way to the internet, or bring the packages along with "
+    '"--wheels DIR": docs/deploy.md, "Without a network".'
+)
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,8 @@ class BringUp:
         except OfflineError:
             raise
         except HostError as error:
-            raise HostError(f"{step.name}: {error}") from error
+            reason = _NO_INDEX if step.kind == "install" and _UNREACHED.search(str(error)) else error
+            raise HostError(f"{step.name}: {reason}") from error
 
     def _activate(self, files: list[str], wait: WaitPolicy) -> list[str]:
         """Activate the release; return the files of the inbox that it needs."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from trailcam_core.network.ssh.errors import HostError
 from trailcam_deploy.device.facts import Facts
 
-_PINS = Path(__file__).parents[1] / "data" / "pins"
+PINS = Path(__file__).parents[1] / "data" / "pins"
 
 
 def pinned_requirements(facts: Facts) -> str:
@@ -20,7 +20,7 @@ def pinned_requirements(facts: Facts) -> str:
     """
     python = ".".join(map(str, facts.python))
     old_numpy = bool(facts.numpy) and facts.numpy < (2,)
-    path = _PINS / f"{python}{'-numpy1' if old_numpy else ''}.txt"
+    path = PINS / f"{python}{'-numpy1' if old_numpy else ''}.txt"
     if not path.is_file():
         with_numpy = f" with numpy {'.'.join(map(str, facts.numpy))}" if old_numpy else ""
         raise HostError(

@@ -17,7 +17,7 @@ from trailcam_core.network.ssh.errors import HostError
 from trailcam_deploy.device.facts import INBOX, OLD_INBOX, TRUST_FOLDER, UPDATE_FOLDER, Facts
 from trailcam_deploy.device.host import host_id
 from trailcam_deploy.device.pins import pinned_requirements
-from trailcam_deploy.device.wheels import Software, fitting_wheels, missing_projects
+from trailcam_deploy.device.wheels import Software, download_command, fitting_wheels, missing_projects
 from trailcam_deploy.ssh.root_scripts import PRELUDE
 from trailcam_deploy.ssh.transfer import Upload
 
@@ -187,11 +187,10 @@ def _pins(facts: Facts, spec: DeviceSpec) -> str:
 
 def _install(facts: Facts, spec: DeviceSpec) -> ProvisionStep:
     if missing := missing_projects(spec.wheels, facts):
-        version = ".".join(map(str, facts.python))
+        command = download_command(spec.wheels[0].parent, facts.machine, facts.python)
         raise HostError(
             f"the wheels of {', '.join(missing)} are for another machine or Python, expected {facts.machine} and "
-            f'{version}. Fetch them with "pip download --only-binary=:all: --platform manylinux_2_28_{facts.machine} '
-            f'--python-version {version} --dest {spec.wheels[0].parent} trailcam[opencv]".'
+            f'{".".join(map(str, facts.python))}. Fetch them with "{command}".'
         )
     uploads = [Upload(path, f"{_WHEELS}/{path.name}") for path in fitting_wheels(spec.wheels, facts)]
     requirement = spec.software.requirement.replace("trailcam", "trailcam[opencv]", 1)

@@ -11,6 +11,7 @@ from trailcam_core.errors import DeployError
 from trailcam_core.files.atomic import make_folder
 from trailcam_core.files.digest import file_sha256
 from trailcam_deploy.device.facts import Facts
+from trailcam_deploy.device.pins import PINS
 
 _SOURCES = ("core", "edge", "train", "export", "benchmarks", "deploy", "cli")
 
@@ -68,10 +69,22 @@ def list_wheels(folder: Path) -> tuple[Path, ...]:
     wheels = tuple(path for path in sorted(folder.glob("*.whl")) if not path.name.startswith("trailcam-"))
     if not wheels:
         raise DeployError(
-            f'{folder}: holds no wheels. For a Raspberry Pi OS 13: "pip download --only-binary=:all: --platform '
-            f'manylinux_2_28_aarch64 --python-version 3.13 --dest {folder} trailcam[opencv]".'
+            f'{folder}: holds no wheels. For a Raspberry Pi OS 13: "{download_command(folder, "aarch64", (3, 13))}".'
         )
     return wheels
+
+
+def download_command(folder: Path, machine: str, python: tuple[int, ...]) -> str:
+    """Return the pip command that fetches the pinned dependencies of a device into a folder, on any machine.
+
+    pip takes the tag of a platform literally, so each one that the wheels of the dependencies have is named.
+    """
+    platforms = " ".join(f"--platform {tag}_{machine}" for tag in ("manylinux_2_28", "manylinux_2_27", "manylinux2014"))
+    version = ".".join(map(str, python))
+    return (
+        f"pip download --only-binary=:all: --no-deps {platforms} --python-version {version} --dest {folder} "
+        f"--requirement {PINS / f'{version}.txt'}"
+    )
 
 
 def fitting_wheels(wheels: tuple[Path, ...], facts: Facts) -> list[Path]:

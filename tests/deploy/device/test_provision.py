@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import shlex
 import subprocess
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from trailcam_core.errors import DeployError
 from trailcam_core.network.ssh.errors import HostError
 from trailcam_deploy.device.facts import Facts, check_facts, parse_facts
 from trailcam_deploy.device.provision import PACKAGES, DeviceSpec, installed_name, plan_provision
-from trailcam_deploy.device.wheels import Software, fitting_wheels, list_wheels
+from trailcam_deploy.device.wheels import Software, download_command, fitting_wheels, list_wheels
 
 ROOT = b"root metadata"
 SHA = hashlib.sha256(ROOT).hexdigest()
@@ -160,6 +162,14 @@ def test_wheels_are_brought_and_no_index_is_asked(tmp_path: Path) -> None:
     assert step.size_bytes == 2
     with pytest.raises(DeployError, match="holds no wheels"):
         list_wheels(tmp_path / "none")
+
+
+def test_the_command_that_fetches_wheels_needs_no_index_with_trailcam_and_names_every_platform(tmp_path: Path) -> None:
+    command = shlex.split(download_command(tmp_path, "aarch64", (3, 13)))
+    platforms = [word for before, word in pairwise(command) if before == "--platform"]
+    assert platforms == ["manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64"]
+    assert command[:2] == ["pip", "download"]
+    assert Path(command[-1]).read_text().startswith("ai-edge-litert==")
 
 
 def test_what_was_installed_from_wheels_is_kept_by_a_deployment_without_them(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from trailcam.commands.deploy.host_options import (
 from trailcam.commands.deploy.release_options import add_release_arguments, prepare_payload
 from trailcam.logs import add_logging_arguments
 from trailcam.source_option import given_source
+from trailcam_edge.events import stated_confidence
 
 if TYPE_CHECKING:
     from trailcam_deploy.device.activation import DeviceStatus
@@ -139,10 +140,8 @@ def describe_live_page(host: "Host", status: "DeviceStatus") -> str:
             link = f"?token={status.token}" if status.token else ""
             lines.append(f"Live page: http://{where}:{port}/{link}")
     if status.labels:
-        seen = ", ".join(
-            f"{label} {confidence:.0%}" for label, confidence in sorted(status.labels.items(), key=lambda row: -row[1])
-        )
-        lines.append(f"Labels: {seen}")
+        seen = sorted(status.labels.items(), key=lambda row: -row[1])
+        lines.append(f"Labels: {', '.join(_label_words(*row) for row in seen)}")
     elif status.address is not None:
         lines.append("No labels yet.")
     return "\n".join(lines)
@@ -159,3 +158,8 @@ def _summary(outcomes: "list[HostOutcome]", dry_run: bool) -> int:
         if "offline" in kinds or "left out" in kinds:
             print("Run the same command again for the others, with --pending for these alone.", file=sys.stderr)
     return exit_code(outcomes)
+
+
+def _label_words(label: str, confidence: float) -> str:
+    stated = stated_confidence(label, confidence)
+    return label if stated is None else f"{label} {stated:.0%}"

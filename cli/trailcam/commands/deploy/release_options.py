@@ -54,7 +54,7 @@ def prepare_payload(
     first = next((name for name in channels if name), "")
     channel = arguments.channel or (bundle.manifest.name if bundle else first)
     if not channel:
-        usage_error("without BUNDLE, name the --channel whose newest release is to be deployed")
+        usage_error("name a bundle, or with --channel the channel whose newest release is to be installed")
     if folder.create_if_missing() and not getattr(arguments, "dry_run", False):
         print(
             f"trailcam: made a release repository and its keys in {folder.folder}.\n"

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from trailcam.commands.deploy.host_options import add_host_arguments, open_operator_folder, run_on_hosts
+from trailcam_edge.events import stated_confidence
 
 if TYPE_CHECKING:
     from trailcam_deploy.device.activation import DeviceStatus
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from trailcam_deploy.fleet.run_fleet import HostOutcome
     from trailcam_deploy.ssh.connection import Connection
 
+_UPDATES = {  # states of the journal
+    "self_test": "testing an update",
+    "activate": "activating an update",
+    "watch": "on trial",
+    "roll_back": "going back to the bundle before",
+}
 _NOT_HEALTHY = 3  # exit code: a check did not pass
 
 
@@ -40,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.json:
             record = {"host": outcome.host.id, "outcome": outcome.kind, "text": outcome.text}
             shown = {} if status is None else {**asdict(status), "token": None, "well": status.is_healthy}
+            if status is not None:
+                shown["labels"] = {label: stated_confidence(label, value) for label, value in status.labels.items()}
             print(json.dumps({**record, **shown, "last": None if last is None else asdict(last)}))
             return
         before = f" (last deployment, {last.when[:16]}: {last.kind})" if status is None and last is not None else ""
@@ -55,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _describe(status: "DeviceStatus") -> str:
     words = [status.bundle or "no active bundle", f"service {status.service}"]
     if status.state not in ("", "idle"):
-        words.append(f"update: {status.state}")
+        words.append(_UPDATES.get(status.state, f"update: {status.state}"))
     if status.address is not None:
         words.append("frames arrive" if status.alive else "no frames arrive")
         if status.seen_bundle and status.seen_bundle != status.bundle:

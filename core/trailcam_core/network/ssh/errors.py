@@ -3,6 +3,7 @@
 from trailcam_core.errors import DeployError
 
 _SHOWN_LINES = 3
+_SHOWN_CHARACTERS = 400
 _NOISE = "sudo: unable to resolve host"  # printed before everything where /etc/hosts lacks the machine's own name
 
 
@@ -38,4 +39,5 @@ def explain(stderr: str, destination: str) -> HostError:
 def last_lines(text: str, count: int = _SHOWN_LINES) -> str:
     """Return the last lines of a program's output as one line."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip() and not line.startswith(_NOISE)]
-    return "; ".join(lines[-count:])[-400:]
+    shown = "; ".join(lines[-count:])
+    return shown if len(shown) <= _SHOWN_CHARACTERS else f"... {shown[-_SHOWN_CHARACTERS:].partition(' ')[2]}"
