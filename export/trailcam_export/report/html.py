@@ -89,9 +89,9 @@ def _verdict(findings: Findings, variant: VariantFindings) -> Html:
 def _glossary(findings: Findings) -> Html:
     others = ", and of others" if findings.reference.ood_logits is not None else ""
     terms = (
-        ("pass", "the interval proves the criterion"),
+        ("pass", "the interval proves the criterion; a variant also passes if no answer differs on 35 pictures or more"),
         ("fail", "the interval refutes the criterion"),
-        ("inconclusive", "too few pictures to decide"),
+        ("inconclusive", "too few pictures to prove or refute the criterion"),
         (
             "delta",
             "top-1 of the variant minus the trained model's on the same pictures, 95 % score interval (Tango 1998)",

@@ -61,7 +61,7 @@ def _case(
         ElementTree.SubElement(
             case, "skipped", message=f"{criterion.verdict.value}, replaced by {replaced_by}: {reason}"
         )
-    elif criterion.verdict is Verdict.FAIL or inconclusive_fails:
+    elif criterion.verdict is Verdict.FAIL or (inconclusive_fails and variant.gate.verdict is not Verdict.PASS):
         failure = ElementTree.SubElement(case, "failure", message=reason, type=criterion.verdict.value)
         failure.text = f"{criterion.rule}: {reason}"
     else:

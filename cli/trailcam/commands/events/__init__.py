@@ -31,9 +31,9 @@ from trailcam_edge.store.reviews.tables import REVIEWED, UNREVIEWED
 from trailcam_edge.store.settings import DEFAULT_FOLDER
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
-_LINE = "%-27s %6.1f s  %s %3.0f%%  %s\n"  # in half the time of an f-string, for stores of a million events
+_LINE = "%-20s %6.1f s  %s %3.0f%%  %s\n"  # in half the time of an f-string, for stores of a million events
 _UNKNOWN_MEANS = "unknown: no label is sure enough. trailcam classify PICTURE gives the nearest label, score and limit."
-_UNKNOWN_LINE = "%-27s %6.1f s  %s       %s\n"
+_UNKNOWN_LINE = "%-20s %6.1f s  %s       %s\n"
 _QUARTER_S = 900
 _CHUNK = 1000  # lines that are written at once
 _MARKS = {"not before": ">", "not after": "<"}
@@ -139,7 +139,7 @@ def _print_stations(events: Iterator[EventRecord]) -> int:
         stated = stated_confidence(event.label, event.confidence)
         unnamed += stated is None
         print(
-            f"{when:<27} {event.duration_s:6.1f} s  {printable(event.label):<14} "
+            f"{when:<20} {event.duration_s:6.1f} s  {printable(event.label):<17} "
             f"{'' if stated is None else format(stated, '.0%'):>4}  "
             f"{printable(event.station or '-'):<16} {printable(event.source or event.picture or '')}"
         )
@@ -164,15 +164,15 @@ def _print_end(number: int, has_unknown: bool | int) -> int:
 
 def _table_lines(events: Iterator[EventLine], shown: "_Shown") -> Iterator[str]:
     """Yield a line for each visit; visits of one quarter of an hour share the text of their hour."""
-    quarter_s, hour, first, zone = inf, "", 0, ""
+    quarter_s, hour, first = inf, "", 0
     for unix_s, basis, duration_s, label, confidence, picture in events:
         if basis == "clock" and unix_s is not None:
             second = unix_s - quarter_s
             if not 0 <= second < _QUARTER_S:
                 number, second = divmod(unix_s, _QUARTER_S)
                 quarter_s = number * _QUARTER_S
-                hour, first, zone = _local_quarter(number)
-            when = hour + CLOCK[first + int(second)] + zone
+                hour, first = _local_quarter(number)
+            when = hour + CLOCK[first + int(second)]
         else:
             when = _when(unix_s, basis)
         name = printable(picture) if picture else ""
@@ -186,7 +186,7 @@ class _Shown(dict[str, str]):
     """Labels as the terminal may show them, in a column: a store has few."""
 
     def __missing__(self, label: str) -> str:
-        self[label] = f"{printable(label):<14}"
+        self[label] = f"{printable(label):<17}"
         return self[label]
 
 
@@ -215,17 +215,16 @@ def _when(unix_s: float | None, basis: str) -> str:
     if unix_s is None:
         return "at an unknown time"
     quarter, second = divmod(unix_s, _QUARTER_S)
-    hour, first, zone = _local_quarter(quarter)
-    text = f"{hour}{CLOCK[first + int(second)]}{zone}"
+    hour, first = _local_quarter(quarter)
+    text = f"{hour}{CLOCK[first + int(second)]}"
     return text if basis == "clock" else _MARKS.get(basis, "") + text
 
 
 @lru_cache
-def _local_quarter(number: float) -> tuple[str, int, str]:
-    """Return date and hour, the second in it, and the zone of a quarter of an hour; no zone changes within one."""
+def _local_quarter(number: float) -> tuple[str, int]:
+    """Return date and hour of a quarter of an hour, and the second in it; no zone changes within one."""
     start = datetime.fromtimestamp(number * _QUARTER_S).astimezone()
-    text = start.isoformat(" ", "seconds")
-    return text[:14], 60 * start.minute, text[19:]
+    return start.isoformat(" ")[:14], 60 * start.minute
 
 
 def _time(text: str) -> datetime:

@@ -138,7 +138,7 @@ def _line(event: EventRecord, found: Standing | None) -> str:
     words = f"{verdict}{'' if verdict != 'label' else f' {shown}'}{names}"
     stated = stated_confidence(event.label, event.confidence)
     percent = "" if stated is None else f"{stated:.0%}"
-    return f"{when:<26}{printable(event.label):<16}{percent:>4}  {printable(words)}"
+    return f"{when:<26}{printable(event.label):<18}{percent:>4}  {printable(words)}"
 
 
 def _precision_words(found: Precision) -> str:
