@@ -88,7 +88,8 @@ def _install(arguments: argparse.Namespace, camera: Camera) -> int:
     if arguments.root is None and not updates:
         _disable_timer(camera)
     update_units = render_update_units(program, in_home, camera) if updates else None
-    _print_changes(install(root, render_unit(program, in_home, camera), config, update_units, secret, camera))
+    changes = install(root, render_unit(program, in_home, camera), config, update_units, secret, camera)
+    _print_changes(changes, root)
     units = [f"{camera.unit}.service", camera.timer] if updates else [f"{camera.unit}.service"]
     if arguments.root is not None:
         print(f'Then: "systemd-sysusers --root={arguments.root} trailcam.conf" makes its user,')
@@ -138,7 +139,7 @@ def _uninstall(root: Path | None, camera: Camera) -> int:
     if root is None:
         _disable_timer(camera)
     changes = uninstall(root or Path("/"))
-    _print_changes(changes)
+    _print_changes(changes, root or Path("/"))
     if root is None and changes:
         _system("systemctl", "daemon-reload")
     if not any(change.done == "removed" for change in changes):
@@ -194,6 +195,6 @@ def _system(*command: str) -> None:
         raise DeviceError(f'"{" ".join(command)}" failed: {done.stderr.strip() or done.returncode}.')
 
 
-def _print_changes(changes: list[Change]) -> None:
+def _print_changes(changes: list[Change], root: Path) -> None:
     for change in changes:
-        print(f"{change.done:<10} {change.path}")
+        print(f"{change.done:<10} {root / change.path.relative_to('/')}")

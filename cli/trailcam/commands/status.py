@@ -64,5 +64,7 @@ def _rows(status: dict[str, Any], live: LiveSettings | None) -> dict[str, str]:
         None if status["disk_free_bytes"] is None else f"{status['disk_free_bytes'] / 1e9:.1f} GB free",
         None if status["throttling"] is None else ", ".join(status["throttling"]["now"]) or "not throttled",
     ]
-    rows["Machine"] = ", ".join(text for text in machine if text is not None) or "unknown"
+    known = [text for text in machine if text is not None]
+    if known:
+        rows["Machine"] = ", ".join(known)
     return rows

@@ -89,7 +89,10 @@ def _verdict(findings: Findings, variant: VariantFindings) -> Html:
 def _glossary(findings: Findings) -> Html:
     others = ", and of others" if findings.reference.ood_logits is not None else ""
     terms = (
-        ("pass", "the interval proves the criterion; a variant also passes if no answer differs on 35 pictures or more"),
+        (
+            "pass",
+            "the interval proves the criterion; a variant also passes if no answer differs on 35 pictures or more",
+        ),
         ("fail", "the interval refutes the criterion"),
         ("inconclusive", "too few pictures to prove or refute the criterion"),
         (
