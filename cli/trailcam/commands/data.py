@@ -165,6 +165,9 @@ def _import(arguments: argparse.Namespace) -> int:
             f"{arguments.out}: nothing was imported, because no picture has a reviewed answer. Visits are "
             'imported once they are reviewed: "trailcam review STORE".'
         )
+    if not (arguments.out / "photos").exists():
+        print(f"No picture of an animal yet: {arguments.out}/negatives is for --negatives of a training.")
+        return 1 if failed else 0
     print(f"Train on it: trailcam train {arguments.out}/photos --group-by folder", end="")
     print(f" --negatives {arguments.out}/negatives" if (arguments.out / "negatives").exists() else "")
     return 1 if failed else 0

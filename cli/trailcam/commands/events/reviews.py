@@ -100,7 +100,8 @@ def print_accuracy(reader: StoreReader, as_json: bool) -> None:
         found = {"weeks": [week_json(week) for week in weeks], "drift": [drift_json(drift) for drift in drifts]}
         print(json_line(together | found))
         return
-    print("By week, all bundles:")
+    if weeks:
+        print("By week, all bundles:")
     for week in weeks:
         missed = _missed_words(week.missed)
         print(f"  {week.name:<{width}}{_precision_words(week.together)}  {printable(', '.join(week.bundles))}")
