@@ -100,8 +100,7 @@ def print_accuracy(reader: StoreReader, as_json: bool) -> None:
         found = {"weeks": [week_json(week) for week in weeks], "drift": [drift_json(drift) for drift in drifts]}
         print(json_line(together | found))
         return
-    if weeks:
-        print("By week, all bundles:")
+    print("By week, all bundles:" if weeks else "By week: not known, because no reviewed visit has a known time.")
     for week in weeks:
         missed = _missed_words(week.missed)
         print(f"  {week.name:<{width}}{_precision_words(week.together)}  {printable(', '.join(week.bundles))}")
