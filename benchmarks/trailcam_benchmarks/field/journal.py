@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trailcam_benchmarks.field.measure import ClipResult
 from trailcam_benchmarks.field.plan import PlannedClip
-from trailcam_core.errors import SourceError
+from trailcam_core.errors import SourceError, reason_of
 
 JOURNAL = "clips.jsonl"
 
@@ -63,7 +63,9 @@ class Journal:
         except FileNotFoundError:
             return
         except (OSError, UnicodeDecodeError) as error:
-            raise SourceError(f"{self._path}: cannot be read ({error}). Name another folder for --out.") from error
+            raise SourceError(
+                f"{self._path}: cannot be read ({reason_of(error)}). Name another folder for --out."
+            ) from error
         for line in text.splitlines():
             try:
                 record = json.loads(line)

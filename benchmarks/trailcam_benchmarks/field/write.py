@@ -10,7 +10,7 @@ from trailcam_benchmarks.field.summary import FieldRow as ClipRow
 from trailcam_core.bundle.folder import MANIFEST_FILE, open_bundle
 from trailcam_core.bundle.manifest import manifest_to_bytes
 from trailcam_core.datasets.run_directory import read_run
-from trailcam_core.errors import TrainError
+from trailcam_core.errors import TrainError, reason_of
 from trailcam_core.field.views import PICTURE_ROWS
 from trailcam_core.files.atomic import write_file
 from trailcam_core.records import Document, encode
@@ -63,7 +63,9 @@ def write_to(folder: Path, figures: FieldFigures) -> None:
     try:
         page = report.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise TrainError(f"{report}: cannot be read ({error}). Train again, or write to a bundle.") from error
+        raise TrainError(
+            f"{report}: cannot be read ({reason_of(error)}). Train again, or write to a bundle."
+        ) from error
     kept = run.metrics.get("field")
     rows = kept.get("rows", []) if isinstance(kept, dict) else []
     merged = _merge(FieldFigures(tuple(_read_rows(rows, folder))), figures)

@@ -30,7 +30,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
 
 from trailcam_core.bundle.labels import check_labels, check_unique
-from trailcam_core.errors import BundleError, DataError, TrainError
+from trailcam_core.errors import BundleError, DataError, TrainError, reason_of
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import FITS, MAX_INPUT_PX, MIN_INPUT_PX, InputSpec
@@ -162,7 +162,7 @@ def read_reviews(path: Path) -> tuple[dict[str, str], ...]:
         with open(file, encoding="utf-8", errors="surrogateescape", newline="") as lines:
             rows = tuple({key: value or "" for key, value in row.items() if key} for row in csv.DictReader(lines))
     except (OSError, csv.Error) as error:
-        raise TrainError(f"{file}: cannot be read ({error}). Copy the whole folder again.") from error
+        raise TrainError(f"{file}: cannot be read ({reason_of(error)}). Copy the whole folder again.") from error
     if any(not row.get("sha256") for row in rows):
         raise TrainError(f"{file}: a row has no sha256. Copy the whole folder again.")
     return rows
@@ -211,7 +211,7 @@ def read_run(path: Path) -> Run:
     try:
         recipe = tomllib.loads(recipe_path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise TrainError(f"{recipe_path}: cannot be read ({error}).") from error
+        raise TrainError(f"{recipe_path}: cannot be read ({reason_of(error)}).") from error
     rows = read_split(path / "split.csv")
     outliers = path / OUTLIERS_FILE
     unknown = sorted({row.label for row in rows} - set(names))
@@ -262,7 +262,7 @@ def _read_json(path: Path, kind: type) -> Any:
     try:
         value = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise TrainError(f"{path}: cannot be read ({error}).") from error
+        raise TrainError(f"{path}: cannot be read ({reason_of(error)}).") from error
     if not isinstance(value, kind):
         raise TrainError(f"{path}: holds a {type(value).__name__}, expected a {kind.__name__}.")
     return value

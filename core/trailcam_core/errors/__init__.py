@@ -54,3 +54,8 @@ class ExportError(TrailcamError):
 
 class DeployError(TrailcamError):
     """A device cannot be reached or provisioned."""
+
+
+def reason_of(error: Exception) -> str:
+    """Return the words of an error without number and path: those of the system for an ``OSError``."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)

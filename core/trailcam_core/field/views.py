@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.datasets.run_directory import SplitRow
-from trailcam_core.errors import DataError
+from trailcam_core.errors import DataError, reason_of
 from trailcam_core.inference.decision import is_named
 from trailcam_core.spec import FieldFigures, FieldRow, OutputSpec
 from trailcam_core.statistics.clustered import cluster_rate
@@ -50,7 +50,7 @@ def read_groups(data: Path) -> dict[str, str]:
     try:
         table = json.loads(path.read_bytes()) if path.stat().st_size <= _MAX_GROUPS_BYTES else None
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: cannot be read ({error}).") from error
+        raise DataError(f"{path}: cannot be read ({reason_of(error)}).") from error
     if not isinstance(table, dict) or not all(isinstance(group, str) for group in table.values()):
         raise DataError(f"{path}: expected a table of files and their groups, as a preparation writes it.")
     return table

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from trailcam_core.errors import ConfigError
+from trailcam_core.errors import ConfigError, reason_of
 
 _MAX_SECRET_BYTES = 4_096
 _OTHERS_MAY_READ = 0o004
@@ -20,7 +20,7 @@ def read_secret(path: Path, what: str) -> str:
             content = file.read(_MAX_SECRET_BYTES + 1)
     except OSError as error:
         raise ConfigError(
-            f"{path}: the {what} cannot be read ({error}). Check the path and the permissions."
+            f"{path}: the {what} cannot be read ({reason_of(error)}). Check the path and the permissions."
         ) from error
     if mode & _OTHERS_MAY_READ:
         raise ConfigError(f'{path}: other users may read the {what}. Restrict it: "chmod o= {path}".')

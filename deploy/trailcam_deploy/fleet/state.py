@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from trailcam_core.errors import DeployError
+from trailcam_core.errors import DeployError, reason_of
 from trailcam_core.files.atomic import write_file
 
 _MAX_BYTES = 8_000_000
@@ -52,5 +52,5 @@ class FleetState:
             return {}
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise DeployError(
-                f"{self._path}: cannot be read ({error}). Delete it: only the last outcomes are lost."
+                f"{self._path}: cannot be read ({reason_of(error)}). Delete it: only the last outcomes are lost."
             ) from error

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+from trailcam_core.errors import reason_of
 from trailcam_core.files.atomic import make_folder, sync_directory
 from trailcam_edge.sinks.settings import JsonLinesSettings
 from trailcam_edge.sinks.worker import SinkError
@@ -46,7 +47,7 @@ class JsonLinesSink:
                 os.fsync(file.fileno())
         except OSError as error:
             self._checked = False  # a part of the line may be there
-            raise SinkError(f"{self._path}: cannot be written ({error}).") from error
+            raise SinkError(f"{self._path}: cannot be written ({reason_of(error)}).") from error
 
     def close(self) -> None:
         """Do nothing: the file is not kept open."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from trailcam_core.errors import DataError
+from trailcam_core.errors import DataError, reason_of
 from trailcam_core.files.atomic import sync_directory, write_file
 from trailcam_train.data.dataset import Dataset
 
@@ -109,7 +109,9 @@ def _read_journal(path: Path) -> list[tuple[str, Path]]:
     try:
         lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f'{path}: cannot be read ({error}). Name a folder that "--quarantine" made.') from error
+        raise DataError(
+            f'{path}: cannot be read ({reason_of(error)}). Name a folder that "--quarantine" made.'
+        ) from error
     if not lines or lines[0] != _HEADER:
         raise DataError(f"{path}: its first line is {lines[0] if lines else 'missing'}, expected {_HEADER}.")
     found = []

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.datasets.run_directory import Run, SplitRow
-from trailcam_core.errors import TrainError
+from trailcam_core.errors import TrainError, reason_of
 
 PREDICTIONS_FILE = "predictions.csv"
 EARLIER_ANSWERS_FILE = "earlier.csv"
@@ -103,7 +103,7 @@ def _read_lines(path: Path) -> dict[str, tuple[str, str, str, float]]:
         lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TrainError(
-            f"{path}: cannot be read ({error}). A finished run has one: copy the whole folder again."
+            f"{path}: cannot be read ({reason_of(error)}). A finished run has one: copy the whole folder again."
         ) from error
     if not lines or lines[0] != _HEADER:
         raise TrainError(f"{path}: its first line is {lines[0] if lines else 'missing'}, expected {_HEADER}.")

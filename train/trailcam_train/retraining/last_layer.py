@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_core.datasets.run_directory import Run, SplitRow
-from trailcam_core.errors import TrainError
+from trailcam_core.errors import TrainError, reason_of
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.files.keras_weights import prove_weights
 from trailcam_core.jobs.progress import Progress, silent
@@ -52,7 +52,7 @@ def load_earlier(run: Run, sha256: str) -> keras.Model:
             )
         return load_network(run.model_path)
     except (OSError, ValueError) as error:
-        raise TrainError(f"{run.model_path}: cannot be read ({error}). Copy the whole run again.") from error
+        raise TrainError(f"{run.model_path}: cannot be read ({reason_of(error)}). Copy the whole run again.") from error
 
 
 def find_head(model: keras.Model, name: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from trailcam_core.datasets.class_folders import scan_class_folders
-from trailcam_core.errors import DataError
+from trailcam_core.errors import DataError, reason_of
 from trailcam_core.field.views import CROPS
 from trailcam_core.files.names import folder_name
 from trailcam_train.data.class_names import choose_label_map
@@ -90,7 +90,7 @@ def read_journal(photos: Path) -> dict[str, dict[str, str]]:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             rows = [{key: value or "" for key, value in row.items() if key} for row in csv.DictReader(file)]
     except (OSError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({error}). Import the data set again.") from error
+        raise DataError(f"{path}: cannot be read ({reason_of(error)}). Import the data set again.") from error
     return {row["file"]: row for row in rows if row.get("file")}
 
 

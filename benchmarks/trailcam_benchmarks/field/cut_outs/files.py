@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from trailcam_benchmarks.field.types import CutOut
-from trailcam_core.errors import SourceError
+from trailcam_core.errors import SourceError, reason_of
 from trailcam_core.files.atomic import write_file
 
 _MIN_CUT_OUT_PX = 16
@@ -34,7 +34,7 @@ def read_cut_out(path: Path) -> CutOut:
         data = np.frombuffer(path.read_bytes(), np.uint8)
         decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     except (OSError, cv2.error) as error:
-        raise SourceError(f"{path}: cannot be read ({error}).") from error
+        raise SourceError(f"{path}: cannot be read ({reason_of(error)}).") from error
     if decoded is None or decoded.ndim != 3 or decoded.shape[2] != 4 or decoded.dtype != np.uint8:
         raise SourceError(f"{path}: expected a PNG file of 8 bits with transparency; make it with a cut-out tool.")
     rgba = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGBA), np.uint8)
@@ -56,5 +56,5 @@ def write_cut_out(cut_out: CutOut, folder: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, encoded.tobytes())
     except OSError as error:
-        raise SourceError(f"{path}: cannot be written ({error}).") from error
+        raise SourceError(f"{path}: cannot be written ({reason_of(error)}).") from error
     return path

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from trailcam_benchmarks.field.cut_outs.files import write_cut_out
 from trailcam_benchmarks.field.types import CutOut
 from trailcam_benchmarks.results.rows import Picture
-from trailcam_core.errors import DataError, SourceError
+from trailcam_core.errors import DataError, SourceError, reason_of
 from trailcam_core.field.cutouts import cut_out_or_reason
 from trailcam_core.files.atomic import write_file
 from trailcam_core.files.csv_text import csv_line
@@ -117,7 +117,7 @@ def _read(journal: Path) -> Iterator[list[str]]:
     except FileNotFoundError:
         return
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{journal}: cannot be read ({error}). Name another folder.") from error
+        raise DataError(f"{journal}: cannot be read ({reason_of(error)}). Name another folder.") from error
     rows = list(csv.reader(io.StringIO(text, newline="")))
     if rows and rows[0] != _HEADER:
         raise DataError(f"{journal}: its first line is {rows[0]}, expected {_HEADER}. Name another folder.")
