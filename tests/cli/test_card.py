@@ -62,6 +62,7 @@ def test_the_summary_counts_by_station_and_label(
     assert printed.out.splitlines()[-2].startswith("3 files, 3 visits in")
     assert printed.out.splitlines()[-1].startswith("next: trailcam review ")
     assert "were read in that of this computer" in printed.err
+    assert ": 2;" in printed.err
     assert "their visits have none: 1." in printed.err
     assert "broken.jpg" in printed.err
     assert main(["card", str(card), "--store", str(tmp_path / "store"), "--json"]) == 0

@@ -8,6 +8,7 @@ pictures on the disk. Keys are checked by the server.
 
 import csv
 import json
+import logging
 import os
 import signal
 import sqlite3
@@ -69,8 +70,10 @@ def _rehearse(checks: Checks, folder: Path, count: int) -> None:
     _check_keys(True)
 
     address = f"s3://{_BUCKET}/2026"
+    requests = _Requests()
     run = _classify(address, folder / "s3.csv")
     checks.check("s3://bucket/prefix: the rows of the disk", _rows(run.output) == expected, run.seconds)
+    checks.check("each picture is one request", requests.of_pictures == count + 1, requests.of_pictures)
     run = _classify(address, folder / "s3.csv")
     checks.check("again: nothing is read twice", f"{count + 1:,} files, {count + 1:,} of them before" in run.text)
     other = next(row for row in expected if row["Best"] not in ("", expected[0]["Best"]))
@@ -130,6 +133,20 @@ def _check_errors(checks: Checks, address: str, folder: Path) -> None:
     os.environ |= {"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": kept, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     run = _classify(address, folder / "error.csv")
     checks.check("no server is one error", run.is_one_error("127.0.0.1:9"), f"{run.seconds}, {run.text}")
+
+
+class _Requests(logging.Handler):
+    """Counts the requests for pictures in the log of the server, which it takes off the terminal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_pictures = 0
+        logger = logging.getLogger("werkzeug")
+        logger.handlers, logger.propagate = [self], False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count a line."""
+        self.of_pictures += any(suffix in record.getMessage() for suffix in (".webp ", ".jpg "))
 
 
 class _Run:

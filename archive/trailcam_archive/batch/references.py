@@ -15,6 +15,8 @@ from trailcam_core.network.secrets import mask_address, mask_text
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
 _WEB = ("http://", "https://")
+_ONE_REQUEST = {"max_concurrency": 1}  # s3fs asks for the size first where it may read parts at once
+_OPTIONS = {"s3": _ONE_REQUEST, "s3a": _ONE_REQUEST}  # of a storage, by the scheme of its addresses
 
 
 def is_address(text: str) -> bool:
@@ -49,7 +51,8 @@ def read_reference(reference: str) -> bytes:
 def _read_remote(address: str) -> bytes:
     """Read a file of a storage, whose size the listing has checked."""
     with remote_errors(address):
-        file = open_filesystem()(address, "rb")
+        options = _OPTIONS.get(address.partition("://")[0].lower(), {})
+        file = open_filesystem()(address, "rb", **options)
         content = bytes(file.fs.cat_file(file.path))  # in one request, where ``open`` makes two
     if len(content) > MAX_DOWNLOAD_BYTES:
         raise SourceError(f"{shown(address)}: more than {MAX_DOWNLOAD_BYTES:,} bytes, expected a picture.")

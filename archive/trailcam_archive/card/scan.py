@@ -25,11 +25,13 @@ class CardContents:
 
     ``new`` are the recordings to be read, ``known`` counts those that the store has, ``copies`` names files that are
     copies of others, ``strangers`` the files whose folder is in no row of the table of stations. ``spans`` has the
-    first and last time of each station, of known recordings too.
+    first and last time of each station, of known recordings too. ``zoneless`` counts the new recordings whose time was
+    read in the zone of the clock that serves where neither the file nor the table of stations states one.
     """
 
     new: list[Recording] = field(default_factory=list)
     known: int = 0
+    zoneless: int = 0
     copies: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     stations: dict[str, StationRow] = field(default_factory=dict)
@@ -101,6 +103,7 @@ class Scan:
         name = row.station.deployment_id
         clock = row.clock or self._clock
         contents.stations.setdefault(name, row)
+        stated = self._without_false_zone(stated)
         recording = Recording(file, name, self._unix_s(stated, clock), mark, duration_s)
         if mark in self._met:
             contents.copies.append(recording.name)
@@ -113,12 +116,17 @@ class Scan:
             contents.spans[name] = min(first_s, recording.unix_s), max(last_s, ended_s)
         if not self._is_known(recording, clock):
             contents.new.append(recording)
+            is_naive = stated is not None and stated.time.tzinfo is None
+            contents.zoneless += is_naive and recording.unix_s is not None and clock.zone is self._clock.zone
+
+    def _without_false_zone(self, stated: StatedTime | None) -> StatedTime | None:
+        if stated is not None and self._settings.clips_are_local and stated.basis == "container":
+            return replace(stated, time=stated.time.replace(tzinfo=None))
+        return stated
 
     def _unix_s(self, stated: StatedTime | None, clock: CameraClock) -> float | None:
         if stated is None and self._settings.start is not None:
             return self._settings.start.timestamp()
-        if stated is not None and self._settings.clips_are_local and stated.basis == "container":
-            stated = replace(stated, time=stated.time.replace(tzinfo=None))
         return clock.unix_s(stated, self._now)
 
     def _is_known(self, recording: Recording, clock: CameraClock) -> bool:

@@ -129,9 +129,10 @@ def _print_summary(summary: CardSummary, arguments: argparse.Namespace, clock: C
         counts = (summary.visits[station, label] for label in labels)
         print("  ".join([printable(station).ljust(width), *(f"{count:>10}" for count in counts)]))
     print(f"{counted(summary.files, 'file')}, {counted(sum(summary.visits.values()), 'visit')} in {arguments.store}.")
-    if arguments.timezone is None and summary.files > summary.undated:
+    if arguments.timezone is None and summary.zoneless:
         _note(
-            f'times without a zone were read in that of this computer, {clock.zone_name}; "--timezone" names another.'
+            f"times without a zone were read in that of this computer, {clock.zone_name}: {summary.zoneless}; "
+            '"--timezone" names another.'
         )
     if summary.known:
         _note(f"files that were in the store before: {summary.known}.")

@@ -11,7 +11,7 @@ import pytest
 from trailcam_archive.card.journal import CardJournal
 from trailcam_archive.card.scan import CardContents, Scan
 from trailcam_archive.card.settings import CardSettings
-from trailcam_archive.card.stations import StationTable
+from trailcam_archive.card.stations import StationTable, read_stations
 from trailcam_archive.times.clock import CameraClock, read_zone
 from trailcam_core.jobs.progress import silent
 from trailcam_edge.store.event_store import EventStore
@@ -48,6 +48,25 @@ def test_containers_in_utc_hold_local_time_on_request(tmp_path: Path, scan: Call
     (tmp_path / "card/c.mkv").write_bytes(matroska(_TIME))
     assert _times(scan()) == {"a.mp4": 0, "b.avi": -7200, "c.mkv": 0}
     assert _times(scan(clips_are_local=True)) == {"a.mp4": -7200, "b.avi": -7200, "c.mkv": -7200}
+
+
+def test_times_without_a_zone_are_counted(tmp_path: Path, scan: Callable[..., CardContents]) -> None:
+    (tmp_path / "card/a.mp4").write_bytes(mp4(_TIME))
+    (tmp_path / "card/b.avi").write_bytes(avi(b"Sat Jun 09 14:00:00 2012"))
+    (tmp_path / "card/c.avi").write_bytes(avi(b"Sat Jun 09 14:00:00 1980"))
+    assert [scan().zoneless, scan(clips_are_local=True).zoneless] == [1, 2]
+
+
+def test_the_zone_of_a_table_is_no_guess(tmp_path: Path, open_store: Callable[[], EventStore]) -> None:
+    (tmp_path / "card/oak").mkdir(parents=True)
+    (tmp_path / "card/oak/b.avi").write_bytes(avi(b"Sat Jun 09 14:00:00 2012"))
+    clock = CameraClock(read_zone("Europe/Berlin"), zone_name="Europe/Berlin")
+    journal = CardJournal(open_store())
+    for zone, expected in (("+01:00", 0), ("", 1)):
+        (tmp_path / "stations.csv").write_text(f"deploymentID,timezone,shift\noak,{zone},+1h\n")
+        table = StationTable("card", read_stations(tmp_path / "stations.csv", clock))
+        found = Scan(table, clock, CardSettings(), journal, lambda *_: None)
+        assert found.run(tmp_path / "card", silent, threading.Event()).zoneless == expected
 
 
 def test_a_stop_ends_the_list(tmp_path: Path, scan: Callable[..., CardContents], open_store: Any) -> None:

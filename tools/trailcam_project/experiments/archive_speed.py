@@ -33,7 +33,6 @@ from trailcam_archive.batch.tasks import AnalysisSettings, Task
 from trailcam_archive.batch.worker import READY
 from trailcam_archive.rows.record import Answer, PictureRecord, record_to_json
 from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
-from trailcam_core.jobs.progress import silent
 
 # Width and height, and the pictures that the floor is likely to do in a second.
 _SIZES_PX = {"0.1": ((365, 274), 60), "2": ((1_800, 1_100), 25), "12": ((4_000, 3_000), 7)}
@@ -65,7 +64,16 @@ def naive(path: Path, count: int) -> None:
 
 
 def archive(path: Path, count: int, jobs: int, code: str | None = None) -> None:
-    """Run a job over links to the picture; print the largest memory of the parent and of a worker, in MB."""
+    """Run a job over links to the picture.
+
+    Print the memory of the parent at each tenth of the way, then the largest one of the parent and of a worker, in MB.
+    """
+    reached: list[int] = []
+
+    def note(stage: str, done: int, total: int, note: str = "") -> None:  # noqa: ARG001 - a Progress
+        if done * 10 >= count * (len(reached) + 1):
+            reached.append(_memory_mb())
+
     with tempfile.TemporaryDirectory() as folder:
         card = Path(folder) / "card"
         card.mkdir()
@@ -74,9 +82,19 @@ def archive(path: Path, count: int, jobs: int, code: str | None = None) -> None:
         settings = AnalysisSettings()
         job = Job((str(card),), Path(folder) / "rows.csv", settings)
         classifier = Classifier.open(num_threads=1)
-        run_job(job, classifier, lambda: WorkerPool(settings, jobs, code), threading.Event(), silent)
-    used = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        run_job(job, classifier, lambda: WorkerPool(settings, jobs, code), threading.Event(), note)
+    print("tenths:", *reached)
+    used = [
+        resource.getrusage(who).ru_maxrss * 1024 // 1_000_000
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
     print(*used)
+
+
+def _memory_mb() -> int:
+    """Return the memory that this process uses now, in MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() // 1_000_000
 
 
 def archive_stub(path: Path, count: int, jobs: int) -> None:
@@ -194,9 +212,11 @@ def memory(picture: Path, count: int, stub: bool) -> None:
         command = [sys.executable, "-m", _MODULE, str(path), "--run", loop, "2", "--count", str(count)]
         start_s = time.perf_counter()
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        parent, worker = done.stdout.split()[-2:]
+        *_, tenths, largest = done.stdout.splitlines()
+        parent, worker = largest.split()
         print(
-            f"{count:,} paths, {time.perf_counter() - start_s:.0f} s: parent {parent} MB, a worker {worker} MB at most"
+            f"{count:,} paths, {time.perf_counter() - start_s:.0f} s: parent {parent}, a worker {worker} MB at most; "
+            f"parent, {tenths}"
         )
 
 
