@@ -178,7 +178,9 @@ def measure_rate(camera: Camera, scene: Scene, place: Place, seconds: float) -> 
     rates: dict[bool, list[float]] = {False: [], True: []}
     for loaded in (False, True) * _ROUNDS:
         write_config(place, dead=loaded)
+        reload_s = time.monotonic()
         camera.reload()
+        scene.blind.append((reload_s, time.monotonic() + 1.0))
         crowd = Crowd(place.port, _VIEWERS) if loaded else None
         time.sleep(1.0)
         (start_s, first), start_cpu_s, first_sent = camera.moment(), camera.processor_s(), scene.count
