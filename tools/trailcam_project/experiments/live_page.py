@@ -79,6 +79,7 @@ def measure_weight(port: int, seconds: float) -> dict[str, object] | None:
         for name, path in (("visits", "/visits"), ("now", "/")):
             context = browser.new_context(viewport={"width": 390, "height": 844}, extra_http_headers=LOGIN)
             page = context.new_page()
+            page.set_default_timeout(120_000)  # also on a busy machine
             session = context.new_cdp_session(page)
             session.send("Network.enable")
             addresses: dict[str, str] = {}
