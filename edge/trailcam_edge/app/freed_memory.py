@@ -3,8 +3,8 @@
 import ctypes
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # mallopt(3)
-_LARGE_BYTES = 1 << 20  # a picture; an array of 1 MiB or more costs some page faults, and is gone when it is freed
-_ARENAS = 2  # one for each processor times eight is the default: every thread of a viewer could keep one
+_LARGE_BYTES = 1 << 18  # a picture; an array of 256 KiB or more costs some page faults, and is gone when it is freed
+_ARENAS = 1  # eight for each processor is the default: every thread of a viewer could keep one
 
 
 def return_large_buffers() -> bool:

@@ -115,7 +115,7 @@ class DeviceReports:
             ("Host", socket.gethostname()),
             ("Board", _read_board()),
             ("Store", "none" if self._config.store is None else str(self._config.store.folder)),
-            ("Time here", f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"),
+            ("Local time", f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}"),
         ]
         return [(name, text) for name, text in rows if text]
 

@@ -45,7 +45,10 @@ class KeptPicture(Protocol):
     """A picture in memory, in a form that is smaller than RGB."""
 
     def image(self) -> "Image":
-        """Return it as (H, W, 3) uint8 RGB; the array is the caller's."""
+        """Return it as (H, W, 3) uint8 RGB."""
+
+    def bgr(self) -> "Image":
+        """Return it as (H, W, 3) uint8 in the order B, G, R."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Hand the latest frame and its result from the live loop to the viewers' threads.
 
-While there are viewers, the loop shrinks the frame, which costs less than converting it whole, and continues. A
-picture is encoded by the thread of the first viewer that requests it, once for all viewers; without viewers nothing is
-kept.
+While a viewer asks, the loop shrinks the frame, which costs less than converting it whole, and continues. A picture is
+encoded by the thread of the first viewer that requests it, once for all viewers; without viewers nothing is kept.
 """
 
 import threading

@@ -10,7 +10,7 @@ from trailcam_core.errors import SourceError
 from trailcam_core.images.boxes import Crop
 from trailcam_core.images.resize import Image
 from trailcam_core.spec import InputSpec
-from trailcam_edge.sources.pixels import Pixels
+from trailcam_edge.sources.pixels import KeptPixels, Pixels
 
 OnBadFrame = Callable[[SourceError], None]
 
@@ -58,7 +58,7 @@ class Frame:
         """Return a rectangle of ``picture``, converting no more than that; it outlives ``give_back``."""
         return (self.large_pixels or self.pixels).part(part)
 
-    def kept_picture(self) -> Pixels:
+    def kept_picture(self) -> KeptPixels:
         """Return ``picture`` in half its memory where possible; it outlives ``give_back``."""
         return (self.large_pixels or self.pixels).keep()
 

@@ -28,7 +28,7 @@ from trailcam_core.spec import InputSpec
 from trailcam_edge.sources.frame import Delivery, Frame
 from trailcam_edge.sources.orientation import UNCHANGED, Orientation
 from trailcam_edge.sources.picamera_errors import CAMERA_ERRORS, explain_camera
-from trailcam_edge.sources.pixels import ColourSpace, PackedPixels, Pixels, PlanarPixels, Plane
+from trailcam_edge.sources.pixels import ColourSpace, KeptPixels, PackedPixels, Pixels, PlanarPixels, Plane
 from trailcam_edge.sources.stream_config import StreamConfig
 
 # One waits, one is being classified, one is read by the capture thread, two are in the camera.
@@ -261,7 +261,7 @@ class _MappedPixels:
         with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
             return _own(self.stream.pixels(mapped.array).small(side_px), mapped.array)
 
-    def keep(self) -> Pixels:
+    def keep(self) -> KeptPixels:
         with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
             return self.stream.pixels(mapped.array).keep()
 

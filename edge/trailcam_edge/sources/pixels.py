@@ -38,6 +38,7 @@ PLANAR_LAYOUTS = {
     "NV12": cv2.COLOR_YUV2RGB_NV12,
     "NV21": cv2.COLOR_YUV2RGB_NV21,
 }
+_PLANES_TO_BGR: dict[str, int] = {layout: getattr(cv2, f"COLOR_YUV2BGR_{layout}") for layout in PLANAR_LAYOUTS}
 _LUMA_WIDTH_PX = 320  # an animal of an eighth of the height is still 22 px high, sensor noise is averaged away
 
 
@@ -63,11 +64,15 @@ class Pixels(Protocol):
     def small(self, side_px: int) -> Image:
         """Return ``image`` with its longer side shrunk to at most ``side_px``, sharing no memory with a camera."""
 
-    def keep(self) -> "Pixels":
-        """Return pixels that share no memory with a camera, YUV 4:2:0 where possible: half the memory of ``image``.
+    def keep(self) -> "KeptPixels":
+        """Return pixels that share no memory with a camera, YUV 4:2:0 where possible: half the memory of ``image``."""
 
-        Every call of their ``image`` makes another array.
-        """
+
+class KeptPixels(Pixels, Protocol):
+    """Pixels that share no memory with a camera."""
+
+    def bgr(self) -> Image:
+        """Return ``image`` in the order B, G, R, which is that of JPEG encoders of OpenCV."""
 
 
 @dataclass(frozen=True)
@@ -151,12 +156,15 @@ class PackedPixels:
         small = region.copy() if size is None else np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA))
         return PackedPixels(np.asarray(small, np.uint8), self.order, replace(self.orientation, roi=None)).image()
 
-    def keep(self) -> Pixels:
+    def bgr(self) -> Image:
+        """Reorder the colours of ``image``."""
+        return np.asarray(cv2.cvtColor(self.image(), cv2.COLOR_RGB2BGR), np.uint8)
+
+    def keep(self) -> KeptPixels:
         """Convert the region to planes; one with an odd side cannot be."""
         region, orientation = self.orientation.crop(self.array), replace(self.orientation, roi=None)
         if region.shape[0] % 2 or region.shape[1] % 2:
-            image = PackedPixels(region, self.order).image()
-            return PackedPixels(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8), "BGR", orientation)
+            return PackedPixels(region.copy(), self.order, orientation)
         planes = np.asarray(cv2.cvtColor(region, _TO_PLANES[self.order]), np.uint8)
         return PlanarPixels(planes, region.shape[1], "I420", orientation=orientation)
 
@@ -182,11 +190,11 @@ class PlanarPixels:
 
     def image(self) -> Image:
         """Convert at the width of the stride, then drop the padding: the chroma planes are padded in proportion."""
-        if self.colour_space == _BT601:  # OpenCV's own conversion is for this one only
-            whole = np.asarray(cv2.cvtColor(self.array, PLANAR_LAYOUTS[self.layout]), np.uint8)
-        else:
-            whole = np.asarray(cv2.transform(self._full_chroma(), self.colour_space.matrix), np.uint8)
-        return self.orientation.upright(self.orientation.crop(whole[:, : self.width]))
+        return self._converted(PLANAR_LAYOUTS[self.layout], self.colour_space.matrix)
+
+    def bgr(self) -> Image:
+        """Convert in the same way to the other order, which needs no second array."""
+        return self._converted(_PLANES_TO_BGR[self.layout], self.colour_space.matrix[::-1])
 
     def fitted(self, spec: InputSpec) -> Image:
         """Convert, then fit."""
@@ -232,9 +240,16 @@ class PlanarPixels:
             small[height:].reshape(*half[::-1], 2)[:] = cv2.resize(pairs, half, interpolation=cv2.INTER_AREA)
         return PlanarPixels(small, width, self.layout, self.colour_space, self.orientation).image()
 
-    def keep(self) -> Pixels:
+    def keep(self) -> KeptPixels:
         """Copy the planes."""
         return replace(self, array=self.array.copy())
+
+    def _converted(self, conversion: int, matrix: npt.NDArray[np.float32]) -> Image:
+        if self.colour_space == _BT601:  # OpenCV's own conversion is for this one only
+            whole = np.asarray(cv2.cvtColor(self.array, conversion), np.uint8)
+        else:
+            whole = np.asarray(cv2.transform(self._full_chroma(), matrix), np.uint8)
+        return self.orientation.upright(self.orientation.crop(whole[:, : self.width]))
 
     def _cut(self, top: int, bottom: int, left: int, right: int) -> npt.NDArray[np.uint8]:
         """Return the planes of an even part, without padding, in the same layout."""

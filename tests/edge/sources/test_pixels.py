@@ -216,6 +216,7 @@ def test_a_kept_picture_outlives_the_buffer_in_half_the_memory(layout: str, orie
     found = kept.image()
     assert found.shape == expected.shape
     assert kept.size == found.shape[:2]
+    assert np.array_equal(kept.bgr()[..., ::-1], found)
     assert np.abs(found - expected).max(initial=0, where=~edges(expected)) <= 3
 
 
@@ -234,7 +235,6 @@ def test_a_kept_picture_with_an_odd_side_loses_nothing(size: tuple[int, int]) ->
         assert isinstance(pixels, PackedPixels)
         pixels.array[:] = 0
         assert np.array_equal(kept.image(), image[:, ::-1])
-        assert not np.shares_memory(kept.image(), kept.image())
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)

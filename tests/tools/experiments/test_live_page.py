@@ -35,3 +35,5 @@ def test_an_age_counts_from_the_first_frame_and_from_the_third_that_can_vote(mon
         next(frames)
     assert scene.ages("butterfly", 101.0) == pytest.approx((1.0, 0.2))  # votes at 0, 0.4 and 0.8 s
     assert scene.ages("dog", 101.0) is None
+    scene.blind.append((99.0, 100.1))
+    assert scene.ages("butterfly", 101.0) is None

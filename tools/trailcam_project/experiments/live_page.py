@@ -79,6 +79,7 @@ def measure_weight(port: int, seconds: float) -> dict[str, object] | None:
         for name, path in (("visits", "/visits"), ("now", "/")):
             context = browser.new_context(viewport={"width": 390, "height": 844}, extra_http_headers=LOGIN)
             page = context.new_page()
+            page.set_default_timeout(120_000)  # also on a busy machine
             session = context.new_cdp_session(page)
             session.send("Network.enable")
             addresses: dict[str, str] = {}
@@ -178,7 +179,9 @@ def measure_rate(camera: Camera, scene: Scene, place: Place, seconds: float) -> 
     rates: dict[bool, list[float]] = {False: [], True: []}
     for loaded in (False, True) * _ROUNDS:
         write_config(place, dead=loaded)
+        reload_s = time.monotonic()
         camera.reload()
+        scene.blind.append((reload_s, time.monotonic() + 1.0))
         crowd = Crowd(place.port, _VIEWERS) if loaded else None
         time.sleep(1.0)
         (start_s, first), start_cpu_s, first_sent = camera.moment(), camera.processor_s(), scene.count

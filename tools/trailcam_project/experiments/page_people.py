@@ -39,6 +39,7 @@ class Scene:
         self._started_s = time.monotonic()
         self.sent: dict[int, list[float]] = {}  # by the number of the appearance
         self.count = 0  # frames so far
+        self.blind: list[tuple[float, float]] = []  # when nobody took frames: visits that this touches have no age
 
     def frames(self) -> Iterator[bytes]:
         """Yield JPEG files without end."""
@@ -52,10 +53,12 @@ class Scene:
                 yield self._empty
 
     def ages(self, label: str, heard_s: float) -> tuple[float, float] | None:
-        """Return how old the first frame is, and the third that can vote; None unless that animal is in the scene."""
+        """Return how old the first frame is, and the third that can vote; None unless that animal was seen whole."""
         number = int((heard_s - self._started_s) // (_ANIMAL_S + _EMPTY_S))
         sent = self.sent.get(number, [])
         if self._animals[number % len(self._animals)][0] != label or not sent:
+            return None
+        if any(end_s > sent[0] and start_s < heard_s for start_s, end_s in self.blind):
             return None
         votes = [sent[0]]
         for moment in sent[1:]:

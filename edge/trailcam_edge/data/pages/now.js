@@ -108,13 +108,13 @@ async function showStatus(status) {
   const key = JSON.stringify(status.visits);
   if (key !== shownVisits) { shownVisits = key; rounds = 3; }  // a visit is on the disk some moments after it ended
   if (rounds && status.visits.length) { rounds -= 1; await showVisits(status.visits); }
-  const labels = [...new Set([...Object.keys(status.hours.counts), ...Object.keys(status.days.counts)])].sort();
+  const labels = groupRest(status.hours, status.days);
   const day = new Intl.DateTimeFormat([], { day: "numeric", month: "short" });
   showChart("hours", "The last 24 hours", status.hours, labels, text => text.slice(11, 16), 6);
   showChart("days", "The last 14 days", status.days, labels, text => day.format(new Date(text.slice(0, 10) + "T12:00")), 3);
   byId("legend").replaceChildren(...labels.map((label, index) => {
     const item = make("li"), swatch = draw("svg", { viewBox: "0 0 1 1", "aria-hidden": "true" });
-    swatch.append(draw("rect", { width: 1, height: 1, fill: "var(--s" + index % 10 + ")" }));
+    swatch.append(draw("rect", { width: 1, height: 1, fill: colourOf(label, index) }));
     item.append(swatch, nameOf(label));
     return item;
   }));
@@ -132,6 +132,21 @@ async function showVisits(visits) {
     item.append(make("b", visit.label, "name"), " ", make("span", visit.confidence === null ? "" : percent(visit.confidence), "score"), make("p", visit.time));
     return item;
   }));
+}
+const REST = "all others", COLOURS = 10;
+function groupRest(...charts) {  // the most frequent labels have a colour each; "unknown" and the rest are grey
+  const totals = new Map();
+  for (const chart of charts)
+    for (const label of Object.keys(chart.counts))
+      totals.set(label, (totals.get(label) || 0) + countsOf(chart, label).reduce((sum, n) => sum + n, 0));
+  const named = [...totals.keys()].filter(label => label !== "unknown").sort((a, b) => totals.get(b) - totals.get(a) || (a < b ? -1 : 1));
+  const shown = named.slice(0, COLOURS).sort(), rest = named.slice(COLOURS);
+  for (const chart of rest.length ? charts : [])
+    chart.counts[REST] = chart.bars.map((_, bar) => rest.reduce((sum, label) => sum + (countsOf(chart, label)[bar] || 0), 0));
+  return [...shown, ...(rest.length ? [REST] : []), ...(totals.has("unknown") ? ["unknown"] : [])];
+}
+function colourOf(label, index) {
+  return label === "unknown" ? "var(--unknown)" : label === REST ? "var(--rest)" : "var(--s" + index + ")";
 }
 function showChart(place, title, chart, labels, nameBar, every) {
   const bars = chart.bars.length, width = Math.max(240, byId(place).clientWidth), height = 170, left = 28, bottom = 22, top = 10;
@@ -152,7 +167,7 @@ function showChart(place, title, chart, labels, nameBar, every) {
       if (!count) return;
       y -= count * scale;
       const box = draw("rect", { x: left + bar * step + step * .12, y, width: step * .76, height: count * scale,
-                                 fill: "var(--s" + index % 10 + ")" });
+                                 fill: colourOf(label, index) });
       box.append(draw("title", {}, `${nameBar(begin)}: ${label} ${count}`));
       svg.append(box);
     });

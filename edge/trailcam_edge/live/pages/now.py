@@ -77,7 +77,7 @@ def camera_page(facts: Sequence[tuple[str, str]], health: Sequence[Row], notes: 
     rows = [tag("div", tag("dt", name), tag("dd", text, class_=None if good else "bad")) for name, text, good in health]
     return [
         tag("h1", "Camera"),
-        tag("section", tag("h2", "What camera this is"), tag("dl", known, class_="facts"), class_="card"),
+        tag("section", tag("h2", "This camera"), tag("dl", known, class_="facts"), class_="card"),
         tag("section", tag("h2", "Health"), tag("dl", rows, class_="facts", id="health"), class_="card"),
         notes,
     ]

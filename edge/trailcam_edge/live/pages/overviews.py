@@ -56,7 +56,7 @@ def accuracy_table(bundles: Sequence[BundleAccuracy]) -> Html:
     """Return how often each bundle was right, from reviewed random visits."""
     if not bundles:
         words = 'Not known yet: no visit of "Random visits" has been reviewed. Other reviews are of chosen visits.'
-        return tag("section", tag("h1", "How right is it here"), tag("p", words, class_="soft"))
+        return tag("section", tag("h1", "Accuracy at this camera"), tag("p", words, class_="soft"))
     tables = [
         tag(
             "div",
@@ -65,7 +65,10 @@ def accuracy_table(bundles: Sequence[BundleAccuracy]) -> Html:
                 "table",
                 tag(
                     "thead",
-                    tag("tr", [tag("th", name, scope="col") for name in ("Label", "Right", "Precision", "95 %")]),
+                    tag(
+                        "tr",
+                        [tag("th", name, scope="col") for name in ("Label", "Right", "Precision", "95 % interval")],
+                    ),
                 ),
                 tag("tbody", [_accuracy_row(each) for each in (*bundle.labels, bundle.together)]),
                 class_="accuracy",
@@ -76,36 +79,41 @@ def accuracy_table(bundles: Sequence[BundleAccuracy]) -> Html:
         )
         for bundle in bundles
     ]
-    note = "From reviewed random visits; the last column is the interval in which the true value is in 95 of 100 cases."
-    return tag("section", tag("h1", "How right is it here"), tag("p", note, class_="soft"), tables)
+    note = "From reviewed random visits. The true value is within the interval in 95 of 100 cases."
+    return tag("section", tag("h1", "Accuracy at this camera"), tag("p", note, class_="soft"), tables)
 
 
 def week_table(weeks: Sequence[Week], drifts: Sequence[Drift]) -> Html | None:
     """Return the same by week, with what differs beyond chance; None without any week."""
     if not weeks:
         return None
-    head = tag(
-        "tr",
-        [
-            tag("th", name, scope="col")
-            for name in ("Week", "Right", "95 %", "Named", "95 %", "Missed", "95 %", "Bundle")
-        ],
-    )
-    rows = [tag("tr", tag("th", week.name, scope="row"), [tag("td", text) for text in _cells(week)]) for week in weeks]
+    names = ["Week", "Right", "95 % interval", "Named", "95 % interval"]
+    has_missed = any(week.missed.number for week in weeks)
+    names += ["Missed", "95 % interval"] if has_missed else []
+    head = tag("tr", [tag("th", name, scope="col") for name in (*names, "Bundle")])
+    rows = [
+        tag("tr", tag("th", week.name, scope="row"), [tag("td", text) for text in _cells(week, has_missed)])
+        for week in weeks
+    ]
     table = tag("table", tag("thead", head), tag("tbody", rows), class_="accuracy")
     notes = [tag("p", drift_words(drift), role="note") for drift in drifts]
     return tag("section", tag("h2", "By week"), notes, tag("div", table, class_="scroll"))
 
 
-def _cells(week: Week) -> tuple[str, ...]:
+def _cells(week: Week, has_missed: bool) -> tuple[str, ...]:
     right, named, missed = week.together, week.named, week.missed
     return (
         f"{right.right} of {right.number}",
         right.interval if right.number else "",
         f"{named.right} of {named.number}",
         named.interval if named.number else "",
-        f"{missed.animals} of {missed.number}" if missed.number else "",
-        missed.interval if missed.number else "",
+        *(
+            (f"{missed.animals} of {missed.number}", missed.interval)
+            if missed.number
+            else ("", "")
+            if has_missed
+            else ()
+        ),
         ", ".join(week.bundles),
     )
 

@@ -157,7 +157,7 @@ def queues_page(queues: Sequence[tuple[str, str, str, int]], visitor: Visitor) -
                 "a",
                 tag("b", words),
                 tag("span", why, class_="soft"),
-                tag("span", f" {_count_words(number)}"),
+                tag("span", _count_words(number), class_="count"),
                 href=f"/review/{name}",
             ),
         )
@@ -170,19 +170,19 @@ def queues_page(queues: Sequence[tuple[str, str, str, int]], visitor: Visitor) -
             tag("span", "Your name"),
             tag("input", name="reviewer", value=visitor.name, maxlength=MAX_NAME, required=True),
         ),
-        tag("button", "Keep"),
+        tag("button", "Save"),
         method="post",
         action="/reviewer",
         class_="filter",
         id="name",
     )
-    several = tag("a", "Several at once", href="/visits?select=1", class_="button")
-    accuracy = tag("a", "How right is it here", href="/accuracy", class_="button")
+    several = tag("a", "Select several", href="/visits?select=1", class_="button")
+    accuracy = tag("a", "Accuracy", href="/accuracy", class_="button")
     write = (
         [
             tag("ul", rows, class_="queues"),
             tag("p", several, " ", accuracy),
-            tag("section", tag("h2", "Who reviews"), name_form, class_="card"),
+            tag("section", tag("h2", "Reviewer"), name_form, class_="card"),
         ]
         if visitor.may_write
         else [tag("p", _READ_ONLY, class_="empty"), tag("p", accuracy)]
@@ -282,4 +282,4 @@ def _gone_words(gone: str) -> str:
 
 
 def _count_words(number: int) -> str:
-    return "more than 99" if number > 99 else "none left" if not number else f"{number} left"
+    return "more than 99 left" if number > 99 else "none left" if not number else f"{number} left"

@@ -196,7 +196,7 @@ class Pages:
         return self._page("Review", "Review", note_of(query, "/review"), *content, script="review.js")
 
     def _accuracy(self, _query: Query, _visitor: Visitor) -> Response:
-        return self._page("How right is it here", "Review", *self._desk.accuracy())
+        return self._page("Accuracy", "Review", *self._desk.accuracy())
 
     def _queue(self, name: str, visit_id: str | None, query: Query, visitor: Visitor) -> Response:
         if visit_id is None:

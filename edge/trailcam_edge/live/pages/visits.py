@@ -78,8 +78,7 @@ def visit_page(
     return [
         steps,
         message,
-        tag("div", figure, tools, class_="stage"),
-        _clip(event, name),
+        tag("div", tag("div", figure, _clip(event, name)), tools, class_="stage"),
         tag("section", tag("h2", "This visit"), _facts(event), class_="card"),
         _history(one.reviews),
         tag(
@@ -111,7 +110,7 @@ def _clip(event: EventRecord, name: str) -> Html | None:
         height=540,
         aria_label=f"Clip of {name}, {day_and_time(event.started)}, without sound",
     )
-    return tag("section", tag("h2", "Clip"), player, tag("p", words, class_="soft"), class_="card")
+    return tag("section", tag("h2", "Clip"), player, tag("p", words, class_="soft"), class_="clip")
 
 
 def _tiles(events: list[EventRecord], found: Visits, chosen: VisitFilter, select: bool) -> list[Html]:
@@ -205,12 +204,12 @@ def _facts(event: EventRecord) -> Html:
             ("Time", day_and_time(event.started) + ended),
             ("Date", basis),
             ("Duration", f"{event.duration_s:.1f} s"),
-            ("Answers", f"{counted(event.votes, 'vote')} in {counted(event.frames, 'frame')}"),
-            ("Best frame", percent_of(event.label, event.confidence, 1) or "not sure enough of any label"),
-            ("Time to an answer", f"{event.latency_ms:.0f} ms"),
+            ("Votes", f"{counted(event.votes, 'vote')} in {counted(event.frames, 'frame')}"),
+            ("Best confidence", percent_of(event.label, event.confidence, 1) or "not sure enough of any label"),
+            ("Latency", f"{event.latency_ms:.0f} ms"),
             ("Bundle", event.bundle),
             ("Clip", tag("a", "download", href=f"/{event.clip}", download=True) if event.clip else None),
-            ("Picture", tag("a", "whole picture", href=f"/pictures/{event.visit_id}.jpg") if event.picture else None),
+            ("Picture", tag("a", "full size", href=f"/pictures/{event.visit_id}.jpg") if event.picture else None),
         ]
     )
 
