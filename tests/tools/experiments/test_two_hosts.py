@@ -25,6 +25,15 @@ def test_two_hosts_are_compared_by_rate_and_by_processor_time() -> None:
     assert found["agree"]
 
 
+def test_two_trainings_that_share_nothing_are_the_ceiling() -> None:
+    strangers = [[host(19, 41), host(18, 42)]]
+
+    found = compare({1: [[host(20, 40)]], 2: [[host(36, 22), host(36, 20)]], 0: strangers})
+
+    assert found["ceiling_ratio"] == pytest.approx(37 / 20)
+    assert found["rate_ratio"] == pytest.approx(1.8)
+
+
 @pytest.mark.parametrize(("loss", "agrees"), [(2.0 * 1.009, True), (2.0 * 1.011, False)])
 def test_the_figures_of_every_host_must_agree(loss: float, agrees: bool) -> None:
     found = compare({1: [[host(20, 40)]], 2: [[host(36, 22), host(36, 20, loss=loss)]]})
