@@ -16,8 +16,7 @@ def reuse_large_buffers(environment: Mapping[str, str]) -> bool:
 
     Both ask the C library for the activations of every step, and glibc maps buffers of that size anew each time. The
     kernel then clears every page again: for the recipe cnn on JAX 56 MB for each picture, two fifths of the processor
-    time of a step. TensorFlow has an allocator that keeps them. The peak of the memory is the same; it is held
-    until the process ends.
+    time of a step. TensorFlow has an allocator that keeps them. Memory stays with the process until it ends.
 
     Args:
         environment: its variables; ``KERAS_BACKEND`` names the backend, and a user's own ``MALLOC_ARENA_MAX`` is kept.

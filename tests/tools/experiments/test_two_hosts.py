@@ -12,7 +12,7 @@ LOSSES = {"loss": 2.0, "validation_loss": 2.2}
 
 
 def host(rate_hz: float, core_s: float, **losses: float) -> HostFigures:
-    return HostFigures(rate_hz, 1000, core_s, core_s + 30, LOSSES | losses)
+    return HostFigures(rate_hz, 1000, core_s, core_s + 30, 1500, LOSSES | losses)
 
 
 def test_two_hosts_are_compared_by_rate_and_by_processor_time() -> None:

@@ -17,6 +17,7 @@ differences of rounding in gradients near zero into whole steps, and the time do
 import argparse
 import json
 import os
+import resource
 import socket
 import statistics
 import subprocess
@@ -44,12 +45,13 @@ _MODULE = "trailcam_project.experiments.two_hosts"
 
 @dataclass(frozen=True)
 class HostFigures:
-    """Pictures/s of all hosts and their number, this host's processor time in s, and the figures of its run."""
+    """Pictures/s of all hosts and their number, this host's processor time in s and memory, and figures of its run."""
 
     rate_hz: float
     pictures: int
     steps_core_s: float
     whole_core_s: float
+    peak_mb: float
     losses: dict[str, float]
 
 
@@ -88,6 +90,7 @@ def train_here(data: Path, recipe_name: str, batch_size: int, runs: Path) -> dic
         "steps_core_s": ended_core - began_core,
         "pictures": (steps[1] - steps[0]) * batch_size,
         "whole_core_s": time.process_time(),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
         "losses": {**losses, "test_top1": float(run.metrics["test"]["top1"])},
     }
 
@@ -177,6 +180,7 @@ def compare(ways: dict[int, list[list[HostFigures]]]) -> dict[str, Any]:
         "ceiling_ratio": None if ceiling is None else ceiling / rates[1],
         "core_ms": core_ms,
         "core_ratio": core_ms[2] / core_ms[1],
+        "peak_mb": {count: max(host.peak_mb for hosts in rounds for host in hosts) for count, rounds in ways.items()},
         "whole_core_s": whole,
         "whole_core_ratio": whole[1] / whole[2],
         "figures": losses,
