@@ -150,7 +150,7 @@ def test_benchmark_measures_a_bundle() -> None:
 def test_benchmark_measures_accuracy_on_named_pictures(tmp_path: Path) -> None:
     from trailcam_core.bundle.folder import open_bundle
 
-    label = open_bundle(BUILTIN_BUNDLE).manifest.labels[0]
+    label = open_bundle(BUILTIN_BUNDLE).manifest.output.labels[0]
     (tmp_path / label).mkdir()
     cv2.imwrite(str(tmp_path / label / "a.png"), np.zeros((64, 64, 3), np.uint8))
 
