@@ -5,7 +5,7 @@
     answer = Classifier.open().classify(read_image("photo.jpg"))
     print(answer.label, answer.confidence)
 
-``train``, ``export`` and ``benchmark`` are the stages as functions.
+``train``, ``resume``, ``export`` and ``benchmark`` are the stages as functions.
 
 The names in ``__all__`` are the public interface; everything else may change between releases. Each name is loaded when
 it is first used, so that ``import trailcam`` needs neither numpy nor OpenCV.
@@ -15,23 +15,26 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trailcam.workflow import benchmark, export, train
+    from trailcam.workflow import benchmark, export, resume, train
     from trailcam_core.bundle.folder import Bundle, open_bundle
     from trailcam_core.classifier import Classification, Classifier
     from trailcam_core.errors import TrailcamError
     from trailcam_core.images.decode import read_image
     from trailcam_core.inference.decision import Candidate
+    from trailcam_train.retraining.earlier import Earlier
 
 __all__ = [
     "Bundle",
     "Candidate",
     "Classification",
     "Classifier",
+    "Earlier",
     "TrailcamError",
     "benchmark",
     "export",
     "open_bundle",
     "read_image",
+    "resume",
     "train",
 ]
 
@@ -40,11 +43,13 @@ _MODULES = {
     "Candidate": "trailcam_core.inference.decision",
     "Classification": "trailcam_core.classifier",
     "Classifier": "trailcam_core.classifier",
+    "Earlier": "trailcam_train.retraining.earlier",
     "TrailcamError": "trailcam_core.errors",
     "benchmark": "trailcam.workflow",
     "export": "trailcam.workflow",
     "open_bundle": "trailcam_core.bundle.folder",
     "read_image": "trailcam_core.images.decode",
+    "resume": "trailcam.workflow",
     "train": "trailcam.workflow",
 }
 

@@ -5,6 +5,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 import trailcam
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 def test_the_stages_are_public_and_documented() -> None:
-    for name in ("train", "export", "benchmark"):
+    for name in ("train", "resume", "export", "benchmark"):
         function = getattr(trailcam, name)
         assert function is getattr(workflow, name)
         described = inspect.getdoc(function) or ""
@@ -35,6 +37,64 @@ def test_train_asks_for_what_the_command_would(tmp_path: Path, monkeypatch: pyte
     (request,) = asked
     assert (request.data, request.run, request.split) == (Path("photos"), tmp_path / "run", Path("split.csv"))
     assert (request.recipe.name, request.recipe.batch_size) == ("cnn", 4)
+
+
+def test_train_from_an_earlier_run_asks_for_what_the_command_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trailcam_train.run import retraining
+
+    asked: list[Any] = []
+    monkeypatch.setattr(retraining, "start_retraining", lambda request, progress: asked.append(request))
+
+    trailcam.train("new", tmp_path / "second", earlier="runs/first", settings=["seed=3"], others="others")
+    trailcam.train("new", tmp_path / "second", earlier=trailcam.Earlier(Path("runs/first"), learns="whole", replay=7))
+
+    first, second = asked
+    assert (first.data, first.run, first.recipe_name) == (Path("new"), tmp_path / "second", None)
+    assert first.earlier == trailcam.Earlier(Path("runs/first"))
+    assert (first.settings, first.ood) == (("seed=3",), Path("others"))
+    assert (second.earlier.learns, second.earlier.replay) == ("whole", 7)
+
+
+def test_an_earlier_run_beside_a_split_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="leave out split"):
+        trailcam.train("new", tmp_path / "second", earlier="runs/first", split="split.csv")
+
+
+def test_train_takes_what_describes_the_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trailcam_train.run import field_training, training
+
+    asked: list[Any] = []
+    monkeypatch.setattr(training, "start_training", lambda request, progress: asked.append((request, None)))
+    monkeypatch.setattr(
+        field_training, "start_field_training", lambda request, negatives, progress: asked.append((request, negatives))
+    )
+
+    trailcam.train("photos", tmp_path / "run", "cnn", label_map="none", group_by="folder", others="others")
+    trailcam.train("photos", tmp_path / "run", "cnn", negatives="negatives")
+
+    (plain, _), (field, negatives) = asked
+    assert (plain.label_map, plain.group_by, plain.ood) == ("none", "folder", Path("others"))
+    assert (field.data, negatives) == (Path("photos"), Path("negatives"))
+
+
+@pytest.mark.parametrize("stage", [trailcam.train, trailcam.export])
+def test_an_unknown_option_is_refused_with_the_valid_ones(stage: Any) -> None:
+    with pytest.raises(TypeError, match=r"no option 'otters', expected one of .*others"):
+        stage("photos", "run", otters="others")
+
+
+def test_resume_asks_for_what_the_command_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trailcam_train.run import training
+
+    asked: list[Any] = []
+    monkeypatch.setattr(training, "resume_training", lambda *given: asked.append(given))
+
+    trailcam.resume("runs/mine", data=str(tmp_path))
+
+    ((run, _, data),) = asked
+    assert (run, data) == (Path("runs/mine"), tmp_path)
 
 
 def test_train_without_a_recipe_takes_the_proposal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,9 +128,12 @@ def test_export_takes_a_run_or_a_foreign_model(
     asked: list[Any] = []
     monkeypatch.setattr(export, "export_run", lambda request, progress: asked.append(request))
 
-    trailcam.export(model, data="photos", labels=labels)
+    foreign = {} if labels is None else {"labels": labels}
+    trailcam.export(model, data="photos", **foreign, name="b", version="2.1.0", gate="strict", earlier="a.bundle")
 
     (request,) = asked
+    assert (request.name, request.version, request.gate.name) == ("b", "2.1.0", "strict")
+    assert request.earlier == Path("a.bundle")
     assert (request.run is None) == (labels is not None)
     assert (request.foreign is None) == (labels is None)
     assert [variant.name for variant in request.variants] == variants
@@ -82,6 +145,20 @@ def test_benchmark_measures_a_bundle() -> None:
     (row,) = [row for row in result.rows if row.kind == "model"]
     assert row.latency is not None
     assert "rows" in [item.name for item in fields(result)]
+
+
+def test_benchmark_measures_accuracy_on_named_pictures(tmp_path: Path) -> None:
+    from trailcam_core.bundle.folder import open_bundle
+
+    label = open_bundle(BUILTIN_BUNDLE).manifest.output.labels[0]
+    (tmp_path / label).mkdir()
+    cv2.imwrite(str(tmp_path / label / "a.png"), np.zeros((64, 64, 3), np.uint8))
+
+    result = trailcam.benchmark([BUILTIN_BUNDLE], frames=2, min_time_s=0.0, rounds=1, data=tmp_path)
+
+    (row,) = [row for row in result.rows if row.kind == "model"]
+    assert row.accuracy is not None
+    assert row.accuracy.n == 1
 
 
 def test_benchmark_of_nothing_is_a_mistake_of_the_caller() -> None:

@@ -18,6 +18,7 @@ from trailcam_core.errors import BundleError, ExportError
 from trailcam_core.images.resize import Image
 from trailcam_core.inference.runtimes import load_runtime
 from trailcam_export.convert.last_layer import DenseLayer, give_features, replace_last_layer
+from trailcam_export.convert.variants import Variant
 from trailcam_export.run.golden_vectors import GoldenPictures
 
 _SCHEME = "int8"
@@ -31,6 +32,23 @@ class EarlierBundle:
     model: bytes
     model_sha256: str
     golden: GoldenPictures
+
+
+def anew_notes(run: Run, variants: Iterable[Variant]) -> tuple[str, ...]:
+    """Return a note on integer files that keep no frozen part, for a run whose frozen part is unchanged.
+
+    Float files need none: their frozen part has the same weights.
+    """
+    if run.provenance.get("frozen_part") != "unchanged":
+        return ()
+    names = [item.name for item in variants if item.needs_calibration and item != Variant("tflite", _SCHEME)]
+    if not names:
+        return ()
+    verb = "was" if len(names) == 1 else "were"
+    return (
+        f"{', '.join(names)} {verb} calibrated anew: int8 alone keeps the frozen part of the earlier bundle, so an "
+        f"update of {names[0]} is nearly a full send.",
+    )
 
 
 def find_earlier_bundle(run: Run, named: Path | None, out: Path) -> tuple[EarlierBundle | None, tuple[str, ...]]:

@@ -24,7 +24,7 @@ from trailcam_export.foreign.foreign_run import ForeignModel, OpenedRun, open_fo
 from trailcam_export.gate.presets import DEFAULT_PRESET, PRESETS, Preset
 from trailcam_export.inference.parity import PARITY_COUNT
 from trailcam_export.onnx_model.open_onnx import OnnxClassifier
-from trailcam_export.run.earlier_bundle import EarlierBundle, find_earlier_bundle
+from trailcam_export.run.earlier_bundle import EarlierBundle, anew_notes, find_earlier_bundle
 from trailcam_export.run.golden_vectors import GoldenPictures, choose_golden
 from trailcam_export.run.output_rule import choose_score, find_ood_images
 
@@ -149,7 +149,7 @@ def make_plan(request: ExportRequest, progress: Progress = silent) -> ExportPlan
         ood_files=ood_files,
         pixel_range=request.foreign.pixel_range if request.foreign is not None else "",
         foreign_model=opened.model if opened is not None else None,
-        notes=(*notes, *ood_notes, *kept_notes, *golden.notes),
+        notes=(*notes, *ood_notes, *kept_notes, *anew_notes(run, request.variants), *golden.notes),
         zoom=request.zoom,
         kept=kept,
         golden_pictures=golden.pictures,

@@ -16,6 +16,7 @@ from trailcam_core.datasets.run_directory import read_run
 from trailcam_core.errors import ExportError
 from trailcam_core.files.digest import file_sha256
 from trailcam_export.convert.variants import Variant
+from trailcam_export.run.earlier_bundle import anew_notes
 from trailcam_export.run.export import ExportReport, export_run
 from trailcam_export.run.golden_vectors import choose_golden
 from trailcam_export.run.plan import ExportRequest
@@ -83,6 +84,16 @@ def test_without_the_earlier_bundle_a_note_says_what_that_costs(tiny: Any, tmp_p
     report = export_run(request(retrain(tiny, tmp_path), tiny, tmp_path / "out", None))
 
     assert any("calibrated anew" in note and "--earlier BUNDLE" in note for note in report.notes)
+
+
+def test_files_that_keep_no_frozen_part_are_named(tiny: Any, tmp_path: Path) -> None:
+    variants = (Variant("tflite", "float32"), *INT8, Variant("tflite", "int16x8"), Variant("onnx", "int8"))
+
+    (note,) = anew_notes(read_run(retrain(tiny, tmp_path)), variants)
+
+    assert note.startswith("int16x8, onnx-int8 were calibrated anew")
+    assert anew_notes(read_run(tiny.path), variants) == ()
+    assert anew_notes(read_run(tmp_path / "second"), INT8) == ()
 
 
 @pytest.mark.parametrize(

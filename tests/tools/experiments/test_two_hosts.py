@@ -12,7 +12,7 @@ LOSSES = {"loss": 2.0, "validation_loss": 2.2}
 
 
 def host(rate_hz: float, core_s: float, **losses: float) -> HostFigures:
-    return HostFigures(rate_hz, 1000, core_s, core_s + 30, LOSSES | losses)
+    return HostFigures(rate_hz, 1000, core_s, core_s + 30, 1500, LOSSES | losses)
 
 
 def test_two_hosts_are_compared_by_rate_and_by_processor_time() -> None:
@@ -23,6 +23,15 @@ def test_two_hosts_are_compared_by_rate_and_by_processor_time() -> None:
     assert found["core_ratio"] == pytest.approx(1.05)
     assert found["whole_core_ratio"] == pytest.approx(70 / 52)
     assert found["agree"]
+
+
+def test_two_trainings_that_share_nothing_are_the_ceiling() -> None:
+    strangers = [[host(19, 41), host(18, 42)]]
+
+    found = compare({1: [[host(20, 40)]], 2: [[host(36, 22), host(36, 20)]], 0: strangers})
+
+    assert found["ceiling_ratio"] == pytest.approx(37 / 20)
+    assert found["rate_ratio"] == pytest.approx(1.8)
 
 
 @pytest.mark.parametrize(("loss", "agrees"), [(2.0 * 1.009, True), (2.0 * 1.011, False)])

@@ -1,11 +1,13 @@
 """ImageNet weights of Keras from a local server: resumed, checked, and loaded into Xception."""
 
 import hashlib
+import io
 import socket
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -13,7 +15,6 @@ from tests import loopback
 
 from trailcam_core.errors import TrainError
 from trailcam_train.models.imagenet_file import ImageNetFile
-from trailcam_train.recipe.toml import override
 from trailcam_train.recipes import xception
 from trailcam_train.recipes.find import build_network, fetch_weights, find_recipe
 
@@ -107,22 +108,58 @@ def test_no_network_names_the_file_and_where_to_put_it(tmp_path: Path) -> None:
     assert str(tmp_path / ".keras" / "models" / "some_weights.h5") in str(caught.value)
 
 
-def test_xception_begins_with_the_fetched_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """At 299 px, with a file of the published layout and random weights in it."""
+def published_layout(backbone: keras.Model) -> bytes:
+    """Return a file of the layout of the published ones: a group and ``weight_names`` for each layer, as Keras 2 wrote.
+
+    Source: ``save_weights_to_hdf5_group`` of Keras 2.
+    """
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        layers = [layer for layer in backbone.layers if layer.weights]
+        file.attrs["layer_names"] = [layer.name.encode() for layer in layers]
+        for layer in layers:
+            group = file.create_group(layer.name)
+            names = [f"{layer.name}/{weight.name}:0" for weight in layer.weights]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, values in zip(names, layer.get_weights(), strict=True):
+                group.create_dataset(name, data=values)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def backbone() -> keras.Model:
     keras.utils.set_random_seed(5)
-    backbone = keras.applications.Xception(input_shape=(299, 299, 3), include_top=False, weights=None, name="xception")
-    source = tmp_path / "source.weights.h5"
-    backbone.save_weights(source)
-    content = source.read_bytes()
-    recipe = override(find_recipe("xception"), [])
-    with serving(Host(content)) as url:
-        monkeypatch.setattr(xception, "WEIGHTS", ImageNetFile("x.weights.h5", url, hashlib.md5(content).hexdigest()))
+    return keras.applications.Xception(input_shape=(299, 299, 3), include_top=False, weights=None, name="xception")
+
+
+def test_xception_begins_with_the_fetched_weights(monkeypatch: pytest.MonkeyPatch, backbone: keras.Model) -> None:
+    """At 299 px, with a file of the published layout and random weights in it, and a connection that is cut once."""
+    content = published_layout(backbone)
+    recipe = find_recipe("xception")
+    host = Host(content, sent_bytes=20_000_000)
+    with serving(host) as url:
+        file = ImageNetFile(xception.WEIGHTS.file, url, hashlib.md5(content).hexdigest())
+        monkeypatch.setattr(xception, "WEIGHTS", file)
+        with pytest.raises(TrainError, match=r"20,000,000 bytes are kept"):
+            fetch_weights(recipe)
+        host.sent_bytes = 10**9
         path = fetch_weights(recipe)
         model = build_network(recipe, 3, "float32")
 
+    assert host.ranges == [None, "bytes=20000000-"]
     assert path is not None
-    assert path.name == "x.weights.h5"
+    assert path.name == "xception_weights_tf_dim_ordering_tf_kernels_notop.h5"
     assert model.input_shape == (None, 299, 299, 3)
-    expected = backbone.get_layer("block14_sepconv2").get_weights()
-    for found, wanted in zip(model.get_layer("block14_sepconv2").get_weights(), expected, strict=True):
-        np.testing.assert_array_equal(found, wanted)
+    for name in ("block1_conv1", "block14_sepconv2", "block14_sepconv2_bn"):
+        expected = backbone.get_layer(name).get_weights()
+        for found, wanted in zip(model.get_layer(name).get_weights(), expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_xception_refuses_a_file_of_another_digest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with serving(Host(CONTENT)) as url:
+        monkeypatch.setattr(xception, "WEIGHTS", replace(xception.WEIGHTS, folder_url=url))
+        with pytest.raises(TrainError, match="expected b0042744bf5b25fce3cb969f33bebb97"):
+            fetch_weights(find_recipe("xception"))
+
+    assert not list((tmp_path / ".keras" / "models").iterdir())

@@ -201,3 +201,14 @@ def test_an_unfinished_run_and_a_changed_one_are_refused(folder: Path, capsys: p
 
     assert main(["train", str(folder / "field"), "--from", str(folder / "runs" / "damaged")]) == 1
     assert "not a finished run" in capsys.readouterr().err
+
+
+def test_several_hosts_are_refused_before_anything_is_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("trailcam_train.fitting.multi_host.host_count", lambda: 2)
+
+    assert main(words(folder, "hosts", data="nowhere")) == 1
+
+    assert "an earlier run is taken up on one host, here are 2" in capsys.readouterr().err
+    assert not (folder / "runs" / "hosts.partial").exists()

@@ -39,7 +39,7 @@ class Scene:
         self._started_s = time.monotonic()
         self.sent: dict[int, list[float]] = {}  # by the number of the appearance
         self.count = 0  # frames so far
-        self.blind: list[tuple[float, float]] = []  # when nobody took frames: visits that this touches have no age
+        self.blind: list[tuple[float, float]] = []  # when no frame was taken: visits at such a time have no age
 
     def frames(self) -> Iterator[bytes]:
         """Yield JPEG files without end."""

@@ -1,18 +1,23 @@
 """How many pictures a second two hosts of one core each train on, compared with one: the same training, in turns.
 
-    python -m trailcam_project.experiments.two_hosts DATA --rounds 3
+    python -m trailcam_project.experiments.two_hosts DATA --rounds 3 --ceiling
 
 Every host is a process on one core that computes with one thread, on Keras' backend JAX. Two hosts talk over the
 loopback interface. Each runs a whole training of one epoch on the same pictures: it scans, learns, validates and
 evaluates. ``rate_hz`` counts the steps after the first few, in which JAX compiles. ``core_ms`` is the processor time of
 all hosts for a picture of these steps; unlike the rate it hardly depends on what else runs on the machine.
 
-The exit code is 3 if the figures of the trainings differ: loss, validation, test.
+``--ceiling`` also runs two trainings at once that do not know of each other. Cores share caches and memory, so these
+two are slower than one alone; ``rate_ratio`` divided by ``ceiling_ratio`` is what is lost by the exchange.
+
+The exit code is 3 if the figures of the trainings differ: loss, validation, test. The learning rate is low: Adam turns
+differences of rounding in gradients near zero into whole steps, and the time does not depend on the rate.
 """
 
 import argparse
 import json
 import os
+import resource
 import socket
 import statistics
 import subprocess
@@ -25,10 +30,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from trailcam.process.reused_memory import reuse_large_buffers
 from trailcam_benchmarks.session.accuracy_pictures import find_pictures, sample_evenly
 from trailcam_core.errors import DataError, TrailcamError
 
 _COMPILING_STEPS = 4
+_LEARNING_RATE = 1e-4
+_STRANGERS = 0  # in place of a number of hosts: two that train alone, at the same time
 _TRAINED_FRACTION = 0.7  # of the pictures, by the split of every recipe
 _TOLERANCE = 1e-2  # relative, of losses: the sums of two hosts have another order, and 40 steps amplify that
 _CHECK_FAILED = 3
@@ -37,12 +45,13 @@ _MODULE = "trailcam_project.experiments.two_hosts"
 
 @dataclass(frozen=True)
 class HostFigures:
-    """Pictures/s of all hosts and their number, this host's processor time in s, and the figures of its run."""
+    """Pictures/s of all hosts and their number, this host's processor time in s and memory, and figures of its run."""
 
     rate_hz: float
     pictures: int
     steps_core_s: float
     whole_core_s: float
+    peak_mb: float
     losses: dict[str, float]
 
 
@@ -66,7 +75,9 @@ def train_here(data: Path, recipe_name: str, batch_size: int, runs: Path) -> dic
 
     steps: list[int] = []
     found = find_recipe(recipe_name)
-    phase = replace(found.phases[-1], epochs=1, first_layer="", views=0, warmup_epochs=0.0)
+    phase = replace(
+        found.phases[-1], epochs=1, first_layer="", views=0, warmup_epochs=0.0, learning_rate=_LEARNING_RATE
+    )
     size = replace(found.input, height=128, width=128)
     recipe = replace(found, phases=(phase,), weights="none", input=size, batch_size=batch_size)
     run = start_training(TrainingRequest(data, recipe, runs / "run", label_map="none"), progress)
@@ -79,6 +90,7 @@ def train_here(data: Path, recipe_name: str, batch_size: int, runs: Path) -> dic
         "steps_core_s": ended_core - began_core,
         "pictures": (steps[1] - steps[0]) * batch_size,
         "whole_core_s": time.process_time(),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
         "losses": {**losses, "test_top1": float(run.metrics["test"]["top1"])},
     }
 
@@ -88,7 +100,7 @@ def measure(words: Sequence[str], hosts: int, folder: Path) -> list[HostFigures]
 
     Args:
         words: data folder, recipe and batch size.
-        hosts: 1 or more.
+        hosts: 1 or more, or ``_STRANGERS``.
         folder: for the runs.
 
     Raises:
@@ -100,7 +112,7 @@ def measure(words: Sequence[str], hosts: int, folder: Path) -> list[HostFigures]
     cores = sorted(os.sched_getaffinity(0))
     running = []
     with ExitStack() as stack:
-        for number in range(hosts):
+        for number in range(hosts or 2):
             runs = folder / f"{hosts}-{number}-{time.monotonic_ns()}"
             command = [sys.executable, "-m", _MODULE, *words, "--as-host", str(runs), "--core", str(cores[number])]
             process = subprocess.Popen(
@@ -138,8 +150,10 @@ def compare(ways: dict[int, list[list[HostFigures]]]) -> dict[str, Any]:
     """Return the medians over the rounds of each number of hosts, and two hosts compared with one.
 
     Args:
-        ways: for each number of hosts, the figures of its hosts in each round.
+        ways: for each number of hosts, the figures of its hosts in each round; ``_STRANGERS`` may be among them.
     """
+    strangers = ways.get(_STRANGERS, [])
+    ways = {count: rounds for count, rounds in ways.items() if count != _STRANGERS}
     rates = {count: statistics.median(hosts[0].rate_hz for hosts in rounds) for count, rounds in ways.items()}
     core_ms = {
         count: statistics.median(
@@ -159,11 +173,14 @@ def compare(ways: dict[int, list[list[HostFigures]]]) -> dict[str, Any]:
         for hosts in rounds
         for host in hosts
     )
+    ceiling = statistics.median(sum(host.rate_hz for host in hosts) for hosts in strangers) if strangers else None
     return {
         "rate_hz": rates,
         "rate_ratio": rates[2] / rates[1],
+        "ceiling_ratio": None if ceiling is None else ceiling / rates[1],
         "core_ms": core_ms,
         "core_ratio": core_ms[2] / core_ms[1],
+        "peak_mb": {count: max(host.peak_mb for hosts in rounds for host in hosts) for count, rounds in ways.items()},
         "whole_core_s": whole,
         "whole_core_ratio": whole[1] / whole[2],
         "figures": losses,
@@ -182,12 +199,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="pictures of a step, of all hosts (32)")
     parser.add_argument("--steps", type=int, default=40, metavar="N", help="of the epoch (40)")
     parser.add_argument("--rounds", type=int, default=1, metavar="N", help="of one host and two in turns (1)")
+    parser.add_argument("--ceiling", action="store_true", help="also two trainings that do not share anything")
     parser.add_argument("--as-host", type=Path, metavar="DIR", help=argparse.SUPPRESS)
     parser.add_argument("--core", type=int, metavar="N", help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     try:
         if given.as_host is not None:
             os.sched_setaffinity(0, {given.core})
+            reuse_large_buffers(os.environ)  # as "trailcam train" does
             print(json.dumps(train_here(given.data, given.recipe, given.batch, given.as_host)))
             return 0
         with tempfile.TemporaryDirectory() as name:
@@ -204,7 +223,7 @@ def _measure_rounds(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
         raise DataError("expected two cores, one for each host.")
     data = _link_sample(given.data, round(given.steps * given.batch / _TRAINED_FRACTION), folder / "data")
     words = [str(data), "--recipe", given.recipe, "--batch", str(given.batch)]
-    ways: dict[int, list[list[HostFigures]]] = {1: [], 2: []}
+    ways: dict[int, list[list[HostFigures]]] = {1: [], 2: [], **({_STRANGERS: []} if given.ceiling else {})}
     for _ in range(given.rounds):
         for count, rounds in ways.items():
             rounds.append(measure(words, count, folder))

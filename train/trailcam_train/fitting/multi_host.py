@@ -129,6 +129,23 @@ def check_devices(hosts: Sequence[int]) -> None:
         )
 
 
+def check_one_host(what: str) -> None:
+    """Refuse several hosts for what is trained on one; joins them first, so that every host refuses.
+
+    Args:
+        what: for the message.
+
+    Raises:
+        TrainError: there are several, or as for ``join_hosts``.
+    """
+    join_hosts()
+    if (count := host_count()) > 1:
+        raise TrainError(
+            f"{what}: an earlier run is taken up on one host, here are {count}. The last layer learns in minutes: run "
+            "the command on one host, without --hosts and without the variables KERAS_DISTRIBUTION_*."
+        )
+
+
 def check_same_on_hosts(what: str, content: bytes) -> None:
     """Refuse to train if hosts have different inputs; raises on every host.
 

@@ -10,7 +10,7 @@ from trailcam_core.errors import TrainError
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.data.splits import count_crossing
 from trailcam_train.fitting.data_parallel import data_parallel
-from trailcam_train.fitting.multi_host import lost_host_named
+from trailcam_train.fitting.multi_host import check_one_host
 from trailcam_train.models.runtime import training_precision
 from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipe.toml import override
@@ -62,6 +62,7 @@ def start_retraining(request: RetrainingRequest, progress: Progress = silent) ->
             for ``start_training``.
         OSError: as for ``start_training``.
     """
+    check_one_host(f"--from {request.earlier.run}")
     check_free(request.run)
     run, base = open_earlier(request.earlier.run, request.recipe_name)
     old_data = find_old_data(run, request.earlier)
@@ -91,7 +92,7 @@ def start_retraining(request: RetrainingRequest, progress: Progress = silent) ->
         )
         check_job(job)
         create_job(job, prepared.dataset.unreadable)
-        with locked(job.folder), lost_host_named(request.run):
+        with locked(job.folder):
             begin_from_earlier(job, model, progress)
             return train_job(job, model, (), progress)
 

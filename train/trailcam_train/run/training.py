@@ -22,7 +22,12 @@ from trailcam_train.fitting import streams
 from trailcam_train.fitting.checkpoints import LAST_FILE
 from trailcam_train.fitting.data_parallel import data_parallel, on_one_device
 from trailcam_train.fitting.loop import train_model
-from trailcam_train.fitting.multi_host import check_same_epoch, check_same_on_hosts, lost_host_named
+from trailcam_train.fitting.multi_host import (
+    check_one_host,
+    check_same_epoch,
+    check_same_on_hosts,
+    lost_host_named,
+)
 from trailcam_train.fitting.outliers import check_outliers, choose_outliers
 from trailcam_train.fitting.phases import Task
 from trailcam_train.fitting.teacher import Teacher, model_digests, open_teacher
@@ -143,6 +148,8 @@ def resume_training(run: Path, progress: Progress = silent, data: Path | None = 
         teachers = check_job(job)
         begun = (folder / LAST_FILE).exists()  # then the weights come from there and the backbone file is not needed
         takes_up = EARLIER in job.provenance
+        if takes_up:
+            check_one_host(f"--from {job.provenance[EARLIER]}")
         recipe = replace(job.recipe, weights="none") if begun or takes_up else job.recipe
         precision = job.provenance.get("precision") or training_precision(recipe)
         with data_parallel(recipe):

@@ -19,6 +19,8 @@ from trailcam.commands.train.earlier import (
 from trailcam.commands.train.proposal import print_recipes, take_proposal
 from trailcam.logs import configure_logging
 from trailcam.process.child import continue_in_child, end_without_libraries
+from trailcam.process.native_log import quiet_native_log
+from trailcam.process.reused_memory import reuse_large_buffers
 from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam.progress import job_progress
 from trailcam_core.errors import TrailcamError, TrainError
@@ -97,6 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, or resume a training, and print the result."""
     configure_logging()
     prepare_tensorflow()
+    reuse_large_buffers(os.environ)  # before the backend starts its threads
     from trailcam_train.fitting.launcher import find_launcher
 
     launcher = find_launcher(os.environ, arguments.hosts == "auto")
