@@ -19,7 +19,6 @@ from trailcam.commands.train.earlier import (
 from trailcam.commands.train.proposal import print_recipes, take_proposal
 from trailcam.logs import configure_logging
 from trailcam.process.child import continue_in_child, end_without_libraries
-from trailcam.process.native_log import quiet_native_log
 from trailcam.process.reused_memory import reuse_large_buffers
 from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam.progress import job_progress
