@@ -113,9 +113,11 @@ def _timed(job: Job, make_pool: Callable[[], Pool], progress: Progress) -> Cost:
 def _check_speed(checks: Checks, job: Job, address: str, expected: list[dict[str, str]], alone: Cost) -> None:
     ray = _timed(job, lambda: RayPool(SETTINGS, address), silent)
     checks.check("three nodes: the rows of one machine", _rows(job.output) == expected)
-    speed = f"{len(expected) / ray.wall_s:.1f}/s, {alone.wall_s / ray.wall_s:.2f} by the clock"
+    number = len(expected)
+    rates = f"{number / ray.wall_s:.1f} and {number / alone.wall_s:.1f} a second, {alone.wall_s / ray.wall_s:.2f}"
+    costs = f"{1e3 * ray.cpu_s / number:.2f} ms and {1e3 * alone.cpu_s / number:.2f} ms of processor time a picture"
     checks.figure(
-        "three nodes beside one machine on the same cores", f"{speed}, {alone.cpu_s / ray.cpu_s:.2f} by processor time"
+        "three nodes beside one machine on the same cores", f"{rates}; {costs}, {alone.cpu_s / ray.cpu_s:.2f}"
     )
 
 

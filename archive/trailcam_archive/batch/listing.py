@@ -203,7 +203,8 @@ class _Walk:
         if name.startswith(".") or (kind is None and PurePath(name).suffix.lower() not in OTHER_PHOTOGRAPHS):
             self._skipped.add(name)
             return None
-        if entry.is_symlink() and os.path.realpath(entry.path).startswith(self._real_top):
+        is_inside = entry.is_symlink() and os.path.realpath(entry.path).startswith(self._real_top)
+        if is_inside and os.path.exists(entry.path):  # noqa: PTH110 - a million of them; a link to nothing gets an error
             self._skipped.links += 1
             return None
         path = relative if self._top == "." else entry.path

@@ -24,6 +24,7 @@ from trailcam_core.files.child_reader import describe_death
 _AHEAD = 2  # files per worker: the one in work, and the next
 _LONGEST_S = {"photograph": 300.0, "clip": 3600.0}  # of one file; then its worker is ended
 _START_S = 600.0  # of a machine with much other work, or with its programs on a network
+_PAUSE_S = 5.0  # beyond the time that a wait may take: then this process was stopped, and its workers perhaps too
 _READ_BYTES = 1 << 16
 
 Result = tuple[Task, str]  # the record as ``record_to_json`` wrote it: to read and write it again takes 0.1 ms
@@ -86,6 +87,7 @@ class WorkerPool:
         self._workers: list[_Worker] = []
         self._finished: list[Result] = []
         self._early_deaths = 0
+        self._waited_s = time.monotonic()
         for _ in range(count):
             self._start()
 
@@ -112,12 +114,21 @@ class WorkerPool:
         for key, _ in self._selector.select(0 if self._finished else timeout_s):
             self._receive(key.data)
         now_s = time.monotonic()
+        self._forgive_pause(now_s, timeout_s)
         for worker in [worker for worker in self._workers if worker.is_late(now_s)]:
             worker.process.kill()
             self._bury(worker, f"hang for {now_s - worker.since_s:.0f} s")
         self._distribute()
         finished, self._finished = self._finished, []
         return finished
+
+    def _forgive_pause(self, now_s: float, timeout_s: float) -> None:
+        """Count no time in which this process did not run, after Ctrl-Z or by a scheduler: answers may wait unread."""
+        pause_s = now_s - self._waited_s - timeout_s
+        if pause_s > _PAUSE_S:
+            for worker in self._workers:
+                worker.since_s += pause_s
+        self._waited_s = now_s
 
     def close(self) -> None:
         """End the workers."""

@@ -16,10 +16,11 @@ from trailcam_archive.card.settings import CardSettings
 from trailcam_archive.card.stations import StationTable, read_stations, station_name
 from trailcam_archive.times.clock import CameraClock, read_shift, read_zone
 from trailcam_archive.times.local import local_zone
-from trailcam_core.errors import SourceError
+from trailcam_core.errors import DeviceError, SourceError
 from trailcam_core.files.names import counted, printable
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.settings import StoreSettings
+from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError
 
 _MAX_BYTES = 4_000_000_000_000  # nothing of a card is deleted to make room
 _MAX_LISTED = 20  # files of one kind
@@ -88,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
         usage_error(f"--store {arguments.store} lies on the card {arguments.card}; name a folder elsewhere.")
     stations = _stations(arguments, clock)
     classifier = open_classifier(arguments)
-    store = EventStore(StoreSettings(folder=arguments.store, max_bytes=_MAX_BYTES))
+    store = _open_store(arguments.store)
     try:
         with stop_on_signals() as stop, job_progress() as progress:
             reader = CardReader(store, classifier, stations, clock, settings, stop.event)
@@ -103,6 +104,15 @@ def run(arguments: argparse.Namespace) -> int:
         _note(f"stopped; {summary.left} files are left. Run the same command again: it goes on there.")
         raise KeyboardInterrupt
     return 1 if summary.problems else 0
+
+
+def _open_store(folder: Path) -> EventStore:
+    try:
+        return EventStore(StoreSettings(folder=folder, max_bytes=_MAX_BYTES))
+    except StoreUnavailableError as error:
+        if error.reason != DISK_FULL:
+            raise
+        raise DeviceError(f"{folder}: the disk is full. Free some space and run the same command again.") from error
 
 
 def _clock(arguments: argparse.Namespace) -> CameraClock:

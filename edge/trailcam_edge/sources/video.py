@@ -123,8 +123,11 @@ class VideoSource:
         stated = self._decoder.stated_frames
         stated_s = stated / self.rate_hz
         missing = round(stated) - frames - self._lost if stated < _MOST_STATED else 0
-        if max(position_s, frames / self.rate_hz) + max(_CUT_S, _CUT_SHARE * stated_s) < stated_s:
-            problem = f"ends after frame {frames - 1}, at {position_s:.1f} s of {stated_s:.1f} s"
+        end_s = max(position_s, frames / self.rate_hz)  # after damage the last frame may state the position 0
+        if end_s + max(_CUT_S, _CUT_SHARE * stated_s) < stated_s:
+            problem = f"ends after frame {frames - 1}, at {end_s:.1f} s of {stated_s:.1f} s"
+            if self._decoder.has_errors and missing > 0:
+                problem += f", or has holes: about {missing} frames are missing"
         elif missing > 0 and self._decoder.has_errors:
             problem = f"about {missing} of {stated:.0f} frames do not decode and were left out"
         else:

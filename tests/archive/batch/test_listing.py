@@ -49,10 +49,12 @@ def test_links_are_followed_and_no_folder_is_entered_twice(card: Path, tmp_path:
     (card / "copy.jpg").symlink_to(card / "b.jpg")
     (card / "outside.jpg").symlink_to(tmp_path / "other" / "3.jpg")
     (card / "nowhere.jpg").symlink_to(tmp_path / "nothing")
+    (card / "lost.jpg").symlink_to(card / "nothing.jpg")
     skipped = Skipped()
     found = listed(card, skipped)
     assert found == [
-        "a.JPG", "b.jpg", "c.heic", "d.tif", "nowhere.jpg", "outside.jpg", "out/3.jpg", "z/1.jpg", "z/y/2.mp4"
+        "a.JPG", "b.jpg", "c.heic", "d.tif", "lost.jpg", "nowhere.jpg", "outside.jpg",
+        "out/3.jpg", "z/1.jpg", "z/y/2.mp4"
     ]  # fmt: skip
     assert skipped.links == 1
 

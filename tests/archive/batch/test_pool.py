@@ -69,6 +69,26 @@ def test_files_that_kill_their_worker_cost_themselves(folder: Path, monkeypatch:
     assert "cannot be read as a picture" in (found["e.png"].error or "")
 
 
+def test_a_pause_of_the_job_is_no_fault_of_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock_s = [time.monotonic()]
+    monkeypatch.setattr(pool_module.time, "monotonic", lambda: clock_s[0])
+    pool = WorkerPool(AnalysisSettings(), 1)
+    try:
+        task = Task(str(folder / "a.png"), "photograph")
+        while not pool._workers[0].ready:
+            pool.wait(0.2)
+        pool.submit(task)
+        pool._selector.select(60)  # the answer is there, and then the job is stopped for a night
+        clock_s[0] += 40_000
+        monkeypatch.setattr(pool._selector, "select", lambda timeout_s: [])
+        assert pool.wait(0.2) == []
+        monkeypatch.undo()
+        ((_, record),) = pool.wait(60)
+    finally:
+        pool.close()
+    assert record_from_json(record).answers
+
+
 def test_a_model_that_does_not_open_is_an_error(tmp_path: Path) -> None:
     pool = WorkerPool(AnalysisSettings(ModelChoice(str(tmp_path / "no.bundle"))), 1)
     try:
