@@ -27,7 +27,7 @@ _START_S = 600.0  # of a machine with much other work, or with its programs on a
 _PAUSE_S = 5.0  # beyond the time that a wait may take: then this process was stopped, and its workers perhaps too
 _READ_BYTES = 1 << 16
 
-Result = tuple[Task, str]  # the record as ``record_to_json`` wrote it: to read and write it again takes 0.1 ms
+Result = tuple[Task, str]  # the record as ``record_to_json`` wrote it
 
 
 class Pool(Protocol):
