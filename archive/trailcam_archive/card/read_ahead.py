@@ -23,6 +23,19 @@ from trailcam_core.jobs.cores import usable_cores
 _AHEAD = 4  # photographs in memory beside the burst
 _MAX_WORKERS = 2  # decoding takes less time than classifying
 _LONGEST_S = 120.0  # of one photograph; then its worker is ended
+_SLICES = 120  # of that time
+
+
+class _Watchdog(Timer):
+    """A timer that counts no time in which this process is stopped, as by Ctrl-Z: it waits in slices."""
+
+    def run(self) -> None:
+        """Call the function after the interval, unless it is cancelled before."""
+        for _ in range(_SLICES):
+            if self.finished.wait(self.interval / _SLICES):
+                return
+        self.finished.set()
+        self.function()
 
 
 class DecodeProcess:
@@ -40,7 +53,7 @@ class DecodeProcess:
         process = self._process = self._process or self._start()
         assert process.stdin is not None  # noqa: S101 - pipes were asked for; for the type checker
         assert process.stdout is not None  # noqa: S101 - see above
-        watchdog = Timer(_LONGEST_S, process.kill)
+        watchdog = _Watchdog(_LONGEST_S, process.kill)
         watchdog.start()
         try:
             process.stdin.write(os.fsencode(path).hex().encode("ascii") + b"\n")

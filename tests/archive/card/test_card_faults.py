@@ -72,6 +72,15 @@ def test_a_decoder_that_hangs_is_ended(card: Path, monkeypatch: pytest.MonkeyPat
     decoder.close()
 
 
+def test_a_pause_of_the_run_counts_one_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits_s: list[float] = []
+    ended: list[bool] = []
+    watchdog = read_ahead._Watchdog(120.0, lambda: ended.append(True))
+    monkeypatch.setattr(watchdog.finished, "wait", waits_s.append)
+    watchdog.run()
+    assert (sum(waits_s), max(waits_s), ended) == (120.0, 1.0, [True])
+
+
 def test_a_decoder_reads_on_after_an_error(card: Path, tmp_path: Path) -> None:
     decoder = DecodeProcess()
     try:
