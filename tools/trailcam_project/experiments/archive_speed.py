@@ -83,11 +83,11 @@ def archive(path: Path, count: int, jobs: int, code: str | None = None) -> None:
         job = Job((str(card),), Path(folder) / "rows.csv", settings)
         classifier = Classifier.open(num_threads=1)
         run_job(job, classifier, lambda: WorkerPool(settings, jobs, code), threading.Event(), note)
+        used = [  # before the folder is removed, whose list of a million links takes 140 MB
+            resource.getrusage(who).ru_maxrss * 1024 // 1_000_000
+            for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        ]
     print("tenths:", *reached)
-    used = [
-        resource.getrusage(who).ru_maxrss * 1024 // 1_000_000
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    ]
     print(*used)
 
 
