@@ -289,10 +289,7 @@ class _Loop:
         if found is not None and self._regions is not None:
             vote = replace(vote, region=found.region, box=found.box, may_open=found.may_open, alive=self._regions.alive)
         waited, _ = wait_until(self._visits.state, frame.timestamp_s, rules)
-        if outcome_of(vote, waited, rules) not in (
-            UNKNOWN,
-            NOTHING,
-        ):  # sharpness takes time, and is needed for no other
+        if outcome_of(vote, waited, rules) not in (UNKNOWN, NOTHING):  # sharpness takes time
             vote = replace(vote, sharpness=sharpness(seen))
         return self._visits.count(frame, vote)
 
