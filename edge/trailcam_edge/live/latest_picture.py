@@ -62,7 +62,7 @@ class LiveView:
         self._frames = 0
         self._image: tuple[FrameSummary, Image] | None = None
         self._pictures: dict[int, LivePicture] = {}  # by their longer side
-        self._requested_s = float("-inf")
+        self._requested_s = dict.fromkeys((_MAX_SIDE_PX, _SMALL_SIDE_PX), float("-inf"))
         self._closed = False
 
     def show(self, result: FrameResult) -> None:
@@ -85,8 +85,8 @@ class LiveView:
             result.ignore,
             result.only,
         )
-        wanted = now_s < self._requested_s + _INTEREST_S
-        image = (summary, result.frame.pixels.small(_MAX_SIDE_PX)) if wanted else None
+        wanted_px = max((side for side, at_s in self._requested_s.items() if now_s < at_s + _INTEREST_S), default=0)
+        image = (summary, result.frame.pixels.small(wanted_px)) if wanted_px else None
         with self._changed:
             self._frames += 1
             self._summary, self._image = summary, image
@@ -102,7 +102,7 @@ class LiveView:
         """Return a picture newer than ``after``, or None if none comes in time or the view is closed."""
         side_px = _SMALL_SIDE_PX if small else _MAX_SIDE_PX
         with self._changed:
-            self._requested_s = time.monotonic()
+            self._requested_s[side_px] = time.monotonic()
             self._changed.wait_for(lambda: self._closed or self._is_newer(after), timeout_s)
             image = self._image
         if self._closed or image is None or image[0].sequence <= after:

@@ -16,11 +16,15 @@ class BestPictures:
     def keep(self, frame: Frame, tracks: Sequence[Track], keep_persons: bool) -> None:
         """Keep the picture of this frame for each track whose best frame it is; drop those of ended tracks."""
         self.drop_ended(tracks)
-        picture: KeptPicture | None = None
-        for track in tracks:
-            if track.best.sequence == frame.sequence and (keep_persons or track.label != PERSON):
-                picture = frame.kept_picture() if picture is None else picture
-                self._pictures[track.number] = picture
+        better = [
+            track.number
+            for track in tracks
+            if track.best.sequence == frame.sequence and (keep_persons or track.label != PERSON)
+        ]
+        if better:
+            for number in better:  # first, so that the memory of the old picture is free for the new one
+                self._pictures.pop(number, None)
+            self._pictures |= dict.fromkeys(better, frame.kept_picture())
 
     def drop_ended(self, tracks: Sequence[Track]) -> None:
         """Drop the pictures of tracks that are not among ``tracks``."""

@@ -32,6 +32,7 @@ _PRAGMAS = (
     "foreign_keys = ON",
     "wal_autocheckpoint = 256",  # 1 MB: the write-ahead log stays small
     "temp_store = MEMORY",  # the triggers need no disk
+    "cache_size = -1024",  # 1 MB instead of 2
 )
 _CHECK_FILE = "check"  # present while all rows have to be checked
 _SMALL_BYTES = 8_000_000  # some 25,000 visits: all are checked in a fraction of a second
@@ -98,6 +99,7 @@ def open_database(folder: Path, migrations: Sequence[str] = MIGRATIONS) -> Check
                 check_rows(connection)
                 (folder / _CHECK_FILE).unlink(missing_ok=True)
             keep_sealed(connection)
+            connection.execute("PRAGMA shrink_memory")  # the pages that only the checks have needed
         except BaseException:
             connection.close()
             raise

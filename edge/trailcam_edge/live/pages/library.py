@@ -22,7 +22,7 @@ PAGE = 24  # visits of one page
 _NEIGHBOURS = 3
 _READERS = 2
 _WAIT_S = 10.0
-_CACHE_KB = 1_024
+_CACHE_KB = 512
 
 
 @dataclass(frozen=True)
