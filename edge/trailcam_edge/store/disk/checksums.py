@@ -25,14 +25,19 @@ class CheckedConnection(sqlite3.Connection):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._refused: set[int] = set()
+        self._refused_elsewhere = 0
         self._conditions: dict[str, str] = {}
         self.create_function("row_checksum", -1, _checksum, deterministic=True)
         self.create_function("row_is_sound", -1, self._check())
 
     @property
     def damaged_rows(self) -> int:
-        """The number of different rows that queries of this connection have refused."""
-        return len(self._refused)
+        """The number of different rows that queries of this connection have refused, with those of others."""
+        return len(self._refused) + self._refused_elsewhere
+
+    def add_damaged(self, number: int) -> None:
+        """Count rows that another connection has refused, and this one will not read."""
+        self._refused_elsewhere += number
 
     def condition(self, table: str) -> str:
         """Return the SQL condition that holds for the rows of a table whose checksum is right."""
