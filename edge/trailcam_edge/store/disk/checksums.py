@@ -45,6 +45,10 @@ class CheckedConnection(sqlite3.Connection):
             self._conditions[table] = f"row_is_sound({table}.{_COLUMN}, {_values(self, table, f'{table}.')})"
         return self._conditions[table]
 
+    def forget_conditions(self) -> None:
+        """Let the next conditions follow the columns of now: a migration adds some."""
+        self._conditions.clear()
+
     def _check(self) -> Callable[..., bool]:
         """Return the function that compares a checksum with the values of a row, in half the time of a method."""
         crc32, pack, refused = zlib.crc32, _pack, self._refused
@@ -86,6 +90,8 @@ def seal(connection: sqlite3.Connection) -> None:
             connection.execute(f"ALTER TABLE {table} ADD COLUMN {_COLUMN} INTEGER")
         values = _values(connection, table)
         connection.execute(f"UPDATE {table} SET {_COLUMN} = row_checksum({values})")  # noqa: S608 - names of our tables
+    if isinstance(connection, CheckedConnection):
+        connection.forget_conditions()
 
 
 def keep_sealed(connection: CheckedConnection) -> None:
