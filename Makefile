@@ -64,7 +64,7 @@ system: $(VENV)/dev
 	$(BIN)/python tests/system/run.py $(TEST) $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV)-* site dist .mutation .fuzz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* site dist .mutation .fuzz .flips .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Trailcam needs a 64-bit system, and this Python is a 32-bit one: install the 64-bit Raspberry Pi OS.") if sys.maxsize < 2**32 else None'

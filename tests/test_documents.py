@@ -145,8 +145,16 @@ def test_every_message_in_troubleshooting_is_one_of_the_product() -> None:
     page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("|")]
     quoted = {text for cell in rows for text in re.findall(r"`([^`]+ [^`]+)`", cell)}
-    quoted -= {"numpy.dtype size changed", "trailcam doctor"}  # of numpy; a command
+    quoted -= {"numpy.dtype size changed", "trailcam doctor", "Fatal Python error"}  # of numpy and Python; a command
     product = "\n".join(_texts())
     missing = {text for text in quoted if text.replace("...", "…") not in product}
     assert len(quoted) > 20
     assert not missing
+
+
+def test_no_document_has_a_place_that_was_never_filled_in() -> None:
+    pages = [*DOCUMENTS, *sorted((ROOT / "docs").glob("*/*.md"))]
+    pattern = re.compile(r"\*\*[A-Z_]{4,}\.?\*\*\.?$|\b(TODO|TBD|FIXME|XXX)\b", re.MULTILINE)
+    found = {page.name: match[0] for page in pages if (match := pattern.search(page.read_text(encoding="utf-8")))}
+    assert len(pages) > 30
+    assert not found

@@ -1,13 +1,18 @@
 """The summary of ``trailcam watch`` counts every frame once, and has one line per label."""
 
+import json
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
-from trailcam.commands.watch.output import TextOutput
+from trailcam.commands.watch.output import JsonOutput, TextOutput
 from trailcam_core.inference.decision import Classification
+from trailcam_edge.events import Moment, Visit
 from trailcam_edge.recognition.frame_result import FrameResult
 from trailcam_edge.sources.frame import Frame
 from trailcam_edge.sources.pixels import PackedPixels
+from trailcam_edge.store.records import sink_json, unstored_event
 
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 
@@ -48,3 +53,15 @@ def test_without_a_classified_frame_there_is_no_summary(capsys: pytest.CaptureFi
     with TextOutput(visits_only=True) as output:
         output.show(result(None, 0.0, moves=False))
     assert capsys.readouterr().out == ""
+
+
+def test_a_visit_has_the_same_json_as_in_files_over_mqtt_and_in_webhooks(capsys: pytest.CaptureFixture[str]) -> None:
+    started, ended = (Moment(second, datetime(2026, 6, 1, 12, 0, second, tzinfo=UTC), "boot") for second in (1, 8))
+    visit = Visit("visit-1", "fox", started, ended, 0.9, 3, 5, None, "tiny-1.0.0", 10.0)
+    with JsonOutput(visits_only=True) as output:
+        output.show(visit)
+    printed = json.loads(capsys.readouterr().out)
+    sent = json.loads(json.dumps(sink_json(unstored_event(visit))))
+    assert (printed.pop("event"), sent.pop("event")) == ("visit", "closed")
+    assert printed == sent
+    assert (printed["start"], printed["end"]) == ("2026-06-01T12:00:01.000Z", "2026-06-01T12:00:08.000Z")

@@ -28,6 +28,13 @@ class Device:
         self._process = process
         self._leader = 0
 
+    def wait_for_init(self) -> None:
+        """Wait until commands can be run, in the middle of the start."""
+        deadline_s = time.monotonic() + _BOOT_S
+        while not self._leader and time.monotonic() < deadline_s and self.is_on:
+            self._leader = _init_below(self._process.pid)
+            time.sleep(0.1)
+
     def wait_for_systemd(self) -> str:
         """Wait until the start is over; return what systemd says of itself: "running", or "degraded"."""
         deadline_s = time.monotonic() + _BOOT_S

@@ -22,6 +22,7 @@ WITH_A_LIBRARY = {
     "update-faults": (EDGE / "update" / "disk_fault.c", [EDGE / "update" / "disk_fault_run.py"]),
 }
 AND_KILLS = {"store": (EDGE / "store" / "kill_run.py", "200"), "update-faults": (EDGE / "update" / "kill_run.py", "")}
+SCRIPTS = {"flips": EDGE / "store" / "flip_run.py"}
 # numpy below 2 is required by the oldest runtimes, and OpenCV 4.11 is the last release that accepts it.
 _OLD = ("numpy<2", "opencv-python-headless==4.11.0.86", "tqdm")
 RUNTIMES = {  # packages, then the script and its leading arguments
@@ -42,7 +43,7 @@ CLUSTER = (
     "backports.zstd",
 )
 S3 = (*CLUSTER, "s3fs", "moto[server]", "PyYAML")
-TESTS = (*IN_A_DEVICE, *WITH_A_LIBRARY, *RUNTIMES, "cluster", "s3")
+TESTS = (*IN_A_DEVICE, *WITH_A_LIBRARY, *SCRIPTS, *RUNTIMES, "cluster", "s3")
 
 
 def main(words: list[str]) -> int:
@@ -52,6 +53,8 @@ def main(words: list[str]) -> int:
         return subprocess.call([sys.executable, str(SYSTEM / f"system_test_{name}.py"), *words[1:]])
     if name in WITH_A_LIBRARY:
         return _run_with_a_library(name)
+    if name in SCRIPTS:
+        return subprocess.call([sys.executable, str(SCRIPTS[name]), *words[1:]])
     if name in RUNTIMES:
         packages, (script, *first) = RUNTIMES[name]
         return _run_with_packages(name, packages, ROOT / "tests" / "environments" / script, [*first, *words[1:]])

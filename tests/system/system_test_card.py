@@ -87,9 +87,9 @@ def _write_card(checks: Checks, laptop: Laptop, root: Path, wheels: Path, mount:
 
 
 def _plug_pulled(checks: Checks, device: Device) -> None:
-    """The power fails while the packages are being installed."""
-    device.wait_for_systemd()
-    begun = ("sh", "-c", "ls -d /opt/trailcam/lib/python3*/site-packages/numpy* 2>/dev/null")
+    """The power fails while the packages are being installed, beside the place where they are used."""
+    device.wait_for_init()
+    begun = ("sh", "-c", "ls -d /opt/trailcam-environments/*.part/lib/python3*/site-packages/numpy* 2>/dev/null")
     checks.until("the first start installs what is on the card", lambda: device.say(*begun), _DONE_S)
     checks.check("and is not done", device.run("test", "-e", _STAMP).returncode == 0)
     device.run("sync")

@@ -4,10 +4,15 @@ A Debian 13 root is booted; its camera is a Motion JPEG stream from this machine
 as root: ``python tests/system/system_test_device.py``, or ``make system TEST=device``.
 """
 
+import http.server
 import json
+import os
 import re
 import sys
+import threading
 import time
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import recipes
@@ -21,6 +26,9 @@ from trailcam_project.experiments.mjpeg_server import MjpegServer, in_turn
 _UNIT = "trailcam.service"
 _TRAILCAM = f"{roots.VENV}/bin/trailcam"
 _PORT = 8554
+_CRASHING_PORT = 8555
+_CRASHES = 6  # one more than the five starts that systemd allows by itself
+_CLIPS = Path(os.environ.get("TRAILCAM_TEST_DATA", roots.CHECKOUT.parent / "shared" / "data")) / "field" / "clips"
 _STORE = "/var/lib/trailcam"
 _CONFIG = f"""
 [camera]
@@ -99,6 +107,7 @@ def _first_boot(checks: Checks, device: Device, camera: MjpegServer, wheel: str)
     _check_visits(checks, device)
     _check_reload(checks, device)
     _check_hang(checks, device)
+    _check_crashes(checks, device)
     _check_memory(checks, device)
     _check_losses(checks, device, camera)
 
@@ -169,6 +178,28 @@ def _check_hang(checks: Checks, device: Device) -> None:
     )
     checks.check("by the watchdog", "watchdog" in _journal(device, 40, "").lower())
     checks.until("and visits are stored again", lambda: len(_stored(device)) > stored, 90)
+
+
+def _check_crashes(checks: Checks, device: Device) -> None:
+    """A stream that crashes OpenCV ends the process: each start has its message, and no limit ends the camera."""
+    what, clip = "a stream that crashes OpenCV is opened again and again", _CLIPS / "aborts_opencv.avi"
+    if not clip.is_file():
+        checks.skip(what, "it needs the recordings that TRAILCAM_TEST_DATA names")
+        return
+    serve = partial(http.server.SimpleHTTPRequestHandler, directory=str(_CLIPS))
+    with http.server.ThreadingHTTPServer((HERE_ADDRESS, _CRASHING_PORT), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        before = int(_show(device, "NRestarts")["NRestarts"] or 0)
+        address = f"{HERE_ADDRESS}:{_CRASHING_PORT}/{clip.name}"
+        device.write(_config_path(device), _CONFIG.replace(f"{HERE_ADDRESS}:{_PORT}/", address))
+        device.run("systemctl", "kill", "--signal=KILL", _UNIT)
+        checks.until(what, lambda: int(_show(device, "NRestarts")["NRestarts"] or 0) >= before + _CRASHES, 400)
+        checks.check("the journal has the place of each crash", "opencv_stream.py" in _journal(device, 200))
+        checks.check("the service is not given up", _show(device, "ActiveState")["ActiveState"] != "failed")
+        device.write(_config_path(device), _CONFIG)
+        stored = len(_stored(device))
+        checks.until("with a sound stream visits are stored again", lambda: len(_stored(device)) > stored, 120)
+        server.shutdown()
 
 
 def _check_memory(checks: Checks, device: Device) -> None:

@@ -66,7 +66,9 @@ def _rehearse(checks: Checks, name: str, address: str, serve: Serve, animals: se
     stop, messages = threading.Event(), list[str]()
     handler = logging.Handler()
     handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
-    logging.getLogger("trailcam_edge").addHandler(handler)
+    logger = logging.getLogger("trailcam_edge")
+    logger.setLevel(logging.INFO)  # "the source is back."
+    logger.addHandler(handler)
     visits, blind, ages_ms, seen = list[Visit](), list[BlindTime](), list[float](), Counter[str]()
     deadline_s = time.monotonic() + _LONGEST_S
     server = _Server(serve)

@@ -88,11 +88,8 @@ class StoreReader:
             station: only those of this one.
         """
         query, values = self._select(self._with_clips(_VISIT_COLUMNS), label, after_event_id, station)
-        query += " ORDER BY event_id"
-        if limit is not None:
-            query += " LIMIT ?"
-            values.append(limit)
-        found = map(self._event, self.connection.execute(query, values))
+        values.append(-1 if limit is None else limit)  # below 0: all
+        found = map(self._event, self.connection.execute(f"{query} ORDER BY event_id LIMIT ?", values))
         if since_s is None and until_s is None:
             return found
         return (event for event in found if _within(event.started.unix_s, since_s, until_s))
@@ -194,6 +191,10 @@ class StoreReader:
     def counts(self) -> dict[str, int]:
         """Return the number of stored events of each label."""
         return dict(self.connection.execute("SELECT label, count(*) FROM visits GROUP BY label ORDER BY label"))
+
+    def first_event_id(self) -> int:
+        """Return the number of the oldest event, 1 if there is none."""
+        return int(self.connection.execute("SELECT coalesce(min(event_id), 1) FROM visits").fetchone()[0])
 
     def last_event_id(self) -> int:
         """Return the number of the newest event, 0 if there is none."""

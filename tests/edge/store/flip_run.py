@@ -1,16 +1,21 @@
-"""Flip the bits of a small database, one at a time, and start the services on it: ``python flip_run.py [PART OF]``.
+"""Flip the bits of a small database, one at a time, and start the services on it: ``make system TEST=flips``.
 
 Every start must succeed and store a visit. What is listed afterwards is right: a damaged database is set aside, or its
-damaged rows are.
+damaged rows are. The bits are tried in blocks that each spread over the whole file, and a finished block is noted in
+``.flips``: a run that was ended goes on with the next block. Delete that folder after a change of the store.
 """
 
+import argparse
+import json
 import logging
+import os
 import shutil
 import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +30,9 @@ from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.settings import StoreSettings
 
 PAGE_BYTES = 512  # small pages have few unused bytes
+BLOCKS = 1024
+PROGRESS = Path(".flips")
+IN_MEMORY = "/dev/shm"
 START = datetime(2026, 6, 1, tzinfo=UTC)
 
 
@@ -94,28 +102,64 @@ def flipped(content: bytes, bit: int) -> bytes:
     return bytes(changed)
 
 
-def main() -> int:
-    """Try every bit, or one part of them, and print the figures; exit code 1 if a start fails or a value is wrong."""
-    part, parts = (int(sys.argv[1]), int(sys.argv[2])) if len(sys.argv) == 3 else (0, 1)
+def try_block(content: bytes, block: int) -> tuple[Counter[str], list[str]]:
+    """Try every ``BLOCKS``-th bit, beginning with bit ``block``; return the verdicts and a line for each fault."""
     logging.disable(logging.CRITICAL)
     DeviceServices._serve = lambda *_: None  # type: ignore[method-assign,assignment,return-value]
     verdicts: Counter[str] = Counter()
-    begun_s = time.monotonic()
-    with tempfile.TemporaryDirectory() as name:
+    faults = []
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None) as name:
         folder = Path(name) / "store"
-        content = make_store(folder)
+        folder.mkdir()
+        (folder / "events.db").write_bytes(content)
         expected = listed(folder)
-        for bit in range(part, 8 * len(content), parts):
+        for bit in range(block, 8 * len(content), BLOCKS):
             try:
                 verdict = start(folder, flipped(content, bit), expected, LiveSettings("127.0.0.1:0"))
             except Exception as error:
                 verdict = "fails"
-                print(f"bit {bit} (byte {bit // 8}): {type(error).__name__}: {error}", flush=True)
+                faults.append(f"bit {bit} (byte {bit // 8}): {type(error).__name__}: {error}")
             verdicts[verdict] += 1
             if verdict == "wrong":
-                print(f"bit {bit} (byte {bit // 8}): wrong", flush=True)
-    print(f"{verdicts.total()} starts in {time.monotonic() - begun_s:.0f} s: {dict(verdicts)}")
-    return 1 if verdicts["fails"] + verdicts["wrong"] else 0
+                faults.append(f"bit {bit} (byte {bit // 8}): wrong")
+    return verdicts, faults
+
+
+def load_progress(folder: Path) -> tuple[bytes, dict[int, Counter[str]]]:
+    """Return the database of a run and the verdicts of its finished blocks; make the database of a new run."""
+    database = folder / "events.db"
+    if not database.exists():
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory() as name:
+            database.write_bytes(make_store(Path(name) / "store"))
+    done = folder / "blocks.jsonl"
+    lines = done.read_text().splitlines() if done.exists() else []
+    return database.read_bytes(), {line["block"]: Counter(line["verdicts"]) for line in map(json.loads, lines)}
+
+
+def main() -> int:
+    """Try every bit and print the figures; exit code 1 if a start fails or a value is wrong."""
+    parser = argparse.ArgumentParser(description="Start the services on a database with one flipped bit, every bit.")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one for each core)")
+    parser.add_argument("--blocks", type=int, default=BLOCKS, help=f"end with this number of blocks of {BLOCKS}")
+    options = parser.parse_args()
+    content, done = load_progress(PROGRESS)
+    left = [block for block in range(BLOCKS) if block not in done][: max(0, options.blocks - len(done))]
+    begun_s = time.monotonic()
+    with ProcessPoolExecutor(options.jobs) as pool, open(PROGRESS / "blocks.jsonl", "a") as file:
+        running = {pool.submit(try_block, content, block): block for block in left}
+        for future in as_completed(running):
+            verdicts, faults = future.result()
+            done[running[future]] = verdicts
+            file.write(json.dumps({"block": running[future], "verdicts": verdicts}) + "\n")
+            file.flush()
+            for fault in faults:
+                print(fault, flush=True)
+            if len(done) % 16 == 0:
+                print(f"{len(done)} of {BLOCKS} blocks in {time.monotonic() - begun_s:.0f} s", flush=True)
+    total = sum(done.values(), Counter())
+    print(f"{total.total()} starts of {8 * len(content)}: {dict(total)}")
+    return 1 if total["fails"] + total["wrong"] else 0
 
 
 if __name__ == "__main__":

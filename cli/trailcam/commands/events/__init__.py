@@ -4,39 +4,24 @@ import argparse
 import csv
 import re
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from itertools import islice
-from math import inf
 from pathlib import Path
 
+from trailcam.commands.events.lines import ALL, Query, when
 from trailcam.commands.events.none_found import explain_none
 from trailcam.commands.events.package import write_package
-from trailcam.commands.events.reviews import print_accuracy, print_with_reviews
+from trailcam.commands.events.parts import print_visits
+from trailcam.commands.events.reviews import print_accuracy
 from trailcam.json_records import json_line
 from trailcam_core.errors import DataError
 from trailcam_core.files.names import counted, printable
 from trailcam_edge.camtrap_dp.package import SAMPLING_DESIGNS
-from trailcam_edge.events import UNKNOWN, stated_confidence
 from trailcam_edge.store.reader import StoreReader, open_reader
-from trailcam_edge.store.records import (
-    CLOCK,
-    EventLine,
-    EventRecord,
-    blind_json,
-    iso_time,
-)
+from trailcam_edge.store.records import blind_json, iso_time
 from trailcam_edge.store.reviews.tables import REVIEWED, UNREVIEWED
 from trailcam_edge.store.settings import DEFAULT_FOLDER
 
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
-_LINE = "%-20s %6.1f s  %s %3.0f%%  %s\n"  # in half the time of an f-string, for stores of a million events
-_UNKNOWN_MEANS = "unknown: no label is sure enough. trailcam classify PICTURE gives the nearest label, score and limit."
-_UNKNOWN_LINE = "%-20s %6.1f s  %s       %s\n"
-_QUARTER_S = 900
-_CHUNK = 1000  # lines that are written at once
-_MARKS = {"not before": ">", "not after": "<"}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -105,8 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.station is not None and arguments.station not in stations:
             names = ", ".join(map(printable, stations)) or "none"
             raise DataError(f"{arguments.store}: no station {arguments.station}; there are: {names}.")
-        if arguments.reviewed or arguments.unreviewed:
-            reader.restrict(REVIEWED if arguments.reviewed else UNREVIEWED)
+        only = REVIEWED if arguments.reviewed else UNREVIEWED if arguments.unreviewed else ALL
+        reader.restrict(only)
         if arguments.accuracy:
             print_accuracy(reader, arguments.json)
             return 0
@@ -115,79 +100,21 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.blind:
             _print_blind(arguments, reader)
             return 0
-        chosen = arguments.label, _unix(arguments.since), _unix(arguments.until)
-        after = 0 if arguments.limit is None else reader.before_last(arguments.limit, *chosen, arguments.station)
-        events = reader.events(*chosen, after, station=arguments.station)
-        if arguments.json or arguments.csv or arguments.reviewed:
-            number = print_with_reviews(reader, events, arguments, stations)
-        elif stations:
-            number = _print_stations(events)
-        else:
-            number = _print_table(reader.lines(*chosen, after))
-        if not number:
-            is_timed = arguments.since is not None or arguments.until is not None
-            explain_none(reader, arguments.label, is_timed, arguments.station)
+        since_s, until_s = _unix(arguments.since), _unix(arguments.until)
+        chosen = arguments.label, since_s, until_s, arguments.station
+        after = 0 if arguments.limit is None else reader.before_last(arguments.limit, *chosen)
+        query = Query(str(arguments.store), _form(arguments, bool(stations)), only, *chosen)
+        if not print_visits(reader, query, after):
+            explain_none(reader, arguments.label, (since_s, until_s) != (None, None), arguments.station)
     return 0
 
 
-def _print_stations(events: Iterator[EventRecord]) -> int:
-    """Print a table of visits with their stations."""
-    number = unnamed = 0
-    for event in events:
-        number += 1
-        when = _when(event.started.unix_s, event.started.basis)
-        stated = stated_confidence(event.label, event.confidence)
-        unnamed += stated is None
-        print(
-            f"{when:<20} {event.duration_s:6.1f} s  {printable(event.label):<17} "
-            f"{'' if stated is None else format(stated, '.0%'):>4}  "
-            f"{printable(event.station or '-'):<16} {printable(event.source or event.picture or '')}"
-        )
-    return _print_end(number, unnamed)
-
-
-def _print_table(events: Iterator[EventLine]) -> int:
-    number, shown = 0, _Shown()
-    lines = _table_lines(events, shown)
-    while found := list(islice(lines, _CHUNK)):
-        sys.stdout.writelines(found)
-        number += len(found)
-    return _print_end(number, UNKNOWN in shown)
-
-
-def _print_end(number: int, has_unknown: bool | int) -> int:
-    print(f"{counted(number, 'visit')}.")
-    if has_unknown:
-        print(_UNKNOWN_MEANS)
-    return number
-
-
-def _table_lines(events: Iterator[EventLine], shown: "_Shown") -> Iterator[str]:
-    """Yield a line for each visit; visits of one quarter of an hour share the text of their hour."""
-    quarter_s, hour, first = inf, "", 0
-    for unix_s, basis, duration_s, label, confidence, picture in events:
-        if basis == "clock" and unix_s is not None:
-            second = unix_s - quarter_s
-            if not 0 <= second < _QUARTER_S:
-                number, second = divmod(unix_s, _QUARTER_S)
-                quarter_s = number * _QUARTER_S
-                hour, first = _local_quarter(number)
-            when = hour + CLOCK[first + int(second)]
-        else:
-            when = _when(unix_s, basis)
-        name = printable(picture) if picture else ""
-        if label == UNKNOWN:
-            yield _UNKNOWN_LINE % (when, duration_s, shown[label], name)
-        else:
-            yield _LINE % (when, duration_s, shown[label], 100 * confidence, name)
-
-
-class _Shown(dict[str, str]):
-    """Labels as the terminal may show them, in a column: a store has few."""
-
-    def __missing__(self, label: str) -> str:
-        self[label] = f"{printable(label):<17}"
-        return self[label]
+def _form(arguments: argparse.Namespace, has_stations: bool) -> str:
+    """Return the name of the form in which visits are printed, a key of ``FORMS``."""
+    for name in ("json", "csv", "reviewed"):
+        if getattr(arguments, name):
+            return name
+    return "stations" if has_stations else "table"
 
 
 def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
@@ -205,26 +132,9 @@ def _print_blind(arguments: argparse.Namespace, reader: StoreReader) -> None:
         elif arguments.csv:
             rows.writerow([blind.reason, iso_time(start.unix_s), iso_time(end.unix_s)])
         else:
-            print(f"{_when(start.unix_s, start.basis)} to {_when(end.unix_s, end.basis)}  {printable(blind.reason)}")
+            print(f"{when(start.unix_s, start.basis)} to {when(end.unix_s, end.basis)}  {printable(blind.reason)}")
     if not (arguments.json or arguments.csv):
         print(f"{counted(number, 'blind time')}.")
-
-
-def _when(unix_s: float | None, basis: str) -> str:
-    """Return a time in the zone of this machine; a bound is marked with > or <."""
-    if unix_s is None:
-        return "at an unknown time"
-    quarter, second = divmod(unix_s, _QUARTER_S)
-    hour, first = _local_quarter(quarter)
-    text = f"{hour}{CLOCK[first + int(second)]}"
-    return text if basis == "clock" else _MARKS.get(basis, "") + text
-
-
-@lru_cache
-def _local_quarter(number: float) -> tuple[str, int]:
-    """Return date and hour of a quarter of an hour, and the second in it; no zone changes within one."""
-    start = datetime.fromtimestamp(number * _QUARTER_S).astimezone()
-    return start.isoformat(" ")[:14], 60 * start.minute
 
 
 def _time(text: str) -> datetime:

@@ -1,10 +1,7 @@
 """Reviews in the output of ``trailcam events``: both answers of each visit, and the accuracy in the field."""
 
-import argparse
-import sys
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import count, islice
-from operator import itemgetter
+from collections.abc import Iterator
+from itertools import islice
 
 from trailcam.json_records import json_line
 from trailcam_archive.times.clock import read_zone
@@ -13,7 +10,7 @@ from trailcam_core.files.csv_text import csv_line
 from trailcam_core.files.names import FORMULA_STARTS, counted, printable
 from trailcam_edge.events import stated_confidence
 from trailcam_edge.store.reader import StoreReader
-from trailcam_edge.store.records import CSV_HEADER, EventRecord, Station, csv_row, event_json
+from trailcam_edge.store.records import CSV_HEADER, EventRecord, csv_row, event_json
 from trailcam_edge.store.reviews.accuracy import (
     Missed,
     Precision,
@@ -33,33 +30,28 @@ _HEADER = ("review_verdict", "review_label", "reviewers", "review_disputed", "re
 _NO_REVIEW = [""] * len(_HEADER)
 
 
-def print_with_reviews(
-    reader: StoreReader, events: Iterator[EventRecord], arguments: argparse.Namespace, stations: Mapping[str, Station]
-) -> int:
-    """Print events with the answers of people, as JSON, as CSV, or as a table; return how many."""
-    found = _with_reviews(reader, events)
-    if arguments.csv:
-        sys.stdout.write(csv_line([*CSV_HEADER, *_HEADER]))
-        numbers = count()
-        sys.stdout.writelines(map(itemgetter(0), zip(_csv_lines(found, stations), numbers, strict=False)))
-        return next(numbers)
-    number = 0
-    for event, standing_now in found:
-        number += 1
-        if arguments.json:
-            print(json_line(event_json(event) | {"review": review_json(standing_now)}))
-        else:
-            print(_line(event, standing_now))
-    if not arguments.json:
-        print(f"{counted(number, 'visit')}.")
-    return number
+CSV_LINE = csv_line([*CSV_HEADER, *_HEADER])
 
 
-def _csv_lines(found: Iterable[tuple[EventRecord, Standing | None]], stations: Mapping[str, Station]) -> Iterator[str]:
+def csv_lines(reader: StoreReader, events: Iterator[EventRecord]) -> Iterator[str]:
+    """Yield a line of CSV for each event, with the answers of people."""
+    stations = {station.deployment_id: station for station in reader.stations()}
     zones = {name: read_zone(station.timezone) for name, station in stations.items() if station.timezone}
-    for event, review in found:
+    for event, review in _with_reviews(reader, events):
         place = event.station or ""
         yield csv_line(csv_row(event, stations.get(place), zones.get(place)) + _review_row(review))
+
+
+def json_lines(reader: StoreReader, events: Iterator[EventRecord]) -> Iterator[str]:
+    """Yield a line of JSON for each event, with the answers of people."""
+    for event, review in _with_reviews(reader, events):
+        yield json_line(event_json(event) | {"review": review_json(review)}) + "\n"
+
+
+def review_lines(reader: StoreReader, events: Iterator[EventRecord]) -> Iterator[str]:
+    """Yield a line of a table for each event, with the answers of people."""
+    for event, review in _with_reviews(reader, events):
+        yield _line(event, review) + "\n"
 
 
 def print_accuracy(reader: StoreReader, as_json: bool) -> None:

@@ -25,20 +25,29 @@ class CheckedConnection(sqlite3.Connection):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._refused: set[int] = set()
+        self._refused_elsewhere = 0
         self._conditions: dict[str, str] = {}
         self.create_function("row_checksum", -1, _checksum, deterministic=True)
         self.create_function("row_is_sound", -1, self._check())
 
     @property
     def damaged_rows(self) -> int:
-        """The number of different rows that queries of this connection have refused."""
-        return len(self._refused)
+        """The number of different rows that queries of this connection have refused, with those of others."""
+        return len(self._refused) + self._refused_elsewhere
+
+    def add_damaged(self, number: int) -> None:
+        """Count rows that another connection has refused, and this one will not read."""
+        self._refused_elsewhere += number
 
     def condition(self, table: str) -> str:
         """Return the SQL condition that holds for the rows of a table whose checksum is right."""
         if table not in self._conditions:
             self._conditions[table] = f"row_is_sound({table}.{_COLUMN}, {_values(self, table, f'{table}.')})"
         return self._conditions[table]
+
+    def forget_conditions(self) -> None:
+        """Let the next conditions follow the columns of now: a migration adds some."""
+        self._conditions.clear()
 
     def _check(self) -> Callable[..., bool]:
         """Return the function that compares a checksum with the values of a row, in half the time of a method."""
@@ -81,6 +90,8 @@ def seal(connection: sqlite3.Connection) -> None:
             connection.execute(f"ALTER TABLE {table} ADD COLUMN {_COLUMN} INTEGER")
         values = _values(connection, table)
         connection.execute(f"UPDATE {table} SET {_COLUMN} = row_checksum({values})")  # noqa: S608 - names of our tables
+    if isinstance(connection, CheckedConnection):
+        connection.forget_conditions()
 
 
 def keep_sealed(connection: CheckedConnection) -> None:

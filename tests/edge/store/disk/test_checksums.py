@@ -44,3 +44,15 @@ def test_a_decoder_that_left_the_processor_in_use_damages_no_row(writes: bool) -
             connection.execute("INSERT INTO seen (name) VALUES ('fox')")
         with nullcontext() if writes else left_by_a_decoder():
             assert find_damaged(connection, "seen") == []
+
+
+def test_a_condition_follows_a_column_that_a_migration_adds() -> None:
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=CheckedConnection)
+    connection.execute("CREATE TABLE notes (number INTEGER PRIMARY KEY, text TEXT NOT NULL, checksum INTEGER) STRICT")
+    connection.execute("INSERT INTO notes (text) VALUES ('fox')")
+    seal(connection)
+    sound = "SELECT count(*) FROM notes WHERE {}"
+    assert connection.execute(sound.format(connection.condition("notes"))).fetchone() == (1,)
+    connection.execute("ALTER TABLE notes ADD COLUMN place TEXT NOT NULL DEFAULT 'oak'")
+    seal(connection)
+    assert connection.execute(sound.format(connection.condition("notes"))).fetchone() == (1,)
