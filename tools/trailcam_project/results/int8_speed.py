@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def make_runs(recipe_name: str, class_count: int = 10) -> dict[tuple[str, str], 
     for scheme, proto in onnx.items():
         session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
         given = {session.get_inputs()[0].name: pictures[0][None]}
-        runs["ONNX Runtime", scheme] = lambda session=session, given=given: session.run(None, given)
+        runs["ONNX Runtime", scheme] = partial(session.run, None, given)
     return runs
 
 

@@ -12,8 +12,9 @@ are random, so the network knows nothing. It takes as much time and memory as wi
     trailcam train PHOTOS --recipe xception --weights x.weights.h5 --set batch_size=8 \
         --set phases.head.epochs=2 --set phases.whole.epochs=2
 
-Peak memory with batches of 8: 1.6 GB in the first phase, 3.6 GB in the second. Ctrl-C ends after the current step, and
-a resumed training repeats the epoch.
+143 s of processor time in all, with Ctrl-C in each phase and two resumptions. Peak memory with batches of 8: 1.6 GB in
+the first phase, 4.4 GB to the end of the second. Ctrl-C ends after the current step, and a resumed training repeats the
+epoch.
 
 Phase one trains the head on the frozen backbone. Phase two trains the whole network at a lower rate with BatchNorm held
 in inference mode: letting its statistics follow small batches of another data set destroys what ImageNet taught it.
