@@ -14,7 +14,7 @@ are random, so the network knows nothing. It takes as much time and memory as wi
 
 143 s of processor time in all, with Ctrl-C in each phase and two resumptions. Peak memory with batches of 8: 1.6 GB in
 the first phase, 4.4 GB to the end of the second. Ctrl-C ends after the current step, and a resumed training repeats the
-epoch.
+epoch. The export to float32, int8 and both ONNX files takes 104 s of processor time and 8.4 GB.
 
 Phase one trains the head on the frozen backbone. Phase two trains the whole network at a lower rate with BatchNorm held
 in inference mode: letting its statistics follow small batches of another data set destroys what ImageNet taught it.
