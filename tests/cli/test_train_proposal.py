@@ -116,3 +116,15 @@ def test_settings_of_the_user_come_after_the_proposal(
     assert asked[0].recipe.batch_size == 4
     assert asked[0].recipe.phases[0].epochs > 12
     assert asked[0].run.name.startswith("efficientnet_lite2-")
+
+
+@pytest.mark.parametrize(("knows", "gpu", "advised"), [(True, False, True), (False, False, False), (True, True, False)])
+def test_bfloat16_is_advised_where_the_processor_knows_it(
+    knows: bool, gpu: bool, advised: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("trailcam_train.proposal.glance.multiplies_bfloat16", lambda: knows)
+    monkeypatch.setattr("trailcam_train.models.runtime.has_gpu", lambda: gpu)
+
+    assert main(["train", "--recipes"]) == 0
+
+    assert ("precision=mixed_bfloat16" in capsys.readouterr().out) is advised

@@ -1,6 +1,8 @@
 from pathlib import Path
 
-from trailcam_train.proposal.glance import glance_at_data, glance_at_machine
+import pytest
+
+from trailcam_train.proposal.glance import glance_at_data, glance_at_machine, multiplies_bfloat16
 
 
 def test_pictures_are_counted_by_label_and_their_size_is_read(photos: Path) -> None:
@@ -26,3 +28,20 @@ def test_a_machine_has_cores_and_memory() -> None:
     assert machine.cores >= 1
     assert machine.memory_mb > 100
     assert machine.gpu
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx512_bf16 sse\n", True),
+        ("flags\t\t: fpu amx_bf16\n", True),
+        ("flags\t\t: fpu avx512f\n", False),
+        ("Features\t: fp asimd\n", False),
+        (None, False),
+    ],
+)
+def test_bfloat16_is_read_from_the_flags_of_the_processor(content: str | None, expected: bool, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "cpuinfo").write_text(content)
+
+    assert multiplies_bfloat16(tmp_path / "cpuinfo") is expected

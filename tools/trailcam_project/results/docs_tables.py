@@ -238,7 +238,6 @@ def _soak(path: Path) -> str:
 
 TABLES: dict[str, Callable[[Path], str]] = {
     "bundles": _benchmark,
-    "bundles_vnni": _benchmark,
     "agreement": _agreement,
     "runtimes": _benchmark,
     "keras": _benchmark,

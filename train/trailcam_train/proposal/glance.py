@@ -18,6 +18,8 @@ from trailcam_core.jobs.cores import usable_cores
 _HEADERS = 200  # pictures whose size is read, spread over the folder
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _MEMORY_STATE = Path("/proc/meminfo")
+_PROCESSORS = Path("/proc/cpuinfo")
+_BFLOAT16 = {"amx_bf16", "avx512_bf16"}  # of the flags; each was measured, see README.md of this package
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,15 @@ class DataGlance:
 
 @dataclass(frozen=True)
 class Machine:
-    """What trains: cores that this process may use, memory that is free in MB, and whether Keras finds a GPU."""
+    """What trains: cores that this process may use, memory that is free in MB, and whether Keras finds a GPU.
+
+    ``bfloat16`` is True if the processor multiplies such numbers.
+    """
 
     cores: int
     memory_mb: int
     gpu: bool
+    bfloat16: bool = False
 
 
 def glance_at_data(root: Path, label_map: Mapping[str, str]) -> DataGlance:
@@ -66,7 +72,17 @@ def glance_at_data(root: Path, label_map: Mapping[str, str]) -> DataGlance:
 
 def glance_at_machine(gpu: bool) -> Machine:
     """Return the machine; the caller asks Keras whether there is a GPU."""
-    return Machine(usable_cores(), _free_memory_mb(), gpu)
+    return Machine(usable_cores(), _free_memory_mb(), gpu, multiplies_bfloat16())
+
+
+def multiplies_bfloat16(processors: Path = _PROCESSORS) -> bool:
+    """Return whether the processor has instructions for bfloat16; False where that is not known."""
+    try:
+        lines = processors.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
+    return bool(_BFLOAT16 & set(flags))
 
 
 def _shorter_side(path: Path) -> int | None:
