@@ -48,10 +48,7 @@ _COLOUR_SPACES = {
 
 @dataclass(frozen=True)
 class PiCamera:
-    """The parts of Picamera2 and libcamera in use: an open camera, its ``MappedArray``, and its colour space.
-
-    ``colour_space`` is libcamera's SMPTE 170M, the one that OpenCV converts itself.
-    """
+    """The parts of Picamera2 and libcamera in use; ``colour_space`` is SMPTE 170M, which OpenCV converts itself."""
 
     camera: Any
     mapped_array: Callable[..., Any]
@@ -238,12 +235,10 @@ class _MappedPixels:
     stream: _Stream
 
     def image(self) -> Image:
-        with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
-            return _own(self.stream.pixels(mapped.array).image(), mapped.array)
+        return self._read(lambda pixels: pixels.image())
 
     def fitted(self, spec: InputSpec) -> Image:
-        with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
-            return _own(self.stream.pixels(mapped.array).fitted(spec), mapped.array)
+        return self._read(lambda pixels: pixels.fitted(spec))
 
     def luma(self) -> Plane:
         with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
@@ -254,21 +249,20 @@ class _MappedPixels:
         return self.stream.orientation.upright_size(self.stream.height, self.stream.width)
 
     def part(self, part: Crop) -> Image:
-        with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
-            return _own(self.stream.pixels(mapped.array).part(part), mapped.array)
+        return self._read(lambda pixels: pixels.part(part))
 
     def small(self, side_px: int) -> Image:
-        with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
-            return _own(self.stream.pixels(mapped.array).small(side_px), mapped.array)
+        return self._read(lambda pixels: pixels.small(side_px))
 
     def keep(self) -> KeptPixels:
         with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
             return self.stream.pixels(mapped.array).keep()
 
-
-def _own(image: Image, lent: Any) -> Image:
-    """Copy an image that still is the camera's memory, which is the case only for RGB without conversion."""
-    return image.copy() if np.shares_memory(image, lent) else image
+    def _read(self, convert: Callable[[Pixels], Image]) -> Image:
+        """Return an image of the pixels; one that still is the camera's memory, as RGB can be, is copied."""
+        with self.pi.mapped_array(self.request, self.stream.name, reshape=False, write=False) as mapped:
+            image = convert(self.stream.pixels(mapped.array))
+            return image.copy() if np.shares_memory(image, mapped.array) else image
 
 
 def _stream(name: str, found: dict[str, Any], colour_space: ColourSpace, orientation: Orientation) -> _Stream:
