@@ -138,10 +138,10 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _likely_action(words: list[str]) -> str:
-    """Return a sentence with the subcommand that a word resembles, or nothing; a file of that name is meant as such."""
+    """Return a sentence with the subcommand that a word resembles, or nothing; a path is meant as such."""
     name, word = words[0], "".join(words[1:])
     actions = [action.split()[1] for action in ACTIONS if action.split()[0] == name]
-    if not actions or not word or word.startswith("-") or os.path.lexists(word):
+    if not actions or not word or word.startswith("-") or os.sep in word or os.path.lexists(word):
         return ""
     import difflib
 
