@@ -64,5 +64,5 @@ def test_a_bundle_without_nothing_states_what_it_lacks_and_one_with_it_what_it_n
     main(["inspect", str(tmp_path / "b.bundle")])
     shown = capsys.readouterr().out
     assert "lacks" not in shown
-    assert "grey (blank)" in shown
+    assert "grey (nothing)" in shown
     assert "0.25, wind: right 81%, wrong 0.0% (n=16 clips of 8 groups)" in shown

@@ -61,7 +61,7 @@ def _lines(manifest: Manifest, report: GoldenReport) -> list[tuple[str, str]]:
     ]
     if output.blank_labels or output.unknown_labels:
         silent = [
-            *(f"{label} (nothing)" for label in output.blank_labels),
+            *(label if label == "nothing" else f"{label} (nothing)" for label in output.blank_labels),
             *(f"{x} (unknown)" for x in output.unknown_labels),
         ]
         lines.append(("never answered", ", ".join(silent)))
