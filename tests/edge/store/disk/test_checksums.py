@@ -47,12 +47,14 @@ def test_a_decoder_that_left_the_processor_in_use_damages_no_row(writes: bool) -
 
 
 def test_a_condition_follows_a_column_that_a_migration_adds() -> None:
-    connection = sqlite3.connect(":memory:", isolation_level=None, factory=CheckedConnection)
-    connection.execute("CREATE TABLE notes (number INTEGER PRIMARY KEY, text TEXT NOT NULL, checksum INTEGER) STRICT")
-    connection.execute("INSERT INTO notes (text) VALUES ('fox')")
-    seal(connection)
-    sound = "SELECT count(*) FROM notes WHERE {}"
-    assert connection.execute(sound.format(connection.condition("notes"))).fetchone() == (1,)
-    connection.execute("ALTER TABLE notes ADD COLUMN place TEXT NOT NULL DEFAULT 'oak'")
-    seal(connection)
-    assert connection.execute(sound.format(connection.condition("notes"))).fetchone() == (1,)
+    with closing(sqlite3.connect(":memory:", isolation_level=None, factory=CheckedConnection)) as connection:
+        connection.execute(
+            "CREATE TABLE notes (number INTEGER PRIMARY KEY, text TEXT NOT NULL, checksum INTEGER) STRICT"
+        )
+        connection.execute("INSERT INTO notes (text) VALUES ('fox')")
+        seal(connection)
+        sound = "SELECT count(*) FROM notes WHERE {}"
+        assert connection.execute(sound.format(connection.condition("notes"))).fetchone() == (1,)
+        connection.execute("ALTER TABLE notes ADD COLUMN place TEXT NOT NULL DEFAULT 'oak'")
+        seal(connection)
+        assert connection.execute(sound.format(connection.condition("notes"))).fetchone() == (1,)
