@@ -2,25 +2,12 @@
 
 import importlib.util
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.cli.watch_process import BUILTIN, CONFIG, Watch, make_bundle
 
 from trailcam.main import main
-
-
-@pytest.fixture
-def watch(tmp_path: Path) -> Iterator[Watch]:
-    made = Watch(tmp_path)
-    try:
-        made.hear("READY=1")
-        yield made
-    finally:
-        made.process.kill()
-        made.process.wait()
-        made.socket.close()
 
 
 def test_a_reload_takes_another_bundle_over_and_the_visit_under_way_is_stored(watch: Watch) -> None:

@@ -2,7 +2,6 @@
 
 import signal
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,6 @@ from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.schema import MIGRATIONS, migrate
 from trailcam_edge.update.install.updater import Updater
 from trailcam_edge.update.settings import UpdateSettings
-
-
-@pytest.fixture
-def watch(tmp_path: Path) -> Iterator[Watch]:
-    made = Watch(tmp_path)
-    try:
-        made.hear("READY=1")
-        yield made
-    finally:
-        made.process.kill()
-        made.process.wait()
-        made.socket.close()
 
 
 def test_sigterm_in_the_middle_of_a_visit_stores_it(watch: Watch) -> None:

@@ -9,7 +9,7 @@ from trailcam_archive.media_files import MediaKind
 from trailcam_archive.rows.record import Detection
 from trailcam_core.records import Range
 
-ROWS_VERSION = 1  # of what a record holds: a journal of another version starts anew
+ROWS_VERSION = 2  # of what a record holds: a journal of another version starts anew
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """What the C library does with freed memory in a training, which asks for the same large buffers in every step."""
 
-import ctypes
 from collections.abc import Mapping
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8  # mallopt(3)
-_SETTINGS = (
-    (_M_ARENA_MAX, 1),  # the heap of another thread ends at 64 MB, and glibc maps what is larger
-    (_M_MMAP_MAX, 0),
-    (_M_TRIM_THRESHOLD, -1),
-)
+from trailcam_core.jobs.allocator import ARENA_MAX, MMAP_MAX, TRIM_THRESHOLD, set_allocator
+
+_OPTIONS = {
+    ARENA_MAX: 1,  # the heap of another thread ends at 64 MB, and glibc maps what is larger
+    MMAP_MAX: 0,
+    TRIM_THRESHOLD: -1,
+}
 
 
 def reuse_large_buffers(environment: Mapping[str, str]) -> bool:
@@ -23,8 +23,4 @@ def reuse_large_buffers(environment: Mapping[str, str]) -> bool:
     """
     if environment.get("KERAS_BACKEND", "tensorflow") == "tensorflow" or "MALLOC_ARENA_MAX" in environment:
         return False
-    try:
-        set_option = ctypes.CDLL(None).mallopt
-    except (OSError, TypeError, AttributeError):  # not glibc
-        return False
-    return all(set_option(name, value) == 1 for name, value in _SETTINGS)
+    return set_allocator(_OPTIONS)

@@ -1,8 +1,7 @@
 """What the C library does with freed memory, for a process that runs for months beside others on a small board."""
 
-import ctypes
+from trailcam_core.jobs.allocator import ARENA_MAX, MMAP_THRESHOLD, set_allocator
 
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # mallopt(3)
 _LARGE_BYTES = 1 << 18  # a picture; an array of 256 KiB or more costs some page faults, and is gone when it is freed
 _ARENAS = 1  # eight for each processor is the default: every thread of a viewer could keep one
 
@@ -14,10 +13,4 @@ def return_large_buffers() -> bool:
     6 MB come from the heap of the thread that asks, and each of these heaps keeps up to twice as much after a
     free.
     """
-    try:
-        set_option = ctypes.CDLL(None).mallopt
-    except (OSError, TypeError, AttributeError):
-        return False
-    return all(
-        set_option(name, value) == 1 for name, value in ((_M_MMAP_THRESHOLD, _LARGE_BYTES), (_M_ARENA_MAX, _ARENAS))
-    )
+    return set_allocator({MMAP_THRESHOLD: _LARGE_BYTES, ARENA_MAX: _ARENAS})

@@ -105,6 +105,19 @@ def test_another_model_starts_anew(job: Job, classifier: Classifier, caplog: pyt
     assert "starts anew" in caplog.text
 
 
+def test_rows_of_an_earlier_version_start_anew(
+    job: Job, classifier: Classifier, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = threading.Event()
+    with monkeypatch.context() as earlier:
+        earlier.setattr("trailcam_archive.batch.job.ROWS_VERSION", 1)  # in which an empty scene was "blank"
+        run(job, classifier, StoppingPool(stop), stop)
+    pool = FakePool()
+    assert run(job, classifier, pool).done_before == 0
+    assert len(pool.seen) == 20
+    assert "starts anew" in caplog.text
+
+
 def test_another_threshold_needs_no_second_run(job: Job, classifier: Classifier) -> None:
     run(job, classifier)
     pool = FakePool()

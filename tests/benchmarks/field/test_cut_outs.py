@@ -56,8 +56,9 @@ def test_a_photograph_is_cut_out_along_its_animal_and_a_wall_is_refused(tmp_path
     assert first.rgba.shape[:2] == (pytest.approx(true.shape[0], abs=20), pytest.approx(true.shape[1], abs=20))
     assert (first.rgba[..., 3] > 127).sum() == pytest.approx(true.sum(), rel=0.25)
     rows = (folder / JOURNAL).read_text(encoding="utf-8").splitlines()
-    assert rows[1] == "cow/a/1.png,cow,cow/a__1.png,"
-    assert rows[3] == 'dog/wall.png,dog,,"its mask covers 0% of the picture, less than 6%"'
+    top = (tmp_path / "photos").resolve()
+    assert rows[1] == f"{top},cow/a/1.png,cow,cow/a__1.png,"
+    assert rows[3] == f'{top},dog/wall.png,dog,,"its mask covers 0% of the picture, less than 6%"'
 
 
 def test_a_stopped_run_goes_on_and_a_deleted_cut_out_stays_deleted(tmp_path: Path) -> None:
@@ -82,15 +83,16 @@ def test_a_photograph_that_cannot_be_read_is_refused_with_its_reason(tmp_path: P
     path = tmp_path / "cow" / "a.jpg"
     path.parent.mkdir()
     path.write_bytes(b"no picture")
-    assert make_cut_outs([Picture(path, "cow")], tmp_path, tmp_path / "out").refused == {"cow": 1}
-    assert "a.jpg" in (tmp_path / "out" / JOURNAL).read_text(encoding="utf-8").splitlines()[1].split(",", 3)[3]
+    out = tmp_path / "out"
+    assert make_cut_outs([Picture(path, "cow")], path.parent, out).refused == {"cow": 1}
+    assert "a.jpg" in (out / JOURNAL).read_text(encoding="utf-8").splitlines()[1].split(",", 4)[4]
 
 
 def test_a_large_cut_out_is_made_smaller(tmp_path: Path) -> None:
     path = tmp_path / "cow" / "large.png"
     path.parent.mkdir()
     cv2.imwrite(str(path), cv2.resize(photograph(4), None, fx=6, fy=6)[..., ::-1])
-    make_cut_outs([Picture(path, "cow")], tmp_path, tmp_path / "out")
+    make_cut_outs([Picture(path, "cow")], path.parent, tmp_path / "out")
     (found,) = read_cut_outs(tmp_path / "out")
     assert max(found.rgba.shape) == pytest.approx(1080, abs=20)
 
@@ -98,7 +100,16 @@ def test_a_large_cut_out_is_made_smaller(tmp_path: Path) -> None:
 def test_a_journal_of_another_program_is_refused(tmp_path: Path) -> None:
     (tmp_path / JOURNAL).write_text("name,size\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"its first line is \['name', 'size'\], expected .* Name another folder"):
-        make_cut_outs([], tmp_path, tmp_path)
+        make_cut_outs([], tmp_path / "photos", tmp_path)
+
+
+def test_cut_outs_of_two_folders_are_not_mixed(tmp_path: Path) -> None:
+    pictures, folder = photographs(tmp_path / "photos"), tmp_path / "cutouts"
+    make_cut_outs(pictures[:1], tmp_path / "photos", folder)
+    with pytest.raises(DataError, match=r"is of the photographs of .*photos, expected .*others\. Name another folder"):
+        make_cut_outs([], tmp_path / "others", folder)
+    with pytest.raises(DataError, match="where its cut-outs would be photographs"):
+        make_cut_outs(pictures, tmp_path / "photos", tmp_path / "photos" / "cutouts")
 
 
 def test_the_command_makes_a_page_of_all_cut_outs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

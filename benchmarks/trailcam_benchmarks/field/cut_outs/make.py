@@ -25,7 +25,7 @@ from trailcam_core.jobs.progress import Progress, silent
 JOURNAL = "cutouts.csv"
 Pixels = npt.NDArray[np.uint8]  # (H, W, 4) RGBA
 
-_HEADER = ["file", "label", "cutout", "refused"]
+_HEADER = ["folder", "file", "label", "cutout", "refused"]
 _LONGEST_PX = 1080  # of a cut-out: no animal of a field test is larger
 
 
@@ -61,12 +61,15 @@ def make_cut_outs(pictures: Sequence[Picture], root: Path, folder: Path, progres
         progress: called for each photograph.
 
     Raises:
-        DataError: ``cutouts.csv`` is of another program.
+        DataError: ``cutouts.csv`` is of another program or of other photographs, or ``folder`` is below ``root``.
         OSError: the disk is full or read-only.
     """
+    if folder.resolve().is_relative_to(root.resolve()):
+        raise DataError(f"{folder}: is below {root}, where its cut-outs would be photographs. Name another folder.")
     folder.mkdir(parents=True, exist_ok=True)
     journal = folder / JOURNAL
-    known = {row[0]: row for row in _read(journal)}
+    top = str(root.resolve())
+    known = {row[1]: row for row in _read(journal, top)}
     summary = CutOutSummary()
     if not known:
         journal.write_text(csv_line(_HEADER), encoding="utf-8")
@@ -76,12 +79,12 @@ def make_cut_outs(pictures: Sequence[Picture], root: Path, folder: Path, progres
             file = picture.path.relative_to(root).as_posix()
             row = known.get(file)
             if row is None:
-                row = [file, picture.label, *_make(picture, file, folder)]
+                row = [top, file, picture.label, *_make(picture, file, folder)]
                 lines.write(csv_line(row))
                 lines.flush()
             else:
                 summary.earlier += 1
-            (summary.made if row[2] else summary.refused)[picture.label] += 1
+            (summary.made if row[3] else summary.refused)[picture.label] += 1
     progress("cutting out", len(pictures), len(pictures))
     return summary
 
@@ -110,7 +113,7 @@ def _shrink(rgba: Pixels) -> Pixels:
     return np.asarray(cv2.resize(rgba, size_px, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _read(journal: Path) -> Iterator[list[str]]:
+def _read(journal: Path, top: str) -> Iterator[list[str]]:
     """Yield the rows of a journal; a last line that was cut off by a full disk or a kill is left out."""
     try:
         text = journal.read_text(encoding="utf-8")
@@ -124,4 +127,7 @@ def _read(journal: Path) -> Iterator[list[str]]:
     if not text.endswith("\n"):
         rows = rows[:-1]
         write_file(journal, "".join(map(csv_line, rows)).encode())
-    yield from (row for row in rows[1:] if len(row) == len(_HEADER))
+    for row in rows[1:]:
+        if row[0] != top:
+            raise DataError(f"{journal}: is of the photographs of {row[0]}, expected {top}. Name another folder.")
+        yield row
