@@ -1,16 +1,14 @@
 """The recorder: never waits, never forgets what it can keep, says how long it could not."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from trailcam_core.errors import DeviceError
-from trailcam_edge.events import BlindTime, Moment, VisitChange
+from trailcam_edge.events import BlindTime, VisitChange
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.queue.live_queue import Cursor
 from trailcam_edge.store.reader import open_reader
@@ -18,75 +16,7 @@ from trailcam_edge.store.recorder import Recorder, RecorderLimits
 from trailcam_edge.store.store_errors import DISK_FULL, LOCKED, StoreCorruptError, StoreUnavailableError
 
 from ..conftest import SMALL, MakeVisit, moment_at
-
-QUICK = RecorderLimits(max_waiting=50, max_pictures=2, retry_s=0.01, heartbeat_s=10.0)
-
-
-class MoodyStore(EventStore):
-    """A real store on a disk that can be told to misbehave."""
-
-    trouble: Exception | None = None
-    hold: threading.Event | None = None
-
-    def add_visit(self, visit: Any) -> int:
-        if MoodyStore.hold is not None:
-            MoodyStore.hold.wait(10)
-        if MoodyStore.trouble is not None:
-            raise MoodyStore.trouble
-        return super().add_visit(visit)
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.second = 0.0
-
-    def __call__(self) -> Moment:
-        return moment_at(self.second)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def start(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Recorder]]:
-    """Return a function that starts a recorder on a moody store."""
-    MoodyStore.trouble = MoodyStore.hold = None
-    started: list[Recorder] = []
-
-    def start_one(limits: RecorderLimits = QUICK) -> Recorder:
-        opener = lambda: MoodyStore(replace(SMALL, folder=tmp_path / "store"))  # noqa: E731
-        started.append(Recorder(opener, clock, limits))
-        return started[-1]
-
-    yield start_one
-    MoodyStore.trouble = None
-    if MoodyStore.hold is not None:
-        MoodyStore.hold.set()
-    for recorder in started:
-        recorder.close()
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < end_s, "waited too long"
-        time.sleep(0.002)
-
-
-def damage(recorder: Recorder, tmp_path: Path) -> None:
-    """Overwrite the tables of a recorder's database and let its store report the damage."""
-    connection = recorder.store._database.connection  # type: ignore[union-attr]
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    path = tmp_path / "store" / "events.db"
-    content = bytearray(path.read_bytes())
-    content[4096:] = b"\xa5" * (len(content) - 4096)
-    path.write_bytes(content)
-    connection.execute("PRAGMA shrink_memory")
-    MoodyStore.trouble = StoreCorruptError("events.db: the database is damaged.")
+from .conftest import QUICK, Clock, MoodyStore, damage, wait_until
 
 
 def test_what_was_given_is_stored_at_the_latest_when_it_is_closed(
@@ -260,54 +190,6 @@ def test_a_wrong_event_does_not_hold_up_the_others(
             ("boot-0-00000", False),
             ("boot-0-00002", True),
         ]
-
-
-def test_effort_is_written_now_and_then_and_a_new_bundle_begins_a_new_watch(
-    start: Callable[..., Recorder], tmp_path: Path
-) -> None:
-    recorder = start()
-    for second in range(25):
-        recorder.heartbeat(moment_at(second), "tiny-1.0.0" if second < 12 else "tiny-2.0.0", second)
-        time.sleep(0.001)
-    assert recorder.close()
-    with open_reader(tmp_path / "store") as reader:
-        watches = list(reader.watches())
-    assert watches[-1].bundle == "tiny-2.0.0"
-    assert watches[-1].frames == 24
-
-
-def test_effort_since_the_last_note_is_written_when_it_is_closed(
-    start: Callable[..., Recorder], tmp_path: Path
-) -> None:
-    noted = threading.Event()
-    recorder = start()
-    recorder.subscribe(noted.set)
-    recorder.heartbeat(moment_at(0), "tiny-1.0.0", 1)
-    assert noted.wait(10)
-    recorder.heartbeat(moment_at(QUICK.heartbeat_s - 0.5), "tiny-1.0.0", 95)  # not due yet
-    assert recorder.close()
-    with open_reader(tmp_path / "store") as reader:
-        (watch,) = reader.watches()
-    assert (watch.frames, watch.ended.unix_s) == (95, moment_at(QUICK.heartbeat_s - 0.5).wall.timestamp())
-
-
-def test_effort_goes_on_in_the_store_that_replaces_a_damaged_one(
-    start: Callable[..., Recorder], make_visit: MakeVisit, caplog: pytest.LogCaptureFixture, tmp_path: Path
-) -> None:
-    recorder = start()
-    recorder.heartbeat(moment_at(0), "tiny-1.0.0", 1)
-    recorder.visit(make_visit(0))
-    wait_until(lambda: recorder.health().stored == 1)
-    damage(recorder, tmp_path)
-    recorder.visit(make_visit(1))
-    wait_until(lambda: any("set aside" in report for report in caplog.messages))
-    MoodyStore.trouble = None
-    recorder.heartbeat(moment_at(5), "tiny-1.0.0", 50)
-    assert recorder.close()
-    with open_reader(tmp_path / "store") as reader:
-        (watch,) = reader.watches()
-        assert [event.visit_id for event in reader.events()] == ["boot-0-00001"]
-    assert (watch.bundle, watch.frames, watch.ended.unix_s) == ("tiny-1.0.0", 50, moment_at(5).wall.timestamp())
 
 
 def test_listeners_are_told_that_there_is_something_new(start: Callable[..., Recorder], make_visit: MakeVisit) -> None:
