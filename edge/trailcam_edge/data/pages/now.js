@@ -1,6 +1,6 @@
 "use strict";
 const viewer = Array.from(crypto.getRandomValues(new Uint8Array(8)), n => n.toString(16).padStart(2, "0")).join("");
-const percent = share => Math.round(share * 100) + " %";
+const percent = share => Math.round(share * 100) + "%";
 const nameOf = outcome => outcome === null ? "nothing moves" : outcome;
 // A label may have the name of a property that every object has: "constructor", "toString", "__proto__".
 const countsOf = (chart, label) => Object.hasOwn(chart.counts, label) ? chart.counts[label] : [];

@@ -97,4 +97,4 @@ def condition_of(chosen: VisitFilter, timeline: Timeline) -> tuple[str, list[obj
 def percent_of(label: str, confidence: float, decimals: int = 0) -> str:
     """Return a confidence in words, "" beside "unknown"."""
     stated = stated_confidence(label, confidence)
-    return "" if stated is None else f"{100 * stated:.{decimals}f} %"
+    return "" if stated is None else f"{stated:.{decimals}%}"

@@ -17,7 +17,7 @@ _MAX_SEVERAL = 100
 _MORE_FIELDS = 8  # of a form, beside the visits
 _RANGE = re.compile(r"([0-9]{1,15})-([0-9]{1,15})")
 _LOCAL = re.compile(r"/(?:visits|review)[A-Za-z0-9/._~?&=%+-]{0,600}")
-_NAMED = {"confirmed": "Right", "nothing": "Nothing", "wrong": "Wrong", "deleted": "Delete"}
+_NAMED = {"confirmed": "Right", "nothing": "Nothing there", "wrong": "Wrong", "deleted": "Delete"}
 
 Form = Mapping[str, Sequence[str]]
 Button = tuple[str, str, str, str | None]  # verdict, words, key and class

@@ -132,7 +132,7 @@ def _heading(event: EventRecord, now: datetime) -> str:
 
 def _filter_form(chosen: VisitFilter, labels: Mapping[str, int]) -> Html:
     names = [(label, f"{label} ({number:,})") for label, number in sorted(labels.items())]
-    confidences = [(str(percent), f"from {percent} %") for percent in CONFIDENCES]
+    confidences = [(str(percent), f"from {percent}%") for percent in CONFIDENCES]
     states = [(key, words) for key, (words, _) in REVIEW_STATES.items()]
     return tag(
         "form",

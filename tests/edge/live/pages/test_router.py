@@ -54,7 +54,7 @@ def test_a_visit_shows_its_answer_and_its_neighbours_of_the_same_filter(gate: Ga
         gate.store.add_visit(make_visit(number, "lynx" if number % 2 else "fox"))
     text = gate.text(f"/visits/{3:032x}", label="lynx")
     assert f'src="/views/{3:032x}.jpg"' in text
-    assert 'alt="lynx, 53 %, 1 Jun 2026, 12:00:03"' in text
+    assert 'alt="lynx, 53%, 1 Jun 2026, 12:00:03"' in text
     assert '<rect x="10.00" y="20.00" width="30.00" height="40.00">' in text
     assert f'href="/visits/{1:032x}?label=lynx" class="older" rel="next"' in text
     assert 'class="newer off"' in text
@@ -101,7 +101,7 @@ def test_species_have_first_and_last_visit_and_the_best_picture(gate: Gate) -> N
     text = gate.text("/species")
     assert text.index(">lynx<") < text.index(">fox<")
     assert "2 labels, 4 visits" in text
-    assert f'href="/visits/{2:032x}">best picture, 52 %' in text
+    assert f'href="/visits/{2:032x}">best picture, 52%' in text
     assert "1 Jun 2026, 13:00" in text
     assert "1 Jun 2026, 15:00" in text
 
