@@ -260,8 +260,14 @@ def _expected_objects(migrations: tuple[str, ...]) -> frozenset[tuple[str, str]]
 
 
 def _objects(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
-    """Return name and definition of every table and index, without comments and line breaks."""
-    rows = connection.execute("SELECT name || ' of ' || tbl_name, coalesce(sql, '') FROM sqlite_master")
+    """Return kind, name and definition of every table and index, without comments and line breaks.
+
+    They are quoted: SQLite goes on with a table whose kind is damaged or is no text, but ``type = 'table'`` finds it no
+    more, and its new rows would get no checksums.
+    """
+    rows = connection.execute(
+        "SELECT quote(type) || quote(name) || quote(tbl_name), coalesce(quote(sql), '') FROM sqlite_master"
+    )
     return frozenset((name, " ".join(re.sub(r"--[^\n]*", "", sql).split())) for name, sql in rows)
 
 

@@ -154,6 +154,28 @@ def test_a_damaged_database_is_set_aside_with_its_pictures_and_said_loudly(
     assert again.usage().set_aside_bytes > 80_000
 
 
+@pytest.mark.parametrize("damage", ["type = CAST(type AS BLOB)", "type = 'uable'", "name = CAST(name AS BLOB)"])
+def test_a_table_that_only_its_schema_row_misnames_is_damage(
+    damage: str, tmp_path: Path, open_store: OpenStore, make_visit: MakeVisit
+) -> None:
+    folder = tmp_path / "store"
+    store = open_store()
+    store.add_visit(make_visit(1))
+    store.close()
+    connection = sqlite3.connect(folder / "events.db", isolation_level=None)
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute(f"UPDATE sqlite_master SET {damage} WHERE name = 'visits'")
+    connection.close()
+
+    store = open_store()
+    store.add_visit(make_visit(2))
+    store.close()
+
+    assert len(list((folder / "set-aside").glob("*/events.db"))) == 1
+    with open_reader(folder) as reader:
+        assert [event.visit_id for event in reader.events()] == [make_visit(2).visit_id]
+
+
 def test_pictures_whose_database_is_gone_are_kept(
     open_store: OpenStore, make_visit: MakeVisit, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
