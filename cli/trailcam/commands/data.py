@@ -152,8 +152,10 @@ def _restore(arguments: argparse.Namespace) -> int:
 def _import(arguments: argparse.Namespace) -> int:
     from trailcam_archive.imports.dataset import ImportRules, import_samples
     from trailcam_archive.imports.sources import read_source
+    from trailcam_archive.imports.store import is_store
 
     failed = False
+    has_store = any(is_store(source) for source in arguments.sources)
     rules = ImportRules(arguments.min_confidence, arguments.fetch)
     with job_progress() as progress:
         for source in arguments.sources:
@@ -161,10 +163,13 @@ def _import(arguments: argparse.Namespace) -> int:
             failed = failed or bool(summary.problems)
             print("\n".join([f"{printable(str(source))}:", *summary.lines()]))
     if not any((arguments.out / name).exists() for name in ("photos", "negatives")):
-        raise DataError(
-            f"{arguments.out}: nothing was imported, because no picture has a reviewed answer. Visits are "
-            'imported once they are reviewed: "trailcam review STORE".'
-        )
+        reason = "because no labelled picture could be read. The lines above name the cause."
+        if has_store and not failed:
+            reason = (
+                "because no picture has a reviewed answer. Visits are imported once they are reviewed: "
+                '"trailcam review STORE".'
+            )
+        raise DataError(f"{arguments.out}: nothing was imported, {reason}")
     if not (arguments.out / "photos").exists():
         print(f"No picture of an animal yet: {arguments.out}/negatives is for --negatives of a training.")
         return 1 if failed else 0
