@@ -219,9 +219,12 @@ def _warn_of_two_opencvs() -> None:
 def _explain(name: str, error: Exception) -> int:
     """Print an error that the user can act on and return 1; raise another one again."""
     from trailcam_core.errors import TrailcamError
+    from trailcam_core.records.rules import FieldError
 
     if isinstance(error, TrailcamError):
         return _fail(str(error))
+    if isinstance(error, FieldError):  # of a settings class that was made of options
+        return _fail(f"{error}.", 2)
     if isinstance(error, ModuleNotFoundError) and error.name == "cv2":
         from trailcam_core.images.opencv_packages import explain_missing, owners_of_cv2
 

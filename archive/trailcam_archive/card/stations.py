@@ -84,8 +84,10 @@ def read_stations(path: Path, clock: CameraClock) -> dict[str, StationRow]:
         if path.stat().st_size > _MAX_TABLE_BYTES:
             raise DataError(f"{path}: more than {_MAX_TABLE_BYTES:,} bytes, expected a table of stations.")
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as a table in UTF-8 ({error}).") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is no table in UTF-8 ({error}). Save it as CSV in UTF-8.") from error
     first = text.partition("\n")[0].strip()
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in first else ",", strict=True)
     try:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trailcam.help.numbers import fraction
 from trailcam.progress import job_progress
 from trailcam.terminal import show_report
 from trailcam_core.errors import DataError
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     importing.add_argument("--out", type=Path, required=True, metavar="DATA", help="data set to make, or to add to")
     importing.add_argument("--media", type=Path, metavar="DIR", help="folder of the pictures, if they lie elsewhere")
     importing.add_argument(
-        "--min-confidence", type=float, default=0.8, metavar="P", help="of labels that a model gave (default 0.8)"
+        "--min-confidence", type=fraction, default=0.8, metavar="P", help="of labels that a model gave (default 0.8)"
     )
     importing.add_argument("--fetch", action="store_true", help="fetch pictures that are web addresses")
     cutting = actions.add_parser(

@@ -101,7 +101,7 @@ def test_a_table_that_cannot_be_used_is_refused_with_its_line(tmp_path: Path, te
 def test_a_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_bytes(b"deploymentID\n\xff\xfe\n")
     for path in (tmp_path / "s.csv", tmp_path / "gone.csv"):
-        with pytest.raises(DataError, match="cannot be read as a table"):
+        with pytest.raises(DataError, match=r"cannot be read \(|is no table"):
             read_stations(path, _CLOCK)
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from trailcam.help.numbers import whole_number
 from trailcam.model_options import open_classifier
 from trailcam.process.signals import stop_on_signals
 from trailcam.progress import job_progress
@@ -160,7 +161,7 @@ def _text(path: Path | None) -> str | None:
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    value = whole_number(text)
     if not 1 <= value <= 10_000:
         raise argparse.ArgumentTypeError(f"{value}: expected 1 to 10000")
     return value
