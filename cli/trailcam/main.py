@@ -237,9 +237,19 @@ def _explain(name: str, error: Exception) -> int:
             command = install_command(*extra.split(","))
             return _fail(f'"trailcam {name}" needs {error.name}, which is not installed: {command}')
     elif isinstance(error, OSError):
+        if error.errno == errno.ENOENT and not error.filename and not _has_working_folder():
+            return _fail("the folder in which this command runs was deleted. Change to another one, and run it again.")
         place = f"{error.filename}: " if error.filename else ""
         return _fail(f"{place}{_DISK_ERRORS.get(error.errno or 0, error.strerror or str(error))}.")
     raise error
+
+
+def _has_working_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - asks the system and makes no path
+    except OSError:
+        return False
+    return True
 
 
 def _fail(message: str, status: int = 1) -> int:
