@@ -219,9 +219,12 @@ def _warn_of_two_opencvs() -> None:
 def _explain(name: str, error: Exception) -> int:
     """Print an error that the user can act on and return 1; raise another one again."""
     from trailcam_core.errors import TrailcamError
+    from trailcam_core.records.rules import FieldError
 
     if isinstance(error, TrailcamError):
         return _fail(str(error))
+    if isinstance(error, FieldError):  # of a settings class that was made of options
+        return _fail(f"{error}.", 2)
     if isinstance(error, ModuleNotFoundError) and error.name == "cv2":
         from trailcam_core.images.opencv_packages import explain_missing, owners_of_cv2
 
@@ -234,9 +237,19 @@ def _explain(name: str, error: Exception) -> int:
             command = install_command(*extra.split(","))
             return _fail(f'"trailcam {name}" needs {error.name}, which is not installed: {command}')
     elif isinstance(error, OSError):
+        if error.errno == errno.ENOENT and not error.filename and not _has_working_folder():
+            return _fail("the folder in which this command runs was deleted. Change to another one, and run it again.")
         place = f"{error.filename}: " if error.filename else ""
         return _fail(f"{place}{_DISK_ERRORS.get(error.errno or 0, error.strerror or str(error))}.")
     raise error
+
+
+def _has_working_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - asks the system and makes no path
+    except OSError:
+        return False
+    return True
 
 
 def _fail(message: str, status: int = 1) -> int:

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
+from trailcam.help.numbers import whole_number
 from trailcam.help.parser import UsageError
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
@@ -77,7 +78,7 @@ def open_first(bundle: Path | None, threads: int | None, proven_below: Path | No
 
 
 def _positive(text: str) -> int:
-    value = int(text)
+    value = whole_number(text)
     if not 1 <= value <= (os.cpu_count() or 1) * 4:
         raise argparse.ArgumentTypeError(f"{value}: expected 1 to {(os.cpu_count() or 1) * 4}")
     return value

@@ -154,3 +154,13 @@ def test_every_command_module_has_the_two_functions() -> None:
         module = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
         assert callable(module.add_arguments)
         assert callable(module.run)
+
+
+def test_a_working_folder_that_was_deleted_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert front_door.main(["card", ".", "--store", "x"]) == 1
+    assert "the folder in which this command runs was deleted" in capsys.readouterr().err

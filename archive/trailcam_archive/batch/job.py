@@ -6,8 +6,9 @@ listing ──> tasks ──> pool ──> records ──> journal ──> outpu
 
 import hashlib
 import itertools
+import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -19,12 +20,13 @@ from trailcam_archive.batch.listing import Found, Shard, Skipped, check_sources,
 from trailcam_archive.batch.model_choice import model_facts
 from trailcam_archive.batch.output_guard import OutputGuard
 from trailcam_archive.batch.pool import Pool
-from trailcam_archive.batch.references import identity_of
+from trailcam_archive.batch.references import identity_of, is_address
 from trailcam_archive.batch.tasks import ROWS_VERSION, AnalysisSettings, Task
 from trailcam_archive.rows.columns import UNCHANGED_TIMES, TimeRule
 from trailcam_archive.rows.megadetector import read_detections
 from trailcam_archive.rows.output import OutputFacts, check_output, write_output
 from trailcam_archive.rows.record import failed, record_to_json
+from trailcam_archive.rows.source_prefixes import distinct_name, source_prefixes
 from trailcam_archive.rows.summary import Summary
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError
@@ -100,6 +102,7 @@ def run_job(
     """
     check_output(job.output)
     check_sources(list(job.sources))
+    prefixes = source_prefixes(job.sources)
     guard = OutputGuard(job.output, job.overwrite)
     guard.check_before(Journal)
     with closing(Journal(job.output)) as journal:
@@ -113,13 +116,13 @@ def run_job(
             journal.keep_fact("boxes", str(journal.keep_boxes(read_detections(job.boxes))))
         with FileCounter(job.sources, job.shard) as counter:
             show = partial(_show, progress, counter)
-            _Run(job, journal, report, stop, show).all(make_pool)
+            _Run(job, journal, report, stop, show, prefixes).all(make_pool)
         if not len(journal) and not report.stopped:
             raise SourceError(f"{', '.join(job.sources)}: no photograph and no clip found. Check the path.")
         if not report.stopped:
             facts = model_facts(classifier, job.score_limit)
             detector = None if job.boxes is None else job.boxes.name
-            output_facts = OutputFacts(facts, classifier.output.labels, job.times, detector)
+            output_facts = OutputFacts(facts, classifier.output.labels, job.times, detector, prefixes)
             write_output(job.output, report.summary.watch(journal.records(), facts), output_facts)
             guard.keep_written(journal)
     return report
@@ -133,13 +136,20 @@ class _Run:
     """The loop of one job."""
 
     def __init__(
-        self, job: Job, journal: Journal, report: Report, stop: threading.Event, show: Callable[[int], None]
+        self,
+        job: Job,
+        journal: Journal,
+        report: Report,
+        stop: threading.Event,
+        show: Callable[[int], None],
+        prefixes: Mapping[str, str],
     ) -> None:
         self._job = job
         self._journal = journal
         self._report = report
         self._stop = stop
         self._show = show
+        self._prefixes = prefixes
         self._passed = 0  # files that were done before
         self._in_work: dict[int, tuple[Task, Found, tuple[int, int]]] = {}  # by the identity of the task
 
@@ -200,9 +210,12 @@ class _Run:
     def _submit(self, found: Found, identity: tuple[int, int], pool: Pool) -> None:
         boxes = None
         if self._job.boxes is not None and found.kind != "clip":
-            boxes = self._journal.boxes_of(found.relative)
+            name = distinct_name(self._prefixes, found.source, found.relative)
+            boxes = self._journal.boxes_of(name)
+            if boxes is None and not is_address(found.reference):
+                boxes = self._journal.boxes_of(os.path.abspath(found.reference))  # noqa: PTH100 - as the detector does
             if boxes is None:
-                problem = f"{found.relative}: {self._job.boxes.name} has no entry for this picture."
+                problem = f"{name}: {self._job.boxes.name} has no boxes of this picture: no entry, or one of a failure."
                 self._add(found, identity, record_to_json(failed(problem)))
                 return
         task = Task(found.reference, found.kind, boxes)

@@ -159,8 +159,14 @@ class Journal:
         """Yield every record, by source and path."""
         with self._explained():
             query = "SELECT source, relative, record FROM files ORDER BY source, relative"
-            for source, relative, record in self._database.execute(query):
-                yield FileRecord(os.fsdecode(source), os.fsdecode(relative), record_from_json(record))
+            rows = self._database.execute(query)
+        while True:
+            with self._explained():
+                row = rows.fetchone()
+                if row is None:
+                    return
+                file = FileRecord(os.fsdecode(row[0]), os.fsdecode(row[1]), record_from_json(row[2]))
+            yield file
 
     def keep_boxes(self, pictures: Iterable[DetectedPicture]) -> int:
         """Keep the boxes of a detector for ``boxes_of``; return the number of pictures."""
@@ -180,9 +186,10 @@ class Journal:
             row = self._database.execute(
                 "SELECT detections FROM boxes WHERE relative = ?", (os.fsencode(relative),)
             ).fetchone()
-        if row is None:
-            return None
-        return tuple(Detection(item["category"], item["confidence"], tuple(item["box"])) for item in json.loads(row[0]))
+            if row is None:
+                return None
+            boxes = json.loads(row[0])
+            return tuple(Detection(item["category"], item["confidence"], tuple(item["box"])) for item in boxes)
 
     def close(self) -> None:
         """Commit and close."""
@@ -211,8 +218,12 @@ class Journal:
                     f"{self.path}: the disk is full. Free some space and run the same command again: it goes on."
                 ) from error
             raise DeviceError(f"{self.path}: cannot be used ({error}). Check the disk and the permissions.") from error
-        except sqlite3.DatabaseError as error:
-            raise DataError(f"{self.path}: not a journal, or damaged ({error}). Remove it, and start anew.") from error
+        except (sqlite3.DatabaseError, ValueError, TypeError, KeyError, OverflowError) as error:
+            reason = error if isinstance(error, sqlite3.Error) else "a value that trailcam does not write"
+            raise DataError(
+                f"{self.path}: not a journal, or damaged ({reason}). Remove it, and run the same command again with "
+                "--overwrite: it starts anew."
+            ) from error
 
 
 def _key(found: Found) -> tuple[bytes, bytes]:

@@ -41,8 +41,7 @@ class OutputGuard:
         former = journal.fact("sources")
         if former is not None and former != _sources(sources, shard):
             if len(journal) and not self._overwrite:  # one without a row is of a source that was not there
-                listed = ", ".join(json.loads(former)["sources"])
-                raise DataError(f"{self._output}: belongs to a job over other files ({listed}). {_OTHER}")
+                raise DataError(f"{self._output}: belongs to a job over other files ({_listed(former)}). {_OTHER}")
             journal.start_anew()
         written = journal.fact("written")
         if self._overwrite or not self._output.exists():
@@ -67,6 +66,14 @@ def _sources(sources: tuple[str, ...], shard: Shard) -> str:
     """Return sources and shard as text; the secrets of addresses are left out."""
     names = [shown(source).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") for source in sources]
     return json.dumps({"sources": names, "shard": [shard.number, shard.count]})
+
+
+def _listed(sources: str) -> str:
+    """Return the names of ``_sources``, or the text itself where a disk has damaged it."""
+    try:
+        return ", ".join(json.loads(sources)["sources"])
+    except (ValueError, TypeError, KeyError):
+        return sources
 
 
 def _state(path: Path) -> str:

@@ -7,10 +7,12 @@ Only ``deploymentID`` is required. ``folder`` is the place below the card, the n
 """
 
 import csv
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Any
 
 from trailcam_archive.times.clock import CameraClock, read_shift, read_zone
 from trailcam_core.errors import DataError
@@ -82,16 +84,26 @@ def read_stations(path: Path, clock: CameraClock) -> dict[str, StationRow]:
         if path.stat().st_size > _MAX_TABLE_BYTES:
             raise DataError(f"{path}: more than {_MAX_TABLE_BYTES:,} bytes, expected a table of stations.")
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as a table in UTF-8 ({error}).") from error
-    lines = text.splitlines()
-    delimiter = ";" if lines and ";" in lines[0] else ","
-    reader = csv.reader(lines, delimiter=delimiter)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is no table in UTF-8 ({error}). Save it as CSV in UTF-8.") from error
+    first = text.partition("\n")[0].strip()
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in first else ",", strict=True)
+    try:
+        return _read_rows(reader, first, path, clock)
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, line {reader.line_num}: is no CSV ({error}). Expected a second quote behind each quote."
+        ) from error
+
+
+def _read_rows(reader: Any, first: str, path: Path, clock: CameraClock) -> dict[str, StationRow]:
     names = [name.strip().lower() for name in next(reader, [])]
     columns = [_ALIASES.get(name, name) for name in names]
-    if "deploymentid" not in columns or len(set(columns)) != len(columns):
+    if "deploymentid" not in columns or len(set(filter(None, columns))) != len(list(filter(None, columns))):
         raise DataError(
-            f"{path}: its first line is {lines[:1]}, expected columns such as deploymentID, latitude, longitude."
+            f"{path}: its first line is {first[:200]!r}, expected columns such as deploymentID, latitude, longitude."
         )
     found: dict[str, StationRow] = {}
     taken: set[str] = set()
@@ -99,10 +111,15 @@ def read_stations(path: Path, clock: CameraClock) -> dict[str, StationRow]:
         place = f"{path}, line {reader.line_num}"
         if not any(value.strip() for value in values):
             continue
+        if any(value.strip() for value in values[len(columns) :]):
+            raise DataError(
+                f"{place}: has {len(values)} cells, but the first line has {len(columns)}. Write numbers with a "
+                "decimal point, or put quotes around them."
+            )
         row = {name: value.strip() for name, value in zip(columns, values, strict=False) if name in _COLUMNS}
         station = _station(row, place)
         name = station.station.deployment_id
-        folder = (row.get("folder") or row["deploymentid"]).strip("/")
+        folder = (row.get("folder") or row["deploymentid"]).replace("\\", "/").strip("/")
         if name in taken or folder in found:
             twice = f"deploymentID {name}" if name in taken else f"folder {folder}"
             raise DataError(f"{place}: {twice} is there a second time. Two cameras need two names and two folders.")
@@ -122,7 +139,10 @@ def _station(row: Mapping[str, str], place: str) -> StationRow:
     )
     if (latitude is None) != (longitude is None):
         raise DataError(f"{place}: one of latitude and longitude is missing; expected both or none.")
-    return StationRow(Station(name, latitude, longitude, row.get("camera") or None))
+    camera = row.get("camera", "")
+    if len(camera) > _MAX_NAME or not camera.isprintable():
+        raise DataError(f"{place}: camera is {camera[:120]!r}, expected at most {_MAX_NAME} printable characters.")
+    return StationRow(Station(name, latitude, longitude, camera or None))
 
 
 def _degrees(text: str, limit: float, name: str, place: str) -> float | None:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trailcam_archive.batch.references import is_web_address
-from trailcam_archive.imports.sample import Sample, clipped_box
+from trailcam_archive.imports.sample import Sample
 from trailcam_core.errors import DataError
-from trailcam_core.images.boxes import Box
+from trailcam_core.images.boxes import Box, fraction_box
 
 _PICTURE = "image/"
 Row = dict[str, str]
@@ -61,7 +61,10 @@ def _box(row: Row, folder: Path) -> Box | None:
     if not row.get("bboxX"):
         return None
     sides = [_number(row, f"bbox{name}", folder) for name in ("X", "Y", "Width", "Height")]
-    return clipped_box(*sides)
+    try:
+        return fraction_box(*sides)
+    except ValueError as error:
+        raise DataError(f"{folder / 'observations.csv'}: {row.get('observationID', '')}: {error}.") from error
 
 
 def _number(row: Row, column: str, folder: Path, default: float | None = None) -> float:
@@ -77,7 +80,7 @@ def _number(row: Row, column: str, folder: Path, default: float | None = None) -
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, strict=True)
             missing = [column for column in columns if column not in (reader.fieldnames or ())]
             if missing:
                 raise DataError(f"{path}: lacks the column {missing[0]}, expected a table of Camtrap DP.")

@@ -49,7 +49,7 @@ def read_coco(path: Path, media: Path) -> Iterator[Sample]:
             raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
         except JsonStreamError as error:
             raise DataError(f"{path}: {error}. {_EXPECTED}.") from error
-        except (AttributeError, KeyError, TypeError, ValueError, sqlite3.Error) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError, sqlite3.Error) as error:
             raise DataError(f"{path}: an entry is not as expected ({error!r}). {_EXPECTED}.") from error
         found = False
         for file_name, width, height, camera, sequence, name, *sides in database.execute(_QUERY):
@@ -67,8 +67,10 @@ def read_coco(path: Path, media: Path) -> Iterator[Sample]:
 def _store(database: sqlite3.Connection, key: str, element: Any) -> None:
     if key == "images":
         camera, sequence = element.get("location"), element.get("seq_id")
-        row = (str(element["id"]), str(element["file_name"]), element.get("width"), element.get("height"))
-        database.execute("INSERT INTO images VALUES (?, ?, ?, ?, ?, ?)", (*row, camera, sequence))
+        size_px = (None if element.get(side) is None else float(element[side]) for side in ("width", "height"))
+        names = None if camera is None else str(camera), None if sequence is None else str(sequence)
+        row = (str(element["id"]), str(element["file_name"]), *size_px, *names)
+        database.execute("INSERT INTO images VALUES (?, ?, ?, ?, ?, ?)", row)
     elif key == "annotations":
         sides = element.get("bbox") or (None,) * 4
         x, y, width, height = (None if side is None else float(side) for side in sides)

@@ -160,7 +160,13 @@ def _read_journal(data: Path) -> tuple[set[str], dict[str, str]]:
     spellings: dict[str, str] = {}
     with open(journal, encoding="utf-8", errors="surrogateescape", newline="") as file:
         reader = csv.DictReader(file)
-        complete = set(_COLUMNS) <= set(reader.fieldnames or ())
+        columns = list(reader.fieldnames or ())
+        if columns and not {"file", "label"} <= set(columns):
+            raise DataError(
+                f"{journal}: its first line is {','.join(columns)[:80]!r}, expected {','.join(_COLUMNS)}. If another "
+                "program saved it with semicolons, save it with commas, or name a new folder."
+            )
+        complete = set(_COLUMNS) <= set(columns)
         for row in reader:
             if row["file"] and (data / row["file"]).is_file():
                 known.add(PurePosixPath(row["file"]).stem)

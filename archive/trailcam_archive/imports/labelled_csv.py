@@ -7,8 +7,9 @@ import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from trailcam_archive.imports.sample import Sample, clipped_box, is_blank
+from trailcam_archive.imports.sample import Sample, is_blank
 from trailcam_core.errors import DataError
+from trailcam_core.images.boxes import fraction_box
 
 _FILE, _LABEL, _GROUP = ("file", "path", "filename"), ("label", "species"), ("group", "sequence", "station")
 _SIDES = ("x", "y", "width", "height")
@@ -27,9 +28,10 @@ def read_labelled_csv(path: Path, media: Path | None = None) -> Iterator[Sample]
     root = media or path.parent
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            for number, row in enumerate(csv.DictReader(file), start=2):
+            reader = csv.DictReader(file, strict=True)  # a quote without its end would swallow all rows behind it
+            for row in reader:
                 cells = {name.lower(): (value or "").strip() for name, value in row.items() if isinstance(name, str)}
-                yield from _sample(cells, root, f"{path}:{number}")
+                yield from _sample(cells, root, f"{path}:{reader.line_num}")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -47,9 +49,10 @@ def _sample(cells: Mapping[str, str], root: Path, place: str) -> Iterator[Sample
     box = None
     if all(cells.get(side) for side in _SIDES):
         try:
-            box = clipped_box(*(float(cells[side]) for side in _SIDES))
-        except ValueError:
-            raise DataError(f"{place}: x, y, width and height must be fractions from 0 to 1.") from None
+            x, y, width, height = (float(cells[side]) for side in _SIDES)
+            box = fraction_box(x, y, width, height)
+        except ValueError as error:
+            raise DataError(f"{place}: {error}. x, y, width and height must be fractions from 0 to 1.") from error
     blank = is_blank(label)
     yield Sample(str(below / name.replace("\\", "/")), None if blank else label, group, None if blank else box)
 

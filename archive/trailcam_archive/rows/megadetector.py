@@ -5,7 +5,7 @@ Source: https://lila.science/megadetector-output-format, version 1.6; files of 1
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +15,10 @@ from trailcam_archive.media_files import media_kind
 from trailcam_archive.rows.columns import FileRecord, ModelFacts
 from trailcam_archive.rows.json_stream import JsonStreamError, read_members
 from trailcam_archive.rows.record import NOTHING, UNKNOWN, Answer, Detection
+from trailcam_archive.rows.source_prefixes import NO_PREFIXES, distinct_name
 from trailcam_core.errors import DataError
 from trailcam_core.files.names import printable
+from trailcam_core.images.boxes import fraction_box
 
 FORMAT_VERSION = "1.6"
 _CATEGORIES = {"1": "animal", "2": "person", "3": "vehicle"}
@@ -32,7 +34,12 @@ class DetectedPicture:
 
 
 def write_megadetector(
-    file: BinaryIO, records: Iterable[FileRecord], model: ModelFacts, labels: tuple[str, ...], detector: str | None
+    file: BinaryIO,
+    records: Iterable[FileRecord],
+    model: ModelFacts,
+    labels: tuple[str, ...],
+    detector: str | None,
+    prefixes: Mapping[str, str] = NO_PREFIXES,
 ) -> None:
     """Write the whole document; one record at a time is in memory.
 
@@ -44,6 +51,7 @@ def write_megadetector(
         model: the classifier.
         labels: of the classifier, in its order; "unknown" follows them.
         detector: what made the boxes, None where there are none.
+        prefixes: see ``source_prefixes``.
     """
     categories = {str(number): label for number, label in enumerate((*labels, UNKNOWN))}
     numbers = {label: number for number, label in categories.items()}
@@ -57,7 +65,8 @@ def write_megadetector(
     file.write(f'{{\n"info": {json.dumps(info)},\n"images": ['.encode())
     between = "\n"
     for record in records:
-        entry = _entry(record, model, numbers, detection_numbers)
+        name = printable(distinct_name(prefixes, record.folder, record.relative))
+        entry = {"file": name} | _entry(record, model, numbers, detection_numbers)
         file.write(f"{between}{json.dumps(entry)}".encode())
         between = ",\n"
     found = {number: name for name, number in detection_numbers.items()}
@@ -69,7 +78,7 @@ def _entry(
     file: FileRecord, model: ModelFacts, numbers: dict[str, str], detection_numbers: dict[str, str]
 ) -> dict[str, Any]:
     record = file.record
-    entry: dict[str, Any] = {"file": printable(file.relative)}
+    entry: dict[str, Any] = {}
     if record.taken is not None:
         entry["datetime"] = record.taken
     if record.clip is not None:
@@ -111,11 +120,13 @@ def read_detections(path: Path) -> Iterator[DetectedPicture]:
     Raises:
         DataError: not such a document.
     """
+    has_images = False
     try:
         categories = _read_categories(path)
         with open(path, "rb") as file:
             for key, image in read_members(file, {"images"}):
                 if key == "images":
+                    has_images = True
                     found = _read_image(image, categories, path)
                     if found is not None:
                         yield found
@@ -123,6 +134,8 @@ def read_detections(path: Path) -> Iterator[DetectedPicture]:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     except JsonStreamError as error:
         raise DataError(f"{path}: {error}. Expected MegaDetector batch output (JSON).") from error
+    if not has_images:
+        raise DataError(f"{path}: names no image, expected MegaDetector batch output (JSON).")
 
 
 def _read_categories(path: Path) -> dict[str, str]:
@@ -136,22 +149,24 @@ def _read_categories(path: Path) -> dict[str, str]:
 
 def _read_image(image: Any, categories: dict[str, str], path: Path) -> DetectedPicture | None:
     try:
-        if image.get("detections") is None:
+        if image.get("detections") is None and "file" in image:
             return None
         found = tuple(_read_detection(item, categories) for item in image["detections"])
-        name = str(image["file"]).replace("\\", "/")
+        name = str(image["file"]).replace("\\", "/").removeprefix("./")
         os.fsencode(name)  # raises for a name that no file can have
         return DetectedPicture(name, found)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+        reason = f"{error.args[0]}" if type(error) is ValueError else "its form is another one"
         raise DataError(
-            f"{path}: an entry of its images is not as in MegaDetector batch output: {str(image)[:120]}."
+            f"{path}: an entry of its images is not as in MegaDetector batch output: {reason}: {str(image)[:120]}."
         ) from error
 
 
 def _read_detection(item: dict[str, Any], categories: dict[str, str]) -> Detection:
-    x, y, width, height = (min(max(float(side), 0.0), 1.0) for side in item["bbox"])
+    x, y, width, height = (float(side) for side in item["bbox"])
+    box = fraction_box(x, y, width, height)
     confidence = float(item["conf"])
-    if not 0 <= confidence <= 1 or not width > 0 or not height > 0:
-        raise ValueError("a confidence outside of 0..1, or an empty box")
+    if not 0 <= confidence <= 1:
+        raise ValueError(f"the confidence {confidence} is outside of 0 to 1")
     number = str(item["category"])
-    return Detection(categories.get(number, number), confidence, (x, y, width, height))
+    return Detection(categories.get(number, number), confidence, (box.x, box.y, box.width, box.height))

@@ -1,7 +1,7 @@
 """The output of a job: its form by its suffix, written in one step."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,12 +21,21 @@ SUFFIXES = (*_TABLES, ".json")
 
 @dataclass(frozen=True)
 class OutputFacts:
-    """What an output needs beside the records: the model, its labels, the rule of times, and the detector, if any."""
+    """What an output needs beside the records.
+
+    Attributes:
+        model: of the answers.
+        labels: of the model, in its order.
+        times: how stated times become those of the rows.
+        detector: what made the boxes, None where there are none.
+        prefixes: see ``source_prefixes``.
+    """
 
     model: ModelFacts
     labels: tuple[str, ...]
     times: TimeRule = UNCHANGED_TIMES
     detector: str | None = None
+    prefixes: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_output(path: Path) -> None:
@@ -54,7 +63,7 @@ def write_output(path: Path, records: Iterable[FileRecord], facts: OutputFacts) 
     """
     with staged_file(path) as file:
         if path.suffix.lower() == ".json":
-            write_megadetector(file, records, facts.model, facts.labels, facts.detector)
+            write_megadetector(file, records, facts.model, facts.labels, facts.detector, facts.prefixes)
             return
         rows = (row for record in records for row in rows_of(record, facts.model, facts.times))
         _TABLES[path.suffix.lower()](file, rows)

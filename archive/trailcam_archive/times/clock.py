@@ -9,7 +9,7 @@ from trailcam_archive.times.exif import LAST_YEAR
 from trailcam_archive.times.recorded import StatedTime
 
 _SHIFT = re.compile(r"([+-])(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,6}(?:\.\d{1,3})?)s)?")
-_OFFSET = re.compile(r"(?:UTC)?([+-])(\d{1,2}):?(\d\d)?")
+_OFFSET = re.compile(r"(?:UTC)?([+-])(\d{1,2}):?([0-5]\d)?")
 _LARGEST_OFFSET = timedelta(hours=14)
 _FIRST_YEAR = 2000  # of a store; a camera trap with an earlier date has a clock that was reset
 _EARLY = timedelta(days=1)  # a clock may be wrong by its zone

@@ -15,7 +15,7 @@ _LONGEST_TEXT = 64
 _MAX_ENTRIES = 1_000
 _TAGS = ((0x9003, 0x9291, 0x9011), (0x9004, 0x9292, 0x9012))  # time, fraction, offset: original, then digitised
 _TIME = re.compile(r"(\d{4})[:/-](\d\d)[:/-](\d\d)[ T](\d\d):(\d\d):(\d\d)")
-_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
+_OFFSET = re.compile(r"([+-])(\d\d):?([0-5]\d)")
 FIRST_YEAR, LAST_YEAR = 1995, 2099  # the first version of EXIF is of 1995; a clock beyond 2099 was set to nonsense
 _LARGEST_OFFSET = timedelta(hours=14)
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trailcam.help.numbers import fraction
 from trailcam.progress import job_progress
 from trailcam.terminal import show_report
 from trailcam_core.errors import DataError
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     importing.add_argument("--out", type=Path, required=True, metavar="DATA", help="data set to make, or to add to")
     importing.add_argument("--media", type=Path, metavar="DIR", help="folder of the pictures, if they lie elsewhere")
     importing.add_argument(
-        "--min-confidence", type=float, default=0.8, metavar="P", help="of labels that a model gave (default 0.8)"
+        "--min-confidence", type=fraction, default=0.8, metavar="P", help="of labels that a model gave (default 0.8)"
     )
     importing.add_argument("--fetch", action="store_true", help="fetch pictures that are web addresses")
     cutting = actions.add_parser(
@@ -152,8 +153,10 @@ def _restore(arguments: argparse.Namespace) -> int:
 def _import(arguments: argparse.Namespace) -> int:
     from trailcam_archive.imports.dataset import ImportRules, import_samples
     from trailcam_archive.imports.sources import read_source
+    from trailcam_archive.imports.store import is_store
 
     failed = False
+    has_store = any(is_store(source) for source in arguments.sources)
     rules = ImportRules(arguments.min_confidence, arguments.fetch)
     with job_progress() as progress:
         for source in arguments.sources:
@@ -161,10 +164,13 @@ def _import(arguments: argparse.Namespace) -> int:
             failed = failed or bool(summary.problems)
             print("\n".join([f"{printable(str(source))}:", *summary.lines()]))
     if not any((arguments.out / name).exists() for name in ("photos", "negatives")):
-        raise DataError(
-            f"{arguments.out}: nothing was imported, because no picture has a reviewed answer. Visits are "
-            'imported once they are reviewed: "trailcam review STORE".'
-        )
+        reason = "because no labelled picture could be read. The lines above name the cause."
+        if has_store and not failed:
+            reason = (
+                "because no picture has a reviewed answer. Visits are imported once they are reviewed: "
+                '"trailcam review STORE".'
+            )
+        raise DataError(f"{arguments.out}: nothing was imported, {reason}")
     if not (arguments.out / "photos").exists():
         print(f"No picture of an animal yet: {arguments.out}/negatives is for --negatives of a training.")
         return 1 if failed else 0

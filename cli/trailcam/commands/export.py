@@ -9,6 +9,7 @@ from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trailcam.help.numbers import whole_number
 from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam.progress import job_progress
 from trailcam.terminal import show_report
@@ -219,7 +220,7 @@ def _usage(message: str) -> None:
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    value = whole_number(text)
     if not 1 <= value <= 100_000:
         raise argparse.ArgumentTypeError(f"{value}: expected 1 to 100000")
     return value

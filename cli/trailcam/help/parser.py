@@ -5,6 +5,7 @@ import sys
 from typing import Any, NoReturn
 
 from trailcam.help.groups import HelpLines, likely_option
+from trailcam.help.numbers import finite_number, whole_number
 from trailcam.logs import safe_message
 
 
@@ -17,6 +18,8 @@ class SafeParser(argparse.ArgumentParser):
 
     def __init__(self, *words: Any, **settings: Any) -> None:
         super().__init__(*words, **{"formatter_class": HelpLines} | settings)
+        self.register("type", float, finite_number)
+        self.register("type", int, whole_number)
 
     def error(self, message: str) -> NoReturn:
         """Print usage and message, and exit with code 2."""

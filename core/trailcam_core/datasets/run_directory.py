@@ -124,7 +124,7 @@ def read_split(path: Path) -> tuple[SplitRow, ...]:
         DataError: missing, another header, a path that leaves the data folder, an unknown split, a picture twice.
     """
     try:
-        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
+        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as a split ({error}).") from error
     if not lines or lines[0] != _SPLIT_HEADER:
@@ -160,7 +160,9 @@ def read_reviews(path: Path) -> tuple[dict[str, str], ...]:
         return ()
     try:
         with open(file, encoding="utf-8", errors="surrogateescape", newline="") as lines:
-            rows = tuple({key: value or "" for key, value in row.items() if key} for row in csv.DictReader(lines))
+            rows = tuple(
+                {key: value or "" for key, value in row.items() if key} for row in csv.DictReader(lines, strict=True)
+            )
     except (OSError, csv.Error) as error:
         raise TrainError(f"{file}: cannot be read ({reason_of(error)}). Copy the whole folder again.") from error
     if any(not row.get("sha256") for row in rows):
@@ -210,7 +212,7 @@ def read_run(path: Path) -> Run:
     recipe_path = path / "recipe.toml"
     try:
         recipe = tomllib.loads(recipe_path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TrainError(f"{recipe_path}: cannot be read ({reason_of(error)}).") from error
     rows = read_split(path / "split.csv")
     outliers = path / OUTLIERS_FILE
@@ -261,7 +263,7 @@ def _is_side(value: Any) -> TypeGuard[int]:
 def _read_json(path: Path, kind: type) -> Any:
     try:
         value = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TrainError(f"{path}: cannot be read ({reason_of(error)}).") from error
     if not isinstance(value, kind):
         raise TrainError(f"{path}: holds a {type(value).__name__}, expected a {kind.__name__}.")

@@ -5,6 +5,7 @@ is durable only when its directory is. Source: the "atomic rename" section of th
 manual pages.
 """
 
+import errno
 import os
 import shutil
 import tempfile
@@ -60,14 +61,18 @@ def staged_file(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
     Raises:
         OSError: the disk is full, read-only or failing; nothing is left behind.
     """
-    descriptor, name = tempfile.mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
+    if path.is_dir():  # found now, before hours of work, and with its name
+        raise IsADirectoryError(errno.EISDIR, "a folder, expected the name of a file", str(path))
+    with _named(path.parent):
+        descriptor, name = tempfile.mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fchmod(descriptor, mode)
             os.fsync(descriptor)
-        Path(name).replace(path)
+        with _named(path):
+            Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -88,7 +93,8 @@ def staged_directory(path: Path) -> Iterator[Path]:
     if path.exists() or path.is_symlink():
         raise FileExistsError(f"{path} exists already")
     make_folder(path.parent)
-    staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=path.parent))
+    with _named(path.parent):
+        staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=path.parent))
     try:
         yield staging
         staging.chmod(0o755)
@@ -98,6 +104,16 @@ def staged_directory(path: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
         raise
     sync_directory(path.parent)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Give an ``OSError`` the path that the user knows, in place of that of a staging file."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
 
 
 def remove_staging(folder: Path) -> None:

@@ -1,12 +1,14 @@
 """Names of files and labels from untrusted places, made safe for a terminal."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that begins so for a formula
+_MAX_NAME_BYTES = 200  # a file system takes 255; the rest is for a number or a suffix
 _JOINERS = "\u200c\u200d"  # of Persian words and of emoji; they steer nothing
 
 
 def folder_name(text: str, longest: int = 100) -> str:
     """Return a text, for example a label, as the name of one folder: no separators, not hidden, printable."""
     name = printable(text).replace("/", "_").replace("\\", "_").strip()[:longest]
+    name = name.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")  # a letter has up to four bytes
     return f"_{name[1:]}" if not name or name.startswith(".") else name
 
 

@@ -1,7 +1,9 @@
 """Boxes as fractions of the frame, and the square crop that the classifier gets."""
 
 from dataclasses import dataclass
-from math import hypot
+from math import hypot, isfinite
+
+_ROUNDING = 0.05  # of other programs, beyond the border of the picture
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,27 @@ class Crop:
     top: int
     width: int
     height: int
+
+
+def fraction_box(x: float, y: float, width: float, height: float) -> Box:
+    """Return a box of another program, cut at the border of the picture.
+
+    Raises:
+        ValueError: a number is not finite, the box is empty, or it lies outside of the picture by more than rounding,
+            as one in pixels does.
+    """
+    numbers = (x, y, width, height)
+    right, bottom = x + width, y + height
+    if not all(map(isfinite, numbers)) or min(x, y) < -_ROUNDING or max(right, bottom) > 1 + _ROUNDING:
+        raise ValueError(f"the box {numbers} is outside of 0 to 1: expected x, y, width and height as fractions")
+    left, top = max(x, 0.0), max(y, 0.0)
+    if left > x or right > 1:
+        width = min(right, 1.0) - left
+    if top > y or bottom > 1:
+        height = min(bottom, 1.0) - top
+    if not (width > 0 and height > 0):
+        raise ValueError(f"the box {numbers} is empty: expected x, y, width and height as fractions")
+    return Box(left, top, width, height)
 
 
 def square_crop(box: Box, picture_size: tuple[int, int], margin: float, min_side_px: int) -> Crop:

@@ -41,7 +41,7 @@ def parse_toml(
     """Parse the text of a TOML file; see ``read_toml``."""
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as problem:
+    except (ValueError, RecursionError) as problem:  # also of a number with thousands of digits
         raise error(f"{source}: not TOML: {problem}.") from problem
     return table, Document(source, error, folder, text)
 

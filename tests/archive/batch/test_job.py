@@ -2,6 +2,7 @@
 
 import csv
 import json
+import random
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -211,7 +212,7 @@ def test_failures_are_read_again_where_that_is_asked_for(job: Job, classifier: C
     with_boxes = replace(job, boxes=path)
     report = run(with_boxes, classifier)
     assert report.summary.failures == 19
-    assert "has no entry for this picture" in report.summary.first_failures[0]
+    assert "has no boxes of this picture" in report.summary.first_failures[0]
     assert run(with_boxes, classifier).classified == 0
     assert run(replace(with_boxes, retry=True), classifier).classified == 19
 
@@ -247,3 +248,42 @@ def test_a_file_that_is_no_journal_is_left_alone(job: Job, classifier: Classifie
     with pytest.raises(DataError, match="not a journal"):
         run(job, classifier)
     assert path.read_bytes() == b"something else" * 100
+
+
+def test_a_damaged_journal_is_one_error_with_a_cure(job: Job, classifier: Classifier) -> None:
+    run(job, classifier)
+    path = Journal.path_of(job.output)
+    sound = path.read_bytes()
+    chance = random.Random(8)
+    refused = 0
+    for _ in range(60):
+        damaged = bytearray(sound)
+        for _ in range(8):
+            damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+        for name in ("", "-wal", "-shm"):
+            path.with_name(path.name + name).unlink(missing_ok=True)
+        path.write_bytes(damaged)
+        try:
+            run(job, classifier)
+        except (DataError, DeviceError) as error:
+            refused += "--overwrite" in str(error)
+    assert refused
+
+
+def test_boxes_of_two_cards_are_those_of_their_own_pictures(job: Job, classifier: Classifier) -> None:
+    card = Path(job.sources[0])
+    for folder in "01":
+        (card / folder / "1.jpg").write_bytes(b"x")
+    detections = [{"category": "1", "conf": 0.9, "bbox": [0, 0, 0.5, 1]}]
+    for names in (("0/1.jpg",), (f"{card}/0/1.jpg",), ("./0/1.jpg",)):
+        images = [{"file": name, "detections": detections} for name in names]
+        path = job.output.with_name("md.json")
+        path.write_text(json.dumps({"images": images, "detection_categories": {"1": "animal"}}))
+        sources = tuple(str(card / folder / "1.jpg") for folder in "01")
+        pool = FakePool()
+        with_boxes = replace(job, sources=sources, boxes=path, overwrite=True)
+        report = run(with_boxes, classifier, pool)
+        assert pool.seen == ["1.jpg"]
+        assert report.summary.first_failures == [
+            "1/1.jpg: md.json has no boxes of this picture: no entry, or one of a failure."
+        ]

@@ -76,6 +76,10 @@ def test_a_table_may_name_the_card_itself(tmp_path: Path) -> None:
         ("name,latitude\noak,1\n", "its first line"),
         ("deploymentID,deploymentID\na,b\n", "its first line"),
         ("deploymentID\n", "has no row"),
+        ("deploymentID,latitude,longitude,camera\noak,52,7,23,8\n", "line 2: has 5 cells, but the first line has 4"),
+        ('deploymentID,camera\noak,"RC\nelm,RC2\n', "is no CSV"),
+        ('deploymentID,camera\noak,"' + "x" * 200_000 + '"\n', "is no CSV"),
+        ('deploymentID,camera\noak,"R\nC"\n', "camera is"),
         ("deploymentID\noak\nelm\noak\n", "line 4: deploymentID oak is there a second time"),
         ("deploymentID,folder\noak,a\nelm,a\n", "line 3: folder a is there a second time"),
         ("deploymentID\n\x07\n", "printable"),
@@ -97,5 +101,9 @@ def test_a_table_that_cannot_be_used_is_refused_with_its_line(tmp_path: Path, te
 def test_a_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_bytes(b"deploymentID\n\xff\xfe\n")
     for path in (tmp_path / "s.csv", tmp_path / "gone.csv"):
-        with pytest.raises(DataError, match="cannot be read as a table"):
+        with pytest.raises(DataError, match=r"cannot be read \(|is no table"):
             read_stations(path, _CLOCK)
+
+
+def test_a_folder_may_be_written_as_on_windows(tmp_path: Path) -> None:
+    assert _name(_read(tmp_path, "deploymentID,folder\noak,plots\\oak\\\n"), "plots/oak/1.jpg") == "oak"

@@ -82,3 +82,21 @@ def test_the_command_names_the_training(media: Path, tmp_path: Path, capsys: pyt
     printed = capsys.readouterr().out
     assert f"trailcam train {data}/photos --group-by folder --negatives {data}/negatives" in printed
     assert main(["data", "import", str(labels), "--media", str(media / "fox"), "--out", str(data)]) == 1
+
+
+def test_a_list_that_another_program_saved_with_semicolons_is_refused(media: Path, tmp_path: Path) -> None:
+    import_samples(_samples(media), tmp_path / "data", ImportRules(0.5))
+    journal = tmp_path / "data" / "import.csv"
+    journal.write_text(journal.read_text().replace(",", ";"))
+    with pytest.raises(DataError, match="semicolons"):
+        import_samples(_samples(media), tmp_path / "data", ImportRules(0.5))
+
+
+def test_pictures_that_cannot_be_read_are_not_called_unreviewed(
+    media: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (media / "labels.csv").write_text("file,label\ngone.jpg,fox\n")
+    assert main(["data", "import", str(media / "labels.csv"), "--out", str(tmp_path / "data")]) == 1
+    error = capsys.readouterr().err
+    assert "no labelled picture could be read" in error
+    assert "review" not in error

@@ -49,7 +49,10 @@ def test_coco_may_name_its_images_behind_their_annotations(tmp_path: Path) -> No
         {"annotations": [{"image_id": "i1", "category_id": 9}]},
         {"annotations": [{"image_id": "i1"}]},
         {"annotations": [{"image_id": "i1", "category_id": 1, "bbox": ["a", 1, 1, 1]}]},
+        {"annotations": [{"image_id": "i1", "category_id": 1, "bbox": [10**400, 1, 1, 1]}]},
         {"images": ["a.jpg"]},
+        {"images": [{"id": "i1", "file_name": "a", "width": "wide", "height": 1}]},
+        {"images": [{"id": "i1", "file_name": "a", "width": 10**400, "height": 1}]},
         {"images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}]},
     ],
 )
@@ -178,3 +181,38 @@ def test_a_source_of_no_known_kind_lists_the_kinds(tmp_path: Path) -> None:
 )
 def test_a_box_is_cut_at_the_border(sides: tuple[float, float, float, float], expected: Box | None) -> None:
     assert clipped_box(*sides) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["file,label,x,y,width,height\na.jpg,fox,10,20,100,100\n", 'file,label\na.jpg,"fox\nb.jpg,cat\n']
+)
+def test_boxes_in_pixels_and_quotes_without_end_are_errors(text: str, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(text)
+    with pytest.raises(DataError, match=r"labels\.csv"):
+        list(read_source(tmp_path / "labels.csv", None))
+
+
+def test_a_package_with_boxes_in_pixels_is_one_error(tmp_path: Path) -> None:
+    box = {"bboxX": 10, "bboxY": 20, "bboxWidth": 100, "bboxHeight": 100}
+    package = _package(tmp_path / "package", [_observation(mediaID="m1", **box)])
+    with pytest.raises(DataError, match=r"observations\.csv: .*outside of 0 to 1"):
+        list(read_source(package, None))
+
+
+@pytest.mark.parametrize("name", ["/elsewhere/fox/a.jpg", "C:\\cards\\fox\\a.jpg", "../fox/a.jpg"])
+def test_no_folder_above_the_pictures_is_a_label(name: str, tmp_path: Path) -> None:
+    _detections(tmp_path, name)
+    with pytest.raises(DataError, match="is not below"):
+        list(read_source(tmp_path / "md.json", tmp_path))
+
+
+def test_an_absolute_path_below_the_pictures_has_its_label(tmp_path: Path) -> None:
+    _detections(tmp_path, f"{tmp_path}/fox/oak/a.jpg")
+    (sample,) = read_source(tmp_path / "md.json", tmp_path)
+    assert (sample.reference, sample.label, sample.group) == (f"{tmp_path}/fox/oak/a.jpg", "fox", "oak")
+
+
+def _detections(folder: Path, name: str) -> None:
+    image = {"file": name, "detections": [{"category": "1", "conf": 0.9, "bbox": [0, 0, 1, 1]}]}
+    document = {"images": [image], "detection_categories": {"1": "animal"}}
+    (folder / "md.json").write_text(json.dumps(document))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from trailcam_archive.rows.columns import FileRecord, ModelFacts
 from trailcam_archive.rows.megadetector import read_detections, write_megadetector
 from trailcam_archive.rows.record import Answer, ClipFacts, Detection, PictureRecord, failed
+from trailcam_archive.rows.source_prefixes import source_prefixes
 from trailcam_core.errors import DataError
 
 MODEL = ModelFacts("animals 1.0.0", "max_logit", 1.65)
@@ -97,6 +98,18 @@ def with_image(image: str) -> str:
         with_image('{"file": "a", "detections": [{"category": "1", "conf": 0.5, "bbox": [0, 0, 1]}]}'),
         with_image('{"file": "a", "detections": [{"category": "1", "conf": 0.5, "bbox": [0, 0, NaN, 1]}]}'),
         with_image('{"file": "a", "detections": [{"category": "1", "conf": 0.5, "bbox": [0, 0, 0, 1]}]}'),
+        with_image('{"file": "a", "detections": [{"category": "1", "conf": 0.5, "bbox": [NaN, 0, 1, 1]}]}'),
+        with_image('{"file": "a", "detections": [{"category": "1", "conf": 0.5, "bbox": [1e400, 0, 1, 1]}]}'),
+        with_image('{"file": "a", "detections": [{"category": "1", "conf": 0.5, "bbox": [100, 80, 50, 50]}]}'),
+        with_image('{"file": "a", "detections": [{"category": "1", "conf": 0.5, "bbox": [0.9, 0, 0.9, 1]}]}'),
+        with_image('{"file": "a", "detections": [{"category": "1", "conf": 0.5, "bbox": [1, 1, 0.01, 0.01]}]}'),
+        with_image(
+            '{"file": "a", "detections": [{"category": "1", "conf": 1' + "0" * 400 + ', "bbox": [0, 0, 1, 1]}]}'
+        ),
+        with_image('{"name": "a"}'),
+        '{"detection_categories": {}}',
+        '{"images": [], "detection_categories": {}}',
+        '{"images": {"a": 1}, "detection_categories": {}}',
         with_image('{"file": "\\ud800", "detections": []}'),
         with_image('{"file": "a", "detections": ' + "9" * 9_999 + "}"),
     ],
@@ -120,3 +133,10 @@ def test_a_damaged_document_is_read_or_refused(at: float, removed: int, put_ther
         with contextlib.suppress(DataError):
             for picture in read_detections(path):
                 os.fsencode(picture.file)
+
+
+def test_files_of_two_cards_have_different_names() -> None:
+    file = io.BytesIO()
+    records = [FileRecord(card, "1.jpg", PictureRecord()) for card in ("cards/a", "cards/b")]
+    write_megadetector(file, records, MODEL, ("fox",), None, source_prefixes(["cards/a/1.jpg", "cards/b/1.jpg"]))
+    assert [image["file"] for image in json.loads(file.getvalue())["images"]] == ["a/1.jpg", "b/1.jpg"]

@@ -119,3 +119,10 @@ def test_a_box_or_chunk_that_never_ends_is_given_up(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_raises(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="gone"):
         recorded_time(tmp_path / "gone", "clip")
+
+
+def test_an_offset_of_99_minutes_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(photograph("JPEG", "2012:06:09 14:21:07", offset="+01:99"))
+    found = recorded_time(tmp_path / "a.jpg", "photograph")
+    assert found is not None
+    assert found.time.tzinfo is None

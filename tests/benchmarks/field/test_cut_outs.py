@@ -103,6 +103,13 @@ def test_a_journal_of_another_program_is_refused(tmp_path: Path) -> None:
         make_cut_outs([], tmp_path / "photos", tmp_path)
 
 
+@pytest.mark.parametrize("line", ["", "photos,fox", '"' + "x" * 200_000 + '"'])
+def test_a_damaged_line_of_a_journal_is_one_error(line: str, tmp_path: Path) -> None:
+    (tmp_path / JOURNAL).write_text(f"folder,file,label,cutout,refused\n{line}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=f"{JOURNAL}.* Name another folder"):
+        make_cut_outs([], tmp_path / "photos", tmp_path)
+
+
 def test_cut_outs_of_two_folders_are_not_mixed(tmp_path: Path) -> None:
     pictures, folder = photographs(tmp_path / "photos"), tmp_path / "cutouts"
     make_cut_outs(pictures[:1], tmp_path / "photos", folder)

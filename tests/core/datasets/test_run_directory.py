@@ -80,6 +80,8 @@ def _holds(name: str, content: str | bytes) -> Callable[[Path], Any]:
         (_holds("labels.json", '["cat"]'), "split.csv has the label 'dog', which labels.json does not list"),
         (_holds("labels.json", b'["\xff"]'), "labels.json: cannot be read"),
         (_holds("metrics.json", "[" * 100_000), "metrics.json: cannot be read"),
+        (_holds("metrics.json", '{"top1": 1' + "0" * 5_000 + "}"), "metrics.json: cannot be read"),
+        (_holds("recipe.toml", "seed = 1" + "0" * 5_000), "recipe.toml: cannot be read"),
         (_holds("metrics.json", "[]"), "metrics.json: holds a list, expected a dict"),
         (_holds("recipe.toml", "input ="), "recipe.toml: cannot be read"),
         (_holds("recipe.toml", "seed = 1"), "[input] needs height and width, 32 to 1024 px, and fit"),

@@ -171,3 +171,13 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -
     remove_staging(tmp_path / "nowhere")
 
     assert _entries(tmp_path) == ["kept"]
+
+
+def test_an_error_names_the_path_of_the_user_and_no_staging_file(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for path, named in ((tmp_path / "gone" / "a", tmp_path / "gone"), (tmp_path / "folder", tmp_path / "folder")):
+        with pytest.raises((FileNotFoundError, IsADirectoryError)) as caught:
+            write_file(path, b"x")
+        assert caught.value.filename == str(named)
+        assert STAGING_PREFIX not in str(caught.value)
+    assert _entries(tmp_path) == ["folder"]

@@ -45,3 +45,4 @@ def test_a_label_is_the_name_of_one_visible_folder(label: str, name: str) -> Non
 
 def test_a_long_label_is_cut() -> None:
     assert len(folder_name("x" * 101)) == 100
+    assert len(folder_name("狐" * 100).encode()) <= 200  # a name of a file has at most 255 bytes

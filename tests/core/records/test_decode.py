@@ -91,6 +91,7 @@ def test_a_whole_file_becomes_a_record() -> None:
         ('folder = "a"\n[sink]\nport = 1', "line 3: unknown key 'sink.port', expected one of url, timeout_s."),
         ('folder = "a"\nquiet = true', "line 2: quiet is true, which needs [sink]."),
         ("folder = ", "camera.toml: not TOML:"),
+        ("folder = 1" + "0" * 5_000, "camera.toml: not TOML:"),
     ],
 )
 def test_a_refusal_names_line_field_value_and_expectation(text: str, message: str) -> None:

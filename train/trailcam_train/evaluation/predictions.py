@@ -100,7 +100,7 @@ def read_earlier_answers(run: Run, labels: Sequence[str]) -> tuple[Prediction, .
 def _read_lines(path: Path) -> dict[str, tuple[str, str, str, float]]:
     """Return split, true label, answer and confidence by file."""
     try:
-        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
+        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TrainError(
             f"{path}: cannot be read ({reason_of(error)}). A finished run has one: copy the whole folder again."

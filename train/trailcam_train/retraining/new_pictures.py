@@ -88,9 +88,15 @@ def read_journal(photos: Path) -> dict[str, dict[str, str]]:
         return {}
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = [{key: value or "" for key, value in row.items() if key} for row in csv.DictReader(file)]
+            reader = csv.DictReader(file, strict=True)
+            rows = [{key: value or "" for key, value in row.items() if key} for row in reader]
     except (OSError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read ({reason_of(error)}). Import the data set again.") from error
+    if "file" not in (reader.fieldnames or ()):
+        raise DataError(
+            f"{path}: its first line is {reader.fieldnames}, expected the columns of an import. If another program "
+            "saved it with semicolons, save it with commas."
+        )
     return {row["file"]: row for row in rows if row.get("file")}
 
 

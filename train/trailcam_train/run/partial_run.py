@@ -128,7 +128,7 @@ def create_job(job: TrainingJob, unreadable: Sequence[Unreadable]) -> None:
         csv.writer(buffer, lineterminator="\n").writerows(
             [("file", "reason"), *((u.file, u.reason) for u in unreadable)]
         )
-        (staging / "unreadable.csv").write_bytes(buffer.getvalue().encode("utf-8"))
+        (staging / "unreadable.csv").write_bytes(buffer.getvalue().encode("utf-8", "surrogateescape"))
         if job.outliers:
             (staging / OUTLIERS_FILE).write_bytes(split_to_bytes(job.outliers))
 
@@ -144,10 +144,13 @@ def read_job(folder: Path, data: Path | None = None, ood: Path | None = None) ->
         labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
         provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
         provenance |= {name: str(path.resolve()) for name, path in (("data", data), ("others", ood)) if path}
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise ValueError("labels.json holds no list of names")
         pictures = data or Path(provenance["data"])
         ood = Path(provenance["others"]) if "others" in provenance else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainError(f"{folder}: cannot go on, it is damaged ({error}). Train again.") from error
+    read_unreadable(folder)  # refused now, not after hours of training
     recipe = read_recipe(folder / "recipe.toml")
     outliers = read_split(folder / OUTLIERS_FILE) if (folder / OUTLIERS_FILE).exists() else ()
     return TrainingJob(
@@ -156,9 +159,17 @@ def read_job(folder: Path, data: Path | None = None, ood: Path | None = None) ->
 
 
 def read_unreadable(folder: Path) -> tuple[Unreadable, ...]:
-    """Return the files that the training left out."""
-    text = (folder / "unreadable.csv").read_text(encoding="utf-8")
-    return tuple(Unreadable(*row) for row in list(csv.reader(io.StringIO(text, newline="")))[1:])
+    """Return the files that the training left out.
+
+    Raises:
+        TrainError: the list is missing or damaged.
+    """
+    path = folder / "unreadable.csv"
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        return tuple(Unreadable(*row) for row in list(csv.reader(io.StringIO(text, newline=""), strict=True))[1:])
+    except (OSError, TypeError, csv.Error) as error:
+        raise TrainError(f"{path}: missing or damaged ({error}). Train again.") from error
 
 
 def publish(folder: Path) -> Run:

@@ -117,17 +117,21 @@ def _read(journal: Path, top: str) -> Iterator[list[str]]:
     """Yield the rows of a journal; a last line that was cut off by a full disk or a kill is left out."""
     try:
         text = journal.read_text(encoding="utf-8")
+        rows = list(csv.reader(io.StringIO(text, newline="")))
     except FileNotFoundError:
         return
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{journal}: cannot be read ({reason_of(error)}). Name another folder.") from error
-    rows = list(csv.reader(io.StringIO(text, newline="")))
     if rows and rows[0] != _HEADER:
         raise DataError(f"{journal}: its first line is {rows[0]}, expected {_HEADER}. Name another folder.")
     if not text.endswith("\n"):
         rows = rows[:-1]
         write_file(journal, "".join(map(csv_line, rows)).encode())
-    for row in rows[1:]:
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(_HEADER):
+            raise DataError(
+                f"{journal}: line {number} has {len(row)} fields, expected {len(_HEADER)}. Name another folder."
+            )
         if row[0] != top:
             raise DataError(f"{journal}: is of the photographs of {row[0]}, expected {top}. Name another folder.")
         yield row

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from trailcam.help.numbers import whole_number
 from trailcam.model_options import open_classifier
 from trailcam.process.signals import stop_on_signals
 from trailcam.progress import job_progress
@@ -19,6 +20,7 @@ from trailcam_archive.batch.pool import Pool, WorkerPool
 from trailcam_archive.batch.tasks import AnalysisSettings
 from trailcam_archive.rows.columns import TimeRule
 from trailcam_archive.rows.sort_into import check_sort_folder, sort_into
+from trailcam_archive.rows.source_prefixes import source_prefixes
 from trailcam_archive.times.clock import read_shift, read_zone
 from trailcam_core.classifier import Classifier
 from trailcam_core.files.names import counted, printable
@@ -75,9 +77,8 @@ def classify_to_file(arguments: argparse.Namespace) -> int:
     _print_report(report, job)
     if report.stopped:
         return _INTERRUPTED
-    if arguments.sort_into is not None:
-        _sort(arguments, job, classifier)
-    return 1 if report.summary.failures else 0
+    unsorted = 0 if arguments.sort_into is None else _sort(arguments, job, classifier)
+    return 1 if report.summary.failures or unsorted else 0
 
 
 def _job(arguments: argparse.Namespace) -> Job:
@@ -118,7 +119,7 @@ def _print_report(report: Report, job: Job) -> None:
         )
         return
     before = f", {report.done_before:,} of them before" if report.done_before else ""
-    print(f"{job.output}: {report.summary.files:,} files{before}")
+    print(f"{job.output}: {counted(report.summary.files, 'file')}{before}")
     for line in report.summary.lines():
         print(printable(line))
     suffixes = report.skipped.suffixes.most_common(_LISTED_SUFFIXES)
@@ -129,11 +130,21 @@ def _print_report(report: Report, job: Job) -> None:
         print(f"{report.skipped.links:,} links to files of the same folder were skipped")
 
 
-def _sort(arguments: argparse.Namespace, job: Job, classifier: Classifier) -> None:
+def _sort(arguments: argparse.Namespace, job: Job, classifier: Classifier) -> int:
+    """Sort the files; return the number of those that could not be put into their folder."""
+    problems: list[str] = []
+
+    def note(problem: str) -> None:
+        problems.append(problem)
+        _log.warning("%s", problem)
+
+    prefixes = source_prefixes(job.sources)
     with _reopened(job) as journal:
         facts = model_facts(classifier, job.score_limit)
-        number = sort_into(arguments.sort_into, journal.records(), facts, arguments.sort_as, _log.warning)
-    print(f"{arguments.sort_into}: {number:,} files were put into the folders of their labels")
+        number = sort_into(arguments.sort_into, journal.records(), facts, arguments.sort_as, note, prefixes)
+    put = "was put into the folder of its label" if number == 1 else "were put into the folders of their labels"
+    print(f"{arguments.sort_into}: {counted(number, 'file')} {put}")
+    return len(problems)
 
 
 @contextmanager
@@ -150,7 +161,7 @@ def _text(path: Path | None) -> str | None:
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    value = whole_number(text)
     if not 1 <= value <= 10_000:
         raise argparse.ArgumentTypeError(f"{value}: expected 1 to 10000")
     return value

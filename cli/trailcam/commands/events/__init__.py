@@ -12,6 +12,7 @@ from trailcam.commands.events.none_found import explain_none
 from trailcam.commands.events.package import write_package
 from trailcam.commands.events.parts import print_visits
 from trailcam.commands.events.reviews import print_accuracy
+from trailcam.help.numbers import whole_number
 from trailcam.json_records import json_line
 from trailcam_core.errors import DataError
 from trailcam_core.files.names import counted, printable
@@ -151,9 +152,10 @@ def _time(text: str) -> datetime:
 
 
 def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    value = whole_number(text)
+    if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number of at least 1")
-    return int(text)
+    return value
 
 
 def _unix(time: datetime | None) -> float | None:

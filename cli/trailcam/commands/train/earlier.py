@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trailcam.help.numbers import whole_number
 from trailcam_core.errors import TrainError
 from trailcam_core.files.names import printable
 
@@ -130,7 +131,7 @@ def show_earlier(run: "Run") -> None:
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    value = whole_number(text)
     if not 0 <= value <= 1_000_000:
         raise argparse.ArgumentTypeError(f"{value}: expected 0 to 1000000")
     return value
