@@ -47,6 +47,8 @@ def open_source(
         SourceError: there is no such source, or it cannot be opened.
     """
     stream = stream or StreamConfig()
+    if not name.strip():
+        raise SourceError(f"The name of the source is empty. A source is {SOURCES}.")
     if name == "demo":
         return FolderSource(DEMO_FRAMES, on_bad_frame, orientation, demo_pictures())
     if name == DEMO_LOOP:
