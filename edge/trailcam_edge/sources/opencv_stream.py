@@ -97,7 +97,7 @@ class CaptureSource:
             sequence += 1
 
     def _grab(self) -> bool:
-        """Grab an image; one of a network stream that does not decode looks to OpenCV like the end, and is passed over."""
+        """Grab an image; pass over those of a network stream that do not decode, which OpenCV reports like its end."""
         until_s = time.monotonic() + _DAMAGE_S
         for _ in range(_MOST_DAMAGED if self._skip_backlog else 1):
             if self._capture.grab():
