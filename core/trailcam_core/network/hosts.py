@@ -17,5 +17,5 @@ def is_ip(text: str) -> bool:
 
 
 def is_host(text: str) -> bool:
-    """Return True if a text is an address, or a name that can be looked up: labels of 1 to 63 characters."""
+    """Return True if a text is an address, or a valid name: labels of 1 to 63 characters."""
     return is_ip(text) or re.fullmatch(HOST_NAME, text) is not None

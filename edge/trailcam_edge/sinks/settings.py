@@ -69,7 +69,7 @@ class MqttSettings:
             raise FieldError(
                 "host",
                 f"host is {shown(self.host)}, expected the name or address of the broker alone, such as "
-                '"broker.local"; port and tls are keys of their own',
+                '"broker.local"; port and tls are separate keys',
             )
 
 
