@@ -77,6 +77,18 @@ def test_a_sentence_is_wrapped_below_its_text(screen: _Screen) -> None:
     assert lines[1].startswith(" " * 12 + "pictures")
 
 
+def test_a_sentence_is_wrapped_around_a_whole_command(screen: _Screen) -> None:
+    command = '"trailcam train photos/of/my/animals"'
+    lines = _show(screen, [f"advice      {'more pictures ' * 4}{command} without a recipe proposes one."]).splitlines()
+    assert [command in line for line in lines] == [False, True]
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_line_that_ends_with_a_command_is_not_wrapped(screen: _Screen) -> None:
+    line = "next        read the report, then train again, or: trailcam export " + "runs/" * 10
+    assert _show(screen, [line]) == f"{line}\n"
+
+
 def test_a_pipe_gets_the_lines_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     line = "int8: pass: " + "words " * 40
     show_report([line, "a"], headings=(1,))

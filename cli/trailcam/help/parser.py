@@ -17,6 +17,7 @@ class SafeParser(argparse.ArgumentParser):
 
     def __init__(self, *words: Any, **settings: Any) -> None:
         super().__init__(*words, **{"formatter_class": HelpLines} | settings)
+        self._positionals.title = "arguments"
 
     def error(self, message: str) -> NoReturn:
         """Print usage and message, and exit with code 2."""
