@@ -243,8 +243,7 @@ def _fail(message: str, status: int = 1) -> int:
     import logging
 
     from trailcam.logs import journal_prefix, safe_message
-    from trailcam.terminal import paint
+    from trailcam.terminal import show_note
 
-    name = paint("trailcam:", "bad", sys.stderr)
-    print(f"{journal_prefix(logging.ERROR)}{name} {safe_message(message)}", file=sys.stderr)
+    show_note(f"{journal_prefix(logging.ERROR)}trailcam: {safe_message(message)}", sys.stderr)
     return status

@@ -129,7 +129,8 @@ def _rule(variant: VariantReport) -> str:
     if rule is None:
         return text
     text += (
-        f', "unknown" when {rule.score} is below {rule.threshold:.2f}, which keeps {rule.known_accept_rate:.1%} of test'
+        f', "unknown" when {rule.score} is below {rule.threshold:.2f}, '
+        f"which keeps {rule.known_accept_rate:.1%} of the test pictures"
     )
     if rule.ood_reject_rate is not None:
         text += f" and turns away {rule.ood_reject_rate:.1%} of {rule.n_ood} others"
