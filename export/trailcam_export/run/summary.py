@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.records import encode
 from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.statistics import Score
@@ -42,8 +43,7 @@ def describe_export(report: ExportReport) -> list[str]:
         f"wrote {report.folder / 'report.html'}, drift.json, drift.junit.xml; gate {report.findings.preset.name}"
     )
     if report.passed:
-        bundles = " ".join(str(variant.bundle) for variant in report.variants)
-        lines.append(f"next: trailcam benchmark {bundles}")
+        lines.append(f"next: {command_line('benchmark', *(variant.bundle for variant in report.variants))}")
     else:
         lines.append(_advice(report))
     return lines

@@ -24,6 +24,7 @@ from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam.progress import job_progress
 from trailcam.terminal import show_report
 from trailcam_core.errors import TrailcamError, TrainError
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.inference.native_log import quiet_native_log
 from trailcam_core.jobs.progress import Progress
 
@@ -254,7 +255,8 @@ def _print_resume_command(target: Path) -> None:
     from trailcam_train.run.partial_run import partial_folder
 
     if partial_folder(target).is_dir():
-        print(f'\ntrailcam: stopped. Go on with "{_environment()}trailcam train --resume {target}".', file=sys.stderr)
+        resume = command_line("train", "--resume", target)
+        print(f'\ntrailcam: stopped. Go on with "{_environment()}{resume}".', file=sys.stderr)
     else:
         print("\ntrailcam: stopped before the training began; nothing was written.", file=sys.stderr)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trailcam_core.errors import TrainError
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.files.names import printable
 
 if TYPE_CHECKING:
@@ -127,7 +128,8 @@ def describe_earlier(run: "Run") -> Iterator[str]:
     if facts.get("near_duplicates_left_out", "0") != "0":
         new += f", {facts['near_duplicates_left_out']} left out: near-duplicates in another split"
     yield f"new         {new}"
-    yield f"won, lost   trailcam train compare {printable(facts['earlier'])} {printable(str(run.path))}"
+    compare = command_line("train", "compare", printable(facts["earlier"]), printable(str(run.path)))
+    yield f"won, lost   {compare}"
 
 
 def _count(text: str) -> int:
