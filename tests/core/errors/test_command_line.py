@@ -9,7 +9,7 @@ from trailcam_core.errors.command_line import command_line
 ROOT = Path(__file__).parents[3]
 STAGES = ("core", "edge", "train", "export", "benchmarks", "deploy", "archive", "cli")
 # A subcommand of two words or one, then options, then a value from a variable: a path, as a rule.
-WITH_VALUE = re.compile(r'(?<![\w./-])trailcam (?:[a-z-]+ )+(?:--[a-z-]+ )*\{(?!command_line)')
+WITH_VALUE = re.compile(r"(?<![\w./-])trailcam (?:[a-z-]+ )+(?:--[a-z-]+ )*\{(?!command_line)")
 
 
 def test_a_path_with_a_space_stays_one_word() -> None:

@@ -116,9 +116,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--px", type=int, nargs="+", default=[128, 299], metavar="N", help="sides of the pictures, in pixels (128 299)"
     )
-    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="ways to compare (all)")
-    parser.add_argument("--seconds", type=float, default=5, help="seconds of each turn (5)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each way (3)")
+    parser.add_argument(
+        "--ways", nargs="+", choices=list(WAYS), default=list(WAYS), metavar="WAY", help=f"of {', '.join(WAYS)} (all)"
+    )
+    parser.add_argument("--seconds", type=float, default=5, metavar="S", help="seconds of each turn (5)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each way (3)")
     parser.add_argument("--json", action="store_true", help="a JSON object per size instead of a table")
     arguments = parser.parse_args(argv)
     found: dict[int, dict[str, float]] = {}
