@@ -33,7 +33,7 @@ _WORDS: dict[str, Kind] = {
 _VERDICT = re.compile(rf"(?:(?<=^)|(?<=: )|(?<=\. ))({'|'.join(_WORDS)})(?=[:.,]|$| {{2}}| by the gate|(?<=ship) )")
 _NAMED = re.compile(r"(\S+(?: \S+)? {2,}|[\w.-]+: |)(\S.*)")  # "advice      text" and "int8: text" hang below the text
 _QUOTED = re.compile(r'"[^"]*"')  # a command in a sentence, often
-_COMMAND = re.compile(r"\b(?:trailcam|pip|sudo|apt|chmod|python3?|ssh) ")
+_COMMAND = re.compile(r"\b(?:trailcam|pip|sudo|apt|chmod|python3?|ssh) (?!\d+\.)")  # a command, and not a version
 _GLUE = "\x00"
 _NAME = "trailcam:"
 _MAX_COLUMNS = 100

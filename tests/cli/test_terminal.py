@@ -89,6 +89,13 @@ def test_a_line_that_ends_with_a_command_is_not_wrapped(screen: _Screen) -> None
     assert _show(screen, [line]) == f"{line}\n"
 
 
+def test_a_version_is_no_command(screen: _Screen) -> None:
+    lines = _show(
+        screen, [f"2 cores, Python 3.11.7; trailcam 0.1.0, numpy 2.4.6; {'load 5.5 before; ' * 4}"]
+    ).splitlines()
+    assert len(lines) == 2
+
+
 def test_a_message_is_wrapped_and_only_its_name_is_red(screen: _Screen) -> None:
     show_note('trailcam: gate.toml: one key is wrong. Correct it, then run "trailcam export runs/mine" again.', screen)
     first, second = screen.getvalue().splitlines()
