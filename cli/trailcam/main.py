@@ -4,10 +4,8 @@ Exit codes: 0 done, 1 our error with a next step, 2 usage, 3 a check did not pas
 Results go to stdout, progress and errors to stderr.
 """
 
-import errno
 import importlib
 import os
-import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -45,29 +43,6 @@ ACTIONS = {  # subcommands; a folder of such a name is written ./compare
 }
 _WITH_SECRETS = ("watch", "service", "update", "release", "deploy")  # only their user may write what these make
 _WITH_PICTURES = ("demo", "classify", "watch", "data", "train", "export", "inspect", "benchmark")
-_DISK_ERRORS = {
-    errno.ENOSPC: "the disk is full. Free some space and run the command again",
-    errno.EDQUOT: "your disk quota is used up. Free some space and run the command again",
-    errno.EROFS: "the disk is read-only. Choose another place",
-    errno.ENOMEM: "not enough memory. Close other programs and run the command again",
-    errno.EMFILE: "too many open files. Raise the limit (ulimit -n) and run the command again",
-}
-_NO_MEMORY = (
-    "not enough memory. Close other programs, or raise the limit of this one (ulimit -v, MemoryMax), and run it again."
-)
-_LIBRARY = re.compile(r"([\w.+-]+\.so[\w.+-]*): ([^\n]+)")  # in the words of the dynamic linker
-_NOT_MAPPED = ("failed to map segment", "cannot allocate memory")
-_EXTRAS = {
-    "tensorflow": "train,export",
-    "keras": "train,export",
-    "tensorboard": "train",
-    "kagglehub": "data",
-    "safetensors": "train",
-    "paho": "mqtt",
-    "cryptography": "deploy",
-    "argcomplete": "completion",
-    "pyarrow": "parquet",
-}
 
 _INTERRUPTED = 130
 _seen: list[int] = []  # holds an element if Ctrl-C was pressed while a command ran
@@ -96,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
         except OSError as error:  # of a result that was not written yet
             discard_output()
-            return _fail(_describe(error))
+            return _explain("", error)
 
 
 @contextmanager
@@ -231,60 +206,21 @@ def _warn_of_two_opencvs() -> None:
 
 
 def _explain(name: str, error: Exception) -> int:
-    """Print an error that the user can act on and return 1; raise another one again."""
-    from trailcam_core.errors import TrailcamError
+    """Print an error that the user can act on and return its exit code; raise another one again."""
+    from trailcam.failures import explain
     from trailcam_core.records.rules import FieldError
 
-    if isinstance(error, TrailcamError):
-        return _fail(str(error))
-    if isinstance(error, FieldError):  # of a settings class that was made of options
-        return _fail(f"{error}.", 2)
-    if isinstance(error, ModuleNotFoundError) and error.name == "cv2":
-        from trailcam_core.images.opencv_packages import explain_missing, owners_of_cv2
-
-        return _fail(explain_missing(owners_of_cv2()))
-    if isinstance(error, ModuleNotFoundError):
-        extra = _EXTRAS.get((error.name or "").split(".")[0])
-        if extra is not None:
-            from trailcam_core.errors.install_command import install_command
-
-            command = install_command(*extra.split(","))
-            return _fail(f'"trailcam {name}" needs {error.name}, which is not installed: {command}')
-    elif isinstance(error, OSError):
-        if error.errno == errno.ENOENT and not error.filename and not _has_working_folder():
-            return _fail("the folder in which this command runs was deleted. Change to another one, and run it again.")
-        return _fail(_describe(error))
-    if isinstance(error, MemoryError):
-        return _fail(_NO_MEMORY)
-    if isinstance(error, ImportError) and (found := _LIBRARY.search(str(error))):
-        if found[2].startswith(_NOT_MAPPED):
-            return _fail(_NO_MEMORY)
-        return _fail(
-            f"a package cannot load {found[1]} ({found[2]}). Install what has this library with apt, or the package "
-            'anew; "trailcam doctor" lists the packages.'
-        )
-    raise error
-
-
-def _has_working_folder() -> bool:
-    try:
-        os.getcwd()  # noqa: PTH109 - asks the system and makes no path
-    except OSError:
-        return False
-    return True
-
-
-def _describe(error: OSError) -> str:
-    place = f"{error.filename}: " if error.filename else ""
-    return f"{place}{_DISK_ERRORS.get(error.errno or 0, error.strerror or str(error))}."
+    message = explain(name, error)
+    if message is None:
+        raise error
+    return _fail(message, 2 if isinstance(error, FieldError) else 1)
 
 
 def _fail(message: str, status: int = 1) -> int:
     import logging
 
     from trailcam.logs import journal_prefix, safe_message
-    from trailcam.terminal import paint
+    from trailcam.terminal import show_note
 
-    name = paint("trailcam:", "bad", sys.stderr)
-    print(f"{journal_prefix(logging.ERROR)}{name} {safe_message(message)}", file=sys.stderr)
+    show_note(f"{journal_prefix(logging.ERROR)}trailcam: {safe_message(message)}", sys.stderr)
     return status

@@ -32,6 +32,10 @@ _WORDS: dict[str, Kind] = {
 # A verdict is at the beginning of a line or after a name and a colon; a mark or the end of the line follows.
 _VERDICT = re.compile(rf"(?:(?<=^)|(?<=: )|(?<=\. ))({'|'.join(_WORDS)})(?=[:.,]|$| {{2}}| by the gate|(?<=ship) )")
 _NAMED = re.compile(r"(\S+(?: \S+)? {2,}|[\w.-]+: |)(\S.*)")  # "advice      text" and "int8: text" hang below the text
+_QUOTED = re.compile(r'"[^"]*"')  # a command in a sentence, often
+_COMMAND = re.compile(r"\b(?:trailcam|pip|sudo|apt|chmod|python3?|ssh) (?!\d+\.)")  # a command, and not a version
+_GLUE = "\x00"
+_NAME = "trailcam:"
 _MAX_COLUMNS = 100
 
 
@@ -63,10 +67,20 @@ def show_report(lines: Iterable[str], headings: Container[int] = ()) -> None:
             print(_VERDICT.sub(lambda found: paint(found[1], _WORDS[found[1]], sys.stdout), part))
 
 
+def show_note(text: str, stream: TextIO) -> None:
+    """Print a message, which on a terminal is wrapped at words; ``trailcam:`` before a message is red there."""
+    for number, part in enumerate(_wrap(text) if stream.isatty() else [text]):
+        name = "" if number else _NAME
+        message = part.removeprefix(name)
+        print(f"{paint(name, 'bad', stream)}{message}" if message != part else part, file=stream)
+
+
 def _wrap(line: str) -> list[str]:
     columns = min(shutil.get_terminal_size().columns, _MAX_COLUMNS)
     found = _NAMED.fullmatch(line)
-    if len(line) <= columns or found is None or "  " in found[2] or "trailcam " in line:  # a command is copied whole
-        return [line]
+    if len(line) <= columns or found is None or "  " in found[2] or _COMMAND.search(_QUOTED.sub("", line)):
+        return [line]  # a command is copied whole
     below = " " * (len(found[1]) if found[1].endswith("  ") else 2)
-    return textwrap.wrap(line, columns, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
+    glued = _QUOTED.sub(lambda command: command[0].replace(" ", _GLUE), line)
+    parts = textwrap.wrap(glued, columns, subsequent_indent=below, break_long_words=False, break_on_hyphens=False)
+    return [part.replace(_GLUE, " ") for part in parts]

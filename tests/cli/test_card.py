@@ -59,8 +59,9 @@ def test_the_summary_counts_by_station_and_label(
     rows = [line.split() for line in printed.out.splitlines()]
     assert rows[0] == ["station", "cat", "cow", "sheep"]
     assert rows[1:3] == [["garden", "1", "0", "1"], ["meadow", "0", "1", "0"]]
-    assert printed.out.splitlines()[-2].startswith("3 files, 3 visits in")
-    assert printed.out.splitlines()[-1].startswith("next: trailcam review ")
+    assert printed.out.splitlines()[-3].startswith("3 files, 3 visits in")
+    store = str(tmp_path / "store")
+    assert printed.out.splitlines()[-2:] == [f"next: trailcam review {store}", f"      trailcam events --store {store}"]
     assert "were read in that of this computer" in printed.err
     assert ": 2;" in printed.err
     assert "their visits have none: 1." in printed.err

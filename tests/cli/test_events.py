@@ -57,7 +57,7 @@ def test_unknown_has_no_percentage_of_the_nearest_label(store: Path, capsys: pyt
     assert main(["events", "--store", str(store)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.count("%") for line in lines[:6]] == [1, 1, 1, 0, 1, 1]
-    assert lines[-1].startswith("unknown: no label is sure enough. trailcam classify PICTURE")
+    assert lines[-1].startswith('unknown: no label is sure enough. "trailcam classify PICTURE"')
     assert main(["events", "--store", str(store), "--label", "lynx"]) == 0
     assert capsys.readouterr().out.endswith("2 visits.\n")
     assert main(["events", "--store", str(store), "--csv"]) == 0

@@ -41,8 +41,10 @@ def test_help_fits_the_terminal(
     monkeypatch.setenv("COLUMNS", terminal)
     with pytest.raises(SystemExit):
         front_door.main([*name.split(), "--help"])
-    above = capsys.readouterr().out.split("\nexamples:\n")[0]
+    text = capsys.readouterr().out
+    above = text.split("\nexamples:\n")[0]  # examples are copied whole
     assert max(map(len, above.splitlines())) <= widest
+    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_a_long_usage_names_what_is_required() -> None:
@@ -57,13 +59,15 @@ def test_a_short_usage_stays_whole() -> None:
     assert re.search(r"\[--config FILE\].*\[--json\]", parser.format_usage())
 
 
-def test_the_help_of_an_action_is_as_wide_as_that_of_its_command(
+def test_the_help_of_an_action_has_the_form_of_that_of_its_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     with pytest.raises(SystemExit):
         front_door.main(["release", "add", "--help"])
-    assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 100
+    assert "\narguments:\n" in text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from contextlib import redirect_stdout
 
 import pytest
 
-from trailcam.terminal import has_colour, paint, show_report
+from trailcam.terminal import has_colour, paint, show_note, show_report
 
 
 class _Screen(io.StringIO):
@@ -75,6 +75,38 @@ def test_a_sentence_is_wrapped_below_its_text(screen: _Screen) -> None:
     lines = _show(screen, ["advice      " + "more pictures " * 9]).splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[1].startswith(" " * 12 + "pictures")
+
+
+def test_a_sentence_is_wrapped_around_a_whole_command(screen: _Screen) -> None:
+    command = '"trailcam train photos/of/my/animals"'
+    lines = _show(screen, [f"advice      {'more pictures ' * 4}{command} without a recipe proposes one."]).splitlines()
+    assert [command in line for line in lines] == [False, True]
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_line_that_ends_with_a_command_is_not_wrapped(screen: _Screen) -> None:
+    line = "next        read the report, then train again, or: trailcam export " + "runs/" * 10
+    assert _show(screen, [line]) == f"{line}\n"
+
+
+def test_a_version_is_no_command(screen: _Screen) -> None:
+    lines = _show(
+        screen, [f"2 cores, Python 3.11.7; trailcam 0.1.0, numpy 2.4.6; {'load 5.5 before; ' * 4}"]
+    ).splitlines()
+    assert len(lines) == 2
+
+
+def test_a_message_is_wrapped_and_only_its_name_is_red(screen: _Screen) -> None:
+    show_note('trailcam: gate.toml: one key is wrong. Correct it, then run "trailcam export runs/mine" again.', screen)
+    first, second = screen.getvalue().splitlines()
+    assert first.startswith("\x1b[31mtrailcam:\x1b[0m gate.toml: ")
+    assert second == '  "trailcam export runs/mine" again.'
+
+
+def test_a_message_with_a_bare_command_is_not_wrapped(screen: _Screen) -> None:
+    text = f"keys: other users can read it. Run: chmod 600 {'folder/' * 12}"
+    show_note(text, screen)
+    assert screen.getvalue() == f"{text}\n"
 
 
 def test_a_pipe_gets_the_lines_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

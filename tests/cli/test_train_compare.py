@@ -24,7 +24,7 @@ def split_rows(test: range, train: range) -> list[SplitRow]:
     return [SplitRow(f"{n}.jpg", f"{n:064x}", split, LABELS[n % 2]) for split, n in parts]
 
 
-def write_run(path: Path, rows: Sequence[SplitRow], wrong: set[int], epochs: int = 3) -> Path:
+def write_run(path: Path, rows: Sequence[SplitRow], wrong: set[int], epochs: int = 3, seconds: int = 4500) -> Path:
     """Write a run that answers its test pictures rightly but for those whose number is in ``wrong``."""
     path.mkdir(parents=True)
     tested = [row for row in rows if row.split == "test"]
@@ -37,7 +37,7 @@ def write_run(path: Path, rows: Sequence[SplitRow], wrong: set[int], epochs: int
     (path / "metrics.json").write_text(
         json.dumps({"test": {"n": sum(row.split == "test" for row in rows), "top5": 1.0}})
     )
-    provenance = {"epochs": str(epochs), "best_epoch": "2", "training_seconds": "4500", "machine": "Linux x86_64"}
+    provenance = {"epochs": str(epochs), "best_epoch": "2", "training_seconds": str(seconds), "machine": "Linux x86_64"}
     (path / "provenance.json").write_text(json.dumps(provenance))
     (path / "predictions.csv").write_bytes(predictions_to_bytes(tested, np.eye(2)[ids] * 0.8 + 0.1, LABELS))
     return path
@@ -66,6 +66,18 @@ def test_the_table_says_what_differs_and_which_is_better(runs: Path, capsys: pyt
     assert "big is better" in printed
     settings = [line.split() for line in printed.splitlines() if line.startswith("epochs ")]
     assert ["epochs", "3", "7"] in settings
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(34, "34 s"), (89, "89 s"), (90, "2 min"), (3000, "50 min")])
+def test_a_short_training_time_has_a_short_unit(
+    seconds: int, text: str, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(runs / "brief", split_rows(range(100), range(200, 260)), set(), seconds=seconds)
+
+    assert main(["train", "compare", "small", "brief", "--runs", str(runs)]) == 0
+
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("training time ")]
+    assert line.split("  ")[-1].strip() == text
 
 
 def test_the_record_has_every_figure_with_its_interval(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,7 +60,7 @@ def warnings(result: Result) -> list[str]:
     if is_busy(result.before, cores):
         lines.append(
             f"Warning: the load of the minute before was {result.before.load:.2f} on {counted(cores, 'core')}: the "
-            "machine was not at rest. Ratios bear that, milliseconds do not."
+            "machine was busy. Ratios are still valid, times are not."
         )
     return lines
 

@@ -5,6 +5,7 @@ import sys
 from dataclasses import asdict
 
 from trailcam.json_records import json_line
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.files.names import printable
 from trailcam_edge.sources.discovery import list_cameras
 
@@ -26,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     for error in problems:
         print(f"trailcam: {printable(str(error))}", file=sys.stderr)
     if cameras:
-        print(f'Watch one with "trailcam watch --source {cameras[0].source}".')
+        print(f'Watch one with "{command_line("watch", "--source", cameras[0].source)}".')
     else:
         print('No camera was found. Network cameras are not detected: "trailcam watch --source rtsp://...".')
     return 0

@@ -17,6 +17,7 @@ from trailcam_archive.card.stations import StationTable, read_stations, station_
 from trailcam_archive.times.clock import CameraClock, read_shift, read_zone
 from trailcam_archive.times.local import local_zone
 from trailcam_core.errors import DeviceError, SourceError
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.files.names import counted, printable
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.settings import StoreSettings
@@ -154,7 +155,8 @@ def _print_summary(summary: CardSummary, arguments: argparse.Namespace, clock: C
     if not (summary.files or summary.known or summary.left):
         _note("no photograph or clip was found.")
     elif stations:
-        print(f"next: trailcam review {arguments.store}, trailcam events --store {arguments.store}")
+        print(f"next: {command_line('review', arguments.store)}")
+        print(f"      {command_line('events', '--store', arguments.store)}")
 
 
 def _list(what: str, names: list[str]) -> None:

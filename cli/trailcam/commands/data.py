@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from trailcam.help.numbers import fraction
 from trailcam.progress import job_progress
-from trailcam.terminal import show_report
+from trailcam.terminal import show_note, show_report
 from trailcam_core.errors import DataError
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.files.names import printable
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _quarantine(dataset: "Dataset", folder: Path) -> None:
     move_files(dataset.root, moves, folder)
     print(
         f"Moved {len(moves):,} files to {folder}, listed in {folder / JOURNAL}. "
-        f'Take it back with "trailcam data restore {folder}".',
+        f'Take it back with "{command_line("data", "restore", folder)}".',
         file=sys.stderr,
     )
 
@@ -138,7 +139,8 @@ def _fetch(arguments: argparse.Namespace) -> int:
     print(f"{arguments.to}: {len(dataset.pictures):,} pictures of {', '.join(dataset.labels)}")
     if dataset.unreadable:
         print(f"{len(dataset.unreadable):,} files do not decode; a training leaves them out.", file=sys.stderr)
-    print(f"next: trailcam data check {arguments.to}, then trailcam train {arguments.to} --recipe cnn", file=sys.stderr)
+    check, train = command_line("data", "check", arguments.to), command_line("train", arguments.to, "--recipe", "cnn")
+    show_note(f'next: "{check}", then "{train}"', sys.stderr)
     return 0
 
 
@@ -174,8 +176,9 @@ def _import(arguments: argparse.Namespace) -> int:
     if not (arguments.out / "photos").exists():
         print(f"No picture of an animal yet: {arguments.out}/negatives is for --negatives of a training.")
         return 1 if failed else 0
-    print(f"Train on it: trailcam train {arguments.out}/photos --group-by folder", end="")
-    print(f" --negatives {arguments.out}/negatives" if (arguments.out / "negatives").exists() else "")
+    negatives = arguments.out / "negatives"
+    words = ["--negatives", negatives] if negatives.exists() else []
+    print(f"Train on it: {command_line('train', arguments.out / 'photos', '--group-by', 'folder', *words)}")
     return 1 if failed else 0
 
 
@@ -200,9 +203,6 @@ def _cut_out(arguments: argparse.Namespace) -> int:
         summary = make_cut_outs(pictures, arguments.photos, arguments.out, progress)
     write_file(arguments.out / PAGE, render_cut_outs(arguments.out).encode("utf-8"))
     print(printable("\n".join(summary.lines()), keep="\n"))
-    print(
-        f"next: open {arguments.out / PAGE}, delete what is no whole animal, then "
-        f"trailcam benchmark BUNDLE --field SCENES {arguments.out}",
-        file=sys.stderr,
-    )
+    measure = command_line("benchmark", "BUNDLE", "--field", "SCENES", arguments.out)
+    show_note(f'next: open {arguments.out / PAGE}, delete what is no whole animal, then "{measure}"', sys.stderr)
     return 0

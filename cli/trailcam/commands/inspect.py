@@ -67,7 +67,7 @@ def _lines(manifest: Manifest, report: GoldenReport) -> list[tuple[str, str]]:
         lines.append(("never answered", ", ".join(silent)))
     if not output.blank_labels:
         lines.append(
-            ("lacks", 'a class for "nothing there": empty scenes may be named; see trailcam train --negatives')
+            ("lacks", 'a class for "nothing there": empty scenes may be named; see "trailcam train --negatives"')
         )
     if output.feature_map is not None:
         lines.append(("zoom", f"feature map of {output.feature_map.height}x{output.feature_map.width} places"))

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trailcam.terminal import show_note, show_report
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.errors import DeployError
 
@@ -97,8 +98,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _init(repository: "ReleaseRepository", arguments: argparse.Namespace) -> None:
     repository.init(_passphrase("the root key", arguments.passphrase_file, twice=True))
-    print(f"{arguments.repository}: an empty repository. Cameras are provisioned with the newest metadata/N.root.json.")
-    print(f"Copy {arguments.keys}/root.pem to {_BACKUP}", file=sys.stderr)
+    show_report(
+        [f"{arguments.repository}: an empty repository. Cameras are provisioned with the newest metadata/N.root.json."]
+    )
+    show_note(f"Copy {arguments.keys}/root.pem to {_BACKUP}", sys.stderr)
 
 
 def _add(repository: "ReleaseRepository", arguments: argparse.Namespace) -> None:
@@ -153,7 +156,7 @@ def _rotate_keys(repository: "ReleaseRepository", arguments: argparse.Namespace)
     repository.rotate_keys(passphrase, roles, new)
     print(f"{arguments.repository}: new keys for {', '.join(roles)}")
     if "root" in roles:
-        print(f"Copy the new {arguments.keys}/root.pem to {_BACKUP} The old one is revoked.", file=sys.stderr)
+        show_note(f"Copy the new {arguments.keys}/root.pem to {_BACKUP} The old one is revoked.", sys.stderr)
 
 
 def _print_offers(index: "ReleaseIndex") -> None:

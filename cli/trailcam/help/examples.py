@@ -25,7 +25,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "events": (
         "trailcam events --store visits/ --since 7d",
         "trailcam events --store visits/ --label fox --csv > foxes.csv",
-        "trailcam events --store visits/ --camtrap-dp package.zip --contributor Jo --latitude 47.6 --longitude 8.2",
+        "trailcam events --store visits/ --camtrap-dp week.zip --contributor Jo --stations stations.csv",
         "trailcam events --store visits/ --reviewed --csv > reviewed.csv",
         "trailcam events --store visits/ --accuracy",
     ),

@@ -29,7 +29,6 @@ class HelpLines(argparse.HelpFormatter):
 
 def shorten_usage(parser: argparse.ArgumentParser) -> None:
     """Replace the usage of a command with many options by its arguments, required options and ``[OPTIONS]``."""
-    parser._positionals.title = "arguments"
     shown = [action for action in parser._actions if action.help != argparse.SUPPRESS]
     options = [action for action in shown if action.option_strings]
     if len(options) <= _MAX_LISTED + 1:  # --help is no option to read about

@@ -21,6 +21,7 @@ class SafeParser(argparse.ArgumentParser):
         super().__init__(*words, **{"formatter_class": HelpLines} | settings)
         self.register("type", float, finite_number)
         self.register("type", int, whole_number)
+        self._positionals.title = "arguments"
 
     def error(self, message: str) -> NoReturn:
         """Print usage and message, and exit with code 2."""

@@ -31,6 +31,7 @@ from typing import Any, TypeGuard
 
 from trailcam_core.bundle.labels import check_labels, check_unique
 from trailcam_core.errors import BundleError, DataError, TrainError, reason_of
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.spec import FITS, MAX_INPUT_PX, MIN_INPUT_PX, InputSpec
@@ -203,7 +204,9 @@ def read_run(path: Path) -> Run:
     """
     partial = path.with_name(path.name.removesuffix(PARTIAL_SUFFIX) + PARTIAL_SUFFIX)
     if path == partial or (partial.is_dir() and not path.is_dir()):
-        raise TrainError(f'{partial}: this training is not finished. Go on with "trailcam train --resume {path}".')
+        raise TrainError(
+            f'{partial}: this training is not finished. Go on with "{command_line("train", "--resume", path)}".'
+        )
     if not path.is_dir() or not (path / "model.keras").is_file():
         raise TrainError(
             f'{path}: not a finished run (no model.keras). Make one with "trailcam train DATA --recipe cnn".'

@@ -176,7 +176,7 @@ class ReleaseRepository:
         def without(index: ReleaseIndex) -> tuple[Offer, ...]:
             left = tuple(offer for offer in index.offers if offer.version != version)
             if left == index.offers:
-                raise DeployError(f"{channel} {version}: was not released here.")
+                raise _not_released(index, version)
             if not left:
                 raise DeployError(f"{channel} {version}: is the only release of its channel. Add another one first.")
             return left
@@ -256,8 +256,13 @@ def _with(index: ReleaseIndex, version: str | None, change: Callable[[Offer], Of
     """Return the offers with one of them changed."""
     wanted = index.version if version is None else version
     if wanted not in {offer.version for offer in index.offers}:
-        raise DeployError(f"{index.channel} {wanted}: was not released here.")
+        raise _not_released(index, wanted)
     return tuple(change(offer) if offer.version == wanted else offer for offer in index.offers)
+
+
+def _not_released(index: ReleaseIndex, version: str) -> DeployError:
+    listed = ", ".join(offer.version for offer in index.offers)
+    return DeployError(f"{index.channel} {version}: was not released here, expected one of {listed}.")
 
 
 def _kept(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:

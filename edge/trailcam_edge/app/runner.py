@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import BundleError, ConfigError, TrailcamError
+from trailcam_core.errors.command_line import command_line
 from trailcam_edge.app.services import DeviceServices
 from trailcam_edge.clips.service import Clips
 from trailcam_edge.config.camera_toml import Config
@@ -218,7 +219,8 @@ def _check_stills(config: Config) -> None:
     """
     source = config.camera.source
     reason = f"{source}: pictures are classified one by one here; their times are not read, so they give no visits"
-    advice = f'For visits use "trailcam card {source} --store DIR", for a table "trailcam classify {source}".'
+    card, classify = command_line("card", source, "--store", "DIR"), command_line("classify", source)
+    advice = f'For visits use "{card}", for a table "{classify}".'
     if config.store is None:
         if source != "demo":
             _log.warning("%s. %s", reason, advice)

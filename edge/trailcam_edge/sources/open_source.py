@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from trailcam_core.errors import SourceError, reason_of
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.images.decode import IMAGE_SUFFIXES
 from trailcam_core.network.secrets import encoding_hint, mask_address
 from trailcam_edge.sources.demo_loop import DEMO_LOOP, DemoLoopSource
@@ -72,7 +73,7 @@ def _open_path(
     if path.is_dir():
         return FolderSource(path, on_bad_frame, orientation)
     if path.suffix.lower() in IMAGE_SUFFIXES and path.exists():
-        raise SourceError(f'{path}: one picture, not a source of frames. Use "trailcam classify {path}".')
+        raise SourceError(f'{path}: one picture, not a source of frames. Use "{command_line("classify", path)}".')
     if path.is_file():
         return VideoSource(path, fast, orientation, on_bad_frame=on_bad_frame)
     if device := _USB.fullmatch(name):

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.records import encode
 from trailcam_export.gate.criteria import Verdict
 from trailcam_export.gate.statistics import Score
@@ -42,8 +43,7 @@ def describe_export(report: ExportReport) -> list[str]:
         f"wrote {report.folder / 'report.html'}, drift.json, drift.junit.xml; gate {report.findings.preset.name}"
     )
     if report.passed:
-        bundles = " ".join(str(variant.bundle) for variant in report.variants)
-        lines.append(f"next: trailcam benchmark {bundles}")
+        lines.append(f"next: {command_line('benchmark', *(variant.bundle for variant in report.variants))}")
     else:
         lines.append(_advice(report))
     return lines
@@ -129,7 +129,8 @@ def _rule(variant: VariantReport) -> str:
     if rule is None:
         return text
     text += (
-        f', "unknown" when {rule.score} is below {rule.threshold:.2f}, which keeps {rule.known_accept_rate:.1%} of test'
+        f', "unknown" when {rule.score} is below {rule.threshold:.2f}, '
+        f"which keeps {rule.known_accept_rate:.1%} of the test pictures"
     )
     if rule.ood_reject_rate is not None:
         text += f" and turns away {rule.ood_reject_rate:.1%} of {rule.n_ood} others"

@@ -63,12 +63,12 @@ def test_every_form_says_where_it_was_measured_and_warns_of_what_spoils_it(resul
         assert "throttling bits 0x20000 before and 0x60001 after" in text
         assert "Warning: the firmware reports under-voltage" in text
         assert "Warning: throttled occurred during this run" in text  # bit 17 was set before
-        assert "not at rest" not in text
+        assert "was busy" not in text
     cold = replace(hot, before=Condition(None, None, None, 1.3), after=Condition(None, None, None, None))
     text = terminal_table(cold)
     assert "load 1.30 before and unknown after;" in text
     assert text.count("Warning") == 1
-    assert "1.30 on 4 cores: the machine was not at rest" in text
+    assert "1.30 on 4 cores: the machine was busy" in text
 
 
 def test_a_soak_says_the_sustained_rate_first_and_that_it_was_cut(result: Result) -> None:

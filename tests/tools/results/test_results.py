@@ -182,16 +182,15 @@ def test_what_a_script_said_is_stale_when_it_would_be_called_otherwise(
     path = tmp_path / "said.json"
     said = ScriptPart(
         lambda _: (
-            [["trailcam_project.experiments.latency", "/home/me/x", "--frames", "1", "--json"]],
+            [["trailcam_project.experiments.latency", "/home/me/x", "--frames", "1", "two words"]],
             {"/home/me/x": str(BUILTIN_BUNDLE)},
         )
     )
     path.write_text('{"command": "python -m trailcam_project.experiments.latency"}')
     assert "other" not in said.stale(wanted, path)
     assert said.stale(wanted, path)
-    path.write_text(
-        json.dumps({"command": f"python -m trailcam_project.experiments.latency {BUILTIN_BUNDLE} --frames 1 --json"})
-    )
+    shown = f"python -m trailcam_project.experiments.latency {BUILTIN_BUNDLE} --frames 1 'two words'"
+    path.write_text(json.dumps({"command": shown}))
     assert said.stale(wanted, path) == ""
     path.write_text("[1]")
     with pytest.raises(results.DataError, match="a list"):

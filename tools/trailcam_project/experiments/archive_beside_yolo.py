@@ -77,10 +77,14 @@ def _at(pictures: Path, title: str, yolo: Path, network: Path, work: Path) -> tu
 
 def main() -> None:
     """Read the arguments."""
-    parser = argparse.ArgumentParser(description="measure classify --out beside yolo", allow_abbrev=False)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("yolo", type=Path, help="the program of ultralytics")
-    parser.add_argument("--count", type=int, default=400)
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.experiments.archive_beside_yolo",
+        description="Measure trailcam classify --out beside yolo.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="JPEG pictures, in folders below it too")
+    parser.add_argument("yolo", type=Path, metavar="YOLO", help="the program of ultralytics")
+    parser.add_argument("--count", type=int, default=400, metavar="N", help="pictures to classify (400)")
     arguments = parser.parse_args()
     compare(arguments.folder, arguments.yolo.absolute(), arguments.count)
 

@@ -222,13 +222,19 @@ def memory(picture: Path, count: int, stub: bool) -> None:
 
 def main() -> None:
     """Read the arguments."""
-    parser = argparse.ArgumentParser(description="measure classify --out", allow_abbrev=False)
-    parser.add_argument("picture", type=Path)
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.experiments.archive_speed",
+        description="Measure trailcam classify --out.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("picture", type=Path, metavar="PICTURE", help="photograph, resized to each of the sizes")
     parser.add_argument("--seconds", type=float, default=20.0, help="processor time of the floor per size")
     parser.add_argument("--rounds", type=int, default=1, help="of all loops in turn; the shortest times count")
-    parser.add_argument("--wall", action="store_true")
+    parser.add_argument("--wall", action="store_true", help="also pictures per second by the clock")
     parser.add_argument("--sizes", nargs="+", choices=_SIZES_PX, default=list(_SIZES_PX), help="in megapixels")
-    parser.add_argument("--memory", type=int, metavar="PATHS")
+    parser.add_argument(
+        "--memory", type=int, metavar="PATHS", help="instead: the peak memory of a job over this many paths"
+    )
     parser.add_argument("--stub", action="store_true", help="with --memory: workers without a model")
     parser.add_argument("--run", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--count", type=int, default=0, help=argparse.SUPPRESS)

@@ -267,7 +267,11 @@ def _pictures() -> list[bytes]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print one line of JSON for the parts, and one for each run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.experiments.clips",
+        description=(__doc__ or "").replace("``", ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--seconds", type=float, default=90.0, help="of each run (90)")
     parser.add_argument("--parts", action="store_true", help="only the parts")
     parser.add_argument("--rounds", type=int, default=1, help="of both variants (1)")

@@ -79,7 +79,10 @@ def measure_check(data: Path, rounds: int) -> DataToolsReport:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; 1 where the data cannot be used."""
-    parser = argparse.ArgumentParser(description="trailcam data check against merely decoding every picture.")
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.experiments.data_tools",
+        description="Time trailcam data check against merely decoding every picture.",
+    )
     parser.add_argument("data", type=Path, metavar="DATA", help="folder with one folder of pictures per class")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="counted (3)")
     parser.add_argument("--json", action="store_true", help="one JSON object")

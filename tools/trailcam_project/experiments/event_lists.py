@@ -79,8 +79,11 @@ def _pss_kb(pid: int) -> int:
 
 def main() -> int:
     """Make a store and print a line for each form."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--visits", type=int, default=1_000_000, help="a multiple of 200")
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.experiments.event_lists",
+        description="Time and memory of trailcam events for a large store: list, CSV and Camera Trap Data Package.",
+    )
+    parser.add_argument("--visits", type=int, default=1_000_000, help="in the store, a multiple of 200 (1000000)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         store = Path(name) / "store"

@@ -110,7 +110,10 @@ def _quantiles(times_ms: npt.NDArray[np.float64]) -> Quantiles:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print every bundle; return 1 if one cannot be used."""
-    parser = argparse.ArgumentParser(description="A bundle against the bare interpreter call, frame by frame in turns.")
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.experiments.latency",
+        description="A bundle against the bare interpreter call, frame by frame in turns.",
+    )
     parser.add_argument("bundles", type=Path, nargs="*", metavar="BUNDLE", help="default: the built-in one")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of one inference (default 1)")
     parser.add_argument("--frames", type=int, default=1024, metavar="N", help="frames to time (default 1024)")

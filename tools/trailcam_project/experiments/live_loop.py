@@ -272,7 +272,10 @@ def _resident_mb() -> float:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; 1 where the bundle cannot be used."""
-    parser = argparse.ArgumentParser(description="The live loop: overhead, age of answers, memory.")
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.experiments.live_loop",
+        description="The live loop: overhead, age of answers, memory.",
+    )
     parser.add_argument("what", choices=["overhead", "age", "memory"], help="what to measure")
     parser.add_argument("--bundle", type=Path, default=BUILTIN_BUNDLE, metavar="DIR", help="default: the built-in one")
     parser.add_argument("--frames", type=int, metavar="N", help="default: 300 for overhead, 100000 for memory")

@@ -224,7 +224,11 @@ def _print(what: str, **figures: object) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run all of it and print one line of JSON for each figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.experiments.live_page",
+        description=(__doc__ or "").replace("``", ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--visits", type=int, default=100_000, help="in the store, a multiple of 200 (100000)")
     parser.add_argument("--seconds", type=float, default=14.0, help="of each window; 0: none (14)")
     parser.add_argument("--motion", action="store_true", help="classify what moves, as by default")

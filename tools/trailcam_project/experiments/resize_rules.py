@@ -214,7 +214,10 @@ def _with_noise(image: Image, level: int, random: np.random.Generator) -> Image:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the tables of the record."""
-    parser = argparse.ArgumentParser(description="What a resize rule costs, and how many answers it changes.")
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.experiments.resize_rules",
+        description="What a resize rule costs, and how many answers it changes.",
+    )
     parser.add_argument("--model", type=Path, action="append", default=[], help="TFLite classifier; may be repeated")
     parser.add_argument("--frames", type=Path, action="append", default=[], help="folder of pictures and videos")
     parser.add_argument("--limit", type=int, default=150, help="pictures per folder (150)")

@@ -108,12 +108,19 @@ def _over_article(rates: dict[str, float]) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure and print; 1 where the data cannot be used."""
-    parser = argparse.ArgumentParser(description="Pictures per second that reach the training, three ways in one run.")
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.experiments.training_input",
+        description="Pictures per second that reach the training, three ways in one run.",
+    )
     parser.add_argument("data", type=Path, metavar="DATA", help="folder with one folder of pictures per class")
-    parser.add_argument("--px", type=int, nargs="+", default=[128, 299], metavar="N", help="sides (default: 128 299)")
-    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="default: all")
-    parser.add_argument("--seconds", type=float, default=5, help="of each turn (default: 5)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each way (default: 3)")
+    parser.add_argument(
+        "--px", type=int, nargs="+", default=[128, 299], metavar="N", help="sides of the pictures, in pixels (128 299)"
+    )
+    parser.add_argument(
+        "--ways", nargs="+", choices=list(WAYS), default=list(WAYS), metavar="WAY", help=f"of {', '.join(WAYS)} (all)"
+    )
+    parser.add_argument("--seconds", type=float, default=5, metavar="S", help="seconds of each turn (5)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each way (3)")
     parser.add_argument("--json", action="store_true", help="a JSON object per size instead of a table")
     arguments = parser.parse_args(argv)
     found: dict[int, dict[str, float]] = {}

@@ -191,7 +191,10 @@ def compare(ways: dict[int, list[list[HostFigures]]]) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; 1 where a training failed, 3 where the figures of the trainings differ."""
-    parser = argparse.ArgumentParser(description="Pictures per second of two hosts of one core each, and of one.")
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.experiments.two_hosts",
+        description="Pictures per second of two hosts of one core each, and of one.",
+    )
     parser.add_argument("data", type=Path, metavar="DATA", help="folder with one folder of pictures per class")
     parser.add_argument(
         "--recipe", default="cnn", metavar="NAME", help="trained at 128 px, from nothing (default: cnn)"

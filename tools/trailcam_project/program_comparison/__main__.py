@@ -81,7 +81,10 @@ def format_table(comparison: ProgramComparison) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare, print and write; return 1 if the inputs cannot be used, 130 after an interruption."""
-    parser = argparse.ArgumentParser(description="Compare Trailcam with other programs, from outside, in turns.")
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.program_comparison",
+        description="Compare Trailcam with other programs, from outside, in turns.",
+    )
     parser.add_argument("alternatives", nargs="*", metavar="NAME", help=f"of {', '.join(ALTERNATIVES)} (all)")
     parser.add_argument("--bundle", type=Path, default=BUILTIN_BUNDLE, metavar="DIR", help="TFLite; default: built in")
     parser.add_argument("--keras", type=Path, metavar="RUN", help="the training that the bundle came from")
@@ -95,7 +98,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="N,N",
         help="that all programs may use, one after the other; default: those of this process",
     )
-    parser.add_argument("--cache", type=Path, default=environments_folder(), metavar="DIR")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=environments_folder(),
+        metavar="DIR",
+        help="environments of the programs are kept there (%(default)s)",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result as JSON")
     arguments = parser.parse_args(argv)
     unknown = sorted(set(arguments.alternatives) - set(ALTERNATIVES))

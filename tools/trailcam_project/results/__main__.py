@@ -191,15 +191,30 @@ def _held_out(folder: Path | None, bundles: Sequence[Path]) -> tuple[Picture, ..
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure the missing parts; return 1 if a part failed, 130 after an interruption."""
-    parser = argparse.ArgumentParser(description="Measure the project's figures, a file for each part.")
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.results", description="Measure the project's figures, a file for each part."
+    )
     parser.add_argument(
         "--bundles", type=Path, metavar="DIR", help="bundles below this folder, besides the built-in one"
     )
     parser.add_argument("--keras", type=Path, metavar="RUN", help="a training, for the Keras baseline")
     parser.add_argument("--data", type=Path, metavar="DIR", help="pictures in one folder per class")
     parser.add_argument("--held-out", type=Path, metavar="DIR", help="pictures for accuracy; default: those of --data")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), metavar="DIR")
-    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), metavar="PART")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("benchmarks/results"),
+        metavar="DIR",
+        help="folder of the files (benchmarks/results)",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=list(PARTS),
+        default=list(PARTS),
+        metavar="PART",
+        help=f"parts to measure, of {', '.join(PARTS)} (all)",
+    )
     parser.add_argument("--again", action="store_true", help="measure again what is up to date")
     parser.add_argument("--frames", type=int, default=1024, metavar="N", help="frames of each bundle (1024)")
     parser.add_argument("--min-time", type=float, default=10.0, metavar="S", help="seconds of each bundle (10)")

@@ -266,10 +266,25 @@ def _number(value: float | None, digits: int = 2) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write or check the tables; 3 if a check fails."""
-    parser = argparse.ArgumentParser(description="The tables of docs/benchmarks.md from the result files.")
-    parser.add_argument("--page", type=Path, default=Path("docs/benchmarks.md"), metavar="FILE")
-    parser.add_argument("--results", type=Path, default=Path("benchmarks/results"), metavar="DIR")
-    parser.add_argument("--check", action="store_true", help="change nothing")
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.results.docs_tables",
+        description="The tables of docs/benchmarks.md from the result files.",
+    )
+    parser.add_argument(
+        "--page",
+        type=Path,
+        default=Path("docs/benchmarks.md"),
+        metavar="FILE",
+        help="page to change (docs/benchmarks.md)",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=Path("benchmarks/results"),
+        metavar="DIR",
+        help="result files (benchmarks/results)",
+    )
+    parser.add_argument("--check", action="store_true", help="change nothing; fail if the page is not up to date")
     given = parser.parse_args(argv)
     try:
         page = given.page.read_text(encoding="utf-8")

@@ -90,7 +90,10 @@ def compare(times_ms: dict[tuple[str, str], list[float]]) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print one JSON line for each recipe; 1 where one cannot be measured."""
-    parser = argparse.ArgumentParser(description="Time of int8 divided by that of float32, of untrained networks.")
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.results.int8_speed",
+        description="Time of int8 divided by that of float32, of untrained networks.",
+    )
     parser.add_argument("recipes", nargs="+", metavar="RECIPE", help="for example xception_128")
     parser.add_argument("--rounds", type=int, default=100, metavar="N", help="of all files in turns, at least 2 (100)")
     given = parser.parse_args(argv)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -100,7 +101,7 @@ class ComparisonPart:
 
 
 def _shown(scripts: Sequence[Sequence[str]], hidden: dict[str, str]) -> str:
-    shown = [" ".join(hidden.get(word, word) for word in words) for words in scripts]
+    shown = [shlex.join(hidden.get(word, word) for word in words) for words in scripts]
     return "; ".join(f"python -m {words}" for words in shown)
 
 

@@ -76,9 +76,16 @@ def _row(name: str, outcome: SimulationResult, cameras: int) -> str:
 
 def main(words: list[str]) -> None:
     """Measure contacts, simulate each scenario and print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m trailcam_project.rollout_simulation", description=__doc__)
-    parser.add_argument("--cameras", type=int, default=Fleet.cameras)
-    parser.add_argument("--seed", type=int, default=Fleet.seed)
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.rollout_simulation",
+        description="Simulate rollouts to a fleet of cameras, and print requests and bytes of each as tables.",
+    )
+    parser.add_argument(
+        "--cameras", type=int, default=Fleet.cameras, metavar="N", help="cameras of the fleet (%(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=Fleet.seed, metavar="N", help="of the random contacts (%(default)s)"
+    )
     arguments = parser.parse_args(words)
     fleet = Fleet(cameras=arguments.cameras, seed=arguments.seed)
     with tempfile.TemporaryDirectory() as base:

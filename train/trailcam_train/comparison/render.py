@@ -13,6 +13,7 @@ from trailcam_train.comparison.test_sets import TestSet
 _ALPHA = 0.05  # of the verdict
 _UNKNOWN = "unknown"
 _TOP5 = "top-5"
+_SHORT_S = 90  # a training time below is printed in seconds
 
 
 def render_comparison(comparison: Comparison) -> str:
@@ -122,7 +123,9 @@ def _duration(side: RunSummary) -> str:
     if side.training_s is None:
         return _UNKNOWN
     minutes = round(side.training_s / 60)
-    return f"{minutes // 60} h {minutes % 60:02} min" if minutes else f"{side.training_s:.0f} s"
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    return f"{side.training_s:.0f} s" if side.training_s < _SHORT_S else f"{minutes} min"
 
 
 _Shows = tuple[tuple[str, Callable[[RunSummary], str]], ...]  # title of a line, and its text for a run

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from trailcam_core.errors import DataError
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.errors.install_command import install_command
 from trailcam_core.files.atomic import staged_directory
 from trailcam_core.jobs.progress import Progress, silent
@@ -40,7 +41,9 @@ def fetch_animals10(
         OSError: the disk is full or read-only.
     """
     if target.exists():
-        raise DataError(f'{target}: exists already. Inspect it with "trailcam data check {target}", or choose another.')
+        raise DataError(
+            f'{target}: exists already. Inspect it with "{command_line("data", "check", target)}", or choose another.'
+        )
     source = _class_root(download())
     files = [path for name in ANIMALS10 for path in sorted((source / name).iterdir()) if path.is_file()]
     if len(files) < published:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trailcam_core.errors.command_line import command_line
+
 _FAIR, _SUBSTANTIAL = 0.4, 0.8
 _FEW_TESTS = 100  # below, the 95 % interval of 90 % is wider than 12 points
 _FEW_PER_LABEL = 50  # training pictures
@@ -55,9 +57,9 @@ def judge(test: Mapping[str, Any], training: Training) -> Verdict:
     grade = _grade(test["top1"], test["top1_low"], chance)
     advice = [*_grade_advice(grade, training, len(per_class)), *_label_advice(per_class), *_count_advice(test)]
     commands = {
-        GUESSING: f"trailcam data check {training.data}" if training.pretrained else f"trailcam train {training.data}",
-        WEAK: f"read {training.run}/report.html, then train again, or: trailcam export {training.run}",
-        GOOD: f"trailcam export {training.run}",
+        GUESSING: command_line(*(("data", "check") if training.pretrained else ("train",)), training.data),
+        WEAK: f"read {training.run}/report.html, then train again, or: {command_line('export', training.run)}",
+        GOOD: command_line("export", training.run),
     }
     return Verdict(grade, chance, commonest, tuple(advice), commands[grade])
 
@@ -75,14 +77,14 @@ def _grade_advice(grade: str, training: Training, label_count: int) -> list[str]
     opening = "This barely beats guessing" if grade == GUESSING else "Too many answers are wrong for a camera"
     if not training.pretrained:
         return [
-            f'{opening}. The network began with random weights. "trailcam train {training.data}" without --recipe '
-            "proposes one that begins with ImageNet weights."
+            f"{opening}. The network began with random weights. "
+            f'"{command_line("train", training.data)}" without --recipe proposes one that begins with ImageNet weights.'
         ]
     per_label = training.training_pictures / label_count
     few = f"It learned from {per_label:.0f} pictures a label; {_FEW_PER_LABEL} and more are better. "
     return [
         f"{opening}. {few if per_label < _FEW_PER_LABEL else ''}Check the labels: "
-        f'"trailcam data check {training.data}" and the mistakes in the report.'
+        f'"{command_line("data", "check", training.data)}" and the mistakes in the report.'
     ]
 
 

@@ -20,6 +20,7 @@ import keras
 import numpy as np
 
 from trailcam_core.errors import TrainError
+from trailcam_core.errors.command_line import command_line
 from trailcam_train.fitting.checkpoints import LAST_FILE, State, load_last
 from trailcam_train.fitting.gather import gather, host_count
 from trailcam_train.fitting.launcher import Launcher, find_launcher
@@ -107,7 +108,7 @@ def lost_host_named(run: Path) -> Iterator[None]:
         raise TrainError(
             f"another host has ended, so this one cannot go on: {text[:120]}. Its message has the reason. The "
             "checkpoints of the last finished epoch are kept: go on with "
-            f'"trailcam train --resume {run}" on every host, or train again if there are none.'
+            f'"{command_line("train", "--resume", run)}" on every host, or train again if there are none.'
         ) from error
 
 

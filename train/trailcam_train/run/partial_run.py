@@ -32,6 +32,7 @@ from trailcam_core.datasets.run_directory import (
     split_to_bytes,
 )
 from trailcam_core.errors import TrainError
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.files.atomic import remove_staging, staged_directory, sync_directory
 from trailcam_core.files.digest import file_sha256
 from trailcam_train.data.dataset import Unreadable
@@ -89,8 +90,8 @@ def check_free(run: Path) -> None:
         raise TrainError(f'{run}: exists already, and a finished run is never changed. Choose another "--name".')
     if partial_folder(run).exists():
         raise TrainError(
-            f'{partial_folder(run)}: an unfinished run. Go on with "trailcam train --resume {run}", remove the folder, '
-            'or choose another "--name".'
+            f'{partial_folder(run)}: an unfinished run. Go on with "{command_line("train", "--resume", run)}", '
+            'remove the folder, or choose another "--name".'
         )
 
 

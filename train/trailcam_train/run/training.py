@@ -10,6 +10,7 @@ import keras
 
 from trailcam_core.datasets.run_directory import Run, SplitRow, check_pictures, read_run, split_to_bytes
 from trailcam_core.errors import DataError, TrainError
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.files.atomic import remove_staging
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.jobs.progress import Progress, silent
@@ -133,7 +134,7 @@ def resume_training(run: Path, progress: Progress = silent, data: Path | None = 
     folder = partial_folder(run)
     if not folder.is_dir():
         finished = folder.with_suffix("")
-        done = f'It is finished: convert it with "trailcam export {finished}".' if finished.is_dir() else ""
+        done = f'It is finished: convert it with "{command_line("export", finished)}".' if finished.is_dir() else ""
         raise TrainError(f"{folder}: no unfinished run to go on with. {done or 'Check the name.'}")
     with locked(folder), lost_host_named(run):
         remove_staging(folder)  # a kill may have come while a checkpoint was written
@@ -210,7 +211,7 @@ def _check_unreadable(dataset: Dataset) -> None:
         raise DataError(
             f"{dataset.root}: {broken:,} of {total:,} pictures cannot be read, expected at most "
             f"{_MAX_UNREADABLE_FRACTION:.0%}:"
-            f'\n{listed}{more}\nSee all of them with "trailcam data check {dataset.root}".'
+            f'\n{listed}{more}\nSee all of them with "{command_line("data", "check", dataset.root)}".'
         )
 
 
@@ -235,7 +236,7 @@ def _check_backend(job: TrainingJob, run: Path) -> None:
     if begun not in (None, here):
         raise TrainError(
             f"{job.folder}: begun on the backend {begun}, here is {here}. Go on with "
-            f'"KERAS_BACKEND={begun} trailcam train --resume {run}".'
+            f'"KERAS_BACKEND={begun} {command_line("train", "--resume", run)}".'
         )
 
 

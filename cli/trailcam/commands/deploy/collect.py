@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trailcam.commands.deploy.host_options import add_host_arguments, exit_code, run_on_hosts
 from trailcam.model_options import usage_error
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.files.names import counted
 from trailcam_edge.store.settings import DEFAULT_FOLDER
 
@@ -58,5 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     outcomes = run_on_hosts(arguments, work, show, lock=True)
     done = [outcome.host.id for outcome in outcomes if outcome.kind == "done"]
     if done:
-        print(f'To list the visits of one: "trailcam events --store {arguments.into / done[0]}".', file=sys.stderr)
+        print(
+            f'To list the visits of one: "{command_line("events", "--store", arguments.into / done[0])}".',
+            file=sys.stderr,
+        )
     return exit_code(outcomes)

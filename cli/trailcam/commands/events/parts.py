@@ -19,6 +19,7 @@ from typing import BinaryIO, NamedTuple, Self
 
 from trailcam.commands.events.lines import Query
 from trailcam.commands.events.reviews import CSV_LINE
+from trailcam.terminal import show_note
 from trailcam_core.files.names import counted
 from trailcam_core.jobs.cores import usable_cores
 from trailcam_edge.store.reader import StoreReader, open_reader
@@ -26,7 +27,9 @@ from trailcam_edge.store.reader import StoreReader, open_reader
 _PART = 2000  # event numbers: half a megabyte of CSV
 _MANY = 100_000  # event numbers; fewer are read in the time that other processes need to start
 _MAX_PROCESSES = 4
-_UNKNOWN_MEANS = "unknown: no label is sure enough. trailcam classify PICTURE gives the nearest label, score and limit."
+_UNKNOWN_MEANS = (
+    'unknown: no label is sure enough. "trailcam classify PICTURE" gives the nearest label, score and limit.'
+)
 _HEAD = struct.Struct("<QQQ")  # of an answer: lines, damaged rows, and bytes of text
 _ERRORS = "surrogatepass"  # names of files that are not UTF-8
 
@@ -51,7 +54,7 @@ def print_visits(reader: StoreReader, query: Query, after: int) -> int:
     if query.form not in ("csv", "json"):
         print(f"{counted(number, 'visit')}.")
     if query.form in ("table", "stations") and query.has_unknown(reader, after):
-        print(_UNKNOWN_MEANS)
+        show_note(_UNKNOWN_MEANS, sys.stdout)
     return number
 
 

@@ -3,18 +3,18 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trailcam.commands.train.earlier import (
     add_earlier_arguments,
+    describe_earlier,
     given_earlier_options,
     plan_retraining,
     refuse_without_earlier,
     run_name,
-    show_earlier,
 )
 from trailcam.commands.train.proposal import print_recipes, take_proposal
 from trailcam.logs import configure_logging
@@ -22,7 +22,9 @@ from trailcam.process.child import continue_in_child, end_without_libraries
 from trailcam.process.reused_memory import reuse_large_buffers
 from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam.progress import job_progress
+from trailcam.terminal import show_report
 from trailcam_core.errors import TrailcamError, TrainError
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.inference.native_log import quiet_native_log
 from trailcam_core.jobs.progress import Progress
 
@@ -131,7 +133,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except OSError:  # a full disk, most often
         _print_resume_command(train.run)
         raise
-    _show(finished)
+    show_report(_describe_run(finished))
     return 0
 
 
@@ -253,7 +255,8 @@ def _print_resume_command(target: Path) -> None:
     from trailcam_train.run.partial_run import partial_folder
 
     if partial_folder(target).is_dir():
-        print(f'\ntrailcam: stopped. Go on with "{_environment()}trailcam train --resume {target}".', file=sys.stderr)
+        resume = command_line("train", "--resume", target)
+        print(f'\ntrailcam: stopped. Go on with "{_environment()}{resume}".', file=sys.stderr)
     else:
         print("\ntrailcam: stopped before the training began; nothing was written.", file=sys.stderr)
 
@@ -264,35 +267,36 @@ def _environment() -> str:
     return "".join(f"{name}={os.environ[name]} " for name in names if os.environ.get(name))
 
 
-def _show(run: "Run") -> None:
+def _describe_run(run: "Run") -> Iterator[str]:
+    """Yield the lines of a finished run: its figures, what to make of them, and the next command."""
     from trailcam_train.run.finish import judge_run
 
     test = run.metrics["test"]
     tested = [label for label, row in test["per_class"].items() if row["n"]]
     worst = min(tested, key=lambda label: float(test["recall"][label]))
     rule = run.metrics["reject"]
-    print(f"run         {run.path}")
-    print(
+    yield f"run         {run.path}"
+    yield (
         f"test top-1  {test['top1']:.1%} of {test['n']:,} pictures "
         f"(95 % interval {test['top1_low']:.1%} to {test['top1_high']:.1%})"
     )
-    print(f"worst class {worst}: {test['recall'][worst]:.1%}")
-    print(f"unknown     {rule['animals_kept']:.1%} of {rule['n_animals']:,} animals keep their answer", end="")
-    if rule["n_others"]:
-        print(f", {rule['others_rejected']:.1%} of {rule['n_others']:,} others are rejected", end="")
-    print(f"\nreport      {run.path / 'report.html'}")
+    yield f"worst class {worst}: {test['recall'][worst]:.1%}"
+    kept = f"{rule['animals_kept']:.1%} of {rule['n_animals']:,} animals keep their answer"
+    others = f", {rule['others_rejected']:.1%} of {rule['n_others']:,} others are rejected" if rule["n_others"] else ""
+    yield f"unknown     {kept}{others}"
+    yield f"report      {run.path / 'report.html'}"
     if run.provenance.get("unreadable", "0") != "0":
-        print(f"left out    {run.provenance['unreadable']} unreadable pictures, listed in the report")
+        yield f"left out    {run.provenance['unreadable']} unreadable pictures, listed in the report"
     if "left_out" in run.provenance:
-        print(f"left out    {run.provenance['left_out']}")
+        yield f"left out    {run.provenance['left_out']}"
     if run.provenance.get("near_duplicates_across", "0") != "0":
-        print(
+        yield (
             f"warning     {run.provenance['near_duplicates_across']} groups of near-duplicates are in several splits: "
             "the test result is optimistic"
         )
     verdict = judge_run(run)
-    print(f"chance      {verdict.chance:.1%}: the accuracy of always answering {verdict.commonest}")
+    yield f"chance      {verdict.chance:.1%}: the accuracy of always answering {verdict.commonest}"
     for sentence in verdict.advice:
-        print(f"advice      {sentence}")
-    show_earlier(run)
-    print(f"next        {verdict.next_command}")
+        yield f"advice      {sentence}"
+    yield from describe_earlier(run)
+    yield f"next        {verdict.next_command}"

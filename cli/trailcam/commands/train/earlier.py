@@ -1,13 +1,14 @@
 """The options of ``trailcam train --from``: what they are, what they refuse, and what is printed at the end."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trailcam.help.numbers import whole_number
 from trailcam_core.errors import TrainError
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.files.names import printable
 
 if TYPE_CHECKING:
@@ -114,20 +115,22 @@ def run_name(arguments: argparse.Namespace, start: str) -> str:
     return name
 
 
-def show_earlier(run: "Run") -> None:
-    """Print what a run took up, if it did."""
+def describe_earlier(run: "Run") -> Iterator[str]:
+    """Yield the lines of what a run took up, if it did."""
     facts = run.provenance
     if "earlier" not in facts:
         return
-    print(f"earlier     {printable(facts['earlier'])}: {facts['learns']} trained, old pictures {facts['old_pictures']}")
-    print(f"new         {facts['new_pictures']} pictures", end="")
+    yield f"earlier     {printable(facts['earlier'])}: {facts['learns']} trained, old pictures {facts['old_pictures']}"
+    new = f"{facts['new_pictures']} pictures"
     if facts.get("known_pictures", "0") != "0":
-        print(f", and {facts['known_pictures']} that the earlier run has: those stay in its splits", end="")
+        new += f", and {facts['known_pictures']} that the earlier run has: those stay in its splits"
     if facts.get("corrected_pictures", "0") != "0":
-        print(f", {facts['corrected_pictures']} old ones have a new label", end="")
+        new += f", {facts['corrected_pictures']} old ones have a new label"
     if facts.get("near_duplicates_left_out", "0") != "0":
-        print(f", {facts['near_duplicates_left_out']} left out: near-duplicates in another split", end="")
-    print(f"\nwon, lost   trailcam train compare {printable(facts['earlier'])} {printable(str(run.path))}")
+        new += f", {facts['near_duplicates_left_out']} left out: near-duplicates in another split"
+    yield f"new         {new}"
+    compare = command_line("train", "compare", printable(facts["earlier"]), printable(str(run.path)))
+    yield f"won, lost   {compare}"
 
 
 def _count(text: str) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trailcam.terminal import show_report
 from trailcam_core.errors import TrainError
+from trailcam_core.errors.command_line import command_line
 from trailcam_core.report.tables import text_table
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _seen(seen: "DataGlance", data: Path | None) -> str:
 
 def _command(option: "Option", data: Path | None) -> str:
     settings = "".join(f" --set {setting}" for setting in option.settings)
-    return f"trailcam train {data if data is not None else 'DATA'} --recipe {option.name}{settings}"
+    return f"{command_line('train', data if data is not None else 'DATA', '--recipe', option.name)}{settings}"
 
 
 def _ask(proposal: "Proposal", data: Path) -> "Option":
