@@ -1,6 +1,7 @@
 """Decoding of tables into dataclasses."""
 
 import re
+import sys
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -11,6 +12,7 @@ from trailcam_core.errors import TrailcamError
 from trailcam_core.records.rules import SHOWN_CHARACTERS, FieldError, Rule, accepts_none, keys_of, shown, without_none
 
 _T = TypeVar("_T")
+_MAX_FLOAT = int(sys.float_info.max)
 _MEANINGS = {
     str: "text in quotes",
     Path: "a path in quotes",
@@ -94,10 +96,12 @@ class Document:
         return self._plain(kind, rules, value, path)
 
     def _plain(self, kind: Any, rules: list[Rule], value: Any, path: tuple[str, ...]) -> Any:
+        if isinstance(value, str) and "\0" in value:
+            raise self.refuse(path, f"{_dotted(path)} is {shown(value)}, expected text without a null character")
         if kind is Path and isinstance(value, str) and value:
-            expanded = Path(value).expanduser()
+            expanded = self._expanded(value, path)
             return expanded if self._folder is None else self._folder / expanded
-        if kind is float and type(value) is int:
+        if kind is float and type(value) is int and abs(value) <= _MAX_FLOAT:
             value = float(value)
         if kind is not Any and type(value) is not kind:
             raise self.refuse(path, f"{_dotted(path)} is {shown(value)}, expected {_meaning(kind, rules)}")
@@ -105,6 +109,13 @@ class Document:
             if not rule.accepts(value):
                 raise self.refuse(path, f"{_dotted(path)} is {shown(value)}, expected {rule}")
         return value
+
+    def _expanded(self, value: str, path: tuple[str, ...]) -> Path:
+        try:
+            return Path(value).expanduser()
+        except RuntimeError as problem:  # of a name after "~" that is no user, or of a user without a home folder
+            expected = "a path from / on: the home folder is not known"
+            raise self.refuse(path, f"{_dotted(path)} is {shown(value)}, expected {expected}") from problem
 
     def _mapping(self, kind: Any, value: Any, path: tuple[str, ...]) -> Any:
         if not isinstance(value, dict):

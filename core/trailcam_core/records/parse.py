@@ -1,6 +1,7 @@
 """TOML and JSON files from untrusted places, with limits."""
 
 import json
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any, NoReturn
@@ -8,6 +9,12 @@ from typing import Any, NoReturn
 from trailcam_core.errors import TrailcamError
 from trailcam_core.records.decode import Document
 from trailcam_core.records.rules import shown
+
+_TOO_MANY_DIGITS = f"has a whole number of more than {sys.get_int_max_str_digits():,} digits, expected fewer"
+
+
+class _RefusedError(ValueError):
+    """Valid JSON for Python, not for Trailcam."""
 
 
 def read_toml(path: Path, error: type[TrailcamError], max_bytes: int = 1_000_000) -> "tuple[dict[str, Any], Document]":
@@ -41,8 +48,12 @@ def parse_toml(
     """Parse the text of a TOML file; see ``read_toml``."""
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as problem:
+    except tomllib.TOMLDecodeError as problem:
         raise error(f"{source}: not TOML: {problem}.") from problem
+    except RecursionError as problem:
+        raise error(f"{source}: nested too deeply to be read.") from problem
+    except ValueError as problem:
+        raise error(f"{source}: {_TOO_MANY_DIGITS}.") from problem
     return table, Document(source, error, folder, text)
 
 
@@ -70,8 +81,10 @@ def parse_json(
         raise error(f"{source}: not JSON at line {problem.lineno} column {problem.colno}: {problem.msg}.") from problem
     except RecursionError as problem:
         raise error(f"{source}: nested too deeply to be read.") from problem
-    except ValueError as problem:
+    except _RefusedError as problem:
         raise error(f"{source}: {problem}") from problem
+    except ValueError as problem:
+        raise error(f"{source}: {_TOO_MANY_DIGITS}.") from problem
     if not isinstance(value, dict):
         raise error(f"{source}: holds {shown(value)}, expected an object in braces.")
     return value, Document(source, error)
@@ -81,10 +94,10 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"the key {shown(key)} occurs twice in one object, expected once.")
+            raise _RefusedError(f"the key {shown(key)} occurs twice in one object, expected once.")
         found[key] = value
     return found
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number.")
+    raise _RefusedError(f"{name} is not a JSON number.")

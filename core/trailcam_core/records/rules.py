@@ -6,11 +6,13 @@ import re
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from datetime import date, time
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from trailcam_core.network.secrets import mask_address
 
 SHOWN_CHARACTERS = 60  # of a refused value, in a message
+_TOO_LONG = 10**1000
 
 
 class FieldError(ValueError):
@@ -128,6 +130,10 @@ def shown(value: Any) -> str:
         return f"a {'table' if isinstance(value, dict) else 'list'} of {len(value):,}"
     if value is None or isinstance(value, bool):
         return json.dumps(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, int) and abs(value) >= _TOO_LONG:
+        return "a whole number of more than 1,000 digits"  # Python would not write one of more than 4,300
     if isinstance(value, str):
         value = mask_address(value)
     return repr(value) if len(repr(value)) <= SHOWN_CHARACTERS else f"{repr(value)[:SHOWN_CHARACTERS]}..."

@@ -91,6 +91,15 @@ def test_a_whole_file_becomes_a_record() -> None:
         ('folder = "a"\n[sink]\nport = 1', "line 3: unknown key 'sink.port', expected one of url, timeout_s."),
         ('folder = "a"\nquiet = true', "line 2: quiet is true, which needs [sink]."),
         ("folder = ", "camera.toml: not TOML:"),
+        (f'folder = "a"\n[limits]\ncow = 1{"0" * 400}', "line 3: limits.cow is 1000"),
+        (f'folder = "a"\n[limits]\ncow = -1{"0" * 400}', "line 3: limits.cow is -1000"),
+        (f'folder = "a"\nmax_bytes = -0x{"f" * 5000}', "not TOML"),
+        (f'folder = "a"\n[sink]\nurl = 0x{"f" * 5000}', "sink.url is a whole number of more than 1,000 digits"),
+        (f'folder = "a"\nmax_bytes = 1{"0" * 5000}', "camera.toml: has a whole number of more than 4,300 digits"),
+        (f"folder = {'[' * 100_000}", "camera.toml: nested too deeply to be read."),
+        ('folder = "~nosuchuser/store"', "line 1: folder is '~nosuchuser/store', expected a path from / on"),
+        ('folder = "a\\u0000b"', "line 1: folder is 'a\\x00b', expected text without a null character."),
+        ('folder = "a"\nfit = 2026-05-27T07:32:00Z', "line 2: fit is 2026-05-27T07:32:00+00:00, expected one of"),
     ],
 )
 def test_a_refusal_names_line_field_value_and_expectation(text: str, message: str) -> None:

@@ -80,7 +80,9 @@ def test_what_is_no_plain_object_is_refused(content: bytes, message: str) -> Non
 
 def test_deep_nesting_and_endless_numbers_are_refused() -> None:
     for content in (b'{"a":' + b"[" * 100_000, b'{"a":' * 50_000, b'{"a":' + b"1" * 50_000 + b"}"):
-        with pytest.raises(BundleError, match=r"m\.json: (nested too deeply|Exceeds the limit)"):
+        with pytest.raises(
+            BundleError, match=r"m\.json: (nested too deeply|has a whole number of more than 4,300 digits)"
+        ):
             parse_json(content, "m.json", BundleError, 1_000_000)
 
 
