@@ -17,14 +17,15 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Literal
 
 from trailcam_core.errors import ConfigError
+from trailcam_core.network.hosts import is_host, is_ip
 from trailcam_core.records import FieldError, shown
 
 COOKIE = "trailcam"
 DEFAULT_PORT = 8080
 _MIN_TOKEN = 16
 _MIN_DIFFERENT = 8  # characters of a token: a random one of 16 hexadecimal digits has 10
+_PORT = re.compile(r"[0-9]{1,5}")
 Verdict = Literal["right", "wrong", "missing"]
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,14 @@ def parse_address(text: str) -> Address:
     Raises:
         FieldError: none of these.
     """
-    if text.isdecimal():
+    if _PORT.fullmatch(text):
         host, port = "127.0.0.1", text
     elif found := re.fullmatch(r"\[([0-9a-fA-F:.]+)\](?::([0-9]{1,5}))?", text):
         host, port = found[1], found[2] or str(DEFAULT_PORT)
     else:
         host, _, port = text.partition(":")
         port = port or str(DEFAULT_PORT)
-    if not (_is_ip(host) or _NAME.fullmatch(host)) or not port.isdecimal() or int(port) > 65_535:
+    if not is_host(host) or not _PORT.fullmatch(port) or int(port) > 65_535:
         raise FieldError("address", f'address is {shown(text)}, expected HOST:PORT such as "127.0.0.1:8080"')
     return Address(host, int(port))
 
@@ -124,7 +125,7 @@ class Access:
         if host is None:
             return False
         name = re.sub(r":[0-9]{1,5}$", "", host).strip("[]").lower()
-        if _is_ip(name):
+        if is_ip(name):
             return not self._loopback_only or ipaddress.ip_address(name).is_loopback
         return name in self._names
 
@@ -160,11 +161,3 @@ class Access:
         scheme, _, place = origin.partition("://")
         is_own = scheme in ("http", "https") and place.lower() == host.lower()
         return is_own and headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -1,19 +1,24 @@
 """Settings of the sinks: files, MQTT, webhooks."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from trailcam_core.network.hosts import is_host, is_ip
 from trailcam_core.records import Choice, FieldError, Pattern, Range, check_ranges, shown
 from trailcam_edge.events import CLOSED, OPENED, UPDATED
 from trailcam_edge.sinks.mqtt_topics import DEFAULT_BASE
 
 _CAMERA_ID = Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "1 to 64 of A-Z a-z 0-9 . _ -")
-_TOPIC = Pattern(r"[^+#\0/][^+#\0]*(?<!/)", "one or more topic levels without + and #")
+_LEVELS = r"[^+#\0/][^+#\0]{0,199}(?<!/)"
+_TOPIC = Pattern(_LEVELS, "one or more topic levels without + and #")
+_PREFIX = Pattern(rf"(?:{_LEVELS})?", '"", or one or more topic levels without + and #')
 Kinds = tuple[Annotated[str, Choice(OPENED, UPDATED, CLOSED)], ...]
+_PLAIN = re.compile(r"[!-~]*")  # what an HTTP request takes
 _MIN_FILE_BYTES = 65_536  # more than the longest line
 
 
@@ -51,7 +56,7 @@ class MqttSettings:
     password_file: Path | None = None
     tls: bool = False
     base_topic: Annotated[str, _TOPIC] = DEFAULT_BASE
-    discovery_prefix: str = "homeassistant"
+    discovery_prefix: Annotated[str, _PREFIX] = "homeassistant"
     pictures: bool = False
     events: Kinds = (CLOSED,)
     labels: tuple[str, ...] = ()
@@ -60,6 +65,12 @@ class MqttSettings:
     def __post_init__(self) -> None:
         check_ranges(self)
         check_kinds(self.events)
+        if not is_host(self.host):
+            raise FieldError(
+                "host",
+                f"host is {shown(self.host)}, expected the name or address of the broker alone, such as "
+                '"broker.local"; port and tls are separate keys',
+            )
 
 
 @dataclass(frozen=True)
@@ -100,8 +111,13 @@ def check_url(field: str, url: str) -> None:
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and parts.hostname and parts.username is None and parts.port != 0
+        valid = valid and (is_ip(parts.hostname or "") or bool((parts.hostname or "").encode("idna")))
     except ValueError:
         valid = False
+    if valid and (any(map(str.isspace, url)) or not _PLAIN.fullmatch(f"{parts.path}{parts.query}")):
+        raise FieldError(
+            field, f"{field} is {shown(url)}, expected ASCII characters without spaces: write others as %20, %C3%A4"
+        )
     if not valid:
         raise FieldError(
             field, f"{field} is {shown(url)}, expected http://HOST/... or https://HOST/... without a password"
