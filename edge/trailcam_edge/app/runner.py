@@ -124,7 +124,7 @@ class Runner:
                 self._frames = 0
                 try:
                     self._watch()
-                except TrailcamError as error:
+                except (TrailcamError, OSError) as error:
                     if former is None or self._frames:
                         raise
                     _log.error("the new configuration does not work, the former one continues: %s", error)
@@ -196,7 +196,7 @@ class Runner:
             config = self._parts.read()
             classifier, monitor = self._open(config)
             _check_golden(classifier)
-        except TrailcamError as error:
+        except (TrailcamError, OSError) as error:
             _log.error("reload refused, the camera continues as before: %s", error)
             return None
         self._classifier = classifier

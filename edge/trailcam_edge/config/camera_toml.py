@@ -95,11 +95,14 @@ def read_config(path: Path) -> Config:
     Raises:
         ConfigError: unreadable, not TOML, an unknown key or a value out of range; the message names the line.
     """
-    if not path.exists():
+    try:
+        table, document = read_toml(path, ConfigError)
+    except ConfigError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
         raise ConfigError(
             f'{path}: no such file. "trailcam service install --root DIR" writes a configuration to start from.'
-        )
-    table, document = read_toml(path, ConfigError)
+        ) from error.__cause__
     _warn_if_exposed(path, table)
     return _decode(table, document)
 
@@ -141,7 +144,11 @@ def _refuse_shown_secret(notify: object, document: Document) -> None:
 
 def _warn_if_exposed(path: Path, table: object) -> None:
     """Log a warning if others may read a file that contains an address with a password."""
-    if path.stat().st_mode & 0o004 and holds_secret(table):
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # removed since it was read
+        return
+    if mode & 0o004 and holds_secret(table):
         _log.warning(
             '%s: other users may read a password in it. "chgrp trailcam %s; chmod 640 %s", or move the address of the '
             "camera into a file: source_file in [camera].",

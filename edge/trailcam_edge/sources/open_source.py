@@ -4,7 +4,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from trailcam_core.errors import SourceError
+from trailcam_core.errors import SourceError, reason_of
 from trailcam_core.images.decode import IMAGE_SUFFIXES
 from trailcam_core.network.secrets import encoding_hint, mask_address
 from trailcam_edge.sources.demo_loop import DEMO_LOOP, DemoLoopSource
@@ -47,6 +47,8 @@ def open_source(
         SourceError: there is no such source, or it cannot be opened.
     """
     stream = stream or StreamConfig()
+    if not name.strip():
+        raise SourceError(f"The name of the source is empty. A source is {SOURCES}.")
     if name == "demo":
         return FolderSource(DEMO_FRAMES, on_bad_frame, orientation, demo_pictures())
     if name == DEMO_LOOP:
@@ -55,6 +57,17 @@ def open_source(
         return PicameraSource(name, partial(open_picamera2, int(camera[1] or 0)), stream, orientation, stall_s)
     if _ADDRESS.fullmatch(name):
         return network_source(name, orientation)
+    try:
+        return _open_path(name, on_bad_frame, orientation or Orientation(), stream, fast)
+    except OSError as error:  # a folder above it is forbidden, or the name is too long to be one
+        raise SourceError(
+            f"{mask_address(name)}: cannot be read ({reason_of(error)}). Check the path and the permissions."
+        ) from error
+
+
+def _open_path(
+    name: str, on_bad_frame: OnBadFrame, orientation: Orientation, stream: StreamConfig, fast: bool
+) -> Source:
     path = Path(name)
     if path.is_dir():
         return FolderSource(path, on_bad_frame, orientation)

@@ -119,6 +119,14 @@ def test_sections_that_are_not_there_are_off() -> None:
         ("[update]\nsource = 'inbox'", 2, ["update.source is 'inbox', expected an https:// address"]),
         ("[watch]\nrate_hz = -1", 2, ["watch.rate_hz is -1.0"]),
         ("[watch]\nrate_hz = nan", 2, ["watch.rate_hz is nan"]),
+        ("[live]\naddress = 'a..b:80'", 2, ["address is 'a..b:80', expected HOST:PORT"]),
+        ("[store]\n[sinks.mqtt]\ncamera_id = 'c'\nhost = ''", 4, ["host is '', expected the name or address"]),
+        ("[store]\n[sinks.mqtt]\ncamera_id = 'c'\nhost = 'mqtt://b:1883'", 4, ["host is 'mqtt://b:1883'"]),
+        (f"[store]\n[sinks.mqtt]\ncamera_id = 'c'\nhost = '{'a' * 64}'", 4, ['such as "broker.local"']),
+        ("[store]\n[sinks.mqtt]\nhost = 'b'\ncamera_id = 'a'\ndiscovery_prefix = 'x/#'", 5, ["without + and #"]),
+        ("[store]\n[sinks.webhook]\nurl = 'http://host/a b'", 3, ["expected ASCII characters without spaces"]),
+        ("[store]\n[sinks.webhook]\nurl = 'http://host/ä'", 3, ["write others as %20, %C3%A4"]),
+        ("[store]\n[sinks.webhook]\nurl = 'http://a..b/'", 3, ["url is 'http://a..b/', expected http://HOST"]),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_what_is_valid(text: str, line: int | None, words: list[str]) -> None:
@@ -133,6 +141,24 @@ def test_a_mistake_is_named_with_its_line_and_what_is_valid(text: str, line: int
 def test_a_file_that_is_not_there_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="trailcam service install"):
         read_config(tmp_path / "none.toml")
+
+
+def test_names_and_addresses_that_can_be_looked_up_are_taken() -> None:
+    for host in ("broker.local", "b", "my_host-1", "192.168.1.2", "::1", "fe80::1%eth0"):
+        made = parse(f"[store]\n[sinks.mqtt]\ncamera_id = 'c'\nhost = '{host}'\ndiscovery_prefix = ''")
+        assert made.sinks.mqtt is not None
+    for url in ("http://ü.example/", "https://[::1]:8443/a?b=%20", "http://host"):
+        assert parse(f"[store]\n[sinks.webhook]\nurl = '{url}'").sinks.webhook is not None
+
+
+def test_a_file_in_a_forbidden_folder_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "trailcam.toml")  # root may read everything
+
+    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(ConfigError, match="cannot be read \\(Permission denied\\)"):
+        read_config(tmp_path / "trailcam.toml")
 
 
 def test_a_file_is_read_and_paths_count_from_its_folder(tmp_path: Path) -> None:

@@ -122,3 +122,18 @@ def test_demo_is_a_source_in_the_order_of_its_list() -> None:
 def test_an_empty_folder_is_an_error_with_a_next_step(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"holds no picture.*Name a folder"):
         open_source(str(tmp_path), refuse)
+
+
+def test_a_source_that_cannot_be_looked_at_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SourceError, match="File name too long"):
+        open_source(f"{tmp_path}/{'x' * 300}", refuse)
+    for empty in ("", " "):
+        with pytest.raises(SourceError, match="name of the source is empty"):
+            open_source(empty, refuse)
+
+    def forbid(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied", "clip.mp4")  # root may read everything
+
+    monkeypatch.setattr(Path, "is_dir", forbid)
+    with pytest.raises(SourceError, match=r"clip.mp4: cannot be read \(Permission denied\)\. Check the path"):
+        open_source("clip.mp4", refuse)
