@@ -11,9 +11,11 @@ import time
 from dataclasses import dataclass, replace
 
 from trailcam_core.classifier import Classification, Classifier
+from trailcam_core.errors import SourceError
 from trailcam_core.images.boxes import Box, square_crop
 from trailcam_core.images.resize import Image, fit_image
 from trailcam_edge.regions import (
+    MIN_LUMA_PX,
     STILL_REGION,
     FinderState,
     MeanLogits,
@@ -96,11 +98,18 @@ class RegionClassifier:
 
         Raises:
             BundleError: the model fails.
+            SourceError: the frame is too small to find motion in.
         """
         start_s = time.perf_counter()
         if self._state.background is None:  # a model that fails is found out at once, not when an animal comes
             self._classifier.logits_of_input(frame.fitted(self._classifier.input))
         luma = shrink_luma(frame.pixels.luma())
+        if min(luma.shape) < MIN_LUMA_PX:
+            height, width = frame.pixels.size
+            raise SourceError(
+                f"{frame.name}: {width} x {height} px are too few, or too narrow, to find motion in. Check the size of "
+                "the images and roi in [camera]; without motion (enabled = false in [motion]) every size is classified."
+            )
         self._spacing_s = 0.0 if self._seen_s is None else frame.timestamp_s - self._seen_s
         self._seen_s = frame.timestamp_s
         self._was_known = self._state.is_known

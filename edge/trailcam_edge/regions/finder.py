@@ -21,6 +21,7 @@ from trailcam_edge.regions.settings import RegionSettings
 from trailcam_edge.regions.shapes import Region, find_regions, is_spread, is_turned
 
 LUMA_WIDTH_PX = 320
+MIN_LUMA_PX = 8  # of both sides
 _GHOST_EDGES = 0.8  # weaker than this beside those of the background: the animal is in the background
 _MAX_REGIONS = 16  # more are no animals: the scene has changed
 _QUIET_FRAMES = 3  # nothing is proposed before the background has seen this number of frames, for this time:
@@ -65,8 +66,10 @@ def advance(state: FinderState, luma: Plane, time_s: float, settings: RegionSett
         time_s: of the frame; one that runs backwards counts as the time already reached.
         settings: thresholds and masks.
     """
-    if luma.ndim != 2 or luma.dtype != np.uint8 or min(luma.shape) < 8:
-        raise ValueError(f"expected (H, W) uint8 luma of at least 8x8 px, got {luma.shape} {luma.dtype}")
+    if luma.ndim != 2 or luma.dtype != np.uint8 or min(luma.shape) < MIN_LUMA_PX:
+        raise ValueError(
+            f"expected (H, W) uint8 luma of at least {MIN_LUMA_PX} px a side, got {luma.shape} {luma.dtype}"
+        )
     background = state.background
     if background is None or background.mean.shape != luma.shape:
         following, _ = follow(state.following, (), time_s, settings)

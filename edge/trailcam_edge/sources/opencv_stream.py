@@ -24,6 +24,8 @@ from trailcam_edge.sources.v4l2 import explain_device
 # While FFmpeg probes a stream it collects frames; they are returned first and are old by then.
 _BACKLOG_S = 2.0
 _LIKELY_RATE_HZ = 25.0
+_MOST_DAMAGED = 25  # images in a row that do not decode, and seconds with nothing else
+_DAMAGE_S = 3.0
 
 
 class CaptureSource:
@@ -69,7 +71,7 @@ class CaptureSource:
         backlog = _Backlog(self._capture.get(cv2.CAP_PROP_FPS)) if self._skip_backlog else None
         while True:
             asked_s = time.monotonic()
-            taken = self._capture.grab()  # waits; the array of the frame before comes back meanwhile
+            taken = self._grab()  # waits; the array of the frame before comes back meanwhile
             arrived_s = time.monotonic()
             if taken and backlog is not None and backlog.holds(asked_s, arrived_s):
                 arrived += 1
@@ -93,6 +95,16 @@ class CaptureSource:
             name = f"{self._name} #{sequence}"
             yield Frame(pixels, arrived_s, sequence, name, give_back=partial(pool.give_back, decoded))
             sequence += 1
+
+    def _grab(self) -> bool:
+        """Grab an image; pass over those of a network stream that do not decode, which OpenCV reports like its end."""
+        until_s = time.monotonic() + _DAMAGE_S
+        for _ in range(_MOST_DAMAGED if self._skip_backlog else 1):
+            if self._capture.grab():
+                return True
+            if time.monotonic() > until_s:  # no image came at all
+                break
+        return False
 
     def __enter__(self) -> Self:
         """Return the source, whose capture is open already."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_core.errors import BundleError
+from trailcam_core.errors import BundleError, SourceError
 from trailcam_core.images.boxes import Box
 from trailcam_edge.events import Visit
 from trailcam_edge.recognition.frame_result import FrameResult, WatchEvent
@@ -237,3 +237,17 @@ class _Near(fakes.ColourClassifier):  # type: ignore[name-defined, misc]
 def test_a_still_recording_of_one_frame_a_second_opens_no_visit_by_whole_frames_alone() -> None:
     script = iter(["red@100"] * 6)
     assert visits(run(fakes.StageSource(lambda: script, "recording", 1.0), MOVING, _Near())) == []
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20, 2000), (7, 320)])
+def test_frames_too_small_to_find_motion_in_are_one_clear_error(size: tuple[int, int]) -> None:
+    class SmallSource(fakes.ScriptedSource):
+        def image(self, entry: str, sequence: int) -> Any:
+            return fakes.picture(entry, size)
+
+    source = SmallSource(lambda: iter(["red"]), "recording", 0.2)
+    with pytest.raises(
+        SourceError, match=rf"{size[1]} x {size[0]} px are too few, or too narrow, .* roi in \[camera\]"
+    ):
+        run(source)
+    assert len(observations(run(source, WHOLE))) == 1

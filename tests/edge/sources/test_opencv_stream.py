@@ -157,6 +157,16 @@ def test_an_address_of_single_images_is_called_that(images: int, said: str) -> N
         list(source.frames())
 
 
+def test_images_of_a_stream_that_do_not_decode_are_passed_over() -> None:
+    images: list[Any] = [SCENE, SCENE, None, SCENE, None, None, SCENE]  # None: OpenCV says that there is no image
+    capture = FakeCapture(images, [0.06] * 40)  # slower than images that had been waiting
+    source = CaptureSource("http://camera/stream", lambda: capture, SourceError, skip_backlog=True)
+    frames = source.frames()
+    assert [frame.sequence for frame in itertools.islice(frames, 3)] == [0, 1, 2]
+    with pytest.raises(SourceError, match="no image arrived after frame 3"):
+        next(frames)
+
+
 def test_a_usb_camera_is_asked_for_the_large_size_because_crops_are_cut_from_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
