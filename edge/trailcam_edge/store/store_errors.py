@@ -1,6 +1,7 @@
-"""Errors of the disk and the database, classified: full, read-only, failing, locked, corrupt."""
+"""Errors of the disk and the database, classified: full, read-only, forbidden, missing, failing, locked, corrupt."""
 
 import errno
+import os
 import sqlite3
 
 from trailcam_core.errors import DeviceError
@@ -9,14 +10,21 @@ DISK_FULL = "disk full"
 DISK_READ_ONLY = "disk read-only"
 DISK_FAILING = "disk failing"
 LOCKED = "database locked"
+NO_PERMISSION = "no permission"
+NO_FOLDER = "no such folder"
 
 _BY_ERRNO = {
     errno.ENOSPC: DISK_FULL,
     errno.EDQUOT: DISK_FULL,
     errno.EFBIG: DISK_FULL,
     errno.EROFS: DISK_READ_ONLY,
-    errno.EACCES: DISK_READ_ONLY,
-    errno.EPERM: DISK_READ_ONLY,
+    errno.EACCES: NO_PERMISSION,
+    errno.EPERM: NO_PERMISSION,
+    errno.ENOENT: NO_FOLDER,
+    errno.ENOTDIR: NO_FOLDER,
+    errno.EEXIST: NO_FOLDER,
+    errno.ENAMETOOLONG: NO_FOLDER,
+    errno.ELOOP: NO_FOLDER,
 }
 _BY_SQLITE = {
     sqlite3.SQLITE_FULL: DISK_FULL,
@@ -31,6 +39,8 @@ _CURES = {
     DISK_FULL: "Free some space, or lower the store's size limit; new events wait in memory until then",
     DISK_READ_ONLY: "A card that Linux made read-only is often failing: check dmesg, copy the store, replace the card",
     DISK_FAILING: "Check dmesg, copy the store, replace the card",
+    NO_PERMISSION: "Give the user of this program the folder and all in it: chown -R USER FOLDER",
+    NO_FOLDER: "A store is a folder on a mounted disk: check its path, and that the disk is mounted",
     LOCKED: "Another program holds the database, such as a backup or a database browser: close it",
 }
 _CORRUPT = (
@@ -67,7 +77,18 @@ def translate_error(error: Exception, place: object) -> StoreUnavailableError | 
     primary = (code or 0) & 0xFF  # of an extended one
     if undecodable or primary in _CORRUPT:
         return StoreCorruptError(f"{place}: the database is damaged ({error}).")
-    return _unavailable(_BY_SQLITE.get(primary, DISK_FAILING), error, place)
+    reason = _BY_SQLITE.get(primary, DISK_FAILING)
+    if reason == DISK_READ_ONLY and _is_forbidden(str(place)):
+        reason = NO_PERMISSION
+    return _unavailable(reason, error, place)
+
+
+def _is_forbidden(place: str) -> bool:
+    """Return True if this user may not write to a file or folder on a disk that is not read-only."""
+    try:
+        return not (os.access(place, os.W_OK) or os.statvfs(place).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def _unavailable(reason: str, error: Exception, place: object) -> StoreUnavailableError:

@@ -17,6 +17,8 @@ from trailcam_edge.store.store_errors import (
     DISK_FULL,
     DISK_READ_ONLY,
     LOCKED,
+    NO_FOLDER,
+    NO_PERMISSION,
     StoreCorruptError,
     StoreUnavailableError,
     translate_error,
@@ -45,13 +47,42 @@ def _fill(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("number", "reason"),
-    [(errno.ENOSPC, DISK_FULL), (errno.EDQUOT, DISK_FULL), (errno.EROFS, DISK_READ_ONLY), (errno.EIO, DISK_FAILING)],
+    [
+        (errno.ENOSPC, DISK_FULL),
+        (errno.EDQUOT, DISK_FULL),
+        (errno.EROFS, DISK_READ_ONLY),
+        (errno.EIO, DISK_FAILING),
+        (errno.EACCES, NO_PERMISSION),
+        (errno.EPERM, NO_PERMISSION),
+        (errno.ENOENT, NO_FOLDER),
+        (errno.ENOTDIR, NO_FOLDER),
+        (errno.EEXIST, NO_FOLDER),
+        (errno.ENAMETOOLONG, NO_FOLDER),
+        (errno.ELOOP, NO_FOLDER),
+    ],
 )
 def test_the_systems_errors_have_reasons_and_cures(number: int, reason: str) -> None:
     error = translate_error(OSError(number, os.strerror(number)), "/data")
     assert isinstance(error, StoreUnavailableError)
     assert error.reason == reason
     assert str(error).startswith(f"/data: {reason}")
+
+
+def test_a_folder_that_cannot_be_one_is_no_failing_disk(open_store: OpenStore, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    for place in (tmp_path / "file", tmp_path / "file" / "store", tmp_path / "loop", tmp_path / ("x" * 300)):
+        with pytest.raises(StoreUnavailableError, match="check its path") as stopped:
+            open_store(place)
+        assert stopped.value.reason == NO_FOLDER
+
+
+def test_a_database_of_another_user_is_no_failing_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everything
+    for code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+        error = sqlite3.OperationalError("attempt to write a readonly database")
+        error.sqlite_errorcode = code
+        assert getattr(translate_error(error, tmp_path), "reason", "") == NO_PERMISSION
 
 
 def test_sqlites_own_errors_are_told_apart() -> None:
