@@ -5,6 +5,7 @@ is durable only when its directory is. Source: the "atomic rename" section of th
 manual pages.
 """
 
+import errno
 import os
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 STAGING_PREFIX = ".trailcam-staging-"
+_DEVICES = (Path("/dev"), Path("/dev/fd"))  # as root, a rename would replace /dev/null or /dev/stdout for all programs
 
 
 def sync_directory(path: Path) -> None:
@@ -58,9 +60,17 @@ def staged_file(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
     """Yield a file beside ``path`` to fill. It replaces ``path`` if the block succeeds, else it is removed.
 
     Raises:
-        OSError: the disk is full, read-only or failing; nothing is left behind.
+        OSError: the disk is full, read-only or failing, or there is something else than a file at ``path``; nothing is
+            left behind.
     """
-    descriptor, name = tempfile.mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder, expected the name of a file", str(path))
+    if (path.exists() and not path.is_file()) or path.absolute().parent in _DEVICES:
+        raise OSError(errno.EINVAL, "is a device or pipe, expected the name of a file", str(path))
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
+    except OSError as error:  # names a file that nobody asked for
+        raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file

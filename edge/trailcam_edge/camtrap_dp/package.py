@@ -11,7 +11,6 @@ Source: https://camtrap-dp.tdwg.org, version 1.0.2; its table schemas name the c
 
 import io
 import json
-import os
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -19,10 +18,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Any
 
-from trailcam_core.files.atomic import STAGING_PREFIX, sync_directory
+from trailcam_core.files.atomic import staged_file
 from trailcam_core.files.csv_text import csv_line
 from trailcam_edge.camtrap_dp.chosen import Chosen, Selection
 from trailcam_edge.camtrap_dp.rows import (
@@ -100,23 +98,11 @@ def write_camtrap_dp(
         DataError: there is nothing to write.
         OSError: the disk is full, read-only or failing; nothing is left behind.
     """
-    with reader.snapshot():
-        descriptor, staging = mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package:
-                    chosen = Chosen(reader, selection or Selection(), project.taxa)
-                    pictured = _add_media(package, chosen, store_folder)
-                    chosen.check(deployments)
-                    _add_tables(package, chosen, pictured, deployments, project)
-                file.flush()
-                os.fchmod(descriptor, 0o644)
-                os.fsync(descriptor)
-            Path(staging).replace(path)
-        except BaseException:
-            Path(staging).unlink(missing_ok=True)
-            raise
-    sync_directory(path.parent)
+    with reader.snapshot(), staged_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package:
+        chosen = Chosen(reader, selection or Selection(), project.taxa)
+        pictured = _add_media(package, chosen, store_folder)
+        chosen.check(deployments)
+        _add_tables(package, chosen, pictured, deployments, project)
     return PackageSummary(
         chosen.number,
         len(pictured.media) - pictured.clips,
