@@ -7,6 +7,7 @@ Results go to stdout, progress and errors to stderr.
 import errno
 import importlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -48,7 +49,14 @@ _DISK_ERRORS = {
     errno.ENOSPC: "the disk is full. Free some space and run the command again",
     errno.EDQUOT: "your disk quota is used up. Free some space and run the command again",
     errno.EROFS: "the disk is read-only. Choose another place",
+    errno.ENOMEM: "not enough memory. Close other programs and run the command again",
+    errno.EMFILE: "too many open files. Raise the limit (ulimit -n) and run the command again",
 }
+_NO_MEMORY = (
+    "not enough memory. Close other programs, or raise the limit of this one (ulimit -v, MemoryMax), and run it again."
+)
+_LIBRARY = re.compile(r"([\w.+-]+\.so[\w.+-]*): ([^\n]+)")  # in the words of the dynamic linker
+_NOT_MAPPED = ("failed to map segment", "cannot allocate memory")
 _EXTRAS = {
     "tensorflow": "train,export",
     "keras": "train,export",
@@ -86,6 +94,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             discard_output()
             return 1
+        except OSError as error:  # of a result that was not written yet
+            discard_output()
+            return _fail(_describe(error))
 
 
 @contextmanager
@@ -166,7 +177,10 @@ def _run(name: str, words: list[str]) -> int:
     from trailcam.help.groups import shorten_usage
     from trailcam.help.parser import SafeParser, UsageError
 
-    command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
+    try:
+        command = importlib.import_module(f"trailcam.commands.{name.replace(' ', '.')}")
+    except (ImportError, MemoryError) as error:
+        return _explain(name, error)
     parser = SafeParser(
         prog=f"trailcam {name}",
         description=_sentence((COMMANDS | ACTIONS)[name]),
@@ -234,9 +248,22 @@ def _explain(name: str, error: Exception) -> int:
             command = install_command(*extra.split(","))
             return _fail(f'"trailcam {name}" needs {error.name}, which is not installed: {command}')
     elif isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{place}{_DISK_ERRORS.get(error.errno or 0, error.strerror or str(error))}.")
+        return _fail(_describe(error))
+    if isinstance(error, MemoryError):
+        return _fail(_NO_MEMORY)
+    if isinstance(error, ImportError) and (found := _LIBRARY.search(str(error))):
+        if found[2].startswith(_NOT_MAPPED):
+            return _fail(_NO_MEMORY)
+        return _fail(
+            f"a package cannot load {found[1]} ({found[2]}). Install what has this library with apt, or the package "
+            'anew; "trailcam doctor" lists the packages.'
+        )
     raise error
+
+
+def _describe(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{_DISK_ERRORS.get(error.errno or 0, error.strerror or str(error))}."
 
 
 def _fail(message: str, status: int = 1) -> int:

@@ -24,12 +24,12 @@ def prepare_streams() -> None:
 
 
 def discard_output() -> None:
-    """Write nothing any more: the reader closed the pipe, as "| head" does."""
+    """Write nothing any more: the reader closed the pipe, as "| head" does, or the disk is full."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError:
             os.dup2(nothing, stream.fileno())
     os.close(nothing)
 

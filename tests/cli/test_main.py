@@ -112,6 +112,13 @@ def test_no_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None
         (OSError(errno.EROFS, os.strerror(errno.EROFS), "/data/run"), 1, "read-only"),
         (PermissionError(errno.EACCES, "Permission denied", "/root/x"), 1, "/root/x: Permission denied"),
         (ModuleNotFoundError("No module named 'keras'", name="keras"), 1, "[train,export]"),
+        (MemoryError(), 1, "not enough memory. Close other programs"),
+        (ImportError("libz.so.3: failed to map segment from shared object"), 1, "not enough memory"),
+        (
+            ImportError("Some words\nlibGL.so.1: cannot open shared object file: No such file or directory\nmore"),
+            1,
+            "a package cannot load libGL.so.1 (cannot open shared object file: No such file or directory). Install",
+        ),
     ],
 )
 def test_each_failure_is_one_line_with_its_exit_code(
@@ -125,6 +132,24 @@ def test_each_failure_is_one_line_with_its_exit_code(
     printed = capsys.readouterr().err
     assert text in printed
     assert printed.strip().count("\n") == 0
+
+
+def test_a_package_that_a_command_imports_and_that_does_not_load_is_one_line() -> None:
+    code = "import sys; sys.modules['cv2'] = None; from trailcam.main import main; sys.exit(main(['status']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Traceback" not in done.stderr
+    assert "pip install" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["watch", "--store", ""], ["events", "--store="], ["status", "--config", ""]])
+def test_the_path_of_a_variable_that_is_not_set_is_not_the_working_folder(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        front_door.main(words)
+    assert stopped.value.code == 2
+    assert "the path is empty" in capsys.readouterr().err
 
 
 def test_a_bug_is_not_dressed_up_as_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:

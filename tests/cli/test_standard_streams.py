@@ -31,6 +31,14 @@ def test_a_reader_that_has_gone_ends_a_command_without_a_word(words: list[str], 
     assert (done.returncode, done.stderr) == (1, "")
 
 
+@pytest.mark.parametrize("words", [[], ["--help"], ["--version"], ["classify", "--help"], ["inspect"]])
+def test_a_result_for_which_the_disk_has_no_room_is_one_error(words: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*TRAILCAM, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "trailcam: the disk is full. Free some space and run the command again.\n"
+
+
 @pytest.mark.parametrize(("closed", "status"), [("2>&-", 0), ("<&-", 0), ("<&- 2>&-", 0), (">&- 2>&- <&-", 0)])
 def test_closed_streams_change_nothing(closed: str, status: int) -> None:
     script = f'"$0" -m trailcam inspect {closed}'
