@@ -69,7 +69,7 @@ def staged_file(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
         raise OSError(errno.EINVAL, "is a device or pipe, expected the name of a file", str(path))
     try:
         descriptor, name = tempfile.mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
-    except OSError as error:  # names a file that nobody asked for
+    except OSError as error:  # its name is that of the staging file
         raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
