@@ -162,6 +162,16 @@ def test_without_a_root_a_camera_trusts_nobody(tmp_path: Path, capsys: pytest.Ca
     assert "root.json: cannot be read" in capsys.readouterr().err
 
 
+def test_a_damaged_root_is_not_the_fault_of_the_repository(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "release").mkdir()
+    for content in (b"", b"{}", b"\xff", b"[" * 100_000):
+        (tmp_path / "root.json").write_bytes(content)
+        assert main(["update", str(tmp_path / "release"), "--channel", "meadow", "--folder", str(tmp_path)]) == 1
+        message = capsys.readouterr().err
+        assert "The root.json that this camera trusts cannot be used (it holds no metadata). Copy the newest" in message
+        assert "verification failed" not in message
+
+
 @pytest.mark.parametrize("source", ["http://example.org/release", "ftp://example.org"])
 def test_an_address_without_tls_is_refused(source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "root.json").write_bytes(b"{}")

@@ -47,6 +47,16 @@ def test_a_source_of_releases_brings_a_timer_and_the_configuration_decides(
     assert [path.name for path in units.iterdir()] == ["trailcam.service"]
 
 
+def test_without_systemd_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("trailcam.commands.service._BOOTED", tmp_path / "none")
+    monkeypatch.setattr("trailcam.commands.service.install", lambda *_: pytest.fail("something was written"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert main(["service", "install", "--program", sys.executable]) == 1
+    assert "not started with systemd" in capsys.readouterr().err
+
+
 def test_half_a_source_of_releases_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["service", "install", "--root", str(tmp_path), "--program", PROGRAM, "--update-source", "/inbox"])

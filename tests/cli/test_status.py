@@ -93,6 +93,31 @@ def test_a_running_camera_is_asked_over_its_live_page(tmp_path: Path, capsys: py
     assert status(path, capsys)["running"] is False
 
 
+def test_what_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "trailcam.toml"
+    path.write_text(
+        '[store]\nfolder = "store"\n[update]\nfolder = "update"\n'
+        '[live]\naddress = "127.0.0.1:1"\ntoken_file = "none"\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "update").mkdir()
+    (tmp_path / "update" / "journal.json").write_text("{", encoding="utf-8")
+
+    def forbid(_: Path) -> None:
+        raise PermissionError(13, "Permission denied", "store/events.db")  # root may read everything
+
+    monkeypatch.setattr("trailcam_edge.app.status.open_reader", forbid)
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "events.db").touch()
+    assert main(["status", "--config", str(path)]) == 0
+    told = capsys.readouterr().err
+    assert "none: the token cannot be read (No such file or directory)" in told
+    assert "journal.json: not JSON" in told
+    assert "store/events.db: cannot be read (Permission denied)." in told
+
+
 def test_a_mistake_in_the_file_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "trailcam.toml"
     path.write_text("[store]\nmax_bytes = 1\n", encoding="utf-8")

@@ -26,6 +26,7 @@ from trailcam_edge.service.systemd_units import (
     unreachable_folder,
 )
 
+_BOOTED = Path("/run/systemd/system")
 _NOT_ACTIVE = 3  # exit code: a check did not pass
 
 
@@ -69,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _install(arguments: argparse.Namespace, camera: Camera) -> int:
     program = arguments.program or _this_program()
     if arguments.root is None:
+        _check_booted()
         _check_program(Path(program))
     if (arguments.update_source is None) != (arguments.update_channel is None):
         usage_error("--update-source and --update-channel belong together")
@@ -158,6 +160,15 @@ def _status(root: Path | None, camera: Camera) -> int:
         raise DeviceError("This machine has no systemd, so nothing starts the service.")
     shown = subprocess.run(["systemctl", "--no-pager", "--lines=5", "status", f"{camera.unit}.service"], check=False)
     return 0 if shown.returncode == 0 else _NOT_ACTIVE
+
+
+def _check_booted() -> None:
+    """Check that this machine has started with systemd, as sd_booted(3) does, before anything is written."""
+    if not _BOOTED.is_dir():
+        raise DeviceError(
+            "This machine was not started with systemd, so nothing would start the service; nothing was written. "
+            'For the image of another machine: "--root DIR". To watch now: "trailcam watch --config FILE".'
+        )
 
 
 def _check_program(program: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from trailcam import __version__
 from trailcam.json_records import json_line
+from trailcam.logs import configure_logging
 from trailcam_core.files.names import printable
 from trailcam_edge.app.status import camera_status
 from trailcam_edge.config.camera_toml import Config, read_config
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the status; exit code 3 if the camera runs and no frames arrive."""
+    configure_logging()
     path = arguments.config or (_CONFIG if _CONFIG.exists() else None)
     config = Config(live=LiveSettings()) if path is None else read_config(path)
     status = camera_status(config, __version__)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 STAGING_PREFIX = ".trailcam-staging-"
+_DEVICES = (Path("/dev"), Path("/dev/fd"))  # as root, a rename would replace /dev/null or /dev/stdout for all programs
 
 
 def sync_directory(path: Path) -> None:
@@ -59,11 +60,14 @@ def staged_file(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
     """Yield a file beside ``path`` to fill. It replaces ``path`` if the block succeeds, else it is removed.
 
     Raises:
-        OSError: the disk is full, read-only or failing; nothing is left behind.
+        OSError: the disk is full, read-only or failing, or there is something else than a file at ``path``; nothing is
+            left behind.
     """
     if path.is_dir():  # found now, before hours of work, and with its name
         raise IsADirectoryError(errno.EISDIR, "a folder, expected the name of a file", str(path))
-    with _named(path.parent):
+    if (path.exists() and not path.is_file()) or path.absolute().parent in _DEVICES:
+        raise OSError(errno.EINVAL, "a device or pipe, expected the name of a file", str(path))
+    with _named(path):
         descriptor, name = tempfile.mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

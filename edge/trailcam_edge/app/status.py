@@ -1,5 +1,6 @@
 """Status of this camera for other programs, from its live page if it runs, and from journal and store otherwise."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any, TypeVar
 
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
-from trailcam_core.errors import BundleError, ConfigError, DeviceError, UpdateError
+from trailcam_core.errors import BundleError, ConfigError, DeviceError, UpdateError, reason_of
 from trailcam_core.files.secret_file import read_secret
 from trailcam_edge.config.camera_toml import Config
 from trailcam_edge.live.access import parse_address
@@ -19,12 +20,13 @@ from trailcam_edge.telemetry.health import health_json, read_health
 from trailcam_edge.update.install.journal import Journal, read_journal
 from trailcam_edge.update.install.updater import Updater
 
+_log = logging.getLogger(__name__)
 STATUS_SCHEMA = 1
 _T = TypeVar("_T")
 
 
 def camera_status(config: Config, version: str) -> dict[str, Any]:
-    """Return the status of this camera; null where a value is not configured or cannot be read.
+    """Return the status of this camera; null where a value is not configured or cannot be read, which is logged.
 
     Keys: ``schema``; ``version`` of Trailcam; ``running``, True if the live page answers; ``alive``, True while frames
     arrive; ``paused``, True outside the hours of the schedule; ``bundle``, name and version of the active one;
@@ -53,8 +55,11 @@ def camera_status(config: Config, version: str) -> dict[str, Any]:
 def _read_or_none(read: Callable[[], _T]) -> _T | None:
     try:
         return read()
-    except (ConfigError, DeviceError, UpdateError, OSError):
-        return None
+    except (ConfigError, DeviceError, UpdateError) as error:
+        _log.warning("%s", error)
+    except OSError as error:
+        _log.warning("%s: cannot be read (%s).", error.filename or "a file", reason_of(error))
+    return None
 
 
 def _read_live(config: Config) -> dict[str, Any] | None:

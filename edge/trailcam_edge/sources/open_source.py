@@ -58,26 +58,28 @@ def open_source(
         return PicameraSource(name, partial(open_picamera2, int(camera[1] or 0)), stream, orientation, stall_s)
     if _ADDRESS.fullmatch(name):
         return network_source(name, orientation)
+    return _open_path(name, on_bad_frame, orientation, stream, fast)
+
+
+def _open_path(
+    name: str, on_bad_frame: OnBadFrame, orientation: Orientation | None, stream: StreamConfig, fast: bool
+) -> Source:
+    """Open what exists at a path, or the USB camera of a number."""
+    path = Path(name)
     try:
-        return _open_path(name, on_bad_frame, orientation or Orientation(), stream, fast)
+        is_folder, is_file, exists = path.is_dir(), path.is_file(), path.exists()
     except OSError as error:  # a folder above it is forbidden, or the name is too long to be one
         raise SourceError(
             f"{mask_address(name)}: cannot be read ({reason_of(error)}). Check the path and the permissions."
         ) from error
-
-
-def _open_path(
-    name: str, on_bad_frame: OnBadFrame, orientation: Orientation, stream: StreamConfig, fast: bool
-) -> Source:
-    path = Path(name)
-    if path.is_dir():
+    if is_folder:
         return FolderSource(path, on_bad_frame, orientation)
-    if path.suffix.lower() in IMAGE_SUFFIXES and path.exists():
+    if path.suffix.lower() in IMAGE_SUFFIXES and exists:
         raise SourceError(f'{path}: one picture, not a source of frames. Use "{command_line("classify", path)}".')
-    if path.is_file():
+    if is_file:
         return VideoSource(path, fast, orientation, on_bad_frame=on_bad_frame)
     if device := _USB.fullmatch(name):
         return usb_source(int(device[1]), stream.picture_size_px, stream.frame_rate_hz, orientation)
-    if path.exists():
+    if exists:
         raise SourceError(f"{path}: a device or pipe, not a source of frames. A source is {SOURCES}.")
     raise SourceError(f"{mask_address(name)}: no such folder or video. A source is {SOURCES}.{encoding_hint(name)}")

@@ -35,6 +35,28 @@ def test_an_older_file_is_replaced_under_its_readers(tmp_path: Path) -> None:
     assert path.read_bytes() == b"new"
 
 
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/null")
+    for name in ("pipe", "device"):
+        with pytest.raises(OSError, match="is a device or pipe, expected the name of a file"):
+            write_file(tmp_path / name, b"new")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        write_file(tmp_path, b"new")
+    with pytest.raises(FileNotFoundError) as missing:
+        write_file(tmp_path / "none" / "a", b"new")
+    assert missing.value.filename == str(tmp_path / "none" / "a")
+    assert _entries(tmp_path) == ["device", "pipe"]
+
+
+def test_the_standard_streams_are_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "replace", lambda *_: pytest.fail("it would be gone for all programs"))
+    monkeypatch.setattr("tempfile.mkstemp", lambda **_: pytest.fail("nothing is written there"))
+    for name in ("/dev/stdout", "/dev/null", "/dev/fd/1", "/dev/none"):
+        with pytest.raises(OSError, match="is a device or pipe"):
+            write_file(Path(name), b"new")
+
+
 def test_a_link_is_replaced_not_followed(tmp_path: Path) -> None:
     (tmp_path / "target").write_bytes(b"precious")
     (tmp_path / "link").symlink_to("target")

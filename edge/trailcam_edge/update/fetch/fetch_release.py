@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tuf.api.exceptions import DownloadError, RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.serialization import DeserializationError
 from tuf.ngclient import Updater as TufUpdater
 from tuf.ngclient import UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
@@ -41,6 +42,8 @@ from trailcam_edge.update.fetch.rollback_floor import (
     write_floor,
 )
 
+_ROOT_DAMAGED = "The root.json that this camera trusts cannot be used"
+_ROOT_AGAIN = "Copy the newest metadata/N.root.json of your release repository there again, over a trusted connection."
 _PARTS = "parts"  # of files that are not whole yet
 _KINDS: dict[str, type[Root | Timestamp | Snapshot | Targets]] = {
     "root": Root,
@@ -84,6 +87,7 @@ def fetch_release(
         OSError: the disk is full, read-only or failing.
     """
     opened, base = (fetcher, source) if fetcher is not None else open_source(source)
+    _check_root(root)
     resuming = ResumingFetcher(opened, folder / "downloads" / _PARTS)
     now = clock()
     floor = read_floor(folder)
@@ -121,6 +125,20 @@ def fetch_release(
             f"{mask_address(source)}: verification failed ({type(error).__name__}: {mask_text(str(error))}). Nothing "
             "was installed."
         ) from error
+
+
+def _check_root(content: bytes) -> None:
+    """Check that the provisioned root metadata can be read: the repository is not to blame if it cannot.
+
+    Raises:
+        UpdateError: it cannot.
+    """
+    try:
+        found = Metadata.from_bytes(content).signed
+    except DeserializationError as error:
+        raise UpdateError(f"{_ROOT_DAMAGED} (it holds no metadata). {_ROOT_AGAIN}") from error
+    if not isinstance(found, Root):
+        raise UpdateError(f"{_ROOT_DAMAGED} (it holds {found.type} metadata, expected root). {_ROOT_AGAIN}")
 
 
 def set_reference_time(client: TufUpdater, time: datetime) -> None:
