@@ -21,12 +21,13 @@ from trailcam_archive.batch.model_choice import model_facts
 from trailcam_archive.batch.output_guard import OutputGuard
 from trailcam_archive.batch.pool import Pool
 from trailcam_archive.batch.references import identity_of, is_address
+from trailcam_archive.batch.source_prefixes import source_prefixes
 from trailcam_archive.batch.tasks import ROWS_VERSION, AnalysisSettings, Task
 from trailcam_archive.rows.columns import UNCHANGED_TIMES, TimeRule
+from trailcam_archive.rows.distinct_name import distinct_name
 from trailcam_archive.rows.megadetector import read_detections
 from trailcam_archive.rows.output import OutputFacts, check_output, write_output
 from trailcam_archive.rows.record import failed, record_to_json
-from trailcam_archive.rows.source_prefixes import distinct_name, source_prefixes
 from trailcam_archive.rows.summary import Summary
 from trailcam_core.classifier import Classifier
 from trailcam_core.errors import SourceError

@@ -13,9 +13,9 @@ from typing import Any, BinaryIO
 
 from trailcam_archive.media_files import media_kind
 from trailcam_archive.rows.columns import FileRecord, ModelFacts
+from trailcam_archive.rows.distinct_name import NO_PREFIXES, distinct_name
 from trailcam_archive.rows.json_stream import JsonStreamError, read_members
 from trailcam_archive.rows.record import NOTHING, UNKNOWN, Answer, Detection
-from trailcam_archive.rows.source_prefixes import NO_PREFIXES, distinct_name
 from trailcam_core.errors import DataError
 from trailcam_core.files.names import printable
 from trailcam_core.images.boxes import fraction_box

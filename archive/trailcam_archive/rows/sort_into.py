@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from trailcam_archive.rows.columns import FileRecord, ModelFacts
-from trailcam_archive.rows.source_prefixes import NO_PREFIXES, distinct_name
+from trailcam_archive.rows.distinct_name import NO_PREFIXES, distinct_name
 from trailcam_core.errors import DataError
 from trailcam_core.files.atomic import STAGING_PREFIX, make_folder
 from trailcam_core.files.names import folder_name, printable

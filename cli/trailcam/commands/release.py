@@ -174,7 +174,10 @@ def _passphrase(key: str, file: Path | None, twice: bool) -> str:
     if file is not None:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise DeployError(f"{file}: other users can read it. Run: chmod 600 {file}")
-        return file.read_text(encoding="utf-8-sig").rstrip("\n")
+        try:
+            return file.read_text(encoding="utf-8-sig").rstrip("\n")
+        except UnicodeDecodeError as error:
+            raise DeployError(f"{file}: is no text in UTF-8, expected a passphrase in its first line.") from error
     if not sys.stdin.isatty():
         raise DeployError(
             f"the passphrase of {key} is asked for at a terminal, and there is none. Write it to a file of mode "

@@ -1,6 +1,7 @@
 """Label lists: the ordered names of a model's classes."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from trailcam_core.errors import BundleError
@@ -10,6 +11,16 @@ MAX_LABEL_CHARACTERS = 200
 _MAX_FILE_BYTES = 16_000_000
 _JOINER = re.compile(r"(?<=[^\x00-\x7f])[\u200c\u200d](?=[^\x00-\x7f\u200c\u200d])")
 _NUMBERED = re.compile(r"([0-9]{1,6})(?:\s*[:,]\s*|\s+)(\S.*)")
+
+
+def case_twins(labels: Iterable[str]) -> tuple[str, str] | None:
+    """Return the first two labels that differ in upper and lower case only, None if there are none."""
+    spellings: dict[str, str] = {}
+    for label in labels:
+        other = spellings.setdefault(label.casefold(), label)
+        if other != label:
+            return other, label
+    return None
 
 
 def check_labels(labels: tuple[str, ...], source: str) -> None:

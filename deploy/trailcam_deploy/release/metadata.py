@@ -127,9 +127,10 @@ class SignedMetadata:
         Raises:
             DeployError: there is none.
         """
-        versions = [int(path.name.split(".")[0]) for path in (self.folder / "metadata").glob("*.root.json")]
+        names = [path.name.split(".")[0] for path in (self.folder / "metadata").glob("*.root.json")]
+        versions = [int(name) for name in names if name.isdecimal()]  # a copy of a file has another name
         if not versions:
-            raise DeployError(f'{self.folder}: is no release repository. Make one with "trailcam release init".')
+            raise self._no_repository()
         return self._read(f"{max(versions)}.root.json")
 
     def timestamp(self) -> Timestamp:
@@ -166,13 +167,19 @@ class SignedMetadata:
         return {metadata.type: metadata.expires for metadata in signed}
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, make: bool = False) -> Iterator[None]:
         """Lock the repository against a second operator.
 
+        Args:
+            make: make the folder if it does not exist; otherwise nothing is left in a folder that is no repository.
+
         Raises:
-            DeployError: another process holds the lock.
+            DeployError: another process holds the lock, or there is no such folder.
         """
-        make_folder(self.folder)
+        if make:
+            make_folder(self.folder)
+        elif not self.folder.is_dir():
+            raise self._no_repository()
         descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -181,6 +188,9 @@ class SignedMetadata:
             raise DeployError(f"{self.folder}: another release is running. Wait for its end.") from error
         finally:
             os.close(descriptor)
+
+    def _no_repository(self) -> DeployError:
+        return DeployError(f'{self.folder}: is no release repository. Make one with "trailcam release init".')
 
     def _root_signer(self, root: Root, passphrase: str) -> CryptoSigner:
         """Return the key that root names; after an interrupted exchange it is the next one."""

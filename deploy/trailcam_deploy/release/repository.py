@@ -78,7 +78,7 @@ class ReleaseRepository:
         Raises:
             DeployError: the folder is one already, or the passphrase is too short.
         """
-        with self._locked():
+        with self._metadata.locked(make=True):
             self._metadata.init(passphrase)
 
     def plan(self, bundle: Bundle, channel: str) -> ReleasePlan:

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trailcam_archive.batch.source_prefixes import source_prefixes
 from trailcam_archive.rows.columns import FileRecord, ModelFacts
 from trailcam_archive.rows.megadetector import read_detections, write_megadetector
 from trailcam_archive.rows.record import Answer, ClipFacts, Detection, PictureRecord, failed
-from trailcam_archive.rows.source_prefixes import source_prefixes
 from trailcam_core.errors import DataError
 
 MODEL = ModelFacts("animals 1.0.0", "max_logit", 1.65)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from trailcam_archive.batch.source_prefixes import source_prefixes
 from trailcam_archive.rows.columns import FileRecord, ModelFacts
 from trailcam_archive.rows.record import Answer, PictureRecord, failed
 from trailcam_archive.rows.sort_into import SortMode, check_sort_folder, sort_into
-from trailcam_archive.rows.source_prefixes import source_prefixes
 from trailcam_core.errors import DataError
 
 MODEL = ModelFacts("animals 1.0.0", "max_logit", 1.65)

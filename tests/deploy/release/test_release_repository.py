@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from trailcam.main import main
 from trailcam_core.bundle.folder import Bundle, open_bundle
 from trailcam_core.errors import DeployError, UpdateError
 from trailcam_deploy.release.drift_verdict import Approval, approve
@@ -220,3 +221,21 @@ def test_a_new_camera_is_provisioned_with_the_newest_root(fleet: Any, camera: An
     camera.root = fleet.repository.root_bytes()
     assert b'"version":2' in camera.root
     assert camera.fetch()[0].version == "1.0.0"
+
+
+def test_nothing_is_left_in_a_folder_that_is_no_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in (["widen", "fox", "50"], ["stop", "fox"], ["expire", "fox", "1.0.0"], ["renew"]):
+        assert main(["release", *words]) == 1
+        assert "is no release repository" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_passphrase_file_that_is_no_text_is_one_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pass").write_bytes(b"\xff\xfe\0")
+    (tmp_path / "pass").chmod(0o600)
+    folders = ["--repository", str(tmp_path / "r"), "--keys", str(tmp_path / "k")]
+    assert main(["release", "init", *folders, "--passphrase-file", str(tmp_path / "pass")]) == 1
+    assert "no text in UTF-8" in capsys.readouterr().err

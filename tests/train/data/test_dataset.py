@@ -169,3 +169,22 @@ def test_a_name_that_is_not_utf8_is_listed_not_fatal(tmp_path: Path) -> None:
     (found,) = scan_dataset(tmp_path).unreadable
     assert "not valid UTF-8" in found.reason
     found.file.encode("utf-8")
+
+
+def test_labels_that_differ_in_case_only_are_refused_unless_they_are_mapped_to_one(tmp_path: Path) -> None:
+    for folder in ("Fox", "fox", "hare"):
+        for number in range(3):
+            _picture(tmp_path / folder / f"{number}.png")
+    with pytest.raises(DataError, match="Fox and fox differ in upper and lower case only"):
+        scan_dataset(tmp_path)
+    assert scan_dataset(tmp_path, {"Fox": "fox", "fox": "fox", "hare": "hare"}).labels == ("fox", "hare")
+
+
+@pytest.mark.parametrize("folder", ["x\ny", "caf\udce9"])
+def test_a_folder_whose_name_is_no_label_is_named(folder: str, tmp_path: Path) -> None:
+    for name in (folder, "hare"):
+        (tmp_path / name).mkdir()
+        _picture(tmp_path / "0.png").rename(tmp_path / name / "0.png")
+    with pytest.raises(DataError, match="its label is ") as caught:
+        scan_dataset(tmp_path)
+    assert str(caught.value).isprintable()

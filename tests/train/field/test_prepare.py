@@ -9,7 +9,7 @@ import pytest
 from trailcam_core.datasets.run_directory import SPLITS, read_split
 from trailcam_core.errors import DataError
 from trailcam_core.field.cutouts import cut_out
-from trailcam_train.field.prepare import Division, make_crop, prepare_field_data
+from trailcam_train.field.prepare import Division, Source, _Writer, make_crop, prepare_field_data
 from trailcam_train.field.settings import FieldSettings
 
 _SETTINGS = FieldSettings(crops=2, empty_crops=1)
@@ -113,3 +113,9 @@ def test_a_crop_is_square_and_holds_the_animal() -> None:
 def test_settings_out_of_range_are_refused(changes: dict[str, float | str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FieldSettings(**changes)  # type: ignore[arg-type]
+
+
+def test_a_run_may_lie_in_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    writer = _Writer(tmp_path / "caf\udce9")
+    writer.save(Source(tmp_path / "a.jpg", "fox", "train", "a"), 0, np.zeros((40, 40, 3), np.uint8), "scene")
+    assert (writer.root / "fox/crops/a-0.jpg").read_bytes().startswith(b"\xff\xd8")

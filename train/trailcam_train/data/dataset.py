@@ -16,9 +16,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from trailcam_core.bundle.labels import check_labels
+from trailcam_core.bundle.labels import MAX_LABEL_CHARACTERS, case_twins, check_labels
 from trailcam_core.datasets.class_folders import ClassFolders, describe_left_out, is_image, scan_class_folders
 from trailcam_core.errors import BundleError, DataError, SourceError
+from trailcam_core.files.names import printable
 from trailcam_core.images.alignment import THUMBNAIL, THUMBNAIL_PX, make_thumbnail
 from trailcam_core.images.decode import decode_image
 from trailcam_core.images.header import read_image_header
@@ -119,6 +120,30 @@ def scan_dataset(
     return dataset
 
 
+def _check_names(root: Path, labels: Mapping[str, str]) -> None:
+    """Refuse a label that a bundle cannot hold, and two that differ in upper and lower case only.
+
+    Args:
+        root: of the class folders.
+        labels: by folder.
+    """
+    for folder, label in labels.items():
+        try:
+            check_labels((label,), "")
+        except BundleError as error:
+            raise DataError(
+                f"{root / printable(folder)}: its label is {printable(label)[:60]!r}, expected a printable name of 1 "
+                f"to {MAX_LABEL_CHARACTERS} characters. Rename the folder or give a label map."
+            ) from error
+    check_labels(tuple(labels.values()), str(root))  # their number
+    twins = case_twins(labels.values())
+    if twins is not None:
+        raise DataError(
+            f"{root}: the labels {' and '.join(twins)} differ in upper and lower case only, which makes two classes of "
+            "one animal. Put their pictures into one folder, or give a label map."
+        )
+
+
 def survey_dataset(
     root: Path,
     label_map: Mapping[str, str] | None = None,
@@ -136,10 +161,7 @@ def survey_dataset(
     for name in folders:
         if name not in labels:
             raise DataError(f"{root / name}: the label map does not name this folder; it names {sorted(labels)}.")
-    try:
-        check_labels(tuple(labels[name] for name in folders), str(root))
-    except BundleError as error:
-        raise DataError(f"{error} Rename the folder or give a label map.") from error
+    _check_names(root, {name: labels[name] for name in folders})
     files = [(name, path) for name in folders for path in scanned.folders[name]]
     odd = [*scanned.loose, *(path for _, path in files if not is_image(path))]
     jobs = [_Job(path, path.relative_to(root).as_posix(), labels[name]) for name, path in files if is_image(path)]

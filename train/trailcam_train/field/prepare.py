@@ -91,8 +91,10 @@ class _Writer:
         target.parent.mkdir(parents=True, exist_ok=True)
         side = min(_SAVED_PX, image.shape[0])
         small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-        if not cv2.imwrite(str(target), small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]):
-            raise DataError(f"{target}: cannot be written. Check that the disk has room.")
+        encoded, content = cv2.imencode(".jpg", small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+        if not encoded:
+            raise DataError(f"{target}: cannot be written as JPEG.")
+        target.write_bytes(content.tobytes())  # cv2.imwrite ends the process at a path that is not UTF-8
         self._remember(place, source, scene)
 
     def _remember(self, place: str, source: Source, group: str) -> None:

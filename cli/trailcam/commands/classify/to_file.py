@@ -17,10 +17,10 @@ from trailcam_archive.batch.job import Job, Report, run_job
 from trailcam_archive.batch.journal import Journal
 from trailcam_archive.batch.model_choice import ModelChoice, model_facts
 from trailcam_archive.batch.pool import Pool, WorkerPool
+from trailcam_archive.batch.source_prefixes import source_prefixes
 from trailcam_archive.batch.tasks import AnalysisSettings
 from trailcam_archive.rows.columns import TimeRule
 from trailcam_archive.rows.sort_into import check_sort_folder, sort_into
-from trailcam_archive.rows.source_prefixes import source_prefixes
 from trailcam_archive.times.clock import read_shift, read_zone
 from trailcam_core.classifier import Classifier
 from trailcam_core.files.names import counted, printable

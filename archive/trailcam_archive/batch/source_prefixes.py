@@ -10,8 +10,6 @@ from itertools import takewhile
 
 from trailcam_archive.batch.references import is_address, is_web_address, shown
 
-NO_PREFIXES: Mapping[str, str] = {}
-
 
 def source_folder(source: str) -> str:
     """Return the folder of a source as rows name it: itself, that of a file, or an address without its secrets."""
@@ -26,12 +24,6 @@ def source_prefixes(sources: Iterable[str]) -> Mapping[str, str]:
     levels = zip(*parts.values(), strict=False)
     shared = len(list(takewhile(lambda names: len(set(names)) == 1, levels)))
     return {folder: "/".join(names[shared:]) for folder, names in parts.items()}
-
-
-def distinct_name(prefixes: Mapping[str, str], folder: str, relative: str) -> str:
-    """Return the name of a file that no other file of the job has."""
-    prefix = prefixes.get(folder, "")
-    return f"{prefix}/{relative}" if prefix else relative
 
 
 def _parts(source: str) -> list[str]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from trailcam_archive.rows.source_prefixes import distinct_name, source_folder, source_prefixes
+from trailcam_archive.batch.source_prefixes import source_folder, source_prefixes
+from trailcam_archive.rows.distinct_name import distinct_name
 
 
 @pytest.mark.parametrize(
