@@ -67,7 +67,7 @@ def staged_file(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
         raise IsADirectoryError(errno.EISDIR, "a folder, expected the name of a file", str(path))
     if (path.exists() and not path.is_file()) or path.absolute().parent in _DEVICES:
         raise OSError(errno.EINVAL, "a device or pipe, expected the name of a file", str(path))
-    with _named(path):
+    with _named(path.parent):
         descriptor, name = tempfile.mkstemp(prefix=STAGING_PREFIX, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -39,7 +39,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "device").symlink_to("/dev/null")
     for name in ("pipe", "device"):
-        with pytest.raises(OSError, match="is a device or pipe, expected the name of a file"):
+        with pytest.raises(OSError, match="a device or pipe, expected the name of a file"):
             write_file(tmp_path / name, b"new")
     with pytest.raises(IsADirectoryError, match="is a folder"):
         write_file(tmp_path, b"new")
@@ -53,7 +53,7 @@ def test_the_standard_streams_are_not_replaced(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Path, "replace", lambda *_: pytest.fail("it would be gone for all programs"))
     monkeypatch.setattr("tempfile.mkstemp", lambda **_: pytest.fail("nothing is written there"))
     for name in ("/dev/stdout", "/dev/null", "/dev/fd/1", "/dev/none"):
-        with pytest.raises(OSError, match="is a device or pipe"):
+        with pytest.raises(OSError, match="a device or pipe"):
             write_file(Path(name), b"new")
 
 
