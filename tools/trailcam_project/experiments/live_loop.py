@@ -7,8 +7,7 @@
 ``overhead`` watches 640x480 frames of one animal that wait in memory, so the loop does all that it does in the field:
 conversion to RGB, crop and resize, softmax, votes, sharpness, an open visit. Invoke is timed inside, so both figures
 are of the same frame, in processor time of one thread. ``age`` reads the time that the camera stamped into the picture;
-a naive ``VideoCapture`` loop with the same model runs after it. ``memory`` uses
-a model that returns fixed labels at once; the loop around it is the real one.
+a naive ``VideoCapture`` loop with the same model runs after it. ``memory`` runs the real loop with fixed labels.
 """
 
 import argparse
@@ -273,8 +272,7 @@ def _resident_mb() -> float:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; 1 where the bundle cannot be used."""
     parser = argparse.ArgumentParser(
-        prog="python -m trailcam_project.experiments.live_loop",
-        description="The live loop: overhead, age of answers, memory.",
+        prog="python -m trailcam_project.experiments.live_loop", description="Live loop: overhead, age and memory."
     )
     parser.add_argument("what", choices=["overhead", "age", "memory"], help="what to measure")
     parser.add_argument("--bundle", type=Path, default=BUILTIN_BUNDLE, metavar="DIR", help="default: the built-in one")

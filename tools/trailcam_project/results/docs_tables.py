@@ -270,31 +270,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m trailcam_project.results.docs_tables",
         description="The tables of docs/benchmarks.md from the result files.",
     )
-    parser.add_argument(
-        "--page",
-        type=Path,
-        default=Path("docs/benchmarks.md"),
-        metavar="FILE",
-        help="page to change (docs/benchmarks.md)",
-    )
-    parser.add_argument(
-        "--results",
-        type=Path,
-        default=Path("benchmarks/results"),
-        metavar="DIR",
-        help="result files (benchmarks/results)",
-    )
+    page, results = Path("docs/benchmarks.md"), Path("benchmarks/results")
+    parser.add_argument("--page", type=Path, default=page, metavar="FILE", help="page to change (%(default)s)")
+    parser.add_argument("--results", type=Path, default=results, metavar="DIR", help="result files (%(default)s)")
     parser.add_argument("--check", action="store_true", help="change nothing; fail if the page is not up to date")
     given = parser.parse_args(argv)
     try:
-        page = given.page.read_text(encoding="utf-8")
-        filled = fill_page(page, given.results)
+        text = given.page.read_text(encoding="utf-8")
+        filled = fill_page(text, given.results)
     except (TrailcamError, OSError) as error:
-        print(f"figures: {error}", file=sys.stderr)
+        print(f"docs_tables: {error}", file=sys.stderr)
         return 1
     if given.check:
-        print("the tables are those of the result files" if filled == page else "the tables are not those of the files")
-        return 0 if filled == page else 3
+        print("the tables are those of the result files" if filled == text else "the tables are not those of the files")
+        return 0 if filled == text else 3
     write_file(given.page, filled.encode())
     return 0
 
