@@ -41,11 +41,11 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     for name in ("pipe", "device"):
         with pytest.raises(OSError, match="a device or pipe, expected the name of a file"):
             write_file(tmp_path / name, b"new")
-    with pytest.raises(IsADirectoryError, match="is a folder"):
+    with pytest.raises(IsADirectoryError, match="a folder, expected"):
         write_file(tmp_path, b"new")
     with pytest.raises(FileNotFoundError) as missing:
         write_file(tmp_path / "none" / "a", b"new")
-    assert missing.value.filename == str(tmp_path / "none" / "a")
+    assert missing.value.filename == str(tmp_path / "none")
     assert _entries(tmp_path) == ["device", "pipe"]
 
 
