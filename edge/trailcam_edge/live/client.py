@@ -23,7 +23,7 @@ def fetch_status(address: Address, token: str | None = None) -> dict[str, Any] |
         connection.request("GET", "/status.json", headers={} if token is None else {"Authorization": f"Bearer {token}"})
         response = connection.getresponse()
         status = json.loads(response.read(_MAX_BYTES)) if response.status == http.client.OK else None
-    except (OSError, http.client.HTTPException, ValueError):
+    except (OSError, http.client.HTTPException, ValueError, RecursionError):
         return None
     finally:
         connection.close()
