@@ -181,7 +181,7 @@ def test_what_others_left_at_the_broker_does_not_end_the_deliveries(
     wait_until(lambda: len(listener.on(topics[0])) >= 2 and sink._connected.is_set())  # it has its former message
     for number in (1, 2):
         sink.deliver(event(number))
-    assert _visits(listener.on(f"trailcam/{camera_id}/visit")) == ["visit-1", "visit-2"]
+    wait_until(lambda: _visits(listener.on(f"trailcam/{camera_id}/visit")) == ["visit-1", "visit-2"])
     listener.close()
 
 
