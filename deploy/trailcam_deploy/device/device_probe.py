@@ -71,7 +71,7 @@ def _get(base: str, path: str, token: str | None) -> HTTPResponse:
 
 
 def _output_of(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL)
     return done.stdout.strip()
 
 
