@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from trailcam import main as front_door
-from trailcam.commands.doctor import machine_checks
+from trailcam.commands.doctor import camera_checks, machine_checks, package_checks
 from trailcam.commands.doctor.camera_checks import check_host
 from trailcam.commands.doctor.machine_checks import check_clock, check_memory, check_processor
 from trailcam.commands.doctor.package_checks import check_opencv
+from trailcam_edge.telemetry.health import ask_firmware
 
 PI_5 = "processor\t: 0\nFeatures\t: fp asimd asimddp\n\nModel\t\t: Raspberry Pi 5 Model B Rev 1.0\n"
 
@@ -97,3 +98,50 @@ def test_a_hot_and_throttled_board_is_warned_of(tmp_path: Path) -> None:
     found = {check.name: check for check in machine_checks.check_machine(tmp_path)}
     assert found["board"].state == found["temperature"].state == "warning"
     assert "under-voltage" in found["board"].text
+
+
+ODD_TEXTS = {
+    "bytes": bytes(range(256)) * 40,
+    "no numbers": b"MemTotal: lots kB\nMemAvailable: kB\n kB\n: kB\n",
+    "a huge number": b"9" * 400,
+    "a number that Python refuses": b"9" * 5000,
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("content", ODD_TEXTS.values(), ids=ODD_TEXTS)
+def test_a_machine_that_tells_nonsense_is_checked_all_the_same(tmp_path: Path, content: bytes) -> None:
+    for name in (
+        *("proc/cpuinfo", "proc/meminfo", "proc/self/statm", "sys/class/thermal/thermal_zone0/temp"),
+        *(
+            "sys/devices/platform/soc/soc:firmware/get_throttled",
+            "sys/devices/system/cpu/cpufreq/policy0/scaling_cur_freq",
+        ),
+        "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    found = {check.name: check for check in machine_checks.check_machine(tmp_path)}
+    assert found["memory"].text == "unknown"
+    assert "temperature" not in found
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("head -c 100000 /dev/urandom; exit 3", "unknown"),
+        ("exec sleep 60", "unknown: systemctl gave no answer"),
+        ("echo active", "active"),
+    ],
+)
+def test_programs_that_tell_nonsense_or_hang_end_no_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+) -> None:
+    for name in ("systemctl", "vcgencmd", "nvidia-smi"):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(camera_checks, "_CONNECT_S", 0.3)
+    assert camera_checks._check_service().text == said
+    assert isinstance(ask_firmware(), str | None)
+    assert package_checks._check_gpu().name == "gpu"

@@ -1,6 +1,8 @@
 """``trailcam status``: from the live page of a running camera, and from its files otherwise."""
 
+import contextlib
 import json
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -145,12 +147,23 @@ def test_without_a_configuration_the_default_live_page_is_asked(
     assert asked == [Address("127.0.0.1", 8080)] * 2
 
 
-def test_another_program_on_the_port_is_no_camera() -> None:
+ANSWERS_OF_OTHERS = [
+    b'{"status": "fine"}',
+    b'{"alive": "yes"}',
+    b'{"alive": true, "frame": {"rate_hz": 5}, "bundle": 7}',
+    b'{"alive": true, "frame": {"outcome": null, "rate_hz": "x"}}',
+    b'{"alive": null, "frame": []}',
+    b"[" * 50_000,
+]
+
+
+@pytest.mark.parametrize("answer", ANSWERS_OF_OTHERS, ids=range(len(ANSWERS_OF_OTHERS)))
+def test_another_program_on_the_port_is_no_camera(answer: bytes) -> None:
     class Stranger(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(b'{"status": "fine"}')
+            self.wfile.write(answer)
 
         def log_request(self, code: int | str = 0, size: int | str = 0) -> None:
             pass
@@ -159,4 +172,24 @@ def test_another_program_on_the_port_is_no_camera() -> None:
         thread = threading.Thread(target=server.handle_request)
         thread.start()
         assert fetch_status(Address("127.0.0.1", server.server_port)) is None
+        thread.join()
+
+
+def test_a_program_that_answers_without_an_end_is_waited_for_no_longer_than_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            for _ in range(400):
+                connection.sendall(b"H")
+                time.sleep(0.05)
+
+    monkeypatch.setattr("trailcam_edge.live.client._TIMEOUT_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        started_s = time.monotonic()
+        assert fetch_status(Address("127.0.0.1", server.getsockname()[1])) is None
+        assert time.monotonic() - started_s < 10
         thread.join()

@@ -74,7 +74,7 @@ class Journal:
                     str(record["key"]),
                     ClipResult(**result | {name: tuple(result[name]) for name in ("labels", "visits")}),
                 )
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue  # cut off, or of an earlier Trailcam with other fields: that clip is measured again
         if text and not text.endswith("\n"):
             with self._path.open("a", encoding="utf-8") as lines:

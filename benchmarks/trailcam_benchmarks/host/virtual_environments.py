@@ -61,7 +61,7 @@ def python_of(environment: Environment, cache: Path) -> Path:
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *environment.requirements]
     try:
         for command in ([sys.executable, "-m", "venv", str(folder)], pip):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S)
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_LIMIT_S)
             if done.returncode:
                 last = [
                     line for line in done.stderr.splitlines() if line.startswith("ERROR")

@@ -226,7 +226,7 @@ def read_record(path: Path) -> dict[str, Any]:
     """
     try:
         found = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error}). Measure it again.") from error
     if not isinstance(found, dict):
         raise DataError(f"{path}: a {type(found).__name__}, expected the record of a measurement. Measure it again.")

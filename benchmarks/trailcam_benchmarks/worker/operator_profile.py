@@ -81,7 +81,9 @@ def profile_bundle(bundle: Bundle, frames: int) -> Profile:
         raise DeviceError(f'{title}: a profile is what LiteRT gives of a TFLite file: "pip install ai-edge-litert".')
     command = [sys.executable, "-m", "trailcam_benchmarks.worker.operator_profile", str(bundle.model_path), str(frames)]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_LIMIT_S)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_LIMIT_S
+        )
     except subprocess.TimeoutExpired as error:
         raise DeviceError(f"{title}: no profile after {_LIMIT_S:.0f} s. Ask for fewer --frames.") from error
     operators = parse_summary(done.stdout)

@@ -201,7 +201,7 @@ def _system(*command: str) -> None:
         raise DeviceError(
             f'This machine has no {command[0]}: Trailcam\'s service needs systemd. For an image: "--root".'
         )
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
         raise DeviceError(f'"{" ".join(command)}" failed: {done.stderr.strip() or done.returncode}.')
 

@@ -51,7 +51,7 @@ def _rows(status: dict[str, Any], live: LiveSettings | None) -> dict[str, str]:
             camera += ", outside the hours of [schedule]"
     rows = {"Camera": camera, "Bundle": status["bundle"] or "unknown", "Version": status["version"]}
     if frame is not None:
-        rows["Last frame"] = f"{frame['outcome'] or 'not classified'}, {frame['rate_hz']:.1f} frames/s"
+        rows["Last frame"] = f"{frame.get('outcome') or 'not classified'}, {frame['rate_hz']:.1f} frames/s"
     if update is not None:
         trial = f", {update['candidate']} is being tried" if update["candidate"] else ""
         rows["Update"] = f"{update['running']} runs{trial}"

@@ -1,9 +1,10 @@
 """Decoding of tables into dataclasses."""
 
+import difflib
 import re
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, get_args, get_origin
@@ -12,6 +13,7 @@ from trailcam_core.errors import TrailcamError
 from trailcam_core.records.rules import SHOWN_CHARACTERS, FieldError, Rule, accepts_none, keys_of, shown, without_none
 
 _T = TypeVar("_T")
+_LIKE = 0.75  # of difflib: as subcommands of the command line
 _MAX_FLOAT = int(sys.float_info.max)
 _MEANINGS = {
     str: "text in quotes",
@@ -57,8 +59,7 @@ class Document:
         for key in table:
             if key not in keys:
                 known = ", ".join(keys)
-                newer = "" if self._lines else ". It may come from a newer Trailcam: update this one"
-                message = f"unknown key {_dotted((*path, key))!r}, expected one of {known}{newer}"
+                message = f"unknown key {_dotted((*path, key))!r}, expected one of {known}{self._hint(key, keys)}"
                 raise self.refuse((*path, key), message)
         required = {entry.name for entry in fields(kind) if _is_required(entry)}  # type: ignore[arg-type]
         for key, (name, hint) in keys.items():
@@ -77,11 +78,18 @@ class Document:
     def refuse(self, path: tuple[str, ...], message: str) -> TrailcamError:
         """Return the error for a key, to be raised: file, line and message."""
         line = f", line {self._line_of(path)}" if self._lines else ""
-        return self._error(f"{self._source}{line}: {message}.")
+        return self._error(f"{self._source}{line}: {message}{'' if message.endswith('?') else '.'}")
 
     def refuse_value(self, path: tuple[str, ...], value: Any, expected: object) -> NoReturn:
         """Raise the error for a key whose value breaks a rule beyond its hint."""
         raise self.refuse(path, f"{_dotted(path)} is {shown(value)}, expected {expected}")
+
+    def _hint(self, key: str, known: Iterable[str]) -> str:
+        """Return what follows the valid keys: the one that an unknown key of TOML resembles; JSON is not typed."""
+        if not self._lines:
+            return ". It may come from a newer Trailcam: update this one"
+        close = difflib.get_close_matches(key, known, n=1, cutoff=_LIKE)
+        return f'. Did you mean "{close[0]}"?' if close else ""
 
     def _value(self, hint: Any, value: Any, path: tuple[str, ...]) -> Any:
         kind, rules = without_none(hint)

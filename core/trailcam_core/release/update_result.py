@@ -39,7 +39,10 @@ def parse_update_result(text: str) -> UpdateResult:
     Raises:
         ValueError: it is none, or of another schema.
     """
-    found: Any = json.loads(text)
+    try:
+        found: Any = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply to be read") from error
     if not isinstance(found, dict) or found.get("schema") != SCHEMA or found.get("code") not in get_args(UpdateCode):
         raise ValueError(f"{text[:100]!r} is no result of an update, schema {SCHEMA}")
     slots = [None if found.get(name) is None else str(found[name]) for name in ("running", "candidate")]

@@ -149,7 +149,7 @@ def probe_device(connection: Connection, seconds: float) -> DeviceStatus:
     text = connection.run(script, f"{seconds:.0f}", timeout_s=seconds + 90)
     try:
         return parse_status(json.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise HostError(f"its status cannot be read ({error!r}): {text[:100]!r}.") from error
 
 

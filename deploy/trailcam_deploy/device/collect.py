@@ -121,7 +121,7 @@ def _header(line: bytes) -> dict[str, Any]:
         header = json.loads(line)
         if isinstance(header, dict) and ("left" in header or {"name", "size"} <= header.keys()):
             return header
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     raise HostError(f"it sent {line[:60]!r}, expected the store of a camera. Is the same Trailcam installed there?")
 

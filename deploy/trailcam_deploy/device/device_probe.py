@@ -27,7 +27,7 @@ def main() -> None:
     report: dict[str, Any] = {"active": _output_of("systemctl", "is-active", "trailcam"), "live": None, "update": None}
     try:
         report["update"] = json.loads(_output_of(*_AS_SERVICE, "/opt/trailcam/bin/trailcam", "update", "--status"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         report["problem"] = f"trailcam update --status: {error}"
     try:
         report["live"] = _read_live_page(float(sys.argv[1]))
@@ -57,7 +57,7 @@ def _read_live_page(seconds: float) -> dict[str, Any] | None:
             after = record.get("sequence", after)
             if (outcome := record.get("outcome")) is not None:
                 seen[outcome] = max(seen.get(outcome, 0.0), record.get("confidence", 0.0))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         found["problem"] = str(error)
     return found
 
@@ -71,7 +71,7 @@ def _get(base: str, path: str, token: str | None) -> HTTPResponse:
 
 
 def _output_of(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL)
     return done.stdout.strip()
 
 

@@ -48,7 +48,9 @@ def this_software(version: str, cache: Path) -> Software:
         make_folder(folder)
         isolation = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
         pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *isolation, "--wheel-dir", str(folder)]
-        done = subprocess.run([*pip, str(checkout)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            [*pip, str(checkout)], capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL
+        )
         built = sorted(folder.glob("trailcam-*.whl"))
         if done.returncode != 0 or not built:
             raise DeployError(f"{checkout}: cannot be built into a wheel ({done.stderr.strip()[-300:]}).")

@@ -50,7 +50,7 @@ class FleetState:
             return {str(name): LastOutcome(**row) for name, row in json.loads(content).items()}
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise DeployError(
                 f"{self._path}: cannot be read ({reason_of(error)}). Delete it: only the last outcomes are lost."
             ) from error

@@ -21,7 +21,12 @@ def any_reachable(destinations: Iterable[str], settings: SshSettings) -> bool:
 def _listens(destination: str, settings: SshSettings) -> bool:
     try:
         asked = subprocess.run(
-            [*settings.command(), "-G", destination], capture_output=True, text=True, timeout=_RESOLVE_S, check=True
+            [*settings.command(), "-G", destination],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_RESOLVE_S,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return True  # the login names the fault of the configuration

@@ -5,6 +5,7 @@ clock and an identifier of this boot; the date is added where it can be trusted.
 """
 
 import ctypes
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from trailcam_edge.events import DATED_BOOT, RECORDING_BOOT, Moment
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOARD = Path("/proc/device-tree/model")  # small boards have it, PCs and virtual machines do not
 _HARDWARE_CLOCK = Path("/sys/class/rtc/rtc0")
+_IDENTIFIER = re.compile(r"[\w-]{1,64}", re.ASCII)
 _TIMEX_BYTES = 512  # struct timex has 208 on 64-bit Linux
 _TIME_ERROR = 5  # clock not synchronised, adjtimex(2)
 
@@ -77,9 +79,10 @@ class RecordingClock:
 def read_boot_id(path: Path = _BOOT_ID) -> str:
     """Return the kernel's identifier of this boot, or one made of its time if the kernel has none."""
     try:
-        return path.read_text(encoding="ascii").strip()
-    except OSError:
-        return f"started-{round(time.time() - time.monotonic())}"
+        found = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        found = ""
+    return found if _IDENTIFIER.fullmatch(found) else f"started-{round(time.time() - time.monotonic())}"
 
 
 def date_is_known(board: Path = _BOARD, hardware_clock: Path = _HARDWARE_CLOCK) -> bool:

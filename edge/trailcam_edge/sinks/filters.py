@@ -66,7 +66,7 @@ def read_memory(text: str) -> Memory:
     """Return a memory from its JSON; an empty one if the text is none."""
     try:
         return Memory({str(label): _read_sent(*values) for label, values in json.loads(text or "{}").items()})
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, RecursionError):
         return Memory()
 
 

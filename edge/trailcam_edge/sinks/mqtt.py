@@ -4,6 +4,7 @@ Needs paho-mqtt, the extra ``mqtt``. Its network code runs in a separate thread 
 """
 
 import json
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from trailcam_edge.store.records import EventRecord, sink_json
 if TYPE_CHECKING:
     from paho.mqtt.client import MQTTMessageInfo
 
+_log = logging.getLogger(__name__)
 _QOS = 1  # at least once: the broker confirms each message
 _QUEUED = 20  # messages that paho may queue; the store has the rest
 _CONNECT_DELAY_S = (1, 120)
@@ -71,10 +73,10 @@ class MqttSink:
         self._device = device_id(settings.camera_id, settings.base_topic)
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=self._device)
         self._retained = RetainedState(settings, self._topics, facts or NoFacts(), store_folder, self._publish_retained)
-        self._client.on_connect = self._on_connect
+        self._client.on_connect = self._surviving(self._on_connect)
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
-        self._client.on_message = self._on_message
+        self._client.on_message = self._surviving(self._on_message)
         self._client.will_set(self._topics.availability, OFFLINE, _QOS, retain=True)
         self._client.max_queued_messages_set(_QUEUED)
         self._client.reconnect_delay_set(*_CONNECT_DELAY_S)
@@ -168,6 +170,17 @@ class MqttSink:
         settings = self._settings
         return discovery_topic(settings.discovery_prefix, settings.camera_id, settings.base_topic)
 
+    def _surviving(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """Return a callback that raises nothing: an exception ends the thread of paho, and with it all deliveries."""
+
+        def call(*arguments: Any) -> None:
+            try:
+                callback(*arguments)
+            except Exception as error:  # the supervisor: what other programs leave at a broker can be anything
+                _log.warning("%s: a message is passed over (%s: %s).", self._broker(), type(error).__name__, error)
+
+        return call
+
     def _on_connect(self, client: Any, _userdata: Any, _flags: Any, reason_code: Any, _properties: Any) -> None:
         if reason_code.is_failure:
             self._problem = f"the broker refuses the camera ({reason_code})"
@@ -195,7 +208,7 @@ class MqttSink:
             return
         try:
             found = json.loads(message.payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if isinstance(found, dict) and found.get("state_topic") == self._topics.state:
             client.publish(message.topic, b"", _QOS, retain=True)

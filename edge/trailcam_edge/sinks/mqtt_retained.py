@@ -134,6 +134,6 @@ def removal(message: bytes, payload: dict[str, Any], keeps: Callable[[str], bool
     """
     try:
         former = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return without_former(payload, former, keeps) if isinstance(former, dict) else None

@@ -56,6 +56,7 @@ def health_json(health: HealthSnapshot) -> dict[str, Any]:
     }
 
 
+_KERNEL_LIMIT = 2**63
 _BITS = {0: "under-voltage", 1: "clock rate capped", 2: "throttled", 3: "soft temperature limit"}
 _SINCE_START = 16  # the same bits again, 16 places higher
 
@@ -80,7 +81,9 @@ def ask_firmware() -> str | None:
     if shutil.which(_VCGENCMD[0]) is None:
         return None
     try:
-        asked = subprocess.run(_VCGENCMD, capture_output=True, text=True, timeout=_VCGENCMD_S, check=False)
+        asked = subprocess.run(
+            _VCGENCMD, capture_output=True, text=True, errors="replace", timeout=_VCGENCMD_S, check=False
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return asked.stdout if asked.returncode == 0 else None
@@ -132,9 +135,10 @@ def _read(path: Path) -> str | None:
 
 
 def _number(text: str | list[str] | None) -> int | None:
-    """Return a whole number, or None if the text is not one."""
+    """Return a whole number, or None if the text is not one that a kernel counts in."""
     first = (text[0] if text else None) if isinstance(text, list) else text
     try:
-        return None if first is None else int(first)
+        number = None if first is None else int(first)
     except ValueError:
         return None
+    return number if number is not None and abs(number) < _KERNEL_LIMIT else None

@@ -89,6 +89,8 @@ def test_a_whole_file_becomes_a_record() -> None:
             "line 4: sink.timeout_s is nan, expected 0.1 to 60.",
         ),
         ('folder = "a"\n[sink]\nport = 1', "line 3: unknown key 'sink.port', expected one of url, timeout_s."),
+        ('folder = "a"\n[sink]\ntimeout = 1', 'expected one of url, timeout_s. Did you mean "timeout_s"?'),
+        ('folder = "a"\n[limit]', 'sink, quiet. Did you mean "limits"?'),
         ('folder = "a"\nquiet = true', "line 2: quiet is true, which needs [sink]."),
         ("folder = ", "camera.toml: not TOML:"),
         (f'folder = "a"\n[limits]\ncow = 1{"0" * 400}', "line 3: limits.cow is 1000"),

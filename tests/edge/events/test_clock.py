@@ -30,6 +30,9 @@ def test_a_start_of_the_machine_has_a_name_even_where_the_kernel_gives_none(tmp_
     (tmp_path / "boot_id").write_text("abc\n", encoding="ascii")
     assert read_boot_id(tmp_path / "boot_id") == "abc"
     assert read_boot_id(tmp_path / "none").startswith("started-")
+    for odd in (b"", bytes(range(128, 256)), b"a b", b"x" * 100_000):
+        (tmp_path / "boot_id").write_bytes(odd)
+        assert read_boot_id(tmp_path / "boot_id").startswith("started-")
 
 
 def test_only_a_board_without_a_hardware_clock_has_to_ask_whether_its_date_is_right(tmp_path: Path) -> None:

@@ -75,6 +75,10 @@ def test_a_memory_that_cannot_be_read_is_empty(text: str) -> None:
     assert read_memory(text) == Memory()
 
 
+def test_a_memory_that_is_nested_too_deeply_is_empty() -> None:
+    assert read_memory("[" * 100_000) == Memory()
+
+
 def test_a_memory_is_bounded() -> None:
     memory = Memory()
     for number in range(1_100):

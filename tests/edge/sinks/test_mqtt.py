@@ -155,6 +155,51 @@ def test_the_device_of_an_earlier_version_is_removed_unless_it_is_of_another_cam
     listener.close()
 
 
+DEEP = b"[" * 100_000  # Python cannot read it
+ODD_PAYLOADS = {
+    "nested too deeply": DEEP,
+    "not UTF-8": bytes(range(256)),
+    "null": b"null",
+    "no table": b'{"components": 3}',
+    "other components": b'{"components": {"x": {"platform": ["y"]}, "z": 3}, "state_topic": {}}',
+}
+
+
+@pytest.mark.parametrize("camera_id", ["cam1", "gate.1"])
+@pytest.mark.parametrize("payload", ODD_PAYLOADS.values(), ids=ODD_PAYLOADS)
+def test_what_others_left_at_the_broker_does_not_end_the_deliveries(
+    broker: Broker, make_sink: Callable[..., MqttSink], camera_id: str, payload: bytes
+) -> None:
+    listener = Listener(broker.port)
+    topics = [
+        discovery_topic("homeassistant", camera_id, "trailcam"),
+        former_discovery_topic("homeassistant", camera_id),
+    ]
+    for topic in topics:
+        listener.publish(topic, payload)
+    sink = make_sink(broker, camera_id=camera_id)
+    wait_until(lambda: len(listener.on(topics[0])) >= 2 and sink._connected.is_set())  # it has its former message
+    for number in (1, 2):
+        sink.deliver(event(number))
+    wait_until(lambda: _visits(listener.on(f"trailcam/{camera_id}/visit")) == ["visit-1", "visit-2"])
+    listener.close()
+
+
+def test_a_topic_that_is_not_utf_8_does_not_end_the_thread_of_the_client(make_sink: Callable[..., MqttSink]) -> None:
+    accepted, hears_it = b"\x20\x02\x00\x00", b"\x31\x05\x00\x02\xff\xfe{"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        broker: Any = type("Broker", (), {"port": server.getsockname()[1]})
+        sink = make_sink(broker, timeout_s=1.0)
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(accepted + hears_it + b"\xd0\x00")
+            time.sleep(0.3)
+            connection.sendall(b"\xd0\x00")
+            assert sink._client._thread is not None
+            sink.close()
+
+
 def test_a_goodbye_says_offline(broker: Broker, make_sink: Callable[..., MqttSink]) -> None:
     listener = Listener(broker.port)
     sink = make_sink(broker)

@@ -41,10 +41,15 @@ def check_camera(config_path: Path | None, online: bool) -> Iterator[Check]:
 def _check_service() -> Check:
     if shutil.which("systemctl") is None:
         return Check("service", "info", "no systemd on this machine")
-    asked = subprocess.run(
-        ["systemctl", "is-active", _SERVICE], capture_output=True, text=True, timeout=_CONNECT_S, check=False
-    )
-    state = asked.stdout.strip() or "unknown"
+    try:
+        asked = subprocess.run(
+            ["systemctl", "is-active", _SERVICE], capture_output=True, timeout=_CONNECT_S, check=False
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        why = "gave no answer" if isinstance(error, subprocess.SubprocessError) else f"cannot be run: {error.strerror}"
+        return Check("service", "warning", f"unknown: systemctl {why}", 'Run "systemctl status trailcam" yourself.')
+    words = asked.stdout.decode("ascii", "replace").strip()
+    state = words if words.isalpha() and len(words) < 20 else "unknown"
     if state == "active":
         return Check("service", "ok", state)
     return Check("service", "warning", state, f'"systemctl status {_SERVICE}" and "journalctl -u {_SERVICE}" show why.')

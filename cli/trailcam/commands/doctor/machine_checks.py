@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,9 @@ _INTEGER_INSTRUCTIONS = {  # a flag of /proc/cpuinfo: its common name
 _LEAST_MEMORY_BYTES = 400e6  # a Raspberry Pi of 512 MB has 415 MB
 _HOT_C = 80.0  # the firmware throttles from here on
 _SYNCHRONISED = Path("run/systemd/timesync/synchronized")
+
+
+_SIZE = re.compile(r"^(\w+):\s*([0-9]{1,15}) kB$", re.MULTILINE)  # of /proc/meminfo
 
 
 def check_machine(root: Path = Path("/")) -> Iterator[Check]:
@@ -62,7 +66,7 @@ def check_processor(cpuinfo: str) -> Check:
 
 def check_memory(meminfo: str) -> Check:
     """Judge the memory from the text of ``/proc/meminfo``."""
-    sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in meminfo.splitlines() if line.endswith(" kB")}
+    sizes = {name: int(kilobytes) * 1024 for name, kilobytes in _SIZE.findall(meminfo)}
     total, free = sizes.get("MemTotal"), sizes.get("MemAvailable")
     if total is None or free is None:
         return Check("memory", "info", "unknown")

@@ -84,6 +84,7 @@ def _check_gpu() -> Check:
             ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"],
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=_GPU_S,
             check=True,
         )

@@ -71,7 +71,7 @@ class NotifySettings(FilterSettings):
         if self.template:
             try:
                 json.loads(self.template)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise FieldError("template", f"template is not JSON: {error}") from error
             check_template("template", self.template, is_json=True)
 

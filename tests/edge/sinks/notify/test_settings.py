@@ -39,6 +39,7 @@ def test_addresses_labels_and_times_are_read() -> None:
         ('[notify.a]\nurl = "http://h/"\nbody = "json"', "template belongs to url"),
         ('[notify.a]\nurl = "http://h/"\ntemplate = "{}"', "template belongs to url"),
         ('[notify.a]\nurl = "http://h/"\nbody = "json"\ntemplate = "{label}"', "template is not JSON"),
+        (f'[notify.a]\nurl = "http://h/"\nbody = "json"\ntemplate = "{"[" * 100_000}"', "template is not JSON"),
         ('[notify.a]\naddresses = ["ntfy://h/t"]\ntitle = "{secret}"', r"title has \{secret\}"),
         ('[notify.a]\naddresses = ["ntfy://h/t"]\nonly_when = "updated"', "expected one of opened, closed"),
         ('[notify."a b"]\naddresses = ["ntfy://h/t"]', "notify.'a b'., expected a name"),
