@@ -42,9 +42,8 @@ class CardSummary:
     """Result of a run.
 
     ``visits`` counts the visits of this run by station and label, ``files`` the files that were read, ``left`` those
-    that a stop left for the next run, ``undated`` the ones without a known time; ``zoneless`` and ``left_out`` are those
-    of ``CardContents``.
-    ``problems`` are sentences that name a file and what is wrong with it.
+    that a stop left for the next run, ``undated`` the ones without a known time; ``zoneless`` and ``left_out``
+    are those of ``CardContents``. ``problems`` are sentences that name a file and what is wrong with it.
     """
 
     visits: Counter[tuple[str, str]] = field(default_factory=Counter)
