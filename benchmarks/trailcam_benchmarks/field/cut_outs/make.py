@@ -73,7 +73,7 @@ def make_cut_outs(pictures: Sequence[Picture], root: Path, folder: Path, progres
     known = {row[1]: row for row in _read(journal, top)}
     summary = CutOutSummary()
     if not known:
-        journal.write_text(csv_line(_HEADER), encoding="utf-8")
+        write_file(journal, csv_line(_HEADER).encode())  # a header that a full disk cut off is of no known program
     taken = {row[3] for row in known.values()}
     with journal.open("a", encoding="utf-8", errors="surrogateescape", newline="") as lines:
         for number, picture in enumerate(pictures):
