@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from trailcam_core.datasets.class_folders import is_system_name
+from trailcam_core.datasets.class_folders import OTHER_PHOTOGRAPHS, is_system_name
 from trailcam_core.errors import SourceError
 
 MediaKind = Literal["photograph", "clip"]
@@ -18,6 +18,7 @@ MediaKind = Literal["photograph", "clip"]
 PHOTOGRAPH_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".heic", ".heif", ".avif", ".tif", ".tiff"}
 )
+LEFT_OUT_SUFFIXES = frozenset(OTHER_PHOTOGRAPHS) - PHOTOGRAPH_SUFFIXES  # RAW, GIF, JPEG 2000: no decoder reads them
 CLIP_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".mpg", ".mpeg", ".3gp"})
 
 
@@ -38,7 +39,17 @@ def media_kind(name: str) -> MediaKind | None:
     return "clip" if suffix in CLIP_SUFFIXES else None
 
 
-def walk_media(folder: Path, on_problem: Callable[[Path, str], None]) -> Iterator[MediaFile]:
+def _is_left_out(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in LEFT_OUT_SUFFIXES  # noqa: PTH122 - as in media_kind
+
+
+def _stem(name: str) -> str:
+    return os.path.splitext(name)[0].casefold()  # noqa: PTH122 - as in media_kind
+
+
+def walk_media(
+    folder: Path, on_problem: Callable[[Path, str], None], on_left_out: Callable[[Path], None] | None = None
+) -> Iterator[MediaFile]:
     """Yield photographs and clips below a folder, each once.
 
     Links to folders are followed, but no folder is entered twice. A link to a file inside of ``folder`` is left out,
@@ -47,6 +58,8 @@ def walk_media(folder: Path, on_problem: Callable[[Path, str], None]) -> Iterato
     Args:
         folder: where the walk starts.
         on_problem: called with a path that cannot be read, and the reason.
+        on_left_out: called with a photograph of a format that is not read, such as RAW, unless a photograph of the
+            same name lies beside it.
 
     Raises:
         SourceError: ``folder`` is no folder, or cannot be read.
@@ -56,14 +69,17 @@ def walk_media(folder: Path, on_problem: Callable[[Path, str], None]) -> Iterato
             status = folder.stat()
     except OSError as error:
         raise SourceError(f"{folder}: cannot be read as a folder ({error.strerror}).") from error
-    return _Walk(folder, on_problem).files((status.st_dev, status.st_ino))
+    return _Walk(folder, on_problem, on_left_out).files((status.st_dev, status.st_ino))
 
 
 class _Walk:
-    def __init__(self, top: Path, on_problem: Callable[[Path, str], None]) -> None:
+    def __init__(
+        self, top: Path, on_problem: Callable[[Path, str], None], on_left_out: Callable[[Path], None] | None
+    ) -> None:
         self._top = top
         self._real_top = f"{top.resolve()}{os.sep}"
         self._on_problem = on_problem
+        self._on_left_out = on_left_out
         self._waiting: list[tuple[Path, tuple[int, int]]] = []  # folders, the next one last
 
     def files(self, identity: tuple[int, int]) -> Iterator[MediaFile]:
@@ -84,6 +100,7 @@ class _Walk:
             self._on_problem(folder, str(error.strerror))
             return
         folders: list[tuple[Path, tuple[int, int]]] = []
+        stems = {_stem(entry.name) for entry in found if media_kind(entry.name) == "photograph"}
         for entry in found:
             if is_system_name(entry.name):
                 continue
@@ -94,6 +111,8 @@ class _Walk:
                     folders.append((path, (status.st_dev, status.st_ino)))
                 elif kind is not None and self._is_wanted(entry, path):
                     yield MediaFile(path, path.relative_to(self._top), kind)
+                elif self._on_left_out is not None and _is_left_out(entry.name) and _stem(entry.name) not in stems:
+                    self._on_left_out(path)
             except OSError as error:
                 self._on_problem(path, str(error.strerror))
         self._waiting += reversed(folders)

@@ -64,3 +64,12 @@ def test_what_is_no_folder_is_refused_at_once(tmp_path: Path) -> None:
 
 def test_the_kind_follows_the_suffix() -> None:
     assert [media_kind(name) for name in ("a.JPEG", "a.avi", "a", "a.json")] == ["photograph", "clip", None, None]
+
+
+def test_photographs_that_no_decoder_reads_are_told_unless_a_jpeg_has_their_name(tmp_path: Path) -> None:
+    for name in ("a.CR2", "a.JPG", "b.nef", "c.gif", "d.txt", ".e.cr2", "oak/a.CR2"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    left_out: list[str] = []
+    found = list(walk_media(tmp_path, _Problems(), lambda path: left_out.append(str(path.relative_to(tmp_path)))))
+    assert ([file.path.name for file in found], left_out) == (["a.JPG"], ["b.nef", "c.gif", "oak/a.CR2"])

@@ -149,3 +149,16 @@ def test_a_signal_ends_the_run_and_the_next_one_goes_on(tmp_path: Path, number: 
     second = json.loads(again.stdout)
     assert (second["known"], second["files"]) == (first["files"], first["left"])
     assert sum(second["visits"]["card"].values()) == first["left"]
+
+
+def test_formats_that_are_not_read_are_counted_by_suffix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = tmp_path / "card"
+    card.mkdir()
+    for name in ("1.CR2", "2.cr2", "3.gif"):
+        (card / name).write_bytes(b"x")
+    assert main(["card", str(card), "--store", str(tmp_path / "store")]) == 0
+    printed = capsys.readouterr().err
+    assert "2 .CR2 files were left out: " in printed
+    assert "1 .GIF file was left out: " in printed
+    assert main(["card", str(card), "--store", str(tmp_path / "store"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["left_out"] == {".CR2": 2, ".GIF": 1}

@@ -1,6 +1,8 @@
 """``trailcam train`` without a recipe: the table, the key, and what happens without a terminal."""
 
 import builtins
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,3 +136,15 @@ def test_bfloat16_is_advised_where_the_processor_knows_it(
     assert main(["train", "--recipes"]) == 0
 
     assert ("precision=mixed_bfloat16" in capsys.readouterr().out) is advised
+
+
+@pytest.mark.parametrize(
+    "words", [["photos", "--set", "batch_size=0"], ["photos", "--seed", "-1"], ["--resume", "a", "--seed", "1"], []]
+)
+def test_wrong_options_are_refused_before_the_framework_is_imported(words: list[str]) -> None:
+    code = (
+        "import sys; from trailcam.main import main; code = main(sys.argv[1:]); "
+        "sys.exit(9 if {'tensorflow', 'keras'} & {*sys.modules} else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "train", *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("trailcam: ")) == (1, 1), done.stderr

@@ -15,6 +15,16 @@ _SILENCE_S = 15.0
 _CHUNK_BYTES = 1 << 16
 _RETRIES = urllib3.Retry(connect=0, read=0, status=0, other=0, redirect=5)  # it logs a retry with the whole address
 
+_REASONS = (  # special ones first
+    (urllib3.exceptions.NameResolutionError, "no such host"),
+    (urllib3.exceptions.NewConnectionError, "no connection"),
+    (urllib3.exceptions.TimeoutError, "no answer in time"),
+    (urllib3.exceptions.SSLError, "its certificate is not accepted"),
+    (urllib3.exceptions.LocationValueError, "no address of a web server, expected such as http://HOST/NAME.jpg"),
+    (urllib3.exceptions.ResponseError, "it redirects more than 5 times"),
+    (urllib3.exceptions.ProtocolError, "the server closed it early, or does not speak HTTP"),
+)
+
 
 def download(address: str, max_bytes: int = MAX_DOWNLOAD_BYTES, longest_s: float = _LONGEST_S) -> bytes:
     """Return the content at an http:// or https:// address.
@@ -61,12 +71,4 @@ def _read(response: urllib3.response.BaseHTTPResponse, name: str, max_bytes: int
 def _reason(error: Exception) -> str:
     """Return the kind of a failure; the texts of urllib3 hold the address with its secrets."""
     cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
-    if isinstance(cause, urllib3.exceptions.NameResolutionError):
-        return "no such host"
-    if isinstance(cause, urllib3.exceptions.NewConnectionError):
-        return "no connection"
-    if isinstance(cause, urllib3.exceptions.TimeoutError):
-        return "no answer in time"
-    if isinstance(cause, urllib3.exceptions.SSLError):
-        return "its certificate is not accepted"
-    return type(cause).__name__
+    return next((text for kind, text in _REASONS if isinstance(cause, kind)), type(cause).__name__)

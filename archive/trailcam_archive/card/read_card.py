@@ -42,8 +42,8 @@ class CardSummary:
     """Result of a run.
 
     ``visits`` counts the visits of this run by station and label, ``files`` the files that were read, ``left`` those
-    that a stop left for the next run, ``undated`` the ones without a known time, ``zoneless`` see ``CardContents``.
-    ``problems`` are sentences that name a file and what is wrong with it.
+    that a stop left for the next run, ``undated`` the ones without a known time; ``zoneless`` and ``left_out``
+    are those of ``CardContents``. ``problems`` are sentences that name a file and what is wrong with it.
     """
 
     visits: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -52,6 +52,7 @@ class CardSummary:
     known: int = 0
     undated: int = 0
     zoneless: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
     copies: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -106,7 +107,7 @@ class CardReader:
         contents = self._scan.run(card, progress, self._stop)
         summary = self._summary
         summary.known, summary.copies, summary.strangers = contents.known, contents.copies, contents.strangers
-        summary.zoneless = contents.zoneless
+        summary.zoneless, summary.left_out = contents.zoneless, contents.left_out
         sequences = list(group_sequences(contents.new, self._settings.gap_s))
         self._base_s = min((first_s for first_s, _ in contents.spans.values()), default=0.0)
         photographs = [each for found in sequences for each in found if each.file.kind == "photograph"]

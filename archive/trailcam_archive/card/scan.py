@@ -1,6 +1,7 @@
 """The list of a card: its files with station, time and fingerprint, before a pixel is decoded."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -26,12 +27,14 @@ class CardContents:
     ``new`` are the recordings to be read, ``known`` counts those that the store has, ``copies`` names files that are
     copies of others, ``strangers`` the files whose folder is in no row of the table of stations. ``spans`` has the
     first and last time of each station, of known recordings too. ``zoneless`` counts the new recordings whose time was
-    read in the zone of the clock that serves where neither the file nor the table of stations states one.
+    read in the zone of the clock that serves where neither the file nor the table of stations states one. ``left_out``
+    counts, by suffix in capitals, the photographs of formats that are not read.
     """
 
     new: list[Recording] = field(default_factory=list)
     known: int = 0
     zoneless: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
     copies: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     stations: dict[str, StationRow] = field(default_factory=dict)
@@ -75,13 +78,16 @@ class Scan:
             DataError: a file was read before with another clock or for another station, or ``start`` is given and a
                 station has several recordings without a time.
         """
-        for number, file in enumerate(walk_media(card, self._on_problem), 1):
+        for number, file in enumerate(walk_media(card, self._on_problem, self._count_left_out), 1):
             if stop.is_set():
                 break
             self._take(file)
             if number % _REPORT_EVERY == 0:
                 progress("reading times", number, 0)
         return self._contents
+
+    def _count_left_out(self, path: Path) -> None:
+        self._contents.left_out[path.suffix.upper()] += 1
 
     def clock_of(self, station: str) -> CameraClock:
         """Return the clock of a station."""

@@ -12,6 +12,8 @@ from trailcam_core.errors import DataError
 from trailcam_core.images.boxes import fraction_box
 
 _FILE, _LABEL, _GROUP = ("file", "path", "filename"), ("label", "species"), ("group", "sequence", "station")
+_OF_A_MODEL = frozenset({"species", "best", "scorerule", "scorelimit"})  # columns of "trailcam classify --out"
+_OF_EVENTS = frozenset({"visit_id", "label", "bundle"})  # columns of "trailcam events --csv"
 _SIDES = ("x", "y", "width", "height")
 
 
@@ -23,12 +25,13 @@ def read_labelled_csv(path: Path, media: Path | None = None) -> Iterator[Sample]
         media: folder to which its paths are relative; the folder of the file if None.
 
     Raises:
-        DataError: a column is missing, or a number is none.
+        DataError: a column is missing, a number is none, or a model gave the labels.
     """
     root = media or path.parent
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)  # a quote without its end would swallow all rows behind it
+            _refuse_own_rows({name.strip().lower() for name in reader.fieldnames or ()}, path)
             for row in reader:
                 cells = {name.lower(): (value or "").strip() for name, value in row.items() if isinstance(name, str)}
                 yield from _sample(cells, root, f"{path}:{reader.line_num}")
@@ -36,6 +39,21 @@ def read_labelled_csv(path: Path, media: Path | None = None) -> Iterator[Sample]
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is no CSV file in UTF-8 ({error}).") from error
+
+
+def _refuse_own_rows(columns: set[str], path: Path) -> None:
+    """Refuse the rows that Trailcam writes: a training on its own answers would count them as those of people."""
+    if columns >= _OF_A_MODEL:
+        raise DataError(
+            f'{path}: has the answers of a model, as "trailcam classify --out" writes them, expected labels that '
+            "people gave. Import the store of the camera or card once its visits are reviewed "
+            '("trailcam review STORE"), or a CSV file with the columns file and label alone.'
+        )
+    if columns >= _OF_EVENTS:
+        raise DataError(
+            f'{path}: is the list of "trailcam events --csv", which has answers of a model. Import the store itself: '
+            'its reviewed visits are taken, with their pictures ("trailcam data import STORE").'
+        )
 
 
 def _sample(cells: Mapping[str, str], root: Path, place: str) -> Iterator[Sample]:

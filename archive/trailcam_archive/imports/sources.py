@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from trailcam_archive.imports.camtrap_dp import read_camtrap_dp
 from trailcam_archive.imports.coco import read_coco
@@ -15,6 +16,7 @@ from trailcam_archive.rows.json_stream import JsonStreamError, read_members
 from trailcam_core.errors import DataError
 
 _DETECTOR_CONFIDENCE = 0.2  # as MegaDetector's own documents suggest for its version 5
+_PACKED = frozenset({".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".xz", ".bz2", ".zst"})
 _KINDS = (
     "the store of a camera, a folder or datapackage.json of Camtrap DP, a COCO Camera Traps file, MegaDetector batch "
     "output, or a CSV file with the columns file and label"
@@ -36,20 +38,32 @@ def read_source(source: Path, media: Path | None) -> Iterator[Sample]:
         return read_store(source)
     if (source / "datapackage.json").is_file() or source.name == "datapackage.json":
         return read_camtrap_dp(source, media)
+    if source.suffix.lower() in _PACKED:
+        raise DataError(f"{source}: is a packed archive. Unpack it, and import the folder or file that it holds.")
     if source.suffix.lower() == ".csv":
         return read_labelled_csv(source, media)
     if source.suffix.lower() == ".json":
-        keys = _first_keys(source)
+        keys = _first_members(source)
+        if _is_of_a_classifier_alone(keys.get("info")):
+            raise DataError(
+                f'{source}: has the answers of a model for whole pictures, as "trailcam classify --out" writes them, '
+                "expected labels that people gave. Import the store of the camera or card once its visits are reviewed "
+                '("trailcam review STORE"), or a CSV file with the columns file and label.'
+            )
         if "detection_categories" in keys or _has_detections(source):
             return read_sorted_pictures(source, root, _DETECTOR_CONFIDENCE)
         return read_coco(source, root)
     raise DataError(f"{source}: cannot be imported. Expected {_KINDS}.")
 
 
-def _first_keys(path: Path) -> set[str]:
+def _is_of_a_classifier_alone(info: Any) -> bool:
+    return isinstance(info, dict) and "classifier" in info and "detector" not in info
+
+
+def _first_members(path: Path) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
-            return {key for key, _ in islice(read_members(file, {"images", "annotations"}), 8)}
+            return dict(islice(read_members(file, {"images", "annotations"}), 8))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     except (JsonStreamError, json.JSONDecodeError) as error:

@@ -145,6 +145,9 @@ def _print_summary(summary: CardSummary, arguments: argparse.Namespace, clock: C
             f"times without a zone were read in that of this computer, {clock.zone_name}: {summary.zoneless}; "
             '"--timezone" names another.'
         )
+    for suffix, number in sorted(summary.left_out.items()):
+        were = "file was" if number == 1 else "files were"
+        _note(f"{number} {suffix} {were} left out: the format is not read. Convert to JPEG to classify, too.")
     if summary.known:
         _note(f"files that were in the store before: {summary.known}.")
     if summary.undated:
@@ -182,6 +185,7 @@ def _record(summary: CardSummary) -> dict[str, object]:
         "known": summary.known,
         "left": summary.left,
         "undated": summary.undated,
+        "left_out": dict(sorted(summary.left_out.items())),
         "copies": summary.copies,
         "strangers": summary.strangers,
         "problems": summary.problems,

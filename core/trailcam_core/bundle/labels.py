@@ -73,7 +73,8 @@ def check_unique(labels: tuple[str, ...], source: str) -> None:
 def read_labels(path: Path) -> tuple[str, ...]:
     """Read a label file: UTF-8, one name per line in the order of the model's outputs, blank lines at the end dropped.
 
-    Where every line begins with its number, from 0, as Teachable Machine and Coral write it, the numbers are dropped.
+    Where every line begins with its number, from 0, as Teachable Machine and Coral write it, the numbers are dropped,
+    and names are in the order of their numbers.
 
     Raises:
         BundleError: missing, unreadable, too large, or a name is not acceptable.
@@ -118,6 +119,8 @@ def match_labels(labels: tuple[str, ...], class_count: int, background: int | No
 
 
 def _without_numbers(labels: tuple[str, ...]) -> tuple[str, ...]:
-    numbered = [_NUMBERED.fullmatch(label) for label in labels]
-    names = [found[2] for number, found in enumerate(numbered) if found is not None and int(found[1]) == number]
-    return tuple(names) if len(names) == len(labels) else labels
+    numbered = [found for found in map(_NUMBERED.fullmatch, labels) if found is not None]
+    names = {int(found[1]): found[2] for found in numbered}
+    if len(numbered) != len(labels) or names.keys() != set(range(len(labels))):
+        return labels
+    return tuple(names[number] for number in range(len(labels)))

@@ -20,6 +20,14 @@ class _Handler(loopback.QuietHandler):
         if self.path.startswith("/gone"):
             self.send_error(404)
             return
+        if self.path.startswith("/circle"):
+            self.send_response(302)
+            self.send_header("Location", "/circle")
+            self.end_headers()
+            return
+        if self.path.startswith("/rubbish"):
+            self.wfile.write(b"no header\r\n\r\n")
+            return
         if self.path.startswith("/moved"):
             self.send_response(302)
             self.send_header("Location", "/picture.webp")
@@ -55,7 +63,14 @@ def test_a_picture_is_fetched(server: str, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "expected"),
-    [("/gone?token=hidden", "answers 404"), ("/large?token=hidden", "more than 100,000 bytes"), ("/slow", "too slow")],
+    [
+        ("/gone?token=hidden", "answers 404"),
+        ("/large?token=hidden", "more than 100,000 bytes"),
+        ("/slow", "too slow"),
+        ("/circle", "redirects more than 5 times"),
+        ("/rubbish", "does not speak HTTP"),
+        (":x", "no address of a web"),
+    ],
 )
 def test_bounds_are_kept_and_secrets_hidden(server: str, path: str, expected: str) -> None:
     start_s = time.monotonic()

@@ -9,8 +9,10 @@ import pytest
 
 from trailcam_archive.imports.sample import Sample, clipped_box
 from trailcam_archive.imports.sources import read_source
+from trailcam_archive.rows.columns import COLUMNS
 from trailcam_core.errors import DataError
 from trailcam_core.images.boxes import Box
+from trailcam_edge.store.records import CSV_HEADER
 
 LEFT = Box(0.0, 0.25, 0.25, 0.5)
 
@@ -216,3 +218,23 @@ def _detections(folder: Path, name: str) -> None:
     image = {"file": name, "detections": [{"category": "1", "conf": 0.9, "bbox": [0, 0, 1, 1]}]}
     document = {"images": [image], "detection_categories": {"1": "animal"}}
     (folder / "md.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("rows.csv", ",".join(COLUMNS) + "\na.jpg,,c,c,,,unknown\n", "expected labels that people"),
+        ("events.csv", ",".join(CSV_HEADER) + "\n1,v,fox\n", "data import STORE"),
+        ("rows.json", '{"info": {"classifier": "m"}, "images": []}', "expected labels that people"),
+    ],
+)
+def test_answers_of_a_model_are_no_labels(tmp_path: Path, name: str, text: str, expected: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=expected):
+        list(read_source(tmp_path / name, None))
+
+
+def test_a_packed_archive_is_to_be_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "dwc.ZIP").write_bytes(b"PK")
+    with pytest.raises(DataError, match="Unpack it"):
+        read_source(tmp_path / "dwc.ZIP", None)

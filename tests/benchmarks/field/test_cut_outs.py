@@ -1,5 +1,6 @@
 """Cut-outs: cut from photographs, journalled, shown on a page, read from a folder."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -149,3 +150,16 @@ def test_a_file_that_is_no_cut_out_is_refused_by_path(tmp_path: Path, kind: str)
     path.write_bytes(cv2.imencode(".png", arrays[kind])[1].tobytes() if content is None else content)
     with pytest.raises(SourceError, match=r"a\.png: (expected a PNG file|its animal is 0x0 px)"):
         read_cut_out(path)
+
+
+def test_photographs_of_any_name_get_a_cut_out_each_and_are_known_again(tmp_path: Path) -> None:
+    folder = tmp_path / "photos" / "fox"
+    folder.mkdir(parents=True)
+    for number, name in enumerate((b"a.jpg", b"a.png", b"caf\xe9.png", b"two\r\nlines.png")):
+        encoded = cv2.imencode(".png", cv2.cvtColor(photograph(number), cv2.COLOR_RGB2BGR))[1]
+        (folder / os.fsdecode(name)).write_bytes(encoded.tobytes())
+    found = [Picture(path, "fox") for path in sorted(folder.iterdir())]
+    for earlier in (0, 4):
+        summary = make_cut_outs(found, folder.parent, tmp_path / "cut")
+        assert (summary.made.total() + summary.refused.total(), summary.earlier) == (4, earlier)
+    assert len(list((tmp_path / "cut").glob("*/*.png"))) == summary.made.total() > 1

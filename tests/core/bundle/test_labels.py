@@ -84,3 +84,10 @@ def test_joiners_inside_a_word_are_part_of_its_spelling(name: str) -> None:
 def test_characters_that_nothing_shows_are_refused(name: str) -> None:
     with pytest.raises(BundleError, match="expected a printable name"):
         check_labels((name,), "labels")
+
+
+def test_numbers_give_the_order_of_the_names(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("2 cow\n0 cat\n1 dog\n")
+    assert read_labels(tmp_path / "labels.txt") == ("cat", "dog", "cow")
+    (tmp_path / "labels.txt").write_text("0 cat\n0 dog\n")
+    assert read_labels(tmp_path / "labels.txt") == ("0 cat", "0 dog")

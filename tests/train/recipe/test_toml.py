@@ -4,7 +4,7 @@ import pytest
 
 from trailcam_core.errors import TrainError
 from trailcam_core.records import parse_toml
-from trailcam_train.recipe.toml import override, recipe_from_table, recipe_to_toml
+from trailcam_train.recipe.toml import check_values, override, recipe_from_table, recipe_to_toml
 from trailcam_train.recipes.find import find_recipe, recipe_names
 
 
@@ -84,3 +84,15 @@ def test_views_need_frozen_layers() -> None:
 def test_balancing_twice_is_refused() -> None:
     with pytest.raises(TrainError, match="counts small classes twice"):
         override(find_recipe("cnn"), ["sampling=balanced", "class_weights=balanced"])
+
+
+@pytest.mark.parametrize(
+    "setting", ["batch_size=0", "batch_size=many", "batch_size", "phases.head.epochs=-1", "seed=-1", "input.height=1"]
+)
+def test_a_value_that_no_recipe_accepts_is_refused_without_a_recipe(setting: str) -> None:
+    with pytest.raises(TrainError, match=setting.partition("=")[0]):
+        check_values([setting])
+
+
+def test_every_setting_of_every_recipe_passes_the_check_without_a_recipe() -> None:
+    check_values(["batch_size=16", "phases.whole.epochs=3", "input.height=224", "dropout=0.2", "odd=1"])

@@ -12,7 +12,8 @@ from typing import Any
 
 from trailcam_core.errors import TrainError
 from trailcam_core.records import Document, encode, read_toml
-from trailcam_train.recipe.schema import Phase, Recipe
+from trailcam_core.spec import MAX_INPUT_PX
+from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
 
 def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
@@ -23,18 +24,51 @@ def override(recipe: Recipe, settings: Iterable[str]) -> Recipe:
     """
     table = _to_table(recipe)
     for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals:
-            raise TrainError(f"setting {setting!r}: expected KEY=VALUE, for example batch_size=16.")
-        *path, last = key.strip().split(".")
-        section: Any = table
-        for part in path:
-            section = section.get(part) if isinstance(section, dict) else None
-        if key.strip() == "name" or not isinstance(section, dict) or isinstance(section.get(last, {}), dict):
+        key, text = _split(setting)
+        section = _section_of(table, key)
+        if section is None:
             keys = [name for name in _flatten(table) if name != "name"]
-            raise TrainError(f"setting {key!r}: unknown, expected {_likely(key.strip(), keys)}.")
-        section[last] = _parse(text.strip(), section[last], key)
+            raise TrainError(f"setting {key!r}: unknown, expected {_likely(key, keys)}.")
+        last = key.rpartition(".")[2]
+        section[last] = _parse(text, section[last], key)
     return recipe_from_table(table, Document("--set", TrainError))
+
+
+def check_values(settings: Iterable[str]) -> None:
+    """Check the values of ``key=value`` settings before their recipe is known; unknown keys are left to ``override``.
+
+    Raises:
+        TrainError: not of that form, or a value that no recipe accepts.
+    """
+    document = Document("--set", TrainError)
+    for setting in settings:
+        key, text = _split(setting)
+        parts = key.split(".")
+        phase = Phase(parts[1] if parts[0] == "phases" and len(parts) > 2 else "any", 1, 0.1)
+        table = _to_table(Recipe("any", ModelInput(MAX_INPUT_PX, MAX_INPUT_PX), (phase,)))
+        section = _section_of(table, key)
+        if section is not None:
+            last = key.rpartition(".")[2]
+            section[last] = _parse(text, section[last], key)
+            _decode(table, document)
+
+
+def _split(setting: str) -> tuple[str, str]:
+    key, equals, text = setting.partition("=")
+    if not equals:
+        raise TrainError(f"setting {setting!r}: expected KEY=VALUE, for example batch_size=16.")
+    return key.strip(), text.strip()
+
+
+def _section_of(table: dict[str, Any], key: str) -> dict[str, Any] | None:
+    """Return the table that holds the value of a key, None if there is no such value."""
+    *path, last = key.split(".")
+    section: Any = table
+    for part in path:
+        section = section.get(part) if isinstance(section, dict) else None
+    if key == "name" or not isinstance(section, dict) or isinstance(section.get(last, {}), dict):
+        return None
+    return section
 
 
 def _likely(key: str, keys: list[str]) -> str:
@@ -62,6 +96,12 @@ def recipe_from_table(table: dict[str, Any], document: Document) -> Recipe:
     Raises:
         TrainError: unknown or missing keys, or a value out of range.
     """
+    recipe = _decode(table, document)
+    _check_fields_together(recipe, document)
+    return recipe
+
+
+def _decode(table: dict[str, Any], document: Document) -> Recipe:
     found = table.get("phases")
     if not isinstance(found, dict):
         document.refuse_value(("phases",), found, "a table for each phase, such as [phases.head]")
@@ -69,9 +109,7 @@ def recipe_from_table(table: dict[str, Any], document: Document) -> Recipe:
         document.decode(Phase, {"name": name, **phase} if isinstance(phase, dict) else phase, ("phases", name))
         for name, phase in found.items()
     )
-    recipe = replace(document.decode(Recipe, {**table, "phases": []}), phases=phases)
-    _check_fields_together(recipe, document)
-    return recipe
+    return replace(document.decode(Recipe, {**table, "phases": []}), phases=phases)
 
 
 def recipe_to_toml(recipe: Recipe) -> bytes:

@@ -5,6 +5,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -72,14 +73,16 @@ def make_cut_outs(pictures: Sequence[Picture], root: Path, folder: Path, progres
     known = {row[1]: row for row in _read(journal, top)}
     summary = CutOutSummary()
     if not known:
-        journal.write_text(csv_line(_HEADER), encoding="utf-8")
-    with journal.open("a", encoding="utf-8") as lines:
+        write_file(journal, csv_line(_HEADER).encode())  # a header that a full disk cut off is of no known program
+    taken = {row[3] for row in known.values()}
+    with journal.open("a", encoding="utf-8", errors="surrogateescape", newline="") as lines:
         for number, picture in enumerate(pictures):
             progress("cutting out", number, len(pictures), picture.label)
             file = picture.path.relative_to(root).as_posix()
             row = known.get(file)
             if row is None:
-                row = [top, file, picture.label, *_make(picture, file, folder)]
+                row = [top, file, picture.label, *_make(picture, file, folder, taken)]
+                taken.add(row[3])
                 lines.write(csv_line(row))
                 lines.flush()
             else:
@@ -89,8 +92,8 @@ def make_cut_outs(pictures: Sequence[Picture], root: Path, folder: Path, progres
     return summary
 
 
-def _make(picture: Picture, file: str, folder: Path) -> tuple[str, str]:
-    """Return the path of the cut-out below ``folder``, and why there is none; one of them is empty."""
+def _make(picture: Picture, file: str, folder: Path, taken: set[str]) -> tuple[str, str]:
+    """Return the path of the cut-out below ``folder``, none of ``taken``, and why there is none; one is empty."""
     try:
         found = cut_out_or_reason(read_image(picture.path))
     except SourceError as error:
@@ -100,7 +103,10 @@ def _make(picture: Picture, file: str, folder: Path) -> tuple[str, str]:
     rgba = _shrink(np.dstack([found.pixels, found.alpha]))
     parts = Path(file).with_suffix("").parts
     name = "__".join(map(folder_name, parts[parts[0] == picture.label :]))
-    path = write_cut_out(CutOut(rgba, folder_name(picture.label), name), folder)
+    label = folder_name(picture.label)
+    names = (f"{name}-{number}" if number > 1 else name for number in count(1))
+    free = next(each for each in names if f"{label}/{each}.png" not in taken)  # a.jpg and a.png are two photographs
+    path = write_cut_out(CutOut(rgba, label, free), folder)
     return path.relative_to(folder).as_posix(), ""
 
 
@@ -116,17 +122,17 @@ def _shrink(rgba: Pixels) -> Pixels:
 def _read(journal: Path, top: str) -> Iterator[list[str]]:
     """Yield the rows of a journal; a last line that was cut off by a full disk or a kill is left out."""
     try:
-        text = journal.read_text(encoding="utf-8")
+        text = journal.read_bytes().decode("utf-8", "surrogateescape")  # a name may have any bytes, and line ends
         rows = list(csv.reader(io.StringIO(text, newline="")))
     except FileNotFoundError:
         return
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise DataError(f"{journal}: cannot be read ({reason_of(error)}). Name another folder.") from error
     if rows and rows[0] != _HEADER:
         raise DataError(f"{journal}: its first line is {rows[0]}, expected {_HEADER}. Name another folder.")
     if not text.endswith("\n"):
         rows = rows[:-1]
-        write_file(journal, "".join(map(csv_line, rows)).encode())
+        write_file(journal, "".join(map(csv_line, rows)).encode("utf-8", "surrogateescape"))
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(_HEADER):
             raise DataError(

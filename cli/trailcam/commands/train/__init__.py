@@ -99,6 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, or resume a training, and print the result."""
     configure_logging()
+    _refuse_wrong_options(arguments)
     prepare_tensorflow()
     reuse_large_buffers(os.environ)  # before the backend starts its threads
     from trailcam_train.fitting.launcher import find_launcher
@@ -116,6 +117,27 @@ def run(arguments: argparse.Namespace) -> int:
     if several and code:
         end_without_libraries(code)
     return code
+
+
+def _refuse_wrong_options(arguments: argparse.Namespace) -> None:
+    """Refuse options that no recipe and no data make right, before the training framework is imported.
+
+    Raises:
+        TrainError: one of them is wrong, or they contradict each other.
+    """
+    from trailcam_train.recipe.toml import check_values
+
+    if arguments.recipes:
+        return
+    if arguments.resume:
+        _refuse_settled(arguments)
+        return
+    if arguments.data is None:
+        raise TrainError('expected a folder of photographs, for example "trailcam train photos".')
+    if arguments.earlier is None:
+        refuse_without_earlier(arguments)
+    run_name(arguments, "")
+    check_values(_settings(arguments))
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -178,11 +200,8 @@ def _plan_start(arguments: argparse.Namespace) -> _Training:
     from trailcam_train.run.field_training import start_field_training
     from trailcam_train.run.training import TrainingRequest, start_training
 
-    if arguments.data is None:
-        raise TrainError('expected a folder of photographs, for example "trailcam train photos".')
     if arguments.earlier is not None:
         return _Training(*plan_retraining(arguments))
-    refuse_without_earlier(arguments)
     if arguments.recipe is None:
         chosen = take_proposal(arguments.data, arguments.label_map, arguments.yes)
     else:
@@ -207,16 +226,19 @@ def _plan_start(arguments: argparse.Namespace) -> _Training:
 def _plan_resume(arguments: argparse.Namespace) -> _Training:
     from trailcam_train.run.training import resume_training
 
+    target: Path = arguments.resume
+    if not target.parent.name and not target.is_dir():
+        target = arguments.runs / target  # a bare name
+    return _Training(target, lambda progress: resume_training(target, progress, arguments.data, arguments.others))
+
+
+def _refuse_settled(arguments: argparse.Namespace) -> None:
     given = [option for option, value in _settled(arguments).items() if value not in (None, [])]
     if given:
         raise TrainError(
             f"--resume goes on with the settings that the training began with; leave out {', '.join(given)}. Only "
             "DATA and --others may be named again, where the pictures were moved."
         )
-    target: Path = arguments.resume
-    if not target.parent.name and not target.is_dir():
-        target = arguments.runs / target  # a bare name
-    return _Training(target, lambda progress: resume_training(target, progress, arguments.data, arguments.others))
 
 
 def _settled(arguments: argparse.Namespace) -> dict[str, object]:
@@ -240,6 +262,11 @@ def _settled(arguments: argparse.Namespace) -> dict[str, object]:
 def _adjust(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
     from trailcam_train.recipe.toml import override
 
+    return override(recipe, _settings(arguments))
+
+
+def _settings(arguments: argparse.Namespace) -> list[str]:
+    """Return the settings that --set and the options of the recipe state."""
     settings = list(arguments.settings)
     if arguments.weights is not None:
         settings.append(f"weights={arguments.weights}")
@@ -248,7 +275,7 @@ def _adjust(recipe: "Recipe", arguments: argparse.Namespace) -> "Recipe":
     if arguments.teacher is not None:
         folders = [str(Path(name.strip()).resolve()) for name in arguments.teacher.split(",")]
         settings.append(f"distillation.teacher={','.join(folders)}")
-    return override(recipe, settings)
+    return settings
 
 
 def _print_resume_command(target: Path) -> None:
