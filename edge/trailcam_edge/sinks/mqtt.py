@@ -130,8 +130,12 @@ class MqttSink:
             if self._retained.add_labels():
                 self._publish_retained(self._discovery_topic(), json.dumps(self._discovery()))
             if self._stale.is_set():
-                self._retained.publish_all()
-                self._stale.clear()
+                self._stale.clear()  # before: a connection that is made meanwhile sets it again
+                try:
+                    self._retained.publish_all()
+                except BaseException:
+                    self._stale.set()
+                    raise
             else:
                 self._retained.refresh()
         except (ValueError, RuntimeError) as error:

@@ -15,7 +15,7 @@ from trailcam_edge.sinks.mqtt import MqttSink
 from trailcam_edge.sinks.mqtt_facts import StoreFacts
 from trailcam_edge.sinks.mqtt_topics import camera_topics, plain_key
 from trailcam_edge.sinks.settings import MqttSettings
-from trailcam_edge.sinks.worker import SinkWorker
+from trailcam_edge.sinks.worker import SinkError, SinkWorker
 from trailcam_edge.store.event_store import EventStore
 from trailcam_edge.store.settings import StoreSettings
 
@@ -106,6 +106,31 @@ def test_a_label_is_on_while_its_visit_is_open(broker: Broker, camera: Camera, s
     wait_until(lambda: len(listener.on(TOPICS.visit)) == 2)
     assert json.loads(listener.on(TOPICS.visit)[-1])["event"] == "closed"
     listener.close()
+
+
+def test_a_connection_that_is_made_while_everything_is_published_is_told_everything_again(tmp_path: Path) -> None:
+    sink = MqttSink(MqttSettings("127.0.0.1", "cam1", 9), tmp_path, "0.1.0", None, 5.0)  # nobody answers there
+    published: list[int] = []
+
+    def publish_all() -> None:
+        published.append(len(published))
+        if len(published) == 1:
+            sink._stale.set()  # as _on_connect does, in the thread of the client
+        if len(published) == 3:
+            raise RuntimeError("the connection was lost")
+
+    sink._retained.publish_all = publish_all  # type: ignore[method-assign]
+    sink._connected.set()
+    sink._stale.set()
+    for _ in range(3):
+        sink.refresh()
+    assert published == [0, 1]
+    sink._stale.set()
+    with pytest.raises(SinkError, match="the connection was lost"):
+        sink.refresh()
+    sink.refresh()
+    assert published == [0, 1, 2, 3]
+    sink.close()
 
 
 def test_a_broker_that_restarts_in_the_middle_of_a_visit_knows_everything_again(
