@@ -186,8 +186,9 @@ def test_configured_labels_are_there_before_they_are_seen_and_go_when_they_are_r
     broker: Broker, camera: Camera
 ) -> None:
     topic = "homeassistant/device/trailcam_cam1/config"
-    camera(broker, labels=("lynx", "wolf")).close()
+    former = camera(broker, labels=("lynx", "wolf"))
     assert "trailcam_cam1_present_wolf" in json.loads(retained(broker, topic))["components"]
+    former.close()  # before its connection it would have published nothing
     listener = Listener(broker.port)
     camera(broker, labels=("lynx",))
     wait_until(lambda: len(listener.on(topic)) >= 4)  # retained, new, removal, new
