@@ -13,7 +13,7 @@ from trailcam_core.files.secret_file import read_secret
 from trailcam_edge.config.camera_toml import Config
 from trailcam_edge.live.access import parse_address
 from trailcam_edge.live.client import fetch_status
-from trailcam_edge.store.open_database import DATABASE_FILE
+from trailcam_edge.store.open_database import DATABASE_FILE, folder_bytes
 from trailcam_edge.store.reader import open_reader
 from trailcam_edge.store.records import event_json, iso_time
 from trailcam_edge.telemetry.health import health_json, read_health
@@ -94,7 +94,7 @@ def _read_store(config: Config) -> dict[str, Any] | None:
         last = reader.last_event()
         visits = sum(reader.counts().values())
         watched = [watch.ended.unix_s for watch in reader.watches() if watch.ended.known]
-    size_bytes = sum(path.lstat().st_size for path in store.folder.rglob("*") if path.is_file())
+    size_bytes = folder_bytes(store.folder)
     return {
         "last_visit": None if last is None else event_json(last),
         "last_frame": iso_time(max(filter(None, watched), default=None)),

@@ -43,13 +43,16 @@ class Ring:
     def add(self, frame: ClipFrame, keep_from: float = float("inf")) -> None:
         """Add a frame; one that is not newer than the newest is dropped.
 
+        One that is older by more than ``max_s`` shows that the time of the newest was wrong: the ring begins anew.
+
         Args:
             frame: to add. After a frame of another kind the former ones are dropped: they are of another stream.
             keep_from: no frame from this time on is dropped because of its age.
         """
-        if frame.at_s <= self.newest_s:
+        is_far_back = frame.at_s < self.newest_s - self._max_s
+        if frame.at_s <= self.newest_s and not is_far_back:
             return
-        if self._frames and self._frames[-1].kind != frame.kind:
+        if is_far_back or (self._frames and self._frames[-1].kind != frame.kind):
             self.clear()
         self._frames.append(frame)
         self.size_bytes += len(frame.content)

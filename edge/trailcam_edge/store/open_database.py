@@ -288,6 +288,12 @@ def _new_place(folder: Path) -> Path:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the disk space of all files below a folder; 0 if there is none."""
-    paths = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
-    return sum(size_on_disk(path.lstat().st_size) for path in paths)
+    """Return the disk space of all files below a folder; 0 if there is none. One that is deleted meanwhile has none."""
+    return sum(_disk_bytes(Path(place) / name) for place, _, names in os.walk(folder) for name in names)
+
+
+def _disk_bytes(path: Path) -> int:
+    try:
+        return size_on_disk(path.lstat().st_size)
+    except FileNotFoundError:
+        return 0

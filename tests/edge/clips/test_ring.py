@@ -44,6 +44,14 @@ def test_time_that_goes_backwards_is_left_out() -> None:
     assert times(ring.between(0, FOREVER)) == [5, 6]
 
 
+def test_one_time_far_in_the_future_does_not_end_the_clips() -> None:
+    ring = Ring(3.0, 1000)
+    for at_s in (5.0, 6.0, 1e8, 7.0, 8.0, 5.0):
+        ring.add(frame(at_s))
+    assert times(ring.between(0, FOREVER)) == [7, 8]
+    assert ring.size_bytes == 20
+
+
 @pytest.mark.parametrize(
     ("first_s", "last_s", "expected"),
     [(2.5, 5, [2, 3, 4, 5]), (4, 5, [4, 5]), (0, 3, [2, 3]), (6, 9, []), (0, 1, [])],

@@ -218,6 +218,12 @@ def test_what_was_set_aside_stays_while_it_takes_exactly_its_share(tmp_path: Pat
     assert [path.name[:4] for path in sorted((tmp_path / "set-aside").iterdir())] == ["0002", "0003"]
 
 
+def test_a_file_that_is_deleted_while_sizes_are_added_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kept").write_bytes(b"x" * 5000)
+    monkeypatch.setattr(opening.os, "walk", lambda folder: [(str(folder), [], ["deleted", "kept"])])
+    assert opening.folder_bytes(tmp_path) >= 5000
+
+
 def test_pictures_are_moved_before_the_database(
     tmp_path: Path, open_store: OpenStore, make_visit: MakeVisit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
