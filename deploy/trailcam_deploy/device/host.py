@@ -1,6 +1,5 @@
 """One device of a fleet, and ids from host names and SSH destinations."""
 
-import ipaddress
 from dataclasses import dataclass
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789._-"
@@ -23,12 +22,3 @@ def host_id(destination: str) -> str:
     name = destination.rpartition("@")[2].lower().partition(".local")[0]
     kept = "".join(letter if letter in _LETTERS else "-" for letter in name).strip("._-")
     return kept[:_MAX_LENGTH] or "camera"
-
-
-def is_address(name: str) -> bool:
-    """Return True for an IP address, which does not identify a device: another one may have it tomorrow."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from trailcam_core.jobs.progress import Progress, silent
+from trailcam_core.network.hosts import is_ip
 from trailcam_core.network.ssh.master import SshSettings
 from trailcam_deploy.device.activation import WaitPolicy
 from trailcam_deploy.device.bring_up import BringUp, DevicePlan, DeviceReport, plan_device
-from trailcam_deploy.device.host import Host, is_address
+from trailcam_deploy.device.host import Host
 from trailcam_deploy.device.provision import DeviceSpec
 from trailcam_deploy.device.release_diff import Published
 from trailcam_deploy.device.wheels import Software
@@ -89,7 +90,8 @@ class DeployJob:
             connection.disconnect()
 
     def _spec(self, host: Host) -> DeviceSpec:
-        return self.payload.spec(replace(host, id="" if is_address(host.id) else host.id))
+        # Another device may have an address tomorrow, so it identifies none.
+        return self.payload.spec(replace(host, id="" if is_ip(host.id) else host.id))
 
     @contextmanager
     def _connect(self, host: Host, lock: bool) -> Iterator[Connection]:

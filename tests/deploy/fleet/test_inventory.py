@@ -3,7 +3,7 @@
 import pytest
 
 from trailcam_core.errors import DeployError
-from trailcam_deploy.device.host import host_id, is_address
+from trailcam_deploy.device.host import host_id
 from trailcam_deploy.fleet.inventory import parse_inventory
 
 GOOD = """
@@ -88,8 +88,3 @@ def test_what_is_wrong_is_named_with_its_place(text: str, words: str) -> None:
 )
 def test_a_destination_gives_an_id(destination: str, name: str) -> None:
     assert host_id(destination) == name
-
-
-def test_an_address_is_no_name() -> None:
-    assert is_address("10.0.0.7")
-    assert not is_address("oak")
