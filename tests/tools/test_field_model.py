@@ -1,0 +1,97 @@
+"""The training of the built-in bundle: its float network, and the views that it learns from."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_core.errors import DataError, TrainError
+from trailcam_core.field.cutouts import Cutout
+from trailcam_core.spec import InputSpec
+from trailcam_project.field_model.float_network import float_network
+from trailcam_project.field_model.views import BATCH, PARTS, Sources, Views
+from trailcam_train.field.settings import FieldSettings
+
+LABELS = ("cat", "dog", "nothing", "other animal")
+CAT, DOG, NOTHING, OTHER = range(4)
+
+
+def test_the_float_network_of_the_built_in_bundle_gives_the_answers_of_its_file() -> None:
+    bundle = open_bundle(BUILTIN_BUNDLE)
+    golden = np.load(BUILTIN_BUNDLE / "golden.npz")
+    try:
+        network = float_network(BUILTIN_BUNDLE)
+    except TrainError as error:
+        pytest.skip(f"the published weights cannot be had: {error}")
+    logits = np.asarray(network(golden["images"], training=False))
+    assert logits.argmax(axis=1).tolist() == golden["logits"].argmax(axis=1).tolist()
+    assert np.abs(logits - golden["logits"]).max() < 2 * bundle.manifest.golden.tolerance
+
+
+def _picture(folder: Path, name: str, level: int) -> Path:
+    rng = np.random.default_rng(level)
+    image = np.clip(rng.normal(level, 20, (120, 160, 3)), 0, 255).astype(np.uint8)
+    path = folder / f"{name}.png"
+    path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+    return path
+
+
+def _sources(folder: Path) -> Sources:
+    outline = np.full((60, 40), 255, np.uint8)
+    cutout = Cutout(np.full((60, 40, 3), 200, np.uint8), outline)
+    cat, dog = _picture(folder, "cat", 90), _picture(folder, "dog", 160)
+    return Sources(
+        photographs=[(cat, CAT), (dog, DOG)],
+        others=[_picture(folder, "fox", 120)],
+        scenes=[_picture(folder, "meadow", 60)],
+        cutouts=[(cutout, CAT)],
+        other_cutouts=[cutout],
+    )
+
+
+def _views(sources: Sources, answers: dict[Path, np.ndarray], seed: int = 0) -> Views:
+    spec = InputSpec(height=64, width=64, fit="stretch")
+    return Views(sources, LABELS, answers, spec, FieldSettings(), seed)
+
+
+def _targets_of(part: str, targets: np.ndarray) -> np.ndarray:
+    begin = sum(count for name, count in PARTS.items() if list(PARTS).index(name) < list(PARTS).index(part))
+    return targets[begin : begin + PARTS[part]]
+
+
+def test_a_batch_has_its_parts_in_order_and_a_target_for_each_view(tmp_path: Path) -> None:
+    pictures, targets = _views(_sources(tmp_path), {}).batch()
+    assert pictures.shape == (BATCH, 64, 64, 3)
+    assert pictures.dtype == np.uint8
+    assert np.allclose(targets.sum(axis=1), 1)
+    assert set(_targets_of("photographs", targets).argmax(axis=1)) == {CAT, DOG}
+    assert set(_targets_of("crops", targets).argmax(axis=1)) == {CAT}
+    assert set(_targets_of("others", targets).argmax(axis=1)) == {OTHER}
+    assert set(_targets_of("other crops", targets).argmax(axis=1)) == {OTHER}
+    assert set(_targets_of("empties", targets).argmax(axis=1)) == {NOTHING}
+    assert set(_targets_of("decoys", targets).argmax(axis=1)) == {NOTHING}  # the outline of a cat is no cat
+
+
+def test_the_same_seed_draws_the_same_views_and_another_one_others(tmp_path: Path) -> None:
+    sources = _sources(tmp_path)
+    first, again, other = (_views(sources, {}, seed).batch()[0] for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_the_teacher_is_followed_only_where_it_is_right(tmp_path: Path) -> None:
+    sources = _sources(tmp_path)
+    cat, dog = (file for file, _ in sources.photographs)
+    right, wrong = np.array([0.6, 0.4, 0.0, 0.0]), np.array([0.9, 0.1, 0.0, 0.0])
+    _, targets = _views(sources, {cat: right, dog: wrong}).batch()
+    found = {tuple(np.round(row.astype(float), 3).tolist()) for row in _targets_of("photographs", targets)}
+    assert found == {(0.82, 0.18, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0)}
+
+
+def test_sources_without_a_scene_are_refused(tmp_path: Path) -> None:
+    sources = _sources(tmp_path)
+    with pytest.raises(DataError, match="scenes"):
+        _views(Sources(sources.photographs, sources.others, [], sources.cutouts, sources.other_cutouts), {})

@@ -1,0 +1,166 @@
+"""The command line; ``trailcam_project.field_model`` describes it."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from trailcam.progress import job_progress
+from trailcam_core.bundle.folder import open_bundle
+from trailcam_core.classifier import BUILTIN_BUNDLE
+from trailcam_core.datasets.run_directory import read_split
+from trailcam_core.errors import TrailcamError
+from trailcam_core.images.decode import read_image
+from trailcam_core.images.resize import fit_image
+from trailcam_core.inference.decision import probabilities
+from trailcam_core.inference.open_model import open_model
+from trailcam_core.jobs.progress import Progress
+from trailcam_project.field_model.float_network import float_network
+from trailcam_project.field_model.views import Sources, Views, cut_animals
+from trailcam_train.field.negatives import NOTHING, find_negatives
+from trailcam_train.field.settings import FieldSettings
+from trailcam_train.models.frozen_inference import compile_inference
+
+_WARMUP_STEPS = 40
+_LAST_RATE = 0.02  # of the learning rate, at the end of the cosine
+_AVERAGE = 0.99  # of the weights, over the last hundred steps
+_LARGEST_GRADIENT = 5.0
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast to train, and the name of the last layer that stays as it is."""
+
+    steps: int
+    learning_rate: float
+    frozen: str
+    blend: float
+
+
+def train(network: keras.Model, views: Views, plan: Plan, progress: Progress) -> None:
+    """Train the layers behind ``plan.frozen``; the network ends as a mixture of its first and its averaged weights."""
+    import tensorflow as tf
+
+    middle = network.get_layer(plan.frozen).output
+    front, back = compile_inference(keras.Model(network.input, middle)), keras.Model(middle, network.output)
+    weights = back.trainable_variables
+    optimizer = keras.optimizers.AdamW(plan.learning_rate, weight_decay=0.002, global_clipnorm=_LARGEST_GRADIENT)
+    first = [keras.ops.convert_to_numpy(weight) for weight in weights]
+    average = [weight.copy() for weight in first]
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def step(features: Any, targets: Any) -> Any:
+        with tf.GradientTape() as tape:
+            logits = back(features, training=True)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+        optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        return loss
+
+    for done, (features, targets) in enumerate(_drawn_ahead(views, front, plan.steps), start=1):
+        optimizer.learning_rate.assign(_rate(done, plan))
+        loss = float(step(tf.constant(features), tf.constant(targets)))
+        share = min(_AVERAGE, done / (done + 19))
+        for kept, weight in zip(average, weights, strict=True):
+            kept *= share
+            kept += (1 - share) * keras.ops.convert_to_numpy(weight)
+        progress(f"training (loss {loss:.3f})", done, plan.steps)
+    for begun, ended, weight in zip(first, average, weights, strict=True):
+        weight.assign((1 - plan.blend) * begun + plan.blend * ended)
+
+
+def _drawn_ahead(views: Views, front: Any, steps: int) -> Iterator[tuple[Floats, Floats]]:
+    """Yield batches; the next one is drawn while the caller trains on the last."""
+
+    def draw() -> tuple[Floats, Floats]:
+        pictures, targets = views.batch()
+        return front(pictures), targets
+
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(draw)
+        for number in range(steps):
+            batch = following.result()
+            if number + 1 < steps:
+                following = pool.submit(draw)
+            yield batch
+
+
+def _rate(step: int, plan: Plan) -> float:
+    cosine = 0.5 * (1 + np.cos(np.pi * step / plan.steps))
+    return float(plan.learning_rate * min(1, step / _WARMUP_STEPS) * (_LAST_RATE + (1 - _LAST_RATE) * cosine))
+
+
+def _read_sources(
+    animals: Path, negatives: Path, split: Path, labels: Sequence[str], cutouts: int, progress: Progress
+) -> Sources:
+    rows = [row for row in read_split(split) if row.split == "train"]
+    photographs = [(animals / row.file, list(labels).index(row.label)) for row in rows]
+    listed = find_negatives(negatives)
+    others = [item.path for item in listed if item.label != NOTHING]
+    numbers = dict(photographs)
+    chosen = sorted(numbers, key=lambda file: file.name)[:cutouts]
+    return Sources(
+        photographs,
+        others,
+        [item.path for item in listed if item.label == NOTHING],
+        [(cutout, numbers[file]) for file, cutout in cut_animals(chosen, progress)],
+        [cutout for _, cutout in cut_animals(others, progress)],
+    )
+
+
+def _teach(bundle: Path, files: Sequence[Path], progress: Progress) -> dict[Path, Floats]:
+    """Return the probabilities, (K,), that a bundle gives these photographs."""
+    opened = open_bundle(bundle)
+    model, manifest = open_model(opened.model_path, num_threads=1), opened.manifest
+    answers: dict[Path, Floats] = {}
+    for done, file in enumerate(files, start=1):
+        logits = model.invoke(fit_image(read_image(file), manifest.input)[None])
+        answers[file] = probabilities(logits, manifest.output.temperature)
+        progress("answering photographs", done, len(files))
+    return answers
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m trailcam_project.field_model",
+        description="Train the built-in network further on new views of a field camera, and write its weights.",
+    )
+    parser.add_argument("animals", type=Path, metavar="ANIMALS", help="a folder of photographs per class")
+    parser.add_argument("negatives", type=Path, metavar="NEGATIVES", help="as for trailcam train --negatives")
+    parser.add_argument("--split", type=Path, required=True, help="split.csv of a run on ANIMALS; only train is used")
+    parser.add_argument("--out", type=Path, required=True, help="weights to write, ending in .weights.h5")
+    parser.add_argument("--bundle", type=Path, default=BUILTIN_BUNDLE, help="the network to start from and to learn of")
+    parser.add_argument("--steps", type=int, default=1400, help="of 48 views each (1400)")
+    parser.add_argument("--rate", type=float, default=1.2e-4, help="largest learning rate (1.2e-4)")
+    parser.add_argument("--frozen", default="block6_add", help="last layer that stays (block6_add)")
+    parser.add_argument("--blend", type=float, default=0.5, help="share of the trained weights in the result (0.5)")
+    parser.add_argument("--cutouts", type=int, default=4200, help="photographs to cut out (4200)")
+    given = parser.parse_args(arguments)
+    try:
+        with job_progress() as progress:
+            network = float_network(given.bundle)
+            manifest = open_bundle(given.bundle).manifest
+            labels = manifest.output.labels
+            sources = _read_sources(given.animals, given.negatives, given.split, labels, given.cutouts, progress)
+            answers = _teach(given.bundle, [file for file, _ in sources.photographs], progress)
+            views = Views(sources, labels, answers, manifest.input, FieldSettings(share_min=0.12), seed=0)
+            train(network, views, Plan(given.steps, given.rate, given.frozen, given.blend), progress)
+        network.save_weights(given.out)
+    except (TrailcamError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"wrote {given.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
