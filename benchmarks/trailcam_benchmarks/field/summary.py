@@ -68,9 +68,9 @@ def _row(condition: str, results: list[ClipResult], seed: int) -> FieldRow:
 
 
 def text_table(rows: Sequence[FieldRow]) -> str:
-    """Return rows as a table for a terminal."""
+    """Return rows as a table for a terminal; mistakes have a decimal, so that one clip of 200 is not "0%"."""
     header = f"{'condition':<27} {'clips right':>20} {'wrong':>7} {'covered':>8} {'named':>6} {'empty: proposed':>16}"
-    header += f" {'named':>7} {'false visits/h':>15} {'invokes':>8}"
+    header += f" {'named':>9} {'false visits/h':>15} {'invokes':>8}"
     return "\n".join([header, *map(_line, rows)])
 
 
@@ -80,18 +80,18 @@ def _line(row: FieldRow) -> str:
     if right.low is not None and right.high is not None:
         words += f" [{right.low:.0%}-{right.high:.0%}] n {right.n:.0f}"
     return (
-        f"{row.condition:<27} {words:>20} {_percent(row.clips_wrong):>7} {_percent(row.frames_covered):>8} "
-        f"{_percent(row.frames_named_right):>6} {_permille(row.empty_proposed):>16} {_permille(row.empty_named):>7} "
+        f"{row.condition:<27} {words:>20} {_percent(row.clips_wrong, 1):>7} {_percent(row.frames_covered):>8} "
+        f"{_percent(row.frames_named_right):>6} {_permille(row.empty_proposed):>16} {_permille(row.empty_named, 1):>9} "
         f"{_number(row.false_visits_per_hour):>15} {_number(row.cost_in_invokes):>8}"
     )
 
 
-def _percent(rate: Rate) -> str:
-    return "-" if rate.value is None else f"{rate.value:.0%}"
+def _percent(rate: Rate, decimals: int = 0) -> str:
+    return "-" if rate.value is None else f"{rate.value:.{decimals}%}"
 
 
-def _permille(rate: Rate) -> str:
-    return "-" if rate.value is None else f"{1000 * rate.value:.0f}/1000"
+def _permille(rate: Rate, decimals: int = 0) -> str:
+    return "-" if rate.value is None else f"{1000 * rate.value:.{decimals}f}/1000"
 
 
 def _number(rate: Rate) -> str:

@@ -135,6 +135,17 @@ def test_rows_count_false_visits_by_the_hour_of_empty_scenes() -> None:
     assert "empty" in text_table(rows)
 
 
+def test_the_table_does_not_round_a_mistake_away() -> None:
+    clip = measure()
+    clips = [replace(clip, scene=str(number % 20)) for number in range(199)]
+    clips.append(replace(clip, visits=("sheep",), empty_frames=clip.empty_frames * 10, empty_named=1))
+    (row,) = summarise(clips)
+    words = text_table([row]).splitlines()[1].split()
+    assert "0.5%" in words
+    assert f"{1000 / sum(item.empty_frames for item in clips):.1f}/1000" in words
+    assert words.count("0.0/1000") == 0
+
+
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
     scenes, cut_outs = tmp_path / "scenes", tmp_path / "cutouts"
