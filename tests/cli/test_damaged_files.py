@@ -47,7 +47,7 @@ def test_a_bare_model_that_aborts_the_interpreter_ends_no_command_in_silence(wor
     assert "bad.tflite: the model made the interpreter abort (SIGABRT)" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["inspect", "classify", "watch"])
+@pytest.mark.parametrize("command", ["inspect", "classify", "watch", "benchmark"])
 def test_a_bundle_that_aborts_the_interpreter_ends_no_command_in_silence(
     command: str, tmp_path: Path, pristine_bundle: Path, replace_file: Any
 ) -> None:
@@ -57,6 +57,7 @@ def test_a_bundle_that_aborts_the_interpreter_ends_no_command_in_silence(
         "inspect": [str(bundle)],
         "classify": [str(PHOTO), "--bundle", str(bundle)],
         "watch": ["--source", str(PHOTO.parent), "--bundle", str(bundle)],
+        "benchmark": [str(bundle), "--field", str(PHOTO.parent), str(tmp_path)],
     }[command]
     done = _run(command, *words)
     assert done.returncode == 1

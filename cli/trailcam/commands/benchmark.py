@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from trailcam.model_options import open_first
 from trailcam.progress import job_progress
 from trailcam.terminal import show_report
 from trailcam_benchmarks.field.run import FIELD_REPORT, FIELD_RESULT, FieldPlan, measure_field, result_json, write_field
@@ -28,7 +29,7 @@ from trailcam_benchmarks.worker.operator_profile import describe_profile, profil
 from trailcam_benchmarks.worker.spawn import LostError
 from trailcam_benchmarks.worker.ssh_workers import connect
 from trailcam_core.bundle.folder import open_bundle
-from trailcam_core.classifier import BUILTIN_BUNDLE, Classifier
+from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import DeployError, SourceError, TrailcamError
 from trailcam_core.files.atomic import make_folder, write_file
 from trailcam_core.jobs.progress import Progress
@@ -177,7 +178,7 @@ def _field(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         arguments.out.mkdir(parents=True, exist_ok=True)  # better now than after an hour
     with job_progress() as progress:
-        classifier = Classifier.open(next(iter(arguments.bundles), None), num_threads=1)
+        classifier = open_first(next(iter(arguments.bundles), None), threads=1)
         try:
             result = measure_field(classifier, plan, progress, arguments.out)
         except KeyboardInterrupt:

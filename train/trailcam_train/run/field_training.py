@@ -8,6 +8,7 @@ from trailcam_core.classifier import Classifier
 from trailcam_core.datasets.run_directory import REVIEWS_FILE, Run, read_split
 from trailcam_core.errors import TrainError
 from trailcam_core.files.atomic import write_file
+from trailcam_core.inference.native_log import quiet_native_log
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_train.data.class_names import choose_label_map
 from trailcam_train.data.dataset import list_class_folders
@@ -71,4 +72,6 @@ def _find_suspects(negatives: Path, progress: Progress) -> tuple[Suspect, ...]:
     """
     listed = find_negatives(negatives)
     check_scenes(listed)
-    return find_suspects(listed, Classifier.open().classify, progress)
+    with quiet_native_log():
+        classifier = Classifier.open()
+    return find_suspects(listed, classifier.classify, progress)
