@@ -11,6 +11,7 @@ from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.errors import DataError, TrainError
 from trailcam_core.field.cutouts import Cutout
 from trailcam_core.spec import InputSpec
+from trailcam_project.field_model.__main__ import main
 from trailcam_project.field_model.float_network import float_network
 from trailcam_project.field_model.views import BATCH, PARTS, Sources, Views
 from trailcam_train.field.settings import FieldSettings
@@ -95,3 +96,14 @@ def test_sources_without_a_scene_are_refused(tmp_path: Path) -> None:
     sources = _sources(tmp_path)
     with pytest.raises(DataError, match="scenes"):
         _views(Sources(sources.photographs, sources.others, [], sources.cutouts, sources.other_cutouts), {})
+
+
+@pytest.mark.parametrize("name", ["w.weights.h5", "missing/w.keras"])
+def test_a_name_that_cannot_be_written_is_refused_before_the_training(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(tmp_path), str(tmp_path), "--split", str(tmp_path / "split.csv"), "--out", str(tmp_path / name)]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "expected a name that ends in .keras, in a folder that exists" in capsys.readouterr().err

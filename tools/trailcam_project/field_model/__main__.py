@@ -16,17 +16,18 @@ from trailcam.progress import job_progress
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.datasets.run_directory import read_split
-from trailcam_core.errors import TrailcamError
+from trailcam_core.errors import DataError, TrailcamError
 from trailcam_core.images.decode import read_image
 from trailcam_core.images.resize import fit_image
 from trailcam_core.inference.decision import probabilities
 from trailcam_core.inference.open_model import open_model
 from trailcam_core.jobs.progress import Progress
-from trailcam_project.field_model.float_network import float_network
+from trailcam_project.field_model.float_network import RECIPE, float_network
 from trailcam_project.field_model.views import Sources, Views, cut_animals
 from trailcam_train.field.negatives import NOTHING, find_negatives
 from trailcam_train.field.settings import FieldSettings
 from trailcam_train.models.frozen_inference import compile_inference
+from trailcam_train.recipes.find import find_recipe, save_network
 
 _WARMUP_STEPS = 40
 _LAST_RATE = 0.02  # of the learning rate, at the end of the cosine
@@ -102,6 +103,9 @@ def _read_sources(
     animals: Path, negatives: Path, split: Path, labels: Sequence[str], cutouts: int, progress: Progress
 ) -> Sources:
     rows = [row for row in read_split(split) if row.split == "train"]
+    strange = sorted({row.label for row in rows} - set(labels))
+    if strange:
+        raise DataError(f"{split}: the bundle has no label {', '.join(strange)}, expected some of {', '.join(labels)}.")
     photographs = [(animals / row.file, list(labels).index(row.label)) for row in rows]
     listed = find_negatives(negatives)
     others = [item.path for item in listed if item.label != NOTHING]
@@ -137,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("animals", type=Path, metavar="ANIMALS", help="a folder of photographs per class")
     parser.add_argument("negatives", type=Path, metavar="NEGATIVES", help="as for trailcam train --negatives")
     parser.add_argument("--split", type=Path, required=True, help="split.csv of a run on ANIMALS; only train is used")
-    parser.add_argument("--out", type=Path, required=True, help="weights to write, ending in .weights.h5")
+    parser.add_argument("--out", type=Path, required=True, help="network to write, ending in .keras")
     parser.add_argument("--bundle", type=Path, default=BUILTIN_BUNDLE, help="the network to start from and to learn of")
     parser.add_argument("--steps", type=int, default=1400, help="of 48 views each (1400)")
     parser.add_argument("--rate", type=float, default=1.2e-4, help="largest learning rate (1.2e-4)")
@@ -145,6 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--blend", type=float, default=0.5, help="share of the trained weights in the result (0.5)")
     parser.add_argument("--cutouts", type=int, default=4200, help="photographs to cut out (4200)")
     given = parser.parse_args(arguments)
+    if given.out.suffix != ".keras" or not given.out.parent.is_dir():  # better now than after an hour
+        parser.error(f"--out {given.out}: expected a name that ends in .keras, in a folder that exists")
     try:
         with job_progress() as progress:
             network = float_network(given.bundle)
@@ -154,11 +160,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             answers = _teach(given.bundle, [file for file, _ in sources.photographs], progress)
             views = Views(sources, labels, answers, manifest.input, FieldSettings(share_min=0.12), seed=0)
             train(network, views, Plan(given.steps, given.rate, given.frozen, given.blend), progress)
-        network.save_weights(given.out)
+        save_network(network, find_recipe(RECIPE), given.out)
     except (TrailcamError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"wrote {given.out}")
+    print(f"wrote {given.out}; its labels, in order: {', '.join(labels)}")
+    print(f"next: trailcam export --model {given.out} --labels LABELS.txt --data PHOTOS")
     return 0
 
 
