@@ -183,6 +183,16 @@ def test_negatives_are_no_animals_of_the_reject_rule() -> None:
     assert rule["others_rejected"] == pytest.approx(1 / 2)  # one empty picture was named "a"
 
 
+def test_without_others_the_negatives_of_validation_choose_the_score() -> None:
+    """Both empty pictures have large logits for "a" and "b" at once: only the probability tells them from animals."""
+    output = OutputSpec(("a", "b", "c"), 1.0, None, blank_labels=("c",))
+    logits = np.float32([[5, 0, 0], [0, 5, 0], [9, 8.5, 0], [8.5, 9, 0]])
+    pictures = SplitLogits(logits, np.array([0, 1, 2, 2], np.int32))
+    rule = compute_metrics(output, pictures, pictures)["reject"]
+    assert rule["score"] == "max_probability"
+    assert rule["others_rejected"] == 1.0
+
+
 def test_others_taken_for_nothing_are_rejected_however_sure() -> None:
     output = OutputSpec(("a", "b", "c"), 1.0, None, blank_labels=("c",))
     known = SplitLogits(np.float32([[5, 0, 0], [0, 5, 0]]), np.array([0, 1], np.int32))

@@ -124,6 +124,21 @@ def test_each_epoch_has_its_own_order_and_changes_and_shows_every_picture_once(
     assert not np.array_equal(_epoch(still, 0)[0], _epoch(_stream(data, shuffle=False, seed=8), 0)[0])
 
 
+@pytest.mark.parametrize(("flip", "mirrored"), [(0.5, True), (0.0, False)])
+def test_stored_views_come_back_mirrored_where_pictures_may_be(
+    data: tuple[Path, list[SplitRow]], flip: float, mirrored: bool
+) -> None:
+    root, rows = data
+    reader = PictureReader(root, _SPEC, Augmentation(zoom=0.2, flip=flip))
+    stream = PictureStream(rows, _LABELS, 5, EpochOrder(views=2), reader)
+    first, second, third, fourth, fifth = (_epoch(stream, number)[0] for number in range(5))
+    assert not np.array_equal(first, second)
+    assert np.array_equal(third, first[:, :, ::-1] if mirrored else first)
+    assert np.array_equal(fourth, second[:, :, ::-1] if mirrored else second)
+    assert np.array_equal(fifth, first)
+    assert np.array_equal(np.concatenate([images for images, _ in stream.view(1)]), second)
+
+
 def test_a_row_that_stands_twice_is_changed_in_two_ways(data: tuple[Path, list[SplitRow]]) -> None:
     root, rows = data
     images, _ = _epoch(_stream((root, [rows[0], rows[0]]), shuffle=False))

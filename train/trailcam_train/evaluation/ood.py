@@ -116,14 +116,16 @@ def reject_metrics(
 ) -> dict[str, Any]:
     """Choose the score on the tuning half, the threshold on validation; measure both on the evaluation data.
 
-    Pictures of labels that are never an answer are no animals: those of validation set nothing, those of test count as
-    others.
+    Pictures of labels that are never an answer are no animals. Those of test count as others; those of validation
+    choose the score where there are no ``ood`` images. Neither sets the threshold.
     """
     known, tested = validation.of(output.known_ids), test.of(output.known_ids)
     score = _DEFAULT_SCORE
     if ood is not None:
         tuning = np.concatenate(list(ood.tuning.values()))
         score = max(REJECT_SCORES, key=lambda name: _auroc_of(name, known.logits, tuning))
+    elif len(rest := validation.logits[~np.isin(validation.class_ids, output.known_ids)]):
+        score = max(REJECT_SCORES, key=lambda name: _rejected_by(name, output, known.logits, rest))
     threshold = fit_reject_rule(known.logits, score, KNOWN_ACCEPT_RATE)
     negatives = test.logits[~np.isin(test.class_ids, output.known_ids)]
     strange = np.concatenate([negatives, *(ood.evaluation.values() if ood is not None else ())])
@@ -167,6 +169,12 @@ def ood_metrics(
 def _share(name: str, hits: npt.NDArray[np.bool_]) -> dict[str, float]:
     low, high = wilson_interval(int(hits.sum()), len(hits))
     return {name: float(hits.mean()), f"{name}_low": low, f"{name}_high": high}
+
+
+def _rejected_by(score: str, output: OutputSpec, known: Floats, others: Floats) -> float:
+    """Return the fraction of ``others`` without a name, where the score keeps most of ``known``."""
+    threshold = fit_reject_rule(known, score, KNOWN_ACCEPT_RATE)
+    return float((~is_named(others, output, score, threshold)).mean())
 
 
 def _auroc_of(score: str, familiar: Floats, ood: Floats) -> float:

@@ -18,6 +18,7 @@ from trailcam_core.jobs.progress import Progress
 from trailcam_train.fitting.frozen_features import Stream, cache_features, split_network
 from trailcam_train.fitting.losses import accuracy, make_loss
 from trailcam_train.fitting.teacher import Teacher, cache_teacher_logits
+from trailcam_train.models.fused_batch_norm import fuse_batch_norm
 from trailcam_train.models.runtime import jit_setting
 from trailcam_train.recipe.schema import Phase, Recipe
 
@@ -81,6 +82,7 @@ def prepare_phase(model: keras.Model, task: Task, phase: Phase, folder: Path, pr
         learner, task = _cut(model, task, phase, folder, progress)
     optimizer = _make_optimizer(task.recipe, phase, task.batches * phase.epochs)
     optimizer.build(learner.trainable_variables)
+    fuse_batch_norm(learner)
     learner.compile(optimizer, loss=make_loss(task.recipe), metrics=[accuracy], jit_compile=jit_setting())
     return PhaseSetup(phase, learner, optimizer, task)
 

@@ -23,7 +23,8 @@ class EpochOrder:
     """The order of a stream and the augmented views that it shows.
 
     Without ``shuffle`` the order is that of the rows. ``sampling`` is ``natural`` or ``balanced``; the latter needs
-    ``shuffle``. With ``views`` above 0 that many views of each picture alternate; 0 draws a new view in every epoch.
+    ``shuffle``. With ``views`` above 0 that many views of each picture alternate, in every second round
+    mirrored if the augmentation mirrors at all; 0 draws a new view in every epoch.
     """
 
     seed: int = 0

@@ -68,6 +68,7 @@ class _Draw:
     position: int
     view: int
     turn: int = 0
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ class PictureReader:
         cache: DecodedCache | None = None,
     ) -> None:
         self.spec = spec
+        self.may_mirror = augmentation is not None and augmentation.flip > 0
         self.threads = threads or usable_cores()
         self._root, self._augmentation, self._cache = root, augmentation, cache
         self._decoding = decoding_spec(spec, augmentation)
@@ -187,9 +189,9 @@ class PictureStream:
         Raises:
             DataError: a picture cannot be read.
         """
-        order, views = self.order(number), self._order.views
+        order = self.order(number)
         draws = [
-            _Draw(int(position), (number + int(turn)) % views) if views else _Draw(int(position), number, int(turn))
+            self._draw(int(position), number, int(turn))
             for position, turn in zip(order, repeat_counts(order), strict=True)
         ]
         return self._give(draws[start_batch * self._batch_size :])
@@ -197,6 +199,14 @@ class PictureStream:
     def view(self, number: int) -> Iterator[Batch]:
         """Yield view ``number`` of every picture once, in the order of ``rows``; of each batch this host's part."""
         return self._give([_Draw(position, number) for position in range(len(self._rows))])
+
+    def _draw(self, position: int, epoch: int, turn: int) -> _Draw:
+        """Return a new view, or one of the stored ones: in every second round of them mirrored, if pictures may be."""
+        views = self._order.views
+        if not views:
+            return _Draw(position, epoch, turn)
+        rounds, view = divmod(epoch + turn, views)
+        return _Draw(position, view, mirrored=self._reader.may_mirror and rounds % 2 == 1)
 
     def _give(self, draws: Sequence[_Draw]) -> Iterator[Batch]:
         cv2.setNumThreads(1)  # these threads keep the cores busy; OpenCV's own would compete with them
@@ -229,4 +239,5 @@ class PictureStream:
         for slot in job.slots:
             draw = job.draws[slot]
             seed = [_PICTURE_STREAM, self._order.seed, draw.view, draw.position, *([draw.turn] if draw.turn else [])]
-            job.images[slot] = self._reader.read(self._rows[draw.position].file, seed)
+            image = self._reader.read(self._rows[draw.position].file, seed)
+            job.images[slot] = image[:, ::-1] if draw.mirrored else image
