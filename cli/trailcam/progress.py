@@ -32,12 +32,14 @@ def job_progress() -> Iterator[Progress]:
 class _LoggedProgress:
     def __init__(self) -> None:
         self._due_s = time.monotonic() + _LOG_INTERVAL_S
-        self._since: tuple[float, int] | None = None
+        self._stage, self._done = "", 0
+        self._since = self._due_s, 0
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         now_s = time.monotonic()
-        if self._since is None:
+        if stage != self._stage or done < self._done:  # the time left is that of this stage, at its own rate
             self._since = now_s, done
+        self._stage, self._done = stage, done
         if now_s < self._due_s:
             return
         self._due_s = now_s + _LOG_INTERVAL_S
@@ -56,15 +58,20 @@ class _Bars:
         self._bar: tqdm[NoReturn] | None = None
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
-        bar = self._bar if self._bar is not None and stage == self._stage else self._start(stage)
+        bar = self._bar
+        if bar is None or stage != self._stage or done < bar.n:
+            bar = self._start(stage, done, total)
         bar.total = total
         if note:
             bar.set_postfix_str(note, refresh=False)
         bar.update(done - bar.n)
 
-    def _start(self, stage: str) -> "tqdm[NoReturn]":
+    def _start(self, stage: str, done: int, total: int) -> "tqdm[NoReturn]":
+        """Show a bar that counts the rate from ``done`` on: a job that was resumed starts in the middle."""
         self.close()
-        bar: tqdm[NoReturn] = tqdm(desc=stage, file=sys.stderr, dynamic_ncols=True, mininterval=0.2, leave=False)
+        bar: tqdm[NoReturn] = tqdm(
+            desc=stage, initial=done, total=total, file=sys.stderr, dynamic_ncols=True, mininterval=0.2, leave=False
+        )
         self._stage, self._bar = stage, bar
         return bar
 
