@@ -2,17 +2,15 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from trailcam.progress import job_progress
+from trailcam_benchmarks.host.signals import interruptions
 from trailcam_core.bundle.folder import open_bundle
 from trailcam_core.classifier import BUILTIN_BUNDLE
 from trailcam_core.datasets.run_directory import read_split
@@ -23,80 +21,15 @@ from trailcam_core.inference.decision import probabilities
 from trailcam_core.inference.open_model import open_model
 from trailcam_core.jobs.progress import Progress
 from trailcam_project.field_model.float_network import RECIPE, float_network
+from trailcam_project.field_model.training import Plan, checkpoint_of, train
 from trailcam_project.field_model.views import Sources, Views, cut_animals
 from trailcam_train.field.negatives import NOTHING, find_negatives
 from trailcam_train.field.settings import FieldSettings
-from trailcam_train.models.frozen_inference import compile_inference
 from trailcam_train.recipes.find import find_recipe, save_network
 
-_WARMUP_STEPS = 40
-_LAST_RATE = 0.02  # of the learning rate, at the end of the cosine
-_AVERAGE = 0.99  # of the weights, over the last hundred steps
-_LARGEST_GRADIENT = 5.0
+_INTERRUPTED = 130
 
 Floats = npt.NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long and how fast to train, and the name of the last layer that stays as it is."""
-
-    steps: int
-    learning_rate: float
-    frozen: str
-    blend: float
-
-
-def train(network: keras.Model, views: Views, plan: Plan, progress: Progress) -> None:
-    """Train the layers behind ``plan.frozen``; the network ends as a mixture of its first and its averaged weights."""
-    import tensorflow as tf
-
-    middle = network.get_layer(plan.frozen).output
-    front, back = compile_inference(keras.Model(network.input, middle)), keras.Model(middle, network.output)
-    weights = back.trainable_variables
-    optimizer = keras.optimizers.AdamW(plan.learning_rate, weight_decay=0.002, global_clipnorm=_LARGEST_GRADIENT)
-    first = [keras.ops.convert_to_numpy(weight) for weight in weights]
-    average = [weight.copy() for weight in first]
-
-    @tf.function  # type: ignore[untyped-decorator]
-    def step(features: Any, targets: Any) -> Any:
-        with tf.GradientTape() as tape:
-            logits = back(features, training=True)
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
-        optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
-        return loss
-
-    for done, (features, targets) in enumerate(_drawn_ahead(views, front, plan.steps), start=1):
-        optimizer.learning_rate.assign(_rate(done, plan))
-        loss = float(step(tf.constant(features), tf.constant(targets)))
-        share = min(_AVERAGE, done / (done + 19))
-        for kept, weight in zip(average, weights, strict=True):
-            kept *= share
-            kept += (1 - share) * keras.ops.convert_to_numpy(weight)
-        progress(f"training (loss {loss:.3f})", done, plan.steps)
-    for begun, ended, weight in zip(first, average, weights, strict=True):
-        weight.assign((1 - plan.blend) * begun + plan.blend * ended)
-
-
-def _drawn_ahead(views: Views, front: Any, steps: int) -> Iterator[tuple[Floats, Floats]]:
-    """Yield batches; the next one is drawn while the caller trains on the last."""
-
-    def draw() -> tuple[Floats, Floats]:
-        pictures, targets = views.batch()
-        return front(pictures), targets
-
-    with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(draw)
-        for number in range(steps):
-            batch = following.result()
-            if number + 1 < steps:
-                following = pool.submit(draw)
-            yield batch
-
-
-def _rate(step: int, plan: Plan) -> float:
-    cosine = 0.5 * (1 + np.cos(np.pi * step / plan.steps))
-    return float(plan.learning_rate * min(1, step / _WARMUP_STEPS) * (_LAST_RATE + (1 - _LAST_RATE) * cosine))
 
 
 def _read_sources(
@@ -133,7 +66,7 @@ def _teach(bundle: Path, files: Sequence[Path], progress: Progress) -> dict[Path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
+    """Run the command line and return the exit code: 1 after an error, 130 after an interruption."""
     parser = argparse.ArgumentParser(
         prog="python -m trailcam_project.field_model",
         description="Train the built-in network further on new views of a field camera, and write its weights.",
@@ -151,16 +84,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.out.suffix != ".keras" or not given.out.parent.is_dir():  # better now than after an hour
         parser.error(f"--out {given.out}: expected a name that ends in .keras, in a folder that exists")
+    checkpoint = checkpoint_of(given.out)
     try:
-        with job_progress() as progress:
+        with interruptions(), job_progress() as progress:
             network = float_network(given.bundle)
             manifest = open_bundle(given.bundle).manifest
             labels = manifest.output.labels
             sources = _read_sources(given.animals, given.negatives, given.split, labels, given.cutouts, progress)
             answers = _teach(given.bundle, [file for file, _ in sources.photographs], progress)
             views = Views(sources, labels, answers, manifest.input, FieldSettings(share_min=0.12), seed=0)
-            train(network, views, Plan(given.steps, given.rate, given.frozen, given.blend), progress)
+            train(network, views, Plan(given.steps, given.rate, given.frozen, given.blend), checkpoint, progress)
         save_network(network, find_recipe(RECIPE), given.out)
+        checkpoint.unlink(missing_ok=True)
+    except KeyboardInterrupt:
+        kept = f"the same command goes on from {checkpoint}" if checkpoint.exists() else "nothing was written"
+        print(f"interrupted: {kept}.", file=sys.stderr)
+        return _INTERRUPTED
     except (TrailcamError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -73,7 +73,7 @@ class Views:
         answers: probabilities of the teacher, (K,), by photograph.
         spec: of the network's input.
         settings: of device crops and looks.
-        seed: of all chance.
+        seed: of all chance; the views of a step depend on it and on the number of the step alone.
     """
 
     def __init__(
@@ -91,11 +91,12 @@ class Views:
         self._count = len(labels)
         self._blank = list(labels).index(settings.blank_label)
         self._unknown = list(labels).index(settings.unknown_label)
-        self._rng = np.random.default_rng(seed)
+        self._seed, self._rng = seed, np.random.default_rng(seed)
         self._pictures: dict[Path, Image] = {}
 
-    def batch(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        """Return views, (BATCH, height, width, 3), and targets, (BATCH, K) probabilities."""
+    def batch(self, step: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+        """Return the views of a step, (BATCH, height, width, 3) uint8, and targets, (BATCH, K) probabilities."""
+        self._rng = np.random.default_rng([self._seed, step])
         drawn = [self._draw(part) for part, count in PARTS.items() for _ in range(count)]
         return np.stack([view for view, _ in drawn]), np.stack([target for _, target in drawn]).astype(np.float32)
 

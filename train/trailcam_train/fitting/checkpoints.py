@@ -126,11 +126,11 @@ def save_last(folder: Path, state: State, model: keras.Model, optimizer: keras.o
     Raises:
         OSError: the disk is full or failing; the older checkpoint stays.
     """
-    arrays = _collect("model", model.variables)
+    arrays = collect_variables("model", model.variables)
     if optimizer is not None:
-        arrays |= _collect("optimizer", optimizer.variables)
+        arrays |= collect_variables("optimizer", optimizer.variables)
     text = json.dumps(asdict(state)).encode("utf-8")
-    _write(folder / LAST_FILE, {"state": np.frombuffer(text, np.uint8), **arrays})
+    write_arrays(folder / LAST_FILE, {"state": np.frombuffer(text, np.uint8), **arrays})
 
 
 def load_last(folder: Path) -> tuple[State, Arrays]:
@@ -139,7 +139,7 @@ def load_last(folder: Path) -> tuple[State, Arrays]:
     Raises:
         TrainError: missing or damaged.
     """
-    arrays = _read(folder / LAST_FILE)
+    arrays = read_arrays(folder / LAST_FILE)
     try:
         found = json.loads(arrays.pop("state").tobytes())
         rows = {
@@ -158,7 +158,7 @@ def save_weights(path: Path, model: keras.Model) -> None:
     Raises:
         OSError: the disk is full or failing; the older checkpoint stays.
     """
-    _write(path, _collect("model", model.variables))
+    write_arrays(path, collect_variables("model", model.variables))
 
 
 def load_weights(path: Path, model: keras.Model) -> None:
@@ -167,7 +167,7 @@ def load_weights(path: Path, model: keras.Model) -> None:
     Raises:
         TrainError: missing, damaged, or of another network.
     """
-    put_variables(_read(path), "model", model.variables, path)
+    put_variables(read_arrays(path), "model", model.variables, path)
 
 
 def interpolate_best(folder: Path, model: keras.Model, fraction: float, phase: int) -> None:
@@ -186,15 +186,15 @@ def interpolate_best(folder: Path, model: keras.Model, fraction: float, phase: i
         TrainError: a file is missing, damaged, or of another network.
         OSError: the disk is full or failing; the older checkpoint stays.
     """
-    best = _read(folder / BEST_FILE)
+    best = read_arrays(folder / BEST_FILE)
     if _BLENDED not in best or int(best[_BLENDED]) != phase:
-        start = _read(folder / START_FILE)
+        start = read_arrays(folder / START_FILE)
         put_variables(start, "model", model.variables, folder / START_FILE)
         for name, array in start.items():
             if array.dtype.kind == "f" and name in best:
                 best[name] = array + np.float32(fraction) * (best[name] - array)
         best[_BLENDED] = np.array(phase)
-        _write(folder / BEST_FILE, best)
+        write_arrays(folder / BEST_FILE, best)
     put_variables(best, "model", model.variables, folder / BEST_FILE)
 
 
@@ -214,17 +214,28 @@ def put_variables(arrays: Arrays, prefix: str, variables: Sequence[keras.Variabl
         variable.assign(array)
 
 
-def _collect(prefix: str, variables: Sequence[keras.Variable]) -> Arrays:
+def collect_variables(prefix: str, variables: Sequence[keras.Variable]) -> Arrays:
+    """Return copies of the variables, named so that ``put_variables`` finds them."""
     return {f"{prefix}-{number:05d}": keras.ops.convert_to_numpy(variable) for number, variable in enumerate(variables)}
 
 
-def _write(path: Path, arrays: Arrays) -> None:
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Write a checkpoint.
+
+    Raises:
+        OSError: the disk is full or failing; the older checkpoint stays.
+    """
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes the names for allow_pickle
     write_file(path, buffer.getvalue())
 
 
-def _read(path: Path) -> Arrays:
+def read_arrays(path: Path) -> Arrays:
+    """Read a checkpoint.
+
+    Raises:
+        TrainError: missing or damaged.
+    """
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as found:
             return {name: found[name] for name in found.files}
