@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from trailcam_core.errors import DataError
+from trailcam_core.errors import DataError, TrainError
+from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipes.find import find_recipe
 from trailcam_train.run import field_training
 from trailcam_train.run.training import TrainingRequest
@@ -72,6 +73,20 @@ def test_negatives_of_one_scene_are_refused_before_anything_is_made(tmp_path: Pa
     for number in range(5):
         _write(tmp_path / "negatives" / "yard" / f"{number}.png", 7)
     with pytest.raises(DataError, match="show 1 scene"):
+        field_training.start_field_training(_request(tmp_path), tmp_path / "negatives")
+    assert started == []
+    assert not (tmp_path / "run.data").exists()
+
+
+def test_weights_that_cannot_be_fetched_end_it_before_a_picture_is_read(
+    tmp_path: Path, started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(recipe: Recipe, progress: object) -> None:
+        raise TrainError("no network")
+
+    monkeypatch.setattr(field_training, "fetch_weights", fail)
+    _write(tmp_path / "negatives" / "place" / "a.png", 1)
+    with pytest.raises(TrainError, match="no network"):
         field_training.start_field_training(_request(tmp_path), tmp_path / "negatives")
     assert started == []
     assert not (tmp_path / "run.data").exists()

@@ -128,3 +128,10 @@ def test_missing_weights_say_what_to_name() -> None:
 def test_a_backbone_without_published_weights_says_so() -> None:
     with pytest.raises(TrainError, match=r"no published Keras file.*--weights PATH"):
         load_weights(tiny_backbone(), "imagenet", imagenet=None)
+
+
+@pytest.mark.parametrize("name", ["xception.pth", "model.safetensors"])
+def test_weights_of_pytorch_are_refused_with_the_recipes_that_take_them(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(TrainError, match=rf"{name}: tiny takes .* Keras .* EfficientNet-Lite alone"):
+        load_weights(tiny_backbone(), str(tmp_path / name), imagenet=None)

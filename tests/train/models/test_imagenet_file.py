@@ -1,8 +1,11 @@
 """ImageNet weights of Keras from a local server: resumed, checked, and loaded into Xception."""
 
+import fcntl
 import hashlib
 import io
+import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,7 +58,7 @@ def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def published(url: str, content: bytes = CONTENT) -> ImageNetFile:
-    return ImageNetFile("some_weights.h5", url, hashlib.md5(content).hexdigest())
+    return ImageNetFile("some_weights.h5", url, len(content), hashlib.md5(content).hexdigest())
 
 
 def test_a_file_is_fetched_once_and_kept_where_keras_looks_for_it(tmp_path: Path) -> None:
@@ -73,7 +76,9 @@ def test_a_file_is_fetched_once_and_kept_where_keras_looks_for_it(tmp_path: Path
 def test_a_cut_download_is_kept_and_the_next_goes_on_from_there(knows_ranges: bool) -> None:
     host = Host(CONTENT, sent_bytes=300_000, knows_ranges=knows_ranges)
     with serving(host) as url:
-        with pytest.raises(TrainError, match=r"300,000 bytes are kept; the next try goes on from there"):
+        with pytest.raises(
+            TrainError, match=r"ended 724,000 bytes before.* 300,000 bytes are kept; the next try"
+        ):
             published(url).fetch()
         host.sent_bytes = 10**9
         path = published(url).fetch()
@@ -96,6 +101,45 @@ def test_another_digest_is_refused_and_nothing_is_kept(tmp_path: Path) -> None:
         published(url, b"data").fetch()
 
     assert not list(tmp_path.rglob("some_weights*"))
+
+
+def test_a_half_file_in_the_cache_is_fetched_again() -> None:
+    host = Host(CONTENT)
+    with serving(host) as url:
+        file = published(url)
+        file.cache_path.parent.mkdir(parents=True)
+        file.cache_path.write_bytes(CONTENT[:1000])
+        assert file.fetch().read_bytes() == CONTENT
+    assert host.ranges == [None]
+
+
+def test_without_a_digest_the_page_of_a_login_is_no_weights_file(tmp_path: Path) -> None:
+    host = Host(b"<html>Please log in</html>")
+    with serving(host) as url:
+        file = ImageNetFile("some_weights.h5", url, 26)
+        with pytest.raises(TrainError, match=r"some_weights\.h5: it is no HDF5 file\. .*--weights PATH"):
+            file.fetch()
+        assert not list(tmp_path.rglob("some_weights*"))
+        host.content = b"\x89HDF\r\n\x1a\n and weights"
+        assert file.fetch().read_bytes() == host.content
+
+
+def test_a_second_process_waits_for_the_first_and_fetches_nothing(tmp_path: Path) -> None:
+    host = Host(CONTENT)
+    with serving(host) as url:
+        file = published(url)
+        file.cache_path.parent.mkdir(parents=True)
+        held = os.open(file.cache_path.parent, os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(file.fetch)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+            file.cache_path.write_bytes(CONTENT)
+            os.close(held)
+            assert waiting.result(timeout=10) == file.cache_path
+    assert host.ranges == []
+    assert [path.name for path in tmp_path.rglob("some_weights*")] == ["some_weights.h5"]
 
 
 def test_no_network_names_the_file_and_where_to_put_it(tmp_path: Path) -> None:
@@ -138,7 +182,7 @@ def test_xception_begins_with_the_fetched_weights(monkeypatch: pytest.MonkeyPatc
     recipe = find_recipe("xception")
     host = Host(content, sent_bytes=20_000_000)
     with serving(host) as url:
-        file = ImageNetFile(xception.WEIGHTS.file, url, hashlib.md5(content).hexdigest())
+        file = ImageNetFile(xception.WEIGHTS.file, url, len(content), hashlib.md5(content).hexdigest())
         monkeypatch.setattr(xception, "WEIGHTS", file)
         with pytest.raises(TrainError, match=r"20,000,000 bytes are kept"):
             fetch_weights(recipe)

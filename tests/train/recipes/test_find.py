@@ -94,7 +94,7 @@ def test_the_long_cnn_has_the_layers_of_the_article_and_new_views_in_every_epoch
     assert shapes(long) == shapes(article)
     assert [phase.epochs for phase in long.phases] == [150]
     assert (long.distillation.views, long.phases[0].views) == (0, 0)
-    assert long.augmentation.crop_area_min < 0.5
+    assert 0 < long.augmentation.crop_area_min <= 0.5
 
 
 def test_a_saved_network_takes_raw_pixels_and_answers_as_before(tmp_path: Path) -> None:
@@ -182,3 +182,18 @@ def test_dashes_in_a_name_count_as_underscores() -> None:
 def test_an_unknown_recipe_names_those_that_exist() -> None:
     with pytest.raises(TrainError, match=r"'resnet'.*cnn.*xception_128"):
         find_recipe("resnet")
+
+
+@pytest.mark.parametrize("name", ["cnn", "cnn_long"])
+def test_a_network_from_scratch_begins_with_the_body_of_a_named_file(name: str, tmp_path: Path) -> None:
+    """The file has other layer numbers and another number of labels."""
+    keras.utils.set_random_seed(4)
+    first = build_network(small("cnn"), 3, "float32")
+    save_network(first, small("cnn"), tmp_path / "first.keras")
+    again = build_network(small(name, f"weights={tmp_path / 'first.keras'}"), 5, "float32")
+    assert again.output_shape == (None, 5)
+    for found, expected in zip(again.layers[:-1], first.layers[:-1], strict=True):
+        for value, wanted in zip(found.get_weights(), expected.get_weights(), strict=True):
+            np.testing.assert_array_equal(value, wanted)
+    with pytest.raises(TrainError, match=r"nowhere\.keras: no such file"):
+        build_network(small(name, "weights=nowhere.keras"), 5, "float32")

@@ -15,6 +15,7 @@ from trailcam_core.errors import TrainError
 from trailcam_core.files.keras_weights import prove_weights
 from trailcam_core.inference.file_model import first_line
 from trailcam_train.models.imagenet_file import ImageNetFile
+from trailcam_train.models.torch_weights import SUFFIXES as TORCH_SUFFIXES
 
 
 class FrozenBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras is untyped here
@@ -86,6 +87,11 @@ def load_weights(backbone: keras.Model, weights: str, imagenet: ImageNetFile | N
         raise TrainError(
             f"{path}: no such file, expected the weights of {backbone.name} without its head (.keras, .weights.h5 or "
             '.h5). Name one with "--weights PATH", or start from nothing with "--weights none".'
+        )
+    if path.suffix in TORCH_SUFFIXES:
+        raise TrainError(
+            f"{path}: {backbone.name} takes weights as Keras writes them (.keras, .weights.h5, .h5). Files of PyTorch "
+            "and safetensors are read for EfficientNet-Lite alone."
         )
     prove_weights(path, TrainError)
     try:

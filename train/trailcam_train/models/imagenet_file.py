@@ -6,6 +6,8 @@ import http.client
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +18,7 @@ from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.network.tls import client_context
 
 _STAGE = "fetching weights"
+_HDF5 = b"\x89HDF\r\n\x1a\n"  # the first bytes of every HDF5 file
 _TIMEOUT_S = 30
 _CHUNK_BYTES = 1 << 18
 _PARTIAL_CONTENT, _RANGE_REFUSED = 206, 416
@@ -24,13 +27,15 @@ _NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, TimeoutErro
 
 @dataclass(frozen=True)
 class ImageNetFile:
-    """The published ImageNet weights of a backbone: file name, URL of its folder, and MD5 if Keras states one.
+    """The published ImageNet weights of a backbone: file name, URL of its folder, size, and MD5 if Keras states one.
 
-    Keras publishes MD5 digests. They find a damaged file, not a malicious one; HTTPS names the host.
+    Keras publishes MD5 digests. They find a damaged file, not a malicious one; HTTPS names the host. Without a digest
+    only the first bytes are checked, which tell HDF5 from the page of a login. The size is stated to users.
     """
 
     file: str
     folder_url: str
+    size_bytes: int
     md5: str = ""
 
     @property
@@ -44,31 +49,31 @@ class ImageNetFile:
         return f"{self.folder_url}/{self.file}"
 
     def fetch(self, progress: Progress = silent) -> Path:
-        """Return the path of the file; it is fetched where the cache does not hold it.
+        """Return the path of the file; it is fetched where the cache does not hold it whole.
 
-        A cut download stays beside it as ``FILE.part``, and the next one goes on from there.
+        A cut download stays beside it as ``FILE.part``, and the next one goes on from there. One process fetches it,
+        and others wait.
 
         Raises:
-            TrainError: no network, a cut download, another digest, or another process is fetching it.
+            TrainError: no network, a cut download, or another file.
             OSError: the disk is full or failing.
         """
         target = self.cache_path
-        if target.is_file():
+        if self._is_whole(target):
             return target
         make_folder(target.parent)
         part = target.with_name(f"{self.file}.part")
-        with open(part, "ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise TrainError(f"{part}: another process is fetching it. Wait for it, then try again.") from error
-            try:
-                self._receive(file, progress)
-            except _NETWORK_ERRORS as error:
-                raise self._not_fetched(f"{error}", file.tell()) from error
-            os.fsync(file.fileno())
-        self._check(part)
-        part.replace(target)
+        with _locked(target.parent):
+            if self._is_whole(target):  # another process fetched it meanwhile
+                return target
+            with open(part, "ab") as file:
+                try:
+                    self._receive(file, progress)
+                except _NETWORK_ERRORS as error:
+                    raise self._not_fetched(f"{error}", file.tell()) from error
+                os.fsync(file.fileno())
+            self._check(part)
+            part.replace(target)
         sync_directory(target.parent)
         return target
 
@@ -92,7 +97,7 @@ class ImageNetFile:
                 progress(_STAGE, done, max(done, total))
         file.flush()
         if done < total:
-            raise http.client.IncompleteRead(b"", total - done)
+            raise ConnectionError(f"the connection ended {total - done:,} bytes before the end of the file")
 
     def _open(self, start: int) -> http.client.HTTPResponse:
         headers = {"Range": f"bytes={start}-"} if start else {}
@@ -102,17 +107,20 @@ class ImageNetFile:
         )
         return opened
 
+    def _is_whole(self, path: Path) -> bool:
+        if not path.is_file():
+            return False
+        return _md5_of(path) == self.md5 if self.md5 else _begins_as_hdf5(path)
+
     def _check(self, part: Path) -> None:
-        digest = hashlib.md5(usedforsecurity=False)
-        with open(part, "rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-        if self.md5 and digest.hexdigest() != self.md5:
-            part.unlink()
-            raise TrainError(
-                f"{self.url}: the file has the MD5 {digest.hexdigest()}, expected {self.md5}. It is damaged or another "
-                "file, and was removed. Try again."
-            )
+        if self._is_whole(part):
+            return
+        found = f"the file has the MD5 {_md5_of(part)}, expected {self.md5}" if self.md5 else "it is no HDF5 file"
+        part.unlink()
+        raise TrainError(
+            f"{self.url}: {found}. It is damaged or another file, and was removed. Try again, or fetch it by hand and "
+            'name it with "--weights PATH".'
+        )
 
     def _not_fetched(self, reason: str, kept_bytes: int) -> TrainError:
         kept = f" {kept_bytes:,} bytes are kept; the next try goes on from there." if kept_bytes else ""
@@ -120,3 +128,24 @@ class ImageNetFile:
             f"the ImageNet weights {self.file} cannot be fetched ({reason}).{kept} Or fetch {self.url} on a machine "
             f'with a network and put it at {self.cache_path}, or name it with "--weights PATH".'
         )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder; wait while another process has it."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _md5_of(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _begins_as_hdf5(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(_HDF5)) == _HDF5

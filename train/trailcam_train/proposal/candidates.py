@@ -1,6 +1,5 @@
 """The recipes as candidates of a proposal."""
 
-from trailcam_train.models.weights_wheel import WeightsWheel
 from trailcam_train.proposal.propose import Candidate
 from trailcam_train.recipes.find import find_recipe, published_weights, recipe_cost, recipe_names, recipe_summary
 
@@ -17,5 +16,4 @@ def list_candidates() -> tuple[Candidate, ...]:
 def _candidate(name: str) -> Candidate:
     recipe = find_recipe(name)
     weights = published_weights(recipe)
-    size_bytes = weights.size_bytes if isinstance(weights, WeightsWheel) else 0
-    return Candidate(recipe, recipe_summary(name), recipe_cost(name), size_bytes)
+    return Candidate(recipe, recipe_summary(name), recipe_cost(name), 0 if weights is None else weights.size_bytes)

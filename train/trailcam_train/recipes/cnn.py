@@ -27,6 +27,7 @@ four stored views are too few, it learned them by heart.
 import keras
 
 from trailcam_train.input.augmentation import ARTICLE
+from trailcam_train.models.backbones import load_weights
 from trailcam_train.recipe.cost import Cost
 from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 
@@ -45,9 +46,12 @@ RECIPE = Recipe(
 
 
 def build(recipe: Recipe, class_count: int) -> keras.Model:
-    """Build the network: (N, H, W, 3) uint8 to (N, class_count) logits."""
+    """Build the network: (N, H, W, 3) uint8 to (N, class_count) logits.
+
+    ``recipe.weights`` may name a network of this recipe; all of it but its last layer is taken.
+    """
     layers = keras.layers
-    return keras.Sequential(
+    body = keras.Sequential(
         [
             keras.Input((recipe.input.height, recipe.input.width, 3), dtype="uint8", name="pixels"),
             layers.Rescaling(1 / 255, name="rescaling", dtype="float32"),
@@ -64,7 +68,9 @@ def build(recipe: Recipe, class_count: int) -> keras.Model:
             layers.Dropout(recipe.dropout),
             layers.Dense(64, activation="relu"),
             layers.BatchNormalization(),
-            layers.Dense(class_count, dtype="float32", name="logits"),
         ],
         name="cnn",
     )
+    load_weights(body, recipe.weights, None)
+    body.add(layers.Dense(class_count, dtype="float32", name="logits"))
+    return body

@@ -27,6 +27,7 @@ from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 WEIGHTS = ImageNetFile(
     "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
     "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2",
+    size_bytes=9_406_464,
 )
 
 COST = Cost(forward_core_ms=22, memory_mb=4400, step_core_ms={"head": 22, "whole": 66})

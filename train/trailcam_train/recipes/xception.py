@@ -31,6 +31,7 @@ from trailcam_train.recipe.schema import ModelInput, Phase, Recipe
 WEIGHTS = ImageNetFile(
     "xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
     "https://storage.googleapis.com/tensorflow/keras-applications/xception",
+    size_bytes=83_683_744,
     md5="b0042744bf5b25fce3cb969f33bebb97",  # Source: keras.applications.xception
 )
 

@@ -21,6 +21,7 @@ from trailcam_train.field.negatives import (
     suspects_to_csv,
 )
 from trailcam_train.field.prepare import SPLIT_FILE, Division, prepare_field_data
+from trailcam_train.recipes.find import fetch_weights
 from trailcam_train.retraining.reviews import prepared_reviews
 from trailcam_train.run.partial_run import check_free
 from trailcam_train.run.training import TrainingRequest, start_training
@@ -50,6 +51,7 @@ def start_field_training(request: TrainingRequest, negatives: Path, progress: Pr
     check_free(request.run)
     target = request.run.with_name(request.run.name + _SUFFIX)
     recipe = request.recipe
+    fetch_weights(recipe, progress)  # without a network this fails now, and not after the pictures are cut out
     if not target.exists():
         label_map = choose_label_map(list_class_folders(request.data), request.label_map)
         division = Division(recipe.seed, recipe.validation, recipe.test)
