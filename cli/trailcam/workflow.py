@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from trailcam.process.tensorflow_settings import prepare_tensorflow
-from trailcam.workflow_options import ExportOptions, TrainOptions, check_options, path_of
+from trailcam.workflow_options import ExportOptions, TrainOptions, check_options, foreign_model_of, path_of
 from trailcam_core.jobs.progress import Progress, silent
 
 if TYPE_CHECKING:
     from trailcam_benchmarks.results.schema import Result
     from trailcam_core.datasets.run_directory import Run
     from trailcam_export.run.export import ExportReport
+    from trailcam_train.retraining.earlier import Earlier
 
 _VARIANTS = ("float32", "int8")
 _PICTURES = 1000  # for accuracy, as "trailcam benchmark --data" takes them
@@ -48,8 +49,9 @@ def train(
     """
     check_options(options, TrainOptions)
     prepare_tensorflow()
-    if "earlier" in options:
-        return _retrain(Path(data), Path(run), recipe, settings, options)(progress)
+    earlier = options.get("earlier")
+    if earlier is not None:
+        return _retrain(Path(data), Path(run), recipe, settings, earlier, options)(progress)
     from trailcam_train.recipe.toml import override
     from trailcam_train.recipes.find import find_recipe
     from trailcam_train.run.field_training import start_field_training
@@ -71,25 +73,30 @@ def train(
         group_by=options.get("group_by"),
         ood=path_of(options.get("others")),
     )
-    if "negatives" in options:
-        return start_field_training(request, Path(options["negatives"]), progress)
+    negatives = path_of(options.get("negatives"))
+    if negatives is not None:
+        return start_field_training(request, negatives, progress)
     return start_training(request, progress)
 
 
 def _retrain(
-    data: Path, run: Path, recipe: str | None, settings: Sequence[str], options: TrainOptions
+    data: Path,
+    run: Path,
+    recipe: str | None,
+    settings: Sequence[str],
+    earlier: "Path | str | Earlier",
+    options: TrainOptions,
 ) -> "Callable[[Progress], Run]":
-    """Return a function that takes the earlier run of ``options`` up.
+    """Return a function that takes the earlier run up.
 
     Raises:
         ValueError: a split is named, too.
     """
-    if "split" in options:
+    if options.get("split") is not None:
         raise ValueError("an earlier run brings its own split: leave out split")
     from trailcam_train.retraining.earlier import Earlier
     from trailcam_train.run.retraining import RetrainingRequest, start_retraining
 
-    earlier = options["earlier"]
     request = RetrainingRequest(
         data,
         run,
@@ -104,13 +111,16 @@ def _retrain(
     return lambda progress: start_retraining(request, progress)
 
 
-def resume(run: Path | str, data: Path | str | None = None, progress: Progress = silent) -> "Run":
+def resume(
+    run: Path | str, data: Path | str | None = None, progress: Progress = silent, *, others: Path | str | None = None
+) -> "Run":
     """Resume an interrupted training, as "trailcam train --resume RUN" does, and return the finished run.
 
     Args:
         run: the folder that the training was to write, or its ``.partial`` folder.
         data: folder of the pictures, if they were moved.
         progress: receives each step, as (stage, done, total).
+        others: folder of the out-of-distribution pictures, if they were moved.
 
     Raises:
         DataError: the pictures are not those of the split.
@@ -120,7 +130,7 @@ def resume(run: Path | str, data: Path | str | None = None, progress: Progress =
     prepare_tensorflow()
     from trailcam_train.run.training import resume_training
 
-    return resume_training(Path(run), progress, path_of(data))
+    return resume_training(Path(run), progress, path_of(data), path_of(others))
 
 
 def export(
@@ -139,8 +149,8 @@ def export(
         data: folder of the pictures; by default the one of the training. A foreign model needs one.
         variants: as for ``--variants``; float32 and int8 by default, of an ONNX model as ONNX files.
         progress: receives each step, as (stage, done, total).
-        options: ``labels``, ``input_range``, ``name``, ``version``, ``others``, ``gate`` and ``earlier``, see
-            ``ExportOptions``.
+        options: ``labels``, ``input_range``, ``mean``, ``std``, ``fit``, ``name``, ``version``, ``others``, ``gate``
+            and ``earlier``, see ``ExportOptions``.
 
     Returns:
         The report: ``folder`` of the bundles, ``passed`` for the drift gate, and a row for each variant.
@@ -151,30 +161,29 @@ def export(
         ExportError: the model cannot be converted, or the export exists.
         OSError: the disk is full or failing.
         TypeError: an unknown option.
+        ValueError: options that contradict each other.
     """
     check_options(options, ExportOptions)
     prepare_tensorflow()
     from trailcam_export.convert.variants import parse_variants
-    from trailcam_export.foreign.foreign_run import ForeignModel
     from trailcam_export.gate.presets import DEFAULT_PRESET, find_preset
     from trailcam_export.run.export import export_run
     from trailcam_export.run.plan import ExportRequest
 
-    path, foreign = Path(model), None
-    if "labels" in options:
-        foreign = ForeignModel(path, Path(options["labels"]), value_range=options.get("input_range"))
+    foreign = foreign_model_of(Path(model), options)
+    version, gate = options.get("version"), options.get("gate")
     if variants is None:
         variants = [f"onnx-{name}" for name in _VARIANTS] if foreign is not None and foreign.is_onnx else _VARIANTS
     request = ExportRequest(
-        run=path if foreign is None else None,
+        run=Path(model) if foreign is None else None,
         foreign=foreign,
         data=path_of(data),
         out=Path(out),
         name=options.get("name"),
-        version=options.get("version", "1.0.0"),
+        version="1.0.0" if version is None else version,
         ood=path_of(options.get("others")),
         variants=parse_variants(list(variants)),
-        gate=find_preset(options.get("gate", DEFAULT_PRESET)),
+        gate=find_preset(DEFAULT_PRESET if gate is None else gate),
         earlier=path_of(options.get("earlier")),
     )
     return export_run(request, progress)

@@ -135,6 +135,28 @@ def test_bfloat16_is_advised_where_the_processor_knows_it(
 
     assert main(["train", "--recipes"]) == 0
 
+    printed = capsys.readouterr().out
+    assert ("precision=mixed_bfloat16" in printed) is advised
+    assert ("0.53 of the processor time" in printed) is advised
+
+
+@pytest.mark.parametrize("advised", [False, True])
+def test_bfloat16_is_advised_for_a_proposal_only_where_no_part_is_run_in_advance(
+    advised: bool,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("trailcam_train.proposal.glance.multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("trailcam_train.models.runtime.has_gpu", lambda: False)
+
+    def settings(recipe: Any, *_: Any) -> tuple[str, ...]:
+        return tuple(f"phases.{phase.name}.views=0" for phase in recipe.phases if advised)
+
+    monkeypatch.setattr("trailcam_train.proposal.propose.fit_settings", settings)
+
+    assert any(phase.views for phase in proposal.take_proposal(data, None, yes=True).phases) is not advised
+
     assert ("precision=mixed_bfloat16" in capsys.readouterr().out) is advised
 
 

@@ -92,9 +92,11 @@ def test_resume_asks_for_what_the_command_would(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(training, "resume_training", lambda *given: asked.append(given))
 
     trailcam.resume("runs/mine", data=str(tmp_path))
+    trailcam.resume("runs/mine", others="others")
 
-    ((run, _, data),) = asked
-    assert (run, data) == (Path("runs/mine"), tmp_path)
+    (run, _, data, others), (_, _, _, moved) = asked
+    assert (run, data, others) == (Path("runs/mine"), tmp_path, None)
+    assert moved == Path("others")
 
 
 def test_train_without_a_recipe_takes_the_proposal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,6 +139,79 @@ def test_export_takes_a_run_or_a_foreign_model(
     assert (request.run is None) == (labels is not None)
     assert (request.foreign is None) == (labels is None)
     assert [variant.name for variant in request.variants] == variants
+
+
+def test_export_of_an_onnx_model_takes_mean_deviation_and_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    from trailcam_export.run import export
+
+    asked: list[Any] = []
+    monkeypatch.setattr(export, "export_run", lambda request, progress: asked.append(request.foreign))
+    mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+    trailcam.export("a.onnx", data="photos", labels="l.txt", mean=mean, std=std, fit="crop")
+    trailcam.export("a.keras", data="photos", labels="l.txt", input_range=(-1.0, 1.0))
+
+    onnx, plain = asked
+    assert (onnx.statistics, onnx.fit, onnx.value_range) == ((tuple(mean), tuple(std)), "crop", None)
+    assert (plain.statistics, plain.fit, plain.value_range) == (None, "stretch", (-1.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        ("a.onnx", {"labels": "l.txt", "mean": (0.5,) * 3}, "mean and std go together"),
+        ("a.keras", {"labels": "l.txt", "mean": (0.5,) * 3, "std": (0.5,) * 3}, "are for an ONNX model"),
+        (
+            "a.onnx",
+            {"labels": "l.txt", "mean": (0.5,) * 3, "std": (0.5,) * 3, "input_range": (0.0, 1.0)},
+            "either mean and std, or input_range",
+        ),
+        (
+            "a.onnx",
+            {"labels": "l.txt", "mean": (0.5,), "std": (0.5,) * 3},
+            r"mean is \(0\.5,\), expected three numbers",
+        ),
+        ("a.onnx", {"labels": "l.txt", "fit": "squeeze"}, "fit is 'squeeze', expected one of crop, letterbox, stretch"),
+        ("runs/a", {"fit": "crop"}, "fit: belongs to a foreign model"),
+        ("runs/a", {"input_range": (0.0, 1.0)}, "input_range: belongs to a foreign model"),
+    ],
+)
+def test_contradicting_options_of_a_foreign_model_are_a_mistake_of_the_caller(
+    model: str, options: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        trailcam.export(model, data="photos", **options)
+
+
+def test_none_is_an_option_that_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    from trailcam.workflow_options import ExportOptions, TrainOptions
+    from trailcam_export.run import export
+    from trailcam_train.run import training
+
+    asked: list[Any] = []
+    monkeypatch.setattr(training, "start_training", lambda request, progress: asked.append(request))
+    monkeypatch.setattr(export, "export_run", lambda request, progress: asked.append(request))
+    no_train: Any = dict.fromkeys(TrainOptions.__annotations__)
+    no_export: Any = dict.fromkeys(ExportOptions.__annotations__)
+
+    for given in ({}, no_train):
+        trailcam.train("photos", "run", "cnn", **given)
+    for given in ({}, no_export):
+        trailcam.export("runs/a", **given)
+
+    assert asked[0] == asked[1]
+    assert asked[2] == asked[3]
+
+
+def test_an_earlier_run_takes_none_as_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trailcam_train.run import retraining
+
+    asked: list[Any] = []
+    monkeypatch.setattr(retraining, "start_retraining", lambda request, progress: asked.append(request))
+
+    trailcam.train("new", tmp_path / "second", earlier="runs/first", split=None, negatives=None)
+
+    assert asked[0].negatives is None
 
 
 def test_benchmark_measures_a_bundle() -> None:

@@ -1,6 +1,7 @@
 """Parts that other packages add by entry points: recipes, sinks and runtimes.
 
-A package states them in its ``pyproject.toml``; the name is the one that users write.
+A package states them in its ``pyproject.toml``; the name is the one that users write. Names that differ in dashes and
+underscores alone are one name.
 
     [project.entry-points."trailcam.recipes"]
     my_network = "my_package.my_network"
@@ -27,18 +28,20 @@ def find_plugins(group: str, own: Collection[str], error: type[TrailcamError]) -
         TrailcamError: two have one name; of the kind of ``error``.
     """
     found: dict[str, EntryPoint] = {}
+    ours = {_compared(name) for name in own}
     for entry in sorted(entry_points(group=group), key=lambda item: (item.name, item.value)):
-        earlier = found.get(entry.name)
+        name = _compared(entry.name)
+        earlier = found.get(name)
         if earlier is not None and earlier.value == entry.value:
             continue  # one distribution that is seen twice, as beside an editable install
-        if entry.name in own or earlier is not None:
+        if name in ours or earlier is not None:
             other = f"{earlier.value} ({_package(earlier)})" if earlier is not None else "Trailcam itself"
             raise error(
-                f"{group}: the name {entry.name!r} belongs to {other} and to {entry.value} ({_package(entry)}). Remove "
-                "one of the packages, or give its entry point another name."
+                f"{group}: the name {entry.name!r} belongs to {other} and to {entry.value} ({_package(entry)}); dashes "
+                "count as underscores. Remove one of the packages, or give its entry point another name."
             )
-        found[entry.name] = entry
-    return found
+        found[name] = entry
+    return {entry.name: entry for entry in found.values()}
 
 
 def load_plugin(entry: EntryPoint, error: type[TrailcamError]) -> Any:
@@ -54,6 +57,11 @@ def load_plugin(entry: EntryPoint, error: type[TrailcamError]) -> Any:
             f"{entry.group} {entry.name}: {entry.value} of {_package(entry)} cannot be imported ({cause}). Install "
             "what it needs, or remove the package."
         ) from cause
+
+
+def _compared(name: str) -> str:
+    """Return a name as it is compared with others."""
+    return name.replace("-", "_")
 
 
 def _package(entry: EntryPoint) -> str:

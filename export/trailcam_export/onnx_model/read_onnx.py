@@ -17,6 +17,7 @@ CHANNELS = 3
 EXPORT_HINT = "Export it again from its framework"
 _PREFIX = "model/"  # of every name of the original: ours cannot collide
 _PASSING = ("Identity", "Flatten", "Reshape", "Squeeze", "Cast")
+_SOFTMAXES, _SIGMOIDS = ("Softmax", "LogSoftmax"), ("Sigmoid", "HardSigmoid")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ def read_original(path: Path) -> Original:
     _set_batch(model, inputs[0], outputs[0])
     graph = compose.add_prefix(_pinned_opset(model, path), _PREFIX)
     output = graph.graph.output[0].name
-    scores = _before_softmax(graph, output)
+    scores = _before_softmax(graph, output, path)
     return Original(path, graph, f"{_PREFIX}{inputs[0].name}", output, scores, height, width, channels_first, floats)
 
 
@@ -142,11 +143,16 @@ def _pinned_opset(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
         ) from error
 
 
-def _before_softmax(model: onnx.ModelProto, tensor: str) -> str:
-    """Return the tensor that a softmax at the end takes, or the output itself."""
+def _before_softmax(model: onnx.ModelProto, tensor: str, path: Path) -> str:
+    """Return the tensor that a softmax at the end takes, or the output itself; refuse a sigmoid at the end."""
     made_by = {output: node for node in model.graph.node for output in node.output}
     output = tensor
     while tensor in made_by and made_by[tensor].op_type in _PASSING:
         tensor = made_by[tensor].input[0]
     node = made_by.get(tensor)
-    return node.input[0] if node is not None and node.op_type in ("Softmax", "LogSoftmax") else output
+    if node is not None and node.op_type in _SIGMOIDS:
+        raise ExportError(
+            f"{path}: ends with a sigmoid, an independent yes or no for each label. A bundle answers with one label: "
+            "train with softmax or logits."
+        )
+    return node.input[0] if node is not None and node.op_type in _SOFTMAXES else output

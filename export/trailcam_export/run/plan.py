@@ -35,13 +35,14 @@ _LEARNED_FROM = ("split", "earlier_sha256", "reviews", "reviews_sha256")  # of t
 class ExportRequest:
     """An export as requested by the user.
 
-    ``run`` is a finished run, or ``foreign`` a Keras model that was trained elsewhere: exactly one of them. ``data`` is
-    the folder of the pictures, by default the one that training used. The bundles are written to ``out``/``name``, by
-    default the run's own name. ``golden`` is a folder of up to eight pictures for the golden vectors, ``ood`` one of
-    out-of-distribution images, ``calibration`` one of field frames that also calibrate. ``quantizer`` replaces the
-    default one of each scheme. ``gate`` has the criteria of the drift gate; with ``inconclusive_fails`` an inconclusive
-    variant counts as failed. ``fix`` keeps the worst operators of an int8 file that does not pass in float. ``zoom``
-    adds the last feature map as a second output. ``earlier`` is the bundle of the run that ``run`` took up.
+    ``run`` is a finished run, or ``foreign`` a Keras or ONNX model that was trained elsewhere: exactly one of them.
+    ``data`` is the folder of the pictures, by default the one that training used. The bundles are written to
+    ``out``/``name``, by default the run's own name. ``golden`` is a folder of up to eight pictures for the golden
+    vectors, ``ood`` one of out-of-distribution images, ``calibration`` one of field frames that also calibrate.
+    ``quantizer`` replaces the default one of each scheme. ``gate`` has the criteria of the drift gate; with
+    ``inconclusive_fails`` an inconclusive variant counts as failed. ``fix`` keeps the worst operators of an int8 file
+    that does not pass in float. ``zoom`` adds the last feature map as a second output. ``earlier`` is the bundle of the
+    run that ``run`` took up.
     """
 
     run: Path | None = None

@@ -25,6 +25,24 @@ def test_the_same_entry_point_seen_twice_counts_once(install_plugin: Any) -> Non
     assert list(find_plugins(RECIPES, (), TrainError)) == ["mine"]
 
 
+@pytest.mark.parametrize(("own", "names"), [((), ("my-net", "my_net")), (("my_net",), ("my-net",))])
+def test_names_that_differ_in_dashes_alone_are_one_name(
+    own: tuple[str, ...], names: tuple[str, ...], install_plugin: Any
+) -> None:
+    for number, name in enumerate(names):
+        install_plugin(RECIPES, name, f"package_{number}.net")
+
+    with pytest.raises(TrainError, match=r"'my.net' belongs to .* and to package_.*dashes count as underscores"):
+        find_plugins(RECIPES, own, TrainError)
+
+
+def test_one_object_under_both_spellings_counts_once(install_plugin: Any) -> None:
+    install_plugin(RECIPES, "my-net", HERE)
+    install_plugin(RECIPES, "my_net", HERE)
+
+    assert list(find_plugins(RECIPES, (), TrainError)) == ["my-net"]
+
+
 def test_a_runtime_opens_the_files_of_its_suffix(
     install_plugin: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,6 +148,8 @@ def test_the_other_usual_scalings_are_tried_and_not_its_own(save: Callable[..., 
         ({"shape": (8, 3, 32, 32)}, "takes batches of 8"),
         ({"shape": ("n", 1, 32, 32)}, "expected colour pictures"),
         ({"shape": (1, 3, 2, 2)}, "takes 2x2 px"),
+        ({"last": "Sigmoid"}, "ends with a sigmoid, an independent yes or no for each label"),
+        ({"last": "HardSigmoid"}, "ends with a sigmoid"),
     ],
 )
 def test_what_cannot_be_rebuilt_is_one_error(changes: Any, message: str, save: Callable[..., Path]) -> None:

@@ -26,8 +26,9 @@ def test_two_equal_classes_give_the_interval_of_a_share() -> None:
     assert (high - low) / 2 == pytest.approx(1.96 * (0.8 * 0.2 / 2000) ** 0.5, rel=0.1)
 
 
-def test_classes_without_pictures_or_answers_count_as_nought() -> None:
-    assert macro_f1_interval(np.array([[5, 0], [0, 0]])) == (0.5, 0.5)
+def test_a_class_without_pictures_is_left_out_and_one_without_answers_counts_as_nought() -> None:
+    assert macro_f1_interval(np.array([[5, 0], [0, 0]])) == (1.0, 1.0)
+    assert macro_f1_interval(np.array([[5, 0], [5, 0]])) == pytest.approx((1 / 3, 1 / 3))
 
 
 def test_the_interval_of_true_confidences_reaches_down_to_nought() -> None:

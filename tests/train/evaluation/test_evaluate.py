@@ -71,6 +71,12 @@ def test_figures_of_a_split_are_what_one_counts_by_hand() -> None:
     assert found["macro_f1"] == pytest.approx((0.8 + 0 + 0.8) / 3)
 
 
+def test_a_label_without_a_test_picture_is_left_out_of_macro_f1() -> None:
+    found = compute_metrics(ABC, answers([0, 1, 2], [0, 1, 2]), answers([0, 0, 1, 1], [0, 0, 1, 1]))["test"]
+
+    assert (found["macro_f1"], found["macro_f1_low"], found["macro_f1_high"]) == (1.0, 1.0, 1.0)
+
+
 @pytest.mark.parametrize("key", ["top1", "top5", "macro_f1", "ece_before", "ece_after"])
 def test_every_figure_of_a_split_lies_in_its_interval(key: str) -> None:
     logits, class_ids = calibrated(300)

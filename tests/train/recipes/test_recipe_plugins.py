@@ -36,6 +36,23 @@ def test_a_recipe_with_a_name_of_ours_is_refused(install_plugin: Any) -> None:
         find_recipe("cnn")
 
 
+def test_a_recipe_with_a_name_of_ours_but_for_dashes_is_refused(install_plugin: Any) -> None:
+    install_plugin(RECIPES, "efficientnet-lite0", OTHER)
+
+    for find in (recipe_names, lambda: find_recipe("efficientnet_lite0"), lambda: find_recipe("cnn")):
+        with pytest.raises(TrainError, match="'efficientnet-lite0' belongs to Trailcam itself and to"):
+            find()
+
+
+def test_two_recipes_whose_names_differ_in_a_dash_alone_are_refused(install_plugin: Any) -> None:
+    install_plugin(RECIPES, "my-net", HERE)
+    install_plugin(RECIPES, "my_net", OTHER)
+
+    for find in (recipe_names, lambda: find_recipe("my-net")):
+        with pytest.raises(TrainError, match=rf"the name 'my_net' belongs to {HERE} .* and to {OTHER}"):
+            find()
+
+
 def test_a_recipe_that_lacks_its_parts_or_cannot_be_imported_is_named(install_plugin: Any) -> None:
     install_plugin(RECIPES, "empty", "trailcam_core.jobs.plugins")
     install_plugin(RECIPES, "gone", "no_such_package.net")

@@ -167,6 +167,17 @@ def test_a_class_that_is_never_answered_has_no_precision(page: Page) -> None:
     assert classes.texts[-8:] == ["owl", "3", "0.0%", "0.0% to 56.1%", "0", "\N{EN DASH}", "\N{EN DASH}", "0.000"]
 
 
+def test_a_label_without_a_test_picture_is_not_the_worst_class_and_has_no_recall(page: Page) -> None:
+    class_ids = np.array([0, 1, 0, 1, 0, 1, 0, 1, 0], np.int32)  # no owl
+    test = SplitLogits(np.eye(3)[[0, 1, 0, 1, 0, 1, 1, 1, 2]] * 4.0, class_ids)
+    text = render_report(replace(page, test=test, metrics=compute_metrics(OUTPUT, page.validation, test)))
+
+    assert "The worst class is fox & <hare>: 60.0% of 5 found" in HtmlPage(text).text
+    owl = section(text, "Classes").texts[-8:]
+    assert owl[:5] == ["owl", "0", "\N{EN DASH}", "\N{EN DASH}", "1"]
+    assert owl[-1] == "\N{EN DASH}"
+
+
 def test_a_model_that_is_often_wrong_itself_suspects_no_label(page: Page) -> None:
     wrong = SplitLogits(np.eye(3)[[1, 2, 0, 1, 1, 2, 0, 1, 2]] * 4.0, page.test.class_ids)
 

@@ -182,8 +182,9 @@ def _describe(run: Run, name: str, answers: Sequence[Prediction]) -> RunSummary:
         confusion[numbers[answer.row.label], numbers[answer.answer]] += 1
     right = np.array([answer.right for answer in answers], bool)
     confidence = np.array([answer.confidence for answer in answers])
+    shown = confusion.sum(axis=1) > 0  # a label without a common picture has no F1
     hits, counted = confusion.diagonal(), confusion.sum(axis=0) + confusion.sum(axis=1)
-    f1 = 2 * hits / np.maximum(1, counted)
+    f1 = 2 * hits[shown] / counted[shown]
     return RunSummary(
         name=name,
         model_bytes=run.model_path.stat().st_size,

@@ -19,11 +19,11 @@ _ENDS = (0.025, 0.975)
 def macro_f1_interval(confusion: npt.NDArray[np.integer[Any]], seed: int = 0) -> tuple[float, float]:
     """Return the percentile interval of macro-F1, both ends in 0..1.
 
-    Pictures are drawn within their class, as the split was, so no class drops out of a resample. Without a mistake
-    every resample gives 1, and so do both ends however few the pictures.
+    Pictures are drawn within their class, as the split was, so no class drops out of a resample; a class without
+    pictures is left out. Without a mistake every resample gives 1, and so do both ends however few the pictures.
 
     Args:
-        confusion: (K, K) counts; rows: what it is, columns: what was answered.
+        confusion: (K, K) counts, at least one; rows: what it is, columns: what was answered.
         seed: of the draws.
     """
     class_count = len(confusion)
@@ -35,7 +35,9 @@ def macro_f1_interval(confusion: npt.NDArray[np.integer[Any]], seed: int = 0) ->
             drawn = rng.multinomial(row.sum(), row / row.sum(), size=_RESAMPLES)  # (resamples, K)
             hits[:, class_id] = drawn[:, class_id]
             answered += drawn
-    f1 = 2 * hits / np.maximum(1, answered + confusion.sum(axis=1))  # hits are 0 where the maximum acts
+    counts = confusion.sum(axis=1)
+    shown = counts > 0
+    f1 = 2 * hits[:, shown] / (answered + counts)[:, shown]  # (resamples, classes with pictures)
     low, high = np.quantile(f1.mean(axis=1), _ENDS)
     return float(low), float(high)
 

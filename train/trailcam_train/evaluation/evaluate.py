@@ -61,7 +61,7 @@ def _split_metrics(labels: Sequence[str], answers: SplitLogits, temperature: flo
         "top5": among_five / n,
         "top5_low": top5_low,
         "top5_high": top5_high,
-        "macro_f1": float(np.mean([row["f1"] for row in per_class.values()])),
+        "macro_f1": float(np.mean([row["f1"] for row in per_class.values() if row["n"]])),
         "macro_f1_low": macro_f1_low,
         "macro_f1_high": macro_f1_high,
         "cross_entropy": negative_log_likelihood(answers.logits, answers.class_ids, temperature),

@@ -30,7 +30,7 @@ class ImageNetFile:
     """The published ImageNet weights of a backbone: file name, URL of its folder, size, and MD5 if Keras states one.
 
     Keras publishes MD5 digests. They find a damaged file, not a malicious one; HTTPS names the host. Without a digest
-    only the first bytes are checked, which tell HDF5 from the page of a login. The size is stated to users.
+    only the first bytes are checked, which the page of a login does not have. The size is stated to users.
     """
 
     file: str

@@ -38,12 +38,12 @@ _TOP5_CLASSES = 5  # classes above which a label among five answers is an achiev
 _CLASS = (
     ("class", "{name}"),
     ("test pictures", "{n:,}"),
-    ("recall", "{recall:.1%}"),
-    ("95 % interval", "{recall_low:.1%} to {recall_high:.1%}"),
+    ("recall", "{recall_text}"),
+    ("95 % interval", "{recall_interval}"),
     ("answered", "{answered:,}"),
     ("precision", "{precision_text}"),
     ("95 % interval", "{precision_interval}"),
-    ("F1", "{f1:.3f}"),
+    ("F1", "{f1_text}"),
 )
 _OTHERS = (
     ("others", "{name}"),
@@ -129,7 +129,8 @@ def render_report(page: Page) -> str:
 
 def _summary(page: Page) -> Html:
     test, validation = page.metrics["test"], page.metrics["validation"]
-    worst = min(page.labels, key=lambda label: test["recall"][label])
+    tested = [label for label in page.labels if test["per_class"][label]["n"]]
+    worst = min(tested, key=lambda label: float(test["recall"][label]))
     top5 = "; the label is among the five likeliest on {top5:.1%} ({top5_low:.1%} to {top5_high:.1%})"
     parts = [
         '<p class="lead">Right on <b>{top1:.1%}</b> of {n:,} test pictures (95 % interval {top1_low:.1%} to '
@@ -263,9 +264,10 @@ def _reject(page: Page) -> Html:
 def _class_rows(per_class: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     rows = _named(per_class)
     for row in rows:
-        answered = bool(row["answered"])
-        row["precision_text"] = f"{row['precision']:.1%}" if answered else _NONE
-        row["precision_interval"] = f"{row['precision_low']:.1%} to {row['precision_high']:.1%}" if answered else _NONE
+        row["f1_text"] = f"{row['f1']:.3f}" if row["n"] else _NONE
+        for key, count in (("recall", row["n"]), ("precision", row["answered"])):
+            row[f"{key}_text"] = f"{row[key]:.1%}" if count else _NONE
+            row[f"{key}_interval"] = f"{row[f'{key}_low']:.1%} to {row[f'{key}_high']:.1%}" if count else _NONE
     return rows
 
 
