@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from trailcam.commands import train
+from trailcam.commands.train.resume import describe_lost_host, print_resume_command
+from trailcam.main import main
 
 
 @pytest.fixture
@@ -49,6 +51,44 @@ def test_gpus_that_the_user_hides_are_not_idle(
     train._report_idle_gpus("tensorflow")
 
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("hosts", "expected"),
+    [("keras", "trailcam train --resume {0}"), ("auto", "trailcam train --resume {0} --hosts auto")],
+)
+def test_the_way_on_repeats_who_starts_the_hosts(
+    hosts: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    (tmp_path / "big.partial").mkdir()
+
+    print_resume_command(tmp_path / "big", hosts)
+
+    assert f'Go on with "{expected.format(tmp_path / "big")}".' in capsys.readouterr().err
+    assert f'go on with "{expected.format("RUN")}" on every host.' in describe_lost_host(hosts)
+
+
+def test_an_interrupted_host_names_the_run_as_all_hosts_resume_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("trailcam_train.fitting.multi_host.host_count", lambda: 2)
+    (tmp_path / "big.host1.partial").mkdir()
+
+    print_resume_command(tmp_path / "big.host1", "auto")
+
+    assert f"--resume {tmp_path / 'big'} --hosts auto" in capsys.readouterr().err
+
+
+def test_half_a_set_of_variables_is_refused_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KERAS_DISTRIBUTION_JOB_ADDRESSES", "10.0.0.1:1234")
+    monkeypatch.setenv("KERAS_DISTRIBUTION_PROCESS_ID", "1")
+
+    assert main(["train", str(tmp_path), "--recipe", "cnn"]) == 1
+
+    assert "KERAS_DISTRIBUTION_NUM_PROCESSES is not set" in capsys.readouterr().err
 
 
 def in_child(rest: str) -> "subprocess.Popen[str]":

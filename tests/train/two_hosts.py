@@ -1,4 +1,4 @@
-"""One of two hosts that train together, run by test_hosts.py; its word is a folder to work in."""
+"""One of two hosts that train together, run by test_multi_host.py; its word is a folder to work in."""
 
 import json
 import os

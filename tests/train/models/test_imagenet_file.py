@@ -76,9 +76,7 @@ def test_a_file_is_fetched_once_and_kept_where_keras_looks_for_it(tmp_path: Path
 def test_a_cut_download_is_kept_and_the_next_goes_on_from_there(knows_ranges: bool) -> None:
     host = Host(CONTENT, sent_bytes=300_000, knows_ranges=knows_ranges)
     with serving(host) as url:
-        with pytest.raises(
-            TrainError, match=r"ended 724,000 bytes before.* 300,000 bytes are kept; the next try"
-        ):
+        with pytest.raises(TrainError, match=r"ended 724,000 bytes before.* 300,000 bytes are kept; the next try"):
             published(url).fetch()
         host.sent_bytes = 10**9
         path = published(url).fetch()

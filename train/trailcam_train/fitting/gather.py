@@ -3,6 +3,7 @@
 On one host every function returns what it was given.
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +44,19 @@ def gather(value: npt.NDArray[Any]) -> npt.NDArray[Any]:
     from jax.experimental import multihost_utils
 
     return np.asarray(multihost_utils.process_allgather(value))
+
+
+def gather_texts(text: str) -> list[str]:
+    """Return the texts of all hosts in their order.
+
+    Args:
+        text: such as a path; its length may differ from host to host.
+    """
+    content = os.fsencode(text)
+    sizes = gather(np.array([len(content)], np.int32))[:, 0].tolist()
+    padded = np.frombuffer(content.ljust(max(sizes), b"\0"), np.uint8)
+    rows = gather(padded)  # (hosts, longest)
+    return [os.fsdecode(row[:size].tobytes()) for row, size in zip(rows, sizes, strict=True)]
 
 
 def on_all_hosts(condition: bool) -> bool:

@@ -6,24 +6,27 @@
 The variables are defined by Keras, see ``keras.distribution.initialize``; ``launcher.py`` also knows those of Slurm and
 Open MPI. Every host has all pictures and reads its part of each batch; gradients, and the answers on validation and
 test pictures, are exchanged. After each step all hosts hold the same weights. Each writes the same run to a separate
-folder, and ``--resume`` is the same command on all of them.
+folder, as the tasks of a Slurm job share one disk: host 0 to ``RUN``, host N to ``RUN.hostN``. ``--resume RUN`` is the
+same command on all of them.
 """
 
 import hashlib
 import os
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from trailcam_core.datasets.run_directory import PARTIAL_SUFFIX
 from trailcam_core.errors import TrainError
 from trailcam_core.errors.command_line import command_line
 from trailcam_train.fitting.checkpoints import LAST_FILE, State, load_last
-from trailcam_train.fitting.gather import gather, host_count
-from trailcam_train.fitting.launcher import Launcher, find_launcher
+from trailcam_train.fitting.gather import gather, gather_texts, host_count, local_share
+from trailcam_train.fitting.launcher import ADDRESSES, COUNT, NUMBER, Launcher, find_launcher
 
 LOST_AFTER_S = 60  # without a heartbeat of a host; JAX's own 100 s leave a cluster idle for longer
 _SHUTDOWN_S = 120  # for the others to end too: reports are written at unlike speeds
@@ -53,37 +56,59 @@ def join_hosts(auto: bool = False) -> Launcher | None:
     keras.utils.set_random_seed(0)  # the hosts must draw the same numbers
     import jax
 
+    chosen = os.environ.get("JAX_LOCAL_DEVICE_IDS")  # which JAX reads itself
     try:
+        # Not by keras.distribution.initialize: it leaves JAX's limit of 100 s for a host that does not respond.
         jax.distributed.initialize(
-            *_read_keras_variables(os.environ),
+            launcher.address,
+            launcher.count,
+            launcher.number,
+            local_device_ids=None if chosen else launcher.local,
             heartbeat_timeout_seconds=LOST_AFTER_S,
             shutdown_timeout_seconds=_SHUTDOWN_S,
         )
     except (ValueError, RuntimeError, TypeError) as error:  # JAX raises RuntimeError for a timeout
+        numbers = f", and {NUMBER} from 0 on" if launcher.variable == COUNT else ""
         raise TrainError(
             f"host {launcher.number} of {launcher.count} cannot join the others: "
             f"{' '.join(str(error).split())[:300]}. Start the same command on every host within five minutes, with "
-            "KERAS_DISTRIBUTION_JOB_ADDRESSES=ADDRESS:PORT of host 0, and PROCESS_ID from 0 on."
+            f"{ADDRESSES}=HOST:PORT of host 0{numbers}."
         ) from error
     check_devices([device.process_index for device in jax.devices()])
     return launcher
 
 
-def _read_keras_variables(environment: Mapping[str, str]) -> tuple[str | None, int | None, int | None]:
-    """Return address of host 0, count and number as Keras' variables state them; None for what JAX finds by itself.
+def agree_on_run(run: Path) -> Path:
+    """Return this host's folder of a new run: that of ``host_run``, with the name that host 0 gives.
 
-    Keras' own ``keras.distribution.initialize`` leaves JAX's limit of 100 s for a host that does not respond.
+    Args:
+        run: as this host would name it, perhaps by its clock.
 
     Raises:
-        ValueError: a number is none.
+        TrainError: another host has ended.
     """
-    addresses = environment.get("KERAS_DISTRIBUTION_JOB_ADDRESSES")
-    count, number = (environment.get(f"KERAS_DISTRIBUTION_{name}") for name in ("NUM_PROCESSES", "PROCESS_ID"))
-    return (
-        addresses.split(",")[0].strip() if addresses else None,
-        int(count) if count else None,
-        int(number) if number else None,
-    )
+    with lost_host_named(run):
+        return host_run(run.with_name(gather_texts(run.name)[0]))
+
+
+def host_run(run: Path) -> Path:
+    """Return this host's folder of a run: ``RUN`` on host 0, ``RUN.hostN`` on host N, as they may share a disk."""
+    number = local_share().index
+    common = common_run(run)
+    return common.with_name(f"{common.name}.host{number}") if number else common
+
+
+def common_run(run: Path) -> Path:
+    """Return a run as it is named to every host: the folder of host 0; on one host as it was given."""
+    if host_count() == 1:
+        return run
+    return run.with_name(re.sub(r"\.host\d+$", "", run.name.removesuffix(PARTIAL_SUFFIX)))
+
+
+def resume_command(run: Path) -> str:
+    """Return the command line that resumes a run, the same for every host."""
+    by_job = host_count() > 1 and not os.environ.get(COUNT)
+    return command_line("train", "--resume", common_run(run), *(("--hosts", "auto") if by_job else ()))
 
 
 @contextmanager
@@ -108,7 +133,7 @@ def lost_host_named(run: Path) -> Iterator[None]:
         raise TrainError(
             f"another host has ended, so this one cannot go on: {text[:120]}. Its message has the reason. The "
             "checkpoints of the last finished epoch are kept: go on with "
-            f'"{command_line("train", "--resume", run)}" on every host, or train again if there are none.'
+            f'"{resume_command(run)}" on every host, or train again if there are none.'
         ) from error
 
 
@@ -178,7 +203,9 @@ def check_same_epoch(folder: Path) -> None:
     found = gather(np.array([state.epoch, state.phase, len(state.blends)], np.int32)).tolist()
     if any(progress != found[0] for progress in found):
         epochs = ", ".join(str(epoch) for epoch, *_ in found)
+        folders, last = gather_texts(str(folder)), found.index(max(found))
+        targets = ", ".join(f"{name} of host {n}" for n, name in enumerate(folders) if found[n] != found[last])
         raise TrainError(
-            f"the hosts stopped in different places, after epochs {epochs}. Copy {folder} of host "
-            f"{found.index(max(found))} to the others, then resume on all."
+            f"the hosts stopped in different places, after epochs {epochs}. Copy the content of {folders[last]} of "
+            f"host {last} to {targets}, then resume on all."
         )

@@ -4,6 +4,8 @@
                           checkpoints and history after each epoch
     runs/NAME/            the same folder, renamed when everything in it is written
 
+Of several hosts that train together, host N above 0 writes ``runs/NAME.hostN``, see ``fitting/multi_host.py``.
+
 ``trailcam_core.datasets.run_directory`` lists the files of a finished run.
 """
 
@@ -32,12 +34,12 @@ from trailcam_core.datasets.run_directory import (
     split_to_bytes,
 )
 from trailcam_core.errors import TrainError
-from trailcam_core.errors.command_line import command_line
 from trailcam_core.files.atomic import remove_staging, staged_directory, sync_directory
 from trailcam_core.files.digest import file_sha256
 from trailcam_train.data.dataset import Unreadable
 from trailcam_train.fitting.checkpoints import BEST_FILE, LAST_FILE, START_FILE
 from trailcam_train.fitting.frozen_features import remove_features
+from trailcam_train.fitting.multi_host import resume_command
 from trailcam_train.fitting.teacher import TEACHER_PREFIX
 from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipe.toml import read_recipe, recipe_to_toml
@@ -90,7 +92,7 @@ def check_free(run: Path) -> None:
         raise TrainError(f'{run}: exists already, and a finished run is never changed. Choose another "--name".')
     if partial_folder(run).exists():
         raise TrainError(
-            f'{partial_folder(run)}: an unfinished run. Go on with "{command_line("train", "--resume", run)}", '
+            f'{partial_folder(run)}: an unfinished run. Go on with "{resume_command(run)}", '
             'remove the folder, or choose another "--name".'
         )
 

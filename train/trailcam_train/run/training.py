@@ -28,6 +28,7 @@ from trailcam_train.fitting.multi_host import (
     check_same_epoch,
     check_same_on_hosts,
     lost_host_named,
+    resume_command,
 )
 from trailcam_train.fitting.outliers import check_outliers, choose_outliers
 from trailcam_train.fitting.phases import Task
@@ -236,7 +237,7 @@ def _check_backend(job: TrainingJob, run: Path) -> None:
     if begun not in (None, here):
         raise TrainError(
             f"{job.folder}: begun on the backend {begun}, here is {here}. Go on with "
-            f'"KERAS_BACKEND={begun} {command_line("train", "--resume", run)}".'
+            f'"KERAS_BACKEND={begun} {resume_command(run)}".'
         )
 
 

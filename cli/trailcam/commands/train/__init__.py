@@ -17,6 +17,7 @@ from trailcam.commands.train.earlier import (
 )
 from trailcam.commands.train.finished import describe_run
 from trailcam.commands.train.proposal import print_recipes, take_proposal
+from trailcam.commands.train.resume import describe_lost_host, print_resume_command
 from trailcam.logs import configure_logging
 from trailcam.process.child import continue_in_child, end_without_libraries
 from trailcam.process.reused_memory import reuse_large_buffers
@@ -24,7 +25,6 @@ from trailcam.process.tensorflow_settings import prepare_tensorflow
 from trailcam.progress import job_progress
 from trailcam.terminal import show_report
 from trailcam_core.errors import TrailcamError, TrainError
-from trailcam_core.errors.command_line import command_line
 from trailcam_core.inference.native_log import quiet_native_log
 from trailcam_core.jobs.progress import Progress
 
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 _INTERRUPTED = 130
-_LOST_HOST = (
-    "trailcam: another host of this training does not respond, and JAX's messages are above. The checkpoints of the "
-    'last finished epoch are kept: go on with "trailcam train --resume RUN" on every host.'
-)
 _DEVICES = Path("/dev")  # where the driver of NVIDIA puts one file for each GPU
 
 
@@ -90,7 +86,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     folder.add_argument(
         "--hosts", choices=("keras", "auto"), default="keras",
-        help="who starts several hosts: the variables of Keras (default), or also Slurm and Open MPI",
+        help="who starts several hosts: the variables of Keras (keras, default); auto: also join the other tasks of a "
+        "Slurm or Open MPI job",
     )  # fmt: skip
     folder.add_argument("--resume", type=Path, metavar="RUN", help="resume an interrupted training")
     add_earlier_arguments(parser)
@@ -106,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     launcher = find_launcher(os.environ, arguments.hosts == "auto")
     several = launcher is not None and launcher.count > 1
-    if several and (code := continue_in_child(_LOST_HOST)) is not None:
+    if several and (code := continue_in_child(describe_lost_host(arguments.hosts))) is not None:
         return code
     try:
         code = _run(arguments)
@@ -150,10 +147,10 @@ def _run(arguments: argparse.Namespace) -> int:
         with job_progress() as progress:
             finished = train.begin(progress)
     except KeyboardInterrupt:
-        _print_resume_command(train.run)
+        print_resume_command(train.run, arguments.hosts)
         return _INTERRUPTED
     except OSError:  # a full disk, most often
-        _print_resume_command(train.run)
+        print_resume_command(train.run, arguments.hosts)
         raise
     show_report(describe_run(finished))
     return 0
@@ -196,6 +193,7 @@ def _report_idle_gpus(backend: str) -> None:
 
 
 def _plan_start(arguments: argparse.Namespace) -> _Training:
+    from trailcam_train.fitting.multi_host import agree_on_run
     from trailcam_train.recipes.find import find_recipe
     from trailcam_train.run.field_training import start_field_training
     from trailcam_train.run.training import TrainingRequest, start_training
@@ -207,11 +205,10 @@ def _plan_start(arguments: argparse.Namespace) -> _Training:
     else:
         chosen = find_recipe(arguments.recipe)
     recipe = _adjust(chosen, arguments)
-    name = run_name(arguments, recipe.name)
     request = TrainingRequest(
         data=arguments.data,
         recipe=recipe,
-        run=arguments.runs / name,
+        run=agree_on_run(arguments.runs / run_name(arguments, recipe.name)),
         label_map=arguments.label_map,
         split=arguments.split,
         group_by=arguments.group_by,
@@ -224,11 +221,13 @@ def _plan_start(arguments: argparse.Namespace) -> _Training:
 
 
 def _plan_resume(arguments: argparse.Namespace) -> _Training:
+    from trailcam_train.fitting.multi_host import host_run
     from trailcam_train.run.training import resume_training
 
-    target: Path = arguments.resume
-    if not target.parent.name and not target.is_dir():
-        target = arguments.runs / target  # a bare name
+    given: Path = arguments.resume
+    if not given.parent.name and not given.is_dir():
+        given = arguments.runs / given  # a bare name
+    target = host_run(given)
     return _Training(target, lambda progress: resume_training(target, progress, arguments.data, arguments.others))
 
 
@@ -276,19 +275,3 @@ def _settings(arguments: argparse.Namespace) -> list[str]:
         folders = [str(Path(name.strip()).resolve()) for name in arguments.teacher.split(",")]
         settings.append(f"distillation.teacher={','.join(folders)}")
     return settings
-
-
-def _print_resume_command(target: Path) -> None:
-    from trailcam_train.run.partial_run import partial_folder
-
-    if partial_folder(target).is_dir():
-        resume = command_line("train", "--resume", target)
-        print(f'\ntrailcam: stopped. Go on with "{_environment()}{resume}".', file=sys.stderr)
-    else:
-        print("\ntrailcam: stopped before the training began; nothing was written.", file=sys.stderr)
-
-
-def _environment() -> str:
-    """Return the environment variables of Keras, to repeat on resume."""
-    names = ["KERAS_BACKEND", *sorted(name for name in os.environ if name.startswith("KERAS_DISTRIBUTION_"))]
-    return "".join(f"{name}={os.environ[name]} " for name in names if os.environ.get(name))
