@@ -190,7 +190,7 @@ def test_negatives_are_no_animals_of_the_reject_rule() -> None:
 
 
 def test_without_others_the_negatives_of_validation_choose_the_score() -> None:
-    """Both empty pictures have large logits for "a" and "b" at once: only the probability tells them from animals."""
+    """Both empty pictures have large logits for "a" and "b" at once: only the probability is lower than an animal's."""
     output = OutputSpec(("a", "b", "c"), 1.0, None, blank_labels=("c",))
     logits = np.float32([[5, 0, 0], [0, 5, 0], [9, 8.5, 0], [8.5, 9, 0]])
     pictures = SplitLogits(logits, np.array([0, 1, 2, 2], np.int32))

@@ -17,7 +17,7 @@ import pytest
 from tests import loopback
 
 from trailcam_core.errors import TrainError
-from trailcam_train.models.imagenet_file import ImageNetFile
+from trailcam_train.models.imagenet_file import LOCK_FILE, ImageNetFile
 from trailcam_train.recipes import xception
 from trailcam_train.recipes.find import build_network, fetch_weights, find_recipe
 
@@ -127,7 +127,7 @@ def test_a_second_process_waits_for_the_first_and_fetches_nothing(tmp_path: Path
     with serving(host) as url:
         file = published(url)
         file.cache_path.parent.mkdir(parents=True)
-        held = os.open(file.cache_path.parent, os.O_RDONLY)
+        held = os.open(file.cache_path.with_name(LOCK_FILE), os.O_WRONLY | os.O_CREAT)
         fcntl.flock(held, fcntl.LOCK_EX)
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(file.fetch)
@@ -204,4 +204,4 @@ def test_xception_refuses_a_file_of_another_digest(monkeypatch: pytest.MonkeyPat
         with pytest.raises(TrainError, match="expected b0042744bf5b25fce3cb969f33bebb97"):
             fetch_weights(find_recipe("xception"))
 
-    assert not list((tmp_path / ".keras" / "models").iterdir())
+    assert [path.name for path in (tmp_path / ".keras" / "models").iterdir()] == [LOCK_FILE]

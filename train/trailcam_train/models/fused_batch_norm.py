@@ -2,7 +2,7 @@
 
 Keras computes mean, variance and the normalized values by separate operations, each of which reads the whole feature
 map from memory. oneDNN does it in two passes, in the precision of its input. A training step of the recipe cnn at batch
-64 took 0.72 of the time in float32 and 0.52 in bfloat16 (2 cores with AVX-512 bfloat16, TensorFlow 2.21).
+64 took 0.71 of the time in float32 and 0.51 in bfloat16 (2 cores with AVX-512 bfloat16, TensorFlow 2.21).
 """
 
 from collections.abc import Callable, Iterator

@@ -17,6 +17,8 @@ from trailcam_core.files.atomic import make_folder, sync_directory
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_core.network.tls import client_context
 
+LOCK_FILE = ".fetching.lock"  # in the cache of Keras; it stays there, empty
+
 _STAGE = "fetching weights"
 _HDF5 = b"\x89HDF\r\n\x1a\n"  # the first bytes of every HDF5 file
 _TIMEOUT_S = 30
@@ -30,7 +32,7 @@ class ImageNetFile:
     """The published ImageNet weights of a backbone: file name, URL of its folder, size, and MD5 if Keras states one.
 
     Keras publishes MD5 digests. They find a damaged file, not a malicious one; HTTPS names the host. Without a digest
-    only the first bytes are checked, which the page of a login does not have. The size is stated to users.
+    only the first bytes are checked, which the page of a login does not have. The size is only shown to users.
     """
 
     file: str
@@ -133,12 +135,9 @@ class ImageNetFile:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder; wait while another process has it."""
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX)
+    with open(folder / LOCK_FILE, "ab") as lock:  # of a network disk only a file that may be written can be locked
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(opened)
 
 
 def _md5_of(path: Path) -> str:

@@ -9,8 +9,8 @@ without a teacher.
 
 Accuracy: all 150 epochs were not run. Half of them, 74, took two hours on 2 cores that multiply bfloat16, beside other
 work: test top-1 73.0 % (71.0 to 74.9, n = 2,012), worst class dog 55.0 %, validation 78.2 % (n = 2,021). It is right on
-83 % of its augmented training pictures, and its validation rose by half a point in the last 15 epochs: more epochs of
-9,413 pictures will not reach 80 %. The teacher was a head on EfficientNet-Lite0 with 95.2 %.
+83 % of its augmented training pictures, and validation rose by half a point in the last 15 epochs, so more epochs alone
+are not expected to reach 80 %. The teacher was a head on EfficientNet-Lite0 with 95.2 %.
 
     trailcam train DATA --recipe cnn_long --teacher LITE0 --split LITE0/split.csv --set precision=mixed_bfloat16 \
         --set distillation.views=12 --set phases.all.epochs=80
