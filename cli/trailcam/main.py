@@ -1,6 +1,7 @@
 """The command ``trailcam``: a table of subcommands, each imported only when it is called.
 
-Exit codes: 0 done, 1 our error with a next step, 2 usage, 3 a check did not pass, 130 interrupted.
+Exit codes: 0 done, 1 our error with a next step, 2 usage, 3 a check did not pass, 130 interrupted. After SIGTERM a
+command ends as after Ctrl-C, and then by that signal, so that a service or queue manager sees what it asked for.
 Results go to stdout, progress and errors to stderr.
 """
 
@@ -8,6 +9,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -45,7 +47,7 @@ _WITH_SECRETS = ("watch", "service", "update", "release", "deploy")  # only thei
 _WITH_PICTURES = ("demo", "classify", "watch", "data", "train", "export", "inspect", "benchmark")
 
 _INTERRUPTED = 130
-_seen: list[int] = []  # holds an element if Ctrl-C was pressed while a command ran
+_seen: list[int] = []  # numbers of the signals that came while a command ran
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,7 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _interrupts() -> Iterator[None]:
-    """End the process at Ctrl-C while modules are imported: an extension module would turn it into another error."""
+    """End the process at Ctrl-C while modules are imported: an extension module would turn it into another error.
+
+    SIGTERM has its usual effect there, and again when the block ends, also if it came before.
+    """
     former = signal.getsignal(signal.SIGINT)
     try:
         if former is signal.default_int_handler:
@@ -88,6 +93,11 @@ def _interrupts() -> Iterator[None]:
     finally:
         if former is signal.default_int_handler:
             signal.signal(signal.SIGINT, former)
+        if signal.SIGTERM in _seen:
+            sys.stderr.flush()
+            os.kill(os.getpid(), signal.SIGTERM)
+        if signal.getsignal(signal.SIGTERM) is _raise:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
@@ -95,9 +105,19 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     os._exit(_INTERRUPTED)
 
 
-def _raise(_number: int, _frame: FrameType | None) -> None:
-    _seen.append(_INTERRUPTED)
+def _raise(number: int, _frame: FrameType | None) -> None:
+    if number == signal.SIGTERM:
+        signal.signal(number, signal.SIG_DFL)  # of a second one, for work that does not end
+    _seen.append(number)
     raise KeyboardInterrupt
+
+
+def _listen() -> None:
+    """Let Ctrl-C and SIGTERM raise ``KeyboardInterrupt``, where they would end the process."""
+    _seen.clear()
+    for number, usual in ((signal.SIGINT, _end), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is usual and threading.current_thread() is threading.main_thread():
+            signal.signal(number, _raise)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -169,13 +189,11 @@ def _run(name: str, words: list[str]) -> int:
         os.umask(os.umask(0o077) | 0o022)
     if name.split()[0] in _WITH_PICTURES:
         _warn_of_two_opencvs()
-    _seen.clear()
-    if signal.getsignal(signal.SIGINT) is _end:
-        signal.signal(signal.SIGINT, _raise)
+    _listen()
     try:
         return int(command.run(arguments))
     except KeyboardInterrupt:
-        print("\ntrailcam: interrupted.", file=sys.stderr)
+        print(f"\ntrailcam: {'ended by SIGTERM' if signal.SIGTERM in _seen else 'interrupted'}.", file=sys.stderr)
         return _INTERRUPTED
     except UsageError as error:
         parser.error(str(error))

@@ -172,3 +172,27 @@ def test_ctrl_c_while_a_running_command_imports_is_one_line(
     assert main(["classify", "x"]) == 130
     assert capsys.readouterr().err.strip() == "trailcam: interrupted."
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_sigterm_ends_a_running_command_as_ctrl_c_does_and_then_by_the_signal(ignored: bool, tmp_path: Path) -> None:
+    """Also in the background of a script, whose shell lets it ignore Ctrl-C."""
+    left = tmp_path / "left"
+    code = (
+        "import os, pathlib, signal, sys, time\n"
+        "import trailcam.main as front_door\n"
+        "from trailcam.commands import classify\n"
+        "def work(arguments):\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        time.sleep(5)\n"
+        "    finally:\n"
+        f"        pathlib.Path({str(left)!r}).write_text('tidied')\n"
+        "classify.run = work\n"
+        f"{'signal.signal(signal.SIGINT, signal.SIG_IGN)' if ignored else ''}\n"
+        "sys.exit(front_door.main(['classify', 'x']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr.strip()) == (-signal.SIGTERM, "trailcam: ended by SIGTERM.")
+    assert left.read_text() == "tidied"

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trailcam_train.fitting.losses import accuracy, make_batch, make_loss
+from trailcam_train.fitting.losses import make_accuracy, make_batch, make_loss
 from trailcam_train.recipe.schema import Distillation, Recipe
 
 RNG = np.random.default_rng(0)
@@ -24,8 +24,8 @@ def mean_loss(recipe: Recipe, answers: Any = None, outliers: Any = None) -> tupl
     """Return loss and accuracy as Keras' ``train_on_batch`` would report them for ``LOGITS``."""
     step = make_batch(recipe, WEIGHTS, IMAGES, IDS, answers, outliers)
     logits = LOGITS[: len(step.images)]
-    rows = np.asarray(make_loss(recipe)(step.targets, logits)) * step.weights
-    hits = np.asarray(accuracy(step.targets, logits)).mean() * step.accuracy_scale
+    rows = np.asarray(make_loss(recipe, 3)(step.targets, logits)) * step.weights
+    hits = np.asarray(make_accuracy(3)(step.targets, logits)).mean() * step.accuracy_scale
     return float(rows.mean()), float(hits)
 
 
@@ -65,3 +65,25 @@ def test_outliers_add_the_cross_entropy_with_even_shares_and_change_nothing_else
 
     assert both == pytest.approx(plain + 0.5 * uniform.mean(), rel=1e-5)
     assert hits == pytest.approx(plain_hits)
+
+
+@pytest.mark.parametrize("outliers", [None, STRANGE])
+def test_features_add_the_variance_that_is_not_predicted_and_change_nothing_else(outliers: Any, recipe: Recipe) -> None:
+    recipe = replace(recipe, outliers_weight=0.5, distillation=Distillation("runs/big", 0.4, 2.0, features=3.0))
+    seen = RNG.normal(5, 2, (4, 7)).astype(np.float32)
+    seen[:, 6] = 4.0  # the same in the whole batch
+    step = make_batch(recipe, WEIGHTS, IMAGES, IDS, np.concatenate([ANSWERS, seen], axis=1), outliers)
+    logits = LOGITS[: len(step.images)]
+    standardized = (seen - seen.mean(axis=0)) / np.maximum(seen.std(axis=0), 1e-3)
+
+    def mean_of(predicted: Any) -> float:
+        outputs = np.concatenate([logits, predicted], axis=1).astype(np.float32)
+        return float((np.asarray(make_loss(recipe, 3)(step.targets, outputs)) * step.weights).mean())
+
+    predicted = np.zeros((len(logits), 7), np.float32)
+    predicted[:4] = standardized
+    plain = mean_loss(recipe, ANSWERS, outliers)[0]
+    assert mean_of(predicted) == pytest.approx(plain, rel=1e-5)
+    nothing = (np.square(standardized).mean(axis=1) * WEIGHTS[IDS]).mean()
+    assert mean_of(0 * predicted) == pytest.approx(plain + 3 * nothing, rel=1e-4)
+    assert nothing == pytest.approx(6 / 7 * WEIGHTS[IDS].mean(), rel=0.3)

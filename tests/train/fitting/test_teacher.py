@@ -10,7 +10,13 @@ from trailcam_core.datasets.run_directory import Run, SplitRow
 from trailcam_core.errors import TrainError
 from trailcam_core.spec import InputSpec
 from trailcam_train.fitting import teacher
-from trailcam_train.fitting.teacher import Teacher, cache_teacher_logits, check_teachers, combine_teachers, open_teacher
+from trailcam_train.fitting.teacher import (
+    Teacher,
+    cache_teacher_answers,
+    check_teachers,
+    combine_teachers,
+    open_teacher,
+)
 from trailcam_train.input.augmentation import Augmentation
 from trailcam_train.input.epoch_order import EpochOrder
 from trailcam_train.input.pipeline import PictureReader, PictureStream
@@ -120,7 +126,7 @@ def test_stored_answers_are_those_for_the_very_pixels_that_the_student_sees(
     student = PictureStream(rows, LABELS, 5, order, PictureReader(photos, InputSpec(32, 32, "crop"), augmentation))
     live = open_teacher([make_run(LABELS, rows)], photos, rows, LABELS, recipe)
 
-    stored = cache_teacher_logits(live, student, 2, tmp_path)
+    stored = cache_teacher_answers(live, student, 2, 3, tmp_path)
 
     for epoch in range(3):
         seen = list(student.epoch(epoch))
@@ -152,10 +158,10 @@ def test_answers_are_taken_up_view_by_view_after_a_stop(
 
     counting = Counting(open_teacher([make_run(LABELS, rows)], photos, rows, LABELS, recipe))
     with pytest.raises(KeyboardInterrupt):
-        cache_teacher_logits(counting, student, 3, tmp_path)
+        cache_teacher_answers(counting, student, 3, 3, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["teacher-0.npy"]
 
-    cache_teacher_logits(counting, student, 3, tmp_path)
+    cache_teacher_answers(counting, student, 3, 3, tmp_path)
 
     assert counting.views == [0, 1, 1, 2]
 
@@ -191,5 +197,5 @@ def test_a_teacher_that_answers_with_no_number_is_refused_and_nothing_is_stored(
             yield np.full((36, 3), np.nan, np.float32)
 
     with pytest.raises(TrainError, match="not finite"):
-        cache_teacher_logits(Broken(), student_of(photos, find_recipe("cnn")), 1, tmp_path)
+        cache_teacher_answers(Broken(), student_of(photos, find_recipe("cnn")), 1, 3, tmp_path)
     assert not list(tmp_path.iterdir())

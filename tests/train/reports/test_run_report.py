@@ -249,12 +249,14 @@ def test_what_it_learned_from_beside_its_labels_is_said(page: Page) -> None:
         "validation_accuracy": 0.9,
     }
     settings = ["distillation.teacher=runs/<big>", "distillation.weight=0.9", "outliers_weight=0.5"]
+    settings.append("distillation.features=3")
     page = replace(page, recipe=override(page.recipe, settings), metrics={**page.metrics, "blends": [blend]})
 
     training = section(render_report(page), "Training")
 
     assert "90% of the loss" in training.text
     assert "runs/<big>" in training.texts
+    assert "teacher's last layer, with weight 3." in training.text
     assert "8 out-of-distribution pictures" in training.text
     assert re.search(r"<td>70.0%</td>\s*<td>0.2500</td>\s*<td>90.0%</td>", training.source)
 

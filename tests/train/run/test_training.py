@@ -161,14 +161,21 @@ def test_ctrl_c_keeps_the_epochs_and_the_training_goes_on(
     assert not partial.exists()
 
 
+@pytest.mark.parametrize("features", [0, 2])
 def test_a_student_of_two_teachers_that_is_also_shown_outliers_goes_on_after_ctrl_c(
-    made: Made, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    features: int,
+    made: Made,
+    photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first, big = made.root / "runs" / "first", tmp_path / "big"
     shutil.copytree(first, big)
     settings = [
         "distillation.views=2",
         "distillation.weight=1",
+        f"distillation.features={features}",
         "outliers_weight=0.5",
         "outliers_per_batch=4",
         "sampling=balanced",

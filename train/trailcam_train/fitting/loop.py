@@ -60,7 +60,8 @@ def train_model(model: keras.Model, task: Task, folder: Path, progress: Progress
     """Train ``model`` until every phase of the recipe is done; resumes from a checkpoint in ``folder``.
 
     Args:
-        model: (N, H, W, 3) uint8 to (N, K) float32 logits; holds the best weights afterwards.
+        model: (N, H, W, 3) uint8 to (N, K) float32 logits, or (N, K + D) with predicted features of a teacher; holds
+            the best weights afterwards.
         task: pictures, class weights and teacher.
         folder: where checkpoints and ``history.csv`` are written after each epoch.
         progress: receives each batch.
@@ -189,7 +190,8 @@ def _run_epoch(setup: PhaseSetup, state: State, progress: Progress) -> tuple[Epo
 
 
 def _validate(setup: PhaseSetup, state: State) -> tuple[float, float]:
-    logits, class_ids = predict_logits(setup.learner, setup.task.validation)
+    outputs, class_ids = predict_logits(setup.learner, setup.task.validation)
+    logits = outputs[:, : setup.task.classes]
     loss = negative_log_likelihood(logits, class_ids, temperature=1.0)
     if not np.isfinite(logits).all() or not math.isfinite(loss):
         raise _not_finite(state, setup.phase, "in validation")

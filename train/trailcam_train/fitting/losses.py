@@ -1,14 +1,17 @@
 """The arrays of one training step, and the loss that reads them.
 
 A step has N pictures of known labels, each possibly with the logits of a teacher, and M outliers. Targets are
-(N + M, K) label probabilities; with a teacher (N + M, 2 K + 1): the probabilities, the teacher's logits, and 1 if it
-answered. Outliers have uniform probabilities and no teacher. The loss is the mean over pictures of
+(N + M, K) label probabilities; with a teacher (N + M, 2 K + D + 1): the probabilities, the teacher's logits and its D
+features, none as a rule, and 1 if it answered. Outliers have uniform probabilities and no teacher. The loss is the mean
+over pictures of
 
     (1 - weight) * cross-entropy with the probabilities + weight * temperature^2 * KL(teacher || student)
+        + features * mean over the features of (teacher - student)^2
 
-both softened by ``temperature`` in the second term, plus ``outliers_weight`` times the mean over outliers of the
-cross-entropy with uniform probabilities. Source: Hinton et al., "Distilling the knowledge in a neural network", 2015;
-Hendrycks et al., "Deep anomaly detection with outlier exposure", ICLR 2019, section 3.
+both softened by ``temperature`` in the second term, and the teacher's features standardized over the batch in the
+third; plus ``outliers_weight`` times the mean over outliers of the cross-entropy with uniform probabilities. Source:
+Hinton et al., "Distilling the knowledge in a neural network", 2015; Hendrycks et al., "Deep anomaly detection with
+outlier exposure", ICLR 2019, section 3.
 """
 
 from collections.abc import Callable
@@ -20,6 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from trailcam_train.recipe.schema import Recipe
+
+_LEAST_VARIANCE = 1e-6  # of a feature: one that is the same in the whole batch is zero, not divided by zero
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -54,7 +59,7 @@ def make_batch(
         class_weights: (K,).
         images: (N, ...) inputs of the network.
         class_ids: (N,).
-        answers: the teacher's logits for ``images``, (N, K).
+        answers: the teacher's logits for ``images``, and its features, (N, K + D).
         outliers: (M, ...) inputs of the network.
     """
     count, classes = len(images), len(class_weights)
@@ -77,28 +82,45 @@ def make_batch(
     )
 
 
-def make_loss(recipe: Recipe) -> Callable[[Any, Any], Any]:
-    """Return the loss of each row, (N,), of (N, K) logits against targets as ``make_batch`` makes them."""
+def make_loss(recipe: Recipe, classes: int) -> Callable[[Any, Any], Any]:
+    """Return the loss of each row, (N,), of outputs against targets as ``make_batch`` makes them.
+
+    The outputs are logits, (N, classes), and after them the teacher's features as the student predicts them.
+    """
     ops, distillation = keras.ops, recipe.distillation
 
     def from_labels(targets: Any, logits: Any) -> Any:
         return -ops.sum(targets * ops.log_softmax(logits), axis=-1)
 
-    def from_teacher(targets: Any, logits: Any) -> Any:
-        classes, temperature = logits.shape[-1], distillation.temperature
-        shown, answers, taught = targets[:, :classes], targets[:, classes:-1], targets[:, -1]
+    def from_features(seen: Any, predicted: Any, taught: Any) -> Any:
+        share = taught[:, None] / ops.maximum(ops.sum(taught), 1.0)
+        centred = seen - ops.sum(share * seen, axis=0)
+        variance = ops.sum(share * ops.square(centred), axis=0)
+        return ops.mean(ops.square(centred * ops.rsqrt(variance + _LEAST_VARIANCE) - predicted), axis=-1)
+
+    def from_teacher(targets: Any, outputs: Any) -> Any:
+        logits, temperature = outputs[:, :classes], distillation.temperature
+        shown, answers, taught = targets[:, :classes], targets[:, classes : 2 * classes], targets[:, -1]
         expected = ops.log_softmax(answers / temperature)
         divergence = ops.sum(ops.exp(expected) * (expected - ops.log_softmax(logits / temperature)), axis=-1)
         weight = distillation.weight * taught
-        return (1 - weight) * from_labels(shown, logits) + weight * temperature**2 * divergence
+        loss = (1 - weight) * from_labels(shown, logits) + weight * temperature**2 * divergence
+        if outputs.shape[-1] > classes:
+            seen, predicted = targets[:, 2 * classes : -1], outputs[:, classes:]
+            loss = loss + distillation.features * taught * from_features(seen, predicted, taught)
+        return loss
 
     return from_teacher if distillation.teacher else from_labels
 
 
-def accuracy(targets: Any, logits: Any) -> Any:
-    """Return 1 for each row with the right answer, (N,); 0 for outliers, which have no label."""
+def make_accuracy(classes: int) -> Callable[[Any, Any], Any]:
+    """Return a metric: 1 for each row of outputs with the right answer, (N,); 0 for outliers, which have no label."""
     ops = keras.ops
-    shown = targets[:, : logits.shape[-1]]
-    has_label = ops.max(shown, axis=-1) > ops.min(shown, axis=-1)
-    found = ops.equal(ops.argmax(shown, axis=-1), ops.argmax(logits, axis=-1))
-    return ops.cast(ops.logical_and(has_label, found), "float32")
+
+    def accuracy(targets: Any, outputs: Any) -> Any:
+        shown, logits = targets[:, :classes], outputs[:, :classes]
+        has_label = ops.max(shown, axis=-1) > ops.min(shown, axis=-1)
+        found = ops.equal(ops.argmax(shown, axis=-1), ops.argmax(logits, axis=-1))
+        return ops.cast(ops.logical_and(has_label, found), "float32")
+
+    return accuracy

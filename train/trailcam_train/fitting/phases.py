@@ -16,8 +16,8 @@ import numpy.typing as npt
 from trailcam_core.errors import TrainError
 from trailcam_core.jobs.progress import Progress
 from trailcam_train.fitting.frozen_features import Stream, cache_features, split_network
-from trailcam_train.fitting.losses import accuracy, make_loss
-from trailcam_train.fitting.teacher import Teacher, cache_teacher_logits
+from trailcam_train.fitting.losses import make_accuracy, make_loss
+from trailcam_train.fitting.teacher import Teacher, cache_teacher_answers
 from trailcam_train.models.fused_batch_norm import fuse_batch_norm
 from trailcam_train.models.runtime import jit_setting
 from trailcam_train.recipe.schema import Phase, Recipe
@@ -42,6 +42,11 @@ class Task:
     outliers: Stream | None = None
 
     @property
+    def classes(self) -> int:
+        """K, the number of labels; outputs of the network after these are features, see ``feature_distillation.py``."""
+        return len(self.class_weights)
+
+    @property
     def batches(self) -> int:
         """Training batches of an epoch: full ones only, because a small rest would distort BatchNorm."""
         return max(1, len(self.training.order(0)) // self.recipe.batch_size)
@@ -58,7 +63,7 @@ class PhaseSetup:
 
 
 def prepare_phase(model: keras.Model, task: Task, phase: Phase, folder: Path, progress: Progress) -> PhaseSetup:
-    """Freeze layers, cache features and teacher logits, and compile the rest with a new optimizer.
+    """Freeze layers, cache features and answers of a teacher, and compile the rest with a new optimizer.
 
     Raises:
         TrainError: the phase names a layer that is not there.
@@ -76,14 +81,16 @@ def prepare_phase(model: keras.Model, task: Task, phase: Phase, folder: Path, pr
         layer.trainable = learns
     views = phase.views or task.recipe.distillation.views
     if task.teacher is not None and views:
-        task = replace(task, teacher=cache_teacher_logits(task.teacher, task.training, views, folder, progress))
+        stored = cache_teacher_answers(task.teacher, task.training, views, task.classes, folder, progress)
+        task = replace(task, teacher=stored)
     learner = model
     if phase.views:
         learner, task = _cut(model, task, phase, folder, progress)
     optimizer = _make_optimizer(task.recipe, phase, task.batches * phase.epochs)
     optimizer.build(learner.trainable_variables)
     fuse_batch_norm(learner)
-    learner.compile(optimizer, loss=make_loss(task.recipe), metrics=[accuracy], jit_compile=jit_setting())
+    loss, accuracy = make_loss(task.recipe, task.classes), make_accuracy(task.classes)
+    learner.compile(optimizer, loss=loss, metrics=[accuracy], jit_compile=jit_setting())
     return PhaseSetup(phase, learner, optimizer, task)
 
 

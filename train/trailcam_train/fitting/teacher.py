@@ -2,7 +2,8 @@
 
 A teacher sees the same picture under the same random changes, fitted to its own input from the original file; its size
 and fit may differ from the student's. With equal inputs the pixels are equal; otherwise only added noise and the erased
-rectangle are drawn per size. Several teachers are combined by the mean of their probabilities.
+rectangle are drawn per size. Several teachers are combined by the mean of their probabilities. Where a recipe asks for
+features, those of all teachers follow the logits.
 
 A teacher costs more than its student. It can answer a few views of every picture in advance, which epochs then
 alternate; an interruption loses at most the view in progress.
@@ -24,6 +25,7 @@ from trailcam_core.files.atomic import write_file
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.files.keras_weights import prove_weights
 from trailcam_core.jobs.progress import Progress, silent
+from trailcam_train.fitting.feature_distillation import show_features
 from trailcam_train.fitting.frozen_features import Stream
 from trailcam_train.fitting.gather import gather_rows, on_all_hosts
 from trailcam_train.fitting.leakage import check_leakage
@@ -40,13 +42,13 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 class Teacher(Protocol):
-    """Gives logits, (N, K), for the batches of a stream of pictures."""
+    """Gives answers, (N, K + D), for the batches of a stream of pictures: logits, then D features, none as a rule."""
 
     def epoch(self, number: int) -> Iterator[Floats]:
-        """Yield the logits of each batch of epoch ``number``."""
+        """Yield the answers for each batch of epoch ``number``."""
 
     def view(self, number: int) -> Iterator[Floats]:
-        """Yield the logits of view ``number`` of every picture, in the order of the stream's rows; this host's part."""
+        """Yield the answers for view ``number`` of every picture, in the order of the rows; this host's part."""
 
 
 @dataclass(frozen=True)
@@ -58,30 +60,36 @@ class _TeacherInput:
 
 
 class LiveTeacher:
-    """Answers each batch on demand; ``inputs`` share order and random changes with the student's stream."""
+    """Answers each batch on demand; ``inputs`` share order and random changes with the student's stream.
 
-    def __init__(self, inputs: Sequence[_TeacherInput]) -> None:
+    Args:
+        inputs: of the teachers.
+        features: D, of all teachers together.
+    """
+
+    def __init__(self, inputs: Sequence[_TeacherInput], features: int = 0) -> None:
         self._inputs = tuple(inputs)
+        self.features = features
 
     def epoch(self, number: int) -> Iterator[Floats]:
-        """Yield the logits, (N, K) float32, of each batch of epoch ``number``."""
+        """Yield the answers, (N, K + D) float32, for each batch of epoch ``number``."""
         return self._answer(lambda stream: stream.epoch(number))
 
     def view(self, number: int) -> Iterator[Floats]:
-        """Yield the logits of view ``number`` of every picture, in the order of the rows."""
+        """Yield the answers for view ``number`` of every picture, in the order of the rows."""
         return self._answer(lambda stream: stream.view(number))
 
     def _answer(self, begin: Callable[[PictureStream], Iterator[Batch]]) -> Iterator[Floats]:
         with ExitStack() as stack:
             seen = [stack.enter_context(closing(begin(item.stream))) for item in self._inputs]  # type: ignore[type-var]
             for batches in zip(*seen, strict=True):
-                yield combine_teachers(
-                    [
-                        forward(images)[:, columns]
-                        for item, (images, _) in zip(self._inputs, batches, strict=True)
-                        for forward, columns in item.models
-                    ]
-                )
+                given = [
+                    (forward(images), columns)
+                    for item, (images, _) in zip(self._inputs, batches, strict=True)
+                    for forward, columns in item.models
+                ]
+                logits = combine_teachers([answers[:, columns] for answers, columns in given])
+                yield np.concatenate([logits, *(answers[:, len(columns) :] for answers, columns in given)], axis=1)
 
 
 class StoredTeacher:
@@ -89,7 +97,7 @@ class StoredTeacher:
 
     Args:
         pictures: the student's stream, whose order and number of views it follows.
-        views: (pictures, K) per view, each in the order of ``pictures.rows``.
+        views: (pictures, K + D) per view, each in the order of ``pictures.rows``.
     """
 
     def __init__(self, pictures: Stream, views: Sequence[npt.NDArray[np.float16]]) -> None:
@@ -97,7 +105,7 @@ class StoredTeacher:
         self._views = views
 
     def epoch(self, number: int) -> Iterator[Floats]:
-        """Yield the logits, (N, K) float32, of each batch of epoch ``number``."""
+        """Yield the answers, (N, K + D) float32, for each batch of epoch ``number``."""
         order, step = self._pictures.order(number), self._pictures.batch_size
         numbers = (number + repeat_counts(order)) % len(self._views)
         for start in range(0, len(order), step):
@@ -105,7 +113,7 @@ class StoredTeacher:
             yield gather_views(self._views, numbers[part], order[part])
 
     def view(self, number: int) -> Iterator[Floats]:
-        """Yield the logits of view ``number`` of every picture, in the order of the rows."""
+        """Yield the answers for view ``number`` of every picture, in the order of the rows."""
         count, step = len(self._views[number]), self._pictures.batch_size
         for start in range(0, count, step):
             yield self._views[number][self._pictures.share.within(start, min(count, start + step))].astype(np.float32)
@@ -126,6 +134,9 @@ def open_teacher(
 ) -> LiveTeacher:
     """Return a teacher of the student's training pictures, with its logits in the student's label order.
 
+    Raises:
+        TrainError: a model cannot be read, or has no features that a recipe with ``distillation.features`` asks for.
+
     Args:
         runs: as ``check_teachers`` returned them; several are combined.
         data: the data folder.
@@ -133,41 +144,45 @@ def open_teacher(
         labels: of the student.
         recipe: of the student; batch size, seed, sampling and augmentation are shared.
     """
-    inputs = []
+    inputs, features = [], 0
     for run in runs:
         prove_weights(run.model_path, TrainError)
     for spec in dict.fromkeys(run.input for run in runs):
-        models = [
-            (compile_inference(load_network(run.model_path)), [run.labels.index(label) for label in labels])
-            for run in runs
-            if run.input == spec
-        ]
+        models = []
+        for run in runs:
+            if run.input == spec:
+                network = load_network(run.model_path)
+                if recipe.distillation.features:
+                    network = show_features(network)
+                    features += network.output_shape[1] - len(labels)
+                models.append((compile_inference(network), [run.labels.index(label) for label in labels]))
         inputs.append(_TeacherInput(training_stream(recipe, rows, labels, data, spec), tuple(models)))
-    return LiveTeacher(inputs)
+    return LiveTeacher(inputs, features)
 
 
-def cache_teacher_logits(
-    teacher: Teacher, pictures: Stream, count: int, folder: Path, progress: Progress = silent
+def cache_teacher_answers(
+    teacher: Teacher, pictures: Stream, count: int, classes: int, folder: Path, progress: Progress = silent
 ) -> StoredTeacher:
-    """Store a teacher's logits for ``count`` views of every picture; views stored before are read.
+    """Store a teacher's answers for ``count`` views of every picture; views stored before are read.
 
     Args:
         teacher: the teacher.
         pictures: the student's stream.
         count: number of views.
-        folder: of the stored logits, float16, one file per view.
+        classes: K, the number of its logits; features follow them.
+        folder: of the stored answers, float16, one file per view.
         progress: receives each batch.
 
     Raises:
         DataError: a picture cannot be read.
-        TrainError: the teacher's logits are not finite.
+        TrainError: the teacher's answers are not finite.
         OSError: the disk is full; finished views stay.
     """
     views = []
     for view in range(count):
         path = folder / f"{TEACHER_PREFIX}{view}.npy"
         if not on_all_hosts(path.exists()):
-            _write_answers(teacher, pictures, view, path, progress)
+            _write_answers(teacher, pictures, view, classes, path, progress)
         views.append(np.load(path))
     return StoredTeacher(pictures, views)
 
@@ -203,20 +218,21 @@ def _check_teacher(path: Path, labels: Sequence[str], rows: Sequence[SplitRow]) 
     return run
 
 
-def _write_answers(teacher: Teacher, pictures: Stream, view: int, path: Path, progress: Progress) -> None:
+def _write_answers(teacher: Teacher, pictures: Stream, view: int, classes: int, path: Path, progress: Progress) -> None:
     given, done = [], 0
     with closing(teacher.view(view)) as batches:  # type: ignore[type-var]
-        for logits in batches:
+        for batch in batches:
             # Softmax sees only differences; with the largest at zero, float16 is finest where the probability is.
             size = min(pictures.batch_size, len(pictures.rows) - done)
-            below_largest = (logits - logits.max(axis=1, keepdims=True)).astype(np.float16)
-            given.append(gather_rows(below_largest, size, pictures.share))
+            logits, features = batch[:, :classes], batch[:, classes:]
+            below_largest = np.concatenate([logits - logits.max(axis=1, keepdims=True), features], axis=1)
+            given.append(gather_rows(below_largest.astype(np.float16), size, pictures.share))
             done += size
             progress("teacher", done, len(pictures.rows), path.stem)
     answers = np.concatenate(given)
     if not np.isfinite(answers).all():
         raise TrainError(
-            "the teacher's logits of some training pictures are not finite. Read its report, and train it again or "
+            "the teacher's answers for some training pictures are not finite. Read its report, and train it again or "
             "choose another."
         )
     buffer = io.BytesIO()

@@ -76,12 +76,16 @@ class Distillation:
     neural network", 2015. With ``views`` above 0 the teacher answers that many augmented views of every picture once,
     in advance, and epochs alternate between them; with 0 it answers new pictures in each epoch. In a phase with its own
     views the teacher answers those.
+
+    ``features`` is the weight of one more term: the fraction of the variance of the teacher's features that the student
+    does not predict, see ``feature_distillation.py``.
     """
 
     teacher: str = ""
     weight: _Fraction = 0.7
     temperature: Annotated[float, Range(0.1, 100.0)] = 3.0
     views: _Views = 0
+    features: Annotated[float, Range(0.0, 1000.0)] = 0.0
 
 
 @dataclass(frozen=True)

@@ -193,6 +193,13 @@ def _other_teachers(page: Page) -> Html:
                 *(lesson.weight, lesson.teacher, lesson.temperature),
             )
         )
+        if lesson.features:
+            parts.append(
+                paragraph(
+                    f"The network also learned to predict the inputs of the teacher's last layer, with weight "
+                    f"{lesson.features:g}."
+                )
+            )
     if recipe.outliers_weight:
         parts.append(
             paragraph(

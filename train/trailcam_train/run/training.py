@@ -22,6 +22,7 @@ from trailcam_train.data.splits import check_groups, count_crossing, load_split,
 from trailcam_train.fitting import streams
 from trailcam_train.fitting.checkpoints import LAST_FILE
 from trailcam_train.fitting.data_parallel import data_parallel, on_one_device
+from trailcam_train.fitting.feature_distillation import predict_features
 from trailcam_train.fitting.loop import train_model
 from trailcam_train.fitting.multi_host import (
     check_one_host,
@@ -32,7 +33,7 @@ from trailcam_train.fitting.multi_host import (
 )
 from trailcam_train.fitting.outliers import check_outliers, choose_outliers
 from trailcam_train.fitting.phases import Task
-from trailcam_train.fitting.teacher import Teacher, model_digests, open_teacher
+from trailcam_train.fitting.teacher import LiveTeacher, Teacher, model_digests, open_teacher
 from trailcam_train.models.runtime import training_precision
 from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipes.find import build_network, fetch_weights, save_network
@@ -165,16 +166,18 @@ def train_job(job: TrainingJob, model: keras.Model, teachers: tuple[Run, ...], p
     """Fit, save, evaluate and publish a job whose folder is locked; ``model`` has the weights to begin with."""
     check_same_on_hosts("split", split_to_bytes((*job.rows, *job.outliers)))
     check_same_epoch(job.folder)
-    recipe, rows, labels = job.recipe, job.pictures("train"), job.labels
+    recipe, rows, labels, teacher = job.recipe, job.pictures("train"), job.labels, _open_teacher(job, teachers)
     task = Task(
         recipe,
         streams.training_stream(recipe, rows, labels, job.data),
         streams.plain_stream(recipe, job.pictures("validation"), labels, job.data),
         streams.class_weights(recipe, rows, labels),
-        _open_teacher(job, teachers),
+        teacher,
         streams.outlier_stream(recipe, job.outliers, job.ood) if job.outliers and job.ood is not None else None,
     )
-    state = train_model(model, task, job.folder, progress)
+    features = teacher.features if isinstance(teacher, LiveTeacher) else 0
+    learner = predict_features(model, features) if features else model
+    state = train_model(learner, task, job.folder, progress)
     save_network(model, recipe, job.folder / MODEL_FILE)
     with on_one_device():
         write_evaluation(job, state, progress)
