@@ -80,6 +80,18 @@ def test_an_interrupted_host_names_the_run_as_all_hosts_resume_it(
     assert f"--resume {tmp_path / 'big'} --hosts auto" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["big", "big.partial"])
+def test_a_signal_after_the_last_rename_names_the_finished_run(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "big").mkdir()
+
+    print_resume_command(tmp_path / name, "keras")
+
+    run = tmp_path / "big"
+    assert f'stopped, but {run} is finished. Convert it with "trailcam export {run}".' in capsys.readouterr().err
+
+
 def test_half_a_set_of_variables_is_refused_before_anything_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

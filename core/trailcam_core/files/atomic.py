@@ -16,10 +16,13 @@ from typing import BinaryIO
 
 STAGING_PREFIX = ".trailcam-staging-"
 _DEVICES = (Path("/dev"), Path("/dev/fd"))  # as root, a rename would replace /dev/null or /dev/stdout for all programs
+# File systems without the call: FAT and exFAT under another owner, shares of Windows, some FUSE file systems.
+_NOT_SUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY)
+_OTHERS_MAY_READ = 0o004
 
 
 def sync_directory(path: Path) -> None:
-    """Flush a folder's own entries to the disk.
+    """Flush a folder's own entries to the disk, where the file system can; CIFS and some of FUSE answer EINVAL.
 
     Raises:
         OSError: the folder cannot be opened or flushed.
@@ -27,6 +30,9 @@ def sync_directory(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, *_NOT_SUPPORTED):
+            raise
     finally:
         os.close(descriptor)
 
@@ -73,7 +79,7 @@ def staged_file(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
-            os.fchmod(descriptor, mode)
+            _set_mode(descriptor, mode)
             os.fsync(descriptor)
         with _named(path):
             Path(name).replace(path)
@@ -101,13 +107,31 @@ def staged_directory(path: Path) -> Iterator[Path]:
         staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=path.parent))
     try:
         yield staging
-        staging.chmod(0o755)
+        _set_mode(staging, 0o755)
         _sync_tree(staging)
         staging.rename(path)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
     sync_directory(path.parent)
+
+
+def _set_mode(target: int | Path, mode: int) -> None:
+    """Set the mode of a file or folder. FAT has none and refuses it to all but the owner: a public file goes on.
+
+    Source: ``setattr_prepare`` of Linux, which answers EPERM where FAT is mounted for another user with ``umask=000``.
+
+    Raises:
+        OSError: the mode cannot be set, and the file is a secret or the file system has modes.
+    """
+    try:
+        if isinstance(target, Path):
+            target.chmod(mode)
+        else:
+            os.fchmod(target, mode)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, *_NOT_SUPPORTED) or not mode & _OTHERS_MAY_READ:
+            raise
 
 
 @contextmanager

@@ -8,10 +8,14 @@ from collections.abc import Sequence
 
 from trailcam_core.errors import DeviceError
 from trailcam_core.files.child_reader import describe_death
+from trailcam_core.files.names import printable
 from trailcam_edge.clips.ring import ClipFrame
 from trailcam_edge.clips.settings import ClipSettings
 
 _MAX_LINE_BYTES = 4096
+_MAX_REASON = 300  # characters in the log
+_MAX_CLIP_BYTES = 400_000_000  # the memory that the process may take
+_MP4_TYPE = b"ftyp"  # after the size of the first box: ISO/IEC 14496-12, 4.3
 _COMMAND = (sys.executable, "-P", "-m", "trailcam_edge.clips.encoder_process")
 
 
@@ -85,15 +89,19 @@ class Encoder:
                     process.stdin.write(frame.content)
                 process.stdin.close()
                 line = process.stdout.readline(_MAX_LINE_BYTES)
-                found = json.loads(line)
-                content = process.stdout.read(int(found["bytes"])) if "bytes" in found else b""
-            except (OSError, ValueError):
+                if not line:
+                    return None
+                size_bytes = _size_of_answer(line)
+                content = process.stdout.read(size_bytes)
+            except OSError:
                 return None
             finally:
                 process.kill()  # it has answered, or never will: leaving the block waits for it
-        if "error" in found:
-            raise DeviceError(f"its encoder failed ({found['error']})")
-        return content if len(content) == found["bytes"] else None
+        if len(content) < size_bytes:
+            return None
+        if content[4:8] != _MP4_TYPE:
+            raise DeviceError(f"its encoder answered {size_bytes:,} bytes that are no MP4 file")
+        return content
 
     def _header(self, frames: Sequence[ClipFrame]) -> bytes:
         first_s = frames[0].at_s
@@ -111,6 +119,24 @@ class Encoder:
         if is_late:
             return f"it was not written within {self._settings.write_timeout_s:g} s (write_timeout_s)"
         return f"its encoder ended before it was whole ({describe_death(exit_status) or f'exit code {exit_status}'})"
+
+
+def _size_of_answer(line: bytes) -> int:
+    """Return the size of the file that follows the first line of an answer.
+
+    Raises:
+        DeviceError: the encoder gives a reason instead, or the line has another form.
+    """
+    try:
+        found = json.loads(line)
+        if "error" in found:
+            raise DeviceError(f"its encoder failed ({printable(str(found['error']))[:_MAX_REASON]})")
+        size_bytes = found["bytes"]
+        if isinstance(size_bytes, int) and 0 < size_bytes <= _MAX_CLIP_BYTES:
+            return size_bytes
+    except (ValueError, TypeError, LookupError):  # no JSON, or JSON of another shape
+        pass
+    raise DeviceError(f"its encoder answered {line[:60]!r}, expected the size of a file")
 
 
 def _increasing(times_ms: list[int]) -> list[int]:

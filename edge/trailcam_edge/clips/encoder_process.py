@@ -4,9 +4,9 @@
     the frames, one after the other
     ->  {"bytes": 812345} and the file, or {"error": "..."}
 
-It has the lowest priority, a limit of memory, and neither files nor a network. The file is made in memory, so nothing
-is left of one that is not finished. JPEG becomes H.264 by libx264, or VP9 where FFmpeg has no libx264; H.264 of a
-camera is packed as it is.
+It has the lowest priority, a limit of memory, and neither files nor a network. Where memory is short it is the first
+that the kernel ends. The file is made in memory, so nothing is left of one that is not finished. JPEG becomes H.264 by
+libx264, or VP9 where FFmpeg has no libx264; H.264 of a camera is packed as it is.
 """
 
 import contextlib
@@ -18,9 +18,11 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, BinaryIO
 
 _MAX_MEMORY_BYTES = 400_000_000
+_MAX_REASON = 500  # characters: the answer has to be one short line
 _MILLISECOND = Fraction(1, 1000)
 _KEY_EVERY_MS = 2000  # a player can begin there
 _ENCODERS = {
@@ -125,6 +127,8 @@ def main(source: BinaryIO, target: BinaryIO) -> None:
     """Answer one request."""
     with contextlib.suppress(PermissionError):  # the unit of a former version forbids it
         os.nice(19)
+    with contextlib.suppress(OSError):  # where memory is short, this process ends first and not the camera: proc(5)
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     for request in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # a service manager sends them to all processes
         signal.signal(request, signal.SIG_IGN)  # the camera ends this one when its time is up
     resource.setrlimit(resource.RLIMIT_DATA, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
@@ -132,8 +136,8 @@ def main(source: BinaryIO, target: BinaryIO) -> None:
     header = json.loads(source.readline())
     try:
         content = make_clip(header, [source.read(size) for size in header["bytes"]])
-    except (ImportError, MemoryError, OSError, ValueError) as error:
-        target.write(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode() + b"\n")
+    except Exception as error:  # the boundary of the process: its traceback is not read, and FFmpeg has many errors
+        target.write(json.dumps({"error": f"{type(error).__name__}: {error}"[:_MAX_REASON]}).encode() + b"\n")
         return
     target.write(json.dumps({"bytes": len(content)}).encode() + b"\n" + content)
 

@@ -77,10 +77,9 @@ class FrameTap:
             at_s, image = item
             try:
                 content = bytes(cv2.imencode(".jpg", image, quality)[1])
-            except cv2.error as error:
-                _log.warning("a frame is missing in clips: %s", error)
-                continue
-            self._add(ClipFrame(at_s, content, (image.shape[1], image.shape[0])))
+                self._add(ClipFrame(at_s, content, (image.shape[1], image.shape[0])))
+            except (cv2.error, MemoryError) as error:  # without this thread ``offer`` would not return
+                _log.warning("a frame is missing in clips: %s", str(error) or "out of memory")
 
 
 class TappedSource(WrappedSource):

@@ -3,6 +3,7 @@
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,6 +22,7 @@ _FIRST_DELAY_S = 1.0
 _MAX_DELAY_S = 300.0
 _JITTER = 0.25  # spreads the reconnections of a fleet over time
 _MAX_UNEXPECTED = 5
+_NOTE_S = 2.0  # at most this long, or one event, is delivered again after a power cut
 
 
 class SinkError(TrailcamError):
@@ -33,6 +35,10 @@ class SinkError(TrailcamError):
 
 class SinkRejectedError(SinkError):
     """The destination rejects this event permanently; it is skipped and counted."""
+
+
+class BodyTooLargeError(SinkRejectedError):
+    """The destination does not take a body of this size."""
 
 
 class Sink(Protocol):
@@ -196,7 +202,8 @@ class SinkWorker:
         done = self._begin(queue, newest)
         self._count_waiting(newest, done)
         events = queue.after(done, self._kinds, _BATCH)
-        reached = done
+        reached = noted = done
+        noted_s = time.monotonic()
         try:
             for cursor, event in events:
                 if self._stop.is_set():
@@ -204,9 +211,13 @@ class SinkWorker:
                 self._deliver(event)
                 reached = cursor
                 self._count_waiting(newest, reached)
+                if time.monotonic() >= noted_s + _NOTE_S:
+                    # Else a camera that loses its power before the end of every batch delivers the same events again.
+                    self._note(queue, reached)
+                    noted, noted_s = reached, time.monotonic()
         finally:
-            if reached != done:
-                queue.move(self._sink.name, reached, getattr(self._sink, "memory", ""))
+            if reached != noted:
+                self._note(queue, reached)
         if self._refresh is not None:
             self._refresh()
         return bool(events)
@@ -219,11 +230,14 @@ class SinkWorker:
         self._recalled = True
         if done is None:
             done = Cursor(0, 0) if self._backlog else newest
-            queue.move(self._sink.name, done, getattr(self._sink, "memory", ""))
+            self._note(queue, done)
         return Cursor(
             done.event_id if CLOSED in self._kinds else newest.event_id,
             done.live_id if self._kinds - {CLOSED} else newest.live_id,
         )
+
+    def _note(self, queue: Queue, cursor: Cursor) -> None:
+        queue.move(self._sink.name, cursor, getattr(self._sink, "memory", ""))
 
     def _count_waiting(self, newest: Cursor, done: Cursor) -> None:
         self._waiting = max(0, newest.event_id - done.event_id) + max(0, newest.live_id - done.live_id)

@@ -11,6 +11,7 @@ from typing import Any
 from trailcam_edge.events import Moment, Visit
 from trailcam_edge.store.disk.checksums import CheckedConnection
 from trailcam_edge.store.disk.picture_folder import size_on_disk
+from trailcam_edge.store.disk.row_rules import RULES
 from trailcam_edge.store.open_database import DATABASE_FILE, PICTURES_FOLDER, open_database, set_aside
 from trailcam_edge.store.store_errors import VALUE_ERRORS, StoreCorruptError, StoreUnavailableError, translate_error
 from trailcam_edge.store.wall_time import is_plausible
@@ -77,11 +78,31 @@ def visit_values(visit: Visit) -> dict[str, object]:
 
 
 def insert(connection: sqlite3.Connection, table: str, values: Mapping[str, object], replace: bool = False) -> int:
-    """Insert a row of these columns and return its number; ``replace`` takes the place of a row with its key."""
+    """Insert a row of these columns and return its number; ``replace`` takes the place of a row with its key.
+
+    Raises:
+        ValueError: a value is out of range. With such a row the next start would set the whole database aside.
+    """
     verb = "INSERT OR REPLACE" if replace else "INSERT"
     marks = ", ".join("?" * len(values))
     query = f"{verb} INTO {table} ({', '.join(values)}) VALUES ({marks})"
-    return int(connection.execute(query, tuple(values.values())).lastrowid or 0)
+    number = int(connection.execute(query, tuple(values.values())).lastrowid or 0)
+    rule = f"SELECT 1 FROM {table} WHERE rowid = ? AND ({RULES[table]}) IS NOT TRUE"  # noqa: S608 - constants
+    if connection.execute(rule, (number,)).fetchone() is not None:
+        raise ValueError(f"a value of {table} is out of range: {dict(values)}")
+    return number
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return the device and the inode of a file, None if it is not there.
+
+    Source: ``fileHasMoved`` in ``os_unix.c`` of SQLite compares the same numbers.
+    """
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 class Database:
@@ -92,6 +113,7 @@ class Database:
         self.connection = connection
         self.damage: StoreCorruptError | None = None  # found by a statement; the database has to be set aside
         self._folder = folder
+        self._file = _identity(folder / DATABASE_FILE)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -107,8 +129,8 @@ class Database:
             raise self._translate(error) from error
 
     @contextmanager
-    def translated(self) -> Iterator[None]:
-        """Translate errors of SQLite and the system.
+    def translated(self, place: Path | None = None) -> Iterator[None]:
+        """Translate errors of SQLite and the system; ``place`` is what they name, the database by default.
 
         Raises:
             StoreUnavailableError: the disk is full, read-only or failing, or another program holds the database.
@@ -120,12 +142,17 @@ class Database:
         except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, sqlite3.DataError) as error:
             raise ValueError(f"it does not fit the tables: {error}") from error
         except (sqlite3.Error, OSError) as error:
-            raise self._translate(error) from error
+            raise self._translate(error, place) from error
 
     @contextmanager
     def transaction(self, moments: Sequence[Moment] = ()) -> Iterator[sqlite3.Connection]:
-        """Commit the statements of the block with the boots and clock readings of these moments, or nothing."""
+        """Commit the statements of the block with the boots and clock readings of these moments, or nothing.
+
+        Raises:
+            StoreCorruptError: also if the file was deleted or replaced, so that a commit would be lost.
+        """
         with self.translated():
+            self._check_file()
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
                 for moment in moments:
@@ -153,11 +180,20 @@ class Database:
         paths = [self._folder / (DATABASE_FILE + suffix) for suffix in ("", "-wal", "-shm")]
         return sum(size_on_disk(path.stat().st_size) for path in paths if path.exists())
 
-    def _translate(self, error: Exception) -> StoreUnavailableError | StoreCorruptError:
-        translated = translate_error(error, self._folder / DATABASE_FILE)
+    def _translate(self, error: Exception, place: Path | None = None) -> StoreUnavailableError | StoreCorruptError:
+        translated = translate_error(error, place or self._folder / DATABASE_FILE)
         if isinstance(translated, StoreCorruptError):
             self.damage = translated
         return translated
+
+    def _check_file(self) -> None:
+        path = self._folder / DATABASE_FILE
+        if _identity(path) != self._file:
+            self.damage = StoreCorruptError(
+                f"{path}: another program has deleted or replaced the database while this one writes to it. The store "
+                "is opened again. Stop the camera before you delete or copy over its store."
+            )
+            raise self.damage
 
     def _note(self, moment: Moment) -> None:
         boot_id, monotonic_s, wall_s = moment_columns(moment)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from trailcam_core.files.atomic import make_folder, sync_directory
 from trailcam_edge.events import BlindTime, Clip, Moment, PictureSample, Visit, VisitChange
 from trailcam_edge.store.database import Database, insert, moment_columns, moment_values, open_or_replace, visit_values
-from trailcam_edge.store.disk.exif import add_exif
-from trailcam_edge.store.disk.picture_folder import PictureFolder, encode_jpeg
+from trailcam_edge.store.disk.picture_folder import PictureFolder
+from trailcam_edge.store.disk.visit_picture import encode_visit
 from trailcam_edge.store.open_database import CLIPS_FOLDER, PICTURES_FOLDER, Lock, ask_for_check
 from trailcam_edge.store.queue.live_queue import LiveQueue
 from trailcam_edge.store.queue.open_visits import OpenVisits
@@ -25,7 +25,6 @@ from trailcam_edge.store.reviews.samples import add_sample, remove_refused
 from trailcam_edge.store.reviews.tables import Saved, insert_reviews, undo_reviews
 from trailcam_edge.store.settings import CollectSettings, StoreSettings
 from trailcam_edge.store.store_errors import DISK_FULL, StoreCorruptError, StoreUnavailableError, translate_error
-from trailcam_edge.store.wall_time import wall_of_picture
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +51,7 @@ class EventStore:
         self._quality = settings.jpeg_quality
         self._guard = threading.RLock()
         self._pictures = PictureFolder(folder / PICTURES_FOLDER)
+        self._picture_problem = ""  # why the newest picture is not on the disk
         try:
             make_folder(folder)
             self._lock = Lock(folder)
@@ -103,7 +103,9 @@ class EventStore:
             except StoreUnavailableError as error:
                 if error.reason != DISK_FULL or not picture_bytes:
                     raise
-                self._pictures.remove(visit.visit_id)  # the picture goes first: its space may be enough for the row
+                self._open.forget_picture(visit.visit_id)  # a later attempt writes it again
+                with self._database.translated(self._pictures.path):  # its space may be enough for the row
+                    self._pictures.remove(visit.visit_id)
                 return self._insert(visit, 0, "dropped")
 
     def add_change(self, change: VisitChange) -> None:
@@ -116,6 +118,8 @@ class EventStore:
         with self._guard:
             if self._database.one("SELECT 1 FROM visits WHERE visit_id = ?", visit.visit_id) is None:
                 self._open.store(change, *self._write_picture(visit))
+                if self._picture_problem:  # the next attempt may succeed
+                    self._open.forget_picture(visit.visit_id)
 
     def add_clip(self, clip: Clip) -> bool:
         """Store the clip of a visit that is open or stored; return False if it cannot be, and log why.
@@ -258,35 +262,33 @@ class EventStore:
                     connection.executemany(f"UPDATE {change} = ?", [(name,) for name in swept.missing])
 
     def _write_picture(self, visit: Visit) -> tuple[int, str]:
-        """Write the picture and return its size and state; without space it is dropped."""
-        self._pictures.place(visit.visit_id)  # refuses a bad name even without a picture
+        """Write the picture and return its size and state; without space an earlier one stays, or there is none."""
         if visit.best_frame is None:
-            return 0, "none"
+            return self._earlier_picture(visit, "none")  # the size refuses a bad name as well
         written = self._open.written(visit)
         if written is not None:
             return written
-        facts = {
-            "visit_id": visit.visit_id,
-            "label": visit.label,
-            "confidence": round(float(visit.confidence), 4),
-            "bundle": visit.bundle,
-            "boot_id": visit.started.boot_id,
-            "monotonic_s": round(float(visit.started.monotonic_s), 3),
-        }
-        content = add_exif(
-            encode_jpeg(visit.best_frame, self._quality),
-            visit.label,
-            f"Trailcam, {visit.bundle}",
-            wall_of_picture(visit),
-            facts,
-        )
+        content = encode_visit(visit, visit.best_frame, self._quality)
         try:
-            if not self._quota.reserve_picture(len(content)):
-                return 0, "dropped"
-            self._pictures.write(visit.visit_id, content)
-        except (OSError, StoreUnavailableError):
-            return 0, "dropped"
-        return len(content), "kept"
+            if self._quota.reserve_picture(len(content)):
+                self._pictures.write(visit.visit_id, content)
+                self._picture_problem = ""
+                return len(content), "kept"
+            why = f"{self.folder}: nothing more can be deleted for it within the limits of the store (see [store])"
+        except OSError as error:
+            why = str(translate_error(error, self._pictures.path)).removesuffix(".")
+        except StoreUnavailableError as error:
+            why = str(error).removesuffix(".")
+        if why != self._picture_problem:  # once, not for every visit
+            _log.warning("visit %s is stored without its newest picture: %s.", visit.visit_id, why)
+        self._picture_problem = why
+        return self._earlier_picture(visit, "dropped")
+
+    def _earlier_picture(self, visit: Visit, otherwise: str) -> tuple[int, str]:
+        """Return size and state of the picture that is on the disk since the visit opened, if there is one."""
+        with self._database.translated():
+            size_bytes = self._pictures.size_bytes(visit.visit_id)
+        return (size_bytes, "kept") if size_bytes else (0, otherwise)
 
     def _insert(self, visit: Visit, picture_bytes: int, state: str) -> int:
         self._quota.reserve_rows()

@@ -31,6 +31,7 @@ _PRAGMAS = (
     "synchronous = FULL",  # a commit is on the disk when it returns
     "foreign_keys = ON",
     "wal_autocheckpoint = 256",  # 1 MB: the write-ahead log stays small
+    "journal_size_limit = 2000000",  # and becomes small again after a reader has hung: a pager that was left open
     "temp_store = MEMORY",  # the triggers need no disk
     "cache_size = -1024",  # 1 MB instead of 2
 )

@@ -146,7 +146,7 @@ class Quota:
             return False
         if not self.reserve_picture(len(clip.content)):
             return False
-        with self._database.translated():
+        with self._database.translated(self._clips.path):
             self._clips.write(clip.visit_id, clip.content)
         row = {"visit_id": clip.visit_id, "clip_bytes": len(clip.content)}
         times = {"offset_s": float(clip.offset_s), "duration_s": float(clip.duration_s)}

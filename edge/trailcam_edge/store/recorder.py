@@ -242,7 +242,7 @@ class Recorder:
                 store.add_sample(job)
             else:
                 store.add_visit(job)
-        except (StoreUnavailableError, StoreCorruptError):
+        except (StoreUnavailableError, StoreCorruptError, OSError):  # of the disk: no event is to blame
             raise
         except Exception as error:  # the supervisor of storing: an error of one event ends with it
             _log.error("An event cannot be stored as it is (%s: %s): %r.", type(error).__name__, error, job)

@@ -4,7 +4,7 @@ import errno
 import os
 import sqlite3
 
-from trailcam_core.errors import DeviceError
+from trailcam_core.errors import DeviceError, reason_of
 
 DISK_FULL = "disk full"
 DISK_READ_ONLY = "disk read-only"
@@ -92,4 +92,5 @@ def _is_forbidden(place: str) -> bool:
 
 
 def _unavailable(reason: str, error: Exception, place: object) -> StoreUnavailableError:
-    return StoreUnavailableError(f"{place}: {reason} ({error}). {_CURES[reason]}.", reason)
+    cause = reason_of(error) if isinstance(error, OSError) else error  # without a path: the place is named already
+    return StoreUnavailableError(f"{place}: {reason} ({cause}). {_CURES[reason]}.", reason)

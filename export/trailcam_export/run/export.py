@@ -21,7 +21,6 @@ import keras
 import numpy as np
 
 from trailcam_core.datasets.run_directory import split_to_bytes
-from trailcam_core.files.atomic import staged_directory
 from trailcam_core.images.resize import Image
 from trailcam_core.jobs.progress import Progress, silent
 from trailcam_export.calibration.calibration_set import CalibrationSet
@@ -187,7 +186,7 @@ def _write(
 ) -> tuple[VariantReport, ...]:
     plan, total = session.plan, len(converted.files)
     golden = plan.golden_pictures or read_golden_pictures(plan.golden_files, plan.run.input)
-    with staged_directory(plan.folder) as staging:
+    with session.cache.publishing(plan.folder) as staging:
         writer = BundleWriter(session, selection, golden, staging)
         variants: list[VariantReport] = []
         for found, (variant, file) in zip(findings.variants, converted.files.items(), strict=True):

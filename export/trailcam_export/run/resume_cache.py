@@ -7,11 +7,13 @@
         VARIANT.json       written last: the file's SHA-256, parity, seconds
         VARIANT.model      a converted file
         VARIANT.npz        its logits
+        finished/          the bundles and reports, for a moment; renamed to OUT/NAME
 
 Each part is written to a temporary file, flushed and renamed, so it is complete or missing. A finished export removes
-the folder; the bundles themselves appear in one step, elsewhere.
+the folder; the next export of the same name removes what a kill left of a temporary file.
 """
 
+import errno
 import fcntl
 import hashlib
 import io
@@ -27,7 +29,7 @@ import numpy as np
 
 from trailcam_core.datasets.run_directory import SplitRow
 from trailcam_core.errors import ExportError
-from trailcam_core.files.atomic import write_file
+from trailcam_core.files.atomic import remove_staging, staged_directory, sync_directory, write_file
 from trailcam_core.files.digest import file_sha256
 from trailcam_core.records import canonical_json
 from trailcam_export.calibration.calibration_set import CalibrationSet, FieldFrame
@@ -36,6 +38,7 @@ from trailcam_export.inference.batches import Logits
 
 WORK_PREFIX = ".trailcam-export-"
 _SELECTION = "calibration.json"
+_FINISHED = "finished"
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,24 @@ class ResumeCache:
         }
         write_file(self.path / _SELECTION, canonical_json(fields))
 
+    @contextmanager
+    def publishing(self, target: Path) -> Iterator[Path]:
+        """Yield a folder to fill, which becomes ``target`` if the block succeeds.
+
+        It is in the cache: what a kill leaves of it is removed by the next export of this name, or with the cache.
+
+        Raises:
+            FileExistsError: something exists at ``target``.
+            OSError: the disk is full, read-only or failing; nothing is left at ``target``.
+        """
+        finished = self.path / _FINISHED
+        with staged_directory(finished) as staging:
+            yield staging
+            if target.exists() or target.is_symlink():
+                raise FileExistsError(errno.EEXIST, "exists already", str(target))
+        finished.rename(target)
+        sync_directory(target.parent)
+
     def is_empty(self) -> bool:
         """Return whether no part is finished yet."""
         return not any(item.name not in ("key", "lock") for item in self.path.iterdir())
@@ -157,6 +178,9 @@ def open_resume_cache(out: Path, name: str, inputs: Mapping[str, Any]) -> Iterat
             raise ExportError(
                 f"{path}: another export of {name!r} is running. Wait for it, or give another --name."
             ) from error
+        remove_staging(path)  # of an export that was killed
+        if (path / _FINISHED).exists():
+            shutil.rmtree(path / _FINISHED)
         key = hashlib.sha256(canonical_json(inputs)).hexdigest().encode()
         if not (path / "key").exists() or (path / "key").read_bytes() != key:
             for item in path.iterdir():

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,18 @@ from trailcam_core.files.atomic import STAGING_PREFIX, remove_staging, staged_di
 
 def _full(*arguments: object) -> int:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _on_folders(number: int) -> Callable[[int], None]:
+    """Return an ``fsync`` that answers this errno for folders."""
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").is_dir():
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    return fsync
 
 
 def _entries(folder: Path) -> list[str]:
@@ -75,6 +88,37 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_nothing(
         write_file(tmp_path / "a", b"new")
     assert (tmp_path / "a").read_bytes() == b"old"
     assert _entries(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
+def test_a_disk_without_modes_takes_public_files_and_no_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    write_file(tmp_path / "a", b"public")
+    with staged_directory(tmp_path / "one") as staging:
+        (staging / "file").write_bytes(b"x")
+    with pytest.raises(OSError, match=os.strerror(number)):
+        write_file(tmp_path / "key", b"secret", 0o600)
+    assert _entries(tmp_path) == ["a", "one"]
+
+
+def test_a_disk_that_cannot_flush_folders_takes_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", _on_folders(errno.EINVAL))
+    write_file(tmp_path / "a", b"whole")
+    with staged_directory(tmp_path / "one") as staging:
+        (staging / "file").write_bytes(b"x")
+    assert _entries(tmp_path) == ["a", "one"]
+
+
+def test_a_folder_whose_flush_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", _on_folders(errno.EIO))
+    with pytest.raises(OSError, match="Input/output error"):
+        write_file(tmp_path / "a", b"new")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -124,6 +124,55 @@ def test_half_a_file_is_none(make_frames: MakeFrames) -> None:
         Encoder(SETTINGS, child(program)).encode(make_frames(3))
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"x264 [warning]\n",
+        b"5\n",
+        b"[1]\n",
+        b"{}\n",
+        b'{"bytes": 0}\n',
+        b'{"bytes": -1}\nabc',
+        b'{"bytes": NaN}\n',
+        b'{"bytes": null}\n',
+        b'{"bytes": 1000000000000}\nabc',
+        b'{"bytes": 1e30}\n',
+        b"\xff" * 5000,
+    ],
+)
+def test_what_is_no_answer_of_an_encoder_is_one_error_that_quotes_it(make_frames: MakeFrames, answer: bytes) -> None:
+    program = f"import sys; sys.stdin.buffer.read(); sys.stdout.buffer.write({answer!r})"
+    with pytest.raises(DeviceError, match=r"^its encoder answered b'.*', expected the size of a file$") as failed:
+        Encoder(SETTINGS, child(program)).encode(make_frames(3))
+    assert len(str(failed.value)) < 300
+
+
+def test_a_whole_file_that_is_no_mp4_is_none(make_frames: MakeFrames) -> None:
+    program = "import sys; sys.stdin.buffer.read(); sys.stdout.buffer.write(b'{\"bytes\": 100}\\n' + bytes(100))"
+    with pytest.raises(DeviceError, match="its encoder answered 100 bytes that are no MP4 file"):
+        Encoder(SETTINGS, child(program)).encode(make_frames(3))
+
+
+def test_the_reason_of_an_encoder_is_one_line_without_control_characters(make_frames: MakeFrames) -> None:
+    answer = b'{"error": "a\\nb\\u001b[31m' + b"x" * 2000 + b'"}\n'
+    program = f"import sys; sys.stdin.buffer.read(); sys.stdout.buffer.write({answer!r})"
+    with pytest.raises(DeviceError, match=r"its encoder failed \(a\\nb\\x1b\[31mx+\)") as failed:
+        Encoder(SETTINGS, child(program)).encode(make_frames(3))
+    assert len(str(failed.value)) < 400
+
+
+@pytest.mark.parametrize("kind", ["LookupError", "RuntimeError", "AssertionError"])
+def test_an_error_of_any_kind_in_the_process_arrives_with_its_words(make_frames: MakeFrames, kind: str) -> None:
+    program = (
+        "import sys\nfrom trailcam_edge.clips import encoder_process\n"
+        f"def fail(header, frames):\n    raise {kind}('no such codec ' + 9000 * 'x')\n"
+        "encoder_process.make_clip = fail\n"
+        "encoder_process.main(sys.stdin.buffer, sys.stdout.buffer)\n"
+    )
+    with pytest.raises(DeviceError, match=f"its encoder failed .*{kind}: no such codec"):
+        Encoder(SETTINGS, child(program)).encode(make_frames(3))
+
+
 def test_an_encoder_that_hangs_is_killed_when_its_time_is_up(make_frames: MakeFrames) -> None:
     encoder = Encoder(replace(SETTINGS, write_timeout_s=1.0), child("import time; time.sleep(60)"))
     with pytest.raises(DeviceError, match=r"not written within 1 s \(write_timeout_s\)"):
@@ -146,12 +195,13 @@ def test_an_encoder_that_is_not_there_is_an_error(make_frames: MakeFrames) -> No
 
 
 @needs_av
-def test_the_process_has_the_lowest_priority_ignores_sigterm_and_cannot_take_much_memory() -> None:
+def test_the_process_has_the_lowest_priority_ignores_sigterm_and_is_the_first_to_end_without_memory() -> None:
     program = (
         "import io, os, sys\nfrom trailcam_edge.clips import encoder_process\n"
         "def grow(header, frames):\n"
         "    os.kill(os.getpid(), 15)\n"
         "    assert os.getpriority(os.PRIO_PROCESS, 0) == 19\n"
+        "    assert open('/proc/self/oom_score_adj').read() == '1000\\n'\n"
         "    bytearray(500_000_000)\n"
         "encoder_process.make_clip = grow\n"
         "encoder_process.main(sys.stdin.buffer, sys.stdout.buffer)\n"

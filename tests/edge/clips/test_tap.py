@@ -118,3 +118,24 @@ def test_a_tapped_source_is_the_source() -> None:
         assert [each.timestamp_s for each in tapped.frames()] == [0, 1, 2]
     assert offered == [(0, False), (1, False), (2, False)]
     assert source.steps == ["enter", "exit"]
+
+
+def test_a_frame_for_which_there_is_no_memory_is_missing_and_the_next_ones_come(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    got: list[ClipFrame] = []
+
+    def add(each: ClipFrame) -> None:
+        if each.at_s < 1001:
+            raise MemoryError
+        got.append(each)
+
+    tap = FrameTap(ClipSettings(rate_hz=8), SystemClock(), add)
+    for number in range(10):
+        tap.offer(frame(1000.0 + number), wait=number == 0)
+        wait_s = time.monotonic() + 10
+        while tap._waiting.qsize() and time.monotonic() < wait_s:
+            time.sleep(0.005)
+    tap.close()
+    assert len(got) == 9
+    assert "a frame is missing in clips: out of memory" in caplog.text

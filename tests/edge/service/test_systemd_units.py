@@ -97,6 +97,10 @@ def test_the_watchdog_waits_longer_than_the_program_needs_to_end_by_itself() -> 
     assert int(watchdog.removesuffix("min")) * 60 > RecoverySettings().give_up_s
 
 
+def test_a_process_of_the_camera_that_the_kernel_ends_for_memory_does_not_end_the_camera() -> None:
+    assert directive(render_unit(PROGRAM, in_home=False), "OOMPolicy") == ["continue"]
+
+
 def test_the_unit_is_hardened_and_may_still_ask_for_the_clock() -> None:
     unit = render_unit(PROGRAM, in_home=False)
     assert "{" not in unit

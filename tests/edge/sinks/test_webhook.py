@@ -10,9 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from trailcam_edge.sinks.http_post import HttpPost
 from trailcam_edge.sinks.settings import WebhookSettings
 from trailcam_edge.sinks.webhook import WebhookSink
-from trailcam_edge.sinks.worker import SinkError, SinkRejectedError, SinkWorker
+from trailcam_edge.sinks.worker import BodyTooLargeError, SinkError, SinkRejectedError, SinkWorker
 from trailcam_edge.store.event_store import EventStore
 
 from .conftest import event, wait_until
@@ -154,6 +155,56 @@ def test_a_server_that_stalls_or_drips_is_hung_up_on() -> None:
     for talk in (lambda connection: time.sleep(1.0), drip):
         with raw_server(talk) as url, pytest.raises(SinkError, match="no complete response in time"):
             WebhookSink(WebhookSettings(url, timeout_s=0.3)).deliver(event(1))
+
+
+def test_a_body_that_is_refused_before_its_end_is_rejected_and_not_sent_for_ever() -> None:
+    """The server answers and closes while most of the body is on its way, as Python's own and others do."""
+
+    def refuse(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
+
+    with raw_server(refuse) as url, pytest.raises(BodyTooLargeError, match="413"):
+        HttpPost(url, timeout_s=5).send(bytes(20_000_000), {})
+
+
+def test_a_delivery_is_not_believed_of_a_server_that_took_half_of_it() -> None:
+    def accept(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with raw_server(accept) as url, pytest.raises(SinkError, match="no complete response"):
+        HttpPost(url, timeout_s=5).send(bytes(20_000_000), {})
+
+
+@contextmanager
+def silent_address() -> Iterator[tuple[str, int]]:
+    """An address that answers no request to connect, as one of IPv6 without a way to it: its queue is full."""
+    with socket.create_server(("127.0.0.2", 0), backlog=0) as listener:
+        waiting = [socket.socket() for _ in range(4)]
+        for opened in waiting:
+            opened.setblocking(False)
+            opened.connect_ex(listener.getsockname())
+        yield listener.getsockname()
+        for opened in waiting:
+            opened.close()
+
+
+def test_a_silent_first_address_neither_blocks_the_queue_nor_doubles_events(
+    server: Server,
+    deliver: Callable[..., SinkWorker],
+    add: Callable[..., None],
+    store: EventStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with silent_address() as silent:
+        family = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        found = [(*family, silent), (*family, server.server_address)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_words, **_options: found)
+        sink = WebhookSink(WebhookSettings("http://two.example/hook", timeout_s=1.0))
+        add(range(3))
+        deliver(sink)
+        wait_until(lambda: store.acknowledged(sink.name) == 3)
+    assert [json.loads(body)["visit_id"] for _, _, body in server.got] == ["visit-0", "visit-1", "visit-2"]
+    assert server.got[0][1]["Host"] == "two.example"
 
 
 def test_an_endless_answer_is_enough_at_some_point() -> None:

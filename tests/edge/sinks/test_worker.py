@@ -60,6 +60,22 @@ def test_after_a_restart_it_goes_on_where_it_was(deliver: Deliver, add: Add, sto
     assert sink.got == _names(2, 3, 4)
 
 
+def test_a_power_cut_within_a_batch_costs_little_of_it(
+    deliver: Deliver, add: Add, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A camera that wakes for a minute and loses its power again must not deliver the same events every time."""
+    monkeypatch.setattr(f"{SinkWorker.__module__}._NOTE_S", 0.0)
+    add(range(10))
+    sink, hang = ListSink(), threading.Event()
+    sink.trouble = lambda event: hang.wait(60) if event.visit_id == "visit-7" else None
+    deliver(sink)
+    wait_until(lambda: len(sink.got) == 7)
+    wait_until(lambda: store.acknowledged("list") == 7)
+    hang.set()
+    wait_until(lambda: store.acknowledged("list") == 10)
+    assert sink.got == _names(*range(10))
+
+
 def test_a_new_sink_begins_with_now_unless_told_otherwise(deliver: Deliver, add: Add, store: EventStore) -> None:
     add(range(3))
     sink = ListSink()

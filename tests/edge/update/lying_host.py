@@ -1,5 +1,6 @@
 """A host on this machine that cuts, drips and lies, over HTTP and HTTPS, and an authority that vouches for it."""
 
+import gzip
 import hashlib
 import ssl
 import threading
@@ -21,7 +22,8 @@ class Behaviour:
     """What the host does; ``cuts`` says after how many bytes each answer ends, None at its end.
 
     It gives ``content`` at every address, or the files of a ``folder``. Only addresses with ``cut_name`` in them are
-    cut and noted.
+    cut and noted. ``range_status`` answers every request of a range; with ``encoding`` everything is compressed, also
+    for a client that did not ask for it.
     """
 
     content: bytes = CONTENT
@@ -33,6 +35,8 @@ class Behaviour:
     states_length: bool = True
     drip_s: float = 0.0
     status: int | None = None
+    range_status: int | None = None
+    encoding: str | None = None
     wrong_start: bool = False
     asked: list[tuple[str | None, str | None]] = field(default_factory=list)
     answered: list[int] = field(default_factory=list)
@@ -51,7 +55,7 @@ class Host(BaseHTTPRequestHandler):
         wanted, condition = self.headers.get("Range"), self.headers.get("If-Range")
         if does.cut_name in self.path:
             does.asked.append((wanted, condition))
-        content = does.content if does.folder is None else _read(does.folder / self.path.lstrip("/"))
+        content = _content(does, self.path.lstrip("/"))
         if content is None:
             self.send_error(404)
             return
@@ -59,7 +63,7 @@ class Host(BaseHTTPRequestHandler):
         if wanted is not None and does.ranges and condition in (None, does.etag):
             start = int(wanted.removeprefix("bytes=").removesuffix("-"))
             status = 206 if start < len(content) else 416
-        status = does.status or status
+        status = does.status or (does.range_status if wanted is not None else None) or status
         body = content[start:] if status in (200, 206) else b""
         does.answered.append(status)
         self.send_response(status)
@@ -68,6 +72,8 @@ class Host(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {said}-{len(content) - 1}/{len(content)}")
         if does.etag is not None:
             self.send_header("ETag", does.etag)
+        if does.encoding is not None:
+            self.send_header("Content-Encoding", does.encoding)
         if does.states_length:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -99,6 +105,11 @@ def serve(behaviour: Behaviour, context: ssl.SSLContext | None = None) -> Iterat
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+def _content(does: Behaviour, path: str) -> bytes | None:
+    content = does.content if does.folder is None else _read(does.folder / path)
+    return content if content is None or does.encoding is None else gzip.compress(content)
 
 
 def _read(path: Path) -> bytes | None:

@@ -114,6 +114,32 @@ def test_a_full_disk_leaves_no_bundle_and_keeps_what_is_finished(
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".trailcam-export-colours"]
 
 
+def test_what_a_kill_leaves_of_a_bundle_is_removed_by_the_next_export(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = trailcam_export.run.write_bundle.write_bundle
+
+    def killed(path: Path, *rest: object) -> object:
+        if path.name.startswith("int8"):
+            shutil.copytree(tmp_path / "out", tmp_path / "killed")  # as a power cut would leave it
+            raise KeyboardInterrupt
+        return written(path, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trailcam_export.run.write_bundle, "write_bundle", killed)
+    with pytest.raises(KeyboardInterrupt):
+        export_run(ExportRequest(run=tiny.path, out=tmp_path / "out"))
+    monkeypatch.undo()
+    assert [path.name for path in (tmp_path / "killed").iterdir()] == [".trailcam-export-colours"]
+    assert list((tmp_path / "killed").rglob("float32.bundle"))
+
+    stages: list[str] = []
+    export_run(ExportRequest(run=tiny.path, out=tmp_path / "killed"), lambda stage, *_: stages.append(stage))
+
+    assert "calibrating int8" not in stages
+    assert [path.name for path in (tmp_path / "killed").iterdir()] == ["colours"]
+    assert not list((tmp_path / "killed").rglob(".trailcam-staging-*"))
+
+
 def test_a_read_only_folder_leaves_nothing(tiny: Any, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file where the folder should be")
     with pytest.raises(OSError, match="out"):

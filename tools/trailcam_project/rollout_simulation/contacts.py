@@ -19,7 +19,7 @@ from trailcam_deploy.release.keys import KeyFolder
 from trailcam_deploy.release.repository import ReleaseRepository
 from trailcam_edge.update.fetch.device_id import write_device_id
 from trailcam_edge.update.fetch.fetch_release import fetch_release
-from trailcam_edge.update.fetch.fetchers import FolderFetcher
+from trailcam_edge.update.fetch.folder_fetcher import FolderFetcher
 from trailcam_edge.update.install.updater import Updater
 from trailcam_edge.update.settings import UpdateSettings
 from trailcam_project.rollout_simulation.head import with_another_head

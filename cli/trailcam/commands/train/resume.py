@@ -18,7 +18,7 @@ def describe_lost_host(hosts: str) -> str:
 
 
 def print_resume_command(target: Path, hosts: str) -> None:
-    """Print how to resume a run, if it began.
+    """Print how to resume a run, if it began and is not finished.
 
     Args:
         target: the run, as this host names it.
@@ -27,9 +27,13 @@ def print_resume_command(target: Path, hosts: str) -> None:
     from trailcam_train.fitting.multi_host import common_run
     from trailcam_train.run.partial_run import partial_folder
 
+    finished = common_run(partial_folder(target).with_suffix(""))
     if partial_folder(target).is_dir():
         resume = command_line("train", "--resume", common_run(target), *_hosts_option(hosts))
         print(f'\ntrailcam: stopped. Go on with "{_environment()}{resume}".', file=sys.stderr)
+    elif finished.is_dir():  # the signal came between the last rename and the end
+        export = command_line("export", finished)
+        print(f'\ntrailcam: stopped, but {finished} is finished. Convert it with "{export}".', file=sys.stderr)
     else:
         print("\ntrailcam: stopped before the training began; nothing was written.", file=sys.stderr)
 

@@ -10,10 +10,11 @@ from trailcam_core.errors import DeviceError
 from trailcam_edge.live.pages.library import Library
 from trailcam_edge.live.state import ProgramState
 from trailcam_edge.store.event_store import EventStore
-from trailcam_edge.store.open_database import CLIPS_FOLDER, DATABASE_FILE, PICTURES_FOLDER, open_database
+from trailcam_edge.store.open_database import CLIPS_FOLDER, DATABASE_FILE, PICTURES_FOLDER, Lock, open_database
 from trailcam_edge.store.reviews.records import NewReview
 from trailcam_edge.store.reviews.tables import Saved
 from trailcam_edge.store.settings import StoreSettings
+from trailcam_edge.store.store_errors import translate_error
 
 _NO_LIMIT_BYTES = 1 << 44  # nothing is deleted for space here
 
@@ -35,7 +36,11 @@ class StoreReports:
         """
         if not (folder / DATABASE_FILE).is_file():
             raise DeviceError(f"{folder}: no events here (no {DATABASE_FILE}). Name the folder of a store.")
-        open_database(folder).close()
+        lock = _lock(folder)  # a camera that writes there would not expect what opening mends
+        try:
+            open_database(folder).close()
+        finally:
+            lock.release()
         self._folder = folder
         self._store = EventStore(StoreSettings(folder, _NO_LIMIT_BYTES, 0))
         self.reviewer = reviewer
@@ -94,3 +99,17 @@ class StoreReports:
     def __exit__(self, *_: object) -> None:
         """Close the store."""
         self._store.close()
+
+
+def _lock(folder: Path) -> Lock:
+    """Lock a store.
+
+    Raises:
+        DeviceError: another process writes there, or the disk is read-only.
+    """
+    try:
+        return Lock(folder)
+    except OSError as error:
+        raise translate_error(error, folder) from error
+    except DeviceError as error:
+        raise DeviceError(f"{error} A camera with a live page has the pages for reviews itself.") from error

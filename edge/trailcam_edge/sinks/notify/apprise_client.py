@@ -10,11 +10,12 @@ import time
 from typing import Any
 
 from trailcam_edge.sinks.notify.picture import Attachments
-from trailcam_edge.sinks.worker import SinkError
+from trailcam_edge.sinks.worker import BodyTooLargeError, SinkError
 
 _IDLE_S = 60.0
 _START_S = 60.0  # Apprise loads for 3 s here, and longer on a small board that is busy
 _MAX_ANSWER_BYTES = 4096
+_TOO_LARGE = 413
 _COMMAND = (sys.executable, "-m", "trailcam_edge.sinks.notify.apprise_process")
 
 
@@ -47,6 +48,7 @@ class AppriseClient:
 
         Raises:
             SinkError: it was not sent; the message names the status, and nothing of the address.
+            BodyTooLargeError: it is too large to the service.
         """
         encoded = {
             name: None if content is None else base64.b64encode(content).decode("ascii")
@@ -57,6 +59,8 @@ class AppriseClient:
             raise SinkError("the address is of no service that Apprise knows.")
         if found["result"] != "sent":
             status = found.get("status") or 0
+            if status == _TOO_LARGE:
+                raise BodyTooLargeError(f"the service answered {status}.")
             raise SinkError(f"the service answered {status}." if status else "the service cannot be reached.")
 
     def load(self) -> None:

@@ -2,7 +2,10 @@
 
 import base64
 import json
+import logging
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -15,9 +18,10 @@ from trailcam_edge.sinks.notify.message import CLIP, PICTURE, fill, fill_json, v
 from trailcam_edge.sinks.notify.picture import Attachments, small_clip, small_picture
 from trailcam_edge.sinks.notify.settings import JSON, NotifySettings
 from trailcam_edge.sinks.webhook import event_key
-from trailcam_edge.sinks.worker import SinkError, SinkRejectedError
+from trailcam_edge.sinks.worker import BodyTooLargeError, SinkError, SinkRejectedError
 from trailcam_edge.store.records import EventRecord, sink_json
 
+_log = logging.getLogger(__name__)
 _EXPECT_S = 10.0  # between two preparations
 
 
@@ -165,7 +169,7 @@ class AppriseSender:
             if position in self._pending[1]:
                 continue
             try:
-                self._client.send(address, title, body, files)
+                _send_small_if_refused(files, partial(self._client.send, address, title, body))
             except SinkError as error:
                 problems.append(f"address {position + 1} of {len(self._addresses)}: {error}")
             else:
@@ -208,12 +212,15 @@ class FormSender:
         self._post = post
 
     def send(self, event: EventRecord, files: Attachments) -> None:
-        """Post the message.
+        """Post the message; a server to which it is too large gets it without picture and clip.
 
         Raises:
             SinkError: no complete response in time, or a status that may change.
             SinkRejectedError: rejected permanently.
         """
+        _send_small_if_refused(files, lambda sent: self._send(event, sent))
+
+    def _send(self, event: EventRecord, files: Attachments) -> None:
         values = values_of(event, self._settings.camera)
         headers = {"Idempotency-Key": event_key(event)}
         if self._settings.body == JSON:
@@ -240,6 +247,17 @@ class FormSender:
 
     def close(self) -> None:
         """Do nothing: no connection is kept open."""
+
+
+def _send_small_if_refused(files: Attachments, send: Callable[[Attachments], None]) -> None:
+    """Send a message; a destination to which it is too large gets it without picture and clip."""
+    try:
+        send(files)
+    except BodyTooLargeError as error:
+        if files == Attachments():
+            raise
+        _log.warning("%s The message is sent without picture and clip.", error)
+        send(Attachments())
 
 
 def multipart(fields: dict[str, str], files: Attachments, boundary: str) -> bytes:

@@ -87,9 +87,20 @@ class PictureFolder:
             OSError: the disk is full, read-only or failing; nothing is left behind.
         """
         place = self.place(visit_id)
-        before = place.stat().st_size if place.exists() else 0
-        write_file(place, content)
-        self.bytes_on_disk += size_on_disk(len(content)) - size_on_disk(before)
+        before = _status(place)
+        try:
+            write_file(place, content)
+        except OSError:
+            after = _status(place)
+            if after is not None and (before is None or after.st_ino != before.st_ino):
+                self._count(before, after)
+                self.remove(visit_id)  # it is there, but its folder could not be flushed
+            raise
+        self._count(before, _status(place))
+
+    def _count(self, before: os.stat_result | None, after: os.stat_result | None) -> None:
+        for status, sign in ((before, -1), (after, 1)):
+            self.bytes_on_disk += sign * size_on_disk(status.st_size) if status is not None else 0
 
     def remove(self, visit_id: str) -> None:
         """Delete a picture, if it is there."""
@@ -145,3 +156,10 @@ class PictureFolder:
             self.bytes_on_disk += size_on_disk(entry.stat(follow_symlinks=False).st_size)
             return False
         return True
+
+
+def _status(place: Path) -> os.stat_result | None:
+    try:
+        return place.stat()
+    except FileNotFoundError:
+        return None

@@ -59,6 +59,10 @@ class OpenVisits:
         picture, picture_bytes, state = self._written[visit.visit_id]
         return (picture_bytes, state) if picture() is visit.best_frame and state == "kept" else None
 
+    def forget_picture(self, visit_id: str) -> None:
+        """Let ``written`` no longer return the picture of a visit: it was removed from the disk."""
+        self._written.pop(visit_id, None)
+
     @contextmanager
     def closing(self, visit: Visit) -> Iterator[None]:
         """Forget the picture of a visit once the block has stored it."""

@@ -20,6 +20,7 @@ from trailcam_edge.store.reader import StoreReader
 from trailcam_edge.store.reviews.accuracy import SampledMoment
 from trailcam_edge.store.reviews.records import Standing, standing
 from trailcam_edge.store.reviews.tables import reviews_of
+from trailcam_edge.store.store_errors import DISK_FULL, StoreUnavailableError
 from trailcam_edge.store.wall_time import WallTime, is_plausible
 
 QUIET = "quiet"
@@ -56,8 +57,13 @@ def add_sample(database: Database, quota: Quota, pictures: PictureFolder, qualit
     quota.reserve_rows()
     if not quota.reserve_picture(len(content)):
         return False
-    with database.translated():
-        pictures.write(sample.sample_id, content)
+    try:
+        with database.translated(pictures.path):
+            pictures.write(sample.sample_id, content)
+    except StoreUnavailableError as error:
+        if error.reason == DISK_FULL:
+            return False
+        raise
     values = {
         "sample_id": sample.sample_id,
         "kind": sample.kind,
@@ -69,8 +75,12 @@ def add_sample(database: Database, quota: Quota, pictures: PictureFolder, qualit
         "picture_bytes": len(content),
         "picture_state": "kept",
     }
-    with database.transaction([sample.taken]) as connection:
-        insert(connection, "samples", values)
+    try:
+        with database.transaction([sample.taken]) as connection:
+            insert(connection, "samples", values)
+    except BaseException:
+        pictures.remove(sample.sample_id)
+        raise
     return True
 
 

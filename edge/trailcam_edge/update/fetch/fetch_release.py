@@ -27,8 +27,10 @@ from trailcam_core.network.secrets import mask_address, mask_text
 from trailcam_core.release.index import MAX_INDEX_BYTES, SIGNED_AT, ReleaseIndex, bundle_path, index_path, parse_index
 from trailcam_core.release.rollout import Choice, choose
 from trailcam_edge.update.errors import NotFetchedError, RefusedError
+from trailcam_edge.update.fetch.advice import explain_not_fetched, explain_refused
 from trailcam_edge.update.fetch.device_id import read_device_id
 from trailcam_edge.update.fetch.fetchers import open_source
+from trailcam_edge.update.fetch.folder_fetcher import FOLDER_URL
 from trailcam_edge.update.fetch.local_copies import LocalCopies, TargetSource, read_local_copies, reuse_local_copy
 from trailcam_edge.update.fetch.resuming_fetcher import ResumingFetcher, partial_bytes
 from trailcam_edge.update.fetch.rollback_floor import (
@@ -117,13 +119,14 @@ def fetch_release(
             return choice, path
         return choice, _read_bundle(client, folder, (channel, choice.version), copies)
     except DownloadError as error:
+        advice = explain_not_fetched(base == FOLDER_URL)
         raise NotFetchedError(
-            f"{mask_address(source)}: cannot be fetched ({mask_text(str(error))}). Try again later."
+            f"{mask_address(source)}: cannot be fetched ({mask_text(str(error))}). {advice}"
         ) from error
     except RepositoryError as error:
         raise RefusedError(
-            f"{mask_address(source)}: verification failed ({type(error).__name__}: {mask_text(str(error))}). Nothing "
-            "was installed."
+            f"{mask_address(source)}: verification failed ({resuming.last}, {type(error).__name__}: "
+            f"{mask_text(str(error))}). Nothing was installed. {explain_refused(error, base == FOLDER_URL)}"
         ) from error
 
 

@@ -1,14 +1,14 @@
 """Fetchers of releases: from a folder (an inbox, a USB stick) or an HTTPS host. Neither is trusted."""
 
-import os
 import re
 import ssl
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import IO, Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
+from urllib.parse import urljoin
 
 import urllib3
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
@@ -19,16 +19,23 @@ from trailcam_core.errors import UpdateError
 from trailcam_core.network.secrets import mask_address
 from trailcam_core.network.tls import client_context
 from trailcam_edge.update.errors import NotFetchedError
+from trailcam_edge.update.fetch.folder_fetcher import FOLDER_URL, FolderFetcher
+from trailcam_edge.update.fetch.waiting import LateError, within
 
-_FOLDER_URL = "folder:/"
 _CHUNK_BYTES = 1 << 16
-_NOT_FOUND = 404
+_OK = 200
 _PARTIAL_CONTENT = 206
-_RANGE_NOT_SATISFIABLE = 416
+_REDIRECTS = (301, 302, 303, 307, 308)
+_MAX_REDIRECTS = 5
+_ANSWERS_OF_ANY_REQUEST = (404, 429, 503)  # it is missing, or the host is busy: without a range it is the same
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-\d{1,15}/(?:\d{1,15}|\*)")
-_RETRIES = urllib3.Retry(connect=2, read=0, status=0, other=0, redirect=5, backoff_factor=0.5)
+_RETRIES = urllib3.Retry(
+    connect=2, read=0, status=0, other=0, redirect=False, backoff_factor=0.5, respect_retry_after_header=False
+)
 _X509_NOT_OF_TODAY = (9, 10)  # openssl/x509_vfy.h: not yet valid, has expired
 _X509_OTHER_NAME = (62, 64)  # of a host, of an address
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -52,56 +59,6 @@ class RangedFetcher(Protocol):
         """
 
 
-class FolderFetcher(FetcherInterface):
-    """Read plain files below one folder; links, also of folders, pipes and devices count as missing."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def _fetch(self, url: str) -> Iterator[bytes]:
-        path = PurePosixPath(url.removeprefix(_FOLDER_URL))
-        if path.is_absolute() or ".." in path.parts:
-            raise DownloadError(f"{url}: leaves the folder")
-        try:
-            descriptor = _open_below(self._folder, path)
-        except OSError as error:
-            raise DownloadHTTPError(f"{path}: {error.strerror}", _NOT_FOUND) from error
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise DownloadHTTPError(f"{path}: no plain file", _NOT_FOUND)
-        return _chunks(descriptor, path)
-
-
-def _open_below(folder: Path, path: PurePosixPath) -> int:
-    """Open a file without following a link on the way from ``folder``, which itself may be one.
-
-    Raises:
-        OSError: it is missing, or a part of the way is a link.
-    """
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(folder, flags | os.O_DIRECTORY)
-    for part in path.parts:
-        above = descriptor
-        try:
-            descriptor = os.open(part, flags | os.O_NOFOLLOW, dir_fd=above)
-        finally:
-            os.close(above)
-    return descriptor
-
-
-def _chunks(descriptor: int, path: PurePosixPath) -> Iterator[bytes]:
-    with os.fdopen(descriptor, "rb") as file:
-        while chunk := _read(file, path):
-            yield chunk
-
-
-def _read(file: IO[bytes], path: PurePosixPath) -> bytes:
-    try:
-        return file.read(_CHUNK_BYTES)
-    except OSError as error:  # of the stick, not of this camera's disk
-        raise DownloadError(f"{path}: {error.strerror}. Check that the stick is still plugged in.") from error
-
-
 class PromptFetcher(Urllib3Fetcher):
     """Yield bytes as they arrive; python-tuf's fetcher waits for a whole chunk, which a slow host fills in days."""
 
@@ -111,10 +68,16 @@ class PromptFetcher(Urllib3Fetcher):
         self._proxy_env._kw_args["ssl_context"] = client_context()
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        return self._body(self._request(url, {}), url)
+        response = self._request(url, {})
+        if response.status != _OK:
+            response.close()
+            raise DownloadHTTPError(f"{url}: the host answers {response.status}", response.status)
+        return self._body(response, url)
 
     def fetch_from(self, url: str, offset: int, validator: str | None) -> Piece:
         """Request a range; a host without ranges, or with another file by now, sends the whole file.
+
+        A host that refuses the range, or compresses it, is asked for the whole file: it would do so every time.
 
         Source: RFC 9110, sections 13.1.5 (If-Range), 14.2 (Range) and 15.5.17 (416).
         """
@@ -126,13 +89,14 @@ class PromptFetcher(Urllib3Fetcher):
         try:
             response = self._request(url, headers)
         except DownloadHTTPError as error:
-            if not offset or error.status_code != _RANGE_NOT_SATISFIABLE:
+            if not offset or error.status_code in _ANSWERS_OF_ANY_REQUEST:
                 raise
             return self.fetch_from(url, 0, None)
         start = 0
         if response.status == _PARTIAL_CONTENT:
             found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-            if found is None or int(found[1]) != offset:
+            plain = response.headers.get("Content-Encoding", "identity").lower() == "identity"
+            if found is None or int(found[1]) != offset or not plain:
                 response.close()
                 if not offset:
                     raise DownloadError(f"{url}: the host sends a part that was not requested")
@@ -141,20 +105,38 @@ class PromptFetcher(Urllib3Fetcher):
         return Piece(start, _strong_validator(response.headers), self._body(response, url))
 
     def _request(self, url: str, headers: dict[str, str]) -> urllib3.response.BaseHTTPResponse:
+        """Return an answer with the status 200 or 206, after redirects.
+
+        Raises:
+            DownloadHTTPError: another status.
+            DownloadError: no answer, or a redirect that is not followed.
+        """
+        place = url
+        for _ in range(_MAX_REDIRECTS + 1):
+            response = self._request_once(place, headers)
+            if response.status not in _REDIRECTS:
+                break
+            response.close()  # its body is not read: it may have no end
+            place = _redirected(place, response.headers.get("Location") or "")
+        else:
+            raise DownloadError(f"{url}: more than {_MAX_REDIRECTS} redirects")
+        if response.status not in (_OK, _PARTIAL_CONTENT):
+            response.close()
+            raise DownloadHTTPError(f"{url}: the host answers {response.status}", response.status)
+        return response
+
+    def _request_once(self, url: str, headers: dict[str, str]) -> urllib3.response.BaseHTTPResponse:
         timeout = urllib3.Timeout(self.socket_timeout)
+        shown = mask_address(url)  # that of a redirect may hold a token
         try:
-            response = self._proxy_env.request(
-                "GET", url, headers=headers, preload_content=False, timeout=timeout, retries=_RETRIES
+            return self._proxy_env.request(
+                "GET", url, headers=headers, preload_content=False, timeout=timeout, retries=_RETRIES, redirect=False
             )
         except urllib3.exceptions.HTTPError as error:
             reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
             if isinstance(reason, urllib3.exceptions.TimeoutError):
-                raise SlowRetrievalError(f"{url}: no answer within {self.socket_timeout} s") from error
-            raise DownloadError(f"{url}: {_describe(reason)}") from error
-        if response.status >= 400:
-            response.close()
-            raise DownloadHTTPError(f"{url}: the host answers {response.status}", response.status)
-        return response
+                raise SlowRetrievalError(f"{shown}: no answer within {self.socket_timeout} s") from error
+            raise DownloadError(f"{shown}: {_describe(reason)}") from error
 
     def _body(self, response: urllib3.response.BaseHTTPResponse, url: str) -> Iterator[bytes]:
         try:
@@ -166,6 +148,23 @@ class PromptFetcher(Urllib3Fetcher):
             raise DownloadError(f"{url}: the connection was lost") from error
         finally:
             response.close()
+
+
+def _redirected(url: str, location: str) -> str:
+    """Return the address that a redirect names.
+
+    Raises:
+        DownloadError: it is none, or leaves https.
+    """
+    try:
+        target = urljoin(url, location)
+        schemes = tuple(urllib3.util.parse_url(address).scheme for address in (url, target))
+    except (ValueError, urllib3.exceptions.HTTPError) as error:
+        raise DownloadError(f"{mask_address(url)}: redirects to what is no address") from error
+    if not location or schemes[1] not in ({"https"} if schemes[0] == "https" else {"http", "https"}):
+        shown = mask_address(target) if location else "nothing"
+        raise DownloadError(f"{mask_address(url)}: redirects to {shown}, expected an https:// address")
+    return target
 
 
 def _strong_validator(headers: urllib3.HTTPHeaderDict) -> str | None:
@@ -180,7 +179,8 @@ def _describe(reason: BaseException | None) -> str:
     while seen is not None and not isinstance(seen, ssl.SSLCertVerificationError):
         seen = seen.__cause__ or (seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None)
     if seen is None:
-        return str(reason)
+        aborted = isinstance(reason, urllib3.exceptions.ProtocolError) and len(reason.args) > 1
+        return str(reason.args[1] if aborted and reason is not None else reason)
     if seen.verify_code in _X509_OTHER_NAME:
         return f"the host's certificate is for another name ({seen.verify_message})"
     if seen.verify_code in _X509_NOT_OF_TODAY:
@@ -198,38 +198,52 @@ class MinimumRateFetcher(FetcherInterface):
     Args:
         fetcher: downloads.
         min_bytes_per_s: 500 is an eighth of the rate of GPRS.
-        grace_s: for connecting and for small files.
+        grace_s: for small files, and to begin.
+        answer_s: until the headers of an answer are there, with redirects and attempts to connect.
     """
 
-    def __init__(self, fetcher: PromptFetcher, min_bytes_per_s: float = 500.0, grace_s: float = 60.0) -> None:
+    def __init__(
+        self, fetcher: PromptFetcher, min_bytes_per_s: float = 500.0, grace_s: float = 60.0, answer_s: float = 120.0
+    ) -> None:
         self._fetcher = fetcher
         self._min_bytes_per_s = min_bytes_per_s
         self._grace_s = grace_s
+        self._answer_s = answer_s
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        return self._checked(url, time.monotonic(), self._fetcher.fetch(url))
+        return self._checked(url, self._answer(url, lambda: self._fetcher.fetch(url)))
 
     def fetch_from(self, url: str, offset: int, validator: str | None) -> Piece:
         """Fetch a range with the same minimum rate."""
-        start_s = time.monotonic()
-        piece = self._fetcher.fetch_from(url, offset, validator)
-        return replace(piece, chunks=self._checked(url, start_s, piece.chunks))
+        piece = self._answer(url, lambda: self._fetcher.fetch_from(url, offset, validator))
+        return replace(piece, chunks=self._checked(url, piece.chunks))
 
-    def _checked(self, url: str, start_s: float, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        received = 0
-        for chunk in chunks:
-            yield chunk  # first: the part may be kept for the next attempt
+    def _answer(self, url: str, request: Callable[[], Answer]) -> Answer:
+        try:
+            return within(self._answer_s, request)
+        except LateError:
+            raise SlowRetrievalError(f"{url}: no answer within {self._answer_s:g} s") from None
+
+    def _checked(self, url: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        received, start_s = 0, time.monotonic()
+        while True:
+            left_s = start_s + self._grace_s + received / self._min_bytes_per_s - time.monotonic()
+            try:
+                chunk = within(left_s, lambda: next(chunks, b""))
+            except LateError:
+                taken_s = time.monotonic() - start_s
+                raise SlowRetrievalError(f"{url}: {received:,} bytes in {taken_s:.0f} s") from None
+            if not chunk:
+                return
+            yield chunk
             received += len(chunk)
-            taken_s = time.monotonic() - start_s
-            if taken_s > self._grace_s + received / self._min_bytes_per_s:
-                raise SlowRetrievalError(f"{url}: {received:,} bytes in {taken_s:.0f} s")
 
 
 def open_source(source: str) -> tuple[FetcherInterface, str]:
     """Return the fetcher and the base address for a folder or an ``https://`` address.
 
     Raises:
-        NotFetchedError: there is no such folder.
+        NotFetchedError: there is no such folder, or it cannot be read.
         UpdateError: another kind of address.
     """
     if source.startswith("https://"):
@@ -237,6 +251,14 @@ def open_source(source: str) -> tuple[FetcherInterface, str]:
     if "://" in source:
         raise UpdateError(f"{mask_address(source)}: expected a folder or an address that begins with https://.")
     folder = Path(source)
-    if not folder.is_dir():
+    try:
+        found = stat.S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        found = False
+    except OSError as error:
+        raise NotFetchedError(
+            f"{mask_address(source)}: {error.strerror}. Plug the stick in again, and check that this user may read it."
+        ) from error
+    if not found:
         raise NotFetchedError(f"{mask_address(source)}: no such folder. Mount the stick, or fill the inbox.")
-    return FolderFetcher(folder), _FOLDER_URL
+    return FolderFetcher(folder), FOLDER_URL

@@ -47,14 +47,26 @@ class ResumingFetcher(FetcherInterface):
         self._folder = folder
         self._attempts = attempts
         self._pause_s = pause_s
+        self._last = "root.json"
+
+    @property
+    def last(self) -> str:
+        """The name of the file that was requested last, for messages."""
+        return self._last
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         return self._fetcher.fetch(url)
 
     def download_bytes(self, url: str, max_length: int) -> bytes:
         """Fetch a small file without resuming: metadata."""
+        previous, self._last = self._last, url.rpartition("/")[2]
         content = bytearray()
-        for chunk in self.fetch(url):
+        try:
+            chunks = self.fetch(url)
+        except DownloadHTTPError:
+            self._last = previous  # no such file, such as the root metadata after the newest
+            raise
+        for chunk in chunks:
             content += chunk
             if len(content) > max_length:
                 raise DownloadLengthMismatchError(f"{url}: more than the {max_length:,} bytes expected")
@@ -73,7 +85,7 @@ class ResumingFetcher(FetcherInterface):
             OSError: the disk is full, read-only or failing; nothing is kept.
         """
         make_folder(self._folder)
-        name = url.rpartition("/")[2]
+        self._last = name = url.rpartition("/")[2]
         found = _NAMED_BY_DIGEST.fullmatch(name)
         part = self._folder / (_UNNAMED if found is None else name)
         self._drop_others(part)

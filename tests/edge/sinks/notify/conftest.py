@@ -28,6 +28,7 @@ class Ntfy(ThreadingHTTPServer):
         self.got: list[tuple[str, dict[str, str], bytes]] = []
         self.status = 200
         self.hang_s = 0.0
+        self.max_bytes = 1_000_000_000
         threading.Thread(target=self.serve_forever, args=[0.05], daemon=True).start()
 
     @property
@@ -45,10 +46,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         time.sleep(self.server.hang_s)
-        if self.server.status == 200:
+        status = self.server.status if len(body) <= self.server.max_bytes else 413
+        if status == 200:
             self.server.got.append((self.path, dict(self.headers), body))
         answer = json.dumps({"id": "x", "event": "message"}).encode()
-        self.send_response(self.server.status)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()

@@ -178,6 +178,48 @@ def test_a_form_has_the_clip_if_it_is_asked_for_and_small_enough(
         assert len(clip.get_payload(decode=True)) == 2000
 
 
+@pytest.mark.parametrize("body", ["multipart", "json"])
+def test_a_server_to_which_the_clip_is_too_large_gets_the_message_without_it(
+    ntfy: Ntfy, start: Start, add: Callable[..., None], store: EventStore, body: str
+) -> None:
+    ntfy.max_bytes = 3000
+    add(1)
+    store.add_clip(Clip("v1", b"\0\0\0\x18ftyp" + bytes(1_200_000), -5.0, 12.0))
+    add(1, kind="closed")
+    template = '{"event": "{visit_id}", "clip": "{clip_base64}"}' if body == "json" else ""
+    worker, _ = start(
+        url=f"http://{ntfy.place}/hook", body=body, template=template, only_when="closed", clip_mb=3.0, picture_px=0
+    )
+    wait_until(lambda: worker.status().delivered == 1)
+    assert worker.status().rejected == 0
+    assert len(ntfy.got) == 1
+    assert b"v1" in ntfy.got[0][2]
+
+
+def test_a_service_of_apprise_to_which_the_clip_is_too_large_gets_the_message_without_it(
+    ntfy: Ntfy, start: Start, add: Callable[..., None], store: EventStore
+) -> None:
+    pytest.importorskip("apprise", reason="needs Apprise, the extra notify")
+    ntfy.max_bytes = 3000
+    add(1)
+    store.add_clip(Clip("v1", b"\0\0\0\x18ftyp" + bytes(10_000), -5.0, 12.0))
+    add(1, kind="closed")
+    worker, _ = start(addresses=(f"ntfy://{ntfy.place}/t",), picture_px=0, only_when="closed", clip_mb=3)
+    wait_until(lambda: worker.status().delivered == 1)
+    assert len(ntfy.got) == 1
+    assert b"lynx" in ntfy.got[0][2]
+
+
+def test_a_server_to_which_the_text_is_too_large_costs_one_message(
+    ntfy: Ntfy, start: Start, add: Callable[..., None]
+) -> None:
+    ntfy.max_bytes = 10
+    add(1)
+    worker, _ = start(url=f"http://{ntfy.place}/hook")
+    wait_until(lambda: worker.status().rejected == 1)
+    assert worker.status().delivered == 0
+
+
 def test_apprise_attaches_the_clip(ntfy: Ntfy, start: Start, add: Callable[..., None], store: EventStore) -> None:
     pytest.importorskip("apprise", reason="needs Apprise, the extra notify")
     add(1)

@@ -11,7 +11,7 @@ from tuf.ngclient import Updater
 
 from trailcam_core.errors import UpdateError
 from trailcam_edge.update.fetch.fetch_release import set_reference_time
-from trailcam_edge.update.fetch.fetchers import FolderFetcher
+from trailcam_edge.update.fetch.folder_fetcher import FolderFetcher
 
 TIME = datetime(2026, 6, 1, tzinfo=UTC)
 

@@ -126,6 +126,37 @@ def test_a_part_that_was_not_asked_for_is_not_taken(tmp_path: Path, url: str, do
     assert does.answered == [206, 200]
 
 
+@pytest.mark.parametrize("status", [400, 403, 501])
+def test_a_host_that_refuses_ranges_is_asked_for_all_of_it(
+    tmp_path: Path, url: str, does: Behaviour, status: int
+) -> None:
+    (tmp_path / NAME).write_bytes(CONTENT[:100_000])
+    does.range_status = status
+    assert bring(tmp_path, url) == CONTENT
+    assert does.answered == [status, 200]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_host_that_is_busy_is_left_alone_and_the_part_is_kept(
+    tmp_path: Path, url: str, does: Behaviour, status: int
+) -> None:
+    (tmp_path / NAME).write_bytes(CONTENT[:100_000])
+    does.range_status = status
+    with pytest.raises(DownloadHTTPError, match=f"the host answers {status}"):
+        bring(tmp_path, url, attempts=5)
+    assert (tmp_path / NAME).read_bytes() == CONTENT[:100_000]
+    assert does.answered == [status]
+
+
+def test_a_part_of_a_compressed_file_is_not_taken_for_a_part_of_the_file(
+    tmp_path: Path, url: str, does: Behaviour
+) -> None:
+    (tmp_path / NAME).write_bytes(CONTENT[:300])
+    does.encoding = "gzip"
+    assert bring(tmp_path, url) == CONTENT
+    assert does.answered == [206, 200]
+
+
 def test_what_is_longer_than_was_signed_is_cut_off_and_not_kept(tmp_path: Path, url: str, does: Behaviour) -> None:
     does.content = CONTENT * 20
     with pytest.raises(DownloadLengthMismatchError):
