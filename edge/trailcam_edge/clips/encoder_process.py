@@ -134,9 +134,12 @@ def main(source: BinaryIO, target: BinaryIO) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     header = json.loads(source.readline())
+    frames = (source.read(size) for size in header["bytes"])  # one at a time: together they may exceed the limit
     try:
-        content = make_clip(header, [source.read(size) for size in header["bytes"]])
+        content = make_clip(header, frames)
     except Exception as error:  # the boundary of the process: its traceback is not read, and FFmpeg has many errors
+        for _ in frames:
+            pass  # the camera reads the answer when it has written all of them
         target.write(json.dumps({"error": f"{type(error).__name__}: {error}"[:_MAX_REASON]}).encode() + b"\n")
         return
     target.write(json.dumps({"bytes": len(content)}).encode() + b"\n" + content)

@@ -23,6 +23,7 @@ _WAITING = 2  # frames between the camera and the compressor: 1.5 MB each
 LATE_FRAMES = _WAITING + 2  # behind the camera at most: one is compressed, and one waits to be put there
 _NICE = 10
 _EARLY_FRACTION = 0.1  # of the time between two frames: clocks of cameras are not even
+_MISSING = "a frame is missing in clips: %s"
 _ORDERS = {"BGR": None, "RGB": cv2.COLOR_RGB2BGR}
 
 Shrunken = npt.NDArray[np.uint8]  # (H, W, 3) BGR, upright
@@ -63,7 +64,12 @@ class FrameTap:
             self.dropped += 1
             return
         at_s = self._clock.moment(frame.timestamp_s).monotonic_s
-        self._waiting.put((at_s, shrink(frame, self._settings.longer_side_px)))
+        try:
+            small = shrink(frame, self._settings.longer_side_px)
+        except (cv2.error, MemoryError) as error:  # clips are no reason to end the source, whose thread this is
+            _log.warning(_MISSING, str(error) or "out of memory")
+            return
+        self._waiting.put((at_s, small))
 
     def close(self) -> None:
         """End after the frames that wait."""
@@ -79,7 +85,7 @@ class FrameTap:
                 content = bytes(cv2.imencode(".jpg", image, quality)[1])
                 self._add(ClipFrame(at_s, content, (image.shape[1], image.shape[0])))
             except (cv2.error, MemoryError) as error:  # without this thread ``offer`` would not return
-                _log.warning("a frame is missing in clips: %s", str(error) or "out of memory")
+                _log.warning(_MISSING, str(error) or "out of memory")
 
 
 class TappedSource(WrappedSource):

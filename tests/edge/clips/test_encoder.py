@@ -173,6 +173,32 @@ def test_an_error_of_any_kind_in_the_process_arrives_with_its_words(make_frames:
         Encoder(SETTINGS, child(program)).encode(make_frames(3))
 
 
+@needs_av
+def test_frames_that_together_exceed_the_memory_of_the_process_are_read_one_by_one(make_frames: MakeFrames) -> None:
+    """None of them is a picture, so the answer is a reason, which the process gives after the last frame."""
+    program = (
+        "import sys\nfrom trailcam_edge.clips import encoder_process\n"
+        "encoder_process._MAX_MEMORY_BYTES = 150_000_000\n"
+        "encoder_process.main(sys.stdin.buffer, sys.stdout.buffer)\n"
+    )
+    content = bytes(20_000_000)
+    frames = [replace(frame, content=content) for frame in make_frames(10)]
+    with pytest.raises(DeviceError, match=r"its encoder failed .*no frame can be decoded"):
+        Encoder(SETTINGS, child(program)).encode(frames)
+
+
+def test_a_reason_arrives_that_is_found_before_the_last_frame(make_frames: MakeFrames) -> None:
+    program = (
+        "import sys\nfrom trailcam_edge.clips import encoder_process\n"
+        "def fail(header, frames):\n    next(frames)\n    raise RuntimeError('no such codec')\n"
+        "encoder_process.make_clip = fail\n"
+        "encoder_process.main(sys.stdin.buffer, sys.stdout.buffer)\n"
+    )
+    frames = [replace(frame, content=bytes(1_000_000)) for frame in make_frames(3)]
+    with pytest.raises(DeviceError, match=r"its encoder failed .*RuntimeError: no such codec"):
+        Encoder(SETTINGS, child(program)).encode(frames)
+
+
 def test_an_encoder_that_hangs_is_killed_when_its_time_is_up(make_frames: MakeFrames) -> None:
     encoder = Encoder(replace(SETTINGS, write_timeout_s=1.0), child("import time; time.sleep(60)"))
     with pytest.raises(DeviceError, match=r"not written within 1 s \(write_timeout_s\)"):

@@ -139,3 +139,24 @@ def test_a_frame_for_which_there_is_no_memory_is_missing_and_the_next_ones_come(
     tap.close()
     assert len(got) == 9
     assert "a frame is missing in clips: out of memory" in caplog.text
+
+
+def test_a_frame_that_cannot_be_shrunk_is_missing_and_its_source_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(image: Any, size: Any, **rest: Any) -> Any:
+        if not calls:
+            calls.append(1)
+            raise cv2.error("no resize")
+        return resize(image, size, **rest)
+
+    calls: list[int] = []
+    got: list[ClipFrame] = []
+    resize = cv2.resize
+    monkeypatch.setattr(tap_module.cv2, "resize", fail)
+    tap = FrameTap(ClipSettings(rate_hz=8), SystemClock(), got.append)
+    for number in range(3):
+        tap.offer(frame(1000.0 + number), wait=True)
+    tap.close()
+    assert len(got) == 2
+    assert "a frame is missing in clips: no resize" in caplog.text

@@ -256,7 +256,7 @@ def test_what_it_learned_from_beside_its_labels_is_said(page: Page) -> None:
 
     assert "90% of the loss" in training.text
     assert "runs/<big>" in training.texts
-    assert "teacher's last layer, with weight 3." in training.text
+    assert "teacher's last layer, with weight 3;" in training.text
     assert "8 out-of-distribution pictures" in training.text
     assert re.search(r"<td>70.0%</td>\s*<td>0.2500</td>\s*<td>90.0%</td>", training.source)
 

@@ -197,7 +197,7 @@ def _other_teachers(page: Page) -> Html:
             parts.append(
                 paragraph(
                     f"The network also learned to predict the inputs of the teacher's last layer, with weight "
-                    f"{lesson.features:g}."
+                    f"{lesson.features:g}; the loss of the training includes that."
                 )
             )
     if recipe.outliers_weight:
