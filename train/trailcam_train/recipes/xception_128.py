@@ -6,24 +6,26 @@
 
 The second line starts from scratch, without ImageNet weights.
 
-Hardware, time and accuracy: neither line was measured as written. Without ImageNet weights, taught by the built-in
-model's run, first on small pictures and then for one epoch at 128 px, on 2 cores without a GPU: 76 and 27 minutes for
-9,413 training pictures of Animals-10.
+Hardware, time and accuracy: neither line was measured as written. Without ImageNet weights, taught by a head on
+EfficientNet-Lite0 with 95.2 %, answers and features, first on small pictures and then at 128 px: 10 epochs of 4.9
+minutes and 7 of 8.6, on 2 cores that multiply bfloat16, beside other work; 9,413 training pictures of Animals-10.
 
-    trailcam train DATA --recipe xception_128 --weights none --teacher LITE2 --split LITE2/split.csv --others OTHERS \
-        --name small --set input.height=71 --set input.width=71 --set batch_norm=train --set optimizer=adamw \
-        --set weight_decay=0.05 --set distillation.views=4 --set distillation.weight=0.9 \
-        --set distillation.temperature=2 --set phases.head.epochs=0 --set phases.whole.epochs=8 \
-        --set phases.whole.patience=0 --set phases.whole.learning_rate=1e-3 --set phases.whole.schedule=cosine \
-        --set phases.whole.warmup_epochs=0.5 --set augmentation.crop_area_min=0.4 --set augmentation.brightness=0.2 \
-        --set augmentation.contrast=0.2 --set augmentation.saturation=0.2
-    trailcam train DATA --recipe xception_128 --weights runs/small/model.keras (the rest as above) \
-        --set distillation.views=1 --set phases.head.epochs=3 --set phases.head.views=1 --set phases.head.patience=0 \
-        --set phases.whole.epochs=1 --set phases.whole.learning_rate=3e-4 --set phases.whole.warmup_epochs=0.1
+    trailcam train DATA --recipe xception_128 --weights none --teacher LITE0 --split LITE0/split.csv --name small \
+        --set input.height=71 --set input.width=71 --set precision=mixed_bfloat16 --set batch_norm=train \
+        --set optimizer=adamw --set weight_decay=0.05 --set ema=0.99 --set distillation.features=5 \
+        --set distillation.weight=0.9 --set distillation.temperature=2 --set phases.head.epochs=0 \
+        --set phases.whole.epochs=10 --set phases.whole.patience=0 --set phases.whole.learning_rate=1e-3 \
+        --set phases.whole.warmup_epochs=0.5 --set augmentation.shear=0.1 --set augmentation.zoom=0.1 \
+        --set augmentation.crop_area_min=0.4 --set augmentation.brightness=0.2 --set augmentation.contrast=0.2 \
+        --set augmentation.saturation=0.2
+    trailcam train DATA --recipe xception_128 --weights runs/small/model.keras (the rest as above, without the size) \
+        --set phases.whole.epochs=7 --set phases.whole.schedule=cosine
 
-Test top-1 after the first 61.9 % (59.7 to 64.0, n = 2,012), after the second 65.1 % (63.0 to 67.2), worst class dog
-45.0 %. It was still getting better, by 2 to 5 points an epoch: nine epochs are too few, two cores allow no more in an
-evening. Where ImageNet weights can be fetched, begin with them.
+Test top-1 after the first 66.1 % (64.0 to 68.1, n = 2,012), after the second 80.0 % (78.2 to 81.7), worst class dog
+69.3 %; validation 83.0 % (n = 2,021). It was right on 84 % of its augmented training pictures. Validation rose from
+68.5 to 74.7 % with the first epoch at 128 px, and by half a point in the last, at a rate that fell to zero. An
+earlier training without features, 8 epochs at 71 px and one at 128, had reached 65.1 %. Where ImageNet weights can be
+fetched, begin with them.
 """
 
 from dataclasses import replace
