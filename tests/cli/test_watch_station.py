@@ -26,7 +26,7 @@ def test_sigterm_in_the_middle_of_a_visit_stores_it(watch: Watch) -> None:
 
 
 def test_an_abort_says_where_it_happened_and_the_next_start_goes_on(watch: Watch) -> None:
-    watch.page()
+    watch.wait_for(watch.is_recorded)
     assert watch.end(signal.SIGABRT) == -signal.SIGABRT  # as a decoder of a stream ends it
     assert "Fatal Python error: Aborted" in watch.words()
     assert "capture_thread.py" in watch.words()

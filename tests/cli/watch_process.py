@@ -105,6 +105,11 @@ class Watch:
         """Wait until some visit is under way: votes have been counted."""
         self.wait_for(lambda: self._open())
 
+    def is_recorded(self) -> bool:
+        """Return whether the store says that a bundle watches."""
+        with open_reader(self.folder / "store") as reader:
+            return any(reader.watches())
+
     def _open(self) -> bool:
         with urllib.request.urlopen(f"{self.page()}frame.jpg?viewer=t", timeout=20) as answer:
             return answer.status == 200 and bool(json.loads(answer.headers["X-Trailcam"])["open"])
