@@ -1,15 +1,11 @@
 """A store whose disk is full, failing, or FAT: rows and files agree, and no event is lost."""
 
 import errno
-import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -24,10 +20,10 @@ from trailcam_edge.store.recorder import Recorder
 from trailcam_edge.store.store_errors import DISK_FAILING, DISK_FULL, StoreUnavailableError
 
 from ..conftest import SMALL, MakeVisit, OpenStore, moment_at
+from ..disk_faults import run_with_disk_faults
 from .conftest import QUICK, Clock, wait_until
 
 OTHER = np.random.default_rng(5).integers(0, 256, (40, 40, 3), np.uint8)
-SHIM = Path(__file__).parent.parent / "update" / "disk_fault.c"
 
 
 def failing(number: int) -> Callable[..., None]:
@@ -241,14 +237,6 @@ def test_the_log_that_a_reader_has_held_open_becomes_small_again(open_store: Ope
 
 
 def test_whatever_call_fails_once_or_for_a_while_no_event_is_lost_and_rows_and_files_agree(tmp_path: Path) -> None:
-    compiler = shutil.which("cc")
-    if compiler is None or sys.platform != "linux":
-        pytest.skip("needs Linux and a C compiler")
-    library = tmp_path / "disk_fault.so"
-    subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", library, SHIM, "-ldl"], check=True)
-    command = [sys.executable, str(Path(__file__).parent / "disk_fault_run.py"), str(tmp_path / "rehearsal"), "40"]
-    done = subprocess.run(command, env=os.environ | {"LD_PRELOAD": str(library)}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    result: dict[str, Any] = json.loads(done.stdout)
+    result = run_with_disk_faults(Path(__file__).parent / "disk_fault_run.py", tmp_path, 40)
     assert result["faults"] == 40
     assert min(result["calls"].values()) > 50

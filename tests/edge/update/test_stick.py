@@ -1,4 +1,4 @@
-"""``trailcam update`` from a stick that was copied by half, pulled out, or is of somebody else."""
+"""``trailcam update`` from a stick that was copied by half, pulled out, or belongs to another owner."""
 
 import shutil
 from collections.abc import Callable
@@ -73,10 +73,10 @@ def test_a_stick_that_was_copied_by_half_is_one_clear_error_and_the_camera_keeps
 
     assert main(["update", str(stick), *options]) == 1
 
-    told = capsys.readouterr().err.strip()
-    assert f"{stick}: {found}" in told
-    assert next_step in told
-    assert "\n" not in told
+    message = capsys.readouterr().err.strip()
+    assert f"{stick}: {found}" in message
+    assert next_step in message
+    assert "\n" not in message
     journal = Updater(UpdateSettings(camera)).status()
     assert (journal.running, journal.candidate) == ("builtin", None)
     assert main(["update", str(operator.repository), *options]) == 0, capsys.readouterr().err

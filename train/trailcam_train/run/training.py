@@ -166,7 +166,8 @@ def train_job(job: TrainingJob, model: keras.Model, teachers: tuple[Run, ...], p
     """Fit, save, evaluate and publish a job whose folder is locked; ``model`` has the weights to begin with."""
     check_same_on_hosts("split", split_to_bytes((*job.rows, *job.outliers)))
     check_same_epoch(job.folder)
-    recipe, rows, labels, teacher = job.recipe, job.pictures("train"), job.labels, _open_teacher(job, teachers)
+    recipe, rows, labels = job.recipe, job.pictures("train"), job.labels
+    teacher = _open_teacher(job, teachers)
     task = Task(
         recipe,
         streams.training_stream(recipe, rows, labels, job.data),

@@ -1,4 +1,4 @@
-"""Fetchers of releases: from a folder (an inbox, a USB stick) or an HTTPS host. Neither is trusted."""
+"""Fetch releases from an HTTPS host, which is not trusted; ``open_source`` also opens a folder."""
 
 import re
 import ssl
