@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 import cv2
 
 from trailcam_archive.batch.references import is_web_address, read_reference, shown
-from trailcam_archive.imports.sample import Sample
+from trailcam_archive.imports.sample import Sample, is_unnamed
 from trailcam_core.errors import DataError, SourceError
 from trailcam_core.files.atomic import make_folder, write_file
 from trailcam_core.files.names import folder_name, printable
@@ -59,6 +59,7 @@ class ImportSummary:
     known: int = 0
     missed: int = 0
     unsure: int = 0
+    unnamed: int = 0
     not_fetched: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -77,6 +78,8 @@ class ImportSummary:
             yield f"  {self.known:,} were imported before."
         if self.unsure:
             yield f"  {self.unsure:,} labels of a model are below the minimum confidence and were left out."
+        if self.unnamed:
+            yield f'  {self.unnamed:,} animals that nobody could name ("unknown") were left out: they are no kind.'
         if self.not_fetched:
             yield f'  {self.not_fetched:,} pictures are on a web server: add "--fetch".'
         if self.problems:
@@ -104,6 +107,8 @@ def import_samples(
         progress("import", number, 0)
         if sample.confidence < rules.min_confidence:
             summary.unsure += 1
+        elif sample.label is not None and is_unnamed(sample.label):
+            summary.unnamed += 1
         elif is_web_address(sample.reference) and not rules.fetch:
             summary.not_fetched += 1
         else:

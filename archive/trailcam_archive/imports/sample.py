@@ -3,7 +3,12 @@
 from dataclasses import dataclass, field
 
 from trailcam_core.images.boxes import Box
-from trailcam_edge.events import BLANK_LABELS
+from trailcam_edge.events import BLANK_LABELS, UNKNOWN
+
+_UNNAMED = frozenset(
+    {UNKNOWN, "unclear", "unid", "unidentified", "unidentifiable", "unclassified", "unclassifiable", "undetermined"}
+    | {f"{word} {kind}" for word in (UNKNOWN, "unidentified") for kind in ("animal", "species")}
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,12 @@ class Sample:
 def is_blank(label: str) -> bool:
     """Return whether a label of a data set means a scene without an animal."""
     return label.lower() in (*BLANK_LABELS, "none")
+
+
+def is_unnamed(label: str) -> bool:
+    """Return whether a label of a data set means an animal that nobody could name: it is no kind to learn."""
+    named = label.strip(" .?").lower()  # nothing is left of "?"
+    return not named or named in _UNNAMED
 
 
 def clipped_box(x: float, y: float, width: float, height: float) -> Box | None:

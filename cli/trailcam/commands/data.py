@@ -139,7 +139,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
     print(f"{arguments.to}: {len(dataset.pictures):,} pictures of {', '.join(dataset.labels)}")
     if dataset.unreadable:
         print(f"{len(dataset.unreadable):,} files do not decode; a training leaves them out.", file=sys.stderr)
-    check, train = command_line("data", "check", arguments.to), command_line("train", arguments.to, "--recipe", "cnn")
+    check, train = command_line("data", "check", arguments.to), command_line("train", arguments.to)
     show_note(f'next: "{check}", then "{train}"', sys.stderr)
     return 0
 

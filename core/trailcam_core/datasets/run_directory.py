@@ -208,9 +208,7 @@ def read_run(path: Path) -> Run:
             f'{partial}: this training is not finished. Go on with "{command_line("train", "--resume", path)}".'
         )
     if not path.is_dir() or not (path / "model.keras").is_file():
-        raise TrainError(
-            f'{path}: not a finished run (no model.keras). Make one with "trailcam train DATA --recipe cnn".'
-        )
+        raise TrainError(f'{path}: not a finished run (no model.keras). Make one with "trailcam train DATA".')
     names = _read_run_labels(path / "labels.json")
     recipe_path = path / "recipe.toml"
     try:

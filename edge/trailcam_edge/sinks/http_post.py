@@ -9,6 +9,8 @@ import http.client
 import socket
 import threading
 import time
+from email.message import Message
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from trailcam_core.network.secrets import mask_webhook
@@ -129,8 +131,22 @@ class HttpPost:
             raise BodyTooLargeError(message)
         if 400 <= answer.status < 500 and answer.status not in _TRY_AGAIN:
             raise SinkRejectedError(message)
-        after = answer.headers.get("Retry-After", "")
-        raise SinkError(message, float(after) if after.isdecimal() and len(after) < 10 else 0.0)
+        raise SinkError(message, _retry_after_s(answer.headers))
+
+
+def _retry_after_s(headers: Message) -> float:
+    """Return the seconds that a busy server asks to wait, 0 if it names none. RFC 9110, section 10.2.3.
+
+    A date is compared with the date of the answer, because the clock of a camera may be wrong.
+    """
+    after = headers.get("Retry-After", "").strip()
+    if after.isdecimal():
+        return float(after) if len(after) < 10 else 0.0
+    try:
+        end, start = (parsedate_to_datetime(text) for text in (after, headers.get("Date", "")))
+        return max((end - start).total_seconds(), 0.0)
+    except (ValueError, TypeError, OverflowError):  # no date, or only one of them names its time zone
+        return 0.0
 
 
 def _send_request(

@@ -28,6 +28,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.got: list[tuple[str, dict[str, str], bytes]] = []
         self.answer: Callable[[Handler], None] = lambda handler: handler.say(204)
+        self.date: str | None = None
 
     @property
     def url(self) -> str:
@@ -53,6 +54,9 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return self.server.date or super().date_time_string(timestamp)
 
     def log_message(self, *arguments: object) -> None:
         """Be quiet."""
@@ -108,6 +112,24 @@ def test_an_answer_that_may_change_is_tried_again(server: Server, status: int) -
         WebhookSink(WebhookSettings(server.url)).deliver(event(1))
     assert not isinstance(stopped.value, SinkRejectedError)
     assert stopped.value.retry_after_s == 120
+
+
+@pytest.mark.parametrize(
+    ("after", "date", "wait_s"),
+    [
+        ("Mon, 30 Nov 2026 10:02:00 GMT", "Mon, 30 Nov 2026 10:00:30 GMT", 90),
+        ("Mon, 30 Nov 2026 10:00:00 GMT", "Mon, 30 Nov 2026 10:00:30 GMT", 0),
+        ("Mon, 30 Nov 2026 10:02:00 GMT", "today", 0),
+        ("soon", "Mon, 30 Nov 2026 10:00:30 GMT", 0),
+        ("9" * 400, "Mon, 30 Nov 2026 10:00:30 GMT", 0),
+    ],
+)
+def test_a_date_to_wait_for_counts_from_that_of_the_answer(server: Server, after: str, date: str, wait_s: int) -> None:
+    server.date = date
+    server.answer = lambda handler: handler.say(503, Retry_After=after)
+    with pytest.raises(SinkError) as stopped:
+        WebhookSink(WebhookSettings(server.url)).deliver(event(1))
+    assert stopped.value.retry_after_s == wait_s
 
 
 @pytest.mark.parametrize("status", [400, 410, 413, 422])
