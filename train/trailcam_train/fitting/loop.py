@@ -1,6 +1,6 @@
 """The training loop: phases of epochs over a stream of pictures, with a checkpoint after each epoch.
 
-    for each phase:    freeze, compile with a new optimizer
+    for each phase:    take the network of its picture size, freeze, compile with a new optimizer
         for each epoch:    train on every batch, validate, keep the best, write best.npz, logs, last.npz and history.csv
         interpolate the weights, if the phase has ``blend``, and continue from the best weights so far
 
@@ -44,11 +44,11 @@ from trailcam_train.fitting.checkpoints import (
 from trailcam_train.fitting.frozen_features import Stream, remove_features
 from trailcam_train.fitting.gather import gather_batches
 from trailcam_train.fitting.losses import make_batch
-from trailcam_train.fitting.phases import PhaseSetup, Task, averaged, prepare_phase
+from trailcam_train.fitting.phases import PhaseSetup, Task, at_size_of, averaged, prepare_phase
 from trailcam_train.fitting.tensorboard_log import StepRow, log_epoch, log_interpolation
 from trailcam_train.models.frozen_inference import jax_forward
 from trailcam_train.models.runtime import seed_epoch
-from trailcam_train.recipe.schema import Phase
+from trailcam_train.recipe.schema import Phase, Recipe
 
 HISTORY_FILE = "history.csv"
 
@@ -148,6 +148,9 @@ def _run_phase(
 ) -> State:
     """Run the remaining epochs of a phase; ``arrays`` hold its optimizer if it is resumed."""
     phase = task.recipe.phases[state.phase]
+    model, task = at_size_of(phase, model, task)
+    if state.phase_epoch == 0 and _last_scale(task.recipe, state) not in (None, phase.scale):
+        state = replace(state, best_epoch=0)  # validations on pictures of two sizes do not compare
     setup = prepare_phase(model, task, phase, folder, progress)
     if any(name.startswith("optimizer-") for name in arrays):
         put_variables(arrays, "optimizer", setup.optimizer.variables, folder / LAST_FILE)
@@ -169,6 +172,13 @@ def _run_phase(
         log_interpolation(folder, row)
         state = replace(state, blends=(*state.blends, row))
     return state
+
+
+def _last_scale(recipe: Recipe, state: State) -> float | None:
+    """Return the scale of the last finished epoch, None before the first."""
+    if not state.history:
+        return None
+    return next(phase.scale for phase in recipe.phases if phase.name == state.history[-1].phase)
 
 
 def _run_epoch(setup: PhaseSetup, state: State, progress: Progress) -> tuple[EpochRow, list[StepRow]]:

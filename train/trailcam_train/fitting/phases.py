@@ -1,9 +1,10 @@
-"""Prepare a phase of a recipe: freeze layers, cache features, create the optimizer.
+"""Prepare a phase of a recipe: choose the size of the pictures, freeze layers, cache features, create the optimizer.
 
-Task, network ──prepare_phase──> PhaseSetup: the trainable network or its end, its pictures or features, an optimizer
+Task, network ──at_size_of──> both for the size of the pictures of the phase
+              ──prepare_phase──> PhaseSetup: the trainable network or its end, its pictures or features, an optimizer
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +32,8 @@ class Task:
     """The inputs of a training.
 
     ``class_weights`` is (K,). ``teacher``, if any, answers the pictures of ``training``. ``outliers`` yields
-    out-of-distribution images, ``batch_size`` of them for each step.
+    out-of-distribution images, ``batch_size`` of them for each step. ``at_scale`` is needed for phases on smaller
+    pictures: it returns the network for a ``scale``, with any weights, and its task.
     """
 
     recipe: Recipe
@@ -40,6 +42,7 @@ class Task:
     class_weights: npt.NDArray[np.float32]
     teacher: Teacher | None = None
     outliers: Stream | None = None
+    at_scale: "Callable[[float], tuple[keras.Model, Task]] | None" = None
 
     @property
     def classes(self) -> int:
@@ -60,6 +63,38 @@ class PhaseSetup:
     learner: keras.Model
     optimizer: keras.optimizers.Optimizer
     task: Task
+
+
+def at_size_of(phase: Phase, model: keras.Model, task: Task) -> tuple[keras.Model, Task]:
+    """Return network and task for the size of the pictures of a phase; a network of another size has a copy of weights.
+
+    Raises:
+        TrainError: the weights depend on the size of the pictures.
+    """
+    if phase.scale == 1:
+        return model, task
+    if task.at_scale is None:
+        raise ValueError(f"phase {phase.name!r} has a scale of {phase.scale:g}, and its task has no at_scale")
+    sized, sized_task = task.at_scale(phase.scale)
+    check_same_weights(phase, model, sized)
+    for copy, variable in zip(sized.variables, model.variables, strict=True):
+        copy.assign(variable)
+    return sized, sized_task
+
+
+def check_same_weights(phase: Phase, model: keras.Model, sized: keras.Model) -> None:
+    """Check that a network for smaller pictures, ``sized``, has weights of the same shapes.
+
+    Raises:
+        TrainError: it has others.
+    """
+    for one, other in zip(model.variables, sized.variables, strict=True):
+        if one.shape != other.shape:
+            raise TrainError(
+                f"phase {phase.name!r}: scale is {phase.scale:g}, but the weights of {one.path} depend on the size of "
+                f"the pictures: {tuple(other.shape)}, expected {tuple(one.shape)}. Train with "
+                f'"--set phases.{phase.name}.scale=1".'
+            )
 
 
 def prepare_phase(model: keras.Model, task: Task, phase: Phase, folder: Path, progress: Progress) -> PhaseSetup:

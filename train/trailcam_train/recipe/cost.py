@@ -30,9 +30,10 @@ def training_seconds(recipe: Recipe, cost: Cost, pictures: int, cores: int) -> f
     core_ms = _HELD_OUT_READINGS * held_out * cost.forward_core_ms
     for phase in recipe.phases:
         step_ms = cost.step_core_ms.get(phase.name, 3 * cost.forward_core_ms)  # backward costs twice the way forward
-        core_ms += phase.epochs * trained * step_ms
+        phase_ms = phase.epochs * trained * step_ms
         if phase.views and phase.epochs:
-            core_ms += (phase.views * trained + recipe.validation * pictures) * cost.forward_core_ms
+            phase_ms += (phase.views * trained + recipe.validation * pictures) * cost.forward_core_ms
         else:
-            core_ms += phase.epochs * recipe.validation * pictures * cost.forward_core_ms
+            phase_ms += phase.epochs * recipe.validation * pictures * cost.forward_core_ms
+        core_ms += phase_ms * phase.scale**2
     return _START_S + core_ms / 1000 / max(1, cores)

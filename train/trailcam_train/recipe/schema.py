@@ -50,6 +50,10 @@ class Phase:
     With ``views`` above 0 the frozen layers run once over that many augmented views of every picture, see
     ``frozen_features.py``.
 
+    With ``scale`` below 1 the phase learns from, and is validated on, pictures whose sides are that fraction of the
+    input of the model, which takes about its square of the time. Source: Tan and Le, "EfficientNetV2: smaller models
+    and faster training", ICML 2021, section 4 (progressive learning).
+
     With ``weight_interpolation``, ``blend`` in the file, below 1 the phase ends with (1 - blend) * its first weights +
     blend * its best ones, whether or not they validate better. That keeps what a pretrained backbone has learned from
     other pictures. If no epoch of the phase was better than all before, it ends with the best before. Source: Wortsman
@@ -64,6 +68,7 @@ class Phase:
     first_layer: str = ""
     patience: _Count = 0
     views: _Views = 0
+    scale: Annotated[float, Range(0.1, 1.0)] = 1.0
     weight_interpolation: Annotated[_Fraction, Key("blend")] = 1.0
 
 
@@ -126,3 +131,8 @@ class Recipe:
     augmentation: Augmentation = OFF
     distillation: Distillation = dataclasses.field(default_factory=Distillation)
     field: FieldSettings = dataclasses.field(default_factory=FieldSettings)
+
+    def at_scale(self, scale: float) -> "Recipe":
+        """Return the recipe with the input of a phase of this scale, at least ``MIN_INPUT_PX``."""
+        height, width = (max(MIN_INPUT_PX, round(side_px * scale)) for side_px in (self.input.height, self.input.width))
+        return dataclasses.replace(self, input=dataclasses.replace(self.input, height=height, width=width))

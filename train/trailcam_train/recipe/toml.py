@@ -134,6 +134,11 @@ def _check_fields_together(recipe: Recipe, document: Document) -> None:
             path = ("phases", phase.name, "views")
             message = f"{'.'.join(path)} is {phase.views}, which needs frozen layers (first_layer). Set it to 0"
             raise document.refuse(path, message)
+    last = next(phase for phase in reversed(recipe.phases) if phase.epochs)
+    if last.scale < 1:
+        path = ("phases", last.name, "scale")
+        message = f"{'.'.join(path)} is {last.scale:g}, but the last phase must learn from pictures of the input's size"
+        raise document.refuse(path, f"{message}. Set it to 1")
     if recipe.sampling == "balanced" and recipe.class_weights == "balanced":
         message = "sampling and class_weights are both balanced, which counts small classes twice. Choose one"
         raise document.refuse(("sampling",), message)

@@ -110,7 +110,7 @@ def render_report(page: Page) -> str:
     """
     tested, spec = page.tested, page.recipe.input.spec
     sections = [
-        ("Training", _curves(page) + _other_teachers(page)),
+        ("Training", _curves(page) + _special_lessons(page)),
         ("Classes", _table(_CLASS, _class_rows(page.metrics["test"]["per_class"]))),
         ("Confusion", _confusion(page)),
         ("Calibration", _reliability(page)),
@@ -181,9 +181,17 @@ def _curves(page: Page) -> Html:
     return charts([loss, line_chart("Accuracy", accuracies, epoch, fraction("right", show=(0.9, 1.0)))])
 
 
-def _other_teachers(page: Page) -> Html:
-    """Return sources of training beside the labels: a teacher, other pictures, and blended phases."""
+def _special_lessons(page: Page) -> Html:
+    """Return what is special in a training: small pictures, a teacher, other pictures, and blended phases."""
     recipe, parts = page.recipe, []
+    for phase in recipe.phases:
+        if phase.epochs and phase.scale < 1:
+            size = recipe.at_scale(phase.scale).input
+            parts.append(
+                paragraph(
+                    f"Phase {phase.name} learned from, and was validated on, pictures of {size.width}x{size.height} px."
+                )
+            )
     if recipe.distillation.teacher:
         lesson = recipe.distillation
         parts.append(

@@ -113,7 +113,9 @@ def retraining_recipe(recipe: Recipe, phases: Sequence[Phase], how: Earlier, fir
         first_layer: the first layer of the head.
     """
     head = Phase(HEAD, _EPOCHS, _LEARNING_RATE, "cosine", first_layer=first_layer, views=_VIEWS)
-    others = tuple(phase for phase in phases if phase.name != HEAD) if how.learns == WHOLE else ()
+    # Small pictures are for a network that begins from nothing.
+    whole = tuple(phase for phase in phases if phase.name != HEAD and phase.scale == 1)
+    others = whole if how.learns == WHOLE else ()
     held = replace(_HELD, teacher=str(how.run.resolve())) if how.without_data else Distillation()
     return replace(recipe, phases=(head, *others), distillation=held)
 

@@ -32,7 +32,7 @@ from trailcam_train.fitting.multi_host import (
     resume_command,
 )
 from trailcam_train.fitting.outliers import check_outliers, choose_outliers
-from trailcam_train.fitting.phases import Task
+from trailcam_train.fitting.phases import Task, check_same_weights
 from trailcam_train.fitting.teacher import LiveTeacher, Teacher, model_digests, open_teacher
 from trailcam_train.models.runtime import training_precision
 from trailcam_train.recipe.schema import Recipe
@@ -97,7 +97,9 @@ def _start(request: TrainingRequest, progress: Progress) -> Run:
     weights = fetch_weights(request.recipe, progress)
     with data_parallel(request.recipe) as devices:
         # Before the pictures are read, so that a wrong weights file fails fast.
-        model = build_network(request.recipe, len(set(label_map.values())), precision)
+        class_count = len(set(label_map.values()))
+        model = build_network(request.recipe, class_count, precision)
+        _check_scales(request.recipe, model, class_count, precision)
         check_space(request.run.parent, model.count_params())
         dataset = scan_dataset(request.data, label_map, progress)
         _check_unreadable(dataset)
@@ -166,9 +168,30 @@ def train_job(job: TrainingJob, model: keras.Model, teachers: tuple[Run, ...], p
     """Fit, save, evaluate and publish a job whose folder is locked; ``model`` has the weights to begin with."""
     check_same_on_hosts("split", split_to_bytes((*job.rows, *job.outliers)))
     check_same_epoch(job.folder)
-    recipe, rows, labels = job.recipe, job.pictures("train"), job.labels
     teacher = _open_teacher(job, teachers)
-    task = Task(
+    features = teacher.features if isinstance(teacher, LiveTeacher) else 0
+
+    def at_scale(scale: float) -> tuple[keras.Model, Task]:
+        recipe = replace(job.recipe.at_scale(scale), weights="none")
+        sized = build_network(recipe, len(job.labels), job.provenance.get("precision") or training_precision(recipe))
+        return _learner(sized, features), _make_task(job, recipe, teacher)
+
+    task = replace(_make_task(job, job.recipe, teacher), at_scale=at_scale)
+    state = train_model(_learner(model, features), task, job.folder, progress)
+    save_network(model, job.recipe, job.folder / MODEL_FILE)
+    with on_one_device():
+        write_evaluation(job, state, progress)
+    return publish(job.folder)
+
+
+def _learner(model: keras.Model, features: int) -> keras.Model:
+    return predict_features(model, features) if features else model
+
+
+def _make_task(job: TrainingJob, recipe: Recipe, teacher: Teacher | None) -> Task:
+    """Return the pictures of a job at the input size of ``recipe``, and its teacher."""
+    rows, labels = job.pictures("train"), job.labels
+    return Task(
         recipe,
         streams.training_stream(recipe, rows, labels, job.data),
         streams.plain_stream(recipe, job.pictures("validation"), labels, job.data),
@@ -176,13 +199,18 @@ def train_job(job: TrainingJob, model: keras.Model, teachers: tuple[Run, ...], p
         teacher,
         streams.outlier_stream(recipe, job.outliers, job.ood) if job.outliers and job.ood is not None else None,
     )
-    features = teacher.features if isinstance(teacher, LiveTeacher) else 0
-    learner = predict_features(model, features) if features else model
-    state = train_model(learner, task, job.folder, progress)
-    save_network(model, recipe, job.folder / MODEL_FILE)
-    with on_one_device():
-        write_evaluation(job, state, progress)
-    return publish(job.folder)
+
+
+def _check_scales(recipe: Recipe, model: keras.Model, class_count: int, precision: str) -> None:
+    """Check that the networks of phases on smaller pictures can be built and have the weights of ``model``.
+
+    Raises:
+        TrainError: one cannot be built, or its weights depend on the size of the pictures.
+    """
+    for phase in recipe.phases:
+        if phase.epochs and phase.scale < 1:
+            sized = replace(recipe.at_scale(phase.scale), weights="none")
+            check_same_weights(phase, model, build_network(sized, class_count, precision))
 
 
 def begin_from_earlier(job: TrainingJob, model: keras.Model, progress: Progress) -> None:

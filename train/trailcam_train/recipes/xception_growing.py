@@ -1,0 +1,36 @@
+"""Xception from nothing, taught, on pictures that grow from 71 to 160 px: where ImageNet weights cannot be fetched.
+
+    trailcam train DATA --recipe xception_growing --teacher LITE0 --split LITE0/split.csv
+
+Figures follow.
+"""
+
+from dataclasses import replace
+
+from trailcam_train.input.augmentation import Augmentation
+from trailcam_train.recipe.cost import Cost
+from trailcam_train.recipe.schema import Distillation, ModelInput, Phase
+from trailcam_train.recipes import xception
+
+COST = Cost(forward_core_ms=56, memory_mb=6000, step_core_ms={})
+WEIGHTS, build = xception.WEIGHTS, xception.build
+RECIPE = replace(
+    xception.RECIPE,
+    name="xception_growing",
+    input=ModelInput(height=160, width=160, fit="stretch"),
+    weights="none",
+    batch_norm="train",
+    optimizer="adamw",
+    weight_decay=0.05,
+    ema=0.99,
+    augmentation=Augmentation(
+        flip=0.5, crop_area_min=0.4, zoom=0.1, shear=0.1, brightness=0.2, contrast=0.2, saturation=0.2
+    ),
+    distillation=Distillation(weight=0.9, temperature=2.0, features=5.0),
+    phases=(
+        Phase("small", epochs=10, learning_rate=1e-3, warmup_epochs=0.5, scale=71 / 160),
+        Phase("middle", epochs=7, learning_rate=1e-3, schedule="cosine", warmup_epochs=0.5, scale=0.8),
+        Phase("again", epochs=6, learning_rate=7e-4, warmup_epochs=0.5, scale=0.8),
+        Phase("whole", epochs=4, learning_rate=5e-4, schedule="cosine", warmup_epochs=0.5),
+    ),
+)
