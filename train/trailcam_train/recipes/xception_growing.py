@@ -12,7 +12,8 @@ from trailcam_train.recipe.cost import Cost
 from trailcam_train.recipe.schema import Distillation, ModelInput, Phase
 from trailcam_train.recipes import xception
 
-COST = Cost(forward_core_ms=56, memory_mb=6000, step_core_ms={})
+# Those of xception_128 times (160 / 128)**2.
+COST = Cost(forward_core_ms=56, memory_mb=5500)
 WEIGHTS, build = xception.WEIGHTS, xception.build
 RECIPE = replace(
     xception.RECIPE,
@@ -31,6 +32,6 @@ RECIPE = replace(
         Phase("small", epochs=10, learning_rate=1e-3, warmup_epochs=0.5, scale=71 / 160),
         Phase("middle", epochs=7, learning_rate=1e-3, schedule="cosine", warmup_epochs=0.5, scale=0.8),
         Phase("again", epochs=6, learning_rate=7e-4, warmup_epochs=0.5, scale=0.8),
-        Phase("whole", epochs=4, learning_rate=5e-4, schedule="cosine", warmup_epochs=0.5),
+        Phase("whole", epochs=5, learning_rate=5e-4, schedule="cosine", warmup_epochs=0.5),
     ),
 )
