@@ -79,7 +79,7 @@ class ImportSummary:
         if self.unsure:
             yield f"  {self.unsure:,} labels of a model are below the minimum confidence and were left out."
         if self.unnamed:
-            yield f'  {self.unnamed:,} animals that nobody could name ("unknown") were left out: they are no kind.'
+            yield f'  {self.unnamed:,} animals whose kind is not known ("unknown") were left out.'
         if self.not_fetched:
             yield f'  {self.not_fetched:,} pictures are on a web server: add "--fetch".'
         if self.problems:

@@ -40,7 +40,7 @@ def is_blank(label: str) -> bool:
 
 
 def is_unnamed(label: str) -> bool:
-    """Return whether a label of a data set means an animal that nobody could name: it is no kind to learn."""
+    """Return whether a label of a data set means an animal whose kind is not known, which is nothing to learn."""
     named = label.strip(" .?").lower()  # nothing is left of "?"
     return not named or named in _UNNAMED
 

@@ -64,12 +64,12 @@ def test_what_a_model_is_not_sure_of_and_what_cannot_be_read_is_left_out(media: 
 
 
 @pytest.mark.parametrize("label", ["unknown", "Unidentifiable", "unknown animal", "unid.", "?"])
-def test_an_animal_that_nobody_could_name_is_no_kind(media: Path, tmp_path: Path, label: str) -> None:
+def test_an_animal_whose_kind_is_not_known_is_left_out(media: Path, tmp_path: Path, label: str) -> None:
     samples = [Sample(str(media / "fox/s1/a.jpg"), label, "g"), Sample(str(media / "fox/s1/b.jpg"), "unknown fox", "g")]
     summary = import_samples(samples, tmp_path / "data", ImportRules())
     assert summary.unnamed == 1
     assert summary.added == {"unknown fox": 1}
-    assert "1 animals that nobody could name" in "\n".join(summary.lines())
+    assert "1 animals whose kind is not known" in "\n".join(summary.lines())
 
 
 def test_a_label_is_one_folder_below_the_data_set(media: Path, tmp_path: Path) -> None:

@@ -1,8 +1,20 @@
 """Xception from nothing, taught, on pictures that grow from 71 to 160 px: where ImageNet weights cannot be fetched.
 
-    trailcam train DATA --recipe xception_growing --teacher LITE0 --split LITE0/split.csv
+    trailcam train DATA --recipe xception_growing --teacher LITE0 --split LITE0/split.csv \
+        --set precision=mixed_bfloat16
 
-Figures follow.
+Hardware, time and accuracy: 2 cores that multiply bfloat16, beside other work; 9,413 training pictures of Animals-10;
+the teacher was a head on EfficientNet-Lite0 with 95.2 %.
+
+    phase     px    epochs    minutes    validation    test top-1 (n = 2,012)
+    small     71        10         49        69.3 %    66.1 % (64.0 to 68.1)
+    middle   128         7         60        83.0 %    80.0 % (78.2 to 81.7)
+    again    128         6         53        83.8 %    81.1 % (79.3 to 82.8)
+    whole    160         5         59        87.2 %    86.2 % (84.6 to 87.6), worst class dog 76.2 %
+
+At the end 93 % of the augmented training pictures are right. Each phase was a separate training, which began with
+"--weights" of the one before, because the recipe was written afterwards: in a single run the seeds of the views differ.
+In the first epoch of "again" the rate fell by 1 %.
 """
 
 from dataclasses import replace
