@@ -19,10 +19,8 @@ from trailcam_train.data.dataset import Dataset, list_class_folders, scan_datase
 from trailcam_train.data.groups import merge_groups, read_groups
 from trailcam_train.data.near_duplicates import group_duplicates
 from trailcam_train.data.splits import check_groups, count_crossing, load_split, make_split
-from trailcam_train.fitting import streams
 from trailcam_train.fitting.checkpoints import LAST_FILE
 from trailcam_train.fitting.data_parallel import data_parallel, on_one_device
-from trailcam_train.fitting.feature_distillation import predict_features
 from trailcam_train.fitting.loop import train_model
 from trailcam_train.fitting.multi_host import (
     check_one_host,
@@ -32,13 +30,11 @@ from trailcam_train.fitting.multi_host import (
     resume_command,
 )
 from trailcam_train.fitting.outliers import check_outliers, choose_outliers
-from trailcam_train.fitting.phases import Task, check_same_weights
-from trailcam_train.fitting.teacher import LiveTeacher, Teacher, model_digests, open_teacher
+from trailcam_train.fitting.teacher import model_digests
 from trailcam_train.models.runtime import training_precision
 from trailcam_train.recipe.schema import Recipe
 from trailcam_train.recipes.find import build_network, fetch_weights, save_network
 from trailcam_train.retraining.earlier import EARLIER, EARLIER_SHA256
-from trailcam_train.retraining.earlier_answers import open_earlier_teacher
 from trailcam_train.retraining.last_layer import Pictures, load_earlier, spread, take_over
 from trailcam_train.run.finish import MODEL_FILE, REPORT_FILE, write_evaluation
 from trailcam_train.run.lock import locked
@@ -54,6 +50,7 @@ from trailcam_train.run.partial_run import (
     read_job,
 )
 from trailcam_train.run.preconditions import TEACHER_DIGEST, check_job, check_start
+from trailcam_train.run.task import check_scales, open_task
 
 _MAX_UNREADABLE_FRACTION = 0.05  # a few broken files are normal; more means that the data is damaged
 _LISTED = 10  # names in a message or a provenance entry
@@ -99,7 +96,7 @@ def _start(request: TrainingRequest, progress: Progress) -> Run:
         # Before the pictures are read, so that a wrong weights file fails fast.
         class_count = len(set(label_map.values()))
         model = build_network(request.recipe, class_count, precision)
-        _check_scales(request.recipe, model, class_count, precision)
+        check_scales(request.recipe, model, class_count, precision)
         check_space(request.run.parent, model.count_params())
         dataset = scan_dataset(request.data, label_map, progress)
         _check_unreadable(dataset)
@@ -168,49 +165,12 @@ def train_job(job: TrainingJob, model: keras.Model, teachers: tuple[Run, ...], p
     """Fit, save, evaluate and publish a job whose folder is locked; ``model`` has the weights to begin with."""
     check_same_on_hosts("split", split_to_bytes((*job.rows, *job.outliers)))
     check_same_epoch(job.folder)
-    teacher = _open_teacher(job, teachers)
-    features = teacher.features if isinstance(teacher, LiveTeacher) else 0
-
-    def at_scale(scale: float) -> tuple[keras.Model, Task]:
-        recipe = replace(job.recipe.at_scale(scale), weights="none")
-        sized = build_network(recipe, len(job.labels), job.provenance.get("precision") or training_precision(recipe))
-        return _learner(sized, features), _make_task(job, recipe, teacher)
-
-    task = replace(_make_task(job, job.recipe, teacher), at_scale=at_scale)
-    state = train_model(_learner(model, features), task, job.folder, progress)
+    learner, task = open_task(job, model, teachers)
+    state = train_model(learner, task, job.folder, progress)
     save_network(model, job.recipe, job.folder / MODEL_FILE)
     with on_one_device():
         write_evaluation(job, state, progress)
     return publish(job.folder)
-
-
-def _learner(model: keras.Model, features: int) -> keras.Model:
-    return predict_features(model, features) if features else model
-
-
-def _make_task(job: TrainingJob, recipe: Recipe, teacher: Teacher | None) -> Task:
-    """Return the pictures of a job at the input size of ``recipe``, and its teacher."""
-    rows, labels = job.pictures("train"), job.labels
-    return Task(
-        recipe,
-        streams.training_stream(recipe, rows, labels, job.data),
-        streams.plain_stream(recipe, job.pictures("validation"), labels, job.data),
-        streams.class_weights(recipe, rows, labels),
-        teacher,
-        streams.outlier_stream(recipe, job.outliers, job.ood) if job.outliers and job.ood is not None else None,
-    )
-
-
-def _check_scales(recipe: Recipe, model: keras.Model, class_count: int, precision: str) -> None:
-    """Check that the networks of phases on smaller pictures can be built and have the weights of ``model``.
-
-    Raises:
-        TrainError: one cannot be built, or its weights depend on the size of the pictures.
-    """
-    for phase in recipe.phases:
-        if phase.epochs and phase.scale < 1:
-            sized = replace(recipe.at_scale(phase.scale), weights="none")
-            check_same_weights(phase, model, build_network(sized, class_count, precision))
 
 
 def begin_from_earlier(job: TrainingJob, model: keras.Model, progress: Progress) -> None:
@@ -223,17 +183,6 @@ def begin_from_earlier(job: TrainingJob, model: keras.Model, progress: Progress)
     run = read_run(Path(job.provenance[EARLIER]))
     pictures = Pictures(spread(job.pictures("train")), job.data, job.labels)
     take_over(model, load_earlier(run, job.provenance[EARLIER_SHA256]), job.recipe, pictures, progress)
-
-
-def _open_teacher(job: TrainingJob, teachers: tuple[Run, ...]) -> Teacher | None:
-    """Return the teacher of a job: stronger runs, or the earlier run where its pictures are gone."""
-    rows = job.pictures("train")
-    if teachers:
-        return open_teacher(teachers, job.data, rows, job.labels, job.recipe)
-    if not job.recipe.distillation.teacher:
-        return None
-    earlier = load_earlier(read_run(Path(job.provenance[EARLIER])), job.provenance[EARLIER_SHA256])
-    return open_earlier_teacher(earlier, job.recipe, rows, job.labels, job.data)
 
 
 def _check_unreadable(dataset: Dataset) -> None:
