@@ -1,5 +1,6 @@
 """End long work cleanly on Ctrl-C or on the SIGTERM of the service manager."""
 
+import _thread
 import signal
 import threading
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ def stop_on_signals() -> Iterator[Stop]:
     def end(number: int, _frame: FrameType | None) -> None:
         stop.asked = True
         stop.interrupted = stop.interrupted or number == signal.SIGINT
-        stop.event.set()
+        _set_beside(stop.event)
         _restore(former)
 
     if threading.current_thread() is threading.main_thread():
@@ -53,11 +54,23 @@ def hangups() -> Iterator[threading.Event]:
     event = threading.Event()
     former: dict[int, signal.Handlers | int | None] = {}
     if threading.current_thread() is threading.main_thread():
-        former[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: event.set())  # type: ignore[assignment]
+        former[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: _set_beside(event))  # type: ignore[assignment]
     try:
         yield event
     finally:
         _restore(former)
+
+
+def _set_beside(event: threading.Event) -> None:
+    """Set an event from the handler of a signal.
+
+    ``Event.set`` takes a lock that the interrupted thread may hold, in ``Event.wait``: a handler that waited for it
+    would never return. So another thread waits. It is begun without ``threading.Thread``, whose start takes locks too.
+    """
+    try:
+        _thread.start_new_thread(event.set, ())
+    except RuntimeError:  # the machine allows no more threads; the lock is nearly always free
+        event.set()
 
 
 def _restore(former: dict[int, signal.Handlers | int | None]) -> None:
