@@ -144,6 +144,22 @@ def test_more_cores_than_there_are_and_other_words_are_refused(capsys: pytest.Ca
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--rounds", "0"], "--rounds 0: at least 1 is needed"),
+        (["--count", "3"], "--count 3: at least 7 are needed, 5 to warm up"),
+        (["labelimage"], "no program 'labelimage'; it is one of label_image, "),
+    ],
+)
+def test_a_refused_option_is_named_with_what_is_possible(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    assert message in capsys.readouterr().err
+
+
 def test_a_program_that_answers_too_little_says_what_it_said(inputs: ProgramInputs) -> None:
     with pytest.raises(ProgramError, match="exit code 1"):
         time_program(SHORT, Path(), inputs)

@@ -108,8 +108,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result as JSON")
     arguments = parser.parse_args(argv)
     unknown = sorted(set(arguments.alternatives) - set(ALTERNATIVES))
-    if unknown or arguments.rounds < 1 or arguments.count < WARMUP_PICTURES + 2:
-        parser.error(f"no program {unknown[0]!r}" if unknown else "too few rounds or pictures")
+    if unknown:
+        parser.error(f"no program {unknown[0]!r}; it is one of {', '.join(ALTERNATIVES)}")
+    if arguments.rounds < 1:
+        parser.error(f"--rounds {arguments.rounds}: at least 1 is needed")
+    if arguments.count < WARMUP_PICTURES + 2:
+        parser.error(
+            f"--count {arguments.count}: at least {WARMUP_PICTURES + 2} are needed, {WARMUP_PICTURES} to warm up"
+        )
     usable = usable_cores()
     if any(cores > usable for cores in arguments.cores):
         parser.error(f"--cores {max(arguments.cores)}: this process may use {usable}")
