@@ -1,9 +1,9 @@
 """Correct the biases of an int8 TFLite file: take the mean error of each layer on pictures out of its bias.
 
-Rounding shifts the mean of what a layer computes, each output by an amount of its own: where a feature is mostly one
-constant, such as a normalised zero, the constant is wrong by the same part of a step everywhere. Noise averages out
-behind, a shift adds up. So it is measured and subtracted, in the order of execution: a layer is corrected for inputs
-that are corrected already. All layers at once would do it twice, in the layer and again in the one behind.
+Rounding shifts the mean of what a layer computes, each output by another amount: where a feature is mostly one
+constant, such as a normalised zero, the constant is wrong by the same part of a step everywhere. The layers behind
+average noise out, but add up a shift. So it is measured and subtracted, in the order of execution: a layer is
+corrected for inputs that are corrected already. All layers at once would be corrected twice, here and one layer on.
 
 What a layer computes in front of its activation function is linear. Its mean over pictures is therefore what it gives
 for the mean input, with the weights and the bias that the file has.

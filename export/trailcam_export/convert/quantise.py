@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from trailcam_core.errors import ExportError
 from trailcam_core.images.resize import Image
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_export.convert.quantise_litert import quantise_file
 from trailcam_export.convert.to_tflite import check_copy, convert_float32, freeze, run_converter, with_float_input
 from trailcam_export.tflite.inspect import take_uint8
@@ -39,7 +40,13 @@ _TENSORFLOW: dict[str, dict[str, Any]] = {
 }
 
 
-def quantise(model: keras.Model, scheme: str, calibration: Iterable[Image], quantizer: str | None = None) -> bytes:
+def quantise(
+    model: keras.Model,
+    scheme: str,
+    calibration: Iterable[Image],
+    quantizer: str | None = None,
+    progress: Progress = silent,
+) -> bytes:
     """Convert to an integer scheme with a fixed batch of one and builtin operators only.
 
     Args:
@@ -48,6 +55,7 @@ def quantise(model: keras.Model, scheme: str, calibration: Iterable[Image], quan
         calibration: (H, W, 3) uint8 RGB pictures, at least one for the schemes that need ranges; read once, one at a
             time.
         quantizer: one of ``QUANTIZERS``; the better one for the scheme where None.
+        progress: receives what ``litert`` does after calibration.
 
     Raises:
         ExportError: no calibration picture, or an operator that TFLite lacks in this scheme.
@@ -65,7 +73,7 @@ def quantise(model: keras.Model, scheme: str, calibration: Iterable[Image], quan
     check_copy(model, copy, first)
     inputs = (image[None].astype(np.float32) for image in chain([first], pictures))  # (1, H, W, 3), 0 to 255
     if chosen == "litert":
-        content = quantise_file(convert_float32(copy, "float32"), scheme, inputs)
+        content = quantise_file(convert_float32(copy, "float32"), scheme, inputs, progress)
     else:
         content = run_converter(
             freeze(copy, "float32"),

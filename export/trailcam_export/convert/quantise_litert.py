@@ -14,7 +14,7 @@ import contextlib
 import io
 import random
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from litert_quantizer.recipe_manager import RecipeManager
 from trailcam_core.errors import ExportError
 from trailcam_core.inference.file_model import first_line
 from trailcam_core.jobs.cores import usable_cores
+from trailcam_core.jobs.progress import Progress, silent
 from trailcam_export.convert.bias_correction import BiasCorrection
 from trailcam_export.convert.ranges import KEPT_FRACTIONS, choose_ranges, collect
 from trailcam_export.gate.statistics import divergence
@@ -36,47 +37,56 @@ from trailcam_export.tflite.flatbuffer import read_tflite, write_tflite
 SIGNATURE = "serving_default"  # by which the package finds input and output
 INPUT = "image"
 _MIN_MAX = "min_max_uniform_quantize"
+_CORRECTING = "correcting int8"
 _CORRECTION_COUNT = 50  # pictures; 100 give the same answers, and bound memory and time
 
 Floats = npt.NDArray[np.float32]
 
 
-def quantise_file(content: bytes, scheme: str, inputs: Iterator[Floats]) -> bytes:
+def quantise_file(content: bytes, scheme: str, inputs: Iterator[Floats], progress: Progress = silent) -> bytes:
     """Quantise a float32 TFLite file.
 
     Args:
         content: the file, (1, H, W, 3) to (1, K); float32 in for ``int8``, uint8 in for the other schemes.
         scheme: ``dynamic_int8``, ``int8`` or ``int16x8``.
         inputs: what calibration runs, read once, one at a time; nothing for ``dynamic_int8``.
+        progress: receives each int8 file that is corrected.
 
     Raises:
         ExportError: the package cannot quantise the file.
     """
     signed = with_signature(content)
-    chosen = _recipe(scheme)
-    sample = _Sample(inputs)
     try:
         with warnings.catch_warnings():
             # the package opens the file once as for debugging, only to ask for the names of its tensors
             warnings.filterwarnings("ignore", ".*experimental_preserve_all_tensors", UserWarning)
             if scheme == "dynamic_int8":
                 return _quantise(signed, scheme, None)
-            collected = _calibrate(signed, chosen, sample)
+            sample = _Sample(inputs)
+            collected = _calibrate(signed, scheme, sample)
             if scheme != "int8":  # 16 bits have steps enough for the whole range
                 return _quantise(signed, scheme, choose_ranges(bytes(signed), collected, 1.0))
-            files = [
-                _quantise(signed, scheme, choose_ranges(bytes(signed), collected, fraction))
-                for fraction in KEPT_FRACTIONS
-            ]
+            return _best_int8(signed, collected, sample.kept, progress)
     except (ValueError, RuntimeError, KeyError) as error:
         reason = first_line(error)
         raise ExportError(
             f"litert-quantizer cannot quantise this model to {scheme}: {reason}. Try --quantizer tensorflow."
         ) from error
-    correction = BiasCorrection(bytes(signed), sample.kept)
-    corrected = [correction.correct(file) for file in files]
-    expected = _answers(bytes(signed), sample.kept)
-    return min(corrected, key=lambda file: float(divergence(expected, _answers(file, sample.kept)).mean()))
+
+
+def _best_int8(
+    content: bytearray, collected: Mapping[str, dict[str, Any]], pictures: Sequence[Floats], progress: Progress
+) -> bytes:
+    """Return the corrected file of those ranges whose answers diverge least from the float file's."""
+    progress(_CORRECTING, 0, len(KEPT_FRACTIONS))
+    correction = BiasCorrection(bytes(content), pictures)
+    expected = _answers(bytes(content), pictures)
+    files: list[tuple[float, bytes]] = []
+    for fraction in KEPT_FRACTIONS:
+        file = correction.correct(_quantise(content, "int8", choose_ranges(bytes(content), collected, fraction)))
+        files.append((float(divergence(expected, _answers(file, pictures)).mean()), file))
+        progress(_CORRECTING, len(files), len(KEPT_FRACTIONS))
+    return min(files, key=lambda item: item[0])[1]
 
 
 def _quantise(content: bytearray, scheme: str, ranges: dict[str, Any] | None) -> bytes:
@@ -120,10 +130,10 @@ class _Sample:
             yield item
 
 
-def _calibrate(content: bytearray, chosen: list[dict[str, Any]], inputs: Iterable[Floats]) -> dict[str, Any]:
+def _calibrate(content: bytearray, scheme: str, inputs: Iterable[Floats]) -> dict[str, Any]:
     """Return what each tensor took by picture, as ``ranges.collect`` leaves it."""
     manager = RecipeManager()
-    manager.load_quantization_recipe(chosen)
+    manager.load_quantization_recipe(_recipe(scheme))
     # The other mode keeps the values of every layer and compares them in Python: slower, and more memory.
     calibrator = Calibrator(
         content,

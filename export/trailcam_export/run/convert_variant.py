@@ -9,6 +9,7 @@ import onnx
 
 from trailcam_core.errors import ExportError
 from trailcam_core.images.resize import Image
+from trailcam_core.jobs.progress import Progress
 from trailcam_export.convert.embedded_metadata import embed_onnx_metadata, embed_tflite_metadata
 from trailcam_export.convert.onnx_check import check_onnx, onnx_kernel_size
 from trailcam_export.convert.onnx_feature_map import add_onnx_feature_map
@@ -40,6 +41,7 @@ class VariantConverter:
         calibration: returns the calibration images for a variant, by the name for progress, anew at each call.
         parity_images: (N, H, W, 3) real images.
         cache: keeps finished files.
+        progress: receives what an integer scheme does after calibration.
     """
 
     def __init__(
@@ -50,10 +52,11 @@ class VariantConverter:
         calibration: Callable[[str], Iterator[Image]],
         parity_images: Images,
         cache: ResumeCache,
+        progress: Progress,
     ) -> None:
         self._model, self._trained, self._card = model, trained, plan.card
         self._calibration, self._parity_images = calibration, parity_images
-        self._quantizer, self._cache = plan.quantizer, cache
+        self._quantizer, self._cache, self._progress = plan.quantizer, cache, progress
         self._zoom, self._kept = plan.zoom, plan.kept
         self._onnx: onnx.ModelProto | None = None
         if isinstance(model, OnnxClassifier):
@@ -97,7 +100,7 @@ class VariantConverter:
             if self._kept is not None and variant.scheme == "int8":
                 content = convert_with_kept_part(self._model, self._kept, pictures)
             else:
-                content = quantise(self._model, variant.scheme, pictures, self._quantizer)
+                content = quantise(self._model, variant.scheme, pictures, self._quantizer, self._progress)
         return self._finish(variant, content)
 
     def _finish(self, variant: Variant, content: bytes) -> bytes:

@@ -146,7 +146,7 @@ def _make_converter(
         return pictures.stream(plan.data, plan.run.input, session.progress, f"calibrating {name}")
 
     images = np.stack([fit_file(path, plan.run.input) for path in plan.parity_files()])
-    return VariantConverter(model, trained.predictor, plan, calibration, images, session.cache)
+    return VariantConverter(model, trained.predictor, plan, calibration, images, session.cache, session.progress)
 
 
 def _convert_variants(session: ExportSession, converter: VariantConverter) -> ConvertedVariants:

@@ -37,7 +37,7 @@ def linear_file(model: Any, layer: Any) -> bytes:
     """Return a float32 file of a layer without its activation function: its first input times its weights, plus bias.
 
     Args:
-        model: float32 or with integer constants, which get the real numbers that they stand for.
+        model: float32, or with integer constants, which are replaced by their real numbers.
         layer: a convolution or dense layer, whose inputs are activation, weights, bias.
     """
     graph = model.subgraphs[0]
@@ -63,7 +63,7 @@ def constant(model: Any, tensor: Any) -> npt.NDArray[Any] | None:
 
 
 def real_numbers(values: npt.NDArray[Any], tensor: Any) -> npt.NDArray[np.float32]:
-    """Return the float32 numbers that stored values of a tensor stand for; those of a float tensor as they are."""
+    """Return the float32 numbers that stored values of a tensor represent; those of a float tensor as they are."""
     stated = tensor.quantization
     if stated is None or stated.scale is None or not len(stated.scale):
         return values.astype(np.float32)
