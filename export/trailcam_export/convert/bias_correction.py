@@ -156,10 +156,10 @@ def _add_to_bias(model: Any, layer: Any, error: npt.NDArray[np.float64]) -> None
         tensor = copy(tensor)
         graph.tensors.append(tensor)
         layer.inputs = [*layer.inputs[:2], len(graph.tensors) - 1]
-    buffer = schema.BufferT()  # a new one: equal biases of several layers share theirs
-    buffer.data = np.frombuffer(corrected.tobytes(), np.uint8)
-    model.buffers.append(buffer)
-    tensor.buffer = len(model.buffers) - 1
+    if sum(other.buffer == tensor.buffer for other in graph.tensors) > 1:  # as equal biases of several layers do
+        model.buffers.append(schema.BufferT())
+        tensor.buffer = len(model.buffers) - 1
+    model.buffers[tensor.buffer].data = np.frombuffer(corrected.tobytes(), np.uint8)
 
 
 def _find_layers(model: Any) -> list[Any]:

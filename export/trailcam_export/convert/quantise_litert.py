@@ -142,7 +142,8 @@ def _calibrate(content: bytearray, scheme: str, inputs: Iterable[Floats]) -> dic
         qsv_update_func=collect,
     )
     for item in inputs:  # one at a time: given a data set, it would count it first
-        calibrator.calibrate({SIGNATURE: [{INPUT: item}]}, manager)
+        with contextlib.redirect_stderr(io.StringIO()):  # a bar for each picture
+            calibrator.calibrate({SIGNATURE: [{INPUT: item}]}, manager)
     return dict(calibrator.get_model_qsvs())
 
 
