@@ -44,7 +44,7 @@ def test_a_drift_that_is_too_large_gives_exit_code_3(
     monkeypatch.setattr(
         trailcam_export.run.convert_variant,
         "quantise",
-        lambda model, scheme, _, quantizer: quantise(model, scheme, black),
+        lambda model, scheme, *_: quantise(model, scheme, black),
     )
     assert main(["export", str(tiny.path), "--out", str(tmp_path / "out"), "--gate", "mlperf-98"]) == 3
     out = capfd.readouterr().out
