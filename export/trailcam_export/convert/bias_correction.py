@@ -24,7 +24,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from trailcam_core.errors import ExportError
 from trailcam_core.jobs.cores import usable_cores
-from trailcam_export.tflite.flatbuffer import read_tflite, write_tflite
+from trailcam_export.tflite.flatbuffer import operator_code, read_tflite, write_tflite
 from trailcam_export.tflite.single_operator import constant, linear_file, operator_file, real_numbers
 
 _OPS = schema.BuiltinOperator
@@ -45,7 +45,7 @@ class BiasCorrection:
         trained = read_tflite(float_content)
         layers = _find_layers(trained)
         means = _mean_inputs(float_content, {int(layer.inputs[0]) for layer in layers}, pictures)
-        self._pictures, self._kinds = pictures, [_code(trained, layer) for layer in layers]
+        self._pictures, self._kinds = pictures, [operator_code(trained, layer) for layer in layers]
         self._expected = [_mean_output(trained, layer, means[int(layer.inputs[0])]) for layer in layers]
 
     def correct(self, content: bytes) -> bytes:
@@ -56,7 +56,7 @@ class BiasCorrection:
         """
         model = read_tflite(content)
         layers = _find_layers(model)
-        if [_code(model, layer) for layer in layers] != self._kinds:
+        if [operator_code(model, layer) for layer in layers] != self._kinds:
             raise ExportError(
                 f"The int8 file has {len(layers)} convolutions and dense layers, the float file {len(self._kinds)}, or "
                 "in another order. Nothing was exported."
@@ -163,12 +163,7 @@ def _add_to_bias(model: Any, layer: Any, error: npt.NDArray[np.float64]) -> None
 
 
 def _find_layers(model: Any) -> list[Any]:
-    return [operator for operator in model.subgraphs[0].operators if _code(model, operator) in _LAYERS]
-
-
-def _code(model: Any, operator: Any) -> int:
-    entry = model.operatorCodes[operator.opcodeIndex]
-    return max(int(entry.builtinCode), int(entry.deprecatedBuiltinCode))
+    return [operator for operator in model.subgraphs[0].operators if operator_code(model, operator) in _LAYERS]
 
 
 def _open(content: bytes) -> Any:

@@ -17,7 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from trailcam_core.errors import ExportError
 from trailcam_export.tflite.feature_map import without_feature_map
-from trailcam_export.tflite.flatbuffer import read_tflite, write_tflite
+from trailcam_export.tflite.flatbuffer import operator_code, read_tflite, write_tflite
 from trailcam_export.tflite.metadata import METADATA_NAME
 
 _OPS = schema.BuiltinOperator
@@ -100,11 +100,11 @@ def _find(model: Any) -> _Parts:
     graph = model.subgraphs[0]
     made_by = {int(output): operator for operator in graph.operators for output in operator.outputs}
     index, logits = int(graph.outputs[0]), []
-    while index in made_by and _code(model, made_by[index]) == _OPS.QUANTIZE:
+    while index in made_by and operator_code(model, made_by[index]) == _OPS.QUANTIZE:
         logits.append(graph.tensors[index])
         index = int(made_by[index].inputs[0])
     operator = made_by.get(index)
-    if operator is None or _code(model, operator) != _OPS.FULLY_CONNECTED or len(operator.inputs) != 3:
+    if operator is None or operator_code(model, operator) != _OPS.FULLY_CONNECTED or len(operator.inputs) != 3:
         raise ExportError(
             "The earlier bundle does not end in a dense layer with a bias, so it cannot get a new one. Leave out "
             "--earlier: int8 is then calibrated anew."
@@ -135,8 +135,3 @@ def _remove_metadata(model: Any) -> None:
         else:
             model.buffers[entry.buffer].data = None
     model.metadata = kept
-
-
-def _code(model: Any, operator: Any) -> int:
-    entry = model.operatorCodes[operator.opcodeIndex]
-    return max(int(entry.builtinCode), int(entry.deprecatedBuiltinCode))

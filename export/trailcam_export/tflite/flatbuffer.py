@@ -31,6 +31,12 @@ def write_tflite(model: Any) -> bytes:
     return bytes(builder.Output())
 
 
+def operator_code(model: Any, operator: Any) -> int:
+    """Return the ``BuiltinOperator`` of an operator; old files state it in another field."""
+    entry = model.operatorCodes[operator.opcodeIndex]
+    return max(int(entry.builtinCode), int(entry.deprecatedBuiltinCode))
+
+
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
     """Builder that aligns data as the schema requires and writes equal zero points once.
 

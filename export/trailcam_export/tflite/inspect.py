@@ -11,7 +11,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from trailcam_core.errors import ExportError
-from trailcam_export.tflite.flatbuffer import read_tflite, write_tflite
+from trailcam_export.tflite.flatbuffer import operator_code, read_tflite, write_tflite
 
 _OPS = schema.BuiltinOperator
 _CONVOLUTIONS = (_OPS.CONV_2D, _OPS.DEPTHWISE_CONV_2D)
@@ -52,7 +52,7 @@ def check_weights(content: bytes, scheme: str, kernels: int) -> None:
     constant |= {
         int(operator.outputs[0])
         for operator in graph.operators
-        if _code(model, operator) == _OPS.DEQUANTIZE and int(operator.inputs[0]) in constant
+        if operator_code(model, operator) == _OPS.DEQUANTIZE and int(operator.inputs[0]) in constant
     }
     _check_fused(model, graph, constant, scheme)
 
@@ -73,7 +73,7 @@ def runtime_min(content: bytes) -> dict[str, str | None]:
             text = bytes(model.buffers[entry.buffer].data).split(b"\0")[0].decode("ascii", "replace")
             stated = tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
     per_output = any(
-        _code(model, operator) == _OPS.FULLY_CONNECTED and _scale_count(graph.tensors[operator.inputs[1]]) > 1
+        operator_code(model, operator) == _OPS.FULLY_CONNECTED and _scale_count(graph.tensors[operator.inputs[1]]) > 1
         for operator in graph.operators
     )
     old_enough = stated <= _NEWEST_FOR_TFLITE_RUNTIME and not per_output
@@ -135,12 +135,12 @@ def _check_fused(model: Any, graph: Any, constant: set[int], scheme: str) -> Non
     made_by = {int(output): operator for operator in graph.operators for output in operator.outputs}
     readers = Counter(int(index) for operator in graph.operators for index in operator.inputs)
     for operator in graph.operators:
-        if _code(model, operator) not in _ARITHMETIC:
+        if operator_code(model, operator) not in _ARITHMETIC:
             continue
         inputs = [int(index) for index in operator.inputs]
         factors = [index for index in inputs if index in constant]
         sources = [index for index in inputs if index in made_by and index not in constant]
-        if not factors or not sources or _code(model, made_by[sources[0]]) not in _CONVOLUTIONS:
+        if not factors or not sources or operator_code(model, made_by[sources[0]]) not in _CONVOLUTIONS:
             continue
         channels = _shape(graph.tensors[sources[0]])[-1]
         factor = graph.tensors[factors[0]]
@@ -153,11 +153,6 @@ def _check_fused(model: Any, graph: Any, constant: set[int], scheme: str) -> Non
                 "convolution, where a folded batch normalisation would have left nothing. It would be slow and "
                 "quantise badly. Put BatchNormalization directly behind the convolution, without a layer between."
             )
-
-
-def _code(model: Any, operator: Any) -> int:
-    entry = model.operatorCodes[operator.opcodeIndex]
-    return max(int(entry.builtinCode), int(entry.deprecatedBuiltinCode))
 
 
 def _is_constant(model: Any, tensor: Any) -> bool:
